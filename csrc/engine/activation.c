@@ -1,0 +1,51 @@
+/* activation.c - an activation as a layer of its own. */
+#include <stddef.h>
+#include <string.h>
+
+#include "internal.h"
+
+typedef struct activation {
+  moon_layer base;
+  char kind[MOONI_TEXT];
+  const mooni_act *act;
+} activation;
+
+static const mooni_option_spec options[] = {{.name = "kind",
+                                             .kind = MOON_TEXT,
+                                             .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
+                                             .offset = offsetof(activation, kind),
+                                             .help = "relu, sigmoid, ...: any registered activation"},
+                                            {0}};
+
+static moon_status init(moon_layer *layer) {
+  activation *a = (activation *)layer;
+  a->act = mooni_find_act(layer->ctx, a->kind);
+  if (a->act) return MOON_OK;
+  return mooni_prepend(layer->ctx, mooni_unregistered(layer->ctx, MOON_ACTIVATIONS, a->kind), "activation: ");
+}
+
+static const char *name(const moon_layer *layer) { return ((const activation *)layer)->act->name; }
+
+static size_t work(const moon_layer *layer, size_t rows, size_t in) {
+  return ((const activation *)layer)->act->needs_z ? rows * in : 0;
+}
+
+static void forward(const moon_layer *layer, const mooni_pass *pass) {
+  memcpy(pass->y, pass->x, pass->rows * pass->in * sizeof(float));
+  if (!pass->logits) ((const activation *)layer)->act->forward(pass->y, pass->work, NULL, pass->rows, pass->in);
+}
+
+static void backward(moon_layer *layer, const mooni_pass *pass) {
+  if (!pass->logits) ((const activation *)layer)->act->backward(pass->dy, pass->y, pass->work, pass->rows, pass->in);
+  if (pass->dx) memcpy(pass->dx, pass->dy, pass->rows * pass->in * sizeof(float));
+}
+
+const mooni_layer_class mooni_activation = {.name = "activation",
+                                            .size = sizeof(activation),
+                                            .options = options,
+                                            .init = init,
+                                            .work = work,
+                                            .activation = name,
+                                            .forward = forward,
+                                            .backward = backward,
+                                            .torch_modules = 1};

@@ -1,0 +1,605 @@
+/* archive.c - named tensors and text entries, and the safetensors format that keeps them in a file: the length of a
+** JSON header as 8 little-endian bytes, the header, the tensors' bytes one after the other. A file is held to be
+** hostile: its header must describe the bytes behind it exactly, and nothing is taken for a tensor before that is
+** known. */
+#include "archive.h"
+
+#include <string.h>
+
+#include "file.h"
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "safetensors files are little-endian, and this file copies floats as they are"
+#endif
+
+enum {
+  HEADER_MAX = 100000000, /* bytes, as in the reference implementation */
+  CHUNK = 1 << 16,        /* bytes widened at a time */
+  NAME_SHOWN = 100        /* of a tensor's name in a message */
+};
+static const char METADATA[] = "__metadata__";
+
+/* ---- JSON ---- */
+
+bool mooni_is_utf8(const char *text) {
+  for (const unsigned char *p = (const unsigned char *)text; *p;) {
+    unsigned c = *p++, low = 0x80, high = 0xbf;
+    int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
+    if (more < 0) return false;
+    if (c == 0xe0) low = 0xa0; /* no overlong forms, no surrogates, nothing past U+10FFFF */
+    if (c == 0xed) high = 0x9f;
+    if (c == 0xf0) low = 0x90;
+    if (c == 0xf4) high = 0x8f;
+    for (; more; more--, low = 0x80, high = 0xbf)
+      if (*p < low || *p++ > high) return false;
+  }
+  return true;
+}
+
+const char *mooni_json_kind(const json_t *value) {
+  static const char *const kinds[] = {"an object",     "an array", "a text", "an integer",
+                                      "a real number", "true",     "false",  "null"};
+  return value ? kinds[json_typeof(value)] : "nothing";
+}
+
+/* The parser's memory is not counted by the context, so the most it can come to is held against the limit beforehand.
+** The weights are the sizes of its nodes on a 64-bit machine, rounded up. */
+static moon_status check_json_memory(moon_ctx *ctx, const char *text, size_t size) {
+  size_t need = 2 * size;
+  if (!ctx->limit) return MOON_OK;
+  for (size_t i = 0; i < size; i++)
+    need += text[i] == '{' ? 320 : text[i] == '[' ? 160 : text[i] == ',' ? 48 : text[i] == ':' ? 96 : 0;
+  return need <= ctx->limit && ctx->used <= ctx->limit - need ? MOON_OK : mooni_nomem(ctx, need);
+}
+
+moon_status mooni_json_parse(moon_ctx *ctx, json_t **out, const char *text, size_t size, const char *what) {
+  json_error_t error;
+  MOONI_TRY(check_json_memory(ctx, text, size));
+  *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+  if (*out) return MOON_OK;
+  if (json_error_code(&error) == json_error_out_of_memory) return mooni_nomem(ctx, size);
+  return mooni_fail(ctx, MOON_EFORMAT, "%s is not valid JSON: %s at byte %d", what, error.text, error.position);
+}
+
+moon_status mooni_json_text(moon_ctx *ctx, char **out, json_t *value) {
+  size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) : 0;
+  char *text = size ? mooni_alloc(ctx, size + 1) : NULL;
+  if (text && json_dumpb(value, text, size, JSON_COMPACT | JSON_REAL_PRECISION(17)) != size) {
+    mooni_free(ctx, text);
+    text = NULL;
+  }
+  json_decref(value);
+  if (!text) return mooni_nomem(ctx, size + 1);
+  text[size] = 0;
+  *out = text;
+  return MOON_OK;
+}
+
+/* ---- the archive in memory ---- */
+
+moon_status moon_archive_new(moon_ctx *ctx, moon_archive **out) {
+  moon_archive *a = mooni_calloc(ctx, 1, sizeof *a);
+  if (!a) return mooni_nomem(ctx, sizeof *a);
+  a->refs = 1;
+  a->ctx = moon_ctx_retain(ctx);
+  *out = a;
+  return MOON_OK;
+}
+
+moon_archive *moon_archive_retain(moon_archive *archive) {
+  archive->refs++;
+  return archive;
+}
+
+void mooni_archive_cut(moon_archive *a, size_t items, size_t entries) {
+  while (a->item_count > items) {
+    mooni_item *item = &a->items[--a->item_count];
+    mooni_free(a->ctx, item->name);
+    moon_tensor_release(item->tensor);
+  }
+  while (a->entry_count > entries) {
+    mooni_entry *entry = &a->entries[--a->entry_count];
+    mooni_free(a->ctx, entry->key);
+    mooni_free(a->ctx, entry->text);
+  }
+}
+
+void moon_archive_release(moon_archive *a) {
+  if (!a || --a->refs) return;
+  moon_ctx *ctx = a->ctx;
+  mooni_archive_cut(a, 0, 0);
+  mooni_free(ctx, a->items);
+  mooni_free(ctx, a->entries);
+  mooni_free(ctx, a);
+  moon_ctx_release(ctx);
+}
+
+/* Room for one more element of size bytes in a list. */
+static moon_status make_room(moon_ctx *ctx, void **list, size_t count, size_t *room, size_t size) {
+  if (count < *room) return MOON_OK;
+  size_t more = *room ? 2 * *room : 8;
+  void *bigger = mooni_calloc(ctx, more, size);
+  if (!bigger) return mooni_nomem(ctx, more * size);
+  if (count) memcpy(bigger, *list, count * size);
+  mooni_free(ctx, *list);
+  *list = bigger;
+  *room = more;
+  return MOON_OK;
+}
+
+/* Add without looking whether the name is there already. */
+static moon_status append(moon_archive *a, const char *name, moon_tensor *t) {
+  void *list = a->items;
+  MOONI_TRY(make_room(a->ctx, &list, a->item_count, &a->item_room, sizeof *a->items));
+  a->items = list;
+  char *copy = mooni_strdup(a->ctx, name);
+  if (!copy) return mooni_nomem(a->ctx, strlen(name) + 1);
+  a->items[a->item_count++] = (mooni_item){copy, moon_tensor_retain(t)};
+  return MOON_OK;
+}
+
+moon_status moon_archive_add(moon_archive *a, const char *name, moon_tensor *t) {
+  if (!name || !t) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor and its name are expected");
+  if (!mooni_is_utf8(name)) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor's name is not UTF-8");
+  if (strcmp(name, METADATA) == 0)
+    return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor cannot be named '%s', the format needs that", METADATA);
+  if (moon_archive_find(a, name))
+    return mooni_fail(a->ctx, MOON_ERANGE, "archive: there is a tensor '%.*s' already", NAME_SHOWN, name);
+  return append(a, name, t);
+}
+
+static mooni_entry *find_entry(const moon_archive *a, const char *key) {
+  for (size_t i = 0; i < a->entry_count; i++)
+    if (strcmp(a->entries[i].key, key) == 0) return &a->entries[i];
+  return NULL;
+}
+
+/* Put copies into a fresh entry; found: the one to replace, or NULL. */
+static moon_status put_entry(moon_archive *a, mooni_entry *found, const char *key, const char *text) {
+  char *copy = mooni_strdup(a->ctx, text), *name = found ? NULL : mooni_strdup(a->ctx, key);
+  if (!copy || (!found && !name)) {
+    mooni_free(a->ctx, copy);
+    mooni_free(a->ctx, name);
+    return mooni_nomem(a->ctx, strlen(text) + strlen(key));
+  }
+  if (found) {
+    mooni_free(a->ctx, found->text);
+    found->text = copy;
+  } else {
+    a->entries[a->entry_count++] = (mooni_entry){name, copy};
+  }
+  return MOON_OK;
+}
+
+moon_status moon_archive_set(moon_archive *a, const char *key, const char *text) {
+  if (!key || !text) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a text and its key are expected");
+  if (!mooni_is_utf8(key)) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a text entry's key is not UTF-8");
+  if (!mooni_is_utf8(text))
+    return mooni_fail(a->ctx, MOON_ERANGE, "archive: the text entry '%.*s' is not UTF-8", NAME_SHOWN, key);
+  void *list = a->entries;
+  MOONI_TRY(make_room(a->ctx, &list, a->entry_count, &a->entry_room, sizeof *a->entries));
+  a->entries = list;
+  return put_entry(a, find_entry(a, key), key, text);
+}
+
+bool moon_archive_tensor(const moon_archive *a, size_t i, const char **name, moon_tensor **t) {
+  if (i >= a->item_count) return false;
+  if (name) *name = a->items[i].name;
+  if (t) *t = a->items[i].tensor;
+  return true;
+}
+
+bool moon_archive_entry(const moon_archive *a, size_t i, const char **key, const char **text) {
+  if (i >= a->entry_count) return false;
+  if (key) *key = a->entries[i].key;
+  if (text) *text = a->entries[i].text;
+  return true;
+}
+
+moon_tensor *moon_archive_find(const moon_archive *a, const char *name) {
+  for (size_t i = 0; i < a->item_count; i++)
+    if (strcmp(a->items[i].name, name) == 0) return a->items[i].tensor;
+  return NULL;
+}
+
+const char *moon_archive_text(const moon_archive *a, const char *key) {
+  const mooni_entry *entry = find_entry(a, key);
+  return entry ? entry->text : NULL;
+}
+
+/* ---- element types ---- */
+
+typedef struct element {
+  const char *name;
+  size_t size;
+  moon_dtype dtype;
+  void (*widen)(float *y, const uint8_t *x, size_t n); /* NULL: taken as they are */
+} element;
+
+#define WIDEN(name, type)                                  \
+  static void name(float *y, const uint8_t *x, size_t n) { \
+    for (size_t i = 0; i < n; i++) {                       \
+      type value;                                          \
+      memcpy(&value, x + i * sizeof value, sizeof value);  \
+      y[i] = (float)value;                                 \
+    }                                                      \
+  }
+WIDEN(widen_f64, double)
+WIDEN(widen_i64, int64_t)
+WIDEN(widen_i32, int32_t)
+WIDEN(widen_i16, int16_t)
+WIDEN(widen_i8, int8_t)
+WIDEN(widen_u64, uint64_t)
+WIDEN(widen_u32, uint32_t)
+WIDEN(widen_u16, uint16_t)
+
+static void widen_bool(float *y, const uint8_t *x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = x[i] ? 1 : 0;
+}
+
+static float from_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof bits);
+  return value;
+}
+
+static void widen_bf16(float *y, const uint8_t *x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] = from_bits((uint32_t)x[2 * i] << 16 | (uint32_t)x[2 * i + 1] << 24);
+}
+
+/* Half precision: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction. */
+static void widen_f16(float *y, const uint8_t *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint32_t h = (uint32_t)x[2 * i] | (uint32_t)x[2 * i + 1] << 8;
+    uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
+    if (exponent == 0) { /* fraction times 2^-24, which float32 holds exactly */
+      float value = (float)fraction * 0x1p-24f;
+      y[i] = sign ? -value : value;
+    } else {
+      y[i] = from_bits(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
+    }
+  }
+}
+
+static const element elements[] = {
+    {"F32", 4, MOON_FLOAT32, NULL},        {"U8", 1, MOON_UINT8, NULL},         {"F16", 2, MOON_FLOAT32, widen_f16},
+    {"BF16", 2, MOON_FLOAT32, widen_bf16}, {"F64", 8, MOON_FLOAT32, widen_f64}, {"I64", 8, MOON_FLOAT32, widen_i64},
+    {"I32", 4, MOON_FLOAT32, widen_i32},   {"I16", 2, MOON_FLOAT32, widen_i16}, {"I8", 1, MOON_FLOAT32, widen_i8},
+    {"U64", 8, MOON_FLOAT32, widen_u64},   {"U32", 4, MOON_FLOAT32, widen_u32}, {"U16", 2, MOON_FLOAT32, widen_u16},
+    {"BOOL", 1, MOON_FLOAT32, widen_bool},
+};
+
+static const element *find_element(const char *name) {
+  for (size_t i = 0; i < MOONI_COUNT(elements); i++)
+    if (strcmp(elements[i].name, name) == 0) return &elements[i];
+  return NULL;
+}
+
+/* ---- reading: the header ---- */
+
+/* A tensor as the header describes it; name is the JSON's. */
+typedef struct claim {
+  const char *name;
+  const element *type;
+  int rank;
+  size_t shape[MOON_MAX_RANK];
+  size_t begin, end; /* in the data */
+} claim;
+
+static moon_status bad_tensor(moon_ctx *ctx, const claim *c, const char *text) {
+  return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': %s", NAME_SHOWN, c->name, text);
+}
+
+/* A whole number that is not negative; false for anything else. */
+static bool whole(const json_t *value, size_t *out) {
+  if (!json_is_integer(value) || json_integer_value(value) < 0) return false;
+  *out = (size_t)json_integer_value(value);
+  return (json_int_t)*out == json_integer_value(value);
+}
+
+static moon_status parse_shape(moon_ctx *ctx, claim *c, const json_t *shape) {
+  char text[64];
+  if (!json_is_array(shape)) return bad_tensor(ctx, c, "no array 'shape'");
+  if (json_array_size(shape) > MOON_MAX_RANK) {
+    snprintf(text, sizeof text, "%zu dimensions, expected at most %d", json_array_size(shape), MOON_MAX_RANK);
+    return bad_tensor(ctx, c, text);
+  }
+  c->rank = (int)json_array_size(shape);
+  for (int i = 0; i < c->rank; i++)
+    if (!whole(json_array_get(shape, (size_t)i), &c->shape[i]))
+      return bad_tensor(ctx, c, "a dimension is not a whole number of 0 or more");
+  return MOON_OK;
+}
+
+/* Do the offsets hold just what element type and shape take? Zero dimensions do not excuse an overflow of the rest. */
+static moon_status check_extent(moon_ctx *ctx, const claim *c) {
+  char text[MOONI_SHAPE_TEXT];
+  size_t want = c->type->size, bytes = c->type->size;
+  bool fits = true;
+  for (int i = 0; i < c->rank; i++) {
+    fits = fits && mooni_mul(&want, want, c->shape[i] ? c->shape[i] : 1);
+    bytes *= c->shape[i];
+  }
+  mooni_shape_text(text, c->rank, c->shape);
+  if (!fits || want > PTRDIFF_MAX / sizeof(float))
+    return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': %s is more than memory can hold", NAME_SHOWN, c->name, text);
+  if (c->begin > c->end || c->end - c->begin != bytes)
+    return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': data_offsets [%zu, %zu] for %s %s, which takes %zu bytes",
+                      NAME_SHOWN, c->name, c->begin, c->end, c->type->name, text, bytes);
+  return MOON_OK;
+}
+
+static moon_status parse_claim(moon_ctx *ctx, claim *c, const char *name, const json_t *value) {
+  *c = (claim){.name = name};
+  if (!json_is_object(value)) return bad_tensor(ctx, c, "not described by an object");
+  const char *type = json_string_value(json_object_get(value, "dtype"));
+  if (!type) return bad_tensor(ctx, c, "no text 'dtype'");
+  c->type = find_element(type);
+  if (!c->type)
+    return mooni_fail(ctx, MOON_EFORMAT,
+                      "tensor '%.*s': unknown dtype '%.20s' (known: F32, U8, F16, BF16, F64, I64, "
+                      "I32, I16, I8, U64, U32, U16, BOOL)",
+                      NAME_SHOWN, name, type);
+  MOONI_TRY(parse_shape(ctx, c, json_object_get(value, "shape")));
+  const json_t *offsets = json_object_get(value, "data_offsets");
+  if (json_array_size(offsets) != 2 || !whole(json_array_get(offsets, 0), &c->begin) ||
+      !whole(json_array_get(offsets, 1), &c->end))
+    return bad_tensor(ctx, c, "no 'data_offsets' of two whole numbers");
+  return check_extent(ctx, c);
+}
+
+static bool before(const claim *a, const claim *b) {
+  return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
+}
+
+static void sift_down(claim *c, size_t root, size_t n) {
+  for (size_t child; (child = 2 * root + 1) < n; root = child) {
+    if (child + 1 < n && before(&c[child], &c[child + 1])) child++;
+    if (!before(&c[root], &c[child])) return;
+    claim swap = c[root];
+    c[root] = c[child];
+    c[child] = swap;
+  }
+}
+
+/* By offset, unless they are already: a heap sort, since a hostile header may list a million in the worst order. */
+static void sort_claims(claim *c, size_t n) {
+  bool sorted = true;
+  for (size_t i = 1; i < n; i++) sorted = sorted && !before(&c[i], &c[i - 1]);
+  if (sorted) return;
+  for (size_t i = n / 2; i--;) sift_down(c, i, n);
+  for (size_t i = n; i-- > 1;) {
+    claim swap = c[0];
+    c[0] = c[i];
+    c[i] = swap;
+    sift_down(c, 0, i);
+  }
+}
+
+/* The tensors must cover the data: no hole, no overlap, nothing left. */
+static moon_status check_tiling(moon_ctx *ctx, const claim *c, size_t n, size_t data) {
+  size_t at = 0;
+  for (size_t i = 0; i < n; at = c[i++].end) {
+    if (c[i].begin == at) continue;
+    return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': its data begins at %zu, expected %zu (%s)", NAME_SHOWN,
+                      c[i].name, c[i].begin, at, c[i].begin < at ? "an overlap" : "a hole");
+  }
+  if (at > data)
+    return mooni_fail(ctx, MOON_EFORMAT, "truncated: header promises %zu bytes of data, the file holds %zu", at, data);
+  if (at < data)
+    return mooni_fail(ctx, MOON_EFORMAT, "trailing bytes: header promises %zu bytes of data, the file holds %zu", at,
+                      data);
+  return MOON_OK;
+}
+
+static moon_status take_metadata(moon_archive *a, const json_t *metadata) {
+  const char *key;
+  const json_t *value;
+  if (!json_is_object(metadata))
+    return mooni_fail(a->ctx, MOON_EFORMAT, "%s is %s, expected an object", METADATA, mooni_json_kind(metadata));
+  for (void *i = json_object_iter((json_t *)(uintptr_t)metadata); i;
+       i = json_object_iter_next((json_t *)(uintptr_t)metadata, i)) {
+    key = json_object_iter_key(i);
+    value = json_object_iter_value(i);
+    if (!json_is_string(value))
+      return mooni_fail(a->ctx, MOON_EFORMAT, "%s: '%.*s' is %s, expected a text", METADATA, NAME_SHOWN, key,
+                        mooni_json_kind(value));
+    void *list = a->entries;
+    MOONI_TRY(make_room(a->ctx, &list, a->entry_count, &a->entry_room, sizeof *a->entries));
+    a->entries = list;
+    MOONI_TRY(put_entry(a, NULL, key, json_string_value(value))); /* the parser has refused duplicates */
+  }
+  return MOON_OK;
+}
+
+/* All tensors of the header, in the order of their data. */
+static moon_status parse_claims(moon_archive *a, claim *claims, json_t *header, size_t data) {
+  size_t n = 0;
+  for (void *i = json_object_iter(header); i; i = json_object_iter_next(header, i)) {
+    const char *name = json_object_iter_key(i);
+    const json_t *value = json_object_iter_value(i);
+    if (strcmp(name, METADATA) == 0)
+      MOONI_TRY(take_metadata(a, value));
+    else
+      MOONI_TRY(parse_claim(a->ctx, &claims[n++], name, value));
+  }
+  sort_claims(claims, n);
+  return check_tiling(a->ctx, claims, n, data);
+}
+
+/* ---- reading: the data ---- */
+
+static moon_status read_widened(mooni_reader *file, const claim *c, float *y, uint8_t *chunk) {
+  for (size_t left = c->end - c->begin, n; left; left -= n) {
+    n = left < CHUNK ? left : CHUNK;
+    MOONI_TRY(mooni_reader_read(file, chunk, n));
+    c->type->widen(y, chunk, n / c->type->size);
+    y += n / c->type->size;
+  }
+  return MOON_OK;
+}
+
+static moon_status read_tensor(moon_archive *a, mooni_reader *file, const claim *c, uint8_t *chunk) {
+  moon_tensor *t;
+  MOONI_TRY(moon_tensor_new(a->ctx, &t, c->type->dtype, c->rank, c->shape));
+  moon_status status = c->type->widen ? read_widened(file, c, moon_tensor_float(t), chunk)
+                                      : mooni_reader_read(file, moon_tensor_data(t), c->end - c->begin);
+  if (status == MOON_OK) status = append(a, c->name, t);
+  moon_tensor_release(t);
+  return status;
+}
+
+static moon_status read_data(moon_archive *a, mooni_reader *file, const claim *claims, size_t count) {
+  uint8_t *chunk = mooni_alloc(a->ctx, CHUNK);
+  if (!chunk) return mooni_nomem(a->ctx, CHUNK);
+  moon_status status = MOON_OK;
+  for (size_t i = 0; i < count && status == MOON_OK; i++) status = read_tensor(a, file, &claims[i], chunk);
+  mooni_free(a->ctx, chunk);
+  return status;
+}
+
+static moon_status load_header(moon_archive *a, mooni_reader *file, json_t *header) {
+  size_t count = json_object_size(header) - (json_object_get(header, METADATA) != NULL);
+  claim *claims = mooni_calloc(a->ctx, count + 1, sizeof *claims);
+  if (!claims) return mooni_nomem(a->ctx, count * sizeof *claims);
+  moon_status status = parse_claims(a, claims, header, file->size - file->at);
+  if (status == MOON_OK) status = read_data(a, file, claims, count);
+  mooni_free(a->ctx, claims);
+  return status;
+}
+
+static moon_status read_header(moon_ctx *ctx, mooni_reader *file, json_t **header, size_t size) {
+  char *text = mooni_alloc(ctx, size);
+  if (!text) return mooni_nomem(ctx, size);
+  moon_status status = mooni_reader_read(file, text, size);
+  if (status == MOON_OK && text[0] != '{')
+    status = mooni_fail(ctx, MOON_EFORMAT, "not a safetensors file: the header begins with byte 0x%02x, expected '{'",
+                        (unsigned char)text[0]);
+  if (status == MOON_OK) status = mooni_json_parse(ctx, header, text, size, "the header");
+  mooni_free(ctx, text);
+  return status;
+}
+
+static moon_status load(moon_archive *a, mooni_reader *file) {
+  uint8_t bytes[8];
+  uint64_t size = 0;
+  json_t *header;
+  if (file->size < sizeof bytes)
+    return mooni_fail(a->ctx, MOON_EFORMAT, "truncated: expected a header length of 8 bytes, the file holds %zu",
+                      file->size);
+  MOONI_TRY(mooni_reader_read(file, bytes, sizeof bytes));
+  for (int i = 8; i--;) size = size << 8 | bytes[i];
+  if (size < 2 || size > HEADER_MAX)
+    return mooni_fail(a->ctx, MOON_EFORMAT, "not a safetensors file: a header of %llu bytes, expected 2 to %d",
+                      (unsigned long long)size, HEADER_MAX);
+  if (size > file->size - sizeof bytes)
+    return mooni_fail(a->ctx, MOON_EFORMAT, "truncated: expected a header of %llu bytes, the file holds %zu",
+                      (unsigned long long)size, file->size - sizeof bytes);
+  MOONI_TRY(read_header(a->ctx, file, &header, (size_t)size));
+  moon_status status = load_header(a, file, header);
+  json_decref(header);
+  return status;
+}
+
+moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
+  mooni_reader file;
+  moon_archive *a;
+  MOONI_TRY(mooni_reader_open(&file, ctx, path));
+  moon_status status = moon_archive_new(ctx, &a);
+  if (status == MOON_OK) {
+    status = load(a, &file);
+    if (status == MOON_OK)
+      *out = a;
+    else
+      moon_archive_release(a);
+  }
+  mooni_reader_close(&file);
+  return mooni_in_file(ctx, status, path);
+}
+
+/* ---- writing ---- */
+
+/* jansson's ways of failing, here, are only want of memory. */
+static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
+
+static json_t *describe(const moon_tensor *t, size_t begin) {
+  json_t *shape = json_array();
+  bool ok = shape != NULL;
+  for (int i = 0; ok && i < moon_tensor_rank(t); i++)
+    ok = json_array_append_new(shape, json_integer((json_int_t)moon_tensor_shape(t)[i])) == 0;
+  if (!ok) {
+    json_decref(shape);
+    return NULL;
+  }
+  size_t end = begin + moon_tensor_bytes(t);
+  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", moon_tensor_dtype(t) == MOON_UINT8 ? "U8" : "F32", "shape", shape,
+                   "data_offsets", (json_int_t)begin, (json_int_t)end);
+}
+
+static bool put_metadata(const moon_archive *a, json_t *header) {
+  json_t *metadata = json_object();
+  bool ok = put(header, METADATA, metadata);
+  for (size_t i = 0; ok && i < a->entry_count; i++)
+    ok = put(metadata, a->entries[i].key, json_string(a->entries[i].text));
+  return ok;
+}
+
+/* The data's order: floats before bytes, so that every float lies at a multiple of four, else in order of addition. */
+static const moon_dtype data_order[] = {MOON_FLOAT32, MOON_UINT8};
+
+static json_t *make_header(const moon_archive *a) {
+  size_t at = 0;
+  json_t *header = json_object();
+  bool ok = header != NULL && (!a->entry_count || put_metadata(a, header));
+  for (size_t d = 0; ok && d < MOONI_COUNT(data_order); d++)
+    for (size_t i = 0; ok && i < a->item_count; i++) {
+      const moon_tensor *t = a->items[i].tensor;
+      if (moon_tensor_dtype(t) != data_order[d]) continue;
+      ok = put(header, a->items[i].name, describe(t, at));
+      at += moon_tensor_bytes(t);
+    }
+  if (ok) return header;
+  json_decref(header);
+  return NULL;
+}
+
+static moon_status write_header(mooni_writer *w, const char *text) {
+  uint8_t size[8];
+  static const char spaces[8] = "        ";
+  size_t length = strlen(text), padding = (8 - length % 8) % 8;
+  for (int i = 0; i < 8; i++) size[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
+  MOONI_TRY(mooni_writer_write(w, size, sizeof size));
+  MOONI_TRY(mooni_writer_write(w, text, length));
+  return mooni_writer_write(w, spaces, padding);
+}
+
+static moon_status write_all(const moon_archive *a, mooni_writer *w, const char *header) {
+  MOONI_TRY(write_header(w, header));
+  for (size_t d = 0; d < MOONI_COUNT(data_order); d++)
+    for (size_t i = 0; i < a->item_count; i++) {
+      const moon_tensor *t = a->items[i].tensor;
+      if (moon_tensor_dtype(t) == data_order[d])
+        MOONI_TRY(mooni_writer_write(w, moon_tensor_data(t), moon_tensor_bytes(t)));
+    }
+  return MOON_OK;
+}
+
+moon_status moon_archive_save(const moon_archive *a, const char *path) {
+  char *header;
+  mooni_writer w;
+  MOONI_TRY(mooni_json_text(a->ctx, &header, make_header(a)));
+  moon_status status;
+  if (strlen(header) + 8 > HEADER_MAX)
+    status = mooni_fail(a->ctx, MOON_ERANGE, "archive: the names and texts take more than %d bytes", HEADER_MAX);
+  else
+    status = mooni_writer_open(&w, a->ctx, path);
+  if (status == MOON_OK) {
+    status = write_all(a, &w, header);
+    if (status == MOON_OK)
+      status = mooni_writer_commit(&w);
+    else
+      mooni_writer_abort(&w);
+  }
+  mooni_free(a->ctx, header);
+  return status;
+}

@@ -1,0 +1,96 @@
+/* dataset.c - rows with their targets, in an order that can be shuffled. The tensors stay as they are, bytes included;
+** a batch is gathered and scaled to float32 in one pass. */
+#include <string.h>
+
+#include "internal.h"
+
+moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y) {
+  char xt[MOONI_SHAPE_TEXT], yt[MOONI_SHAPE_TEXT];
+  if (x->rank != 2 || !x->shape[0] || !x->shape[1])
+    return mooni_fail(ctx, MOON_ESHAPE, "dataset: x is %s, expected [rows x width] with at least one row",
+                      mooni_tensor_text(xt, x));
+  if (y && (y->rank < 1 || y->rank > 2 || y->shape[0] != x->shape[0] || !y->numel))
+    return mooni_fail(ctx, MOON_ESHAPE, "dataset: y is %s and x %s, expected [%zu x width], or class numbers [%zu]",
+                      mooni_tensor_text(yt, y), mooni_tensor_text(xt, x), x->shape[0], x->shape[0]);
+  if (x->shape[0] > UINT32_MAX) return mooni_fail(ctx, MOON_ESHAPE, "dataset: more than 2^32 - 1 rows");
+  moon_dataset *d = mooni_alloc(ctx, sizeof *d);
+  uint32_t *order = mooni_calloc(ctx, x->shape[0], sizeof *order);
+  if (!d || !order) {
+    mooni_free(ctx, d);
+    mooni_free(ctx, order);
+    return mooni_nomem(ctx, sizeof *d + x->shape[0] * sizeof *order);
+  }
+  *d = (moon_dataset){1,    moon_ctx_retain(ctx), moon_tensor_retain(x), y ? moon_tensor_retain(y) : NULL, x->shape[0],
+                      order};
+  moon_dataset_unshuffle(d);
+  *out = d;
+  return MOON_OK;
+}
+
+moon_dataset *moon_dataset_retain(moon_dataset *data) {
+  data->refs++;
+  return data;
+}
+
+void moon_dataset_release(moon_dataset *data) {
+  if (!data || --data->refs) return;
+  moon_ctx *ctx = data->ctx;
+  moon_tensor_release(data->x);
+  moon_tensor_release(data->y);
+  mooni_free(ctx, data->order);
+  mooni_free(ctx, data);
+  moon_ctx_release(ctx);
+}
+
+size_t moon_dataset_rows(const moon_dataset *data) { return data->rows; }
+
+void moon_dataset_unshuffle(moon_dataset *data) {
+  for (size_t i = 0; i < data->rows; i++) data->order[i] = (uint32_t)i;
+}
+
+void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t epoch) {
+  mooni_rng rng;
+  mooni_rng_seed(&rng, seed, epoch);
+  moon_dataset_unshuffle(data);
+  mooni_rng_shuffle(&rng, data->order, data->rows);
+}
+
+void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
+                  float scale) {
+  size_t width = mooni_width(x);
+  const float *floats = moon_tensor_float(x);
+  const uint8_t *bytes = moon_tensor_byte(x);
+  for (size_t i = 0; i < count; i++, dst += width) {
+    size_t row = order ? order[first + i] : first + i;
+    if (floats)
+      memcpy(dst, floats + row * width, width * sizeof *dst);
+    else
+      ctx->k->from_bytes(dst, bytes + row * width, width, scale);
+  }
+}
+
+static moon_status batch_shape(const moon_dataset *data, const moon_tensor *t, const moon_tensor *source,
+                               const char *name, size_t count) {
+  char got[MOONI_SHAPE_TEXT], whole[MOONI_SHAPE_TEXT];
+  bool labels = source->rank == 1;
+  if (t->rank == source->rank && t->shape[0] == count && mooni_width(t) == mooni_width(source) &&
+      (labels ? t->dtype == source->dtype : t->dtype == MOON_FLOAT32))
+    return MOON_OK;
+  return mooni_fail(data->ctx, MOON_ESHAPE, "batch: %s is %s, expected %zu rows of %s", name, mooni_tensor_text(got, t),
+                    count, mooni_tensor_text(whole, source));
+}
+
+moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
+  const moon_tensor *target = data->y ? data->y : data->x;
+  if (first > data->rows || count > data->rows - first)
+    return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
+  MOONI_TRY(batch_shape(data, x, data->x, "x", count));
+  if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
+  mooni_gather(data->ctx, moon_tensor_float(x), data->x, data->order, first, count, 255);
+  if (!y) return MOON_OK;
+  if (target->rank == 1)
+    for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(target, data->order[first + i]));
+  else
+    mooni_gather(data->ctx, moon_tensor_float(y), target, data->order, first, count, 255);
+  return MOON_OK;
+}

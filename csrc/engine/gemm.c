@@ -1,0 +1,86 @@
+/* gemm.c - matrix products, all of them by BLIS, which no other file sees.
+**
+** BLIS is always called on one thread, through a run-time object of our own, so that neither OMP_NUM_THREADS nor
+** BLIS_NUM_THREADS in the environment changes anything. When malloc fails inside it BLIS aborts the process; but its
+** pool keeps the packing buffers of a call, and the next call of the same shape asks for no more. Hence plan: see that
+** the memory is there, then make the call once on scratch, before anything depends on it. */
+#include <blis.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+/* The shapes that this context has planned: a call that is in here runs without asking for memory. */
+typedef struct shape {
+  size_t m, n, k;
+  bool a_by_row, b_by_row, c_by_row;
+} shape;
+
+enum { WARM = 256 };
+
+/* BLIS packs block by block, and no block is longer than this: beyond it a larger extent needs no larger buffer. */
+enum { BEYOND = 6144 };
+
+struct mooni_warm {
+  shape seen[WARM];
+  size_t count;
+};
+
+void mooni_gemm(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+  rntm_t rntm = BLIS_RNTM_INITIALIZER;
+  bli_rntm_set_num_threads(1, &rntm);
+  bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &alpha, a.p, (inc_t)a.rs,
+               (inc_t)a.cs, b.p, (inc_t)b.rs, (inc_t)b.cs, &beta, c.p, (inc_t)c.rs, (inc_t)c.cs, NULL, &rntm);
+}
+
+static bool is_warm(const mooni_warm *warm, const shape *s) {
+  for (size_t i = 0; warm && i < warm->count && i < WARM; i++) {
+    const shape *w = &warm->seen[i];
+    if (w->m == s->m && w->n == s->n && w->k == s->k && w->a_by_row == s->a_by_row && w->b_by_row == s->b_by_row &&
+        w->c_by_row == s->c_by_row)
+      return true;
+  }
+  return false;
+}
+
+/* The most that BLIS packs at once: a block of A (mc x kc) and a panel of B (kc x nc), with room to spare for its
+** alignment and its small blocks. */
+static size_t packing_bytes(void) {
+  cntx_t *cntx = bli_gks_query_cntx();
+  size_t mc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_MC, cntx);
+  size_t kc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_KC, cntx);
+  size_t nc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_NC, cntx);
+  return (mc + nc) * kc * sizeof(float) + ((size_t)1 << 20);
+}
+
+moon_status mooni_gemm_plan(moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
+  if (m > BEYOND) m = BEYOND;
+  if (n > BEYOND) n = BEYOND;
+  if (k > BEYOND) k = BEYOND;
+  shape s = {m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
+  if (!m || !n || !k || is_warm(ctx->warm, &s)) return MOON_OK;
+  if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
+
+  size_t as = m * k, bs = k * n, cs = m * n, probe = packing_bytes();
+  void *room = malloc(probe);
+  free(room);
+  float *scratch = mooni_calloc(ctx, as + bs + cs, sizeof(float));
+  if (!room || !scratch) {
+    mooni_free(ctx, scratch);
+    return mooni_nomem(ctx, room ? (as + bs + cs) * sizeof(float) : probe);
+  }
+  mooni_mat pa = {scratch, s.a_by_row ? k : 1, s.a_by_row ? 1 : m};
+  mooni_mat pb = {scratch + as, s.b_by_row ? n : 1, s.b_by_row ? 1 : k};
+  mooni_mat pc = {scratch + as + bs, s.c_by_row ? n : 1, s.c_by_row ? 1 : m};
+  mooni_gemm(m, n, k, 1, pa, pb, 0, pc);
+  mooni_free(ctx, scratch);
+  ctx->warm->seen[ctx->warm->count++ % WARM] = s;
+  return MOON_OK;
+}
+
+void mooni_gemm_forget(moon_ctx *ctx) {
+  mooni_free(ctx, ctx->warm);
+  ctx->warm = NULL;
+}
+
+const char *mooni_blis_version(void) { return bli_info_get_version_str(); }
+const char *mooni_blis_config(void) { return bli_arch_string(bli_arch_query_id()); }

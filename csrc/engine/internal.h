@@ -1,0 +1,421 @@
+/* internal.h - what the engine's files share and the world does not see. Everything here begins with mooni_. */
+#ifndef MOONI_INTERNAL_H
+#define MOONI_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "../moonglass.h"
+
+#define MOONI_TRY(call)                     \
+  do {                                      \
+    moon_status status_ = (call);           \
+    if (status_ != MOON_OK) return status_; \
+  } while (0)
+
+#define MOONI_COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+/* ---- ctx.c: context, memory, errors ---- */
+
+typedef struct mooni_kernels mooni_kernels;
+typedef struct mooni_warm mooni_warm;
+
+/* A random stream: 16 interleaved xoshiro128++ generators, so that a vector unit draws 16 numbers at once. */
+enum { MOONI_LANES = 16 };
+typedef struct mooni_rng {
+  uint32_t s[4][MOONI_LANES];
+  uint32_t out[MOONI_LANES]; /* drawn, not yet given out: the last `left` of them */
+  uint32_t left;
+} mooni_rng;
+
+struct moon_ctx {
+  size_t refs;
+  moon_alloc_fn alloc;
+  void *alloc_ud;
+  size_t used, peak, limit;
+  int threads;
+  moon_log_fn log;
+  void *log_ud;
+  atomic_bool interrupted;
+  const mooni_kernels *k; /* the kernels for this CPU */
+  mooni_warm *warm;       /* gemm.c: shapes that BLIS has run already */
+  mooni_rng rng;
+  char error[1024];
+};
+
+/* 64-byte aligned memory, counted against the context; mooni_alloc leaves it unset, mooni_calloc zeroes it and
+** checks count * size. NULL when refused: mooni_nomem then sets the message. free takes NULL. */
+void *mooni_alloc(moon_ctx *ctx, size_t bytes);
+void *mooni_calloc(moon_ctx *ctx, size_t count, size_t size);
+void mooni_free(moon_ctx *ctx, void *p);
+char *mooni_strdup(moon_ctx *ctx, const char *text);
+
+/* Set the context's message and give the status back. mooni_prepend puts "text: " before the present message. */
+moon_status mooni_fail(moon_ctx *ctx, moon_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+moon_status mooni_nomem(moon_ctx *ctx, size_t bytes);
+moon_status mooni_prepend(moon_ctx *ctx, moon_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* "[2 x 3]" into a buffer of MOONI_SHAPE_TEXT bytes, which it returns. */
+enum { MOONI_SHAPE_TEXT = 128 };
+char *mooni_shape_text(char *buffer, int rank, const size_t *shape);
+char *mooni_tensor_text(char *buffer, const moon_tensor *t); /* "[2 x 3] uint8"; float32 is not said */
+
+/* a * b into *out unless it overflows. */
+static inline bool mooni_mul(size_t *out, size_t a, size_t b) { return !__builtin_mul_overflow(a, b, out); }
+
+/* ---- tensor.c ---- */
+
+typedef struct mooni_storage {
+  size_t refs;
+  moon_ctx *ctx;
+  void *data;
+  size_t bytes;
+  void (*release)(void *ud);
+  void *ud;
+} mooni_storage;
+
+struct moon_tensor {
+  size_t refs;
+  mooni_storage *storage;
+  size_t offset; /* bytes */
+  moon_dtype dtype;
+  int rank;
+  size_t shape[MOON_MAX_RANK];
+  size_t numel;
+};
+
+moon_status mooni_want_float(const moon_tensor *t, const char *what); /* MOON_ETYPE unless float32 */
+const char *mooni_dtype_name(moon_dtype dtype);
+
+/* Rows of t as a matrix: rank 0 and 1 are one column a row; else shape[0] rows of all the rest. */
+size_t mooni_rows(const moon_tensor *t);
+size_t mooni_width(const moon_tensor *t);
+
+/* ---- rng.c ---- */
+
+void mooni_rng_seed(mooni_rng *rng, uint64_t seed, uint64_t stream); /* any pair gives an independent stream */
+uint32_t mooni_rng_u32(mooni_rng *rng);
+uint64_t mooni_rng_u64(mooni_rng *rng);
+uint32_t mooni_rng_below(mooni_rng *rng, uint32_t n); /* uniform in 0..n-1, n > 0 */
+void mooni_rng_shuffle(mooni_rng *rng, uint32_t *order, size_t n);
+
+static inline uint32_t mooni_rotl(uint32_t x, int k) { return (x << k) | (x >> (32 - k)); }
+
+/* The next number of every lane. */
+static inline void mooni_rng_block(mooni_rng *rng, uint32_t out[MOONI_LANES]) {
+  uint32_t(*s)[MOONI_LANES] = rng->s;
+  for (size_t l = 0; l < MOONI_LANES; l++) {
+    uint32_t s0 = s[0][l], s1 = s[1][l], s2 = s[2][l] ^ s0, s3 = s[3][l] ^ s1;
+    out[l] = mooni_rotl(s0 + s[3][l], 7) + s0;
+    s[1][l] = s1 ^ s2;
+    s[0][l] = s0 ^ s3;
+    s[2][l] = s2 ^ (s1 << 9);
+    s[3][l] = mooni_rotl(s3, 11);
+  }
+}
+
+/* ---- gemm.c: the only file that sees blis.h ---- */
+
+/* A matrix in memory: element (i, j) at p[i * rs + j * cs]. */
+typedef struct mooni_mat {
+  float *p;
+  size_t rs, cs;
+} mooni_mat;
+
+/* c [m x n] = alpha a [m x k] b [k x n] + beta c. Never fails at a shape that mooni_gemm_plan has let pass. */
+void mooni_gemm(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
+
+/* Make BLIS hold all that this call will need, so that it cannot abort the process for want of memory. Only the
+** strides of a, b and c are looked at. */
+moon_status mooni_gemm_plan(moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c);
+void mooni_gemm_forget(moon_ctx *ctx);
+const char *mooni_blis_version(void);
+const char *mooni_blis_config(void);
+
+/* ---- option.c: named options of everything that is registered ---- */
+
+enum {
+  MOONI_POSITIONAL = 1, /* may be given by place */
+  MOONI_REQUIRED = 2,
+  MOONI_SETTABLE = 4,  /* may change after construction */
+  MOONI_OPEN_LOW = 8,  /* the lowest value itself is not allowed */
+  MOONI_OPEN_HIGH = 16 /* nor the highest */
+};
+enum { MOONI_TEXT = 64 }; /* bytes of a text option, its end included */
+
+/* One option: where it lives in the object, its default, and what is allowed. By kind the field is a double, size_t,
+** bool, char[MOONI_TEXT], double[2] (NaN: not given) or moon_layer *. A text may be limited to `choices`. */
+typedef struct mooni_option_spec {
+  const char *name;
+  moon_option_kind kind;
+  unsigned flags;
+  size_t offset;
+  double number, low, high; /* default and bounds of a number */
+  const char *text;         /* default of a text */
+  const char *choices;      /* "a|b|c", or NULL for any text */
+  const char *help;
+} mooni_option_spec;
+
+/* Fill the object's options from defaults and the given ones. `what` begins the messages: "adam". */
+moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
+                               const moon_option *options, size_t count);
+moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *what, const mooni_option_spec *spec,
+                              const char *name, moon_option *value);
+moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
+                              const moon_option *value);
+
+/* "unknown <what> 'name' (known: a, b, c)" as MOON_ERANGE; names are asked for by index until NULL. */
+moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
+                          const void *list);
+
+/* ---- activations: act.c, compiled once for each instruction set ---- */
+
+/* forward: y [rows x width] holds z without its bias; it becomes act(z + bias). bias may be NULL. If needs_z the
+** derivative wants z itself, which is kept in z (else z is NULL).
+** backward: dy becomes dz = dy * act'(z). Rowwise ones (softmax) see a row as a whole. */
+typedef struct mooni_act {
+  const char *name;
+  bool needs_z, rowwise;
+  void (*forward)(float *y, float *z, const float *bias, size_t rows, size_t width);
+  void (*backward)(float *dy, const float *y, const float *z, size_t rows, size_t width);
+} mooni_act;
+
+/* ---- losses: loss*.c ---- */
+
+/* A batch of targets as the kernels see it: floats [rows x width], or class numbers [rows]. */
+typedef struct mooni_target {
+  const float *values; /* NULL for classes */
+  const uint32_t *classes;
+} mooni_target;
+
+typedef struct mooni_loss_class {
+  const char *name;
+  const char *aliases; /* Keras's names, "a|b", or NULL */
+  size_t size;         /* of the object, a moon_loss first */
+  const mooni_option_spec *options;
+  const char *fuses;  /* the activation that it can take over when that comes last, or NULL */
+  bool takes_classes; /* class numbers as targets */
+  /* The loss of p [rows x width], or, with logits, of fuses(p); its gradient on p into grad unless NULL. */
+  double (*apply)(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
+                  bool logits);
+} mooni_loss_class;
+
+struct moon_loss {
+  size_t refs;
+  moon_ctx *ctx;
+  const mooni_loss_class *class;
+  char reduction[MOONI_TEXT]; /* "mean", "batchmean", "sum"; set by the classes that have the option */
+  bool from_logits;           /* likewise */
+};
+
+/* 1/(rows * width), 1/rows or 1, by the loss's reduction. */
+double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width);
+
+/* Does the loss take activation `name` over? */
+bool mooni_loss_fuses(const moon_loss *loss, const char *name);
+
+/* Check the classes of a float or byte tensor and widen them; MOON_ERANGE, MOON_ETYPE name the culprit. */
+moon_status mooni_classes(uint32_t *out, const moon_tensor *t, const uint32_t *order, size_t first, size_t count,
+                          size_t classes);
+
+/* Are these targets class numbers for a prediction of this width? Then [n] or [n x 1]. */
+bool mooni_are_classes(const moon_loss *loss, const moon_tensor *t, size_t width);
+
+/* What a byte of a target is divided by: 255 for pixels, 1 where the loss speaks of classes. */
+float mooni_target_scale(const moon_loss *loss);
+
+/* ---- optimisers: optim*.c ---- */
+
+enum { MOONI_MAX_SLOTS = 3 };
+
+typedef struct mooni_optim_class {
+  const char *name;
+  size_t size;
+  const mooni_option_spec *options;
+  const char *slot_names[MOONI_MAX_SLOTS];
+  size_t (*slots)(const moon_optim *opt);                   /* how many of them the options call for */
+  double (*slot_start)(const moon_optim *opt, size_t slot); /* NULL: 0 */
+  /* Constants of update number t (from 1) into opt->rate; once before the segments. */
+  void (*prepare)(moon_optim *opt, uint64_t t);
+  /* One pass over n elements: w, its moments s, its gradient g. */
+  void (*update)(const moon_optim *opt, float *w, float *const *s, const float *g, size_t n);
+} mooni_optim_class;
+
+typedef struct mooni_segment {
+  moon_tensor *value; /* retained, so that its address cannot come back as another tensor's */
+  moon_tensor *slot[MOONI_MAX_SLOTS];
+} mooni_segment;
+
+struct moon_optim {
+  size_t refs;
+  moon_ctx *ctx;
+  const mooni_optim_class *class;
+  uint64_t steps;
+  mooni_segment *segments;
+  size_t count, room;
+  double lr, weight_decay; /* every optimiser has these two */
+  double rate[4];          /* set by prepare */
+};
+
+/* Make the moments of these values, so that a later step allocates nothing. */
+moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, size_t count);
+
+/* ---- layers: layer.c for what is common, dense.c noise.c ... for each ---- */
+
+typedef struct mooni_param {
+  size_t refs;
+  const char *name;
+  moon_tensor *value, *grad;
+  bool written; /* in this backward already: add to the gradient, do not set it (tied or repeated layers) */
+} mooni_param;
+
+enum { MOONI_MAX_PARAMS = 4 };
+
+/* One batch through one layer. Buffers are the net's; work is what the class asked for in work(). */
+typedef struct mooni_pass {
+  size_t rows, in, out;
+  const float *x; /* [rows x in] */
+  float *y;       /* [rows x out] */
+  float *dy;      /* [rows x out]; backward may spoil it */
+  float *dx;      /* [rows x in], or NULL: not wanted */
+  float *work;
+  uint64_t draw; /* the number of this training forward: chooses the noise */
+  bool training;
+  bool logits; /* the loss takes the activation over: leave it out, forward and backward */
+} mooni_pass;
+
+typedef struct mooni_layer_class {
+  const char *name;
+  size_t size; /* of the object, a moon_layer first */
+  const mooni_option_spec *options;
+  bool training_only;                         /* passes x through untouched unless training */
+  moon_status (*init)(moon_layer *layer);     /* options are set; make the parameters. NULL: nothing to do */
+  void (*finish)(moon_layer *layer);          /* NULL: nothing of its own to release */
+  size_t (*inputs)(const moon_layer *layer);  /* the one width it takes; NULL: any, and out = in */
+  size_t (*outputs)(const moon_layer *layer); /* goes with inputs */
+  size_t (*work)(const moon_layer *layer, size_t rows, size_t in); /* floats of scratch; NULL: none */
+  /* See that forward or backward (dx: with the input's gradient) cannot fail at this size. NULL: they never do. */
+  moon_status (*plan_forward)(const moon_layer *layer, size_t rows);
+  moon_status (*plan_backward)(const moon_layer *layer, size_t rows, bool dx);
+  const char *(*activation)(const moon_layer *layer); /* the activation that ends it, if a loss may take that over */
+  void (*forward)(const moon_layer *layer, const mooni_pass *pass);
+  void (*backward)(moon_layer *layer, const mooni_pass *pass);
+  double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* after forward; NULL: none */
+  int torch_modules; /* how many places it takes in torch.nn.Sequential; -1: ask activation (dense: 1 or 2) */
+} mooni_layer_class;
+
+struct moon_layer {
+  size_t refs;
+  moon_ctx *ctx;
+  const mooni_layer_class *class;
+  mooni_param *params[MOONI_MAX_PARAMS];
+  bool borrowed[MOONI_MAX_PARAMS]; /* another layer's parameter (tied) */
+  size_t param_count;
+  uint64_t seed; /* of its noise */
+};
+
+/* A parameter of zeros with its gradient, put into the layer. */
+moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape);
+moon_status mooni_layer_share_param(moon_layer *layer, mooni_param *param);
+
+/* "dense 784->128", "dropout": for messages. */
+enum { MOONI_LAYER_TEXT = 160 };
+char *mooni_layer_text(char *buffer, const moon_layer *layer);
+
+/* ---- kernels/table.c, compiled once for each instruction set ---- */
+
+typedef struct mooni_unary {
+  const char *name;
+  void (*apply)(float *y, const float *x, size_t n, float p, float q);
+} mooni_unary;
+
+/* y[i] = a[i * as] (op) alpha * b[i * bs], as and bs being 0 or 1. */
+typedef struct mooni_binary {
+  const char *name;
+  void (*apply)(float *y, const float *a, size_t as, const float *b, size_t bs, size_t n, float alpha);
+} mooni_binary;
+
+/* Everything that is compiled for one instruction set. Lists end with NULL, tables with a NULL name. */
+struct mooni_kernels {
+  const char *isa;
+  const mooni_act *activations;
+  const mooni_unary *unary;
+  const mooni_binary *binary;
+  const mooni_loss_class *const *losses;
+  const mooni_optim_class *const *optims;
+  /* vmath.c */
+  void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale); /* x / scale */
+  void (*add)(float *y, const float *x, size_t n);                       /* y += x */
+  void (*axpy)(float *y, float a, const float *x, size_t n);             /* y += a x */
+  void (*mul)(float *y, const float *x, size_t n);                       /* y *= x */
+  double (*sum)(const float *x, size_t n);
+  double (*sum_abs)(const float *x, size_t n);
+  double (*sum_squares)(const float *x, size_t n);
+  double (*sum_squared_difference)(const float *x, const float *y, size_t n);
+  void (*column_sums)(float *y, const float *x, size_t rows, size_t width, bool accumulate);
+  void (*add_sign)(float *y, float a, const float *x, size_t n); /* y += a sign(x), sign(0) = 0 */
+  /* rng_fill.c: whole blocks of MOONI_LANES draws */
+  void (*uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
+  void (*normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);
+  /* noise on a batch: y from x; mask (may be NULL) gets dy/dx */
+  void (*noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float sigma, float low,
+                         float high);
+  void (*noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
+  void (*noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
+};
+
+extern const mooni_kernels mooni_kernels_base;
+#if defined(__x86_64__)
+extern const mooni_kernels mooni_kernels_avx2, mooni_kernels_avx512;
+#endif
+
+/* The layer classes, ended by NULL (layers are the same for every instruction set). */
+extern const mooni_layer_class *const mooni_layers[];
+
+/* registry.c: by name (or alias), NULL if unknown; and the message about one that is. */
+const mooni_act *mooni_find_act(const moon_ctx *ctx, const char *name);
+const mooni_layer_class *mooni_find_layer(const char *name);
+const mooni_loss_class *mooni_find_loss(const moon_ctx *ctx, const char *name);
+const mooni_optim_class *mooni_find_optim(const moon_ctx *ctx, const char *name);
+moon_status mooni_unregistered(moon_ctx *ctx, moon_family family, const char *name);
+
+/* init.c: the initialisers by name, "glorot_uniform" ...; w [fan_in x fan_out]. */
+bool mooni_init_known(const char *name);
+void mooni_init_fill(moon_ctx *ctx, moon_tensor *w, const char *name);
+const char *mooni_init_name(size_t i);
+
+/* ---- dataset.c ---- */
+
+struct moon_dataset {
+  size_t refs;
+  moon_ctx *ctx;
+  moon_tensor *x, *y; /* y NULL: x is the target */
+  size_t rows;
+  uint32_t *order; /* NULL: the tensors' own order */
+};
+
+/* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale. */
+void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
+                  float scale);
+
+/* ---- file.c ---- */
+
+/* A whole file that appears at once: written beside the target, synced, renamed on commit. abort after a failure (or
+** instead of commit) leaves nothing behind. */
+typedef struct mooni_writer {
+  moon_ctx *ctx;
+  int fd;
+  char *path, *temporary;
+} mooni_writer;
+
+moon_status mooni_writer_open(mooni_writer *w, moon_ctx *ctx, const char *path);
+moon_status mooni_writer_write(mooni_writer *w, const void *bytes, size_t size);
+moon_status mooni_writer_commit(mooni_writer *w);
+void mooni_writer_abort(mooni_writer *w);
+
+/* "cannot read 'path': reason" as MOON_EIO, from errno. */
+moon_status mooni_io_error(moon_ctx *ctx, const char *doing, const char *path, int error);
+
+#endif

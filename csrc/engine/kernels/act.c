@@ -1,0 +1,83 @@
+/* act.c - the activations. To add one, add a line. */
+#include "vmath.h"
+
+/* ACT(name, needs_z, y in terms of z, dy/dz in terms of y; z too if needs_z) */
+#define ACTIVATIONS(ACT)                                                     \
+  ACT(linear, false, z, 1)                                                   \
+  ACT(relu, false, v_relu(z), y > 0 ? 1 : 0)                                 \
+  ACT(sigmoid, false, v_sigmoid(z), y *(1 - y))                              \
+  ACT(tanh, false, v_tanh(z), 1 - y * y)                                     \
+  ACT(softplus, false, v_softplus(z), -v_expm1(-y))                          \
+  ACT(elu, false, v_select(z > 0, z, v_expm1(z)), y > 0 ? 1 : y + 1)         \
+  ACT(leaky_relu, false, z > 0 ? z : 0.2f * z, y > 0 ? 1 : 0.2f)             \
+  ACT(selu, false, SELU_SCALE *v_select(z > 0, z, SELU_ALPHA * v_expm1(z)),  \
+      y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA)                      \
+  ACT(gelu, true, z *v_normal_cdf(z), v_normal_cdf(z) + z * v_normal_pdf(z)) \
+  ACT(silu, true, z *v_sigmoid(z), v_sigmoid(z) * (1 + z * (1 - v_sigmoid(z))))
+
+/* Klambauer et al. 2017, arXiv 1706.02515 */
+#define SELU_ALPHA 1.67326324f
+#define SELU_SCALE 1.05070099f
+
+#define DEFINE(name, needs_z, Y, DY)                                                                                \
+  static void name##_forward(float *restrict ys, float *restrict zs, const float *restrict bias, size_t rows,       \
+                             size_t width) {                                                                        \
+    for (; bias && rows; rows--, ys += width, zs += needs_z ? width : 0) {                                          \
+      MOONI_EACH                                                                                                    \
+      for (size_t j = 0; j < width; j++) {                                                                          \
+        float z = ys[j] + bias[j];                                                                                  \
+        if (needs_z) zs[j] = z;                                                                                     \
+        ys[j] = Y;                                                                                                  \
+      }                                                                                                             \
+    }                                                                                                               \
+    MOONI_EACH                                                                                                      \
+    for (size_t i = 0; i < rows * width; i++) {                                                                     \
+      float z = ys[i];                                                                                              \
+      if (needs_z) zs[i] = z;                                                                                       \
+      ys[i] = Y;                                                                                                    \
+    }                                                                                                               \
+  }                                                                                                                 \
+  static void name##_backward(float *restrict dys, const float *restrict ys, const float *restrict zs, size_t rows, \
+                              size_t width) {                                                                       \
+    size_t n = rows * width;                                                                                        \
+    MOONI_EACH                                                                                                      \
+    for (size_t i = 0; i < n; i++) {                                                                                \
+      float y = ys[i], z = needs_z ? zs[i] : 0;                                                                     \
+      (void)y, (void)z;                                                                                             \
+      dys[i] *= DY;                                                                                                 \
+    }                                                                                                               \
+  }
+ACTIVATIONS(DEFINE)
+
+/* Softmax sees a row as a whole, so it is written out. Its largest logit is taken off first, or exp overflows. */
+static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows, size_t width) {
+  (void)zs;
+  for (float *y = ys; rows--; y += width) {
+    float top = -INFINITY, sum = 0;
+    for (size_t j = 0; j < width; j++) {
+      if (bias) y[j] += bias[j];
+      top = y[j] > top ? y[j] : top;
+    }
+    MOONI_EACH
+    for (size_t j = 0; j < width; j++) y[j] = v_exp(y[j] - top);
+    MOONI_SUMMING(sum)
+    for (size_t j = 0; j < width; j++) sum += y[j];
+    for (size_t j = 0; j < width; j++) y[j] /= sum;
+  }
+}
+
+static void softmax_backward(float *dys, const float *ys, const float *zs, size_t rows, size_t width) {
+  (void)zs;
+  for (; rows--; dys += width, ys += width) {
+    float dot = 0;
+    MOONI_SUMMING(dot)
+    for (size_t j = 0; j < width; j++) dot += dys[j] * ys[j];
+    for (size_t j = 0; j < width; j++) dys[j] = ys[j] * (dys[j] - dot);
+  }
+}
+
+#define ROW(name, needs_z, Y, DY) {#name, needs_z, false, name##_forward, name##_backward},
+const mooni_act MOONI_K(activations)[] = {
+    ACTIVATIONS(ROW){"softmax", false, true, softmax_forward, softmax_backward},
+    {NULL, false, false, NULL, NULL},
+};

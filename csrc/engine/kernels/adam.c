@@ -1,0 +1,48 @@
+/* adam.c - Adam (Kingma and Ba 2015, arXiv 1412.6980), in the efficient form of its section 2:
+** m += (g - m)(1 - beta1), v += (g^2 - v)(1 - beta2), w -= lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + eps) */
+#include "optims.h"
+
+typedef struct adam {
+  moon_optim base;
+  double beta1, beta2, eps;
+} adam;
+
+static size_t slots(const moon_optim *opt) {
+  (void)opt;
+  return 2;
+}
+
+/* The powers are of the betas as float32, as in Keras: 1 - 0.999 is 1.3e-5 off then, and a run parts from Keras's by
+** 1e-3 in the loss within 300 steps without it. */
+static void prepare(moon_optim *opt, uint64_t t) {
+  const adam *o = (const adam *)opt;
+  double beta1 = (double)(float)o->beta1, beta2 = (double)(float)o->beta2;
+  opt->rate[0] = opt->lr * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
+}
+
+static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+  const adam *o = (const adam *)opt;
+  float *restrict m = s[0], *restrict v = s[1];
+  float rate = (float)opt->rate[0], a = (float)(1 - o->beta1), b = (float)(1 - o->beta2), eps = (float)o->eps;
+  float keep = kept(opt);
+  for (size_t i = 0; i < n; i++) {
+    m[i] += (g[i] - m[i]) * a;
+    v[i] += (g[i] * g[i] - v[i]) * b;
+    w[i] = keep * w[i] - rate * m[i] / (sqrtf(v[i]) + eps);
+  }
+}
+
+static const mooni_option_spec options[] = {LR_OPTION(1e-3),
+                                            FRACTION_OPTION(adam, beta1, 0.9, "decay of the mean gradient"),
+                                            FRACTION_OPTION(adam, beta2, 0.999, "decay of the mean squared gradient"),
+                                            EPS_OPTION(adam),
+                                            WEIGHT_DECAY_OPTION,
+                                            {0}};
+
+const mooni_optim_class MOONI_K(adam) = {.name = "adam",
+                                         .size = sizeof(adam),
+                                         .options = options,
+                                         .slot_names = {"m", "v"},
+                                         .slots = slots,
+                                         .prepare = prepare,
+                                         .update = update};

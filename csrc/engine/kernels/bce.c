@@ -1,0 +1,37 @@
+/* bce.c - binary cross-entropy, -(t ln p + (1 - t) ln(1 - p)), of probabilities or, fused with a sigmoid, of logits z:
+** max(z, 0) - z t + ln(1 + e^-|z|), gradient sigmoid(z) - t. Probabilities are clipped to [1e-7, 1 - 1e-7] as in Keras;
+** a clipped one has no gradient. */
+#include "losses.h"
+
+#define EPSILON 1e-7f
+
+MOONI_INLINE float value_of_logit(float z, float t) { return v_relu(z) - z * t + v_log1p_exp_minus(v_abs(z)); }
+MOONI_INLINE float gradient_of_logit(float z, float t) { return v_sigmoid(z) - t; }
+
+MOONI_INLINE float value_of_probability(float p, float t) {
+  float q = v_select(p < EPSILON, EPSILON, v_select(p > 1 - EPSILON, 1 - EPSILON, p));
+  return -(t * v_log(q) + (1 - t) * v_log(1 - q));
+}
+
+MOONI_INLINE float gradient_of_probability(float p, float t) {
+  float g = (p - t) / (p * (1 - p));
+  return v_select((p < EPSILON) | (p > 1 - EPSILON), 0, g);
+}
+
+LOSS_ROWS(logit_rows, value_of_logit, gradient_of_logit)
+LOSS_ROWS(probability_rows, value_of_probability, gradient_of_probability)
+
+static double apply(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
+                    bool logits) {
+  double scale = mooni_loss_scale(loss, rows, width);
+  return scale * (logits ? logit_rows : probability_rows)(grad, p, t.values, rows, width, (float)scale);
+}
+
+static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION, {0}};
+
+const mooni_loss_class MOONI_K(bce) = {.name = "bce",
+                                       .aliases = "binary_crossentropy",
+                                       .size = sizeof(moon_loss),
+                                       .options = options,
+                                       .fuses = "sigmoid",
+                                       .apply = apply};

@@ -1,0 +1,61 @@
+/* cross_entropy.c - categorical cross-entropy, -sum t ln p over the classes, mean over the rows; of probabilities, which
+** are scaled to sum to 1 as in Keras, or, fused with a softmax, of logits: gradient softmax(z) - t. Targets are rows of
+** class probabilities, or class numbers from 0. */
+#include "losses.h"
+
+static inline float target_of(mooni_target t, size_t r, size_t j, size_t width) {
+  return t.values ? t.values[r * width + j] : t.classes[r] == j ? 1.f : 0.f;
+}
+
+static double logit_row(float *g, const float *z, mooni_target t, size_t r, size_t width, float s) {
+  float top = -INFINITY;
+  double sum = 0, value = 0, mass = 0;
+  for (size_t j = 0; j < width; j++) top = z[j] > top ? z[j] : top;
+  for (size_t j = 0; j < width; j++) sum += (double)v_exp(z[j] - top);
+  double log_sum = log(sum);
+  for (size_t j = 0; j < width; j++) {
+    double tj = (double)target_of(t, r, j, width);
+    if (tj != 0) value -= tj * ((double)(z[j] - top) - log_sum);
+    mass += tj;
+  }
+  for (size_t j = 0; g && j < width; j++)
+    g[j] = s * (float)((double)v_exp(z[j] - top) / sum * mass - (double)target_of(t, r, j, width));
+  return value;
+}
+
+static double probability_row(float *g, const float *p, mooni_target t, size_t r, size_t width, float s) {
+  const double epsilon = 1e-7;
+  double sum = 0, value = 0, mass = 0;
+  for (size_t j = 0; j < width; j++) sum += (double)p[j];
+  for (size_t j = 0; j < width; j++) {
+    double tj = (double)target_of(t, r, j, width), q = (double)p[j] / sum;
+    bool inside = !(q <= epsilon || q >= 1 - epsilon); /* NaN stays, and shows */
+    q = inside ? q : q < 0.5 ? epsilon : 1 - epsilon;
+    if (tj != 0) value -= tj * log(q);
+    if (inside) mass += tj;
+    if (g) g[j] = s * (float)(inside ? -tj / (double)p[j] : 0);
+  }
+  for (size_t j = 0; g && j < width; j++) g[j] += s * (float)(mass / sum);
+  return value;
+}
+
+static double apply(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
+                    bool logits) {
+  (void)loss;
+  double scale = 1 / (double)rows, total = 0;
+  for (size_t r = 0; r < rows; r++) {
+    size_t at = r * width;
+    total += (logits ? logit_row : probability_row)(grad ? grad + at : NULL, p + at, t, r, width, (float)scale);
+  }
+  return scale * total;
+}
+
+static const mooni_option_spec options[] = {FROM_LOGITS_OPTION, {0}};
+
+const mooni_loss_class MOONI_K(cross_entropy) = {.name = "cross_entropy",
+                                                 .aliases = "categorical_crossentropy|sparse_categorical_crossentropy",
+                                                 .size = sizeof(moon_loss),
+                                                 .options = options,
+                                                 .fuses = "softmax",
+                                                 .takes_classes = true,
+                                                 .apply = apply};

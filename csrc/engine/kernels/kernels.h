@@ -1,0 +1,45 @@
+/* kernels.h - for the files of this folder, each of which is compiled once for each instruction set: plain loops that
+** the compiler turns into vector code, with no intrinsics. What a file exports is named MOONI_K(name), which becomes
+** mooni_name_avx2 or the like, and is found through the table in table.c. */
+#ifndef MOONI_KERNELS_H
+#define MOONI_KERNELS_H
+
+#include "../internal.h"
+
+#define MOONI_PASTE_(name, isa) mooni_##name##_##isa
+#define MOONI_PASTE(name, isa) MOONI_PASTE_(name, isa)
+#define MOONI_K(name) MOONI_PASTE(name, MOONI_ISA)
+
+/* Put before a loop over elements: the iterations are independent, so the compiler may turn branches into selects. */
+#define MOONI_PRAGMA_(text) _Pragma(#text)
+#define MOONI_EACH MOONI_PRAGMA_(omp simd)
+
+/* A loop that adds into `sum` may do so in any order: the only place where rounding is left to the compiler. */
+#define MOONI_SUMMING(sum) MOONI_PRAGMA_(omp simd reduction(+ : sum))
+#define MOONI_INLINE static inline __attribute__((always_inline))
+
+#define MOONI_STRING_(text) #text
+#define MOONI_STRING(text) MOONI_STRING_(text)
+
+/* What table.c collects from the other files, besides losses and optimisers. */
+extern const mooni_act MOONI_K(activations)[];
+extern const mooni_unary MOONI_K(unary)[];
+extern const mooni_binary MOONI_K(binary)[];
+void MOONI_K(from_bytes)(float *y, const uint8_t *x, size_t n, float scale);
+void MOONI_K(add)(float *y, const float *x, size_t n);
+void MOONI_K(axpy)(float *y, float a, const float *x, size_t n);
+void MOONI_K(mul)(float *y, const float *x, size_t n);
+double MOONI_K(sum)(const float *x, size_t n);
+double MOONI_K(sum_abs)(const float *x, size_t n);
+double MOONI_K(sum_squares)(const float *x, size_t n);
+double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n);
+void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, bool accumulate);
+void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
+void MOONI_K(uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
+void MOONI_K(normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);
+void MOONI_K(noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float sigma, float low,
+                             float high);
+void MOONI_K(noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
+void MOONI_K(noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
+
+#endif

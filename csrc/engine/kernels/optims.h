@@ -1,0 +1,39 @@
+/* optims.h - what the files of optimisers share. weight_decay is decoupled from the gradient (AdamW, arXiv 1711.05101),
+** as in Keras: w -= lr weight_decay w, before the update. */
+#ifndef MOONI_OPTIMS_H
+#define MOONI_OPTIMS_H
+
+#include <stddef.h>
+
+#include "vmath.h"
+
+#define LR_OPTION(default_lr)                                                                       \
+  {                                                                                                 \
+    .name = "lr", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE, .offset = offsetof(moon_optim, lr), \
+    .number = default_lr, .low = 0, .high = INFINITY, .help = "learning rate"                       \
+  }
+
+#define WEIGHT_DECAY_OPTION                                                   \
+  {                                                                           \
+    .name = "weight_decay", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE,     \
+    .offset = offsetof(moon_optim, weight_decay), .low = 0, .high = INFINITY, \
+    .help = "share of each weight, times lr, taken off at each step"          \
+  }
+
+/* A fraction in [0, 1). */
+#define FRACTION_OPTION(type, field, value, text)                                                                    \
+  {                                                                                                                  \
+    .name = #field, .kind = MOON_NUMBER, .flags = MOONI_SETTABLE | MOONI_OPEN_HIGH, .offset = offsetof(type, field), \
+    .number = value, .low = 0, .high = 1, .help = text                                                               \
+  }
+
+#define EPS_OPTION(type)                                                                                         \
+  {                                                                                                              \
+    .name = "eps", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE | MOONI_OPEN_LOW, .offset = offsetof(type, eps), \
+    .number = 1e-7, .low = 0, .high = INFINITY, .help = "keeps the division finite"                              \
+  }
+
+/* What is left of a weight after the decay. */
+static inline float kept(const moon_optim *opt) { return (float)(1 - opt->lr * opt->weight_decay); }
+
+#endif

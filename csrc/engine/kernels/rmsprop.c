@@ -1,0 +1,58 @@
+/* rmsprop.c - RMSprop (Hinton, Coursera lecture 6e, 2012), as Keras has it: v = rho v + (1 - rho) g^2, step
+** lr g / sqrt(v + eps); centered takes the squared mean gradient off v; with momentum the steps are summed up. */
+#include "optims.h"
+
+typedef struct rmsprop {
+  moon_optim base;
+  double rho, momentum, eps;
+  bool centered;
+} rmsprop;
+
+enum { VELOCITY, MOMENTUM, AVERAGE };
+
+static size_t slots(const moon_optim *opt) {
+  const rmsprop *o = (const rmsprop *)opt;
+  return o->centered ? 3 : o->momentum > 0 ? 2 : 1;
+}
+
+static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
+
+static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+  const rmsprop *o = (const rmsprop *)opt;
+  float lr = (float)opt->lr, rho = (float)o->rho, rest = (float)(1 - o->rho), eps = (float)o->eps;
+  float momentum = (float)o->momentum, keep = kept(opt);
+  float *restrict v = s[VELOCITY];
+  for (size_t i = 0; i < n; i++) {
+    float variance = v[i] = rho * v[i] + rest * g[i] * g[i];
+    if (o->centered) {
+      float mean = s[AVERAGE][i] = rho * s[AVERAGE][i] + rest * g[i];
+      variance -= mean * mean;
+    }
+    float step = lr * g[i] / sqrtf(variance + eps);
+    if (momentum > 0) step = s[MOMENTUM][i] = momentum * s[MOMENTUM][i] + step;
+    w[i] = keep * w[i] - step;
+  }
+}
+
+static const mooni_option_spec options[] = {
+    LR_OPTION(1e-3),
+    FRACTION_OPTION(rmsprop, rho, 0.9, "decay of the mean squared gradient"),
+    {.name = "momentum",
+     .kind = MOON_NUMBER,
+     .flags = MOONI_OPEN_HIGH,
+     .offset = offsetof(rmsprop, momentum),
+     .low = 0,
+     .high = 1,
+     .help = "share of the last step that is made again"},
+    EPS_OPTION(rmsprop),
+    {.name = "centered", .kind = MOON_FLAG, .offset = offsetof(rmsprop, centered), .help = "divide by the variance"},
+    WEIGHT_DECAY_OPTION,
+    {0}};
+
+const mooni_optim_class MOONI_K(rmsprop) = {.name = "rmsprop",
+                                            .size = sizeof(rmsprop),
+                                            .options = options,
+                                            .slot_names = {"velocity", "momentum", "average"},
+                                            .slots = slots,
+                                            .prepare = prepare,
+                                            .update = update};

@@ -1,0 +1,47 @@
+/* sgd.c - gradient descent; with momentum, v = momentum v - lr g, and w += v or, after Nesterov, w += momentum v - lr g. */
+#include "optims.h"
+
+typedef struct sgd {
+  moon_optim base;
+  double momentum;
+  bool nesterov;
+} sgd;
+
+static size_t slots(const moon_optim *opt) { return ((const sgd *)opt)->momentum > 0; }
+
+static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
+
+static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+  const sgd *o = (const sgd *)opt;
+  float lr = (float)opt->lr, momentum = (float)o->momentum, keep = kept(opt);
+  if (momentum == 0) {
+    for (size_t i = 0; i < n; i++) w[i] = keep * w[i] - lr * g[i];
+    return;
+  }
+  float *restrict v = s[0], ahead = o->nesterov ? momentum : 1, now = o->nesterov ? lr : 0;
+  for (size_t i = 0; i < n; i++) {
+    v[i] = momentum * v[i] - lr * g[i];
+    w[i] = keep * w[i] + ahead * v[i] - now * g[i];
+  }
+}
+
+static const mooni_option_spec options[] = {
+    LR_OPTION(1e-2),
+    {.name = "momentum",
+     .kind = MOON_NUMBER,
+     .flags = MOONI_OPEN_HIGH,
+     .offset = offsetof(sgd, momentum),
+     .low = 0,
+     .high = 1,
+     .help = "share of the last step that is made again"},
+    {.name = "nesterov", .kind = MOON_FLAG, .offset = offsetof(sgd, nesterov), .help = "look ahead along the momentum"},
+    WEIGHT_DECAY_OPTION,
+    {0}};
+
+const mooni_optim_class MOONI_K(sgd) = {.name = "sgd",
+                                        .size = sizeof(sgd),
+                                        .options = options,
+                                        .slot_names = {"velocity"},
+                                        .slots = slots,
+                                        .prepare = prepare,
+                                        .update = update};

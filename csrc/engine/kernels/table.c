@@ -1,0 +1,38 @@
+/* table.c - all that is compiled for one instruction set, by name. A new loss or optimiser adds its name to its list. */
+#include "kernels.h"
+
+#define LOSSES(X) X(mse) X(mae) X(bce) X(cross_entropy) X(huber)
+#define OPTIMS(X) X(adam) X(sgd) X(rmsprop) X(adagrad)
+
+#define DECLARE_LOSS(name) extern const mooni_loss_class MOONI_K(name);
+#define DECLARE_OPTIM(name) extern const mooni_optim_class MOONI_K(name);
+#define ADDRESS(name) &MOONI_K(name),
+LOSSES(DECLARE_LOSS)
+OPTIMS(DECLARE_OPTIM)
+
+static const mooni_loss_class *const losses[] = {LOSSES(ADDRESS) NULL};
+static const mooni_optim_class *const optims[] = {OPTIMS(ADDRESS) NULL};
+
+const mooni_kernels MOONI_K(kernels) = {
+    .isa = MOONI_STRING(MOONI_ISA),
+    .activations = MOONI_K(activations),
+    .unary = MOONI_K(unary),
+    .binary = MOONI_K(binary),
+    .losses = losses,
+    .optims = optims,
+    .from_bytes = MOONI_K(from_bytes),
+    .add = MOONI_K(add),
+    .axpy = MOONI_K(axpy),
+    .mul = MOONI_K(mul),
+    .sum = MOONI_K(sum),
+    .sum_abs = MOONI_K(sum_abs),
+    .sum_squares = MOONI_K(sum_squares),
+    .sum_squared_difference = MOONI_K(sum_squared_difference),
+    .column_sums = MOONI_K(column_sums),
+    .add_sign = MOONI_K(add_sign),
+    .uniform = MOONI_K(uniform),
+    .normal = MOONI_K(normal),
+    .noise_gaussian = MOONI_K(noise_gaussian),
+    .noise_masking = MOONI_K(noise_masking),
+    .noise_salt_pepper = MOONI_K(noise_salt_pepper),
+};

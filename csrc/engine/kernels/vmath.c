@@ -1,0 +1,53 @@
+/* vmath.c - the passes over memory that belong to no one noun: sums, scaling, widening of bytes. */
+#include "vmath.h"
+
+void MOONI_K(from_bytes)(float *restrict y, const uint8_t *restrict x, size_t n, float scale) {
+  for (size_t i = 0; i < n; i++) y[i] = (float)x[i] / scale;
+}
+
+void MOONI_K(add)(float *restrict y, const float *restrict x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+void MOONI_K(axpy)(float *restrict y, float a, const float *restrict x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+void MOONI_K(mul)(float *restrict y, const float *restrict x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] *= x[i];
+}
+
+void MOONI_K(add_sign)(float *restrict y, float a, const float *restrict x, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] += a * v_sign(x[i]);
+}
+
+/* Sums are kept in float over a stretch, in as many partial sums as the vector has lanes, and in double beyond: fast,
+** and the error does not grow with n. */
+enum { STRETCH = 4096 };
+
+#define SUM(TERM)                                           \
+  double total = 0;                                         \
+  for (size_t start = 0; start < n; start += STRETCH) {     \
+    size_t end = n - start < STRETCH ? n : start + STRETCH; \
+    float part = 0;                                         \
+    MOONI_SUMMING(part)                                     \
+    for (size_t i = start; i < end; i++) part += TERM(i);   \
+    total += (double)part;                                  \
+  }                                                         \
+  return total
+
+#define PLAIN(i) x[i]
+#define ABS(i) v_abs(x[i])
+#define SQUARE(i) (x[i] * x[i])
+#define SQUARED_DIFFERENCE(i) ((x[i] - y[i]) * (x[i] - y[i]))
+
+double MOONI_K(sum)(const float *x, size_t n) { SUM(PLAIN); }
+double MOONI_K(sum_abs)(const float *x, size_t n) { SUM(ABS); }
+double MOONI_K(sum_squares)(const float *x, size_t n) { SUM(SQUARE); }
+double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n) { SUM(SQUARED_DIFFERENCE); }
+
+void MOONI_K(column_sums)(float *restrict y, const float *restrict x, size_t rows, size_t width, bool accumulate) {
+  if (!accumulate) memset(y, 0, width * sizeof *y);
+  for (size_t r = 0; r < rows; r++, x += width)
+    for (size_t j = 0; j < width; j++) y[j] += x[j];
+}

@@ -1,0 +1,148 @@
+/* vmath.h - exp, log and their kin as branch-free expressions that the compiler turns into vector code, because a
+** scalar expf per pixel costs more than the matrix products. Errors are in units of float32's last place (ulp).
+** These rest on exact rounding steps: never compile them with -fassociative-math. */
+#ifndef MOONI_VMATH_H
+#define MOONI_VMATH_H
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels.h"
+
+MOONI_INLINE float v_from_bits(int32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+MOONI_INLINE int32_t v_bits(float x) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+/* choose ? a : b by its bits. A branch around an exp would keep the compiler from using vectors; this cannot become one. */
+MOONI_INLINE float v_select(bool choose, float a, float b) {
+  int32_t mask = -(int32_t)choose;
+  return v_from_bits((v_bits(a) & mask) | (v_bits(b) & ~mask));
+}
+
+/* NaN goes to low. */
+MOONI_INLINE float v_clamp(float x, float low, float high) {
+  x = v_select(x > low, x, low);
+  return v_select(x < high, x, high);
+}
+
+/* x = n ln2 + r with |r| <= ln2 / 2. Gives expm1(r), by its Taylor series, and 2^n in two factors, since 2^128 and
+** the denormals are out of reach of one. x lies in [-104, 89]. */
+typedef struct v_exp_parts {
+  float expm1_r, scale1, scale2;
+} v_exp_parts;
+
+MOONI_INLINE v_exp_parts v_exp_split(float x) {
+  float t = x * 1.44269504f;
+  int32_t n = (int32_t)(t + v_select(t < 0, -0.5f, 0.5f));
+  float r = x - (float)n * 0.693145752f; /* ln2 in two parts, the first exact in every product */
+  r -= (float)n * 1.42860677e-6f;
+  float p = 1.f / 5040;
+  p = p * r + 1.f / 720;
+  p = p * r + 1.f / 120;
+  p = p * r + 1.f / 24;
+  p = p * r + 1.f / 6;
+  p = p * r + 0.5f;
+  p = p * r * r + r;
+  int32_t half = n >> 1;
+  return (v_exp_parts){p, v_from_bits((half + 127) * (1 << 23)), v_from_bits((n - half + 127) * (1 << 23))};
+}
+
+/* e^x, 1 ulp; 0 and infinity beyond the range, NaN for NaN. */
+MOONI_INLINE float v_exp(float x) {
+  v_exp_parts e = v_exp_split(v_clamp(x, -104, 89));
+  float y = (e.expm1_r * e.scale1 + e.scale1) * e.scale2;
+  return v_select(x != x, x, y);
+}
+
+/* e^x - 1, 2 ulp also near 0. */
+MOONI_INLINE float v_expm1(float x) {
+  v_exp_parts e = v_exp_split(v_clamp(x, -104, 89));
+  float scale = e.scale1 * e.scale2;
+  float y = e.expm1_r * scale + (scale - 1);
+  return v_select(x != x, x, v_select(x > 88.7228394f, INFINITY, y));
+}
+
+/* ln x, 1 ulp: x = m 2^e with m in [0.707, 1.414], ln m = 2 atanh((m - 1) / (m + 1)). */
+MOONI_INLINE float v_log(float x) {
+  bool denormal = x < 1.17549435e-38f;
+  float lifted = v_select(denormal, x * 8388608.f, x);
+  int32_t bits = v_bits(lifted) - 0x3f3504f3;
+  int32_t e = bits >> 23;
+  float m = v_from_bits((bits & 0x7fffff) + 0x3f3504f3);
+  float exponent = (float)e - v_select(denormal, 23, 0);
+  float f = m - 1, s = f / (2 + f), q = s * s;
+  float p = 1.f / 9;
+  p = p * q + 1.f / 7;
+  p = p * q + 1.f / 5;
+  p = p * q + 1.f / 3;
+  /* ln m = f - s (f - 2 q p): the leading term is exact */
+  float tail = exponent * 1.42860677e-6f - s * (f - 2 * q * p);
+  float y = exponent * 0.693145752f + (f + tail);
+  y = v_select(x == 0, -INFINITY, y);
+  y = v_select(x < 0, NAN, y);
+  return v_select(!(x <= 3.40282347e38f), x, y); /* infinity and NaN */
+}
+
+/* ln(1 + e^-a) for a >= 0, 2 ulp: u = e^-a lies in [0, 1], ln(1 + u) = 2 atanh(u / (2 + u)). */
+MOONI_INLINE float v_log1p_exp_minus(float a) {
+  float u = v_exp(-a), s = u / (2 + u), q = s * s;
+  float p = 1.f / 15;
+  p = p * q + 1.f / 13;
+  p = p * q + 1.f / 11;
+  p = p * q + 1.f / 9;
+  p = p * q + 1.f / 7;
+  p = p * q + 1.f / 5;
+  p = p * q + 1.f / 3;
+  return 2 * (s + s * q * p);
+}
+
+MOONI_INLINE float v_abs(float x) { return v_from_bits(v_bits(x) & 0x7fffffff); }
+MOONI_INLINE float v_sign(float x) { return x > 0 ? 1 : x < 0 ? -1 : x; /* NaN and 0 stay */ }
+MOONI_INLINE float v_relu(float x) { return x < 0 ? 0 : x; /* NaN stays */ }
+MOONI_INLINE float v_sigmoid(float x) { return 1 / (1 + v_exp(-x)); }
+
+MOONI_INLINE float v_tanh(float x) {
+  float e = v_expm1(-2 * v_abs(x)); /* in [-1, 0] */
+  float y = -e / (2 + e);
+  return v_select(x < 0, -y, y);
+}
+
+/* ln(1 + e^x) */
+MOONI_INLINE float v_softplus(float x) { return v_relu(x) + v_log1p_exp_minus(v_abs(x)); }
+
+/* e^(a^2) erfc(a) for a >= 0: t times a polynomial in t = 1 / (1 + a / 2), fitted by weighted least squares on
+** Chebyshev points of a in [0, 10]; relative error 2e-8 before rounding. */
+MOONI_INLINE float v_erfcx(float a) {
+  float t = 1 / (1 + 0.5f * a);
+  float p = 0.0135346493f;
+  p = p * t - 0.129614055f;
+  p = p * t + 0.442811131f;
+  p = p * t - 0.687045813f;
+  p = p * t + 0.434151888f;
+  p = p * t - 0.104528479f;
+  p = p * t + 0.227445513f;
+  p = p * t + 0.238288224f;
+  p = p * t + 0.282894015f;
+  p = p * t + 0.282062888f;
+  return p * t;
+}
+
+/* The normal distribution function. */
+MOONI_INLINE float v_normal_cdf(float x) {
+  float a = v_abs(x) * 0.707106781f;
+  float tail = 0.5f * v_erfcx(v_select(a < 10, a, 10)) * v_exp(-0.5f * x * x);
+  float y = v_select(x > 0, 1 - tail, tail);
+  return v_select(x != x, x, y);
+}
+
+MOONI_INLINE float v_normal_pdf(float x) { return 0.398942280f * v_exp(-0.5f * x * x); }
+
+#endif

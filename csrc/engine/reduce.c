@@ -1,0 +1,182 @@
+/* reduce.c - many numbers to one: of a whole tensor, or along one of its dimensions. Sums are kept in double. */
+#include <math.h>
+#include <string.h>
+
+#include "ops.h"
+
+/* What is known of the numbers seen so far. */
+typedef struct fold {
+  double sum;  /* of the present pass */
+  double mean; /* of the pass before */
+  float best;
+  size_t at, seen;
+} fold;
+
+/* A reduction looks at its numbers in pieces, in order, once in each pass. */
+typedef void step(fold *f, const float *x, size_t n);
+
+typedef struct reducer {
+  const char *name;
+  bool takes_none;      /* has an answer for no numbers */
+  step *first, *second; /* second NULL: one pass is enough */
+  double (*result)(const fold *f, size_t n);
+} reducer;
+
+/* Eight sums side by side, so that no addition waits for the one before it. */
+#define ADD_UP(name, TERM)                                              \
+  static void name(fold *f, const float *x, size_t n) {                 \
+    double part[8] = {0}, m = f->mean;                                  \
+    size_t i = 0;                                                       \
+    (void)m;                                                            \
+    for (; i + 8 <= n; i += 8)                                          \
+      for (size_t l = 0; l < 8; l++) part[l] += TERM((double)x[i + l]); \
+    for (; i < n; i++) part[0] += TERM((double)x[i]);                   \
+    for (size_t l = 0; l < 8; l++) f->sum += part[l];                   \
+  }
+
+#define ITSELF(v) (v)
+#define SQUARE(v) ((v) * (v))
+#define DEVIATION(v) (((v)-m) * ((v)-m))
+ADD_UP(add_up, ITSELF)
+ADD_UP(add_squares, SQUARE)
+ADD_UP(add_deviations, DEVIATION)
+
+/* The first NaN is the answer, whatever comes after it; !(x <= best) holds for what is better and for NaN. */
+static void find_max(fold *f, const float *x, size_t n) {
+  if (!f->seen) f->best = x[0];
+  for (size_t i = 0; i < n && !isnan(f->best); i++) {
+    if (x[i] <= f->best) continue;
+    f->best = x[i];
+    f->at = f->seen + i;
+  }
+  f->seen += n;
+}
+
+static void find_min(fold *f, const float *x, size_t n) {
+  if (!f->seen) f->best = x[0];
+  for (size_t i = 0; i < n && !isnan(f->best); i++)
+    if (!(x[i] >= f->best)) f->best = x[i];
+  f->seen += n;
+}
+
+static double result_sum(const fold *f, size_t n) { return (void)n, f->sum; }
+static double result_mean(const fold *f, size_t n) { return f->sum / (double)n; }
+static double result_std(const fold *f, size_t n) { return sqrt(f->sum / (double)n); }
+static double result_norm(const fold *f, size_t n) { return (void)n, sqrt(f->sum); }
+static double result_best(const fold *f, size_t n) { return (void)n, f->best; }
+static double result_at(const fold *f, size_t n) { return (void)n, (double)f->at; }
+
+static const reducer reducers[] = {
+    {"sum", true, add_up, NULL, result_sum},
+    {"mean", false, add_up, NULL, result_mean},
+    {"min", false, find_min, NULL, result_best},
+    {"max", false, find_max, NULL, result_best},
+    {"var", false, add_up, add_deviations, result_mean},
+    {"std", false, add_up, add_deviations, result_std},
+    {"norm", true, add_squares, NULL, result_norm},
+    {"argmax", false, find_max, NULL, result_at},
+};
+
+static const char *reducer_name(const void *list, size_t i) {
+  return i < MOONI_COUNT(reducers) ? ((const reducer *)list)[i].name : NULL;
+}
+
+static const reducer *find_reducer(const char *name) {
+  for (size_t i = 0; i < MOONI_COUNT(reducers); i++)
+    if (strcmp(reducers[i].name, name) == 0) return &reducers[i];
+  return NULL;
+}
+
+static moon_status unknown_reducer(moon_ctx *ctx, const char *name) {
+  return mooni_unknown(ctx, "reduction", name, reducer_name, reducers);
+}
+
+static moon_status of_nothing(const char *name, const moon_tensor *a) {
+  char text[MOONI_SHAPE_TEXT];
+  return mooni_fail(a->storage->ctx, MOON_ESHAPE, "%s: %s has no elements", name,
+                    mooni_shape_text(text, a->rank, a->shape));
+}
+
+/* Numbers first..first+n-1 of a, which lie side by side. */
+static double reduce_run(const reducer *r, const moon_tensor *a, size_t first, size_t n) {
+  float buffer[MOONI_CHUNK];
+  fold f = {0};
+  step *const passes[] = {r->first, r->second};
+  for (int pass = 0; pass < 2 && passes[pass]; pass++) {
+    f.mean = n ? f.sum / (double)n : 0;
+    f.sum = 0;
+    for (size_t i = 0; i < n; i += MOONI_CHUNK) {
+      size_t count = n - i < MOONI_CHUNK ? n - i : MOONI_CHUNK;
+      passes[pass](&f, mooni_floats(a, first + i, count, buffer), count);
+    }
+  }
+  return r->result(&f, n);
+}
+
+moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a) {
+  const reducer *r = find_reducer(name);
+  if (!r) return unknown_reducer(a->storage->ctx, name);
+  if (!a->numel && !r->takes_none) return of_nothing(name, a);
+  *value = reduce_run(r, a, 0, a->numel);
+  return MOON_OK;
+}
+
+enum { LANES = 16, DEPTH = MOONI_CHUNK / LANES }; /* LANES floats fill a line of the cache */
+
+/* Turn a tile of the columns (count <= LANES, width apart) so that each lies side by side. */
+static void turn(float *tile, const moon_tensor *a, size_t first, size_t width, size_t count, size_t depth) {
+  float line[LANES];
+  for (size_t i = 0; i < depth; i++) {
+    const float *x = mooni_floats(a, first + i * width, count, line);
+    for (size_t j = 0; j < count; j++) tile[j * DEPTH + i] = x[j];
+  }
+}
+
+/* y[j] = the reduction of the n numbers from first + j on, width apart; for count <= LANES columns at once. */
+static void reduce_columns(float *y, const reducer *r, const moon_tensor *a, size_t first, size_t width, size_t count,
+                           size_t n) {
+  float tile[LANES * DEPTH];
+  fold f[LANES] = {{0}};
+  step *const passes[] = {r->first, r->second};
+  for (int pass = 0; pass < 2 && passes[pass]; pass++) {
+    for (size_t j = 0; j < count; j++) {
+      f[j].mean = n ? f[j].sum / (double)n : 0;
+      f[j].sum = 0;
+    }
+    for (size_t i = 0; i < n; i += DEPTH) {
+      size_t depth = n - i < DEPTH ? n - i : DEPTH;
+      turn(tile, a, first + i * width, width, count, depth);
+      for (size_t j = 0; j < count; j++) passes[pass](&f[j], tile + j * DEPTH, depth);
+    }
+  }
+  for (size_t j = 0; j < count; j++) y[j] = (float)r->result(&f[j], n);
+}
+
+moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim) {
+  const reducer *r = find_reducer(name);
+  moon_ctx *ctx = out->storage->ctx;
+  size_t shape[MOON_MAX_RANK], outer = 1, inner = 1;
+  int rank = 0;
+  if (!r) return unknown_reducer(ctx, name);
+  if (dim < 0 || dim >= a->rank)
+    return mooni_fail(ctx, MOON_ERANGE, "%s: dimension %d does not exist in a tensor of rank %d", name, dim, a->rank);
+  for (int i = 0; i < a->rank; i++)
+    if (i != dim) {
+      *(i < dim ? &outer : &inner) *= a->shape[i];
+      shape[rank++] = a->shape[i];
+    }
+  MOONI_TRY(mooni_want_float(out, name));
+  MOONI_TRY(mooni_check_out(name, out, rank, shape));
+  MOONI_TRY(mooni_check_overlap(name, out, a, false));
+  size_t n = a->shape[dim];
+  if (!n && out->numel && !r->takes_none) return of_nothing(name, a);
+  float *y = moon_tensor_float(out);
+  if (inner == 1) {
+    for (size_t i = 0; i < outer; i++) y[i] = (float)reduce_run(r, a, i * n, n);
+    return MOON_OK;
+  }
+  for (size_t i = 0; i < outer; i++)
+    for (size_t j = 0; j < inner; j += LANES)
+      reduce_columns(y + i * inner + j, r, a, i * n * inner + j, inner, inner - j < LANES ? inner - j : LANES, n);
+  return MOON_OK;
+}

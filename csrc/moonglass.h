@@ -1,0 +1,458 @@
+/* moonglass.h - the public C interface of Moonglass, an engine for autoencoders.
+**
+** Read it in order: context, tensors, layers, losses, optimisers, nets, data, files.
+** Conventions that hold for every entry:
+**
+** - A function that can fail returns a moon_status. On failure no output is written, no object has changed, and
+**   moon_error(ctx) tells in words what was expected and what came.
+** - Outputs come first (after the object or context that a call belongs to), const inputs next, sizes and options last.
+** - Objects are reference counted. What a CONSTRUCTOR gives belongs to the caller, who gives it back with _release.
+**   An object keeps alive all that it needs (its context too), so objects may be released in any order.
+** - A context and all its objects belong to one thread at a time. Different contexts share nothing.
+**   Only moon_interrupt may be called from elsewhere.
+** - Indices count from 0. Matrices are row-major: [rows x columns]. Numbers are float32 unless said.
+** - Nothing here prints, exits, raises a signal or keeps writable global state.
+*/
+#ifndef MOONGLASS_H
+#define MOONGLASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MOON_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define MOON_API __attribute__((visibility("default")))
+#else
+#define MOON_API
+#endif
+
+typedef enum moon_status {
+  MOON_OK = 0,
+  MOON_ENOMEM,    /* the allocator or the memory limit refused */
+  MOON_ESHAPE,    /* a shape or a width does not fit */
+  MOON_ETYPE,     /* an element type or an object of the wrong kind */
+  MOON_ERANGE,    /* a number, a name or an index that is not allowed */
+  MOON_EIO,       /* the system could not read or write a file */
+  MOON_EFORMAT,   /* a file's content is not what it should be */
+  MOON_ESTATE,    /* the call makes no sense now, e.g. backward before forward */
+  MOON_EINTERRUPT /* moon_interrupt was called; the last whole step stands */
+} moon_status;
+
+typedef struct moon_ctx moon_ctx;
+typedef struct moon_tensor moon_tensor;
+typedef struct moon_layer moon_layer;
+typedef struct moon_loss moon_loss;
+typedef struct moon_optim moon_optim;
+typedef struct moon_net moon_net;
+typedef struct moon_dataset moon_dataset;
+typedef struct moon_archive moon_archive;
+
+/* ---- Context -------------------------------------------------------------------------------------------------- */
+
+/* An allocator with the meaning of Lua's lua_Alloc: nsize 0 frees ptr (osize bytes) and returns NULL; ptr NULL
+** allocates; else resizes. It returns NULL when it cannot. */
+typedef void *(*moon_alloc_fn)(void *ud, void *ptr, size_t osize, size_t nsize);
+
+/* Receives one line of text, without a newline, that a person may want to see. */
+typedef void (*moon_log_fn)(void *ud, const char *message);
+
+typedef struct moon_config {
+  moon_alloc_fn alloc; /* NULL: malloc, realloc, free */
+  void *alloc_ud;
+  size_t memory_limit; /* bytes; 0: none */
+  int threads;         /* worker threads; 0: one */
+  uint64_t seed;       /* of the random stream */
+  moon_log_fn log;     /* NULL: silent */
+  void *log_ud;
+} moon_config;
+
+/* CONSTRUCTOR: a context; config NULL takes every default. The only entry whose error has no text. */
+MOON_API moon_status moon_ctx_new(moon_ctx **ctx, const moon_config *config);
+MOON_API moon_ctx *moon_ctx_retain(moon_ctx *ctx);
+MOON_API void moon_ctx_release(moon_ctx *ctx);
+
+/* METHOD: what went wrong in the last call that failed. Never NULL; valid until the next failure. */
+MOON_API const char *moon_error(const moon_ctx *ctx);
+
+/* METHOD: the status as a word: "ok", "out of memory", "shape", ... Static. */
+MOON_API const char *moon_status_name(moon_status status);
+
+/* METHOD: bytes that the context's objects hold now, the most they ever held, and the limit (0: none).
+** A limit below what is held now only stops further allocation. */
+MOON_API size_t moon_memory_used(const moon_ctx *ctx);
+MOON_API size_t moon_memory_peak(const moon_ctx *ctx);
+MOON_API size_t moon_memory_limit(const moon_ctx *ctx);
+MOON_API void moon_set_memory_limit(moon_ctx *ctx, size_t bytes);
+
+/* METHOD: restart the context's random stream. Tensors filled, layers initialised and nets trained after it repeat
+** bit for bit on the same machine with the same number of threads. */
+MOON_API void moon_seed(moon_ctx *ctx, uint64_t seed);
+
+/* METHOD: the next 64 bits of the context's stream: a seed for a stream of one's own. */
+MOON_API uint64_t moon_random(moon_ctx *ctx);
+
+/* METHOD: worker threads for the calls to come, 1 to 256. MOON_ERANGE. */
+MOON_API moon_status moon_set_threads(moon_ctx *ctx, int threads);
+MOON_API int moon_threads(const moon_ctx *ctx);
+
+/* METHOD, any thread or signal handler: the running (or else the next) step, predict or evaluate returns
+** MOON_EINTERRUPT at its next batch. moon_clear_interrupt forgets a request that nothing has answered. */
+MOON_API void moon_interrupt(moon_ctx *ctx);
+MOON_API void moon_clear_interrupt(moon_ctx *ctx);
+
+typedef struct moon_build {
+  const char *version;     /* of Moonglass */
+  const char *blis;        /* version of BLIS */
+  const char *blis_config; /* its kernels, e.g. "haswell", "skx"; "generic" is slow */
+  const char *simd;        /* of our own kernels: "avx512", "avx2", "base" */
+} moon_build;
+
+/* METHOD: what runs here. The texts are static. */
+MOON_API void moon_build_info(const moon_ctx *ctx, moon_build *info);
+MOON_API const char *moon_version(void);
+
+/* ---- Tensors --------------------------------------------------------------------------------------------------
+** A tensor is a view (element type, shape, offset) on counted storage; always contiguous, row-major. */
+
+#define MOON_MAX_RANK 4
+
+typedef enum moon_dtype { MOON_FLOAT32 = 0, MOON_UINT8 = 1 } moon_dtype;
+
+/* CONSTRUCTOR: a tensor of zeros. rank 0 to MOON_MAX_RANK (rank 0: one element); a dimension may be 0.
+** MOON_ESHAPE (rank, or more elements than memory can address), MOON_ENOMEM. */
+MOON_API moon_status moon_tensor_new(moon_ctx *ctx, moon_tensor **out, moon_dtype dtype, int rank, const size_t *shape);
+
+/* CONSTRUCTOR: a tensor on the caller's own buffer, which is not copied. release (may be NULL) is called with ud when
+** the last view is gone. data must be aligned for its type. */
+MOON_API moon_status moon_tensor_wrap(moon_ctx *ctx, moon_tensor **out, moon_dtype dtype, int rank, const size_t *shape,
+                                      void *data, void (*release)(void *ud), void *ud);
+
+/* CONSTRUCTOR: a view of t's elements from `first` on (counted in elements), of another shape. Shares storage.
+** MOON_ESHAPE if it reaches past t's end. Rows i..j-1 of [n x d] are (i * d, {j - i, d}); a reshape is (0, shape). */
+MOON_API moon_status moon_tensor_view(moon_tensor **out, moon_tensor *t, size_t first, int rank, const size_t *shape);
+
+MOON_API moon_tensor *moon_tensor_retain(moon_tensor *t);
+MOON_API void moon_tensor_release(moon_tensor *t);
+
+MOON_API moon_ctx *moon_tensor_ctx(const moon_tensor *t); /* not retained */
+MOON_API moon_dtype moon_tensor_dtype(const moon_tensor *t);
+MOON_API int moon_tensor_rank(const moon_tensor *t);
+MOON_API const size_t *moon_tensor_shape(const moon_tensor *t); /* rank entries, valid as long as t */
+MOON_API size_t moon_tensor_numel(const moon_tensor *t);
+MOON_API size_t moon_tensor_bytes(const moon_tensor *t);
+MOON_API bool moon_tensor_same_shape(const moon_tensor *a, const moon_tensor *b);
+
+/* METHOD: the elements themselves, valid as long as t. _float and _byte give NULL for the other element type. */
+MOON_API void *moon_tensor_data(const moon_tensor *t);
+MOON_API float *moon_tensor_float(const moon_tensor *t);
+MOON_API uint8_t *moon_tensor_byte(const moon_tensor *t);
+
+/* METHOD: one element by its flat index, which the caller has checked. Writing a byte rounds and clamps to 0..255. */
+MOON_API double moon_tensor_get(const moon_tensor *t, size_t index);
+MOON_API void moon_tensor_set(moon_tensor *t, size_t index, double value);
+
+MOON_API void moon_tensor_fill(moon_tensor *t, double value);
+
+/* METHOD: dst = src, converting the element type by value (bytes stay 0..255; floats round and clamp).
+** MOON_ESHAPE unless the shapes are equal. The two may overlap. */
+MOON_API moon_status moon_tensor_copy(moon_tensor *dst, const moon_tensor *src);
+
+/* METHOD: fill with draws from the context's stream: uniform in [a, b), or normal with mean a and deviation b.
+** MOON_ETYPE unless float32. */
+MOON_API moon_status moon_tensor_uniform(moon_tensor *t, double a, double b);
+MOON_API moon_status moon_tensor_normal(moon_tensor *t, double mean, double deviation);
+
+/* METHOD: a random order of first, first + 1, ... MOON_ETYPE unless float32, MOON_ESHAPE unless rank 1 and at most
+** 2^24 elements (float32 counts no further). */
+MOON_API moon_status moon_tensor_permutation(moon_tensor *t, double first);
+
+/* Element-wise functions by name: out = f(a). out has a's shape, is float32, and may be a itself.
+**   neg exp log sqrt abs sign square floor, clamp (to [p, q]), pow (exponent p), and every activation.
+** MOON_ERANGE for an unknown name, MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_tensor_unary(moon_tensor *out, const char *name, const moon_tensor *a, double p, double q);
+
+/* Element-wise out = a (op) b by name: add sub mul div eq ne lt le gt ge max min, the comparisons giving 1 or 0.
+** One operand may have one element, or be a row [c] (or [1 x c]) against the other's [... x c]; out has the larger
+** operand's shape, is float32, and may be an operand of that shape. Byte operands count by value.
+** alpha scales b first (add: out = a + alpha b). MOON_ERANGE, MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_tensor_binary(moon_tensor *out, const char *name, const moon_tensor *a, const moon_tensor *b,
+                                        double alpha);
+
+/* Reductions by name: sum mean min max var std norm argmax (var over n, as numpy's; argmax counts from 0, the first
+** of equals). All elements into *value; sums are kept in double. MOON_ESHAPE when there are none (but sum and norm). */
+MOON_API moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a);
+
+/* The same along one dimension: out is float32 and has a's shape without dimension dim. */
+MOON_API moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim);
+
+/* out [m x n] = alpha op(a) op(b) + beta out, op(a) being a [m x k] or, with ta, a [k x m] transposed; float32.
+** out must not overlap a or b. MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
+MOON_API moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, const moon_tensor *b, bool tb,
+                                        double alpha, double beta);
+
+/* out [n x m] = a [m x n] transposed, of a's element type. */
+MOON_API moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *a);
+
+/* out [count x ...] = the rows index[0..count-1] of a [n x ...]; same element type. MOON_ERANGE for a row past the end. */
+MOON_API moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const size_t *index, size_t count);
+
+/* out = the count parts one after the other along dim; all of one element type. MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_tensor_cat(moon_tensor *out, const moon_tensor *const *parts, size_t count, int dim);
+
+/* Is every |a - b| <= atol + rtol |b|, the shapes being equal? NaN is close to nothing. */
+MOON_API bool moon_tensor_allclose(const moon_tensor *a, const moon_tensor *b, double rtol, double atol);
+
+/* ---- What is registered, and its options -----------------------------------------------------------------------
+** Layers, losses, optimisers, activations and initialisers are found by name. Their options are named values. */
+
+typedef enum moon_family { MOON_LAYERS, MOON_LOSSES, MOON_OPTIMS, MOON_ACTIVATIONS, MOON_INITS } moon_family;
+
+typedef enum moon_option_kind {
+  MOON_NUMBER, /* number */
+  MOON_COUNT,  /* number, a whole one */
+  MOON_FLAG,   /* number, 0 or 1 */
+  MOON_TEXT,   /* text */
+  MOON_RANGE,  /* number and upper: two numbers */
+  MOON_LAYER   /* layer */
+} moon_option_kind;
+
+typedef struct moon_option {
+  const char *name;
+  moon_option_kind kind;
+  double number, upper;
+  const char *text;
+  moon_layer *layer;
+} moon_option;
+
+typedef struct moon_option_info {
+  const char *name;
+  moon_option_kind kind;
+  bool positional;      /* may be given by place, in the order of the list */
+  bool required;        /* has no default */
+  double number, upper; /* the default (NaN: none) */
+  const char *text;     /* the default of a text, or NULL */
+  const char *help;     /* one line */
+} moon_option_info;
+
+/* The i-th registered name of a family, or NULL past the last. Static text. */
+MOON_API const char *moon_registered(const moon_ctx *ctx, moon_family family, size_t i);
+
+/* The i-th option of layer, loss or optimiser `name`; false past the last or for an unknown name. Static texts. */
+MOON_API bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *name, size_t i,
+                                   moon_option_info *info);
+
+/* ---- Layers --------------------------------------------------------------------------------------------------- */
+
+/* CONSTRUCTOR: a layer by its registered kind:
+**   dense            in, out, activation, bias, init, name, activity_l1, activity_reduction, weight_l2, tied
+**   activation       kind
+**   dropout          p
+**   gaussian_noise   sigma, clip       masking_noise   p       salt_pepper_noise   p
+** Parameters are initialised from the context's stream. MOON_ERANGE names an unknown kind, option or value and lists
+** the known ones; MOON_ENOMEM. */
+MOON_API moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, const moon_option *options,
+                                    size_t count);
+MOON_API moon_layer *moon_layer_retain(moon_layer *layer);
+MOON_API void moon_layer_release(moon_layer *layer);
+MOON_API moon_ctx *moon_layer_ctx(const moon_layer *layer); /* not retained */
+MOON_API const char *moon_layer_kind(const moon_layer *layer);
+
+/* METHOD: the width that the layer gives for rows of width in; MOON_ESHAPE if it does not take that width. */
+MOON_API moon_status moon_layer_width(const moon_layer *layer, size_t *out, size_t in);
+
+/* METHOD: an option's present value (texts valid as long as the layer). MOON_ERANGE for an unknown name. */
+MOON_API moon_status moon_layer_get(const moon_layer *layer, const char *name, moon_option *value);
+
+typedef struct moon_parameter {
+  const char *name;   /* "weight", "bias" */
+  moon_tensor *value; /* dense: weight [in x out], bias [out]. Not retained; lives as long as the layer. */
+  moon_tensor *grad;  /* of the same shape: the gradient of the last backward */
+  bool shared;        /* belongs to another layer (tied weights): seen, and updated once only, with its owner */
+} moon_parameter;
+
+/* METHOD: the layer's i-th parameter; false past the last. */
+MOON_API bool moon_layer_parameter(const moon_layer *layer, size_t i, moon_parameter *parameter);
+
+/* ---- Losses --------------------------------------------------------------------------------------------------- */
+
+/* CONSTRUCTOR: mse, mae, bce, cross_entropy, huber, or one of Keras's longer names. */
+MOON_API moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options,
+                                   size_t count);
+MOON_API moon_loss *moon_loss_retain(moon_loss *loss);
+MOON_API void moon_loss_release(moon_loss *loss);
+MOON_API moon_ctx *moon_loss_ctx(const moon_loss *loss); /* not retained */
+MOON_API const char *moon_loss_kind(const moon_loss *loss);
+MOON_API moon_status moon_loss_get(const moon_loss *loss, const char *name, moon_option *value);
+
+/* METHOD: *value = loss(prediction [n x k], target), and its gradient on the prediction into grad [n x k] unless NULL.
+** target is [n x k], float32 or bytes that count as value/255; cross_entropy also takes class numbers [n], from 0.
+** MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE (a class that does not exist). */
+MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad,
+                                     const moon_tensor *prediction, const moon_tensor *target);
+
+/* ---- Optimisers ----------------------------------------------------------------------------------------------- */
+
+/* CONSTRUCTOR: adam, sgd, rmsprop, adagrad. */
+MOON_API moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,
+                                    size_t count);
+MOON_API moon_optim *moon_optim_retain(moon_optim *opt);
+MOON_API void moon_optim_release(moon_optim *opt);
+MOON_API moon_ctx *moon_optim_ctx(const moon_optim *opt); /* not retained */
+MOON_API const char *moon_optim_kind(const moon_optim *opt);
+MOON_API moon_status moon_optim_get(const moon_optim *opt, const char *name, moon_option *value);
+MOON_API moon_status moon_optim_set(moon_optim *opt, const moon_option *value);
+
+/* METHOD: one update of count segments; value[i] and grad[i] are float32 of the same shape. The moments of a segment
+** belong to the storage of its value: the first step with it makes them. MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
+MOON_API moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad,
+                                     size_t count);
+
+/* METHOD: how many updates were made; settable, for a resume. */
+MOON_API uint64_t moon_optim_steps(const moon_optim *opt);
+MOON_API void moon_optim_set_steps(moon_optim *opt, uint64_t steps);
+
+/* METHOD: the slot-th moment ("m", "v", ...) kept for value, made if there is none yet: name is static, the tensor is
+** not retained and has value's shape. MOON_ERANGE past the last slot. */
+MOON_API moon_status moon_optim_moment(moon_optim *opt, moon_tensor *value, size_t slot, const char **name,
+                                       moon_tensor **moment);
+
+/* ---- Nets ------------------------------------------------------------------------------------------------------ */
+
+/* CONSTRUCTOR: a stack of layers, which it retains. A layer may stand in several nets, or twice in one.
+** MOON_ESHAPE, naming the layer, if the widths do not fit; MOON_ERANGE for no layers. */
+MOON_API moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count);
+
+/* CONSTRUCTOR: layers first..first+count-1 as a net of their own, sharing the parameters. MOON_ERANGE. */
+MOON_API moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, size_t count);
+MOON_API moon_net *moon_net_retain(moon_net *net);
+MOON_API void moon_net_release(moon_net *net);
+MOON_API moon_ctx *moon_net_ctx(const moon_net *net); /* not retained */
+MOON_API size_t moon_net_count(const moon_net *net);
+MOON_API moon_layer *moon_net_layer(const moon_net *net, size_t i); /* not retained; NULL past the last */
+
+/* METHOD: widths of the input and the output; 0 where any width does (a net without dense layers). */
+MOON_API size_t moon_net_inputs(const moon_net *net);
+MOON_API size_t moon_net_outputs(const moon_net *net);
+
+/* METHOD: how many of the layers make the encoder of an autoencoder (0: not one). Saved with the net. MOON_ERANGE. */
+MOON_API size_t moon_net_encoder(const moon_net *net);
+MOON_API moon_status moon_net_set_encoder(moon_net *net, size_t layers);
+
+/* METHOD: restart the streams of the noise layers. */
+MOON_API void moon_net_seed(moon_net *net, uint64_t seed);
+
+/* METHOD: take, now, all the memory that batches of `rows` rows of width in (0: the net's own) will need, BLIS's
+** buffers and the optimiser's moments included, so that no later call at this size can run out of it. loss and opt
+** may be NULL. The other methods plan by themselves; this one is for those who want to know beforehand.
+** MOON_ENOMEM, MOON_ESHAPE. */
+MOON_API moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt);
+
+/* METHOD: y [n x out] = net(x [n x in]). training turns noise and dropout on. x may hold bytes, which count as
+** value/255. What backward needs is kept in the net until its next call. MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
+MOON_API moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training);
+
+/* METHOD: from dy [n x out], the gradient on the last forward's output, write every parameter's gradient (penalties
+** added) and, unless dx is NULL, dx [n x in]. MOON_ESTATE without a forward before it. */
+MOON_API moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor *dy);
+
+/* METHOD: the penalties (activity, weights) of the last forward. */
+MOON_API double moon_net_penalty(const moon_net *net);
+
+/* METHOD: y [n x out] = net(x [n x in]) in inference mode, batch rows at a time (0: a good number of its own).
+** Allocates nothing once planned. MOON_EINTERRUPT leaves y partly written. */
+MOON_API moon_status moon_net_predict(moon_net *net, moon_tensor *y, const moon_tensor *x, size_t batch);
+
+/* METHOD: one training step on a batch; *objective (loss and penalties, before the update) may be NULL.
+** y NULL: the target is x. Allocates nothing once planned. */
+MOON_API moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
+                                   const moon_loss *loss, moon_optim *opt);
+
+/* METHOD: the same on rows first..first+count-1 of the dataset's present order. MOON_ERANGE past its end. */
+MOON_API moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first,
+                                        size_t count, const moon_loss *loss, moon_optim *opt);
+
+/* METHOD: *objective over all rows of data, penalties included, in batches (0: 32): the mean of the batches weighted
+** by their rows. */
+MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data,
+                                       const moon_loss *loss, size_t batch);
+
+/* METHOD: errors [n] = mean over the features of (net(x) - x)^2, row by row. MOON_ESHAPE unless the net gives back
+** the width that it takes. */
+MOON_API moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const moon_tensor *x, size_t batch);
+
+/* ---- Data ------------------------------------------------------------------------------------------------------ */
+
+/* CONSTRUCTOR: rows x [n x in] with targets y (NULL: x itself): [n x k], or class numbers [n]. Both are retained, not
+** copied; bytes count as value/255 when a batch is gathered. MOON_ESHAPE, naming both, unless the rows agree and
+** there is at least one. */
+MOON_API moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y);
+MOON_API moon_dataset *moon_dataset_retain(moon_dataset *data);
+MOON_API void moon_dataset_release(moon_dataset *data);
+MOON_API size_t moon_dataset_rows(const moon_dataset *data);
+
+/* METHOD: a new order of the rows, which depends on seed and epoch alone; and back to the order of the tensors. */
+MOON_API void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t epoch);
+MOON_API void moon_dataset_unshuffle(moon_dataset *data);
+
+/* METHOD: copy rows first..first+count-1 of the present order: x [count x in] float32; y [count x k] float32, or
+** class numbers [count] of their own element type. y may be NULL. MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE. */
+MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
+                                        size_t count);
+
+/* CONSTRUCTOR: an IDX file, plain or gzipped. Bytes stay bytes; other element types become float32.
+** MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
+MOON_API moon_status moon_idx_load(moon_ctx *ctx, moon_tensor **out, const char *path);
+
+/* CONSTRUCTOR: a PNG as bytes [h x w] (grey) or [h x w x c] (c 2: grey and alpha, 3: RGB, 4: RGBA); palettes and
+** 16-bit channels become 8-bit ones. MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
+MOON_API moon_status moon_png_read(moon_ctx *ctx, moon_tensor **out, const char *path);
+MOON_API moon_status moon_png_decode(moon_ctx *ctx, moon_tensor **out, const void *bytes, size_t size);
+
+/* Write [h x w] or [h x w x 1..4] as a PNG: bytes as they are, float32 as value x 255, rounded and clamped. The file
+** appears whole or not at all. encode: CONSTRUCTOR of a byte tensor [size]. */
+MOON_API moon_status moon_png_write(const moon_tensor *image, const char *path);
+MOON_API moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes);
+
+/* ---- Files of tensors -------------------------------------------------------------------------------------------
+** An archive is a list of named tensors and of text entries, held in memory: one safetensors file. */
+
+/* CONSTRUCTOR: an empty archive; or the content of a file. F32 and U8 are taken as they are; F16, BF16, F64, I64, I32,
+** I16, I8, U16, U32, U64 and BOOL become float32. Files are treated as hostile. MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
+MOON_API moon_status moon_archive_new(moon_ctx *ctx, moon_archive **out);
+MOON_API moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path);
+MOON_API moon_archive *moon_archive_retain(moon_archive *archive);
+MOON_API void moon_archive_release(moon_archive *archive);
+
+/* METHOD: write it. The file appears whole or not at all: a temporary beside it, fsync, rename. */
+MOON_API moon_status moon_archive_save(const moon_archive *archive, const char *path);
+
+/* METHOD: add a tensor (retained, not copied) or set a text entry (copied). MOON_ERANGE for a tensor's name that is
+** there already, or a text that is not UTF-8. */
+MOON_API moon_status moon_archive_add(moon_archive *archive, const char *name, moon_tensor *t);
+MOON_API moon_status moon_archive_set(moon_archive *archive, const char *key, const char *text);
+
+/* METHOD: by place, false past the last; or by name, NULL if there is none. Nothing is retained. */
+MOON_API bool moon_archive_tensor(const moon_archive *archive, size_t i, const char **name, moon_tensor **t);
+MOON_API bool moon_archive_entry(const moon_archive *archive, size_t i, const char **key, const char **text);
+MOON_API moon_tensor *moon_archive_find(const moon_archive *archive, const char *name);
+MOON_API const char *moon_archive_text(const moon_archive *archive, const char *key);
+
+/* METHOD: put a net (weights [out x in], named as torch.nn.Sequential names the same stack; the architecture as JSON
+** in the text entry "moonglass") into an archive; CONSTRUCTOR: make the net of an archive. */
+MOON_API moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive);
+MOON_API moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive);
+
+/* METHOD, CONSTRUCTOR: the two steps in one. */
+MOON_API moon_status moon_net_save(const moon_net *net, const char *path);
+MOON_API moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

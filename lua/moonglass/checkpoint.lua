@@ -1,0 +1,156 @@
+--- Checkpoints: all that a training needs to go on bit for bit, in one safetensors file: the saved net, the optimiser's
+-- moments as "opt.<parameter>.<moment>", and as text entries its kind, options and steps, epoch, seed and history.
+--   local c = assert(moon.checkpoint.load(path))
+--   c.net:fit(x, y, {epochs = 10, initial_epoch = c.epoch, optimizer = c.opt, seed = c.seed, history = c.history})
+local autoencoder = require "moonglass.autoencoder"
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local mixed = require "moonglass.mixed"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+local train = require "moonglass.train"
+
+local checkpoint = {}
+
+-- ---- numbers as texts, exactly ----
+
+local special = {nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge}
+
+local function number_text(v)
+  if v ~= v then return "nan" end
+  if v == math.huge then return "inf" end
+  if v == -math.huge then return "-inf" end
+  return math.type(v) == "integer" and ("%d"):format(v) or ("%a"):format(v)
+end
+
+local function text_number(text) return special[text] or tonumber(text) end
+
+-- The elements 1 to n, "-" where there is none.
+local function list_text(list, n)
+  local texts = {}
+  for i = 1, n do texts[i] = list[i] and number_text(list[i]) or "-" end
+  return table.concat(texts, " ")
+end
+
+local function text_list(text)
+  local list, i = {}, 0
+  for word in (text or ""):gmatch("%S+") do
+    i = i + 1
+    list[i] = text_number(word)
+  end
+  return list
+end
+
+-- ---- save ----
+
+-- A file can hold an option that is a number, a flag or a text.
+local function add_optimizer(opt, net, tensors, metadata)
+  local kind, given, steps = opt:kind(), opt:state(), opt:steps()
+  metadata["opt.kind"], metadata["opt.steps"] = kind, number_text(steps)
+  for name, v in pairs(given) do
+    metadata["opt.option." .. name] = type(v) == "number" and number_text(v) or tostring(v)
+  end
+  local parameters = net:parameters()
+  for i, moments in ipairs(opt:moments(parameters)) do
+    for slot, t in pairs(moments) do tensors[("opt.%s.%s"):format(parameters[i].name, slot)] = t end
+  end
+end
+
+local function check_state(state)
+  if type(state) ~= "table" then errors.raise("checkpoint.save: got %s, expected {net=, opt=}", options.show(state)) end
+  if mixed.is_mixed(state.net) then return state.net:archive() end -- raises, naming the layer
+  if not native.is_net(state.net) then
+    errors.raise("checkpoint.save: net is %s, expected a net", options.show(state.net))
+  end
+  if state.opt ~= nil and not native.is_optimizer(state.opt) then
+    errors.raise("checkpoint.save: opt is %s, expected an optimiser object", options.show(state.opt))
+  end
+end
+
+--- state: net, and if wanted opt, epoch, history, seed; what fit hands to callbacks will do.
+-- true | nil, message, code
+function checkpoint.save(path, state)
+  check_state(state)
+  local tensors, metadata = state.net:archive()
+  if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
+  metadata["checkpoint"] = "1"
+  metadata["epoch"] = number_text(state.epoch or 0)
+  if state.seed then metadata["seed"] = number_text(state.seed) end
+  local history = state.history
+  if history then
+    local n = #history.loss
+    metadata["history.epochs"] = number_text(history.epochs or n)
+    for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
+      metadata["history." .. name] = list_text(history[name] or {}, n)
+    end
+  end
+  return errors.guard(core.safetensors_save, path, tensors, metadata)
+end
+
+-- ---- load ----
+
+-- Raised inside load, which gives it back as nil, message, "format".
+local function bad(message, ...) error(message:format(...), 0) end
+
+local function whole(metadata, key)
+  local v = metadata[key] and math.tointeger(tonumber(metadata[key]))
+  if not v then bad("%s is '%s', expected a whole number", key, tostring(metadata[key])) end
+  return v
+end
+
+local function option_value(text)
+  if text == "true" or text == "false" then return text == "true" end
+  return text_number(text) or text
+end
+
+local function read_optimizer(metadata, tensors, net)
+  local given = {}
+  for key, text in pairs(metadata) do
+    local name = key:match("^opt%.option%.(.+)$")
+    if name then given[name] = option_value(text) end
+  end
+  local opt = core.optimizer(metadata["opt.kind"], given)
+  opt:set_steps(whole(metadata, "opt.steps"))
+  local parameters = net:parameters()
+  for i, moments in ipairs(opt:moments(parameters)) do
+    for slot, moment in pairs(moments) do
+      local name = ("opt.%s.%s"):format(parameters[i].name, slot)
+      if not tensors[name] then bad("tensor '%s' is missing", name) end
+      moment:copy_(tensors[name])
+    end
+  end
+  return opt
+end
+
+local function read_history(metadata)
+  if not metadata["history.epochs"] then return nil end
+  return train.history{
+    loss = text_list(metadata["history.loss"]), val_loss = text_list(metadata["history.val_loss"]),
+    epoch_seconds = text_list(metadata["history.epoch_seconds"]), epochs = whole(metadata, "history.epochs"),
+  }
+end
+
+local function read(tensors, metadata)
+  if not metadata["checkpoint"] then bad("not a checkpoint: there is no entry 'checkpoint'") end
+  local of_net = {}
+  for name, t in pairs(tensors) do
+    if not name:find("^opt%.") then of_net[name] = t end
+  end
+  local net = autoencoder.restore(core.net_from(of_net, metadata))
+  return {
+    net = net, opt = metadata["opt.kind"] and read_optimizer(metadata, tensors, net) or nil,
+    epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed") or nil,
+    history = read_history(metadata),
+  }
+end
+
+--- {net=, opt=, epoch=, history=, seed=} | nil, message, code
+function checkpoint.load(path)
+  local tensors, metadata, code = errors.guard(core.safetensors_load, path)
+  if not tensors then return nil, metadata, code end
+  local ok, result = pcall(read, tensors, metadata)
+  if ok then return result end
+  return nil, ("%s: %s"):format(path, tostring(result)), "format"
+end
+
+return checkpoint

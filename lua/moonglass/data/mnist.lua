@@ -1,0 +1,146 @@
+--- MNIST, and every set in the same four IDX files, plain or gzipped.
+-- Where it looks: the folder it is given; else MOONGLASS_DATA; else the first of data/mnist here, data/mnist in the
+-- source tree, and Debian's Fashion-MNIST that has the files. A folder that was named must have them.
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+
+local mnist = {}
+
+local prefix = {train = "train", test = "t10k"}
+local advice = "run data/fetch.sh, or install Debian's package dataset-fashion-mnist, or name a folder (MOONGLASS_DATA)"
+
+-- Known sets by the first labels of their test file.
+local known = {["7 2 1 0 4 1 4 9 5 9"] = "MNIST", ["9 2 1 1 6 1 4 6 5 7"] = "Fashion-MNIST"}
+
+-- ---- folders and files ----
+
+local function is_readable(path)
+  local file = io.open(path, "rb")
+  if file then file:close() end
+  return file ~= nil
+end
+
+local function file_name(split, what)
+  return ("%s-%s-idx%d-ubyte"):format(prefix[split], what, what == "images" and 3 or 1)
+end
+
+-- The path of a file of the set, plain or else gzipped; nil if there is neither.
+local function find_file(dir, split, what)
+  local plain = dir .. "/" .. file_name(split, what)
+  for _, path in ipairs{plain, plain .. ".gz"} do
+    if is_readable(path) then return path end
+  end
+end
+
+-- How many of the set's files a folder has, and the name of the first that it lacks.
+local function count_files(dir, splits)
+  local count, lacking = 0, nil
+  for _, split in ipairs(splits) do
+    for _, what in ipairs{"images", "labels"} do
+      if find_file(dir, split, what) then count = count + 1 else lacking = lacking or file_name(split, what) end
+    end
+  end
+  return count, lacking
+end
+
+-- data/mnist of the source tree that this file lies in; nil if it is installed.
+local function tree_folder()
+  local root = debug and debug.getinfo(1, "S").source:match("^@(.*)lua/moonglass/data/mnist%.lua$")
+  if not root or root == "" or root == (os.getenv("PWD") or "") .. "/" then return nil end
+  return root .. "data/mnist"
+end
+
+local function default_folders()
+  local list = {"data/mnist"}
+  list[#list + 1] = tree_folder()
+  list[#list + 1] = "/usr/share/datasets/fashion-mnist"
+  return list
+end
+
+-- ---- finding ----
+
+local function named_folder(dir)
+  if dir then return dir end
+  local named = os.getenv("MOONGLASS_DATA")
+  if named and named ~= "" then return named, " (from MOONGLASS_DATA)" end
+end
+
+-- The folder that has the files of these splits, or nil, message, "io". A default folder with some of the files only
+-- is an error as well: going on to another set would hide it.
+local function find_folder(dir, splits)
+  local named, origin = named_folder(dir)
+  local folders = named and {named} or default_folders()
+  for _, folder in ipairs(folders) do
+    local count, lacking = count_files(folder, splits)
+    if not lacking then return folder end
+    if named or count > 0 then
+      return nil, ("data.mnist: there is no readable %s, plain or .gz, in %s%s: %s"):format(lacking, folder, origin or "",
+        advice), "io"
+    end
+  end
+  return nil, ("data.mnist: the files of MNIST are in none of %s: %s"):format(table.concat(folders, ", "), advice),
+    "io"
+end
+
+-- Told by content, since a folder may be called anything.
+local function set_name(dir)
+  local labels = core.idx_load(find_file(dir, "test", "labels"))
+  if not labels or labels:rank() ~= 1 then return nil end
+  local first = {}
+  for i = 1, math.min(10, #labels) do first[i] = ("%d"):format(labels[i]) end
+  return known[table.concat(first, " ")]
+end
+
+local function check_dir(what, dir)
+  if dir ~= nil and type(dir) ~= "string" then
+    errors.raise("%s: dir is %s, expected the name of a folder", what, options.show(dir))
+  end
+end
+
+--- The folder that has all four files, and in words what is in it: "MNIST in data/mnist".
+-- nil, message, code if there is none.
+function mnist.find(dir)
+  check_dir("data.find", dir)
+  local folder, message, code = find_folder(dir, {"train", "test"})
+  if not folder then return nil, message, code end
+  return folder, ("%s in %s"):format(set_name(folder) or "a set in MNIST's format", folder)
+end
+
+-- ---- loading ----
+
+local function bad(path, t, expected)
+  return nil, ("data.mnist: %s holds %s, expected %s"):format(path, native.shape_text(t), expected), "format"
+end
+
+local function load_split(dir, split)
+  local images_path, labels_path = find_file(dir, split, "images"), find_file(dir, split, "labels")
+  local images, message, code = core.idx_load(images_path)
+  if not images then return nil, message, code end
+  if images.dtype ~= "uint8" or images:rank() ~= 3 or images:numel() == 0 then
+    return bad(images_path, images, "images [n x height x width] uint8")
+  end
+  local labels
+  labels, message, code = core.idx_load(labels_path)
+  if not labels then return nil, message, code end
+  if labels.dtype ~= "uint8" or labels:rank() ~= 1 or #labels ~= #images then
+    return bad(labels_path, labels, ("a label for each of the %d images"):format(#images))
+  end
+  return images:reshape(#images, -1), labels
+end
+
+--- mnist(dir, split), mnist(split): images uint8 [n x 784] (a row an image), labels uint8 [n], from 0.
+-- split is "train" or "test". nil, message, code if a file is missing or not what it should be.
+function mnist.load(dir, split)
+  if split == nil and prefix[dir] then dir, split = nil, dir end
+  check_dir("data.mnist", dir)
+  if not prefix[split] then
+    errors.raise("data.mnist: split is %s (known: %s)", options.show(split), options.names(prefix))
+  end
+  local folder, message, code = find_folder(dir, {split})
+  if not folder then return nil, message, code end
+  return load_split(folder, split)
+end
+
+return mnist

@@ -1,0 +1,84 @@
+--- Points in the plane, in classes: x [n * classes x 2] float32, class after class, and y [n * classes] uint8, from 0.
+-- With a seed the points depend on it alone, and the context's stream is left as it is; without one the seed is drawn
+-- from the context's stream, so that moon.seed repeats them.
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local options = require "moonglass.options"
+
+local synthetic = {}
+
+-- ---- a random stream of our own: SplitMix64, and Box and Muller's normals ----
+
+local function new_stream(seed)
+  local state, spare = seed, nil
+
+  -- Uniform in (0, 1): never 0, whose logarithm is infinite.
+  local function uniform()
+    state = state + 0x9E3779B97F4A7C15
+    local z = state
+    z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
+    z = (z ~ (z >> 27)) * 0x94D049BB133111EB
+    z = z ~ (z >> 31)
+    return ((z >> 11) + 0.5) * 2.0 ^ -53
+  end
+
+  local function normal()
+    local value = spare
+    spare = nil
+    if value then return value end
+    local radius, angle = math.sqrt(-2 * math.log(uniform())), 2 * math.pi * uniform()
+    spare = radius * math.sin(angle)
+    return radius * math.cos(angle)
+  end
+
+  return normal
+end
+
+-- ---- sets ----
+
+-- A function from options to x, y: point(i, class, o, normal) -> two coordinates; i and class count from 0.
+local function set(name, defaults, point)
+  local what = "data." .. name
+  local check = options.checker(what, {
+    n = {"count", 100}, classes = {"count", defaults.classes}, noise = {"number", defaults.noise}, seed = {"seed"},
+  })
+  return function(given)
+    local o = check(given)
+    if o.classes > 256 then errors.raise("%s: classes is %d, expected at most 256", what, o.classes) end
+    if o.noise < 0 then errors.raise("%s: noise is %g, expected at least 0", what, o.noise) end
+    local normal = new_stream(o.seed or core.draw_seed())
+    local x, y = {}, {}
+    for class = 0, o.classes - 1 do
+      for i = 0, o.n - 1 do
+        x[#x + 1] = {point(i, class, o, normal)}
+        y[#y + 1] = class
+      end
+    end
+    return core.tensor(x), core.tensor(y, {dtype = "uint8"})
+  end
+end
+
+-- i of n from 0 to 1, both included.
+local function fraction(i, n) return n > 1 and i / (n - 1) or 0 end
+
+--- {n=100 points a class, classes=3, noise=0.2 (deviation of the angle), seed=}: the arms of CS231n's lecture, from
+-- the middle to radius 1, each over 4 radians.
+synthetic.spirals = set("spirals", {classes = 3, noise = 0.2}, function(i, class, o, normal)
+  local r = fraction(i, o.n)
+  local t = 4 * class + 4 * fraction(i, o.n) + o.noise * normal()
+  return r * math.sin(t), r * math.cos(t)
+end)
+
+--- {n=100, classes=2, noise=0.05 (deviation of each coordinate), seed=}: rings around the middle, the last of radius 1.
+synthetic.circles = set("circles", {classes = 2, noise = 0.05}, function(i, class, o, normal)
+  local r, t = (class + 1) / o.classes, 2 * math.pi * i / o.n
+  return r * math.cos(t) + o.noise * normal(), r * math.sin(t) + o.noise * normal()
+end)
+
+--- {n=100, classes=3, noise=0.2 (deviation of each coordinate), seed=}: clouds around centres on the unit circle.
+synthetic.blobs = set("blobs", {classes = 3, noise = 0.2}, function(_, class, o, normal)
+  local t = 2 * math.pi * class / o.classes
+  return math.cos(t) + o.noise * normal(), math.sin(t) + o.noise * normal()
+end)
+
+return synthetic

@@ -1,0 +1,177 @@
+--- Pictures of rows: each row of a tensor is drawn as a tile.
+--   moon.png.write("filters.png", moon.image.grid(layer.weight:t(), {normalize = "each"}))
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+
+local image = {}
+
+-- ---- values to bytes ----
+
+-- A constant tile, whose range is 0, becomes 0.
+local smallest_range = 1e-30
+
+-- By name: float32 rows [n x d] to values 0..255.
+local normalizers = {
+  none = function(rows) return rows:clamp(0, 1):mul_(255) end,
+  all = function(rows)
+    local low, high = rows:min(), rows:max()
+    return (rows - low):mul_(255 / math.max(high - low, smallest_range))
+  end,
+  -- A row goes against a matrix, so the tiles stand as columns while each gets its own range.
+  each = function(rows)
+    local low, high = rows:min(2), rows:max(2)
+    local scale = 255 / (high - low):clamp_(smallest_range)
+    return rows:t():sub_(low):mul_(scale):t()
+  end,
+}
+
+-- uint8 rows that are not to be normalised are pixels already.
+local function to_bytes(rows, how)
+  if rows.dtype == "uint8" then
+    if how == "none" then return rows end
+    rows = rows:float()
+  end
+  return normalizers[how](rows):byte()
+end
+
+-- ---- tiles ----
+
+local function side(what, name, v)
+  local whole = type(v) == "number" and math.tointeger(v)
+  if whole and whole >= 1 then return whole end
+  errors.raise("%s: %s is %s, expected a whole number of at least 1", what, name, options.show(v))
+end
+
+-- Height and width of a tile of `width` pixels.
+local function tile_shape(what, shape, width)
+  if not shape then
+    local root = math.floor(math.sqrt(width) + 0.5)
+    if root * root == width then return root, root end
+    errors.raise("%s: rows of %d make no square, expected the option shape={height, width}", what, width)
+  end
+  local h, w = side(what, "shape[1]", shape[1]), side(what, "shape[2]", shape[2])
+  if h * w ~= width then errors.raise("%s: shape is {%d, %d}, but a row has %d elements", what, h, w, width) end
+  return h, w
+end
+
+-- t [n x d], or [n x h x w], which tells its shape itself, as rows [n x d].
+local function as_rows(what, t, shape)
+  if not native.is_tensor(t) then errors.raise("%s: got %s, expected a tensor", what, options.show(t)) end
+  local rank = t:rank()
+  if rank < 2 or rank > 3 or t:numel() == 0 then
+    errors.raise("%s: got %s, expected [n x h*w] or [n x h x w] with at least one row", what, native.shape_text(t))
+  end
+  if rank == 2 then return t, shape end
+  return t:reshape(#t, -1), shape or {t:size(2), t:size(3)}
+end
+
+-- Parts along a dimension with bars in front, between and behind.
+local function join(parts, bar, dim)
+  if not bar then return core.cat(parts, dim) end
+  local list = {bar}
+  for _, part in ipairs(parts) do
+    list[#list + 1] = part
+    list[#list + 1] = bar
+  end
+  return core.cat(list, dim)
+end
+
+local function blank(h, w, value) return core.full(value, h, w, {dtype = "uint8"}) end
+
+-- rows uint8 [n x h*w] as tiles, `columns` a line; pad pixels around each.
+local function assemble(rows, h, w, columns, pad, background)
+  local n, lines = #rows, {}
+  local bar = pad > 0 and blank(h, pad, background)
+  local empty = n % columns > 0 and blank(h, w, background)
+  for first = 1, n, columns do
+    local tiles = {}
+    for i = first, first + columns - 1 do
+      tiles[#tiles + 1] = i <= n and rows:rows(i):reshape(h, w) or empty
+    end
+    lines[#lines + 1] = join(tiles, bar, 2)
+  end
+  return join(lines, pad > 0 and blank(pad, lines[1]:size(2), background), 1)
+end
+
+-- Every pixel as a square of scale x scale.
+local function enlarge(picture, scale)
+  if scale == 1 then return picture end
+  local function stretch(t)
+    local numbers = {}
+    for i = 1, #t * scale do numbers[i] = (i - 1) // scale + 1 end
+    return t:index(numbers)
+  end
+  return stretch(stretch(picture):t()):t()
+end
+
+-- ---- grid and rows ----
+
+local function rules(more)
+  local list = {
+    shape = {"list"}, pad = {"size", 1}, background = {"size", 0}, scale = {"count", 1},
+    normalize = {{"none", "each", "all"}, "none"},
+  }
+  for name, rule in pairs(more or {}) do list[name] = rule end
+  return list
+end
+
+local function check_background(what, v)
+  if v > 255 then errors.raise("%s: background is %d, expected 0 to 255", what, v) end
+end
+
+local grid_options = options.checker("image.grid", rules{columns = {"count"}})
+
+--- The rows of t [n x h*w] (or [n x h x w]) as tiles from the left, line by line: uint8 [h x w].
+-- options: shape={height, width} (else a square); columns (else about as many as lines); pad=1 pixels around each tile,
+-- of the grey `background`=0; scale=1, pixels a side that each pixel becomes; and how values become greys, normalize:
+-- "none" (bytes as they are, floats 0..1 to 0..255, clamped), "each" (a tile from its smallest to its largest value),
+-- "all" (the same over all tiles).
+function image.grid(t, given)
+  local o = grid_options(given)
+  check_background("image.grid", o.background)
+  local rows, shape = as_rows("image.grid", t, o.shape)
+  local h, w = tile_shape("image.grid", shape, rows:size(2))
+  local columns = o.columns or math.ceil(math.sqrt(#rows))
+  return enlarge(assemble(to_bytes(rows, o.normalize), h, w, columns, o.pad, o.background), o.scale)
+end
+
+local rows_options = options.checker("image.rows", rules())
+
+-- An element of the list: a tensor, or a list of tensors that follow one another.
+local function line_of(i, element, o)
+  local parts = native.is_tensor(element) and {element} or element
+  if type(parts) ~= "table" or #parts == 0 then
+    errors.raise("image.rows: line %d is %s, expected a tensor or a list of tensors", i, options.show(element))
+  end
+  local bytes, shape = {}, nil
+  for k, part in ipairs(parts) do
+    part, shape = as_rows(("image.rows: line %d"):format(i), part, o.shape)
+    bytes[k] = to_bytes(part, o.normalize)
+  end
+  return errors.guard(core.cat, bytes, 1), shape
+end
+
+--- One line of tiles for each tensor in the list, all of as many rows: {originals, noisy, reconstructions}.
+-- The options are those of grid, but columns; normalize works on each tensor by itself.
+function image.rows(list, given)
+  local o = rows_options(given)
+  check_background("image.rows", o.background)
+  if type(list) ~= "table" or #list == 0 then
+    errors.raise("image.rows: got %s, expected a list of tensors", options.show(list))
+  end
+  local lines, shape = {}, nil
+  for i, element in ipairs(list) do
+    local line, own = line_of(i, element, o)
+    lines[i], shape = line, shape or own
+    if #line ~= #lines[1] or line:size(2) ~= lines[1]:size(2) then
+      errors.raise("image.rows: line %d is %s, line 1 is %s: they must be alike", i, native.shape_text(line),
+        native.shape_text(lines[1]))
+    end
+  end
+  local h, w = tile_shape("image.rows", shape, lines[1]:size(2))
+  return enlarge(assemble(core.cat(lines, 1), h, w, #lines[1], o.pad, o.background), o.scale)
+end
+
+return image

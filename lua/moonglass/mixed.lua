@@ -1,0 +1,183 @@
+--- Nets with layers written in Lua: the methods of a native net, walked layer by layer from Lua.
+-- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx; and, if it has them,
+-- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), and the field name.
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+local summary = require "moonglass.summary"
+local train = require "moonglass.train"
+
+local mixed = {}
+
+local Mixed = {__name = "moonglass.mixed_net"}
+Mixed.__index = Mixed
+
+for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do Mixed[name] = train[name] end
+Mixed.summary = summary.of
+
+local function check_layer(layers, i)
+  local layer = layers[i]
+  for k = 1, i - 1 do
+    -- What forward keeps for backward is kept in the layer, once.
+    if rawequal(layers[k], layer) then
+      errors.raise("sequential: layer %d is layer %d again, which only nets of native layers can have", i, k)
+    end
+  end
+  if native.is_layer(layer) then
+    for _, parameter in ipairs(layer:parameters()) do
+      if parameter.shared then
+        errors.raise("sequential: layer %d (%s) has tied weights, which only nets of native layers can have", i,
+          summary.describe(layer))
+      end
+    end
+  end
+end
+
+--- layers: native ones and tables. Each native layer runs as a net of its own.
+function mixed.new(layers)
+  local self = setmetatable({layers = layers, cells = {}}, Mixed)
+  for i, layer in ipairs(layers) do
+    check_layer(layers, i)
+    self.cells[i] = native.is_layer(layer) and core.net{layer} or layer
+  end
+  return self
+end
+
+function mixed.is_mixed(v) return getmetatable(v) == Mixed end
+
+-- ---- forward and backward ----
+
+local function finish_call(net, i, ok, ...)
+  if ok then return ... end
+  local message = ...
+  if type(message) == "string" then message = message:gsub("in layer 1 %b(): ", "", 1) end
+  errors.pass(("in layer %d (%s): "):format(i, summary.describe(net.layers[i])), message)
+end
+
+-- cells[i]:method(...), a message saying which layer.
+local function call(net, i, method, ...)
+  local cell = net.cells[i]
+  return finish_call(net, i, pcall(cell[method], cell, ...))
+end
+
+local function walk(net, i, method, x, training)
+  local y = call(net, i, method, x, training)
+  if not native.is_tensor(y) then
+    errors.raise("in layer %d (%s): %s gave %s, expected a tensor", i, summary.describe(net.layers[i]), method,
+      options.show(y))
+  end
+  return y
+end
+
+-- Bytes count as value/255, as everywhere.
+local function as_input(x)
+  if not native.is_tensor(x) then errors.raise("net: input is %s, expected a tensor", options.show(x)) end
+  return x.dtype == "uint8" and x:float() / 255 or x
+end
+
+function Mixed:forward(x, training)
+  local y = as_input(x)
+  for i = 1, #self.cells do y = walk(self, i, "forward", y, training or false) end
+  return y
+end
+
+function Mixed:backward(dy)
+  for i = #self.cells, 1, -1 do dy = walk(self, i, "backward", dy) end
+  return dy
+end
+
+--- The penalties of the last forward.
+function Mixed:penalty()
+  local sum = 0
+  for i, cell in ipairs(self.cells) do
+    if cell.penalty then sum = sum + call(self, i, "penalty") end
+  end
+  return sum
+end
+
+--- Named as in a native net: "0.weight", by the layer's place from 0.
+function Mixed:parameters()
+  local list = {}
+  for i, layer in ipairs(self.layers) do
+    for _, parameter in ipairs(layer.parameters and layer:parameters() or {}) do
+      list[#list + 1] = {name = ("%d.%s"):format(i - 1, parameter.name), value = parameter.value, grad = parameter.grad}
+    end
+  end
+  return list
+end
+
+--- Restart the streams of noise: each layer has its own.
+function Mixed:seed(n)
+  for i, cell in ipairs(self.cells) do
+    if cell.seed then call(self, i, "seed", n + i) end
+  end
+end
+
+-- ---- predict ----
+
+local predict_options = options.checker("predict", {batch_size = {"count", 256}})
+
+function Mixed:predict(x, given)
+  local batch = predict_options(given).batch_size
+  local n = native.is_tensor(x) and #x or 0
+  if n == 0 then return self:forward(x, false) end
+  local y
+  for first = 1, n, batch do
+    local last = math.min(first + batch - 1, n)
+    local part = self:forward(x:rows(first, last), false)
+    if not y then
+      local shape = part.shape
+      y = core.zeros(n, table.unpack(shape, 2))
+    end
+    y:rows(first, last):copy_(part)
+  end
+  return y
+end
+
+--- [n]: row by row the mean squared difference of the output and x.
+function Mixed:errors(x, given)
+  local y = self:predict(x, given)
+  return (y - as_input(x)):square():mean(2)
+end
+
+-- ---- structure ----
+
+function Mixed:layer(i) return self.layers[i] end
+
+function Mixed:__len() return #self.layers end
+
+function Mixed:__tostring()
+  local names = {}
+  for i, layer in ipairs(self.layers) do names[i] = summary.describe(layer) end
+  return "net (" .. table.concat(names, ", ") .. ")"
+end
+
+--- Layers i to j as a net of their own, sharing the parameters; a native one if they all are.
+function Mixed:slice(i, j)
+  if not (math.tointeger(i) and math.tointeger(j)) or i < 1 or j < i or j > #self.layers then
+    errors.raise("slice: layers %s to %s, expected 1 to %d", tostring(i), tostring(j), #self.layers)
+  end
+  return require("moonglass.sequential")(table.move(self.layers, i, j, 1, {}))
+end
+
+local function width(cell, method) return native.is_net(cell) and cell[method](cell) or 0 end
+
+--- Widths of input and output, 0 where they are not known.
+function Mixed:inputs() return width(self.cells[1], "inputs") end
+function Mixed:outputs() return width(self.cells[#self.cells], "outputs") end
+
+local function cannot_be_saved(what)
+  return function(net)
+    for i, layer in ipairs(net.layers) do
+      if not native.is_layer(layer) then
+        errors.raise("%s: layer %d (%s) is written in Lua; a file can only hold native layers", what, i,
+          summary.describe(layer))
+      end
+    end
+  end
+end
+
+Mixed.save, Mixed.archive = cannot_be_saved("save"), cannot_be_saved("archive")
+
+return mixed

@@ -1,0 +1,84 @@
+--- Progress of a training in words: a bar redrawn in place on a terminal, one line an epoch anywhere else.
+local core = require "moonglass.core"
+local options = require "moonglass.options"
+
+local progress = {}
+
+local redraw_seconds = 0.1
+local bar_width = 20
+
+-- A child of execute inherits our stdout, so the shell can tell. A host may lack os.execute: then it is no terminal.
+local function stdout_is_terminal()
+  return os ~= nil and os.execute ~= nil and os.execute("test -t 1") == true
+end
+
+local function write_stdout(text)
+  if not (io and io.stdout) then return end
+  io.stdout:write(text)
+  io.stdout:flush()
+end
+
+--- 75 -> "1:15", 4000 -> "1:06:40"
+function progress.time(seconds)
+  local s = math.floor(seconds + 0.5)
+  if s >= 3600 then return ("%d:%02d:%02d"):format(s // 3600, s // 60 % 60, s % 60) end
+  return ("%d:%02d"):format(s // 60, s % 60)
+end
+
+--- The line of an epoch under way, `seconds` after its start.
+function progress.bar(state, seconds)
+  local done = state.batch / state.batches
+  local filled = math.floor(done * bar_width)
+  local rows = math.min(state.batch * state.batch_size, state.rows)
+  local rate = rows / math.max(seconds, 1e-9)
+  return ("epoch %d/%d [%s%s] %d/%d  loss %.4f  %.0f rows/s  %s left"):format(state.epoch, state.epochs,
+    ("="):rep(filled), (" "):rep(bar_width - filled), state.batch, state.batches, state.loss, rate,
+    progress.time((state.rows - rows) / rate))
+end
+
+--- The line of an epoch that is over.
+function progress.line(state)
+  local validation = state.val_loss and ("  val_loss %.4f"):format(state.val_loss) or ""
+  return ("epoch %d/%d  %d batches  loss %.4f%s  %.0f rows/s  %.2f s"):format(state.epoch, state.epochs, state.batch,
+    state.loss, validation, state.rows_per_second, state.seconds)
+end
+
+local progress_options = options.checker("progress", {
+  bar = {"flag", true}, terminal = {"flag"}, write = {"function", write_stdout}, clock = {"function", core.clock},
+})
+
+--- A callback. bar=false: lines only; terminal: is the output one (else found out); write(text), clock() -> seconds.
+function progress.new(given)
+  local o = progress_options(given)
+  local in_place = o.bar and (o.terminal or (o.terminal == nil and stdout_is_terminal()))
+  local self = {}
+  local started, drawn, open = 0, 0, false
+
+  function self.on_epoch_begin()
+    started = o.clock()
+    drawn = started
+  end
+
+  if in_place then
+    function self.on_batch_end(_, state)
+      local now = o.clock()
+      if now - drawn < redraw_seconds then return end
+      drawn, open = now, true
+      o.write("\r" .. progress.bar(state, now - started) .. "\27[K")
+    end
+  end
+
+  function self.on_epoch_end(_, state)
+    o.write((in_place and "\r" or "") .. progress.line(state) .. (in_place and "\27[K\n" or "\n"))
+    open = false
+  end
+
+  function self.on_abort()
+    if open then o.write("\n") end
+    open = false
+  end
+
+  return self
+end
+
+return progress

@@ -1,0 +1,55 @@
+--- moon.sequential{layer, layer, ...}: a net. Of native layers only, it is native and runs in C; with a layer written
+-- in Lua among them it is walked from Lua, with the same methods and the same numbers.
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local mixed = require "moonglass.mixed"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+local summary = require "moonglass.summary"
+local train = require "moonglass.train"
+
+-- What this library adds to native nets, or puts in front of the core's own.
+local methods = core.methods["moonglass.net"]
+for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do methods[name] = train[name] end
+methods.summary = summary.of
+
+local function is_lua_layer(v)
+  return type(v) == "table" and type(v.forward) == "function" and type(v.backward) == "function"
+end
+
+-- Layers one after the other; a net among them stands for its layers.
+local function flatten(list, into)
+  for i, element in ipairs(list) do
+    if native.is_net(element) or mixed.is_mixed(element) then
+      for k = 1, #element do into[#into + 1] = element:layer(k) end
+    elseif native.is_layer(element) or is_lua_layer(element) then
+      into[#into + 1] = element
+    else
+      errors.raise("sequential: element %d is %s, expected a layer, a net or a table with forward and backward", i,
+        options.show(element))
+    end
+  end
+  return into
+end
+
+local function check_list(list)
+  if type(list) ~= "table" then errors.raise("sequential: got %s, expected a list of layers", options.show(list)) end
+  local n = #list
+  if n == 0 then errors.raise("sequential: the list is empty, expected at least one layer") end
+  for key in pairs(list) do
+    if not (math.type(key) == "integer" and key >= 1 and key <= n) then
+      errors.raise("sequential: unknown key '%s', expected a list of layers", tostring(key))
+    end
+  end
+end
+
+local function sequential(list)
+  check_list(list)
+  local layers = flatten(list, {})
+  for _, layer in ipairs(layers) do
+    if not native.is_layer(layer) then return mixed.new(layers) end
+  end
+  return errors.guard(core.net, layers)
+end
+
+return sequential

@@ -1,0 +1,388 @@
+--- Training: step, fit and evaluate, one implementation for native nets and for nets with layers written in Lua.
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+local progress = require "moonglass.progress"
+
+local train = {}
+
+-- As the core has them, before this library puts its own of the same names in front.
+local native_net = {}
+for name, method in pairs(core.methods["moonglass.net"]) do native_net[name] = method end
+
+-- ---- losses and optimisers: names, objects, tables, functions ----
+
+-- f(prediction, target) -> number, gradient
+local function loss_of_function(f)
+  local gradient
+  return {
+    forward = function(_, prediction, target)
+      local value
+      value, gradient = f(prediction, target)
+      return value
+    end,
+    backward = function() return gradient end,
+  }
+end
+
+local function has_methods(v, ...)
+  if type(v) ~= "table" then return false end
+  for _, name in ipairs{...} do
+    if type(v[name]) ~= "function" then return false end
+  end
+  return true
+end
+
+local function find_loss(what, loss)
+  if type(loss) == "string" then return errors.guard(core.loss, loss) end
+  if type(loss) == "function" then return loss_of_function(loss) end
+  if native.is_loss(loss) or has_methods(loss, "forward", "backward") then return loss end
+  errors.raise("%s: loss is %s, expected a name (%s), a loss object, a table with forward and backward, or a function",
+    what, options.show(loss), table.concat(core.registered("losses"), ", "))
+end
+
+local function find_optimizer(what, opt)
+  if type(opt) == "string" then return errors.guard(core.optimizer, opt) end
+  if native.is_optimizer(opt) or has_methods(opt, "step") then return opt end
+  errors.raise("%s: optimizer is %s, expected a name (%s), an optimiser object or a table with step", what,
+    options.show(opt), table.concat(core.registered("optimizers"), ", "))
+end
+
+-- ---- steps ----
+
+-- Bytes count as value/255; a list of bytes is class numbers, which stay what they are.
+local function as_target(t)
+  if t.dtype == "uint8" and t:rank() > 1 then return t:float() / 255 end
+  return t
+end
+
+local function objective(net, loss, prediction, target)
+  local value = loss:forward(prediction, target)
+  if type(value) ~= "number" then
+    errors.raise("loss: its value is %s, expected a number", options.show(value))
+  end
+  return value + net:penalty()
+end
+
+local function step_from_lua(net, x, y, loss, opt)
+  local value = objective(net, loss, net:forward(x, true), y)
+  local gradient = loss:backward()
+  if not native.is_tensor(gradient) then
+    errors.raise("loss: its gradient is %s, expected a tensor of the prediction's shape", options.show(gradient))
+  end
+  net:backward(gradient)
+  opt:step(net:parameters())
+  return value
+end
+
+local function step_rows_from_lua(net, data, first, count, loss, opt)
+  local x, y = data:batch(first, count)
+  return step_from_lua(net, x, y or x, loss, opt)
+end
+
+local function evaluate_rows_from_lua(net, data, loss, batch)
+  local rows, sum = data:rows(), 0
+  for first = 1, rows, batch do
+    local count = math.min(batch, rows - first + 1)
+    local x, y = data:batch(first, count)
+    sum = sum + objective(net, loss, net:forward(x, false), y or x) * count
+  end
+  return sum / rows
+end
+
+local function all_native(net, loss, opt)
+  return native.is_net(net) and native.is_loss(loss) and (opt == nil or native.is_optimizer(opt))
+end
+
+--- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
+-- Returns the objective before the update, penalties included.
+function train.step(net, x, y, loss, opt)
+  if all_native(net, loss, opt) and opt then return errors.guard(native_net.step, net, x, y, loss, opt) end
+  if not native.is_tensor(x) then errors.raise("step: x is %s, expected a tensor", options.show(x)) end
+  if type(opt) == "string" then
+    errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
+  end
+  loss, opt = find_loss("step", loss), find_optimizer("step", opt)
+  return errors.guard(step_from_lua, net, x, as_target(y or x), loss, opt)
+end
+
+-- ---- data ----
+
+-- fit(x, opts) and evaluate(x, opts): the target is x.
+local function arguments(y, opts)
+  if opts == nil and type(y) == "table" then return nil, y end
+  return y, opts
+end
+
+local function check_tensor(what, name, t)
+  if not native.is_tensor(t) then errors.raise("%s: %s is %s, expected a tensor", what, name, options.show(t)) end
+  if #t == 0 then errors.raise("%s: %s is %s: there must be at least one row", what, name, native.shape_text(t)) end
+end
+
+local function make_dataset(what, x, y)
+  check_tensor(what, "x", x)
+  if y ~= nil then check_tensor(what, "y", y) end
+  return errors.guard(core.dataset, x, y)
+end
+
+-- The last rows are for validation, before any shuffle, as in Keras.
+local function split(x, y, fraction)
+  local n = #x
+  local at = math.floor(n * (1 - fraction))
+  if at == 0 then errors.raise("fit: validation_split %g leaves none of the %d rows for training", fraction, n) end
+  if y and #y ~= n then
+    errors.raise("fit: x %s and y %s have different numbers of rows", native.shape_text(x), native.shape_text(y))
+  end
+  local xv, yv = x:rows(at + 1, n), y and y:rows(at + 1, n)
+  return x:rows(1, at), y and y:rows(1, at), xv, yv
+end
+
+local function given_validation(validation, y)
+  local xv, yv = validation, nil
+  if type(validation) == "table" then xv, yv = validation[1], validation[2] end
+  if y and not yv then errors.raise("fit: validation has no targets, expected {x, y}") end
+  return xv, yv
+end
+
+-- Two datasets, the second nil without validation.
+local function datasets(x, y, o)
+  check_tensor("fit", "x", x)
+  local xv, yv
+  if o.validation ~= nil then
+    xv, yv = given_validation(o.validation, y)
+  elseif o.validation_split then
+    x, y, xv, yv = split(x, y, o.validation_split)
+  end
+  return make_dataset("fit", x, y), xv ~= nil and make_dataset("fit: validation", xv, yv) or nil
+end
+
+-- ---- callbacks ----
+
+local events = {"on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end", "on_abort"}
+local is_event = {}
+for _, name in ipairs(events) do is_event[name] = true end
+
+local function add_callback(listeners, callback)
+  if type(callback) == "function" then
+    table.insert(listeners.on_epoch_end, callback)
+    return
+  end
+  if type(callback) ~= "table" then
+    errors.raise("fit: a callback is %s, expected a function or a table of %s", options.show(callback),
+      table.concat(events, ", "))
+  end
+  for name in pairs(callback) do
+    if type(name) == "string" and name:find("^on_") and not is_event[name] then
+      errors.raise("fit: a callback has no event '%s' (known: %s)", name, table.concat(events, ", "))
+    end
+  end
+  for _, name in ipairs(events) do
+    if callback[name] then
+      table.insert(listeners[name], function(state) return callback[name](callback, state) end)
+    end
+  end
+end
+
+-- By event the list of functions to call.
+local function listeners_of(callbacks, verbose)
+  local listeners = {}
+  for _, name in ipairs(events) do listeners[name] = {} end
+  if verbose > 0 then add_callback(listeners, progress.new{bar = verbose == 1}) end
+  for _, callback in ipairs(callbacks or {}) do add_callback(listeners, callback) end
+  return listeners
+end
+
+local function fire(list, state)
+  for i = 1, #list do list[i](state) end
+end
+
+-- ---- history ----
+
+local History = {}
+
+function History.__tostring(history)
+  local lines = {"epoch        loss    val_loss  seconds"}
+  local first = history.epochs - #history.loss
+  for i, loss in ipairs(history.loss) do
+    local val_loss = history.val_loss[i]
+    lines[#lines + 1] = ("%5d  %10.6g  %10s  %7.2f"):format(first + i, loss,
+      val_loss and ("%.6g"):format(val_loss) or "", history.epoch_seconds[i] or 0)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- A history: loss[i], val_loss[i], epoch_seconds[i], and epochs, the number of the last one.
+function train.history(given)
+  local history = {loss = {}, val_loss = {}, epoch_seconds = {}, epochs = 0}
+  for name in pairs(history) do
+    if given and given[name] ~= nil then history[name] = given[name] end
+  end
+  return setmetatable(history, History)
+end
+
+-- ---- fit ----
+
+local fit_options = options.checker("fit", {
+  loss = {"any"}, optimizer = {"any", "adam"},
+  epochs = {"count", 1}, initial_epoch = {"size", 0}, batch_size = {"count"},
+  shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
+  validation = {"any"}, validation_split = {"fraction"},
+  callbacks = {"list"}, verbose = {{0, 1, 2}}, threads = {"count"}, on_nan = {{"error", "ignore"}, "error"},
+})
+
+local default_batch = 32
+
+-- A batch size that was asked for must fit; the default makes itself fit.
+local function batch_size(asked, rows)
+  if asked and asked > rows then errors.raise("fit: batch_size %d is larger than the %d rows of x", asked, rows) end
+  return asked or math.min(default_batch, rows)
+end
+
+-- Noise depends on seed and epoch alone, as the order of the rows does: a resumed run repeats both bit for bit.
+local function epoch_seed(seed, epoch)
+  local z = seed + epoch * 0x9E3779B97F4A7C15
+  z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
+  z = (z ~ (z >> 27)) * 0x94D049BB133111EB
+  return (z ~ (z >> 31)) >> 11
+end
+
+-- The threads of this call; what was set before comes back whichever way the call ends.
+local function with_threads(threads)
+  if not threads then return nil end
+  local before = core.info().threads
+  errors.guard(core.set_threads, threads)
+  return setmetatable({}, {__close = function() core.set_threads(before) end})
+end
+
+local function prepare(net, x, y, given)
+  local o = fit_options(given)
+  local moon = package.loaded["moonglass"]
+  o.verbose = o.verbose or (type(moon) == "table" and moon.interactive and 1 or 0)
+  if o.validation ~= nil and o.validation_split then
+    errors.raise("fit: validation and validation_split exclude each other")
+  end
+  if o.loss == nil and net.loss == nil then
+    errors.raise("fit: option loss is missing: a name (%s), a loss object, a table with forward and backward, "
+      .. "or a function", table.concat(core.registered("losses"), ", "))
+  end
+  local loss, opt = find_loss("fit", o.loss or net.loss), find_optimizer("fit", o.optimizer)
+  local data, validation = datasets(x, y, o)
+  local run = {
+    data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
+    rows = data:rows(), batch = batch_size(o.batch_size, data:rows()), seed = o.seed or core.draw_seed(),
+    listeners = listeners_of(o.callbacks, o.verbose), stop_on_nan = o.on_nan == "error",
+    step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua,
+  }
+  local state = {
+    net = net, opt = opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
+    batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
+    seed = run.seed, history = train.history(o.history), stop = false,
+  }
+  -- Memory for the largest batch is taken before the first step; a net of any width plans when it sees its rows.
+  if all_native(net, loss, opt) and net:inputs() ~= 0 then errors.guard(net.plan, net, run.batch, loss, opt) end
+  return run, state, o.threads
+end
+
+local function stop_for_nan(value, batch, epoch)
+  errors.raise("fit: loss is %s after batch %d of epoch %d (is the learning rate too high, or x not in [0, 1]?)",
+    value ~= value and "nan" or "infinite", batch, epoch)
+end
+
+-- One pass over the rows. No garbage here, and one call into the core a batch.
+local function train_epoch(net, run, state)
+  local step, data, loss, opt, on_batch = run.step, run.data, run.loss, run.opt, run.listeners.on_batch_end
+  local rows, batch, sum, done = run.rows, run.batch, 0, 0
+  for first = 1, rows, batch do
+    local count = rows - first + 1
+    if count > batch then count = batch end
+    local value = errors.guard(step, net, data, first, count, loss, opt)
+    sum, done = sum + value * count, done + count
+    state.batch = state.batch + 1
+    if run.stop_on_nan and value - value ~= 0 then stop_for_nan(value, state.batch, state.epoch) end
+    if #on_batch > 0 then
+      state.batch_loss, state.loss = value, sum / done
+      fire(on_batch, state)
+      if state.stop then break end
+    end
+  end
+  return sum / done, done
+end
+
+local function begin_epoch(net, run, state, epoch)
+  state.epoch, state.batch, state.loss, state.val_loss = epoch, 0, nil, nil
+  net:seed(epoch_seed(run.seed, epoch))
+  if run.shuffle then run.data:shuffle(run.seed, epoch) end
+  fire(run.listeners.on_epoch_begin, state)
+end
+
+local function end_epoch(net, run, state, loss, seconds, done)
+  local history = state.history
+  state.loss, state.seconds = loss, seconds
+  state.rows_per_second = done / math.max(seconds, 1e-9)
+  if run.validation then state.val_loss = train.evaluate_rows(net, run.validation, run.loss, run.batch) end
+  local i = #history.loss + 1
+  history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
+  history.epochs = state.epoch
+  fire(run.listeners.on_epoch_end, state)
+end
+
+-- Tells the callbacks when an error ends the training, so that an open line or file can be closed.
+local function abort_guard(listeners, state)
+  return setmetatable({}, {__close = function(_, err)
+    if err ~= nil then fire(listeners.on_abort, state) end
+  end})
+end
+
+--- METHOD net:fit(x, y, options), net:fit(x, options) with target x. Returns the history.
+-- An error, of a callback too, leaves the net as the last whole step made it.
+function train.fit(net, x, y, given)
+  y, given = arguments(y, given)
+  local run, state, threads = prepare(net, x, y, given)
+  local restore <close> = with_threads(threads) -- luacheck: ignore restore
+  local guard <close> = abort_guard(run.listeners, state) -- luacheck: ignore guard
+  net.loss, net.optimizer = run.loss, run.opt
+  fire(run.listeners.on_train_begin, state)
+  for epoch = state.initial_epoch + 1, state.epochs do
+    if state.stop then break end
+    begin_epoch(net, run, state, epoch)
+    local start = core.clock()
+    local loss, done = train_epoch(net, run, state)
+    end_epoch(net, run, state, loss, core.clock() - start, done)
+  end
+  fire(run.listeners.on_train_end, state)
+  return state.history
+end
+
+-- ---- evaluate ----
+
+local evaluate_options = options.checker("evaluate", {loss = {"any"}, batch_size = {"count", default_batch}})
+
+--- METHOD net:evaluate_rows(dataset, loss, batch): the objective over all rows of a dataset.
+function train.evaluate_rows(net, data, loss, batch)
+  local evaluate = all_native(net, loss) and native_net.evaluate_rows or evaluate_rows_from_lua
+  return errors.guard(evaluate, net, data, loss, batch)
+end
+
+--- METHOD net:step_rows(dataset, first, count, loss, opt): one training step on rows of a dataset's present order.
+function train.step_rows(net, data, first, count, loss, opt)
+  local step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua
+  return errors.guard(step, net, data, first, count, loss, opt)
+end
+
+--- METHOD net:evaluate(x, y, {loss=, batch_size=}), net:evaluate(x, options) with target x: the mean over the rows,
+-- penalties included. The loss of the last fit is the default.
+function train.evaluate(net, x, y, given)
+  y, given = arguments(y, given)
+  local o = evaluate_options(given)
+  if o.loss == nil and net.loss == nil then
+    errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)",
+      table.concat(core.registered("losses"), ", "))
+  end
+  local loss = find_loss("evaluate", o.loss or net.loss)
+  return train.evaluate_rows(net, make_dataset("evaluate", x, y), loss, o.batch_size)
+end
+
+train.native_net = native_net
+
+return train

@@ -1,0 +1,33 @@
+-- `luarocks make` in the tree: builds what is there, and needs no network.
+rockspec_format = "3.0"
+package = "moonglass"
+version = "scm-1"
+source = {
+  url = "file://.",
+}
+description = {
+  summary = "An engine for autoencoders, on BLIS",
+  detailed = [[
+    Moonglass trains and runs autoencoders: a C engine on BLIS, driven from Lua.
+    Needs the headers and libraries of BLIS, libpng, zlib, jansson and libedit.
+  ]],
+  license = "MIT",
+}
+supported_platforms = {"unix"}
+dependencies = {
+  "lua ~> 5.4",
+}
+build = {
+  type = "make",
+  build_target = "all",
+  build_variables = {
+    LUA = "$(LUA)",
+  },
+  install_variables = {
+    BINDIR = "$(BINDIR)",
+    LUA_CDIR = "$(LIBDIR)",
+    LUA_LDIR = "$(LUADIR)",
+    LIBDIR = "$(PREFIX)/lib",
+    INCLUDEDIR = "$(PREFIX)/include",
+  },
+}

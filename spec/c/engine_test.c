@@ -1,0 +1,426 @@
+/* engine_test.c - the engine from C, without Lua: what a script cannot see. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../csrc/engine/internal.h"
+#include "check.h"
+
+/* ---- counting allocations, ours and everybody's ---- */
+
+static size_t calls, malloc_calls;
+
+static void *counting(void *ud, void *ptr, size_t osize, size_t nsize) {
+  (void)ud, (void)osize;
+  calls++;
+  if (nsize) return realloc(ptr, nsize);
+  free(ptr);
+  return NULL;
+}
+
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+extern void *__libc_malloc(size_t);
+void *malloc(size_t size) {
+  malloc_calls++;
+  return __libc_malloc(size);
+}
+#endif
+
+/* ---- a small net ---- */
+
+static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
+static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
+
+static moon_layer *dense(moon_ctx *ctx, size_t in, size_t out, const char *activation) {
+  moon_option options[] = {number("in", (double)in), number("out", (double)out), text("activation", activation)};
+  moon_layer *layer = NULL;
+  moon_layer_new(ctx, &layer, "dense", options, 3);
+  return layer;
+}
+
+typedef struct rig {
+  moon_ctx *ctx;
+  moon_net *net;
+  moon_loss *loss;
+  moon_optim *opt;
+  moon_tensor *x;
+  moon_dataset *data;
+} rig;
+
+enum { ROWS = 100, WIDTH = 20 };
+
+static rig make_rig(const moon_config *config) {
+  rig r = {0};
+  moon_ctx_new(&r.ctx, config);
+  moon_option sigma = number("sigma", 0.1);
+  moon_layer *layers[3] = {NULL, dense(r.ctx, WIDTH, 7, "relu"), dense(r.ctx, 7, WIDTH, "sigmoid")};
+  moon_layer_new(r.ctx, &layers[0], "gaussian_noise", &sigma, 1);
+  moon_net_new(r.ctx, &r.net, layers, 3);
+  for (size_t i = 0; i < 3; i++) moon_layer_release(layers[i]);
+  moon_loss_new(r.ctx, &r.loss, "bce", NULL, 0);
+  moon_optim_new(r.ctx, &r.opt, "adam", NULL, 0);
+  moon_tensor_new(r.ctx, &r.x, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH});
+  moon_tensor_uniform(r.x, 0, 1);
+  moon_dataset_new(r.ctx, &r.data, r.x, NULL);
+  return r;
+}
+
+static void free_rig(rig *r) {
+  moon_ctx_release(r->ctx); /* first: objects keep what they need */
+  moon_tensor_release(r->x);
+  moon_net_release(r->net);
+  moon_dataset_release(r->data);
+  moon_optim_release(r->opt);
+  moon_loss_release(r->loss);
+}
+
+static void epoch(rig *r, size_t batch) {
+  for (size_t i = 0; i < ROWS; i += batch)
+    CHECK(moon_net_step_rows(r->net, NULL, r->data, i, ROWS - i < batch ? ROWS - i : batch, r->loss, r->opt) == MOON_OK);
+}
+
+static void step_allocates_nothing(void) {
+  rig r = make_rig(&(moon_config){.alloc = counting});
+  epoch(&r, 32); /* plans: whole batches and the last, partial one */
+  size_t before = calls, mallocs = malloc_calls;
+  for (uint64_t e = 0; e < 5; e++) {
+    moon_dataset_shuffle(r.data, 1, e);
+    epoch(&r, 32);
+  }
+  CHECK(calls == before);
+  CHECK(malloc_calls == mallocs);
+
+  moon_tensor *y;
+  CHECK(moon_tensor_new(r.ctx, &y, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH}) == MOON_OK);
+  CHECK(moon_net_predict(r.net, y, r.x, 0) == MOON_OK);
+  before = calls;
+  CHECK(moon_net_predict(r.net, y, r.x, 0) == MOON_OK);
+  CHECK(calls == before);
+  moon_tensor_release(y);
+  free_rig(&r);
+}
+
+/* Every byte is given back, whatever the order of release. */
+static void accounting(void) {
+  moon_ctx *ctx;
+  CHECK(moon_ctx_new(&ctx, NULL) == MOON_OK);
+  size_t empty = moon_memory_used(ctx);
+  moon_tensor *t, *row;
+  CHECK(moon_tensor_new(ctx, &t, MOON_FLOAT32, 2, (size_t[]){3, 4}) == MOON_OK);
+  CHECK(moon_tensor_view(&row, t, 4, 1, (size_t[]){4}) == MOON_OK);
+  moon_tensor_release(t);
+  moon_tensor_set(row, 0, 2.5);
+  CHECK(moon_tensor_get(row, 0) == 2.5);
+  moon_tensor_release(row);
+  CHECK(moon_memory_used(ctx) == empty);
+  CHECK(moon_memory_peak(ctx) > empty);
+  moon_ctx_release(ctx);
+}
+
+/* With the n-th allocation refused, for n = 1, 2, 3 ... until it passes: a status, nothing lost, and the next try works. */
+static size_t left;
+static void *failing(void *ud, void *ptr, size_t osize, size_t nsize) {
+  (void)ud, (void)osize;
+  if (!nsize) {
+    free(ptr);
+    return NULL;
+  }
+  if (left == 0) return NULL;
+  left--;
+  return realloc(ptr, nsize);
+}
+
+static moon_status train_two_batches(moon_ctx *ctx) {
+  moon_layer *layers[2] = {NULL, NULL};
+  moon_net *net = NULL;
+  moon_loss *loss = NULL;
+  moon_optim *opt = NULL;
+  moon_tensor *x = NULL;
+  moon_option first[] = {number("in", 6), number("out", 3), text("activation", "gelu")};
+  moon_option last[] = {number("in", 3), number("out", 6), text("activation", "sigmoid")};
+  moon_status status = moon_layer_new(ctx, &layers[0], "dense", first, 3);
+  if (!status) status = moon_layer_new(ctx, &layers[1], "dense", last, 3);
+  if (!status) status = moon_net_new(ctx, &net, layers, 2);
+  if (!status) status = moon_loss_new(ctx, &loss, "bce", NULL, 0);
+  if (!status) status = moon_optim_new(ctx, &opt, "rmsprop", NULL, 0);
+  if (!status) status = moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){5, 6});
+  if (!status) status = moon_net_step(net, NULL, x, NULL, loss, opt);
+  if (!status) status = moon_net_step(net, NULL, x, NULL, loss, opt);
+  moon_tensor_release(x);
+  moon_optim_release(opt);
+  moon_loss_release(loss);
+  moon_net_release(net);
+  moon_layer_release(layers[1]);
+  moon_layer_release(layers[0]);
+  return status;
+}
+
+static void out_of_memory(void) {
+  moon_ctx *ctx = NULL;
+  size_t n = 0;
+  left = 0;
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.alloc = failing}) == MOON_ENOMEM);
+  left = 1;
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.alloc = failing}) == MOON_OK);
+  size_t empty = moon_memory_used(ctx);
+  moon_status status;
+  do {
+    left = n++;
+    status = train_two_batches(ctx);
+    CHECK(status == MOON_OK || (status == MOON_ENOMEM && strstr(moon_error(ctx), "out of memory")));
+    mooni_gemm_forget(ctx); /* or the shapes that are warm already would need less the next time */
+    CHECK(moon_memory_used(ctx) == empty);
+  } while (status != MOON_OK && n < 1000);
+  CHECK(status == MOON_OK && n > 20);
+  moon_ctx_release(ctx);
+}
+
+/* ---- products against the definition ---- */
+
+static double reference(const mooni_mat *a, const mooni_mat *b, size_t i, size_t j, size_t k) {
+  double sum = 0;
+  for (size_t l = 0; l < k; l++) sum += (double)a->p[i * a->rs + l * a->cs] * (double)b->p[l * b->rs + j * b->cs];
+  return sum;
+}
+
+static mooni_mat matrix(moon_tensor **owner, moon_ctx *ctx, size_t rows, size_t columns, bool by_row) {
+  moon_tensor_new(ctx, owner, MOON_FLOAT32, 2, (size_t[]){rows, columns});
+  moon_tensor_uniform(*owner, -1, 1);
+  return (mooni_mat){moon_tensor_float(*owner), by_row ? columns : 1, by_row ? 1 : rows};
+}
+
+static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned layout) {
+  moon_tensor *ta, *tb, *tc, *before;
+  mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);
+  mooni_mat c = matrix(&tc, ctx, m, n, layout & 4);
+  moon_tensor_new(ctx, &before, MOON_FLOAT32, 2, (size_t[]){m, n});
+  moon_tensor_copy(before, tc);
+  CHECK(mooni_gemm_plan(ctx, m, n, k, a, b, c) == MOON_OK);
+  mooni_gemm(m, n, k, 0.5f, a, b, 2, c);
+  double worst = 0;
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      size_t at = i * c.rs + j * c.cs;
+      double expected = 0.5 * reference(&a, &b, i, j, k) + 2 * (double)moon_tensor_float(before)[at];
+      worst = fmax(worst, fabs(expected - (double)c.p[at]));
+    }
+  CHECK(worst < 1e-6 * (double)(k + 8));
+  moon_tensor *all[] = {ta, tb, tc, before};
+  for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
+}
+
+static void products(void) {
+  static const size_t shapes[][3] = {{1, 1, 1},    {1, 784, 32},  {3, 5, 7},     {17, 33, 65},  {32, 784, 128}, {31, 127, 33},
+                                     {7, 1, 129},  {128, 32, 31}, {64, 100, 31}, {785, 129, 1}, {201, 203, 205}, {5, 300, 2}};
+  moon_ctx *ctx;
+  moon_ctx_new(&ctx, NULL);
+  for (size_t s = 0; s < MOONI_COUNT(shapes); s++)
+    for (unsigned layout = 0; layout < 8; layout++) check_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout);
+  moon_ctx_release(ctx);
+}
+
+/* ---- elementary functions against libm, on every instruction set of this machine ---- */
+
+static double worst_error(const mooni_act *act, float low, float high, double (*f)(double)) {
+  enum { N = 4001 };
+  static float y[N];
+  static float z[N];
+  double worst = 0;
+  for (size_t i = 0; i < N; i++) y[i] = low + (high - low) * (float)i / (N - 1);
+  static float x[N];
+  memcpy(x, y, sizeof x);
+  act->forward(y, z, NULL, 1, N);
+  for (size_t i = 0; i < N; i++) {
+    double expected = f((double)x[i]);
+    worst = fmax(worst, fabs((double)y[i] - expected) / fmax(fabs(expected), 1e-30));
+  }
+  return worst;
+}
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+static double softplus(double x) { return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x)); }
+static double elu(double x) { return x > 0 ? x : expm1(x); }
+static double gelu(double x) { return x * 0.5 * erfc(-x / sqrt(2)); }
+static double silu(double x) { return x * sigmoid(x); }
+
+static void functions_of(const mooni_kernels *k) {
+  static const struct {
+    const char *name;
+    float low, high;
+    double (*f)(double);
+    double ulps;
+  } table[] = {{"sigmoid", -80, 80, sigmoid, 4}, {"tanh", -12, 12, tanh, 5},    {"softplus", -80, 80, softplus, 5},
+               {"elu", -80, 5, elu, 4},          {"gelu", -6, 6, gelu, 24},     {"silu", -60, 60, silu, 5}};
+  for (size_t i = 0; i < MOONI_COUNT(table); i++) {
+    const mooni_act *act = k->activations;
+    while (strcmp(act->name, table[i].name) != 0) act++;
+    double worst = worst_error(act, table[i].low, table[i].high, table[i].f) / 1.1920929e-7;
+    if (worst > table[i].ulps) fprintf(stderr, "%s, %s: %.1f ulp\n", k->isa, table[i].name, worst);
+    CHECK(worst <= table[i].ulps);
+  }
+}
+
+static double reference_exp(double x) { return exp(x); }
+static double reference_log(double x) { return log(x); }
+
+static double unary_error(const mooni_kernels *k, const char *name, const float *x, size_t n, double (*f)(double)) {
+  const mooni_unary *u = k->unary;
+  float y[512];
+  double worst = 0;
+  while (strcmp(u->name, name) != 0) u++;
+  u->apply(y, x, n, 0, 0);
+  for (size_t i = 0; i < n; i++) worst = fmax(worst, fabs((double)y[i] / f((double)x[i]) - 1));
+  return worst / 1.1920929e-7;
+}
+
+static void exp_and_log(const mooni_kernels *k) {
+  float x[512], special[] = {0, -1, INFINITY, NAN, -INFINITY, 1e-40f}, y[6];
+  for (size_t i = 0; i < 512; i++) x[i] = -87 + 175.f * (float)i / 512;
+  CHECK(unary_error(k, "exp", x, 512, reference_exp) <= 1.5);
+  for (size_t i = 0; i < 512; i++) x[i] = expf(-85 + 170.f * (float)i / 511) * 1.01f;
+  CHECK(unary_error(k, "log", x, 512, reference_log) <= 1.5);
+  for (size_t i = 0; i < 512; i++) x[i] = 0.9f + 0.2f * (float)i / 1000 + 1e-4f;
+  CHECK(unary_error(k, "log", x, 512, reference_log) <= 2);
+
+  const mooni_unary *u = k->unary;
+  while (strcmp(u->name, "log") != 0) u++;
+  u->apply(y, special, 6, 0, 0);
+  CHECK(y[0] == -INFINITY && isnan(y[1]) && y[2] == INFINITY && isnan(y[3]) && isnan(y[4]));
+  CHECK(fabsf(y[5] - logf(1e-40f)) < 1e-5f);
+  u = k->unary;
+  while (strcmp(u->name, "exp") != 0) u++;
+  u->apply(y, special, 6, 0, 0);
+  CHECK(y[0] == 1 && y[2] == INFINITY && isnan(y[3]) && y[4] == 0);
+}
+
+/* The kernels of all instruction sets that this CPU has give the same numbers, but for rounding. */
+static void instruction_sets(void) {
+  functions_of(&mooni_kernels_base);
+  exp_and_log(&mooni_kernels_base);
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    functions_of(&mooni_kernels_avx2);
+    exp_and_log(&mooni_kernels_avx2);
+  }
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq")) {
+    functions_of(&mooni_kernels_avx512);
+    exp_and_log(&mooni_kernels_avx512);
+  }
+#endif
+}
+
+/* ---- random numbers ---- */
+
+static void random_moments(void) {
+  moon_ctx *ctx;
+  moon_tensor *t;
+  double mean, deviation, low, high;
+  moon_ctx_new(&ctx, NULL);
+  moon_tensor_new(ctx, &t, MOON_FLOAT32, 1, (size_t[]){1000003});
+  CHECK(moon_tensor_normal(t, 1, 2) == MOON_OK);
+  moon_tensor_reduce(&mean, "mean", t);
+  moon_tensor_reduce(&deviation, "std", t);
+  CHECK(fabs(mean - 1) < 0.01 && fabs(deviation - 2) < 0.01);
+  CHECK(moon_tensor_uniform(t, -1, 3) == MOON_OK);
+  moon_tensor_reduce(&mean, "mean", t);
+  moon_tensor_reduce(&deviation, "std", t);
+  moon_tensor_reduce(&low, "min", t);
+  moon_tensor_reduce(&high, "max", t);
+  CHECK(fabs(mean - 1) < 0.01 && fabs(deviation - 4 / sqrt(12)) < 0.01 && low >= -1 && low < -0.99 && high < 3 && high > 2.99);
+  moon_tensor_release(t);
+  moon_ctx_release(ctx);
+}
+
+static bool same_weights(rig *a, rig *b) {
+  bool same = true;
+  for (size_t i = 0; i < moon_net_count(a->net); i++) {
+    moon_parameter p, q;
+    for (size_t j = 0; moon_layer_parameter(moon_net_layer(a->net, i), j, &p); j++) {
+      moon_layer_parameter(moon_net_layer(b->net, i), j, &q);
+      same = same && memcmp(moon_tensor_data(p.value), moon_tensor_data(q.value), moon_tensor_bytes(p.value)) == 0;
+    }
+  }
+  return same;
+}
+
+static void same_seed_same_bits(void) {
+  rig a = make_rig(&(moon_config){.seed = 7}), b = make_rig(&(moon_config){.seed = 7}), c = make_rig(&(moon_config){.seed = 8});
+  CHECK(same_weights(&a, &b) && !same_weights(&a, &c));
+  rig *both[] = {&a, &b};
+  for (size_t i = 0; i < 2; i++) {
+    moon_net_seed(both[i]->net, 3);
+    moon_dataset_shuffle(both[i]->data, 5, 1);
+    epoch(both[i], 32);
+  }
+  CHECK(same_weights(&a, &b));
+  free_rig(&a);
+  free_rig(&b);
+  free_rig(&c);
+}
+
+/* ---- interrupt, floating-point mode ---- */
+
+static void interrupt(void) {
+  rig r = make_rig(NULL);
+  moon_interrupt(r.ctx);
+  CHECK(moon_net_step(r.net, NULL, r.x, NULL, r.loss, r.opt) == MOON_EINTERRUPT);
+  CHECK(moon_optim_steps(r.opt) == 0);
+  CHECK(moon_net_step(r.net, NULL, r.x, NULL, r.loss, r.opt) == MOON_OK);
+  moon_interrupt(r.ctx);
+  moon_clear_interrupt(r.ctx);
+  CHECK(moon_net_step(r.net, NULL, r.x, NULL, r.loss, r.opt) == MOON_OK);
+  free_rig(&r);
+}
+
+static void floating_point_mode_is_the_hosts(void) {
+  rig r = make_rig(NULL);
+  volatile float tiny = 1e-38f;
+  epoch(&r, 32);
+  CHECK(tiny / 16 > 0);
+  free_rig(&r);
+}
+
+/* ---- the hand-counted statuses of misuse ---- */
+
+static void misuse(void) {
+  rig r = make_rig(NULL);
+  moon_tensor *t, *other;
+  moon_layer *layer;
+  moon_optim *opt;
+  CHECK(moon_tensor_new(r.ctx, &t, MOON_FLOAT32, 5, (size_t[]){1, 1, 1, 1, 1}) == MOON_ESHAPE);
+  CHECK(moon_tensor_new(r.ctx, &t, MOON_FLOAT32, 2, (size_t[]){SIZE_MAX, 2}) == MOON_ESHAPE);
+  CHECK(moon_tensor_new(r.ctx, &t, MOON_FLOAT32, 3, (size_t[]){SIZE_MAX, 0, 2}) == MOON_ESHAPE);
+  CHECK(moon_tensor_new(r.ctx, &t, MOON_FLOAT32, 1, (size_t[]){(size_t)1 << 50}) == MOON_ENOMEM);
+  CHECK(moon_tensor_new(r.ctx, &t, MOON_FLOAT32, 2, (size_t[]){3, WIDTH + 1}) == MOON_OK);
+  CHECK(moon_tensor_view(&other, t, 60, 1, (size_t[]){4}) == MOON_ESHAPE);
+  CHECK(moon_net_step(r.net, NULL, t, NULL, r.loss, r.opt) == MOON_ESHAPE);
+  CHECK(strcmp(moon_error(r.ctx), "step: input is [3 x 21], expected [rows x 20]") == 0);
+  CHECK(moon_net_backward(r.net, NULL, t) == MOON_ESTATE);
+  CHECK(moon_net_step_rows(r.net, NULL, r.data, 90, 11, r.loss, r.opt) == MOON_ERANGE);
+  CHECK(moon_layer_new(r.ctx, &layer, "convolution", NULL, 0) == MOON_ERANGE);
+  CHECK(strstr(moon_error(r.ctx), "unknown layer 'convolution' (known: dense, ") != NULL);
+  moon_option nan_lr = number("lr", NAN), typo = number("leraning_rate", 1);
+  CHECK(moon_optim_new(r.ctx, &opt, "adam", &nan_lr, 1) == MOON_ERANGE);
+  CHECK(strcmp(moon_error(r.ctx), "adam: lr is nan, expected a number at least 0") == 0);
+  CHECK(moon_optim_new(r.ctx, &opt, "adam", &typo, 1) == MOON_ERANGE);
+  CHECK(strcmp(moon_error(r.ctx),
+               "adam: unknown option 'leraning_rate' (known: lr, beta1, beta2, eps, weight_decay)") == 0);
+  moon_tensor_release(t);
+  free_rig(&r);
+}
+
+int main(void) {
+  step_allocates_nothing();
+  accounting();
+  out_of_memory();
+  products();
+  instruction_sets();
+  random_moments();
+  same_seed_same_bits();
+  interrupt();
+  floating_point_mode_is_the_hosts();
+  misuse();
+  return check_report();
+}

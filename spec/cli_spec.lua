@@ -1,0 +1,313 @@
+-- The program, from outside: as a runner of scripts, and as a session in a pipe and in a terminal (tmux).
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+
+local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function read_file(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function write_file(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  file:close()
+end
+
+-- Runs the program with arguments that are shell text; gives stdout, stderr, exit status.
+local function run(arguments, stdin, environment)
+  local input, out, err = os.tmpname(), os.tmpname(), os.tmpname()
+  write_file(input, stdin or "")
+  local command = ("env -u LUA_INIT -u LUA_INIT_5_4 %s %s %s <%s >%s 2>%s"):format(environment or "", quote(program),
+                                                                                  arguments, input, out, err)
+  local _, _, status = os.execute(command)
+  local output, errors = read_file(out), read_file(err)
+  os.remove(input)
+  os.remove(out)
+  os.remove(err)
+  return output, errors, status
+end
+
+local function has(text, part)
+  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
+end
+
+describe("moonglass as a runner", function()
+  local script
+
+  before_each(function() script = os.tmpname() end)
+  after_each(function() os.remove(script) end)
+
+  it("gives a script its arguments", function()
+    write_file(script, "print(..., arg[0], arg[1], #arg, select('#', ...))")
+    local out, err, status = run(script .. " 'a b' c")
+    assert.equal("", err)
+    assert.equal(("a b\t%s\ta b\t2\t2\n"):format(script):gsub("^a b", "a b"), out)
+    assert.equal(0, status)
+  end)
+
+  it("has options below zero in arg", function()
+    write_file(script, "print(arg[-1], arg[-2], arg[-3] == arg[-#arg - 3])")
+    local out = run("-e x=1 " .. script)
+    has(out, "x=1\t-e")
+  end)
+
+  it("finds the library without being told where it is", function()
+    local out, err, status = run([[-E -e 'print(require("moonglass").info().version, moon)']])
+    assert.equal("", err)
+    assert.is_truthy(out:match("^%d+%.%d+%.%d+\tnil\n$"), out)
+    assert.equal(0, status)
+  end)
+
+  it("runs statements and libraries in their order", function()
+    local out, _, status = run("-e 'x = 1' -l moonglass -l m=moonglass -e 'print(x, moonglass == m)' -ex=3" ..
+                               " -e 'print(x)'")
+    assert.equal("1\ttrue\n3\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("reads stdin when it is not a terminal", function()
+    assert.equal("1\t0\n", (run("", "print(1, #arg)")))
+    assert.equal("q\t-\n", (run("- q", "print(..., arg[0])")))
+  end)
+
+  it("heeds LUA_INIT and LUA_PATH, unless -E", function()
+    assert.equal("init\n1\n", (run("-e 'print(1)'", "", [[LUA_INIT='print("init")']])))
+    assert.equal("1\n", (run("-E -e 'print(1)'", "", [[LUA_INIT='print("init")']])))
+    has(run("-e 'print(package.path)'", "", "LUA_PATH_5_4='/nowhere/?.lua;;'"), "/nowhere/?.lua")
+  end)
+
+  it("shows its version", function()
+    local out, _, status = run("-v")
+    assert.is_truthy(out:match("^Moonglass %d+%.%d+%.%d+, Lua 5%.4"), out)
+    has(out, "BLIS")
+    assert.equal(0, status)
+  end)
+
+  it("shows its help", function()
+    local out, _, status = run("--help")
+    has(out, "usage: moonglass")
+    assert.equal(0, status)
+  end)
+
+  it("ends with 1 and a traceback after an error", function()
+    write_file(script, "local function f() error('no good') end\nf()\n")
+    local out, err, status = run(script)
+    assert.equal("", out)
+    has(err, "moonglass: " .. script .. ":1: no good\nstack traceback:")
+    has(err, "in main chunk")
+    assert.equal(1, status)
+  end)
+
+  it("ends with 1 after a syntax error, a missing script and a bad option", function()
+    local _, err, status = run("", "x = = 1")
+    has(err, "stdin:1: unexpected symbol near '='")
+    assert.equal(1, status)
+    _, err, status = run("/nowhere/script.lua")
+    has(err, "/nowhere/script.lua")
+    assert.equal(1, status)
+    _, err, status = run("-x")
+    has(err, "unrecognized option '-x'")
+    has(err, "usage:")
+    assert.equal(1, status)
+    _, err, status = run("-e")
+    has(err, "'-e' needs an argument")
+    assert.equal(1, status)
+  end)
+
+  it("says what it can about an error that is no text", function()
+    has(select(2, run("-e 'error{}'")), "(error object is a table value)")
+    local mine = [[-e 'error(setmetatable({}, {__tostring = function() return "mine" end}))']]
+    has(select(2, run(mine)), "moonglass: mine")
+  end)
+
+  it("ends with the status of os.exit", function()
+    assert.equal(7, (select(3, run("-e 'os.exit(7)'"))))
+    assert.equal(0, (select(3, run("-e 'os.exit(true, true)'"))))
+  end)
+
+  it("is ended by SIGINT, with a traceback", function()
+    write_file(script, "os.execute('kill -INT $PPID')\nwhile true do end\n")
+    local _, err, status = run(script)
+    has(err, "interrupted!\nstack traceback:")
+    assert.equal(1, status)
+  end)
+
+  it("is ended by SIGINT while a net trains", function()
+    write_file(script, [[
+      local moon = require "moonglass"
+      local ae = moon.autoencoder.plain {input = 64, hidden = 16}
+      local x = moon.rand(1024, 64)
+      os.execute("(sleep 0.5; kill -INT $PPID) &")
+      ae:fit(x, {epochs = 1000000, verbose = 0})
+    ]])
+    local _, err, status = run(script)
+    has(err, "interrupted")
+    assert.equal(1, status)
+  end)
+end)
+
+describe("moonglass as a session in a pipe", function()
+  -- What the session prints for these lines, without its banner and its prompts.
+  local function session(lines)
+    local out, err, status = run("-i", lines)
+    assert.equal(0, status)
+    return out:gsub("^[^\n]*", ""):gsub("\n>[> ]*", "\n"):sub(2), err
+  end
+
+  it("prints results, and keeps the last in _", function()
+    has(session("1 + 1\n"), "2\n")
+    has(session("40\n_ + 2\n"), "42\n")
+    has(session("1, nil, 'three'\n"), "1\tnil\tthree\n")
+    has(session("=7\n"), "7\n")
+    assert.equal("\n", (session("local x = 1\n")))
+  end)
+
+  it("has the library as moon", function()
+    has(session("moon.zeros(2, 3)\n"), "0")
+    has(session("moon.zeros(2, 3).shape\n"), "{2, 3}\n")
+  end)
+
+  it("opens plain tables one level deep", function()
+    has(session("{1, 'two', a = 3, ['not a name'] = {}, b = {1}}\n"),
+        [[{1, "two", ["not a name"] = {}, a = 3, b = {...}}]])
+    has(session("(function() local t = {} for i = 1, 100 do t[i] = i end return t end)()\n"), "20, ... 80 more}")
+    has(session("setmetatable({}, {__tostring = function() return 'mine' end})\n"), "mine\n")
+  end)
+
+  it("reads on while a chunk is not complete", function()
+    has(session("for i = 1, 2 do\nprint('i=' .. i)\nend\n"), "i=1\ni=2\n")
+    has(session("{1,\n2}\n"), "{1, 2}\n")
+    has(session("('a'\n..'b')\n"), "ab\n")
+  end)
+
+  it("goes on after errors, which take one line", function()
+    local out, err = session("error('bad')\nx = = 1\nfoo.bar\n'alive'\n")
+    has(out, "alive\n")
+    assert.equal("stdin:1: bad\nstdin:1: unexpected symbol near '='\n" ..
+                 "stdin:1: attempt to index a nil value (global 'foo')\n", err)
+  end)
+
+  it("shows where an error came from, down to the line typed", function()
+    local _, err = session("function f() error('deep') end function g() f() end\ng()\n")
+    has(err, "stdin:1: deep\nstack traceback:\n")
+    has(err, "in function 'g'")
+    assert.is_nil(err:find("main chunk", 1, true))
+  end)
+
+  it("goes on after an error in __tostring", function()
+    local out, err = session("setmetatable({}, {__tostring = function() error('no text') end})\n'alive'\n")
+    has(err, "no text")
+    has(out, "alive\n")
+  end)
+end)
+
+describe("moonglass in a terminal", function()
+  local have_tmux = os.execute("command -v tmux >/dev/null 2>&1")
+  local socket, home
+
+  local function tmux(arguments)
+    local pipe = assert(io.popen(("tmux -L %s -f /dev/null %s 2>&1"):format(socket, arguments)))
+    local text = pipe:read("a")
+    pipe:close()
+    return text
+  end
+
+  local function screen() return tmux("capture-pane -p -J") end
+
+  -- Waits until the screen has the part: a terminal has no other sign of being done.
+  local function wait_for(part)
+    local text
+    for _ = 1, 100 do
+      text = screen()
+      if text:find(part, 1, true) then return text end
+      os.execute("sleep 0.1")
+    end
+    error(("%q did not appear in:\n%s"):format(part, text), 2)
+  end
+
+  local function type_line(text) tmux("send-keys -l " .. quote(text)) tmux("send-keys Enter") end
+  local function press(key) tmux("send-keys " .. key) end
+
+  before_each(function()
+    if not have_tmux then return end
+    home = os.tmpname()
+    os.remove(home)
+    assert(os.execute("mkdir " .. home))
+    socket = "moonglass_" .. home:match("[^/]*$")
+    tmux(("new-session -d -x 100 -y 60 %s"):format(quote(
+      ("env -u XDG_STATE_HOME HOME=%s TERM=screen %s; echo status=$?; sleep 60"):format(home, quote(program)))))
+    wait_for("> ")
+  end)
+
+  after_each(function()
+    if not have_tmux then return end
+    tmux("kill-server")
+    os.execute("rm -rf " .. home)
+  end)
+
+  local function terminal_test(what, body)
+    if have_tmux then it(what, body) else pending(what .. " (no tmux)") end
+  end
+
+  terminal_test("prints, survives errors, and leaves on Ctrl-D", function()
+    type_line("6 * 7")
+    wait_for("\n42")
+    type_line("error('bad')")
+    wait_for("\nstdin:1: bad")
+    type_line("for i = 1, 2 do")
+    wait_for("\n>>")
+    type_line("print('i=' .. i) end")
+    wait_for("\ni=1\ni=2")
+    press("C-d")
+    wait_for("status=0")
+  end)
+
+  terminal_test("Ctrl-C clears the line and the lines before it", function()
+    type_line("for i = 1, 2 do")
+    wait_for("\n>>")
+    tmux("send-keys -l 'print(\"never\"'")
+    press("C-c")
+    type_line("'still ' .. 'here'")
+    wait_for("\nstill here")
+    assert.is_nil(screen():find("stdin:", 1, true))
+  end)
+
+  terminal_test("Ctrl-C ends a computation and not the session", function()
+    type_line("started = os.time() while true do end")
+    os.execute("sleep 0.5")
+    press("C-c")
+    wait_for("interrupted!")
+    type_line("started ~= nil, 'back'")
+    wait_for("\ntrue")
+    press("C-d")
+    wait_for("status=0")
+  end)
+
+  terminal_test("Ctrl-C ends training; the next call is not touched by it", function()
+    type_line("x = moon.rand(1024, 64) ae = moon.autoencoder.plain{input = 64, hidden = 16}")
+    type_line("ae:fit(x, {epochs = 1000000, verbose = 0})")
+    os.execute("sleep 0.7")
+    press("C-c")
+    wait_for("interrupted")
+    type_line("'epochs ' .. #ae:fit(x, {epochs = 2, verbose = 0}).loss")
+    wait_for("\nepochs 2")
+  end)
+
+  terminal_test("keeps its history", function()
+    type_line("'first' .. 1")
+    wait_for("\nfirst1")
+    press("C-d")
+    wait_for("status=0")
+    has(read_file(home .. "/.moonglass_history"), "'first'")
+    tmux(("respawn-pane -k %s"):format(quote(("env -u XDG_STATE_HOME HOME=%s TERM=screen %s"):format(home,
+                                                                                               quote(program)))))
+    wait_for("> ")
+    press("Up")
+    wait_for("> 'first' .. 1")
+    press("Enter")
+    wait_for("\nfirst1")
+  end)
+end)

@@ -1,0 +1,204 @@
+-- Every registered layer, activation, loss and penalty through one numeric gradient check. What is registered later is
+-- checked without a change here, but that a layer with arguments of its own needs a line in `samples`.
+local moon = require "moonglass"
+
+local tolerance = 5e-3
+
+local function check(subject, x, opts)
+  local worst, details = moon.gradcheck(subject, x, opts)
+  assert(worst <= tolerance, ("largest error %.3g\n%s"):format(worst, tostring(details)))
+  assert.is_true(details.passed)
+end
+
+-- Rows whose elements lie in [low, high] or, mirrored, in [-high, -low]: away from the kinks at 0.
+local function away_from_zero(n, k, low, high)
+  local x = moon.rand(n, k) * (high - low) + low
+  local sign = (moon.rand(n, k) - 0.5):sign()
+  return x * sign
+end
+
+-- A dense layer all of whose pre-activations are 0.5 or more away from 0.
+local function dense_without_kinks(n_in, n_out, opts)
+  local layer = moon.dense(n_in, n_out, opts)
+  layer.weight = (moon.rand(n_in, n_out) - 0.5) * 0.2
+  layer.bias = moon.arange(1, n_out + 1, 1):map(function(i) return i % 2 == 0 and 1 or -1 end)
+  return layer
+end
+
+local samples = {
+  dense = function() return dense_without_kinks(6, 5, {activation = "tanh"}) end,
+  activation = function() return moon.activation("tanh") end,
+  dropout = function() return moon.dropout(0.4) end,
+  gaussian_noise = function() return moon.gaussian_noise(0.3) end,
+  masking_noise = function() return moon.masking_noise(0.4) end,
+  salt_pepper_noise = function() return moon.salt_pepper_noise(0.4) end,
+}
+
+describe("gradient of", function()
+  before_each(function() moon.seed(7) end)
+
+  for _, kind in ipairs(moon.registered("layers")) do
+    it("layer " .. kind, function()
+      assert(samples[kind], "no sample of layer '" .. kind .. "' in this spec: add one")
+      local x = away_from_zero(4, 6, 0.3, 0.9)
+      check(samples[kind](), x)
+      check(moon.sequential{moon.dense(6, 6), samples[kind](), moon.dense(6, 3)}, x)
+    end)
+  end
+
+  for _, name in ipairs(moon.registered("activations")) do
+    it("activation " .. name, function()
+      check(moon.activation(name), away_from_zero(5, 7, 0.2, 2))
+      local x = moon.rand(5, 4) * 2 - 1
+      check(dense_without_kinks(4, 6, {activation = name}), x)
+      check(dense_without_kinks(4, 6, {activation = name, bias = true, name = "d"}), x)
+    end)
+  end
+
+  it("a dense layer without bias", function()
+    check(moon.dense(4, 3, {bias = false, activation = "sigmoid"}), moon.rand(5, 4))
+  end)
+
+  it("a deep net, and a single row", function()
+    local net = moon.sequential{
+      moon.dense(8, 5, {activation = "tanh"}), moon.dense(5, 3, {activation = "softplus"}),
+      moon.dense(3, 8, {activation = "sigmoid"}),
+    }
+    check(net, moon.rand(6, 8))
+    check(net, moon.rand(1, 8))
+  end)
+
+  for _, reduction in ipairs{"batchmean", "sum"} do
+    it("activity_l1 with reduction " .. reduction, function()
+      local opts = {activation = "tanh", activity_l1 = 0.1, activity_reduction = reduction}
+      check(dense_without_kinks(4, 6, opts), moon.rand(5, 4) * 2 - 1)
+      check(moon.sequential{moon.dense(4, 4, {activation = "tanh"}), dense_without_kinks(4, 6, opts), moon.dense(6, 2)},
+        moon.rand(5, 4) * 2 - 1)
+    end)
+  end
+
+  it("weight_l2", function()
+    check(moon.dense(4, 6, {activation = "tanh", weight_l2 = 0.3}), moon.rand(5, 4))
+  end)
+
+  it("tied weights", function()
+    local encoder = moon.dense(6, 3, {activation = "tanh"})
+    check(moon.sequential{encoder, moon.dense(3, 6, {activation = "sigmoid", tied = encoder})}, moon.rand(4, 6))
+  end)
+
+  it("a layer that stands twice in a net", function()
+    local layer = moon.dense(5, 5, {activation = "tanh"})
+    check(moon.sequential{layer, layer}, moon.rand(4, 5))
+  end)
+
+  it("a layer written in Lua", function()
+    local square = {
+      forward = function(self, x) self.x = x return x * x end,
+      backward = function(self, dy) return dy * self.x * 2 end,
+    }
+    check(moon.sequential{moon.dense(4, 3), square, moon.dense(3, 2)}, moon.rand(5, 4))
+  end)
+
+  it("a wrong layer is found", function()
+    local wrong = {
+      forward = function(self, x) self.x = x return x * x end,
+      backward = function(self, dy) return dy * self.x end,
+    }
+    local worst, details = moon.gradcheck(wrong, moon.rand(5, 4) + 0.5)
+    assert.is_true(worst > 0.1)
+    assert.is_false(details.passed)
+    assert.matches("input .* numeric", tostring(details))
+  end)
+end)
+
+-- Predictions and targets that a loss can take; those without a line here get probabilities and numbers in [0, 1].
+local n, k = 5, 4
+
+local function one_hot()
+  local t = moon.zeros(n, k)
+  for i = 1, n do t[i][i % k + 1] = 1 end
+  return t
+end
+
+-- |p - t| from 0.2 to 0.4, or from 1.2 to 1.6: on either side of mae's kink at 0 and of huber's joint at 1.
+local function apart()
+  local t = moon.rand(n, k)
+  local distance = moon.rand(n, k) * 0.2 + 0.2
+  for i = 1, n, 2 do distance:rows(i, i):mul_(0.5):add_(1.2) end
+  return t + distance * (moon.rand(n, k) - 0.5):sign(), t
+end
+
+local function probabilities() return moon.rand(n, k) * 0.5 + 0.25, moon.rand(n, k) end
+local function distributions() return moon.rand(n, k) * 0.5 + 0.25, one_hot() end
+
+local cases = {mae = apart, huber = apart, cross_entropy = distributions}
+
+local function takes(name, opts) return (pcall(moon.loss, name, opts)) end
+
+describe("gradient of loss", function()
+  before_each(function() moon.seed(11) end)
+
+  for _, name in ipairs(moon.registered("losses")) do
+    local variants = {}
+    for _, reduction in ipairs{"mean", "batchmean", "sum"} do
+      for _, from_logits in ipairs{false, true} do
+        local opts = {reduction = reduction, from_logits = from_logits or nil}
+        if takes(name, opts) then variants[#variants + 1] = opts end
+      end
+    end
+    if #variants == 0 then variants = {{}, takes(name, {from_logits = true}) and {from_logits = true} or nil} end
+
+    for _, opts in ipairs(variants) do
+      it(("%s, reduction %s%s"):format(name, opts.reduction or "its own", opts.from_logits and ", from logits" or ""),
+        function()
+          local p, t = (cases[name] or probabilities)()
+          if opts.from_logits then p = moon.randn(n, k) * 2 end
+          check(moon.activation("linear"), p, {loss = moon.loss(name, opts), target = t})
+        end)
+    end
+  end
+
+  it("cross_entropy with class numbers", function()
+    local classes = moon.tensor({0, 3, 1, 2, 1}, {dtype = "uint8"})
+    check(moon.activation("linear"), (distributions()), {loss = moon.cross_entropy(), target = classes})
+    check(moon.activation("linear"), moon.randn(n, k),
+      {loss = moon.cross_entropy{from_logits = true}, target = classes})
+    check(moon.sequential{moon.dense(6, k), moon.activation("softmax")}, moon.rand(n, 6),
+      {loss = moon.cross_entropy(), target = classes})
+  end)
+
+  it("a whole net with penalties", function()
+    local net = moon.sequential{
+      moon.dense(6, 3, {activation = "tanh", activity_l1 = 0.05, weight_l2 = 0.01}),
+      moon.dense(3, k, {activation = "sigmoid"}),
+    }
+    check(net, moon.rand(n, 6), {loss = moon.bce(), target = moon.rand(n, k)})
+  end)
+end)
+
+-- The step takes the last activation over where the loss knows it: the same gradients by another way.
+describe("the fused step of", function()
+  local pairs_of = {
+    {"sigmoid", function() return moon.bce(), moon.rand(n, k) end},
+    {"softmax", function() return moon.cross_entropy(), one_hot() end},
+    {"tanh", function() return moon.mse(), moon.rand(n, k) end},
+  }
+  for _, case in ipairs(pairs_of) do
+    it(case[1], function()
+      moon.seed(5)
+      local net = moon.sequential{
+        moon.dense(6, 3, {activation = "tanh", activity_l1 = 0.05}), moon.dense(3, k, {activation = case[1]}),
+      }
+      local loss, t = case[2]()
+      local x = moon.rand(n, 6)
+      local value = loss:forward(net:forward(x, true), t) + net:penalty()
+      net:backward(loss:backward())
+      local by_hand = {}
+      for i, parameter in ipairs(net:parameters()) do by_hand[i] = parameter.grad:clone() end
+      assert.near(value, net:step(x, t, loss, moon.sgd{lr = 1e-3}), 1e-6)
+      for i, parameter in ipairs(net:parameters()) do
+        assert.is_true(parameter.grad:allclose(by_hand[i], 1e-4, 1e-7), parameter.name)
+      end
+    end)
+  end
+end)

@@ -1,0 +1,51 @@
+#!/bin/sh
+# Run the C tests given as arguments, then the Lua specs, and end with one line: N passed, N failed[, N skipped].
+# `make test` calls it, with LUA, SPEC, PRELOAD (sanitizers for a Lua without them), MOONGLASS_BIN and Lua's paths set.
+set -u
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+passed=0 failed=0 skipped=0
+
+# count <word>: the number before that word in the last summary in the log, a C test's or busted's.
+count() {
+  grep -E '^[0-9]+ (passed,|success(es)? /)' "$log" | tail -n 1 | sed -n "s/^\(.* \)*\([0-9][0-9]*\) $1.*/\2/p"
+}
+
+# A test that ends without its summary, or with an exit status that the summary does not explain, has failed.
+add() { # status passed failed skipped
+  [ -n "$2" ] && [ -n "$3" ] || { failed=$((failed + 1)); echo "  no summary: ended with status $1"; return; }
+  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + ${4:-0}))
+  [ "$1" -eq 0 ] || [ "$3" -gt 0 ] || { failed=$((failed + 1)); echo "  ended with status $1"; }
+}
+
+for t in "$@"; do
+  echo "== ${t##*/}"
+  "$t" >"$log" 2>&1
+  status=$?
+  cat "$log"
+  add $status "$(count passed)" "$(count failed)" "$(count skipped)"
+done
+
+echo "== specs under $LUA"
+if rocks=$(luarocks --lua-version 5.4 path --lr-path 2>/dev/null); then LUA_PATH_5_4="$LUA_PATH_5_4$rocks"; fi
+export LUA_PATH_5_4
+{
+  if [ -n "${PRELOAD:-}" ]; then
+    LD_PRELOAD="$PRELOAD" ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+      UBSAN_OPTIONS=print_stacktrace=1 "$LUA" spec/busted.lua $SPEC
+  else
+    "$LUA" spec/busted.lua $SPEC
+  fi
+  echo $? >"$log.status"
+} 2>&1 | tee "$log"
+status=$(cat "$log.status")
+rm -f "$log.status"
+errors=$(count error)
+failures=$(count failure)
+add "$status" "$(count success)" "${failures:+$((failures + ${errors:-0}))}" "$(count pending)"
+
+summary="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || summary="$summary, $skipped skipped"
+echo "$summary"
+[ "$failed" -eq 0 ]
