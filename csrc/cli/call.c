@@ -1,0 +1,100 @@
+/* call.c - protected calls that Ctrl-C can end.
+**
+** A signal handler has no argument, so what it needs is in static variables: which the program may have, being one
+** process with one state, and the library may not. */
+#include "cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../moonglass_lua.h"
+
+static lua_State *volatile running;
+static moon_ctx *volatile context; /* the state's own: valid as long as the state */
+
+int cli_open_core(lua_State *L) {
+  lua_pushcfunction(L, luaopen_moonglass_core);
+  lua_call(L, 0, 1);
+  context = moon_lua_ctx(L);
+  return 1;
+}
+
+/* Runs as a hook, at the next instruction, call or return: a place where Lua may raise an error. */
+static void stop(lua_State *L, lua_Debug *ar) {
+  (void)ar;
+  lua_sethook(L, NULL, 0, 0);
+  luaL_error(L, "interrupted!");
+}
+
+/* Both calls only set fields, which is all that a handler may do. The context's flag ends a long training call, which
+** executes no Lua instruction; the hook ends everything else, but, as in `lua`, a coroutine that never yields. */
+static void on_interrupt(int number) {
+  (void)number;
+  if (context) moon_interrupt(context);
+  if (running) lua_sethook(running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+/* Message handlers: an error's value becomes a text. */
+
+static void push_message(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING || luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL)
+    luaL_tolstring(L, 1, NULL);
+  else
+    lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+}
+
+static int explain_script(lua_State *L) {
+  push_message(L);
+  luaL_traceback(L, L, lua_tostring(L, -1), 1);
+  return 1;
+}
+
+/* Below the typed line there is only this program, and a typed line that calls one C function needs no traceback. */
+static int explain_session(lua_State *L) {
+  push_message(L);
+  luaL_traceback(L, L, NULL, 1);
+  const char *trace = lua_tostring(L, -1);
+  const char *typed = strstr(trace, ": in main chunk");
+  if (!typed) typed = trace + strlen(trace);
+  while (typed > trace && *typed != '\n') typed--;
+  const char *frame = strchr(trace, '\n');
+  bool worth_it = frame && frame < typed && memchr(frame + 1, '\n', (size_t)(typed - frame - 1));
+  lua_pushvalue(L, -2);
+  if (worth_it) {
+    lua_pushliteral(L, "\n");
+    lua_pushlstring(L, trace, (size_t)(typed - trace));
+    lua_concat(L, 3);
+  }
+  return 1;
+}
+
+int cli_call(lua_State *L, int narg, int nresult, cli_mode mode) {
+  int base = lua_gettop(L) - narg;
+  lua_pushcfunction(L, mode == CLI_SCRIPT ? explain_script : explain_session);
+  lua_insert(L, base);
+  if (context) moon_clear_interrupt(context); /* a Ctrl-C that came too late for the call before */
+  struct sigaction action = {0}, before;
+  action.sa_handler = on_interrupt;
+  action.sa_flags = mode == CLI_SCRIPT ? SA_RESETHAND : 0; /* no SA_RESTART: a blocking read ends too */
+  sigemptyset(&action.sa_mask);
+  running = L;
+  sigaction(SIGINT, &action, &before);
+  int status = lua_pcall(L, narg, nresult, base);
+  sigaction(SIGINT, &before, NULL);
+  running = NULL;
+  if (lua_gethook(L) == stop) lua_sethook(L, NULL, 0, 0);
+  lua_remove(L, base);
+  return status;
+}
+
+int cli_report(lua_State *L, int status, cli_mode mode) {
+  if (status != LUA_OK) {
+    const char *text = lua_tostring(L, -1);
+    fflush(stdout);
+    if (mode == CLI_SCRIPT) fprintf(stderr, "%s: ", CLI_NAME);
+    fprintf(stderr, "%s\n", text ? text : "(error without a text)");
+    lua_pop(L, 1);
+  }
+  return status;
+}

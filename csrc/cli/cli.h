@@ -1,0 +1,39 @@
+/* cli.h - what the files of the program `moonglass` share. The program is an example of a host: of Moonglass it uses
+** the two public headers only, and all that it knows about the library is in main.c. */
+#ifndef MOONGLASS_CLI_H
+#define MOONGLASS_CLI_H
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+
+#define CLI_NAME "moonglass"
+
+/* ---- call.c: protected calls that Ctrl-C can end ---- */
+
+/* What happens to an error's text, and what Ctrl-C means. */
+typedef enum cli_mode {
+  CLI_SCRIPT, /* the program's name and the whole traceback; a second Ctrl-C ends the process */
+  CLI_SESSION /* the traceback down to the line that was typed; Ctrl-C only ever ends the computation */
+} cli_mode;
+
+/* lua_pcall(L, narg, nresult) with a traceback added to an error's text. */
+int cli_call(lua_State *L, int narg, int nresult, cli_mode mode);
+
+/* Unless status is LUA_OK, write the text on the top of the stack to stderr and pop it. Gives the status back. */
+int cli_report(lua_State *L, int status, cli_mode mode);
+
+/* package.preload function of "moonglass.core": opens the linked library and lets Ctrl-C reach its context. */
+int cli_open_core(lua_State *L);
+
+/* ---- repl.c ---- */
+
+/* Read, evaluate and print until the end of the input. */
+void cli_session(lua_State *L);
+
+/* ---- print.c ---- */
+
+/* Print the n values on the top of the stack to stdout, as a session shows results. May raise. */
+void cli_print(lua_State *L, int n);
+
+#endif

@@ -1,0 +1,85 @@
+/* bind.h - what the binding's files share. The binding uses the two public headers and Lua's, nothing else.
+**
+** Every C function here carries the context's handle as upvalue 1, so that bind_ctx works in all of them: register
+** with bind_functions only. A C object is owned by a full userdata `moon_<noun> *`, made empty first (bind_new), so
+** that an error between the two leaks nothing. */
+#ifndef MOONGLASS_BIND_H
+#define MOONGLASS_BIND_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "../moonglass.h"
+#include "../moonglass_lua.h"
+
+/* Metatable names, which are what Lua's own messages show. */
+#define BIND_TENSOR "moonglass.tensor"
+#define BIND_LAYER "moonglass.layer"
+#define BIND_LOSS "moonglass.loss"
+#define BIND_OPTIM "moonglass.optimizer"
+#define BIND_NET "moonglass.net"
+#define BIND_DATASET "moonglass.dataset"
+
+moon_ctx *bind_ctx(lua_State *L);
+
+/* luaL_setfuncs with the context as upvalue 1, into the table on the top. In an open function too. */
+void bind_functions(lua_State *L, const luaL_Reg *functions);
+
+/* Make metatable `name` with the meta functions, an __index table of methods, __name, and __gc and __close = release.
+** The methods table is also left as core.methods[name], so that Lua can add to it; if an `index` function is given it
+** becomes __index and finds the methods table as its upvalue 2. Leaves the stack as it was; the core table is on top. */
+void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods, lua_CFunction index);
+
+/* An empty handle of the class, pushed with one user value; its pointer is NULL until the caller fills it. */
+void **bind_new(lua_State *L, const char *name);
+
+/* The object at an argument; raises Lua's usual type error, or "closed" after __close. bind_test gives NULL. */
+void *bind_check(lua_State *L, int arg, const char *name);
+void *bind_test(lua_State *L, int arg, const char *name);
+
+/* Raise moon_error's text, with the place in the script; never returns. */
+int bind_raise(lua_State *L, moon_ctx *ctx);
+
+/* BIND_TRY(L, ctx, call): make the call; if memory ran out, collect once and make it again; raise what is left. */
+#define BIND_TRY(L, ctx, call)                      \
+  do {                                              \
+    moon_status status_ = (call);                   \
+    if (status_ == MOON_ENOMEM) {                   \
+      lua_gc((L), LUA_GCCOLLECT);                   \
+      status_ = (call);                             \
+    }                                               \
+    if (status_ != MOON_OK) bind_raise((L), (ctx)); \
+  } while (0)
+
+/* For files: true pushed on MOON_OK; nil, message, status word on a failed read or write; how many were pushed. */
+int bind_file_result(lua_State *L, moon_ctx *ctx, moon_status status);
+
+/* Tell the collector that `bytes` of memory it cannot see now hang on its objects. May run finalisers. */
+void bind_weigh(lua_State *L, size_t bytes);
+
+/* A new tensor owned by a userdata on the top of the stack. */
+moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const size_t *shape);
+
+/* The options of constructor `name`: positional ones from argument `first` on, then a table of named ones.
+** `text` buffers nothing: texts stay alive on the stack. Raises on an unknown key or a wrong type. */
+enum { BIND_MAX_OPTIONS = 24 };
+size_t bind_options(lua_State *L, int first, moon_family family, const char *name, moon_option *options);
+
+/* Push an option's value as Lua shows it; and read one from the stack for opt.lr = v. */
+void bind_push_option(lua_State *L, const moon_option *option);
+
+/* A loss or optimiser given as an object, a name or nothing is Lua's business; here they are objects. */
+
+/* Each class adds its constructors to the core table on the top of the stack. */
+void bind_open_tensor(lua_State *L);  /* bind_tensor.c: tensors, and the functions that make them */
+void bind_open_layer(lua_State *L);   /* bind_layer.c */
+void bind_open_loss(lua_State *L);    /* bind_loss.c */
+void bind_open_optim(lua_State *L);   /* bind_optim.c */
+void bind_open_net(lua_State *L);     /* bind_net.c */
+void bind_open_dataset(lua_State *L); /* bind_dataset.c */
+void bind_open_files(lua_State *L);   /* bind_files.c: idx, png, safetensors, net load: everything that opens a file */
+
+/* print.c: values like numpy's, at most a screenful whatever the size. Pushes one string. */
+void bind_push_tensor_text(lua_State *L, const moon_tensor *t);
+
+#endif

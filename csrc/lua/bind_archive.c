@@ -1,0 +1,129 @@
+/* bind_archive.c - named tensors and texts between Lua tables and the engine's archives. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_object.h"
+
+#define ARCHIVE "moonglass.archive"
+
+/* ---- owning one ---- */
+
+void bind_drop_archive(moon_archive **owner) {
+  moon_archive *archive = *owner;
+  *owner = NULL;
+  moon_archive_release(archive);
+}
+
+static int drop(lua_State *L) {
+  bind_drop_archive(luaL_checkudata(L, 1, ARCHIVE));
+  return 0;
+}
+
+void bind_open_archive(lua_State *L) {
+  luaL_newmetatable(L, ARCHIVE);
+  lua_pushcfunction(L, drop);
+  lua_setfield(L, -2, "__gc");
+  lua_pop(L, 1);
+}
+
+moon_archive **bind_own_archive(lua_State *L) {
+  moon_archive **owner = lua_newuserdatauv(L, sizeof *owner, 0);
+  *owner = NULL;
+  luaL_setmetatable(L, ARCHIVE);
+  return owner;
+}
+
+/* ---- from tables ---- */
+
+static int compare(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+/* Push the keys of the table at an index, sorted, as a buffer that lives with the table's keys; their number in *n. */
+static const char **push_sorted_keys(lua_State *L, const char *name, const char *what, int table, size_t *n) {
+  *n = 0;
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING)
+      luaL_error(L, "%s: a name in the %s is a %s, expected a string", name, what, luaL_typename(L, -2));
+    if (strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
+      luaL_error(L, "%s: a name in the %s holds a zero byte: '%s...'", name, what, lua_tostring(L, -2));
+    ++*n;
+  }
+  size_t room = *n, i = 0;
+  const char **keys = lua_newuserdatauv(L, room * sizeof *keys + 1, 0);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    if (i == room || lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "%s: the table of %s has changed", name, what);
+    keys[i++] = lua_tostring(L, -2);
+  }
+  if (i) qsort(keys, i, sizeof *keys, compare);
+  *n = i;
+  return keys;
+}
+
+static void add_tensors(lua_State *L, const char *name, int table, moon_archive *archive) {
+  size_t n;
+  const char **keys = push_sorted_keys(L, name, "tensors", table, &n);
+  for (size_t i = 0; i < n; i++) {
+    lua_pushstring(L, keys[i]);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, table);
+    moon_tensor *t = bind_test(L, -1, BIND_TENSOR);
+    if (!t)
+      luaL_error(L, "%s: tensors['%s'] is a %s, expected a tensor", name, keys[i],
+                 luaL_testudata(L, -1, BIND_TENSOR) ? "closed tensor" : luaL_typename(L, -1));
+    BIND_TRY(L, bind_ctx(L), moon_archive_add(archive, lua_tostring(L, -2), t));
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
+static void add_texts(lua_State *L, const char *name, int table, moon_archive *archive) {
+  size_t n;
+  const char **keys = push_sorted_keys(L, name, "metadata", table, &n);
+  for (size_t i = 0; i < n; i++) {
+    lua_pushstring(L, keys[i]);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, table);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "%s: metadata['%s'] is a %s, expected a string", name, keys[i], luaL_typename(L, -1));
+    if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
+      luaL_error(L, "%s: metadata['%s'] holds a zero byte", name, keys[i]);
+    BIND_TRY(L, bind_ctx(L), moon_archive_set(archive, lua_tostring(L, -2), lua_tostring(L, -1)));
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
+moon_archive **bind_read_archive(lua_State *L, const char *name, int tensors, int metadata) {
+  if (!lua_istable(L, tensors))
+    luaL_error(L, "%s: tensors: got %s, expected a table {name = tensor}", name, luaL_typename(L, tensors));
+  bool texts = !lua_isnoneornil(L, metadata);
+  if (texts && !lua_istable(L, metadata))
+    luaL_error(L, "%s: metadata: got %s, expected a table {name = string}", name, luaL_typename(L, metadata));
+  moon_archive **owner = bind_own_archive(L);
+  BIND_TRY(L, bind_ctx(L), moon_archive_new(bind_ctx(L), owner));
+  add_tensors(L, name, tensors, *owner);
+  if (texts) add_texts(L, name, metadata, *owner);
+  return owner;
+}
+
+/* ---- to tables ---- */
+
+void bind_push_archive(lua_State *L, const moon_archive *archive) {
+  const char *name, *text;
+  moon_tensor *t;
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_newtable(L);
+  for (size_t i = 0; moon_archive_tensor(archive, i, &name, &t); i++) {
+    lua_pushstring(L, name);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, (lua_Integer)i + 1);
+    void **handle = bind_new(L, BIND_TENSOR);
+    *handle = moon_tensor_retain(t);
+    lua_rawset(L, -5);
+  }
+  for (size_t i = 0; moon_archive_entry(archive, i, &name, &text); i++) {
+    lua_pushstring(L, name);
+    lua_pushstring(L, text);
+    lua_rawset(L, -4);
+  }
+}

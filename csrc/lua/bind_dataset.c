@@ -1,0 +1,106 @@
+/* bind_dataset.c - the class of datasets. Its user value is a list of x and y, by handles of its own: batches take
+** their shapes from them. */
+#include "bind_object.h"
+#include "bind_tensor.h"
+
+static moon_dataset *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
+static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+
+/* list[i] = a new handle on the tensor at an argument; the list is on the top. */
+static void keep(lua_State *L, int i, int arg) {
+  void **handle = bind_new(L, BIND_TENSOR);
+  *handle = moon_tensor_retain(check_tensor(L, arg));
+  lua_rawseti(L, -2, i);
+}
+
+/* core.dataset(x, y): rows with their targets; y nil: x itself. */
+static int dataset_new(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  lua_settop(L, 2);
+  check_tensor(L, 1);
+  bool targets = !lua_isnil(L, 2);
+  lua_createtable(L, 2, 0);
+  keep(L, 1, 1);
+  if (targets) keep(L, 2, 2);
+  size_t before = moon_memory_used(ctx);
+  void **handle = bind_new(L, BIND_DATASET);
+  moon_dataset *data = NULL;
+  BIND_TRY(L, ctx, moon_dataset_new(ctx, &data, check_tensor(L, 1), targets ? check_tensor(L, 2) : NULL));
+  *handle = data;
+  lua_pushvalue(L, 3);
+  lua_setiuservalue(L, 4, 1);
+  bind_weigh_growth(L, ctx, before);
+  return 1;
+}
+
+/* Push x (which 1) or y (2) of the dataset at argument 1; NULL if there is no y. */
+static moon_tensor *push_kept(lua_State *L, int which) {
+  lua_getiuservalue(L, 1, 1);
+  lua_rawgeti(L, -1, which);
+  lua_remove(L, -2);
+  return bind_test(L, -1, BIND_TENSOR);
+}
+
+/* Push a tensor for count rows of t: float32, but class numbers stay as they are. */
+static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t count) {
+  bool classes = moon_tensor_rank(t) == 1;
+  size_t shape[2] = {count, classes ? 0 : moon_tensor_shape(t)[1]};
+  return bind_new_tensor(L, classes ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
+}
+
+/* ds:batch(first, count) -> x, y: copies of rows of the present order; without y if x is its own target. */
+static int dataset_batch(lua_State *L) {
+  lua_Integer rows = (lua_Integer)moon_dataset_rows(check(L, 1));
+  lua_Integer first = bind_whole(L, 2, "batch", "first row", 0, 1, rows);
+  lua_Integer count = bind_whole(L, 3, "batch", "number of rows", 0, 1, rows - first + 1);
+  const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
+  moon_tensor *bx = push_rows_like(L, x, (size_t)count), *by = y ? push_rows_like(L, y, (size_t)count) : NULL;
+  BIND_TRY(L, bind_ctx(L), moon_dataset_batch(check(L, 1), bx, by, (size_t)first - 1, (size_t)count));
+  return y ? 2 : 1;
+}
+
+/* ds:shuffle(seed, epoch): a new order, which depends on these two alone. */
+static int dataset_shuffle(lua_State *L) {
+  moon_dataset *data = check(L, 1);
+  moon_dataset_shuffle(data, (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_optinteger(L, 3, 0));
+  return 0;
+}
+
+/* ds:unshuffle(): the order of the tensors again. */
+static int dataset_unshuffle(lua_State *L) {
+  moon_dataset_unshuffle(check(L, 1));
+  return 0;
+}
+
+static int dataset_rows(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_dataset_rows(check(L, 1)));
+  return 1;
+}
+
+static int dataset_tostring(lua_State *L) {
+  luaL_checkudata(L, 1, BIND_DATASET);
+  if (!bind_test(L, 1, BIND_DATASET)) {
+    lua_pushliteral(L, BIND_DATASET " (closed)");
+    return 1;
+  }
+  lua_settop(L, 1);
+  const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
+  const char *xs = bind_push_shape(L, moon_tensor_rank(x), moon_tensor_shape(x));
+  const char *ys = y ? bind_push_shape(L, moon_tensor_rank(y), moon_tensor_shape(y)) : NULL;
+  lua_pushfstring(L, ys ? "dataset x %s, y %s" : "dataset x %s", xs, ys);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"batch", dataset_batch},         {"rows", dataset_rows}, {"shuffle", dataset_shuffle},
+    {"unshuffle", dataset_unshuffle}, {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {{"__len", dataset_rows}, {"__tostring", dataset_tostring}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"dataset", dataset_new}, {NULL, NULL}};
+
+void bind_open_dataset(lua_State *L) {
+  bind_class(L, BIND_DATASET, meta, methods, NULL);
+  bind_functions(L, functions);
+}

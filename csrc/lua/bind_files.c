@@ -1,0 +1,161 @@
+/* bind_files.c - all that reads and writes file formats. What opens a file is a list of its own: a host without file
+** access leaves it out. A failed read or write gives nil, message, code; misuse raises. */
+#include <string.h>
+
+#include "bind_object.h"
+
+/* A path that holds a zero byte would name another file. */
+static const char *check_path(lua_State *L, int arg) {
+  size_t length;
+  const char *path = luaL_checklstring(L, arg, &length);
+  if (strlen(path) != length) luaL_argerror(L, arg, "the path holds a zero byte");
+  return path;
+}
+
+static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+
+/* Assign call's status to `status`, the call being made again after a collection if memory ran out. */
+#define TRY_TWICE(L, status, call) \
+  do {                             \
+    (status) = (call);             \
+    if ((status) == MOON_ENOMEM) { \
+      lua_gc((L), LUA_GCCOLLECT);  \
+      (status) = (call);           \
+    }                              \
+  } while (0)
+
+/* The end of a function that has made an object for the empty handle on the top: the object, or nil and why not. */
+static int made(lua_State *L, moon_status status, void **handle, void *object, size_t before) {
+  if (status != MOON_OK) return bind_file_result(L, bind_ctx(L), status);
+  *handle = object;
+  bind_weigh_growth(L, bind_ctx(L), before);
+  return 1;
+}
+
+typedef moon_status reader(moon_ctx *ctx, moon_tensor **out, const char *path);
+
+static int read_tensor(lua_State *L, reader *read) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *path = check_path(L, 1);
+  size_t before = moon_memory_used(ctx);
+  moon_tensor *t = NULL;
+  moon_status status;
+  void **handle = bind_new(L, BIND_TENSOR);
+  TRY_TWICE(L, status, read(ctx, &t, path));
+  return made(L, status, handle, t, before);
+}
+
+/* core.idx_load(path) -> tensor: an IDX file, plain or gzipped */
+static int idx_load(lua_State *L) { return read_tensor(L, moon_idx_load); }
+
+/* ---- PNG ---- */
+
+/* core.png_read(path) -> uint8 [h x w] or [h x w x c] */
+static int png_read(lua_State *L) { return read_tensor(L, moon_png_read); }
+
+/* core.png_decode(string) -> the same of a PNG in memory */
+static int png_decode(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t size, before = moon_memory_used(ctx);
+  const char *bytes = luaL_checklstring(L, 1, &size);
+  moon_tensor *t = NULL;
+  moon_status status;
+  void **handle = bind_new(L, BIND_TENSOR);
+  TRY_TWICE(L, status, moon_png_decode(ctx, &t, bytes, size));
+  return made(L, status, handle, t, before);
+}
+
+/* core.png_write(path, tensor) -> true */
+static int png_write(lua_State *L) {
+  const char *path = check_path(L, 1);
+  moon_status status;
+  TRY_TWICE(L, status, moon_png_write(check_tensor(L, 2), path));
+  return bind_file_result(L, bind_ctx(L), status);
+}
+
+/* core.png_encode(tensor) -> string */
+static int png_encode(lua_State *L) {
+  check_tensor(L, 1);
+  moon_tensor *bytes = NULL;
+  void **handle = bind_new(L, BIND_TENSOR);
+  BIND_TRY(L, bind_ctx(L), moon_png_encode(check_tensor(L, 1), &bytes));
+  *handle = bytes;
+  lua_pushlstring(L, (const char *)moon_tensor_data(bytes), moon_tensor_bytes(bytes));
+  *handle = NULL;
+  moon_tensor_release(bytes);
+  return 1;
+}
+
+/* ---- safetensors ---- */
+
+/* core.safetensors_load(path) -> {name = tensor}, {key = text}, list of the names in the file's order */
+static int safetensors_load(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *path = check_path(L, 1);
+  size_t before = moon_memory_used(ctx);
+  moon_status status;
+  moon_archive **owner = bind_own_archive(L);
+  TRY_TWICE(L, status, moon_archive_load(ctx, owner, path));
+  if (status != MOON_OK) return bind_file_result(L, ctx, status);
+  bind_push_archive(L, *owner);
+  bind_drop_archive(owner);
+  bind_weigh_growth(L, ctx, before);
+  return 3;
+}
+
+/* core.safetensors_save(path, {name = tensor}, {key = text}) -> true; in the order of the names */
+static int safetensors_save(lua_State *L) {
+  const char *path = check_path(L, 1);
+  lua_settop(L, 3);
+  moon_archive **owner = bind_read_archive(L, "safetensors_save", 2, 3);
+  moon_status status;
+  TRY_TWICE(L, status, moon_archive_save(*owner, path));
+  bind_drop_archive(owner);
+  return bind_file_result(L, bind_ctx(L), status);
+}
+
+/* ---- nets ---- */
+
+/* core.load_net(path) -> net */
+static int load_net(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *path = check_path(L, 1);
+  size_t before = moon_memory_used(ctx);
+  moon_net *net = NULL;
+  moon_status status;
+  void **handle = bind_new(L, BIND_NET);
+  TRY_TWICE(L, status, moon_net_load(ctx, &net, path));
+  return made(L, status, handle, net, before);
+}
+
+/* net:save(path) -> true */
+static int net_save(lua_State *L) {
+  const char *path = check_path(L, 2);
+  moon_status status;
+  TRY_TWICE(L, status, moon_net_save(bind_check(L, 1, BIND_NET), path));
+  return bind_file_result(L, bind_ctx(L), status);
+}
+
+static const luaL_Reg in_memory[] = {{"png_decode", png_decode}, {"png_encode", png_encode}, {NULL, NULL}};
+
+static const luaL_Reg on_disk[] = {
+    {"idx_load", idx_load},
+    {"idx", idx_load},
+    {"png_read", png_read},
+    {"png_write", png_write},
+    {"safetensors_load", safetensors_load},
+    {"safetensors_save", safetensors_save},
+    {"load_net", load_net},
+    {NULL, NULL},
+};
+
+static const luaL_Reg net_methods[] = {{"save", net_save}, {NULL, NULL}};
+
+void bind_open_files(lua_State *L) {
+  bind_functions(L, in_memory);
+  bind_functions(L, on_disk);
+  lua_getfield(L, -1, "methods");
+  lua_getfield(L, -1, BIND_NET);
+  bind_functions(L, net_methods);
+  lua_pop(L, 2);
+}

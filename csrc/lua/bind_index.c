@@ -1,0 +1,416 @@
+/* bind_index.c - the elements of a tensor, its rows, its shapes and its copies. Indices count from 1. */
+#include <limits.h>
+#include <math.h>
+
+#include "bind_tensor.h"
+
+static moon_tensor *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+
+/* ---- reading numbers from the stack ---- */
+
+const char *bind_shown(lua_State *L, int index) {
+  switch (lua_type(L, index)) {
+    case LUA_TNONE: return "missing";
+    case LUA_TNIL: return "nil";
+    case LUA_TNUMBER: return isnan(lua_tonumber(L, index)) ? "nan" : luaL_tolstring(L, index, NULL);
+    case LUA_TSTRING: return lua_pushfstring(L, "'%s' (a string)", lua_tostring(L, index));
+    default: break;
+  }
+  bool named = luaL_getmetafield(L, index, "__name") == LUA_TSTRING;
+  return lua_pushfstring(L, "a %s", named ? lua_tostring(L, -1) : luaL_typename(L, index));
+}
+
+lua_Integer bind_whole(lua_State *L, int index, const char *name, const char *noun, int place, lua_Integer low,
+                       lua_Integer high) {
+  int whole = 0;
+  lua_Integer value = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &whole) : 0;
+  if (whole && value >= low && value <= high) return value;
+  const char *shown = bind_shown(L, index);
+  const char *which = place ? lua_pushfstring(L, "%s %d", noun, place) : noun;
+  if (high == LUA_MAXINTEGER)
+    return luaL_error(L, "%s: %s is %s, expected a whole number of at least %I", name, which, shown, (LUAI_UACINT)low);
+  return luaL_error(L, "%s: %s is %s, expected a whole number of %I to %I", name, which, shown, (LUAI_UACINT)low,
+                    (LUAI_UACINT)high);
+}
+
+double bind_number(lua_State *L, int index, const char *name, const char *noun) {
+  if (lua_type(L, index) != LUA_TNUMBER)
+    luaL_error(L, "%s: %s is %s, expected a number", name, noun, bind_shown(L, index));
+  return lua_tonumber(L, index);
+}
+
+int bind_sizes(lua_State *L, const char *name, int first, int last, lua_Integer low, lua_Integer *sizes) {
+  bool table = first == last && lua_type(L, first) == LUA_TTABLE;
+  lua_Unsigned count = table ? lua_rawlen(L, first) : (lua_Unsigned)(last >= first ? last - first + 1 : 0);
+  if (!table && !count) luaL_error(L, "%s: expected sizes, as numbers or as one table of numbers", name);
+  if (count > MOON_MAX_RANK)
+    luaL_error(L, "%s: %I sizes, expected at most %d", name, (LUAI_UACINT)count, MOON_MAX_RANK);
+  for (int i = 0; i < (int)count; i++) {
+    if (table)
+      lua_rawgeti(L, first, i + 1);
+    else
+      lua_pushvalue(L, first + i);
+    sizes[i] = bind_whole(L, -1, name, "size", i + 1, low, LUA_MAXINTEGER);
+    lua_pop(L, 1);
+  }
+  return (int)count;
+}
+
+const char *bind_push_shape(lua_State *L, int rank, const size_t *shape) {
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  luaL_addchar(&text, '[');
+  for (int i = 0; i < rank; i++) {
+    if (i) luaL_addstring(&text, " x ");
+    lua_pushinteger(L, (lua_Integer)shape[i]);
+    luaL_addvalue(&text);
+  }
+  luaL_addchar(&text, ']');
+  luaL_pushresult(&text);
+  return lua_tostring(L, -1);
+}
+
+static const char *push_shape_of(lua_State *L, const moon_tensor *t) {
+  return bind_push_shape(L, moon_tensor_rank(t), moon_tensor_shape(t));
+}
+
+/* ---- views ---- */
+
+moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank, const size_t *shape) {
+  moon_tensor *view = NULL;
+  void **handle = bind_new(L, BIND_TENSOR);
+  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_view(&view, t, first, rank, shape));
+  *handle = view;
+  return view;
+}
+
+/* Elements of one row: all dimensions but the first. */
+static size_t row_numel(const moon_tensor *t) {
+  size_t n = 1;
+  for (int i = 1; i < moon_tensor_rank(t); i++) n *= moon_tensor_shape(t)[i];
+  return n;
+}
+
+static size_t length(lua_State *L, const moon_tensor *t) {
+  if (!moon_tensor_rank(t)) luaL_error(L, "a tensor of rank 0 has no rows; get() reads its element");
+  return moon_tensor_shape(t)[0];
+}
+
+static moon_tensor *push_row(lua_State *L, moon_tensor *t, size_t i) {
+  return bind_push_view(L, t, i * row_numel(t), moon_tensor_rank(t) - 1, moon_tensor_shape(t) + 1);
+}
+
+/* The place of the key at stack index 2: 0 to n - 1, or n for the one past the end if that is allowed. */
+static size_t key_place(lua_State *L, const moon_tensor *t, bool past_end) {
+  int whole;
+  size_t n = length(L, t);
+  lua_Integer key = lua_tointegerx(L, 2, &whole);
+  if (!whole) luaL_error(L, "index %s is not a whole number", bind_shown(L, 2));
+  if (key < 1 || (lua_Unsigned)key > (lua_Unsigned)n + past_end)
+    luaL_error(L, "index %I is out of range 1..%I", (LUAI_UACINT)key, (LUAI_UACINT)n);
+  return (size_t)key - 1;
+}
+
+static void push_shape_table(lua_State *L, const moon_tensor *t) {
+  lua_createtable(L, moon_tensor_rank(t), 0);
+  for (int i = 0; i < moon_tensor_rank(t); i++) {
+    lua_pushinteger(L, (lua_Integer)moon_tensor_shape(t)[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+/* A field, else a method. What does not exist raises, since a nil would only surface later and elsewhere. */
+static int index_name(lua_State *L, const moon_tensor *t) {
+  lua_pushvalue(L, 2);
+  if (lua_gettable(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
+  lua_pushliteral(L, "shape");
+  if (lua_rawequal(L, 2, -1)) return push_shape_table(L, t), 1;
+  lua_pushliteral(L, "dtype");
+  if (lua_rawequal(L, 2, -1)) {
+    lua_pushstring(L, moon_tensor_dtype(t) == MOON_UINT8 ? "uint8" : "float32");
+    return 1;
+  }
+  return luaL_error(L, "a tensor has no field or method '%s'", lua_tostring(L, 2));
+}
+
+/* t[i]: a view of row i, or the number in a tensor of one dimension. One past the end is nil, which is where ipairs
+** stops; any other index that does not exist raises. */
+int bind_tensor_index(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  int type = lua_type(L, 2);
+  if (type == LUA_TSTRING) return index_name(L, t);
+  if (type != LUA_TNUMBER)
+    return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
+  size_t i = key_place(L, t, true);
+  if (i == moon_tensor_shape(t)[0])
+    lua_pushnil(L);
+  else if (moon_tensor_rank(t) == 1)
+    lua_pushnumber(L, moon_tensor_get(t, i));
+  else
+    push_row(L, t, i);
+  return 1;
+}
+
+/* t[i] = number, which fills a row; or t[i] = tensor, which is copied into it. */
+int bind_tensor_newindex(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  if (lua_type(L, 2) == LUA_TSTRING)
+    return luaL_error(L, "a tensor has no field '%s' that could be set", lua_tostring(L, 2));
+  if (lua_type(L, 2) != LUA_TNUMBER)
+    return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
+  size_t i = key_place(L, t, false);
+  if (moon_tensor_rank(t) == 1) {
+    moon_tensor_set(t, i, bind_number(L, 3, "t[i] = v", "value"));
+    return 0;
+  }
+  moon_tensor *row = push_row(L, t, i);
+  if (luaL_testudata(L, 3, BIND_TENSOR))
+    BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(row, check(L, 3)));
+  else if (lua_type(L, 3) == LUA_TNUMBER)
+    moon_tensor_fill(row, lua_tonumber(L, 3));
+  else
+    return luaL_error(L, "t[i] = v: value is %s, expected a tensor or a number", bind_shown(L, 3));
+  return 0;
+}
+
+int bind_tensor_len(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)length(L, check(L, 1)));
+  return 1;
+}
+
+/* ---- single elements ---- */
+
+/* The flat index that the arguments from `first` on name. */
+static size_t flat_index(lua_State *L, const moon_tensor *t, const char *name, int first) {
+  int rank = moon_tensor_rank(t), given = lua_gettop(L) - first + 1;
+  size_t flat = 0;
+  if (given != rank)
+    luaL_error(L, "%s: %s takes %d indices, got %d", name, push_shape_of(L, t), rank, given < 0 ? 0 : given);
+  for (int i = 0; i < rank; i++) {
+    size_t n = moon_tensor_shape(t)[i];
+    flat = flat * n + (size_t)bind_whole(L, first + i, name, "index", i + 1, 1, (lua_Integer)n) - 1;
+  }
+  return flat;
+}
+
+/* t:get(i, j, ...) */
+static int tensor_get(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  lua_pushnumber(L, moon_tensor_get(t, flat_index(L, t, "get", 2)));
+  return 1;
+}
+
+/* t:set(v, i, j, ...) -> t */
+static int tensor_set(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  double value = bind_number(L, 2, "set", "value");
+  moon_tensor_set(t, flat_index(L, t, "set", 3), value);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int tensor_numel(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_tensor_numel(check(L, 1)));
+  return 1;
+}
+
+static int tensor_rank(lua_State *L) {
+  lua_pushinteger(L, moon_tensor_rank(check(L, 1)));
+  return 1;
+}
+
+/* t:size(i): the size of dimension i. */
+static int tensor_size(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  lua_pushinteger(L, (lua_Integer)moon_tensor_shape(t)[bind_whole(L, 2, "size", "dim", 0, 1, moon_tensor_rank(t)) - 1]);
+  return 1;
+}
+
+/* ---- shapes and rows ---- */
+
+/* The sizes of a reshape, one of which may be -1: whatever is left of n elements. False if they do not add up. */
+static bool solve_sizes(const lua_Integer *sizes, int rank, size_t n, size_t *shape) {
+  size_t known = 1;
+  int open = -1;
+  for (int i = 0; i < rank; i++) {
+    if (sizes[i] < 0 && open >= 0) return false;
+    if (sizes[i] < 0) open = i;
+    shape[i] = sizes[i] < 0 ? 1 : (size_t)sizes[i];
+    if (__builtin_mul_overflow(known, shape[i], &known)) return false;
+  }
+  if (open < 0) return known == n;
+  if (!known || n % known) return false;
+  shape[open] = n / known;
+  return true;
+}
+
+/* t:reshape(sizes...): a view of the same elements in another shape; one size may be -1. */
+static int tensor_reshape(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  lua_Integer sizes[MOON_MAX_RANK];
+  size_t shape[MOON_MAX_RANK];
+  int rank = bind_sizes(L, "reshape", 2, lua_gettop(L), -1, sizes);
+  if (!solve_sizes(sizes, rank, moon_tensor_numel(t), shape)) {
+    luaL_Buffer text;
+    const char *from = push_shape_of(L, t);
+    luaL_buffinit(L, &text);
+    for (int i = 0; i < rank; i++) {
+      if (i) luaL_addstring(&text, " x ");
+      lua_pushinteger(L, sizes[i]);
+      luaL_addvalue(&text);
+    }
+    luaL_pushresult(&text);
+    return luaL_error(L, "reshape: %s has %I elements, which do not make [%s]", from, (LUAI_UACINT)moon_tensor_numel(t),
+                      lua_tostring(L, -1));
+  }
+  bind_push_view(L, t, 0, rank, shape);
+  return 1;
+}
+
+/* t:rows(i, j): a view of rows i to j, both included; j is i if not given; rows(i, i - 1) is empty. */
+static int tensor_rows(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  size_t shape[MOON_MAX_RANK];
+  lua_Integer n = (lua_Integer)length(L, t);
+  lua_Integer i = bind_whole(L, 2, "rows", "first row", 0, 1, n + 1);
+  lua_Integer j = lua_isnoneornil(L, 3) && i <= n ? i : bind_whole(L, 3, "rows", "last row", 0, i - 1, n);
+  for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
+  shape[0] = (size_t)(j - i + 1);
+  bind_push_view(L, t, (size_t)(i - 1) * row_numel(t), moon_tensor_rank(t), shape);
+  return 1;
+}
+
+/* Push the k-th of the row numbers at argument 2. */
+static void push_row_number(lua_State *L, const moon_tensor *list, size_t k) {
+  if (list)
+    lua_pushnumber(L, moon_tensor_get(list, k));
+  else
+    lua_rawgeti(L, 2, (lua_Integer)k + 1);
+}
+
+/* t:index(rows): the rows with these numbers, a list or a tensor of one dimension, copied into a new tensor. */
+static int tensor_index_rows(lua_State *L) {
+  moon_tensor *t = check(L, 1), *list = bind_test(L, 2, BIND_TENSOR);
+  size_t shape[MOON_MAX_RANK], n = length(L, t), count;
+  if (list ? moon_tensor_rank(list) != 1 : lua_type(L, 2) != LUA_TTABLE)
+    return luaL_error(L, "index: rows is %s, expected a list or a tensor of one dimension",
+                      list ? push_shape_of(L, list) : bind_shown(L, 2));
+  count = list ? moon_tensor_numel(list) : lua_rawlen(L, 2);
+  if (count > SIZE_MAX / sizeof(size_t)) return luaL_error(L, "index: too many rows");
+  size_t *rows = lua_newuserdatauv(L, count * sizeof *rows, 0);
+  for (size_t k = 0; k < count; k++) {
+    push_row_number(L, list, k);
+    rows[k] = (size_t)bind_whole(L, -1, "index", "row", k < INT_MAX ? (int)k + 1 : 0, 1, (lua_Integer)n) - 1;
+    lua_pop(L, 1);
+  }
+  for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
+  shape[0] = count;
+  moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), moon_tensor_rank(t), shape);
+  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_gather(out, t, rows, count));
+  return 1;
+}
+
+/* ---- copies ---- */
+
+moon_tensor *bind_push_copy(lua_State *L, const moon_tensor *t, moon_dtype dtype) {
+  moon_tensor *out = bind_new_tensor(L, dtype, moon_tensor_rank(t), moon_tensor_shape(t));
+  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(out, t));
+  return out;
+}
+
+static int tensor_clone(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  bind_push_copy(L, t, moon_tensor_dtype(t));
+  return 1;
+}
+
+/* t:float(), t:byte(): a copy of that element type, by value. Bytes round and stop at 0 and 255. */
+static int tensor_float(lua_State *L) {
+  bind_push_copy(L, check(L, 1), MOON_FLOAT32);
+  return 1;
+}
+
+static int tensor_byte(lua_State *L) {
+  bind_push_copy(L, check(L, 1), MOON_UINT8);
+  return 1;
+}
+
+/* t:fill_(v), t:zero_(), t:copy_(u): in place, giving t. */
+static int tensor_fill(lua_State *L) {
+  moon_tensor_fill(check(L, 1), bind_number(L, 2, "fill_", "value"));
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int tensor_zero(lua_State *L) {
+  moon_tensor_fill(check(L, 1), 0);
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int tensor_copy(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(t, check(L, 2)));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Push the elements from `at` on as lists nested from dimension dim on. */
+static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
+  if (dim == moon_tensor_rank(t)) {
+    lua_pushnumber(L, moon_tensor_get(t, at));
+    return;
+  }
+  size_t n = moon_tensor_shape(t)[dim], inner = 1;
+  for (int i = dim + 1; i < moon_tensor_rank(t); i++) inner *= moon_tensor_shape(t)[i];
+  lua_createtable(L, n < INT_MAX ? (int)n : INT_MAX, 0);
+  for (size_t i = 0; i < n; i++) {
+    push_list(L, t, dim + 1, at + i * inner);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+}
+
+/* t:totable(): lists nested as the tensor's dimensions are; a number for rank 0. */
+static int tensor_totable(lua_State *L) {
+  push_list(L, check(L, 1), 0, 0);
+  return 1;
+}
+
+/* t:map(f): a new float32 tensor of f(v) for every element v, in order. */
+static int tensor_map(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
+  size_t n = moon_tensor_numel(t);
+  for (size_t i = 0; i < n; i++) {
+    lua_pushvalue(L, 2);
+    lua_pushnumber(L, moon_tensor_get(check(L, 1), i)); /* asked again: the function may have closed it */
+    lua_call(L, 1, 1);
+    if (lua_type(L, -1) != LUA_TNUMBER)
+      return luaL_error(L, "map: the function gave %s for element %I, expected a number", bind_shown(L, -1),
+                        (LUAI_UACINT)i + 1);
+    moon_tensor_set(out, i, lua_tonumber(L, -1));
+    lua_pop(L, 1);
+  }
+  return 1;
+}
+
+const luaL_Reg bind_tensor_elements[] = {
+    {"get", tensor_get},
+    {"set", tensor_set},
+    {"numel", tensor_numel},
+    {"rank", tensor_rank},
+    {"size", tensor_size},
+    {"rows", tensor_rows},
+    {"reshape", tensor_reshape},
+    {"index", tensor_index_rows},
+    {"clone", tensor_clone},
+    {"float", tensor_float},
+    {"byte", tensor_byte},
+    {"fill_", tensor_fill},
+    {"zero_", tensor_zero},
+    {"copy_", tensor_copy},
+    {"totable", tensor_totable},
+    {"map", tensor_map},
+    {NULL, NULL},
+};

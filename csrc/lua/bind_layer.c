@@ -1,0 +1,195 @@
+/* bind_layer.c - the class of layers. Its user value is a net of this layer alone, made when it first runs by itself. */
+#include <string.h>
+
+#include "bind_object.h"
+
+static moon_layer *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_LAYER); }
+
+static moon_status make(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count) {
+  moon_layer *layer = NULL;
+  moon_status status = moon_layer_new(ctx, &layer, kind, options, count);
+  *out = layer;
+  return status;
+}
+
+static const char *kind(const void *layer) { return moon_layer_kind(layer); }
+static moon_status get(const void *layer, const char *name, moon_option *value) {
+  return moon_layer_get(layer, name, value);
+}
+
+static const bind_described layers = {.family = MOON_LAYERS,
+                                      .class = BIND_LAYER,
+                                      .noun = "layer",
+                                      .bare = "activation",
+                                      .make = make,
+                                      .kind = kind,
+                                      .get = get};
+
+static int layer_new(lua_State *L) { return bind_construct(L, &layers); }
+
+void bind_push_layer(lua_State *L, moon_layer *layer) {
+  void **handle = bind_new(L, BIND_LAYER);
+  *handle = moon_layer_retain(layer);
+}
+
+void bind_push_layer_text(lua_State *L, const moon_layer *layer) { bind_push_text(L, &layers, layer); }
+
+/* ---- parameters ---- */
+
+/* A new handle first, then the reference for it to own. */
+static void push_tensor(lua_State *L, moon_tensor *t) {
+  void **handle = bind_new(L, BIND_TENSOR);
+  *handle = moon_tensor_retain(t);
+}
+
+/* Push a second handle on the layer at index 1: a finaliser that closes the first one meanwhile does no harm. */
+static moon_layer *pin(lua_State *L) {
+  void **handle = bind_new(L, BIND_LAYER);
+  moon_layer *layer = check(L, 1);
+  *handle = moon_layer_retain(layer);
+  return layer;
+}
+
+void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *parameter) {
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, name ? name : parameter->name);
+  lua_setfield(L, -2, "name");
+  push_tensor(L, parameter->value);
+  lua_setfield(L, -2, "value");
+  push_tensor(L, parameter->grad);
+  lua_setfield(L, -2, "grad");
+}
+
+/* layer:parameters() -> list of {name =, value =, grad =}, the tensors being the live ones; a parameter that belongs
+** to another layer (tied weights) has shared = true. */
+static int layer_parameters(lua_State *L) {
+  moon_parameter p;
+  const moon_layer *layer = pin(L);
+  lua_newtable(L);
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
+    bind_push_parameter(L, NULL, &p);
+    if (p.shared) {
+      lua_pushboolean(L, true);
+      lua_setfield(L, -2, "shared");
+    }
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+/* The tensor that the key names: "weight", or "weight_grad" for its gradient. NULL if there is none. */
+static moon_tensor *find_parameter(const moon_layer *layer, const char *key) {
+  moon_parameter p;
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
+    size_t n = strlen(p.name);
+    if (strncmp(key, p.name, n) != 0) continue;
+    if (!key[n]) return p.value;
+    if (strcmp(key + n, "_grad") == 0) return p.grad;
+  }
+  return NULL;
+}
+
+static moon_tensor *parameter_at(lua_State *L) {
+  return lua_type(L, 2) == LUA_TSTRING ? find_parameter(check(L, 1), lua_tostring(L, 2)) : NULL;
+}
+
+/* In this order: methods, parameters, options. layer.bias is the parameter; without one it is the option, false. */
+static int layer_index(lua_State *L) {
+  if (bind_method(L)) return 1;
+  void **handle = bind_new(L, BIND_TENSOR);
+  moon_tensor *t = parameter_at(L);
+  if (!t) return bind_option_field(L, &layers) ? 1 : bind_no_field(L, layers.noun);
+  *handle = moon_tensor_retain(t);
+  return 1;
+}
+
+/* layer.weight = t copies t's elements. */
+static int layer_newindex(lua_State *L) {
+  moon_tensor *t = parameter_at(L);
+  if (!t) return bind_fixed_field(L, &layers);
+  if (!luaL_testudata(L, 3, BIND_TENSOR))
+    return luaL_error(L, "%s: %s takes a tensor, got %s", moon_layer_kind(check(L, 1)), lua_tostring(L, 2),
+                      luaL_typename(L, 3));
+  const moon_tensor *source = bind_check(L, 3, BIND_TENSOR);
+  if (moon_tensor_copy(t, source) == MOON_OK) return 0;
+  return luaL_error(L, "%s: %s: %s", moon_layer_kind(check(L, 1)), lua_tostring(L, 2), moon_error(bind_ctx(L)));
+}
+
+/* ---- running by itself ---- */
+
+/* Push the layer's own net; its index. */
+static int push_cell(lua_State *L) {
+  check(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  if (bind_test(L, -1, BIND_NET)) return lua_gettop(L);
+  lua_pop(L, 1);
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *net = NULL;
+  BIND_TRY(L, bind_ctx(L), moon_net_new(bind_ctx(L), &net, &(moon_layer *){check(L, 1)}, 1));
+  *handle = net;
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, 1);
+  return lua_gettop(L);
+}
+
+/* layer:forward(x [n x in], training) -> y [n x out], a new tensor. What backward needs is kept. */
+static int layer_forward(lua_State *L) {
+  lua_settop(L, 3);
+  return bind_forward(L, push_cell(L), 2, lua_toboolean(L, 3));
+}
+
+/* layer:backward(dy) -> dx; the parameters' gradients are set. */
+static int layer_backward(lua_State *L) {
+  lua_settop(L, 2);
+  return bind_backward(L, push_cell(L), 2);
+}
+
+/* The penalties of the last forward by itself. */
+static int layer_penalty(lua_State *L) {
+  lua_settop(L, 1);
+  lua_pushnumber(L, moon_net_penalty(bind_check(L, push_cell(L), BIND_NET)));
+  return 1;
+}
+
+/* layer:seed(n): restart the stream of its noise. */
+static int layer_seed(lua_State *L) {
+  lua_Integer seed = luaL_checkinteger(L, 2);
+  moon_net_seed(bind_check(L, push_cell(L), BIND_NET), (uint64_t)seed);
+  return 0;
+}
+
+static int layer_kind(lua_State *L) {
+  lua_pushstring(L, moon_layer_kind(check(L, 1)));
+  return 1;
+}
+
+/* Two handles on one layer are equal: net:layer(1) == net:layer(1). */
+static int layer_equal(lua_State *L) {
+  const moon_layer *a = bind_test(L, 1, BIND_LAYER), *b = bind_test(L, 2, BIND_LAYER);
+  lua_pushboolean(L, a && a == b);
+  return 1;
+}
+
+static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &layers); }
+
+static const luaL_Reg methods[] = {
+    {"forward", layer_forward},
+    {"backward", layer_backward},
+    {"parameters", layer_parameters},
+    {"penalty", layer_penalty},
+    {"seed", layer_seed},
+    {"kind", layer_kind},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+    {"__newindex", layer_newindex},
+    {"__tostring", layer_tostring},
+    {"__eq", layer_equal},
+    {NULL, NULL},
+};
+
+void bind_open_layer(lua_State *L) {
+  bind_class(L, BIND_LAYER, meta, methods, layer_index);
+  bind_constructors(L, &layers, layer_new);
+}

@@ -1,0 +1,83 @@
+/* bind_loss.c - the class of losses. Its user value is a list of the prediction and the target of the last forward. */
+#include "bind_object.h"
+
+static moon_loss *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_LOSS); }
+static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+
+static moon_status make(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count) {
+  moon_loss *loss = NULL;
+  moon_status status = moon_loss_new(ctx, &loss, kind, options, count);
+  *out = loss;
+  return status;
+}
+
+static const char *kind(const void *loss) { return moon_loss_kind(loss); }
+static moon_status get(const void *loss, const char *name, moon_option *value) {
+  return moon_loss_get(loss, name, value);
+}
+
+static const bind_described losses = {
+    .family = MOON_LOSSES, .class = BIND_LOSS, .noun = "loss", .make = make, .kind = kind, .get = get};
+
+static int loss_new(lua_State *L) { return bind_construct(L, &losses); }
+
+/* The arguments are read anew at each try: a collection between two may have closed them. */
+static moon_status try_forward(lua_State *L, double *value) {
+  const moon_loss *loss = check(L, 1);
+  const moon_tensor *prediction = check_tensor(L, 2);
+  return moon_loss_apply(loss, value, NULL, prediction, check_tensor(L, 3));
+}
+
+/* loss:forward(prediction [n x k], target) -> number. */
+static int loss_forward(lua_State *L) {
+  double value = 0;
+  lua_settop(L, 3);
+  BIND_TRY(L, bind_ctx(L), try_forward(L, &value));
+  if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
+    lua_createtable(L, 2, 0);
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, 1, 1);
+  }
+  for (int i = 1; i <= 2; i++) {
+    lua_pushvalue(L, i + 1);
+    lua_rawseti(L, -2, i);
+  }
+  lua_pushnumber(L, value);
+  return 1;
+}
+
+/* loss:backward() -> the gradient on the last forward's prediction, a new tensor. */
+static int loss_backward(lua_State *L) {
+  const char *name = moon_loss_kind(check(L, 1));
+  lua_settop(L, 1);
+  if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return luaL_error(L, "%s: backward without a forward before it", name);
+  lua_rawgeti(L, 2, 1);
+  lua_rawgeti(L, 2, 2);
+  const moon_tensor *prediction = bind_test(L, 3, BIND_TENSOR);
+  if (!prediction || !bind_test(L, 4, BIND_TENSOR))
+    return luaL_error(L, "%s: backward: the prediction or the target of the last forward is closed", name);
+  moon_tensor *grad = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(prediction), moon_tensor_shape(prediction));
+  BIND_TRY(L, bind_ctx(L), moon_loss_apply(check(L, 1), NULL, grad, check_tensor(L, 3), check_tensor(L, 4)));
+  return 1;
+}
+
+static int loss_kind(lua_State *L) {
+  lua_pushstring(L, moon_loss_kind(check(L, 1)));
+  return 1;
+}
+
+static int loss_index(lua_State *L) {
+  return bind_method(L) || bind_option_field(L, &losses) ? 1 : bind_no_field(L, losses.noun);
+}
+static int loss_newindex(lua_State *L) { return bind_fixed_field(L, &losses); }
+static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &losses); }
+
+static const luaL_Reg methods[] = {
+    {"forward", loss_forward}, {"backward", loss_backward}, {"kind", loss_kind}, {NULL, NULL}};
+
+static const luaL_Reg meta[] = {{"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {NULL, NULL}};
+
+void bind_open_loss(lua_State *L) {
+  bind_class(L, BIND_LOSS, meta, methods, loss_index);
+  bind_constructors(L, &losses, loss_new);
+}

@@ -1,0 +1,292 @@
+/* bind_make.c - the functions that make tensors. Sizes are numbers or one table of them; a last table of options may
+** name the element type: zeros(2, 3), zeros(t.shape), zeros(2, 3, {dtype = "uint8"}), zeros{2, 3, dtype = "uint8"}. */
+#include <math.h>
+#include <string.h>
+
+#include "bind_tensor.h"
+
+typedef struct form {
+  moon_dtype dtype;
+  int rank;
+  size_t shape[MOON_MAX_RANK];
+} form;
+
+/* ---- reading arguments ---- */
+
+static moon_dtype read_dtype(lua_State *L, const char *name) {
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+  if (strcmp(text, "float32") == 0) return MOON_FLOAT32;
+  if (strcmp(text, "uint8") == 0) return MOON_UINT8;
+  luaL_error(L, "%s: unknown dtype '%s' (known: float32, uint8)", name, text);
+  return MOON_FLOAT32;
+}
+
+/* The options in a table, which may be a list as well. */
+static moon_dtype read_options(lua_State *L, const char *name, int index) {
+  moon_dtype dtype = MOON_FLOAT32;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    if (lua_type(L, -2) == LUA_TSTRING) {
+      const char *key = lua_tostring(L, -2);
+      if (strcmp(key, "dtype") != 0) luaL_error(L, "%s: unknown option '%s' (known: dtype)", name, key);
+      dtype = read_dtype(L, name);
+    }
+    lua_pop(L, 1);
+  }
+  return dtype;
+}
+
+/* Does the table at an index hold named things only? An empty one is a list. */
+static bool is_options(lua_State *L, int index) {
+  if (lua_type(L, index) != LUA_TTABLE || lua_rawlen(L, index)) return false;
+  lua_pushnil(L);
+  if (!lua_next(L, index)) return false;
+  lua_pop(L, 2);
+  return true;
+}
+
+/* Take a last table of options off the arguments. */
+static moon_dtype take_options(lua_State *L, const char *name) {
+  int last = lua_gettop(L);
+  if (!last || !is_options(L, last)) return MOON_FLOAT32;
+  moon_dtype dtype = read_options(L, name, last);
+  lua_settop(L, last - 1);
+  return dtype;
+}
+
+static void read_form(lua_State *L, const char *name, int first, form *f) {
+  lua_Integer sizes[MOON_MAX_RANK];
+  f->dtype = take_options(L, name);
+  int last = lua_gettop(L);
+  if (last == first && lua_type(L, first) == LUA_TTABLE) {
+    moon_dtype dtype = read_options(L, name, first);
+    if (dtype != MOON_FLOAT32) f->dtype = dtype;
+  }
+  f->rank = bind_sizes(L, name, first, last, 0, sizes);
+  for (int i = 0; i < f->rank; i++) f->shape[i] = (size_t)sizes[i];
+}
+
+static moon_tensor *new_form(lua_State *L, const char *name, int first) {
+  form f;
+  read_form(L, name, first, &f);
+  return bind_new_tensor(L, f.dtype, f.rank, f.shape);
+}
+
+static moon_tensor *new_list(lua_State *L, moon_dtype dtype, size_t n) { return bind_new_tensor(L, dtype, 1, &n); }
+
+/* ---- tensor(list): numbers in lists of lists ---- */
+
+/* Follow the first elements down. */
+static void measure_list(lua_State *L, int index, form *f) {
+  f->rank = 0;
+  lua_pushvalue(L, index);
+  while (lua_type(L, -1) == LUA_TTABLE) {
+    if (f->rank == MOON_MAX_RANK) luaL_error(L, "tensor: lists nest more than %d deep", MOON_MAX_RANK);
+    f->shape[f->rank++] = lua_rawlen(L, -1);
+    lua_rawgeti(L, -1, 1);
+    lua_remove(L, -2);
+  }
+  lua_pop(L, 1);
+}
+
+typedef struct filling {
+  moon_tensor *t;
+  const form *f;
+  float *floats; /* NULL for bytes */
+  size_t at;     /* elements written */
+  size_t place[MOON_MAX_RANK];
+} filling;
+
+/* Raise "tensor: element [2][1] is ..., expected ...", the value being on the top. */
+static void misplaced(lua_State *L, const filling *g, int depth) {
+  char place[MOON_MAX_RANK * 24] = "";
+  for (int i = 0; i < depth; i++) {
+    size_t used = strlen(place);
+    lua_pushfstring(L, "[%I]", (LUAI_UACINT)g->place[i]);
+    strncat(place, lua_tostring(L, -1), sizeof place - used - 1);
+    lua_pop(L, 1);
+  }
+  if (depth == g->f->rank)
+    luaL_error(L, "tensor: element %s is a %s, expected a number", place, luaL_typename(L, -1));
+  else if (lua_type(L, -1) != LUA_TTABLE)
+    luaL_error(L, "tensor: element %s is a %s, expected a list of %I", place, luaL_typename(L, -1),
+               (LUAI_UACINT)g->f->shape[depth]);
+  else
+    luaL_error(L, "tensor: list %s has length %I, expected %I", place, (LUAI_UACINT)lua_rawlen(L, -1),
+               (LUAI_UACINT)g->f->shape[depth]);
+}
+
+/* Write what is on the top: a number at the full depth, else a list. */
+static void fill_from(lua_State *L, filling *g, int depth) {
+  if (depth == g->f->rank) {
+    if (lua_type(L, -1) != LUA_TNUMBER) misplaced(L, g, depth);
+    if (g->floats)
+      g->floats[g->at++] = (float)lua_tonumber(L, -1);
+    else
+      moon_tensor_set(g->t, g->at++, lua_tonumber(L, -1));
+    return;
+  }
+  if (lua_type(L, -1) != LUA_TTABLE || lua_rawlen(L, -1) != g->f->shape[depth]) misplaced(L, g, depth);
+  for (size_t i = 1; i <= g->f->shape[depth]; i++) {
+    g->place[depth] = i;
+    lua_rawgeti(L, -1, (lua_Integer)i);
+    fill_from(L, g, depth + 1);
+    lua_pop(L, 1);
+  }
+}
+
+/* tensor(list, {dtype=}): from a number or lists of lists of numbers; tensor(t, {dtype=}): a copy. */
+static int make_tensor(lua_State *L) {
+  form f = {MOON_FLOAT32, 0, {0}};
+  bool typed = !lua_isnoneornil(L, 2);
+  if (typed) {
+    luaL_checktype(L, 2, LUA_TTABLE);
+    f.dtype = read_options(L, "tensor", 2);
+  }
+  if (luaL_testudata(L, 1, BIND_TENSOR)) {
+    moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
+    bind_push_copy(L, t, typed ? f.dtype : moon_tensor_dtype(t));
+    return 1;
+  }
+  int type = lua_type(L, 1);
+  if (type != LUA_TTABLE && type != LUA_TNUMBER)
+    return luaL_error(L, "tensor: expected a number, a list or a tensor, got %s", luaL_typename(L, 1));
+  if (type == LUA_TTABLE) {
+    lua_pushstring(L, "dtype");
+    if (lua_rawget(L, 1) != LUA_TNIL) f.dtype = read_dtype(L, "tensor");
+    lua_pop(L, 1);
+  }
+  measure_list(L, 1, &f);
+  filling g = {bind_new_tensor(L, f.dtype, f.rank, f.shape), &f, NULL, 0, {0}};
+  g.floats = moon_tensor_float(g.t);
+  lua_pushvalue(L, 1);
+  fill_from(L, &g, 0);
+  lua_pop(L, 1);
+  return 1;
+}
+
+/* ---- filled ---- */
+
+static int make_zeros(lua_State *L) {
+  new_form(L, "zeros", 1);
+  return 1;
+}
+
+static int make_ones(lua_State *L) {
+  moon_tensor_fill(new_form(L, "ones", 1), 1);
+  return 1;
+}
+
+/* full(v, sizes...) */
+static int make_full(lua_State *L) {
+  double value = bind_number(L, 1, "full", "value");
+  moon_tensor_fill(new_form(L, "full", 2), value);
+  return 1;
+}
+
+static double finite_number(lua_State *L, int index, const char *name, const char *noun) {
+  double value = bind_number(L, index, name, noun);
+  if (!isfinite(value)) luaL_error(L, "%s: %s is %s, expected a finite number", name, noun, bind_shown(L, index));
+  return value;
+}
+
+/* arange(b): 0, 1, ... below b. arange(a, b): a, a + 1, ... below b. arange(a, b, step): a, a + step, ... before b,
+** which never belongs to it: numpy's. */
+static int make_arange(lua_State *L) {
+  moon_dtype dtype = take_options(L, "arange");
+  bool alone = lua_isnoneornil(L, 2);
+  double a = alone ? 0 : finite_number(L, 1, "arange", "start");
+  double b = finite_number(L, alone ? 1 : 2, "arange", "end");
+  double step = lua_isnoneornil(L, 3) ? 1 : finite_number(L, 3, "arange", "step");
+  if (step == 0) return luaL_error(L, "arange: step is 0, expected any other number");
+  double count = ceil((b - a) / step);
+  if (!(count < 9007199254740992.0)) return luaL_error(L, "arange: %f elements are more than memory can hold", count);
+  size_t n = count > 0 ? (size_t)count : 0;
+  moon_tensor *t = new_list(L, dtype, n);
+  for (size_t i = 0; i < n; i++) moon_tensor_set(t, i, a + (double)i * step);
+  return 1;
+}
+
+/* linspace(a, b, n): n numbers evenly spaced from a to b, both included. */
+static int make_linspace(lua_State *L) {
+  moon_dtype dtype = take_options(L, "linspace");
+  double a = finite_number(L, 1, "linspace", "start"), b = finite_number(L, 2, "linspace", "end");
+  size_t n = (size_t)bind_whole(L, 3, "linspace", "count", 0, 0, LUA_MAXINTEGER);
+  moon_tensor *t = new_list(L, dtype, n);
+  for (size_t i = 0; i + 1 < n; i++) moon_tensor_set(t, i, a + (b - a) * ((double)i / (double)(n - 1)));
+  if (n) moon_tensor_set(t, n - 1, n > 1 ? b : a);
+  return 1;
+}
+
+/* eye(n): the identity matrix. */
+static int make_eye(lua_State *L) {
+  moon_dtype dtype = take_options(L, "eye");
+  size_t n = (size_t)bind_whole(L, 1, "eye", "size", 0, 0, LUA_MAXINTEGER);
+  moon_tensor *t = bind_new_tensor(L, dtype, 2, (const size_t[]){n, n});
+  for (size_t i = 0; i < n; i++) moon_tensor_set(t, i * (n + 1), 1);
+  return 1;
+}
+
+/* ---- random: all from the context's stream ---- */
+
+/* rand(sizes...): uniform in [0, 1). */
+static int make_rand(lua_State *L) {
+  moon_tensor *t = new_form(L, "rand", 1);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_uniform(t, 0, 1));
+  return 1;
+}
+
+/* randn(sizes...): normal, mean 0 and deviation 1. */
+static int make_randn(lua_State *L) {
+  moon_tensor *t = new_form(L, "randn", 1);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_normal(t, 0, 1));
+  return 1;
+}
+
+/* randperm(n): the numbers 1..n in random order. */
+static int make_randperm(lua_State *L) {
+  size_t n = (size_t)bind_whole(L, 1, "randperm", "count", 0, 0, 1 << 24);
+  moon_tensor *t = new_list(L, MOON_FLOAT32, n);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_permutation(t, 1));
+  return 1;
+}
+
+/* ---- cat ---- */
+
+/* The tensors of the list at argument 1 into parts. The collector may have run since they were last looked at. */
+static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, 1, (lua_Integer)i + 1);
+    parts[i] = bind_test(L, -1, BIND_TENSOR);
+    if (!parts[i]) luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1, bind_shown(L, -1));
+    lua_pop(L, 1);
+  }
+}
+
+/* cat({a, b, ...}, dim): one after the other along dimension dim (1 if not given); the engine checks that they fit. */
+static int make_cat(lua_State *L) {
+  form f;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  size_t count = lua_rawlen(L, 1);
+  if (!count) return luaL_error(L, "cat: expected a list of at least one tensor");
+  const moon_tensor **parts = lua_newuserdatauv(L, count * sizeof *parts, 0);
+  read_parts(L, parts, count);
+  f.dtype = moon_tensor_dtype(parts[0]);
+  f.rank = moon_tensor_rank(parts[0]);
+  if (!f.rank) return luaL_error(L, "cat: tensors of rank 0 have no dimension to lie along");
+  memcpy(f.shape, moon_tensor_shape(parts[0]), sizeof *f.shape * (size_t)f.rank);
+  int dim = lua_isnoneornil(L, 2) ? 0 : (int)bind_whole(L, 2, "cat", "dim", 0, 1, f.rank) - 1;
+  for (size_t i = 1; i < count; i++)
+    if (moon_tensor_rank(parts[i]) == f.rank) f.shape[dim] += moon_tensor_shape(parts[i])[dim];
+  moon_tensor *out = bind_new_tensor(L, f.dtype, f.rank, f.shape);
+  read_parts(L, parts, count);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_cat(out, parts, count, dim));
+  return 1;
+}
+
+const luaL_Reg bind_tensor_makers[] = {
+    {"tensor", make_tensor},     {"zeros", make_zeros},       {"ones", make_ones}, {"full", make_full},
+    {"arange", make_arange},     {"eye", make_eye},           {"rand", make_rand}, {"randn", make_randn},
+    {"linspace", make_linspace}, {"randperm", make_randperm}, {"cat", make_cat},   {NULL, NULL},
+};

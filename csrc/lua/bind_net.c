@@ -1,0 +1,456 @@
+/* bind_net.c - the class of nets. Its user value is a table, made when first needed: under strings the fields that Lua
+** gives this net, under numbers the handles of its layers, so that what a layer keeps for backward lives as long as
+** the net. A step makes nothing that Lua would have to collect. */
+#include <limits.h>
+#include <string.h>
+
+#include "bind_object.h"
+#include "bind_tensor.h"
+
+static moon_net *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_NET); }
+static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+static moon_loss *check_loss(lua_State *L, int arg) { return bind_check(L, arg, BIND_LOSS); }
+static moon_optim *check_optim(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
+static moon_dataset *check_dataset(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
+
+/* ---- making ---- */
+
+/* A net of the table of layers at index 1; room is for its n layers. Allocates nothing in Lua. */
+static moon_status new_of_list(lua_State *L, moon_net **out, moon_layer **room, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, 1, (lua_Integer)i + 1);
+    room[i] = bind_test(L, -1, BIND_LAYER);
+    if (!room[i])
+      luaL_error(L, "net: element %I is a %s, expected a layer", (LUAI_UACINT)(i + 1),
+                 luaL_testudata(L, -1, BIND_LAYER) ? "closed layer" : luaL_typename(L, -1));
+    lua_pop(L, 1);
+  }
+  return moon_net_new(bind_ctx(L), out, room, n);
+}
+
+/* core.net{layer, layer, ...} */
+static int net_new(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  size_t n = (size_t)lua_rawlen(L, 1);
+  moon_layer **room = lua_newuserdatauv(L, n * sizeof *room + 1, 0);
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *net = NULL;
+  BIND_TRY(L, bind_ctx(L), new_of_list(L, &net, room, n));
+  *handle = net;
+  lua_createtable(L, n > INT_MAX ? 0 : (int)n, 2);
+  for (size_t i = 1; i <= n; i++) {
+    lua_rawgeti(L, 1, (lua_Integer)i);
+    lua_rawseti(L, -2, (lua_Integer)i);
+  }
+  lua_setiuservalue(L, 3, 1);
+  return 1;
+}
+
+/* Push a second handle on the net at index 1: a finaliser that closes the first one meanwhile does no harm. */
+static moon_net *pin(lua_State *L) {
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *net = check(L, 1);
+  *handle = moon_net_retain(net);
+  return net;
+}
+
+/* Push the table of the net at index 1. */
+static void push_fields(lua_State *L) {
+  if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, 1);
+}
+
+/* net:layer(i) */
+static int net_layer(lua_State *L) {
+  lua_Integer i = bind_whole(L, 2, "layer", "index", 0, 1, (lua_Integer)moon_net_count(check(L, 1)));
+  push_fields(L);
+  int fields = lua_gettop(L);
+  lua_rawgeti(L, fields, i);
+  if (bind_test(L, -1, BIND_LAYER)) return 1;
+  void **handle = bind_new(L, BIND_LAYER);
+  *handle = moon_layer_retain(moon_net_layer(check(L, 1), (size_t)i - 1));
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, fields, i);
+  return 1;
+}
+
+/* net:slice(i, j): layers i to j, sharing the parameters. */
+static int net_slice(lua_State *L) {
+  lua_Integer n = (lua_Integer)moon_net_count(check(L, 1));
+  lua_Integer i = bind_whole(L, 2, "slice", "first layer", 0, 1, n),
+              j = bind_whole(L, 3, "slice", "last layer", 0, i, n);
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *slice = NULL;
+  BIND_TRY(L, bind_ctx(L), moon_net_slice(check(L, 1), &slice, (size_t)i - 1, (size_t)(j - i + 1)));
+  *handle = slice;
+  return 1;
+}
+
+/* ---- options of predict and errors ---- */
+
+/* batch_size of the table at index 3, if there is one; 0: the engine's choice. */
+static size_t batch_option(lua_State *L, const char *name) {
+  if (lua_isnoneornil(L, 3)) return 0;
+  if (!lua_istable(L, 3)) luaL_error(L, "%s: options are a %s, expected {batch_size =}", name, luaL_typename(L, 3));
+  lua_Integer batch = 0;
+  for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
+    if (strcmp(key, "batch_size") != 0) luaL_error(L, "%s: unknown option '%s' (known: batch_size)", name, key);
+    batch = bind_whole(L, -1, name, "batch_size", 0, 1, LUA_MAXINTEGER);
+  }
+  return (size_t)batch;
+}
+
+/* ---- running ---- */
+
+/* The width that the net gives for rows of width in; any, if it does not take that width, which the engine will say. */
+static size_t output_width(const moon_net *net, size_t in) {
+  const moon_layer *layer;
+  size_t width = moon_net_outputs(net);
+  if (width) return width;
+  width = in;
+  for (size_t i = 0; (layer = moon_net_layer(net, i)) != NULL; i++)
+    if (moon_layer_width(layer, &width, width) != MOON_OK) return 0;
+  return width;
+}
+
+/* The shape of net(x), both being at stack indices; what is no matrix gets no rows, and the engine's message. */
+static void result_shape(lua_State *L, const char *name, int net, int x, size_t shape[2]) {
+  const moon_net *n = check(L, net);
+  const moon_tensor *t = check_tensor(L, x);
+  const size_t *given = moon_tensor_shape(t);
+  bool matrix = moon_tensor_rank(t) == 2;
+  if (moon_tensor_rank(t) == 1)
+    luaL_error(L, "%s: input is %s, expected rows: one row is x:reshape(1, -1)", name, bind_push_shape(L, 1, given));
+  shape[0] = matrix ? given[0] : 0;
+  shape[1] = matrix ? output_width(n, given[1]) : 0;
+}
+
+int bind_forward(lua_State *L, int net, int x, bool training) {
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, "forward", net, x, shape);
+  moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_forward(check(L, net), y, check_tensor(L, x), training));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
+  return 1;
+}
+
+int bind_backward(lua_State *L, int net, int dy) {
+  check(L, net);
+  const moon_tensor *gradient = check_tensor(L, dy);
+  const size_t *given = moon_tensor_shape(gradient);
+  bool matrix = moon_tensor_rank(gradient) == 2;
+  size_t inputs = moon_net_inputs(check(L, net)), before = moon_memory_used(bind_ctx(L));
+  size_t shape[2] = {matrix ? given[0] : 0, inputs || !matrix ? inputs : given[1]};
+  moon_tensor *dx = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_backward(check(L, net), dx, check_tensor(L, dy)));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(dx));
+  return 1;
+}
+
+/* net:forward(x [n x in], training) -> y [n x out], a new tensor */
+static int net_forward(lua_State *L) {
+  lua_settop(L, 3);
+  return bind_forward(L, 1, 2, lua_toboolean(L, 3));
+}
+
+/* net:backward(dy [n x out]) -> dx [n x in], a new tensor; the parameters' gradients are set */
+static int net_backward(lua_State *L) {
+  lua_settop(L, 2);
+  return bind_backward(L, 1, 2);
+}
+
+/* net:predict(x, {batch_size =}) -> y [n x out] */
+static int net_predict(lua_State *L) {
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, "predict", 1, 2, shape);
+  size_t batch = batch_option(L, "predict");
+  moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_predict(check(L, 1), y, check_tensor(L, 2), batch));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
+  return 1;
+}
+
+/* net:errors(x, {batch_size =}) -> [n] */
+static int net_errors(lua_State *L) {
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, "errors", 1, 2, shape);
+  size_t batch = batch_option(L, "errors");
+  moon_tensor *errors = bind_new_tensor(L, MOON_FLOAT32, 1, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_errors(check(L, 1), errors, check_tensor(L, 2), batch));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(errors));
+  return 1;
+}
+
+/* The tries read their arguments anew: a collection between two of them may have closed what they name. */
+static moon_status try_step(lua_State *L, double *objective) {
+  moon_net *net = check(L, 1);
+  const moon_tensor *x = check_tensor(L, 2), *y = lua_isnil(L, 3) ? NULL : check_tensor(L, 3);
+  const moon_loss *loss = check_loss(L, 4);
+  return moon_net_step(net, objective, x, y, loss, check_optim(L, 5));
+}
+
+/* net:step(x, y, loss, opt) -> number; y nil: the target is x */
+static int net_step(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  double objective = 0;
+  BIND_TRY(L, ctx, try_step(L, &objective));
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
+static moon_status try_step_rows(lua_State *L, double *objective) {
+  moon_net *net = check(L, 1);
+  const moon_dataset *data = check_dataset(L, 2);
+  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
+  lua_Integer first = bind_whole(L, 3, "step_rows", "first row", 0, 1, rows);
+  lua_Integer count = bind_whole(L, 4, "step_rows", "number of rows", 0, 1, rows - first + 1);
+  const moon_loss *loss = check_loss(L, 5);
+  return moon_net_step_rows(net, objective, data, (size_t)first - 1, (size_t)count, loss, check_optim(L, 6));
+}
+
+/* net:step_rows(dataset, first, count, loss, opt) -> number */
+static int net_step_rows(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  double objective = 0;
+  BIND_TRY(L, ctx, try_step_rows(L, &objective));
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
+static moon_status try_evaluate(lua_State *L, double *objective) {
+  moon_net *net = check(L, 1);
+  const moon_dataset *data = check_dataset(L, 2);
+  const moon_loss *loss = check_loss(L, 3);
+  lua_Integer batch = 0;
+  if (!lua_isnoneornil(L, 4)) batch = bind_whole(L, 4, "evaluate_rows", "batch", 0, 1, LUA_MAXINTEGER);
+  return moon_net_evaluate(net, objective, data, loss, (size_t)batch);
+}
+
+/* net:evaluate_rows(dataset, loss, batch) -> number; batch nil: 32 */
+static int net_evaluate_rows(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  double objective = 0;
+  BIND_TRY(L, ctx, try_evaluate(L, &objective));
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
+static moon_status try_plan(lua_State *L) {
+  moon_net *net = check(L, 1);
+  lua_Integer rows = bind_whole(L, 2, "plan", "number of rows", 0, 1, LUA_MAXINTEGER);
+  const moon_loss *loss = lua_isnoneornil(L, 3) ? NULL : check_loss(L, 3);
+  return moon_net_plan(net, (size_t)rows, 0, loss, lua_isnoneornil(L, 4) ? NULL : check_optim(L, 4));
+}
+
+/* net:plan(rows, loss, opt): take the memory for such batches now; loss and opt may be nil. */
+static int net_plan(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  BIND_TRY(L, ctx, try_plan(L));
+  bind_weigh_growth(L, ctx, before);
+  return 0;
+}
+
+/* ---- looking at it ---- */
+
+/* Does the value tensor of layer i's parameter j stand in the net before that? */
+static bool seen_before(const moon_net *net, const moon_tensor *value, size_t i, size_t j) {
+  moon_parameter p;
+  for (size_t k = 0; k <= i; k++)
+    for (size_t l = 0; moon_layer_parameter(moon_net_layer(net, k), l, &p); l++) {
+      if (k == i && l == j) return false;
+      if (p.value == value) return true;
+    }
+  return false;
+}
+
+/* net:parameters() -> list of {name = "1.weight", value =, grad =}, the number being the layer's; each tensor once,
+** with the first layer that uses it. */
+static int net_parameters(lua_State *L) {
+  moon_parameter p;
+  lua_Integer n = 0;
+  lua_settop(L, 1);
+  const moon_net *net = pin(L);
+  lua_newtable(L);
+  for (size_t i = 0; i < moon_net_count(net); i++)
+    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
+      if (seen_before(net, p.value, i, j)) continue;
+      bind_push_parameter(L, lua_pushfstring(L, "%I.%s", (LUAI_UACINT)(i + 1), p.name), &p);
+      lua_rawseti(L, 3, ++n);
+      lua_settop(L, 3);
+    }
+  return 1;
+}
+
+/* The penalties of the last forward. */
+static int net_penalty(lua_State *L) {
+  lua_pushnumber(L, moon_net_penalty(check(L, 1)));
+  return 1;
+}
+
+/* net:seed(n): restart the streams of its noise. */
+static int net_seed(lua_State *L) {
+  moon_net_seed(check(L, 1), (uint64_t)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+/* Widths; 0 where any width does. */
+static int net_inputs(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_net_inputs(check(L, 1)));
+  return 1;
+}
+
+static int net_outputs(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_net_outputs(check(L, 1)));
+  return 1;
+}
+
+/* How many of the layers are an autoencoder's encoder; 0: it is not one. */
+static int net_encoder_layers(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_net_encoder(check(L, 1)));
+  return 1;
+}
+
+static int net_set_encoder_layers(lua_State *L) {
+  lua_Integer n = (lua_Integer)moon_net_count(check(L, 1));
+  lua_Integer layers = bind_whole(L, 2, "set_encoder_layers", "number of layers", 0, 0, n);
+  BIND_TRY(L, bind_ctx(L), moon_net_set_encoder(check(L, 1), (size_t)layers));
+  return 0;
+}
+
+static int net_len(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_net_count(check(L, 1)));
+  return 1;
+}
+
+/* "net (dense 784->32 relu, dense 32->784 sigmoid)", at most a line of it. */
+static int net_tostring(lua_State *L) {
+  enum { SHOWN = 6 };
+  luaL_checkudata(L, 1, BIND_NET);
+  if (!bind_test(L, 1, BIND_NET)) {
+    lua_pushliteral(L, BIND_NET " (closed)");
+    return 1;
+  }
+  const moon_net *net = pin(L);
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (size_t i = 0; i < moon_net_count(net) && i < SHOWN; i++) {
+    luaL_addstring(&text, i ? ", " : "net (");
+    bind_push_layer_text(L, moon_net_layer(net, i));
+    luaL_addvalue(&text);
+  }
+  if (moon_net_count(net) > SHOWN) {
+    lua_pushfstring(L, ", and %I more", (LUAI_UACINT)(moon_net_count(net) - SHOWN));
+    luaL_addvalue(&text);
+  }
+  luaL_addstring(&text, ")");
+  luaL_pushresult(&text);
+  return 1;
+}
+
+/* ---- fields ---- */
+
+/* In this order: what Lua has given this net, the methods. A field that may be missing is declared by false among the
+** methods, and reads as nil; any other unknown name raises. */
+static int net_index(lua_State *L) {
+  if (lua_type(L, 2) != LUA_TSTRING) return bind_no_field(L, "net");
+  if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
+    lua_pushvalue(L, 2);
+    if (lua_gettable(L, -2) != LUA_TNIL) return 1;
+  }
+  lua_pushvalue(L, 2);
+  int type = lua_rawget(L, lua_upvalueindex(2));
+  if (type == LUA_TNIL) return bind_no_field(L, "net");
+  if (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)) lua_pushnil(L);
+  return 1;
+}
+
+static int net_newindex(lua_State *L) {
+  luaL_checkudata(L, 1, BIND_NET);
+  if (lua_type(L, 2) != LUA_TSTRING)
+    return luaL_error(L, "net: a field has a name, got %s", luaL_tolstring(L, 2, NULL));
+  push_fields(L);
+  lua_insert(L, 2);
+  lua_settable(L, 2);
+  return 0;
+}
+
+/* ---- archives ---- */
+
+/* net:archive() -> {name = tensor}, {key = text}: what save writes */
+static int net_archive(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  check(L, 1);
+  moon_archive **owner = bind_own_archive(L);
+  BIND_TRY(L, ctx, moon_archive_new(ctx, owner));
+  BIND_TRY(L, ctx, moon_net_to_archive(check(L, 1), *owner));
+  bind_push_archive(L, *owner);
+  bind_drop_archive(owner);
+  bind_weigh_growth(L, ctx, before);
+  lua_pop(L, 1);
+  return 2;
+}
+
+/* core.net_from(tensors, metadata) -> net | nil, message, code */
+static int net_from(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  moon_archive **owner = bind_read_archive(L, "net_from", 1, 2);
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *net = NULL;
+  moon_status status = moon_net_from_archive(ctx, &net, *owner);
+  if (status == MOON_ENOMEM) {
+    lua_gc(L, LUA_GCCOLLECT);
+    status = moon_net_from_archive(ctx, &net, *owner);
+  }
+  bind_drop_archive(owner);
+  if (status != MOON_OK) return bind_file_result(L, ctx, status);
+  *handle = net;
+  bind_weigh_growth(L, ctx, before);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+    {"forward", net_forward},
+    {"backward", net_backward},
+    {"predict", net_predict},
+    {"errors", net_errors},
+    {"step", net_step},
+    {"step_rows", net_step_rows},
+    {"evaluate_rows", net_evaluate_rows},
+    {"plan", net_plan},
+    {"parameters", net_parameters},
+    {"penalty", net_penalty},
+    {"seed", net_seed},
+    {"layer", net_layer},
+    {"slice", net_slice},
+    {"inputs", net_inputs},
+    {"outputs", net_outputs},
+    {"encoder_layers", net_encoder_layers},
+    {"set_encoder_layers", net_set_encoder_layers},
+    {"archive", net_archive},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+    {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {NULL, NULL}};
+
+static const luaL_Reg functions[] = {{"net", net_new}, {"net_from", net_from}, {NULL, NULL}};
+
+void bind_open_net(lua_State *L) {
+  bind_open_archive(L);
+  bind_class(L, BIND_NET, meta, methods, net_index);
+  bind_functions(L, functions);
+}

@@ -1,0 +1,216 @@
+/* bind_optim.c - the class of optimisers. They take lists of parameters as parameters() gives them. */
+#include <limits.h>
+
+#include "bind_object.h"
+
+static moon_optim *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
+
+static moon_status make(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count) {
+  moon_optim *opt = NULL;
+  moon_status status = moon_optim_new(ctx, &opt, kind, options, count);
+  *out = opt;
+  return status;
+}
+
+static const char *kind(const void *opt) { return moon_optim_kind(opt); }
+static moon_status get(const void *opt, const char *name, moon_option *value) {
+  return moon_optim_get(opt, name, value);
+}
+
+static const bind_described optims = {.family = MOON_OPTIMS,
+                                      .class = BIND_OPTIM,
+                                      .noun = "optimizer",
+                                      .always = "lr",
+                                      .make = make,
+                                      .kind = kind,
+                                      .get = get};
+
+static int optim_new(lua_State *L) { return bind_construct(L, &optims); }
+
+/* ---- lists of parameters ---- */
+
+/* The tensor under the key of the element on the top of the stack; the key is at a stack index. Allocates nothing. */
+static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place, int key) {
+  moon_tensor *t = NULL;
+  if (lua_istable(L, -1)) {
+    lua_pushvalue(L, key);
+    lua_rawget(L, -2);
+    t = bind_test(L, -1, BIND_TENSOR);
+    lua_pop(L, 1);
+  }
+  if (!t)
+    luaL_error(L, "%s: parameter %I has no tensor '%s', expected a list as parameters() gives it", name,
+               (LUAI_UACINT)place, lua_tostring(L, key));
+  return t;
+}
+
+/* Is the element on the top another layer's parameter? It is updated with its owner, once. */
+static bool is_shared(lua_State *L, int key) {
+  lua_pushvalue(L, key);
+  lua_rawget(L, -2);
+  bool shared = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return shared;
+}
+
+/* Arguments: optimiser, list; then room for the tensors and the three keys, all made beforehand: no finaliser can run
+** between reading the list and using it. */
+static moon_status step_list(lua_State *L, moon_tensor **room, size_t n) {
+  const char *name = moon_optim_kind(check(L, 1));
+  size_t count = 0;
+  for (size_t i = 1; i <= n; i++) {
+    lua_rawgeti(L, 2, (lua_Integer)i);
+    room[count] = element_tensor(L, name, i, 4);
+    room[n + count] = element_tensor(L, name, i, 5);
+    if (!is_shared(L, 6)) count++;
+    lua_pop(L, 1);
+  }
+  return moon_optim_step(check(L, 1), room, room + n, count);
+}
+
+static size_t check_list(lua_State *L) {
+  if (!lua_istable(L, 2))
+    luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(check(L, 1)),
+               luaL_typename(L, 2));
+  return (size_t)lua_rawlen(L, 2);
+}
+
+/* opt:step(parameters): one update of each. */
+static int optim_step(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  check(L, 1);
+  lua_settop(L, 2);
+  size_t n = check_list(L), before = moon_memory_used(ctx);
+  moon_tensor **room = lua_newuserdatauv(L, 2 * n * sizeof *room + 1, 0);
+  lua_pushliteral(L, "value");
+  lua_pushliteral(L, "grad");
+  lua_pushliteral(L, "shared");
+  BIND_TRY(L, ctx, step_list(L, room, n));
+  bind_weigh_growth(L, ctx, before);
+  return 0;
+}
+
+/* The moment of a slot of the parameter at a stack index, whose key stands above it by two. */
+static moon_status find_moment(lua_State *L, int element, size_t place, size_t slot, const char **name,
+                               moon_tensor **out) {
+  lua_pushvalue(L, element);
+  moon_tensor *value = element_tensor(L, "moments", place, element + 2);
+  lua_pop(L, 1);
+  return moon_optim_moment(check(L, 1), value, slot, name, out);
+}
+
+/* Replace the parameter on the top by {m = tensor, v = tensor}: its live moments. */
+static void push_moments(lua_State *L, size_t place) {
+  int element = lua_gettop(L);
+  lua_newtable(L);
+  lua_pushliteral(L, "value");
+  for (size_t slot = 0;; slot++) {
+    const char *name;
+    moon_tensor *moment = NULL;
+    void **handle = bind_new(L, BIND_TENSOR);
+    moon_status status = find_moment(L, element, place, slot, &name, &moment);
+    if (status == MOON_ERANGE) break; /* past the last */
+    if (status == MOON_ENOMEM) {
+      lua_gc(L, LUA_GCCOLLECT);
+      status = find_moment(L, element, place, slot, &name, &moment);
+    }
+    if (status != MOON_OK) bind_raise(L, bind_ctx(L));
+    *handle = moon_tensor_retain(moment);
+    lua_setfield(L, element + 1, name);
+  }
+  lua_settop(L, element + 1);
+  lua_replace(L, element);
+}
+
+/* Push the moments of the list at index 2. */
+static void push_list_of_moments(lua_State *L) {
+  size_t n = check_list(L), before = moon_memory_used(bind_ctx(L));
+  lua_createtable(L, n > INT_MAX ? 0 : (int)n, 0);
+  for (size_t i = 1; i <= n; i++) {
+    lua_rawgeti(L, 2, (lua_Integer)i);
+    push_moments(L, i);
+    lua_rawseti(L, -2, (lua_Integer)i);
+  }
+  bind_weigh_growth(L, bind_ctx(L), before);
+}
+
+/* opt:moments(parameters) -> for each its moments by name, e.g. {m =, v =}; made, as a first step would, if there are
+** none yet. */
+static int optim_moments(lua_State *L) {
+  check(L, 1);
+  lua_settop(L, 2);
+  push_list_of_moments(L);
+  return 1;
+}
+
+/* ---- state ---- */
+
+static int optim_steps(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_optim_steps(check(L, 1)));
+  return 1;
+}
+
+static int optim_set_steps(lua_State *L) {
+  moon_optim *opt = check(L, 1);
+  lua_Integer steps = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, steps >= 0, 2, "a number of steps is at least 0");
+  moon_optim_set_steps(opt, (uint64_t)steps);
+  return 0;
+}
+
+/* opt:state(parameters) -> {kind =, steps =, every option, moments = list}; without parameters, without moments. */
+static int optim_state(lua_State *L) {
+  moon_optim *opt = check(L, 1);
+  moon_option_info info;
+  moon_option value;
+  lua_settop(L, 2);
+  lua_newtable(L);
+  lua_pushstring(L, moon_optim_kind(opt));
+  lua_setfield(L, 3, "kind");
+  lua_pushinteger(L, (lua_Integer)moon_optim_steps(opt));
+  lua_setfield(L, 3, "steps");
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), MOON_OPTIMS, moon_optim_kind(check(L, 1)), i, &info); i++) {
+    BIND_TRY(L, bind_ctx(L), moon_optim_get(check(L, 1), info.name, &value));
+    bind_push_option(L, &value);
+    lua_setfield(L, 3, info.name);
+  }
+  if (lua_isnil(L, 2)) return 1;
+  push_list_of_moments(L);
+  lua_setfield(L, 3, "moments");
+  return 1;
+}
+
+static int optim_kind(lua_State *L) {
+  lua_pushstring(L, moon_optim_kind(check(L, 1)));
+  return 1;
+}
+
+static int optim_index(lua_State *L) {
+  return bind_method(L) || bind_option_field(L, &optims) ? 1 : bind_no_field(L, optims.noun);
+}
+
+/* opt.lr = v. Which options may change, and to what, the engine knows. */
+static int optim_newindex(lua_State *L) {
+  const char *name = moon_optim_kind(check(L, 1));
+  moon_option_info info;
+  moon_option value;
+  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, MOON_OPTIMS, name, lua_tostring(L, 2), &info))
+    return bind_fixed_field(L, &optims);
+  bind_read_option(L, 3, name, &info, &value);
+  BIND_TRY(L, bind_ctx(L), moon_optim_set(check(L, 1), &value));
+  return 0;
+}
+
+static int optim_tostring(lua_State *L) { return bind_described_tostring(L, &optims); }
+
+static const luaL_Reg methods[] = {
+    {"step", optim_step},   {"moments", optim_moments}, {"steps", optim_steps}, {"set_steps", optim_set_steps},
+    {"state", optim_state}, {"kind", optim_kind},       {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {{"__newindex", optim_newindex}, {"__tostring", optim_tostring}, {NULL, NULL}};
+
+void bind_open_optim(lua_State *L) {
+  bind_class(L, BIND_OPTIM, meta, methods, optim_index);
+  bind_constructors(L, &optims, optim_new);
+}

@@ -1,0 +1,289 @@
+/* bind_tensor.c - the tensor class: arithmetic, functions, reductions, products. One C function serves all of a kind;
+** its upvalues are the context's handle (as everywhere), the engine's name for the operation, and a flag. */
+#include <math.h>
+#include <string.h>
+
+#include "bind_tensor.h"
+
+static moon_tensor *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+static const char *operation(lua_State *L) { return lua_tostring(L, lua_upvalueindex(2)); }
+static bool flag(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
+
+/* ---- two operands ---- */
+
+/* The tensor at an argument; a number becomes a tensor of one element, which takes its place on the stack. */
+static moon_tensor *operand(lua_State *L, int arg) {
+  if (lua_type(L, arg) != LUA_TNUMBER) {
+    if (!luaL_testudata(L, arg, BIND_TENSOR))
+      luaL_error(L, "%s: operand %d is %s, expected a tensor or a number", operation(L), arg, bind_shown(L, arg));
+    return check(L, arg);
+  }
+  moon_ctx *ctx = bind_ctx(L);
+  moon_tensor *t = NULL;
+  void **handle = bind_new(L, BIND_TENSOR);
+  BIND_TRY(L, ctx, moon_tensor_new(ctx, &t, MOON_FLOAT32, 0, NULL));
+  *handle = t;
+  moon_tensor_set(t, 0, lua_tonumber(L, arg));
+  lua_replace(L, arg);
+  return t;
+}
+
+/* The one whose shape the result has; whether they fit at all is for the engine to say. */
+static const moon_tensor *larger(const moon_tensor *a, const moon_tensor *b) {
+  bool a_single = moon_tensor_numel(a) == 1, b_single = moon_tensor_numel(b) == 1;
+  int a_rank = moon_tensor_rank(a), b_rank = moon_tensor_rank(b);
+  if (a_single != b_single) return a_single ? b : a;
+  if (a_rank != b_rank) return a_rank > b_rank ? a : b;
+  return a_rank && moon_tensor_shape(a)[0] == 1 ? b : a;
+}
+
+/* t:add(u, alpha) is t + alpha u, t:sub(u, alpha) is t - alpha u; the others (flag unset) take no alpha. */
+static double alpha(lua_State *L) {
+  return flag(L) && !lua_isnoneornil(L, 3) ? bind_number(L, 3, operation(L), "alpha") : 1;
+}
+
+/* A new tensor: method and metamethod alike. */
+static int binary(lua_State *L) {
+  double scale = alpha(L);
+  moon_tensor *a = operand(L, 1), *b = operand(L, 2);
+  const moon_tensor *shape = larger(a, b);
+  moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(shape), moon_tensor_shape(shape));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(out, operation(L), a, b, scale));
+  return 1;
+}
+
+/* In place. */
+static int binary_(lua_State *L) {
+  double scale = alpha(L);
+  moon_tensor *t = check(L, 1), *u = operand(L, 2);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(t, operation(L), t, u, scale));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* a == b, t:equal(u): the same shape and the same values; bytes count by value. */
+static int tensor_equal(lua_State *L) {
+  moon_tensor *a = bind_test(L, 1, BIND_TENSOR), *b = bind_test(L, 2, BIND_TENSOR);
+  lua_pushboolean(L, a && b && moon_tensor_allclose(a, b, 0, 0));
+  return 1;
+}
+
+/* t:allclose(u, rtol, atol): is every |t - u| <= atol + rtol |u|? Defaults 1e-5 and 1e-8, as numpy's. */
+static int tensor_allclose(lua_State *L) {
+  moon_tensor *a = check(L, 1), *b = check(L, 2);
+  double rtol = lua_isnoneornil(L, 3) ? 1e-5 : bind_number(L, 3, "allclose", "rtol");
+  double atol = lua_isnoneornil(L, 4) ? 1e-8 : bind_number(L, 4, "allclose", "atol");
+  lua_pushboolean(L, moon_tensor_allclose(a, b, rtol, atol));
+  return 1;
+}
+
+/* ---- one operand ---- */
+
+/* What the few functions with parameters take: pow an exponent; clamp bounds, either of which may be nil. */
+static void parameters(lua_State *L, const char *name, double *p, double *q) {
+  *p = *q = 0;
+  if (strcmp(name, "pow") == 0) {
+    *p = bind_number(L, 2, "pow", "exponent");
+  } else if (strcmp(name, "clamp") == 0) {
+    *p = lua_isnoneornil(L, 2) ? -INFINITY : bind_number(L, 2, "clamp", "low");
+    *q = lua_isnoneornil(L, 3) ? INFINITY : bind_number(L, 3, "clamp", "high");
+    if (!(*p <= *q)) luaL_error(L, "clamp: low is %f and high is %f, expected the lower first", *p, *q);
+  }
+}
+
+/* t:exp() gives a new tensor, t:exp_() (flag set) works in place. */
+static int unary(lua_State *L) {
+  double p, q;
+  moon_tensor *t = check(L, 1), *out = t;
+  parameters(L, operation(L), &p, &q);
+  if (flag(L))
+    lua_settop(L, 1);
+  else
+    out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_unary(out, operation(L), t, p, q));
+  return 1;
+}
+
+/* t ^ p, for a number p. */
+static int tensor_pow(lua_State *L) {
+  if (!luaL_testudata(L, 1, BIND_TENSOR) || lua_type(L, 2) != LUA_TNUMBER)
+    return luaL_error(L, "pow: expected a tensor raised to a number, got %s ^ %s", bind_shown(L, 1), bind_shown(L, 2));
+  return unary(L);
+}
+
+/* ---- reductions ---- */
+
+static void reduce_along(lua_State *L, const moon_tensor *t, const char *name, int dim) {
+  size_t shape[MOON_MAX_RANK];
+  int rank = 0;
+  for (int i = 0; i < moon_tensor_rank(t); i++)
+    if (i != dim) shape[rank++] = moon_tensor_shape(t)[i];
+  moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_reduce_dim(out, name, t, dim));
+}
+
+/* t:sum() gives a number, t:sum(dim) a tensor without that dimension; a number, too, if there was no other. argmax
+** (flag set) counts from 1. */
+static int reduce(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  const char *name = operation(L);
+  int rank = moon_tensor_rank(t), dim = -1;
+  if (!lua_isnoneornil(L, 2)) {
+    if (!rank) return luaL_error(L, "%s: a tensor of rank 0 has no dimensions", name);
+    dim = (int)bind_whole(L, 2, name, "dim", 0, 1, rank) - 1;
+  }
+  if (dim >= 0 && rank > 1) {
+    reduce_along(L, t, name, dim);
+    moon_tensor *out = check(L, -1);
+    float *y = moon_tensor_float(out);
+    for (size_t i = 0; flag(L) && i < moon_tensor_numel(out); i++) y[i] += 1;
+    return 1;
+  }
+  double value = 0;
+  BIND_TRY(L, bind_ctx(L), moon_tensor_reduce(&value, name, t));
+  if (flag(L))
+    lua_pushinteger(L, (lua_Integer)value + 1);
+  else
+    lua_pushnumber(L, value);
+  return 1;
+}
+
+/* ---- matrices ---- */
+
+/* A vector as a matrix of one row, or one column, in its place on the stack; a matrix as it is. */
+static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
+  moon_tensor *t = check(L, arg);
+  if (moon_tensor_rank(t) != 1) return t;
+  size_t n = moon_tensor_numel(t), shape[] = {column ? n : 1, column ? 1 : n};
+  t = bind_push_view(L, t, 0, 2, shape);
+  lua_replace(L, arg);
+  return t;
+}
+
+/* t:matmul(u): [m x k] by [k x n] gives [m x n]. A vector counts as a row on the left and a column on the right, and
+** its dimension is missing from the result; two vectors give a number. */
+static int tensor_matmul(lua_State *L) {
+  size_t shape[2], result[2];
+  int rank = 0;
+  bool left = moon_tensor_rank(check(L, 1)) == 1, right = moon_tensor_rank(check(L, 2)) == 1;
+  moon_tensor *a = as_matrix(L, 1, false), *b = as_matrix(L, 2, true);
+  shape[0] = moon_tensor_rank(a) == 2 ? moon_tensor_shape(a)[0] : 1;
+  shape[1] = moon_tensor_rank(b) == 2 ? moon_tensor_shape(b)[1] : 1;
+  moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_matmul(out, a, false, b, false, 1, 0));
+  if (!left) result[rank++] = shape[0];
+  if (!right) result[rank++] = shape[1];
+  if (rank == 0)
+    lua_pushnumber(L, moon_tensor_get(out, 0));
+  else if (rank == 1)
+    bind_push_view(L, out, 0, 1, result);
+  return 1;
+}
+
+/* t:t(): the transpose of a matrix, a new tensor. */
+static int tensor_transpose(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  bool matrix = moon_tensor_rank(t) == 2;
+  const size_t *shape = moon_tensor_shape(t);
+  if (!matrix) return luaL_error(L, "t: %s is not a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
+  moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), 2, (const size_t[]){shape[1], shape[0]});
+  BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, t));
+  return 1;
+}
+
+static int tensor_tostring(lua_State *L) {
+  bind_push_tensor_text(L, check(L, 1));
+  return 1;
+}
+
+/* ---- the class ---- */
+
+static const luaL_Reg methods[] = {
+    {"equal", tensor_equal},
+    {"allclose", tensor_allclose},
+    {"matmul", tensor_matmul},
+    {"t", tensor_transpose},
+    {NULL, NULL},
+};
+
+static const luaL_Reg meta[] = {
+    {"__eq", tensor_equal},
+    {"__len", bind_tensor_len},
+    {"__newindex", bind_tensor_newindex},
+    {"__tostring", tensor_tostring},
+    {NULL, NULL},
+};
+
+/* The same operation as a method, in place, and as an operator; name is the engine's. */
+typedef struct entry {
+  const char *method, *in_place, *operator, * name;
+  bool flag;
+} entry;
+
+static const entry binaries[] = {
+    {"add", "add_", "__add", "add", true},
+    {"sub", "sub_", "__sub", "sub", true},
+    {"mul", "mul_", "__mul", "mul", false},
+    {"div", "div_", "__div", "div", false},
+    {"eq", NULL, NULL, "eq", false},
+    {"ne", NULL, NULL, "ne", false},
+    {"lt", NULL, NULL, "lt", false},
+    {"le", NULL, NULL, "le", false},
+    {"gt", NULL, NULL, "gt", false},
+    {"ge", NULL, NULL, "ge", false},
+    {"maximum", "maximum_", NULL, "max", false},
+    {"minimum", "minimum_", NULL, "min", false},
+};
+
+static const char *const functions[] = {"neg", "exp", "log", "sqrt", "abs", "sign", "square", "floor", "clamp", "pow"};
+static const char *const reductions[] = {"sum", "mean", "min", "max", "var", "std", "norm", "argmax"};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* table[key] = f with upvalues handle, name, flag; nothing without a key. */
+static void add(lua_State *L, int table, int handle, const char *key, lua_CFunction f, const char *name, bool set) {
+  if (!key) return;
+  lua_pushvalue(L, handle);
+  lua_pushstring(L, name);
+  lua_pushboolean(L, set);
+  lua_pushcclosure(L, f, 3);
+  lua_setfield(L, table, key);
+}
+
+/* name and name_ */
+static void add_function(lua_State *L, int table, int handle, const char *name) {
+  add(L, table, handle, name, unary, name, false);
+  add(L, table, handle, lua_pushfstring(L, "%s_", name), unary, name, true);
+  lua_pop(L, 1);
+}
+
+static void add_operations(lua_State *L, int table, int metatable, int handle) {
+  const char *name;
+  for (size_t i = 0; i < COUNT(binaries); i++) {
+    const entry *e = &binaries[i];
+    add(L, table, handle, e->method, binary, e->name, e->flag);
+    add(L, table, handle, e->in_place, binary_, e->name, e->flag);
+    add(L, metatable, handle, e->operator, binary, e->name, false);
+  }
+  for (size_t i = 0; i < COUNT(functions); i++) add_function(L, table, handle, functions[i]);
+  for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), MOON_ACTIVATIONS, i)) != NULL; i++)
+    add_function(L, table, handle, name);
+  for (size_t i = 0; i < COUNT(reductions); i++)
+    add(L, table, handle, reductions[i], reduce, reductions[i], strcmp(reductions[i], "argmax") == 0);
+  add(L, metatable, handle, "__unm", unary, "neg", false);
+  add(L, metatable, handle, "__pow", tensor_pow, "pow", false);
+}
+
+void bind_open_tensor(lua_State *L) {
+  int core = lua_gettop(L);
+  bind_functions(L, bind_tensor_makers);
+  bind_class(L, BIND_TENSOR, meta, methods, bind_tensor_index);
+  luaL_getmetatable(L, BIND_TENSOR);
+  lua_getfield(L, core, "methods");
+  lua_getfield(L, -1, BIND_TENSOR);
+  bind_functions(L, bind_tensor_elements);
+  lua_getfield(L, core, "zeros");
+  lua_getupvalue(L, -1, 1); /* the handle, as bind_functions gave it */
+  add_operations(L, core + 3, core + 1, lua_gettop(L));
+  lua_settop(L, core);
+}

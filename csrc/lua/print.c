@@ -1,0 +1,221 @@
+/* print.c - tensors as text, laid out as numpy lays out arrays: columns aligned, at most four digits after the point,
+** powers of ten when the values differ too much, and only the edges of what is large. A last line tells the shape and
+** the type. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind_tensor.h"
+
+enum { DIGITS = 4, EDGE = 3, THRESHOLD = 1000, LINE = 75, WORD = 80 };
+
+typedef struct page {
+  lua_State *L;
+  luaL_Buffer out;
+  const moon_tensor *t;
+  size_t inner[MOON_MAX_RANK]; /* elements that one step along each dimension passes */
+  bool summarised;             /* long dimensions show their edges only */
+  size_t column;               /* of the present line */
+  /* how elements look */
+  bool bytes, scientific;
+  float smallest, largest; /* of the finite ones' absolute values, zeros apart */
+  int left, right;         /* room before and after the point */
+} page;
+
+/* ---- one element ---- */
+
+/* snprintf writes the locale's decimal point, whatever that is: make it '.'. */
+static void neutral_point(char *text) {
+  char *p = text, *q = text;
+  while (*p) {
+    if (strchr("0123456789+-einfa", *p)) {
+      *q++ = *p++;
+      continue;
+    }
+    *q++ = '.';
+    while (*p && !strchr("0123456789", *p)) p++;
+  }
+  *q = '\0';
+}
+
+/* v in format ("%.*f" or "%.*e") with the fewest digits after the point that tell it from all other floats, but at
+** most DIGITS; how many. */
+static int shortest(char *text, bool scientific, float v) {
+  for (int digits = 0; digits <= DIGITS; digits++) {
+    snprintf(text, WORD, scientific ? "%.*e" : "%.*f", digits, (double)v);
+    if (strtof(text, NULL) != v && digits < DIGITS) continue;
+    neutral_point(text);
+    break;
+  }
+  char *point = strchr(text, '.');
+  if (!point) return 0;
+  char *end = point + 1 + strspn(point + 1, "0123456789"), *rest = end;
+  while (end[-1] == '0') end--;
+  memmove(end, rest, strlen(rest) + 1);
+  return (int)(end - point - 1);
+}
+
+/* All scientific numbers of a page have the same number of digits, and a point even if nothing follows it. */
+static void write_scientific(char *text, int digits, float v) {
+  snprintf(text, WORD, "%.*e", digits, (double)v);
+  neutral_point(text);
+  if (digits) return;
+  char *e = strchr(text, 'e');
+  memmove(e + 1, e, strlen(e) + 1);
+  *e = '.';
+}
+
+/* The bytes that an element takes on this page, padding included. */
+static int width(const page *g) { return g->bytes ? g->left : g->left + 1 + g->right + (g->scientific ? 4 : 0); }
+
+static const char *not_finite(float v) { return isnan(v) ? "nan" : v > 0 ? "inf" : "-inf"; }
+
+static void write_word(const page *g, char *word, double value) {
+  char text[WORD];
+  float v = (float)value;
+  if (g->bytes) {
+    snprintf(word, WORD, "%*d", g->left, (int)value);
+  } else if (!isfinite(v)) {
+    snprintf(word, WORD, "%*s", width(g), not_finite(v));
+  } else if (g->scientific) {
+    write_scientific(text, g->right, v);
+    snprintf(word, WORD, "%*s", width(g), text);
+  } else {
+    int digits = shortest(text, false, v);
+    int whole = (int)strcspn(text, ".");
+    snprintf(word, WORD, "%*.*s.%-*.*s", g->left, whole, text, g->right, digits, digits ? text + whole + 1 : "");
+  }
+}
+
+/* ---- how elements look, from all that will be shown ---- */
+
+static void see_range(page *g, double value) {
+  float size = fabsf((float)value);
+  if (size == 0 || !isfinite(size)) return;
+  if (size > g->largest) g->largest = size;
+  if (size < g->smallest) g->smallest = size;
+}
+
+static void see_room(page *g, double value) {
+  char text[WORD];
+  float v = (float)value;
+  if (!isfinite(v)) return;
+  int digits = g->bytes ? (snprintf(text, WORD, "%d", (int)value), 0) : shortest(text, g->scientific, v);
+  int whole = (int)strcspn(text, ".e");
+  if (digits > g->right) g->right = digits;
+  if (whole > g->left) g->left = whole;
+}
+
+/* Once the finite ones have their room: nan and inf may need more. */
+static void see_not_finite(page *g, double value) {
+  if (isfinite((float)value)) return;
+  int missing = (int)strlen(not_finite((float)value)) - width(g);
+  if (missing > 0) g->left += missing;
+}
+
+/* Along a dimension of n, what comes after place i: the middle is left out. */
+static bool shows_edges(const page *g, size_t n) { return g->summarised && n > 2 * EDGE; }
+static size_t next_place(const page *g, size_t i, size_t n) {
+  return shows_edges(g, n) && i + 1 == EDGE ? n - EDGE : i + 1;
+}
+
+static void visit(page *g, int dim, size_t at, void (*see)(page *, double)) {
+  if (dim == moon_tensor_rank(g->t)) {
+    see(g, moon_tensor_get(g->t, at));
+    return;
+  }
+  size_t n = moon_tensor_shape(g->t)[dim];
+  for (size_t i = 0; i < n; i = next_place(g, i, n)) visit(g, dim + 1, at + i * g->inner[dim], see);
+}
+
+static void measure(page *g) {
+  g->smallest = INFINITY;
+  visit(g, 0, 0, see_range);
+  g->scientific = !g->bytes && g->largest > 0 &&
+                  (g->largest >= 1e8f || g->smallest < 1e-4f || g->largest / g->smallest > 1000);
+  visit(g, 0, 0, see_room);
+  visit(g, 0, 0, see_not_finite);
+}
+
+/* ---- the page ---- */
+
+static void spaces(page *g, size_t n) {
+  while (n--) luaL_addchar(&g->out, ' ');
+}
+
+/* Break the line if the word would not fit; the padding of the word before goes. */
+static void add_word(page *g, const char *word, bool first) {
+  size_t indent = (size_t)moon_tensor_rank(g->t), n = strlen(word), limit = LINE - indent;
+  if (!first && g->column + 1 + n > limit) {
+    while (luaL_bufflen(&g->out) && luaL_buffaddr(&g->out)[luaL_bufflen(&g->out) - 1] == ' ') luaL_buffsub(&g->out, 1);
+    luaL_addchar(&g->out, '\n');
+    spaces(g, indent);
+    g->column = indent;
+  } else if (!first) {
+    luaL_addchar(&g->out, ' ');
+    g->column++;
+  }
+  luaL_addstring(&g->out, word);
+  g->column += n;
+}
+
+static void write_line(page *g, size_t at, size_t n) {
+  char word[WORD];
+  g->column = (size_t)moon_tensor_rank(g->t);
+  for (size_t i = 0; i < n; i = next_place(g, i, n)) {
+    if (shows_edges(g, n) && i == n - EDGE) add_word(g, "...", false);
+    write_word(g, word, moon_tensor_get(g->t, at + i));
+    add_word(g, word, i == 0);
+  }
+}
+
+/* Dimension dim from element `at` on; blank lines part what has more than two dimensions. */
+static void write_block(page *g, int dim, size_t at) {
+  int rank = moon_tensor_rank(g->t);
+  size_t n = moon_tensor_shape(g->t)[dim];
+  luaL_addchar(&g->out, '[');
+  if (dim == rank - 1) {
+    write_line(g, at, n);
+  } else {
+    for (size_t i = 0; i < n; i = next_place(g, i, n)) {
+      bool gap = shows_edges(g, n) && i == n - EDGE;
+      for (int part = 0; part < 1 + gap; part++) {
+        for (int line = dim + 1; i && line < rank; line++) luaL_addchar(&g->out, '\n');
+        if (i) spaces(g, (size_t)dim + 1);
+        if (part < gap) luaL_addstring(&g->out, "...");
+      }
+      write_block(g, dim + 1, at + i * g->inner[dim]);
+    }
+  }
+  luaL_addchar(&g->out, ']');
+}
+
+static void write_values(page *g) {
+  char word[WORD];
+  if (!moon_tensor_numel(g->t)) {
+    luaL_addstring(&g->out, "[]");
+    return;
+  }
+  measure(g);
+  if (moon_tensor_rank(g->t)) {
+    write_block(g, 0, 0);
+  } else {
+    write_word(g, word, moon_tensor_get(g->t, 0));
+    luaL_addstring(&g->out, word);
+  }
+}
+
+void bind_push_tensor_text(lua_State *L, const moon_tensor *t) {
+  page g = {.L = L, .t = t};
+  g.bytes = moon_tensor_dtype(t) == MOON_UINT8;
+  g.summarised = moon_tensor_numel(t) > THRESHOLD;
+  size_t inner = 1;
+  for (int i = moon_tensor_rank(t); i--; inner *= moon_tensor_shape(t)[i]) g.inner[i] = inner;
+  luaL_buffinit(L, &g.out);
+  write_values(&g);
+  luaL_addchar(&g.out, '\n');
+  bind_push_shape(L, moon_tensor_rank(t), moon_tensor_shape(t));
+  luaL_addvalue(&g.out);
+  luaL_addstring(&g.out, g.bytes ? " uint8" : " float32");
+  luaL_pushresult(&g.out);
+}
