@@ -11,9 +11,11 @@ local run <close> = experiment.start{
     {"output", "relu", "activation of the output", {"relu", "sigmoid", "linear"}},
     {"loss", "mse", "squared error, or binary cross-entropy (with sigmoid)", {"mse", "bce"}},
   },
+  check = function(o)
+    return o.loss == "bce" and o.output ~= "sigmoid" and "--loss bce needs probabilities: --output sigmoid"
+  end,
 }
 local o, train, test = run.options, run.train, run.test
-if o.loss == "bce" and o.output ~= "sigmoid" then run:reject("--loss bce needs --output sigmoid") end
 
 moon.seed(o.seed)
 local pixels = train:size(2)
@@ -39,7 +41,7 @@ if o.output == "relu" then
   local lost = ((test:float() / 255):square():mean(1) * dead):sum() -- an output of 0 costs the pixel's own square
   print(("dead output pixels: %d of %d, of which %d are 0 in all training images as well"):format(dead:sum(), pixels,
     (dead * dark):sum()))
-  print(("what the images have in the dead pixels is %.2f of the test error; --output sigmoid has none"):format(lost))
+  print(("the dead pixels make %.2f of the test error of %.2f; --output sigmoid has none"):format(lost, test_error))
 end
 
 run:save(ae, history)

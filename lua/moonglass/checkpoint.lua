@@ -43,11 +43,11 @@ end
 
 -- ---- save ----
 
--- A file can hold an option that is a number, a flag or a text.
 local function add_optimizer(opt, net, tensors, metadata)
-  local kind, given, steps = opt:kind(), opt:state(), opt:steps()
-  metadata["opt.kind"], metadata["opt.steps"] = kind, number_text(steps)
-  for name, v in pairs(given) do
+  local state = opt:state()
+  metadata["opt.kind"], metadata["opt.steps"] = state.kind, number_text(state.steps)
+  state.kind, state.steps = nil, nil
+  for name, v in pairs(state) do -- what is left is options
     metadata["opt.option." .. name] = type(v) == "number" and number_text(v) or tostring(v)
   end
   local parameters = net:parameters()
@@ -136,7 +136,7 @@ local function read(tensors, metadata)
   for name, t in pairs(tensors) do
     if not name:find("^opt%.") then of_net[name] = t end
   end
-  local net = autoencoder.restore(core.net_from(of_net, metadata))
+  local net = autoencoder.restore(assert(core.net_from(of_net, metadata)))
   return {
     net = net, opt = metadata["opt.kind"] and read_optimizer(metadata, tensors, net) or nil,
     epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed") or nil,

@@ -53,13 +53,16 @@ local function threads(text)
   return nil, ("'%s' is not a whole number of 1 to 256"):format(text)
 end
 
+local most_layers = 64
+
 local function widths(text)
   local list = {}
   for part in (text .. ","):gmatch("([^,]*),") do
-    list[#list + 1] = count(part)
-    if not list[#list] or select(2, text:gsub(",", "")) >= 64 then
+    local width = count(part)
+    if not width or #list == most_layers then
       return nil, ("'%s' is not a list of widths like 256,128"):format(text)
     end
+    list[#list + 1] = width
   end
   return list
 end
@@ -71,8 +74,8 @@ local common = {
   {"epochs", 5, "passes over the training images", count},
   {"batch", 32, "images in a training step", count},
   {"lr", 0.001, "learning rate", positive},
-  {"seed", 1, "of the first weights and the order of the images; the same seed repeats the run", whole},
-  {"threads", nil, "worker threads", threads},
+  {"seed", 42, "decides the first weights and the order of the images", whole},
+  {"threads", nil, "worker threads (default: 1)", threads},
   {"data", nil, "folder of the four IDX files (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)", text},
 }
 
@@ -107,9 +110,24 @@ local function make_parser(spec)
   return parser
 end
 
+-- "--lr -1" as "--lr=-1": argparse would take the number for an option.
+local function join_negatives(given)
+  local list = {}
+  for _, word in ipairs(given) do
+    local option = list[#list]
+    if tonumber(word) and word:find("^%-") and option and option:find("^%-%-[^=]+$") then
+      list[#list] = option .. "=" .. word
+    else
+      list[#list + 1] = word
+    end
+  end
+  return list
+end
+
 local function parse(spec)
-  local ok, result = make_parser(spec):pparse(arg or {})
-  if not ok then fail(spec.name, result:gsub("%s*\n%s*", " ") .. " (--help lists the options)", 2) end
+  local ok, result = make_parser(spec):pparse(join_negatives(arg or {}))
+  local problem = not ok and result:gsub("%s*\n%s*", " ") or spec.check and spec.check(result)
+  if problem then fail(spec.name, problem .. " (--help lists the options)", 2) end
   return result
 end
 
@@ -177,6 +195,7 @@ end
 
 --- spec: name (of the script; out/<name> is the default folder), about, and options = {{name, default, help, choices}},
 -- whose values are whole numbers, lists of them ("256,128") or texts, as their defaults are; choices may be missing.
+-- check(options), if there is one, gives a text when they do not go together.
 function experiment.start(spec)
   local run = setmetatable({name = spec.name, options = parse(spec)}, Run)
   local ok, err = pcall(function()
@@ -187,9 +206,6 @@ function experiment.start(spec)
   if not ok then fail(run.name, first_line(err), 1) end
   return run
 end
-
---- An option's value makes no sense with the others.
-function Run:reject(message) fail(self.name, message .. " (--help lists the options)", 2) end
 
 -- ---- save ----
 

@@ -1,12 +1,13 @@
 --- Moonglass: an engine for autoencoders.   local moon = require "moonglass"
 -- This file only gathers: the core's tensors, layers, losses and optimisers by name, and the modules of this folder.
 local core = require "moonglass.core"
+local errors = require "moonglass.errors"
 
 local moon = {}
 
 -- Parts of the core that have a place of their own below.
 local placed = {
-  methods = true, net = true, net_from = true, load_net = true, idx_load = true,
+  methods = true, net = true, net_from = true, load_net = true, idx = true, idx_load = true,
   png_read = true, png_write = true, png_decode = true, png_encode = true,
   safetensors_load = true, safetensors_save = true,
 }
@@ -19,6 +20,8 @@ moon.autoencoder = require "moonglass.autoencoder"
 moon.callbacks = require "moonglass.callbacks"
 moon.checkpoint = require "moonglass.checkpoint"
 moon.gradcheck = require "moonglass.gradcheck"
+moon.data = require "moonglass.data"
+moon.image = require "moonglass.image"
 
 -- A host may have opened the core without its files: then these are simply not there.
 moon.png = {read = core.png_read, write = core.png_write, decode = core.png_decode, encode = core.png_encode}
@@ -26,19 +29,9 @@ moon.safetensors = {load = core.safetensors_load, save = core.safetensors_save}
 
 --- A saved net: net | nil, message, code. An autoencoder comes back as one.
 function moon.load(path)
-  local net, message, code = core.load_net(path)
+  local net, message, code = errors.guard(core.load_net, path)
   if not net then return nil, message, code end
   return moon.autoencoder.restore(net)
 end
-
--- data, image and plot are looked for when they are first used: a net can run without them.
-local later = {data = "moonglass.data", image = "moonglass.image", plot = "moonglass.plot"}
-
-setmetatable(moon, {__index = function(_, name)
-  if not later[name] then return nil end
-  local module = require(later[name])
-  moon[name] = module
-  return module
-end})
 
 return moon

@@ -96,12 +96,12 @@ function Mixed:penalty()
   return sum
 end
 
---- Named as in a native net: "0.weight", by the layer's place from 0.
+--- Named as in a native net: "1.weight", the number being the layer's.
 function Mixed:parameters()
   local list = {}
   for i, layer in ipairs(self.layers) do
     for _, parameter in ipairs(layer.parameters and layer:parameters() or {}) do
-      list[#list + 1] = {name = ("%d.%s"):format(i - 1, parameter.name), value = parameter.value, grad = parameter.grad}
+      list[#list + 1] = {name = ("%d.%s"):format(i, parameter.name), value = parameter.value, grad = parameter.grad}
     end
   end
   return list

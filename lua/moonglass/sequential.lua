@@ -12,6 +12,7 @@ local train = require "moonglass.train"
 local methods = core.methods["moonglass.net"]
 for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do methods[name] = train[name] end
 methods.summary = summary.of
+methods.loss, methods.optimizer = false, false -- fields that a net has after fit; nil before
 
 local function is_lua_layer(v)
   return type(v) == "table" and type(v.forward) == "function" and type(v.backward) == "function"

@@ -52,17 +52,35 @@ local function own_count(layer)
   return count(own)
 end
 
+-- Rows of texts as lines, each column as wide as its widest text; the last column is flush right.
+local function align(rows)
+  local wide = {}
+  for _, row in ipairs(rows) do
+    for c, text in ipairs(row) do wide[c] = math.max(wide[c] or 0, #text) end
+  end
+  local lines = {}
+  for r, row in ipairs(rows) do
+    local cells = {}
+    for c, text in ipairs(row) do
+      local space = (" "):rep(wide[c] - #text)
+      cells[c] = c == #row and space .. text or text .. space
+    end
+    lines[r] = table.concat(cells, "  ")
+  end
+  return lines
+end
+
 --- METHOD net:summary() -> text
 function summary.of(net)
-  local lines = {("%-4s%-36s%-14s%14s"):format("", "layer", "output", "parameters")}
-  local width = "?"
+  local rows = {{"", "layer", "output", "parameters"}}
+  local width = net:inputs() > 0 and net:inputs() or "?"
   for i = 1, #net do
     local layer = net:layer(i)
     width = width_after(layer, width)
-    lines[#lines + 1] = ("%-4d%-36s%-14s%14s"):format(i, summary.describe(layer), ("[* x %s]"):format(width),
-      summary.number(own_count(layer)))
+    local name = native.is_layer(layer) and tostring(layer) or summary.describe(layer)
+    rows[i + 1] = {tostring(i), name, ("[* x %s]"):format(width), summary.number(own_count(layer))}
   end
-  local total = count(net:parameters())
+  local lines, total = align(rows), count(net:parameters())
   lines[#lines + 1] = ("%s parameters, %s bytes"):format(summary.number(total), summary.number(4 * total))
   return table.concat(lines, "\n")
 end

@@ -67,7 +67,7 @@ local function named_folder(dir)
   if named and named ~= "" then return named, " (from MOONGLASS_DATA)" end
 end
 
--- The folder that has the files of these splits, or nil, message, "io". A default folder with some of the files only
+-- The folder that has the files of these splits, or nil, message, "I/O". A default folder with some of the files only
 -- is an error as well: going on to another set would hide it.
 local function find_folder(dir, splits)
   local named, origin = named_folder(dir)
@@ -76,12 +76,12 @@ local function find_folder(dir, splits)
     local count, lacking = count_files(folder, splits)
     if not lacking then return folder end
     if named or count > 0 then
-      return nil, ("data.mnist: there is no readable %s, plain or .gz, in %s%s: %s"):format(lacking, folder, origin or "",
-        advice), "io"
+      local place = folder .. (origin or "")
+      return nil, ("data.mnist: there is no readable %s, plain or .gz, in %s: %s"):format(lacking, place, advice), "I/O"
     end
   end
-  return nil, ("data.mnist: the files of MNIST are in none of %s: %s"):format(table.concat(folders, ", "), advice),
-    "io"
+  local list = table.concat(folders, ", ")
+  return nil, ("data.mnist: the files of MNIST are in none of %s: %s"):format(list, advice), "I/O"
 end
 
 -- Told by content, since a folder may be called anything.
