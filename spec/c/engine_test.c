@@ -76,7 +76,8 @@ static void free_rig(rig *r) {
 
 static void epoch(rig *r, size_t batch) {
   for (size_t i = 0; i < ROWS; i += batch)
-    CHECK(moon_net_step_rows(r->net, NULL, r->data, i, ROWS - i < batch ? ROWS - i : batch, r->loss, r->opt) == MOON_OK);
+    CHECK(moon_net_step_rows(r->net, NULL, r->data, i, ROWS - i < batch ? ROWS - i : batch, r->loss, r->opt) ==
+          MOON_OK);
 }
 
 static void step_allocates_nothing(void) {
@@ -210,12 +211,14 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
 }
 
 static void products(void) {
-  static const size_t shapes[][3] = {{1, 1, 1},    {1, 784, 32},  {3, 5, 7},     {17, 33, 65},  {32, 784, 128}, {31, 127, 33},
-                                     {7, 1, 129},  {128, 32, 31}, {64, 100, 31}, {785, 129, 1}, {201, 203, 205}, {5, 300, 2}};
+  static const size_t shapes[][3] = {{1, 1, 1},      {1, 784, 32},  {3, 5, 7},       {17, 33, 65},
+                                     {32, 784, 128}, {31, 127, 33}, {7, 1, 129},     {128, 32, 31},
+                                     {64, 100, 31},  {785, 129, 1}, {201, 203, 205}, {5, 300, 2}};
   moon_ctx *ctx;
   moon_ctx_new(&ctx, NULL);
   for (size_t s = 0; s < MOONI_COUNT(shapes); s++)
-    for (unsigned layout = 0; layout < 8; layout++) check_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout);
+    for (unsigned layout = 0; layout < 8; layout++)
+      check_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout);
   moon_ctx_release(ctx);
 }
 
@@ -249,8 +252,8 @@ static void functions_of(const mooni_kernels *k) {
     float low, high;
     double (*f)(double);
     double ulps;
-  } table[] = {{"sigmoid", -80, 80, sigmoid, 4}, {"tanh", -12, 12, tanh, 5},    {"softplus", -80, 80, softplus, 5},
-               {"elu", -80, 5, elu, 4},          {"gelu", -6, 6, gelu, 24},     {"silu", -60, 60, silu, 5}};
+  } table[] = {{"sigmoid", -80, 80, sigmoid, 4}, {"tanh", -12, 12, tanh, 5}, {"softplus", -80, 80, softplus, 5},
+               {"elu", -80, 5, elu, 4},          {"gelu", -6, 6, gelu, 24},  {"silu", -60, 60, silu, 5}};
   for (size_t i = 0; i < MOONI_COUNT(table); i++) {
     const mooni_act *act = k->activations;
     while (strcmp(act->name, table[i].name) != 0) act++;
@@ -328,7 +331,8 @@ static void random_moments(void) {
   moon_tensor_reduce(&deviation, "std", t);
   moon_tensor_reduce(&low, "min", t);
   moon_tensor_reduce(&high, "max", t);
-  CHECK(fabs(mean - 1) < 0.01 && fabs(deviation - 4 / sqrt(12)) < 0.01 && low >= -1 && low < -0.99 && high < 3 && high > 2.99);
+  CHECK(fabs(mean - 1) < 0.01 && fabs(deviation - 4 / sqrt(12)) < 0.01 && low >= -1 && low < -0.99 && high < 3 &&
+        high > 2.99);
   moon_tensor_release(t);
   moon_ctx_release(ctx);
 }
@@ -346,7 +350,8 @@ static bool same_weights(rig *a, rig *b) {
 }
 
 static void same_seed_same_bits(void) {
-  rig a = make_rig(&(moon_config){.seed = 7}), b = make_rig(&(moon_config){.seed = 7}), c = make_rig(&(moon_config){.seed = 8});
+  rig a = make_rig(&(moon_config){.seed = 7}), b = make_rig(&(moon_config){.seed = 7}),
+      c = make_rig(&(moon_config){.seed = 8});
   CHECK(same_weights(&a, &b) && !same_weights(&a, &c));
   rig *both[] = {&a, &b};
   for (size_t i = 0; i < 2; i++) {

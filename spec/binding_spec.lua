@@ -1,0 +1,914 @@
+-- The core as Lua sees it: constructors, methods, fields, texts of errors, and the life of userdata.
+local core = require "moonglass.core"
+local lfs = require "lfs"
+
+-- Raised text of f(...), without the place in the script.
+local function failure(f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "expected an error")
+  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
+end
+
+local function getter(object, key) return function() return object[key] end end
+local function setter(object, key, value) return function() object[key] = value end end
+
+local function temporary(f)
+  local path = os.tmpname()
+  local ok, message = pcall(f, path)
+  os.remove(path)
+  if not ok then error(message, 0) end
+end
+
+local function shape(t) return table.concat(t.shape, " ") end
+local function near(expected, got, tolerance) assert.is_true(math.abs(expected - got) <= (tolerance or 1e-6), got) end
+
+-- Close an object now.
+local function close(object) local _ <close> = object end
+
+local function memory()
+  collectgarbage() collectgarbage()
+  return core.info().memory
+end
+
+local function small_net() return core.net{core.dense(6, 4, {activation = "tanh"}), core.dense(4, 6)} end
+
+-- A sample of each kind of layer, for rows of 6.
+local samples = {
+  dense = function() return core.dense(6, 4, {activation = "relu"}) end,
+  activation = function() return core.activation("tanh") end,
+  dropout = function() return core.dropout(0.5) end,
+  gaussian_noise = function() return core.gaussian_noise(0.4, {clip = {0, 1}}) end,
+  masking_noise = function() return core.masking_noise(0.3) end,
+  salt_pepper_noise = function() return core.salt_pepper_noise(0.3) end,
+}
+
+describe("constructors", function()
+  it("are there for whatever is registered, by name and through the family's own", function()
+    for _, kind in ipairs(core.registered("layers")) do
+      assert(samples[kind], "no sample of layer '" .. kind .. "' in this spec: add one")
+      assert.equal(kind, samples[kind]():kind())
+      assert.equal("function", type(core[kind]))
+    end
+    for _, kind in ipairs(core.registered("losses")) do
+      assert.equal(kind, core[kind]():kind())
+      assert.equal(kind, core.loss(kind, {}):kind())
+    end
+    for _, kind in ipairs(core.registered("optimizers")) do
+      assert.equal(kind, core[kind]{lr = 0.125}:kind())
+      assert.equal(0.125, core.optimizer(kind, {lr = 0.125}).lr)
+    end
+    assert.equal("dense 3->4 relu", tostring(core.layer("dense", 3, 4, {activation = "relu"})))
+    assert.equal("bce", core.loss("binary_crossentropy"):kind())
+  end)
+
+  it("take options by place and by name", function()
+    local layer = core.dense{["in"] = 3, out = 4, bias = false}
+    assert.equal("3 4", shape(layer.weight))
+    assert.equal("dense 3->4", tostring(core.dense(3, {out = 4})))
+    assert.equal("dense 3->4", tostring(core.dense(nil, nil, {["in"] = 3, out = 4})))
+    assert.equal("dense 3->4", tostring(core.dense(3, 4, nil)))
+    assert.equal(0.25, core.dropout{p = 0.25}.p)
+  end)
+
+  it("name unknown options and list the known ones", function()
+    assert.equal("dense: unknown option 'actvation' (known: in, out, activation, bias, init, name, activity_l1, "
+      .. "activity_reduction, weight_l2, tied)", failure(core.dense, 3, 4, {actvation = "relu"}))
+    assert.equal("adam: unknown option '1' (known: lr, beta1, beta2, eps, weight_decay)", failure(core.adam, {0.1}))
+    assert.matches("^mse: unknown option 'foo' %(known: ", failure(core.mse, {foo = 1}))
+    assert.matches("^binary_crossentropy: unknown option 'foo' %(known: reduction, from_logits%)$",
+      failure(core.loss, "binary_crossentropy", {foo = 1}))
+  end)
+
+  it("name values of the wrong type", function()
+    assert.equal("dense: option 'bias' is a boolean, got string", failure(core.dense, 3, 4, {bias = "no"}))
+    assert.equal("dense: option 'in' is a whole number, got string", failure(core.dense, "3", 4))
+    assert.equal("dense: option 'activation' is a string, got number", failure(core.dense, 3, 4, {activation = 1}))
+    assert.equal("dense: option 'tied' is a layer, got moonglass.tensor",
+      failure(core.dense, 3, 4, {tied = core.eye(2)}))
+    assert.equal("adam: option 'lr' is a number, got string", failure(core.adam, {lr = "0.1"}))
+    assert.equal("gaussian_noise: option 'clip' is two numbers {low, high}, got number",
+      failure(core.gaussian_noise, 0.4, {clip = 1}))
+    assert.equal("gaussian_noise: option 'clip' is two numbers {low, high}, got table",
+      failure(core.gaussian_noise, 0.4, {clip = {1}}))
+    assert.equal("dense: option 'activation' holds a zero byte", failure(core.dense, 3, 4, {activation = "relu\0"}))
+  end)
+
+  it("name values that are not allowed", function()
+    assert.matches("^dense: in is 3.5, expected a whole number", failure(core.dense, 3.5, 4))
+    assert.matches("^dense: out is 0, expected a whole number", failure(core.dense, 3, 0))
+    assert.matches("^dense: out is missing", failure(core.dense, 3))
+    assert.matches("unknown activation 'foo' %(known: .*relu", failure(core.dense, 3, 4, {activation = "foo"}))
+    assert.matches("unknown init 'foo' %(known: .*glorot_uniform", failure(core.dense, 3, 4, {init = "foo"}))
+    assert.matches("activity_reduction 'max' %(known: batchmean|sum%)",
+      failure(core.dense, 3, 4, {activity_reduction = "max"}))
+    assert.matches("^dropout: p is 1, expected a number at least 0 and below 1", failure(core.dropout, 1))
+    assert.matches("clip is {1, 0}, expected two numbers, the lower first",
+      failure(core.gaussian_noise, 0.4, {clip = {1, 0}}))
+    assert.matches("^adam: lr is %-?nan, expected", failure(core.adam, {lr = 0 / 0}))
+    assert.matches("tied is dense 3%->4, expected 5%->3", failure(core.dense, 3, 5, {tied = core.dense(3, 4)}))
+  end)
+
+  it("name too many arguments, and options given twice", function()
+    assert.equal("dropout: argument 2 is a number, expected a table of named options (by place: p)",
+      failure(core.dropout, 0.5, 0.5))
+    assert.equal("adam: argument 1 is a number, expected a table of named options (by place: none)",
+      failure(core.adam, 0.1))
+    assert.matches("^dense: .*got table", failure(core.dense, {}, 3, 4))
+    assert.equal("dense: option 'in' is given twice, by its place and by its name",
+      failure(core.dense, 3, 4, {["in"] = 3}))
+  end)
+
+  it("name unknown kinds and list the known ones", function()
+    assert.matches("^unknown layer 'conv' %(known: dense, ", failure(core.layer, "conv", 3, {foo = 1}))
+    assert.matches("^unknown loss 'foo' %(known: mse, ", failure(core.loss, "foo"))
+    assert.matches("^unknown optimizer 'foo' %(known: .*adam", failure(core.optimizer, "foo"))
+    assert.equal("loss: got number, expected a name", failure(core.loss, 3))
+    assert.equal("optimizer: got no value, expected a name", failure(core.optimizer))
+  end)
+end)
+
+describe("a layer", function()
+  it("says what it is", function()
+    local owner = core.dense(3, 4, {activation = "relu"})
+    local texts = {
+      ["dense 3->4 relu"] = owner,
+      ["dense 4->3 bias false weight_l2 0.5 tied to (dense 3->4 relu)"] =
+        core.dense(4, 3, {bias = false, weight_l2 = 0.5, tied = owner}),
+      ["activation tanh"] = core.activation("tanh"),
+      ["dropout 0.5"] = core.dropout(0.5),
+      ["gaussian_noise 0.4 clip {0, 1}"] = core.gaussian_noise(0.4, {clip = {0, 1}}),
+    }
+    for text, layer in pairs(texts) do assert.equal(text, tostring(layer)) end
+  end)
+
+  it("shows its options and parameters as fields", function()
+    local layer = core.dense(3, 4, {activation = "relu", name = "code", activity_l1 = 1e-5})
+    assert.equal("relu", layer.activation)
+    assert.equal("code", layer.name)
+    assert.equal(1e-5, layer.activity_l1)
+    assert.is_false(core.dense(3, 4, {bias = false}).bias)
+    assert.equal(3, layer["in"])
+    assert.is_nil(layer.tied)
+    assert.is_nil(core.dense(3, 4).name)
+    assert.equal("3 4", shape(layer.weight))
+    assert.equal("4", shape(layer.bias))
+    assert.equal("3 4", shape(layer.weight_grad))
+    assert.same({0, 1}, core.gaussian_noise(1, {clip = {0, 1}}).clip)
+    assert.is_nil(core.gaussian_noise(1).clip)
+    assert.equal("layer has no field or method 'wieght'", failure(getter(layer, "wieght")))
+    assert.equal("layer has no field or method 'weight_'", failure(getter(layer, "weight_")))
+    assert.equal("layer has no field or method '1'", failure(getter(layer, 1)))
+  end)
+
+  it("has live parameters, and assignment copies into them", function()
+    local layer = core.dense(2, 2)
+    local weight, source = layer.weight, core.tensor{{1, 2}, {3, 4}}
+    layer.weight = source
+    assert.equal(3, weight:get(2, 1))
+    source:fill_(9)
+    assert.equal(3, weight:get(2, 1))
+    weight:set(7, 1, 1)
+    assert.equal(7, layer.weight:get(1, 1))
+    layer.bias_grad = core.ones(2)
+    assert.equal(2, layer.bias_grad:sum())
+    assert.equal("dense: weight: copy: [3 x 2] does not fit into [2 x 2]",
+      failure(setter(layer, "weight", core.zeros(3, 2))))
+    assert.equal("dense: bias takes a tensor, got table", failure(setter(layer, "bias", {1, 2})))
+    assert.equal("dense: option 'activation' is fixed at construction", failure(setter(layer, "activation", "relu")))
+    assert.equal("layer has no field 'foo' that can be set", failure(setter(layer, "foo", 1)))
+  end)
+
+  it("lists its parameters", function()
+    local layer = core.dense(3, 4)
+    local list = layer:parameters()
+    assert.equal(2, #list)
+    assert.equal("weight", list[1].name)
+    assert.equal("bias", list[2].name)
+    assert.equal("3 4", shape(list[1].grad))
+    assert.is_nil(list[1].shared)
+    list[1].value:fill_(0.5)
+    assert.equal(6, layer.weight:sum())
+    assert.same({}, core.dropout(0.5):parameters())
+    assert.is_true(core.dense(4, 3, {tied = layer}):parameters()[1].shared)
+  end)
+
+  it("runs by itself", function()
+    local layer = core.dense(2, 3, {activation = "relu"})
+    layer.weight = core.tensor{{1, -1, 0}, {0, 1, 2}}
+    layer.bias = core.tensor{0, 0, -1}
+    assert.same({{1, 1, 3}}, layer:forward(core.tensor{{1, 2}}):totable())
+    assert.same({{3, -1 + 1}}, layer:backward(core.tensor{{1, 0, 0}}):add(core.tensor{{2, 0}}):totable())
+    assert.same({{1, 0, 0}, {2, 0, 0}}, layer.weight_grad:totable())
+    assert.same({1, 0, 0}, layer.bias_grad:totable())
+    local noise = core.masking_noise(0.5)
+    local x = core.ones(4, 50)
+    assert.is_true(noise:forward(x):equal(x))
+    noise:seed(3)
+    local first = noise:forward(x, true)
+    assert.is_false(first:equal(x))
+    assert.is_true(noise:backward(core.ones(4, 50)):equal(first))
+    noise:seed(3)
+    assert.is_true(noise:forward(x, true):equal(first))
+  end)
+
+  it("knows its penalty", function()
+    local layer = core.dense(2, 2, {activity_l1 = 0.5, activity_reduction = "sum", weight_l2 = 0.25})
+    layer.weight = core.eye(2)
+    assert.equal(0, layer:penalty())
+    layer:forward(core.tensor{{1, -2}})
+    near(0.5 * 3 + 0.25 * 2, layer:penalty())
+  end)
+
+  it("takes bytes as value/255", function()
+    local layer = core.activation("linear")
+    near(0.2, layer:forward(core.tensor({{51, 255}}, {dtype = "uint8"})):get(1, 1))
+  end)
+
+  it("names shapes that do not fit", function()
+    local layer = core.dense(3, 4)
+    assert.equal("forward: input is [3], expected rows: one row is x:reshape(1, -1)",
+      failure(layer.forward, layer, core.zeros(3)))
+    assert.equal("forward: input is [2 x 5], expected [rows x 3]", failure(layer.forward, layer, core.zeros(2, 5)))
+    assert.equal("forward: input is [2 x 3 x 1], expected [rows x 3]",
+      failure(layer.forward, layer, core.zeros(2, 3, 1)))
+    assert.equal("forward: input is [0 x 3], expected [rows x 3]", failure(layer.forward, layer, core.zeros(0, 3)))
+    assert.matches("moonglass.tensor expected, got table", failure(layer.forward, layer, {{1, 2, 3}}))
+    assert.matches("^backward: no forward before it", failure(layer.backward, layer, core.zeros(2, 4)))
+    layer:forward(core.zeros(2, 3))
+    assert.matches("%[2 x 3%], expected %[2 x 4%]", failure(layer.backward, layer, core.zeros(2, 3)))
+    assert.matches("%[4%], expected %[2 x 4%]", failure(layer.backward, layer, core.zeros(4)))
+  end)
+
+  it("is equal to itself by whatever handle", function()
+    local layer = core.dense(3, 3)
+    local tied = core.dense(3, 3, {tied = layer})
+    assert.is_true(tied.tied == layer)
+    assert.is_false(rawequal(tied.tied, layer))
+    assert.is_false(tied == layer)
+    assert.is_false(layer == core.zeros(1))
+  end)
+end)
+
+describe("a loss", function()
+  it("gives its value and then its gradient", function()
+    local loss = core.mse()
+    local p, t = core.tensor{{1, 2}}, core.tensor{{0, 4}}
+    assert.equal(2.5, loss:forward(p, t))
+    assert.same({{1, -2}}, loss:backward():totable())
+    assert.same({{1, -2}}, loss:backward():totable())
+    assert.equal(5, core.mse{reduction = "batchmean"}:forward(p, t))
+  end)
+
+  it("takes class numbers where it speaks of classes", function()
+    local loss = core.cross_entropy()
+    near(-math.log(0.75), loss:forward(core.tensor{{0.25, 0.75}}, core.tensor({1}, {dtype = "uint8"})))
+    assert.equal("1 2", shape(loss:backward()))
+  end)
+
+  it("shows its options", function()
+    local loss = core.bce{reduction = "sum", from_logits = true}
+    assert.equal("bce reduction sum from_logits true", tostring(loss))
+    assert.equal("sum", loss.reduction)
+    assert.is_true(loss.from_logits)
+    assert.equal("bce: option 'reduction' is fixed at construction", failure(setter(loss, "reduction", "mean")))
+    assert.equal("loss has no field or method 'foo'", failure(getter(loss, "foo")))
+  end)
+
+  it("names what is wrong, and keeps the last forward that went well", function()
+    local loss = core.mse()
+    assert.equal("mse: backward without a forward before it", failure(loss.backward, loss))
+    loss:forward(core.ones(2, 3), core.zeros(2, 3))
+    assert.matches("target is %[2 x 4%], the prediction %[2 x 3%]",
+      failure(loss.forward, loss, core.ones(2, 3), core.zeros(2, 4)))
+    assert.equal("2 3", shape(loss:backward()))
+    assert.matches("moonglass.tensor expected, got number", failure(loss.forward, loss, 1, 2))
+    local p = core.ones(1, 1)
+    loss:forward(p, p)
+    close(p)
+    assert.equal("mse: backward: the prediction or the target of the last forward is closed",
+      failure(loss.backward, loss))
+  end)
+end)
+
+describe("an optimiser", function()
+  it("steps a list of parameters", function()
+    local opt, layer = core.sgd{lr = 0.5}, core.dense(2, 2)
+    layer.weight = core.ones(2, 2)
+    layer.weight_grad = core.ones(2, 2)
+    layer.bias_grad = core.full(2, 2)
+    opt:step(layer:parameters())
+    assert.same({{0.5, 0.5}, {0.5, 0.5}}, layer.weight:totable())
+    assert.same({-1, -1}, layer.bias:totable())
+    assert.equal(1, opt:steps())
+    opt:set_steps(10)
+    assert.equal(10, opt:steps())
+    opt:step({})
+    assert.equal(11, opt:steps())
+  end)
+
+  it("leaves shared parameters to their owner", function()
+    local owner = core.dense(2, 3)
+    local tied = core.dense(3, 2, {tied = owner, bias = false})
+    local before = owner.weight:clone()
+    owner.weight_grad = core.ones(2, 3)
+    core.sgd():step(tied:parameters())
+    assert.is_true(owner.weight:equal(before))
+  end)
+
+  it("shows its options, and those that may change can be set", function()
+    local opt = core.adam{beta1 = 0.5}
+    assert.equal("adam lr 0.001 beta1 0.5", tostring(opt))
+    opt.lr = 0.25
+    assert.equal(0.25, opt.lr)
+    assert.equal(0.5, opt.beta1)
+    assert.equal("adam: option 'lr' is a number, got string", failure(setter(opt, "lr", "0.1")))
+    assert.matches("^adam: lr is %-1, expected", failure(setter(opt, "lr", -1)))
+    assert.matches("^adam: lr is %-?nan, expected", failure(setter(opt, "lr", 0 / 0)))
+    assert.equal(0.25, opt.lr)
+    assert.equal("sgd: momentum is fixed at construction", failure(setter(core.sgd(), "momentum", 0.5)))
+    assert.equal("optimizer has no field 'foo' that can be set", failure(setter(opt, "foo", 1)))
+    assert.equal("optimizer has no field or method 'foo'", failure(getter(opt, "foo")))
+  end)
+
+  it("tells its state and its moments", function()
+    local opt, layer = core.adam{lr = 0.01}, core.dense(2, 2)
+    assert.same({kind = "adam", steps = 0, lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-7, weight_decay = 0},
+      opt:state())
+    layer.weight_grad = core.ones(2, 2)
+    opt:step(layer:parameters())
+    local moments = opt:moments(layer:parameters())
+    assert.equal(2, #moments)
+    near(0.1, moments[1].m:get(1, 1))
+    near(0.001, moments[1].v:get(1, 1), 1e-9)
+    assert.equal(0, moments[2].m:sum())
+    moments[1].m:fill_(3) -- they are the live ones
+    assert.equal(3, opt:state(layer:parameters()).moments[1].m:get(2, 2))
+    assert.same({{}, {}}, core.sgd():moments(layer:parameters()))
+    local fresh = core.adam():moments(layer:parameters())
+    assert.equal(0, fresh[1].v:sum())
+  end)
+
+  it("names lists that are none", function()
+    local opt = core.adam()
+    assert.equal("adam: got nil, expected a list as parameters() gives it", failure(opt.step, opt, nil))
+    assert.equal("adam: parameter 1 has no tensor 'value', expected a list as parameters() gives it",
+      failure(opt.step, opt, {3}))
+    assert.equal("adam: parameter 2 has no tensor 'grad', expected a list as parameters() gives it",
+      failure(opt.step, opt, {{value = core.zeros(1), grad = core.zeros(1)}, {value = core.zeros(1)}}))
+    assert.equal("adam: parameter 1 is [2], its gradient [3]",
+      failure(opt.step, opt, {{value = core.zeros(2), grad = core.zeros(3)}}))
+    assert.matches("parameter 1 has no tensor 'value'", failure(opt.moments, opt, {{}}))
+    assert.equal(0, opt:steps())
+    assert.matches("at least 0", failure(opt.set_steps, opt, -1))
+  end)
+end)
+
+describe("a net", function()
+  it("is a list of layers", function()
+    local first = core.dense(6, 4, {activation = "relu"})
+    local net = core.net{first, core.dense(4, 6, {activation = "sigmoid"})}
+    assert.equal(2, #net)
+    assert.equal(6, net:inputs())
+    assert.equal(6, net:outputs())
+    assert.equal("net (dense 6->4 relu, dense 4->6 sigmoid)", tostring(net))
+    assert.is_true(rawequal(net:layer(1), first))
+    assert.is_true(net:slice(1, 1):layer(1) == first)
+    assert.equal(4, net:slice(2, 2):inputs())
+    assert.equal(0, core.net{core.dropout(0.5)}:inputs())
+    local many = {}
+    for i = 1, 9 do many[i] = core.activation("relu") end
+    assert.matches(", activation relu, and 3 more%)$", tostring(core.net(many)))
+  end)
+
+  it("keeps what its layers keep", function()
+    local net = small_net():slice(1, 2)
+    local dx = net:layer(1):backward(net:layer(1):forward(core.rand(2, 6)))
+    assert.equal("2 6", shape(dx))
+    net:layer(2):forward(core.rand(2, 4))
+    collectgarbage() collectgarbage()
+    assert.equal("2 4", shape(net:layer(2):backward(core.rand(2, 6))))
+  end)
+
+  it("names what is no list of layers that fit", function()
+    assert.matches("at least one layer", failure(core.net, {}))
+    assert.equal("net: element 2 is a number, expected a layer", failure(core.net, {core.dropout(0.1), 3}))
+    assert.equal("in layer 2 (dense 3->4): input is [* x 4], expected [* x 3]",
+      failure(core.net, {core.dense(6, 4), core.dense(3, 4)}))
+    assert.matches("table expected, got no value", failure(core.net))
+    local net = small_net()
+    assert.equal("layer: index is 3, expected a whole number of 1 to 2", failure(net.layer, net, 3))
+    assert.equal("layer: index is 0, expected a whole number of 1 to 2", failure(net.layer, net, 0))
+    assert.equal("slice: last layer is 1, expected a whole number of 2 to 2", failure(net.slice, net, 2, 1))
+  end)
+
+  it("has fields of its own, and names unknown ones", function()
+    local net, other = small_net(), small_net()
+    net.title, net.predict = "mine", false
+    assert.equal("mine", net.title)
+    assert.is_false(net.predict)
+    assert.equal("function", type(other.predict))
+    net.title = nil
+    assert.equal("net has no field or method 'title'", failure(getter(net, "title")))
+    assert.equal("net has no field or method 'foward'", failure(getter(net, "foward")))
+    assert.equal("net has no field or method '1'", failure(getter(net, 1)))
+    assert.is_nil(net.__foo)
+    assert.equal("net: a field has a name, got 1", failure(setter(net, 1, 2)))
+  end)
+
+  it("takes methods from core.methods, where false declares a field that may be missing", function()
+    local methods = core.methods["moonglass.net"]
+    methods.spec_twice = function(net) return 2 * #net end
+    methods.spec_field = false
+    local net = small_net()
+    assert.equal(4, net:spec_twice())
+    assert.is_nil(net.spec_field)
+    net.spec_field = 7
+    assert.equal(7, net.spec_field)
+    methods.spec_twice, methods.spec_field = nil, nil
+  end)
+
+  it("runs forward and backward", function()
+    local net = core.net{core.dense(2, 2), core.dense(2, 1)}
+    net:layer(1).weight = core.tensor{{1, 2}, {3, 4}}
+    net:layer(2).weight = core.tensor{{1}, {-1}}
+    local x = core.tensor{{1, 1}, {0, 2}}
+    assert.same({{-2}, {-2}}, net:forward(x):totable())
+    assert.same({{-1, -1}, {-1, -1}}, net:backward(core.ones(2, 1)):totable())
+    assert.same({{4}, {6}}, core.tensor{{4}, {6}}:totable())
+    assert.same({{10}, {14}}, net:layer(2).weight_grad:totable())
+    assert.is_true(net:predict(x):equal(net:forward(x)))
+    assert.is_true(net:predict(x, {batch_size = 1}):equal(net:forward(x)))
+    assert.equal(0, net:penalty())
+    assert.equal("predict: unknown option 'batch' (known: batch_size)", failure(net.predict, net, x, {batch = 1}))
+    assert.equal("predict: batch_size is 0, expected a whole number of at least 1",
+      failure(net.predict, net, x, {batch_size = 0}))
+    assert.equal("predict: options are a number, expected {batch_size =}", failure(net.predict, net, x, 3))
+    assert.matches("^predict: input is %[2 x 3%], expected %[rows x 2%]", failure(net.predict, net, core.zeros(2, 3)))
+  end)
+
+  it("lists every parameter once", function()
+    local owner = core.dense(6, 4)
+    local net = core.net{core.dropout(0.1), owner, core.dense(4, 6, {tied = owner})}
+    local names = {}
+    for i, p in ipairs(net:parameters()) do names[i] = p.name end
+    assert.same({"2.weight", "2.bias", "3.bias"}, names)
+    names = {}
+    for i, p in ipairs(net:slice(3, 3):parameters()) do names[i] = p.name end
+    assert.same({"1.weight", "1.bias"}, names)
+  end)
+
+  it("trains by steps, as from Lua", function()
+    local a, b = small_net(), small_net()
+    for i, p in ipairs(b:parameters()) do p.value:copy_(a:parameters()[i].value) end
+    local x, y, loss = core.rand(8, 6), core.rand(8, 6), core.mse()
+    local oa, ob = core.adam(), core.adam()
+    for _ = 1, 3 do
+      local value = loss:forward(b:forward(x, true), y)
+      b:backward(loss:backward())
+      ob:step(b:parameters())
+      near(value, a:step(x, y, loss, oa))
+    end
+    for i, p in ipairs(b:parameters()) do assert.is_true(p.value:allclose(a:parameters()[i].value, 1e-5, 1e-6)) end
+    assert.equal("number", type(a:step(x, nil, loss, oa)))
+    assert.equal(4, oa:steps())
+  end)
+
+  it("steps and evaluates on the rows of a dataset", function()
+    local x = core.rand(10, 6)
+    local a, loss, opt = small_net(), core.mse(), core.sgd{lr = 0}
+    local data = core.dataset(x)
+    near(a:step(x:rows(3, 6), nil, loss, opt), a:step_rows(data, 3, 4, loss, opt))
+    near(loss:forward(a:predict(x), x), a:evaluate_rows(data, loss, 3))
+    near(loss:forward(a:predict(x), x), a:evaluate_rows(data, loss))
+    local errors = a:errors(x, {batch_size = 4})
+    assert.equal("10", shape(errors))
+    near(loss:forward(a:predict(x), x), errors:mean())
+    assert.equal("step_rows: number of rows is 4, expected a whole number of 1 to 2",
+      failure(a.step_rows, a, data, 9, 4, loss, opt))
+    assert.equal("step_rows: first row is 0, expected a whole number of 1 to 10",
+      failure(a.step_rows, a, data, 0, 4, loss, opt))
+    assert.equal("evaluate_rows: batch is 0, expected a whole number of at least 1",
+      failure(a.evaluate_rows, a, data, loss, 0))
+  end)
+
+  it("takes objects only, and says which is none", function()
+    local net, x, loss, opt = small_net(), core.rand(2, 6), core.mse(), core.adam()
+    assert.matches("moonglass.tensor expected, got moonglass.loss", failure(net.step, net, loss, x, loss, opt))
+    assert.matches("moonglass.loss expected, got string", failure(net.step, net, x, x, "mse", opt))
+    assert.matches("moonglass.optimizer expected, got no value", failure(net.step, net, x, x, loss))
+    assert.matches("target is %[2 x 5%], expected %[rows x 6%]", failure(net.step, net, x, core.zeros(2, 5), loss, opt))
+    assert.equal(0, opt:steps())
+  end)
+
+  it("makes no garbage in a step, and takes no memory once planned", function()
+    local net, loss, opt = small_net(), core.mse(), core.adam()
+    local x = core.rand(32, 6)
+    local data, step, step_rows = core.dataset(x), net.step, net.step_rows
+    net:plan(32, loss, opt)
+    step(net, x, x, loss, opt)
+    step_rows(net, data, 1, 32, loss, opt)
+    collectgarbage() collectgarbage("stop")
+    local held = core.info().memory
+    local count = collectgarbage("count")
+    for _ = 1, 100 do
+      step(net, x, x, loss, opt)
+      step_rows(net, data, 5, 28, loss, opt)
+    end
+    local grown = collectgarbage("count") - count
+    collectgarbage("restart")
+    assert.equal(0, grown)
+    assert.equal(held, core.info().memory)
+  end)
+
+  it("plans, and says where that does not fit", function()
+    local net = small_net()
+    net:plan(4)
+    net:plan(4, core.mse())
+    assert.equal("plan: number of rows is 0, expected a whole number of at least 1", failure(net.plan, net, 0))
+    assert.matches("expected at least one row and a width", failure(function() core.net{core.dropout(0.1)}:plan(4) end))
+  end)
+
+  it("repeats its noise from a seed", function()
+    local net = core.net{core.gaussian_noise(1)}
+    local x = core.zeros(3, 5)
+    net:seed(5)
+    local first = net:forward(x, true)
+    assert.is_false(first:equal(net:forward(x, true)))
+    net:seed(5)
+    assert.is_true(first:equal(net:forward(x, true)))
+  end)
+
+  it("remembers what is its encoder", function()
+    local net = small_net()
+    assert.equal(0, net:encoder_layers())
+    net:set_encoder_layers(1)
+    assert.equal(1, net:encoder_layers())
+    assert.matches("number of layers is %-1", failure(net.set_encoder_layers, net, -1))
+    assert.matches("encoder has 2 layers, the whole net 2", failure(net.set_encoder_layers, net, 2))
+    assert.equal(1, net:encoder_layers())
+  end)
+
+  it("becomes tensors and texts, and a net again", function()
+    local net, x = small_net(), core.rand(3, 6)
+    net:set_encoder_layers(1)
+    local tensors, metadata = net:archive()
+    assert.equal("4 6", shape(tensors["0.weight"]))
+    assert.equal("string", type(metadata.moonglass))
+    local again = assert(core.net_from(tensors, metadata))
+    assert.is_true(again:predict(x):equal(net:predict(x)))
+    assert.equal(1, again:encoder_layers())
+    tensors["0.weight"] = nil
+    local nothing, message, code = core.net_from(tensors, metadata)
+    assert.is_nil(nothing)
+    assert.matches("0%.weight", message)
+    assert.equal("format", code)
+    assert.equal("net_from: tensors: got no value, expected a table {name = tensor}", failure(core.net_from))
+    assert.equal("net_from: tensors['a'] is a number, expected a tensor", failure(core.net_from, {a = 1}, {}))
+  end)
+end)
+
+describe("a dataset", function()
+  it("gives batches of rows with their targets", function()
+    local x = core.tensor({{0, 51}, {102, 153}, {204, 255}}, {dtype = "uint8"})
+    local y = core.tensor({2, 0, 1}, {dtype = "uint8"})
+    local data = core.dataset(x, y)
+    assert.equal(3, #data)
+    assert.equal(3, data:rows())
+    assert.equal("dataset x [3 x 2], y [3]", tostring(data))
+    local bx, by = data:batch(2, 2)
+    assert.equal("float32", bx.dtype)
+    near(0.8, bx:get(2, 1))
+    assert.equal("uint8", by.dtype)
+    assert.same({0, 1}, by:totable())
+    local _, wide = core.dataset(x, core.ones(3, 4)):batch(1, 2)
+    assert.equal("2 4", shape(wide))
+    local alone = table.pack(core.dataset(x):batch(1, 3))
+    assert.equal(1, alone.n)
+  end)
+
+  it("is shuffled by seed and epoch alone", function()
+    local x = core.arange(1, 101):reshape(100, 1)
+    local data = core.dataset(x)
+    data:shuffle(1, 2)
+    local first = data:batch(1, 100)
+    assert.is_false(first:equal(x))
+    assert.equal(5050, first:sum())
+    data:shuffle(1, 3)
+    assert.is_false(data:batch(1, 100):equal(first))
+    data:shuffle(1, 2)
+    assert.is_true(data:batch(1, 100):equal(first))
+    data:unshuffle()
+    assert.is_true(data:batch(1, 100):equal(x))
+  end)
+
+  it("keeps its tensors, even closed ones", function()
+    local x = core.ones(2, 3)
+    local data = core.dataset(x)
+    close(x)
+    collectgarbage()
+    assert.equal(6, data:batch(1, 2):sum())
+  end)
+
+  it("names what does not fit", function()
+    assert.matches("x is %[3%], expected %[rows x width%]", failure(core.dataset, core.zeros(3)))
+    assert.matches("y is %[2 x 3%] and x %[3 x 3%]", failure(core.dataset, core.zeros(3, 3), core.zeros(2, 3)))
+    assert.matches("at least one row", failure(core.dataset, core.zeros(0, 3)))
+    assert.matches("moonglass.tensor expected, got table", failure(core.dataset, {}))
+    local data = core.dataset(core.zeros(5, 2))
+    assert.equal("batch: first row is 6, expected a whole number of 1 to 5", failure(data.batch, data, 6, 1))
+    assert.equal("batch: number of rows is 3, expected a whole number of 1 to 2", failure(data.batch, data, 4, 3))
+    assert.equal("batch: number of rows is 1.5, expected a whole number of 1 to 2", failure(data.batch, data, 4, 1.5))
+  end)
+end)
+
+describe("files:", function()
+  local function io_failure(f, ...)
+    local result, message, code = f(...)
+    assert.is_nil(result)
+    assert.equal("string", type(message))
+    return code, message
+  end
+
+  it("a net is saved and loaded", function()
+    temporary(function(path)
+      local net, x = small_net(), core.rand(3, 6)
+      assert.is_true(net:save(path))
+      assert.is_true(assert(core.load_net(path)):predict(x):equal(net:predict(x)))
+    end)
+  end)
+
+  it("safetensors keep tensors, texts and the order of the names", function()
+    temporary(function(path)
+      assert.is_true(core.safetensors_save(path, {b = core.ones(2), a = core.zeros(3, 1)}, {key = "text"}))
+      local tensors, metadata, names = core.safetensors_load(path)
+      assert.equal("3 1", shape(tensors.a))
+      assert.equal(2, tensors.b:sum())
+      assert.equal("text", metadata.key)
+      assert.same({"a", "b"}, names)
+      assert.is_true(core.safetensors_save(path, {}))
+      tensors, metadata, names = core.safetensors_load(path)
+      assert.same({{}, {}, {}}, {tensors, metadata, names})
+    end)
+  end)
+
+  it("pictures go to PNG and back", function()
+    local t = core.tensor({{0, 128}, {255, 7}, {1, 2}}, {dtype = "uint8"})
+    local bytes = core.png_encode(t)
+    assert.equal("\137PNG", bytes:sub(1, 4))
+    assert.is_true(assert(core.png_decode(bytes)):equal(t))
+    temporary(function(path)
+      assert.is_true(core.png_write(path, t))
+      assert.is_true(assert(core.png_read(path)):equal(t))
+    end)
+    assert.matches("png", failure(core.png_encode, core.zeros(3)))
+  end)
+
+  it("an IDX file becomes a tensor", function()
+    temporary(function(path)
+      local f = assert(io.open(path, "wb"))
+      f:write(string.pack(">I1I1I1I1I4I4", 0, 0, 8, 2, 2, 3), "\1\2\3\4\5\6")
+      f:close()
+      local t = assert(core.idx_load(path))
+      assert.equal("uint8", t.dtype)
+      assert.same({{1, 2, 3}, {4, 5, 6}}, t:totable())
+    end)
+  end)
+
+  it("what cannot be read or written gives nil, a message and a code", function()
+    temporary(function(path)
+      local f = assert(io.open(path, "wb"))
+      f:write("no such format")
+      f:close()
+      local missing = path .. ".missing"
+      for _, name in ipairs{"idx_load", "png_read", "safetensors_load", "load_net"} do
+        local code, message = io_failure(core[name], missing)
+        assert.equal("I/O", code)
+        assert.is_truthy(message:find(missing, 1, true))
+        assert.equal("format", (io_failure(core[name], path)))
+      end
+      assert.equal("format", (io_failure(core.png_decode, "foo")))
+      local inside = path .. "/inside"
+      assert.equal("I/O", (io_failure(core.png_write, inside, core.zeros(2, 2))))
+      assert.equal("I/O", (io_failure(core.safetensors_save, inside, {})))
+      local net = small_net()
+      assert.equal("I/O", (io_failure(net.save, net, inside)))
+      assert.is_nil(lfs.attributes(missing))
+    end)
+  end)
+
+  it("misuse raises", function()
+    for _, name in ipairs{"idx_load", "png_read", "safetensors_load", "load_net"} do
+      assert.matches("the path holds a zero byte", failure(core[name], "a\0b"))
+      assert.matches("string expected", failure(core[name]))
+    end
+    local net = small_net()
+    assert.matches("the path holds a zero byte", failure(net.save, net, "a\0b"))
+    assert.matches("the path holds a zero byte", failure(core.png_write, "a\0b", core.zeros(2, 2)))
+    assert.matches("moonglass.tensor expected", failure(core.png_write, "a", {}))
+    local save = function(...) return failure(core.safetensors_save, "never/written", ...) end
+    assert.equal("safetensors_save: a name in the tensors is a number, expected a string", save{core.ones(1)})
+    assert.equal("safetensors_save: tensors['a'] is a number, expected a tensor", save{a = 1})
+    assert.equal("safetensors_save: metadata['a'] is a number, expected a string", save({}, {a = 1}))
+    assert.equal("safetensors_save: metadata['a'] holds a zero byte", save({}, {a = "b\0c"}))
+    assert.matches("a name in the tensors holds a zero byte", save{["a\0b"] = core.ones(1)})
+    assert.matches("metadata: got string, expected a table", save({}, "text"))
+  end)
+end)
+
+describe("userdata", function()
+  local function makers()
+    local x = core.rand(4, 6)
+    return {
+      layer = function() return core.dense(6, 4) end,
+      loss = core.mse,
+      optimizer = core.adam,
+      net = small_net,
+      dataset = function() return core.dataset(x) end,
+    }
+  end
+
+  it("is closed by a variable to be closed, and then raises", function()
+    local uses = {
+      layer = {"forward", "backward", "parameters", "kind", "penalty"},
+      loss = {"forward", "backward", "kind"},
+      optimizer = {"step", "moments", "steps", "state", "kind"},
+      net = {"forward", "backward", "predict", "errors", "parameters", "layer", "slice", "penalty", "seed", "archive",
+        "inputs", "encoder_layers", "save", "plan", "step", "step_rows", "evaluate_rows"},
+      dataset = {"batch", "rows", "shuffle", "unshuffle"},
+    }
+    local x = core.rand(4, 6)
+    for noun, make in pairs(makers()) do
+      local kept
+      do
+        local object <close> = make()
+        kept = object
+      end
+      assert.equal("moonglass." .. noun .. " (closed)", tostring(kept))
+      for _, name in ipairs(uses[noun]) do
+        local argument = name == "save" and "x" or (name == "seed" or name == "shuffle") and 1 or x
+        assert.matches("closed", failure(kept[name], kept, argument, x))
+      end
+      close(kept) -- twice does no harm
+    end
+  end)
+
+  it("that is closed is named where it is used", function()
+    local layer, loss, opt, x = core.dense(6, 4), core.mse(), core.adam(), core.rand(2, 6)
+    close(layer)
+    assert.equal("net: element 1 is a closed layer, expected a layer", failure(core.net, {layer}))
+    assert.equal("dense: option 'tied' is a layer, got a closed moonglass.layer",
+      failure(core.dense, 4, 6, {tied = layer}))
+    assert.matches("this moonglass.layer is closed", failure(getter(layer, "weight")))
+    local net = small_net()
+    close(loss)
+    assert.matches("this moonglass.loss is closed", failure(net.step, net, x, x, loss, opt))
+    local inner = net:layer(1)
+    close(inner)
+    assert.equal("dense 6->4 tanh", tostring(net:layer(1))) -- the net has the layer still
+    assert.equal("2 6", shape(net:predict(x)))
+  end)
+
+  it("gives its memory back", function()
+    local before = memory()
+    for _, make in pairs(makers()) do make() end
+    do
+      local net, x = small_net(), core.rand(50, 6)
+      local opt = core.adam()
+      net:step(x, nil, core.mse(), opt)
+      net.again, net.layers = net, {net:layer(1), net:layer(2)} -- a cycle
+      net:layer(1):forward(x)
+      net:archive()
+    end
+    for _ = 1, 20 do pcall(core.dense, 3, 4, {init = "foo"}) end
+    assert.equal(before, memory())
+  end)
+
+  it("of the same kind is not mistaken for another", function()
+    local net, layer = small_net(), core.dense(6, 4)
+    assert.matches("moonglass.net expected, got moonglass.layer", failure(net.parameters, layer))
+    assert.matches("moonglass.layer expected, got moonglass.net", failure(layer.forward, net, core.zeros(1, 6)))
+    assert.matches("moonglass.loss expected", failure(core.mse().forward, layer))
+  end)
+
+  it("that is dropped makes room under a memory limit", function()
+    local held = memory()
+    core.limits{memory = held + 3000000}
+    for _ = 1, 40 do core.dense(500, 300):forward(core.zeros(1, 500)) end -- 1.2 MB and more each
+    local message = failure(core.dense, 2000, 2000)
+    local net = small_net()
+    local _, wide = pcall(net.predict, net, core.zeros(1, 6))
+    core.limits{memory = 0}
+    assert.matches("memory", message)
+    assert.equal("1 6", shape(wide))
+  end)
+
+  it("may be closed by a finaliser at any time", function()
+    local net, x = core.net{core.dense(6, 4), core.dense(4, 6)}, core.rand(3, 6)
+    local list, done = net:parameters(), false
+    for _, f in ipairs{
+      function() return net:parameters() end, function() return net:forward(x) end,
+      function() return core.adam():step(list) end, function() return net:layer(1).weight end,
+    } do
+      collectgarbage("generational")
+      local closing = {net, x, list[1].value}
+      setmetatable({}, {__gc = function()
+        for i = 1, 3 do close(closing[i]) end
+        done = true
+      end})
+      for _ = 1, 10000 do
+        local ok = pcall(f)
+        if not ok and done then break end
+      end
+      collectgarbage("incremental")
+      net, x = small_net(), core.rand(3, 6)
+      list, done = net:parameters(), false
+    end
+  end)
+end)
+
+describe("an aggressive collector", function()
+  -- 1,000 operations on a pool of objects that come and go; any of them may find a partner of the wrong shape.
+  local function storm(seed)
+    math.randomseed(seed)
+    local random = math.random
+    local pool = {}
+    local function pick(noun)
+      local list = pool[noun] or {}
+      return list[random(#list > 0 and #list or 1)]
+    end
+    local function put(noun, object)
+      pool[noun] = pool[noun] or {}
+      pool[noun][random(6)] = object
+    end
+    local operations = {
+      function() put("tensor", core.rand(random(1, 8), 6)) end,
+      function()
+        local kinds = core.registered("layers")
+        put("layer", samples[kinds[random(#kinds)]]())
+      end,
+      function()
+        local layer = pick "layer"
+        put("layer", core.dense(layer.out, layer["in"], {tied = layer}))
+      end,
+      function() put("loss", random(2) == 1 and core.mse() or core.huber()) end,
+      function() put("optimizer", random(2) == 1 and core.adam() or core.rmsprop()) end,
+      function() put("net", core.net{core.dense(6, 4), core.dense(4, 6)}) end,
+      function() put("net", core.net{pick "layer", pick "layer"}) end,
+      function() put("dataset", core.dataset(pick "tensor", random(2) == 1 and pick "tensor" or nil)) end,
+      function() put("tensor", pick "layer":forward(pick "tensor", true)) end,
+      function()
+        local layer = pick "layer"
+        put("tensor", layer:backward(layer:forward(pick "tensor", true)))
+      end,
+      function() put("tensor", pick "net":forward(pick "tensor", true)) end,
+      function()
+        local net = pick "net"
+        put("tensor", net:backward(net:forward(pick "tensor", true)))
+      end,
+      function() put("tensor", pick "net":predict(pick "tensor", {batch_size = random(4)})) end,
+      function() put("net", pick "net":slice(1, 1)) end,
+      function() put("layer", pick "net":layer(random(2))) end,
+      function() pick "net":step(pick "tensor", nil, pick "loss", pick "optimizer") end,
+      function() pick "net":step_rows(pick "dataset", 1, 1, pick "loss", pick "optimizer") end,
+      function() pick "net":evaluate_rows(pick "dataset", pick "loss", 2) end,
+      function() pick "optimizer":step(pick "net":parameters()) end,
+      function() put("tensor", pick "optimizer":moments(pick "net":parameters())[1].v) end,
+      function()
+        local loss, t = pick "loss", pick "tensor"
+        pcall(loss.forward, loss, t, random(2) == 1 and t or pick "tensor")
+        put("tensor", loss:backward())
+      end,
+      function() put("net", core.net_from(pick "net":archive())) end,
+      function() put("tensor", core.png_decode(core.png_encode(pick "tensor"))) end,
+      function() put("tensor", pick "layer".weight) end,
+      function()
+        local layer = pick "layer"
+        layer.weight = random(2) == 1 and layer.weight_grad or pick "tensor"
+      end,
+      function() local net = pick "net" net.friend = pick "net" end,
+      function() put("tensor", (pick "dataset":batch(1, 1))) end,
+      function() close(pick(({"tensor", "layer", "loss", "optimizer", "net", "dataset"})[random(6)])) end,
+      function() return tostring(pick "net") .. tostring(pick "layer") .. tostring(pick "dataset") end,
+    }
+    local succeeded = 0
+    for _ = 1, 1000 do
+      if pcall(operations[random(#operations)]) then succeeded = succeeded + 1 end
+    end
+    assert(succeeded > 300, ("only %d operations succeeded"):format(succeeded))
+  end
+
+  for _, mode in ipairs{"generational", "incremental"} do
+    it("meets nothing that it must not, " .. mode, function()
+      local before = memory()
+      if mode == "generational" then
+        collectgarbage("generational", 5, 20)
+      else
+        collectgarbage("incremental", 50, 1000)
+      end
+      local ok, message = pcall(storm, 7)
+      collectgarbage("incremental", 200, 100)
+      assert(ok, message)
+      assert.equal(before, memory())
+    end)
+  end
+end)

@@ -1,0 +1,141 @@
+local moon = require "moonglass"
+
+local function message(f, ...) return select(2, pcall(f, ...)) end
+
+local function has(text, part)
+  assert.is_truthy(tostring(text):find(part, 1, true), ("expected %q in: %s"):format(part, tostring(text)))
+end
+
+local function bytes(list) return moon.tensor(list, {dtype = "uint8"}) end
+
+describe("image.grid", function()
+  local grid = moon.image.grid
+  local three = bytes{{1, 2, 3, 4}, {5, 6, 7, 8}, {9, 10, 11, 12}}
+
+  it("places every pixel", function()
+    local picture = grid(three)
+    assert.equal("uint8", picture.dtype)
+    assert.same({
+      {0, 0, 0, 0, 0, 0, 0},
+      {0, 1, 2, 0, 5, 6, 0},
+      {0, 3, 4, 0, 7, 8, 0},
+      {0, 0, 0, 0, 0, 0, 0},
+      {0, 9, 10, 0, 0, 0, 0},
+      {0, 11, 12, 0, 0, 0, 0},
+      {0, 0, 0, 0, 0, 0, 0},
+    }, picture:totable())
+  end)
+
+  it("takes columns, pad and background", function()
+    assert.same({{1, 2, 5, 6, 9, 10}, {3, 4, 7, 8, 11, 12}}, grid(three, {columns = 3, pad = 0}):totable())
+    assert.same({
+      {9, 9, 9, 9, 9, 9},
+      {9, 9, 9, 9, 9, 9},
+      {9, 9, 1, 2, 9, 9},
+      {9, 9, 3, 4, 9, 9},
+      {9, 9, 9, 9, 9, 9},
+      {9, 9, 9, 9, 9, 9},
+    }, grid(three:rows(1), {pad = 2, background = 9}):totable())
+  end)
+
+  it("fills the last line with background", function()
+    assert.same({
+      {1, 2, 5, 6},
+      {3, 4, 7, 8},
+      {9, 10, 200, 200},
+      {11, 12, 200, 200},
+    }, grid(three, {columns = 2, pad = 0, background = 200}):totable())
+  end)
+
+  it("takes tiles that are not square, by option or by shape", function()
+    local expected = {{1, 2, 3, 4, 5, 6, 7, 8}}
+    assert.same(expected, grid(three:rows(1, 2), {shape = {1, 4}, pad = 0}):totable())
+    assert.same(expected, grid(three:rows(1, 2):reshape(2, 1, 4), {pad = 0}):totable())
+    assert.same({4, 4}, grid(three, {shape = {4, 1}, columns = 4, pad = 0}).shape)
+  end)
+
+  it("enlarges", function()
+    assert.same({
+      {1, 1, 2, 2},
+      {1, 1, 2, 2},
+      {3, 3, 4, 4},
+      {3, 3, 4, 4},
+    }, grid(three:rows(1), {pad = 0, scale = 2}):totable())
+  end)
+
+  it("does not touch what it is given", function()
+    local t = moon.tensor{{-1, 0, 1, 2}}
+    for _, how in ipairs{"none", "each", "all"} do grid(t, {normalize = how}) end
+    assert.same({{-1, 0, 1, 2}}, t:totable())
+  end)
+
+  it("none: floats from 0 to 1, clamped; bytes as they are", function()
+    assert.same({{0, 0}, {128, 255}}, grid(moon.tensor{{-3, 0, 0.5, 7}}, {pad = 0}):totable())
+    assert.same({{1, 2}, {3, 4}}, grid(three:rows(1), {pad = 0, normalize = "none"}):totable())
+  end)
+
+  it("each: every tile has its own range", function()
+    local t = moon.tensor{{-1, 0, 1, 1}, {0, 10, 20, 30}, {5, 5, 5, 5}}
+    assert.same({{0, 128, 0, 85, 0, 0}, {255, 255, 170, 255, 0, 0}},
+      grid(t, {normalize = "each", columns = 3, pad = 0}):totable())
+    assert.same({{0, 85}, {170, 255}}, grid(three:rows(1), {normalize = "each", pad = 0}):totable())
+  end)
+
+  it("all: one range for all tiles", function()
+    local t = moon.tensor{{-1, 0, 1, 1}, {4, 2, 2, 4}}
+    assert.same({{0, 51, 255, 153}, {102, 102, 153, 255}}, grid(t, {normalize = "all", columns = 2, pad = 0}):totable())
+    assert.same({{0, 0}, {0, 0}}, grid(moon.ones(1, 4), {normalize = "all", pad = 0}):totable())
+  end)
+
+  it("makes 100 tiles of MNIST's size in well under 50 ms", function()
+    local t = moon.rand(100, 784)
+    local start = moon.clock()
+    local picture = grid(t, {normalize = "each"})
+    local seconds = moon.clock() - start
+    assert.same({291, 291}, picture.shape)
+    assert.is_true(seconds < 0.05, ("took %.4f s"):format(seconds))
+  end)
+
+  it("says what is wrong", function()
+    has(message(grid, three, {column = 3}), "unknown option 'column' (known: background, columns, normalize, pad,")
+    has(message(grid, 3), "image.grid: got 3, expected a tensor")
+    has(message(grid, moon.zeros(4)), "got [4], expected [n x h*w] or [n x h x w]")
+    has(message(grid, moon.zeros(0, 4)), "with at least one row")
+    has(message(grid, moon.zeros(2, 6)), "rows of 6 make no square, expected the option shape={height, width}")
+    has(message(grid, moon.zeros(2, 6), {shape = {2, 2}}), "shape is {2, 2}, but a row has 6 elements")
+    has(message(grid, moon.zeros(2, 6), {shape = {3}}), "shape[2] is nil, expected a whole number of at least 1")
+    has(message(grid, three, {normalize = "some"}), "normalize is 'some' (known: none, each, all)")
+    has(message(grid, three, {background = 256}), "background is 256, expected 0 to 255")
+    has(message(grid, three, {columns = 0}), "columns is 0, expected a whole number of at least 1")
+  end)
+end)
+
+describe("image.rows", function()
+  local rows = moon.image.rows
+  local a, b = bytes{{1, 2, 3, 4}, {5, 6, 7, 8}}, moon.tensor{{0, 0, 1, 1}, {1, 1, 0, 0}}
+  local expected = {
+    {1, 2, 5, 6},
+    {3, 4, 7, 8},
+    {0, 0, 255, 255},
+    {255, 255, 0, 0},
+  }
+
+  it("draws a line of tiles for each tensor", function()
+    assert.same(expected, rows({a, b}, {pad = 0}):totable())
+    assert.same({7, 7}, rows{a, b}.shape)
+    assert.same({14, 14}, rows({a, b}, {scale = 2}).shape)
+  end)
+
+  it("takes lists of tensors as lines", function()
+    assert.same(expected, rows({{a}, {b:rows(1), b:rows(2)}}, {pad = 0}):totable())
+  end)
+
+  it("says what is wrong", function()
+    has(message(rows, {}), "image.rows: got a table, expected a list of tensors")
+    has(message(rows, a), "image.rows: got a moonglass.tensor, expected a list of tensors")
+    has(message(rows, {a, 3}), "line 2 is 3, expected a tensor or a list of tensors")
+    has(message(rows, {a, a:rows(1)}), "line 2 is [1 x 4] uint8, line 1 is [2 x 4] uint8: they must be alike")
+    has(message(rows, {a, moon.zeros(2, 9)}), "line 2 is [2 x 9] uint8")
+    has(message(rows, {a}, {columns = 2}), "unknown option 'columns'")
+  end)
+end)

@@ -1,0 +1,224 @@
+-- The scripts from outside: each runs as a program of its own on the shapes of spec/fixtures.
+local lfs = require "lfs"
+local moon = require "moonglass"
+
+local shapes = "spec/fixtures/shapes"
+local lua = os.getenv("LUA") or "lua5.4"
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+
+local function has(text, part)
+  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
+end
+
+local function read_file(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function exists(path) return lfs.attributes(path, "mode") ~= nil end
+
+local function remove(path)
+  if lfs.symlinkattributes(path, "mode") == "directory" then
+    for name in lfs.dir(path) do
+      if name ~= "." and name ~= ".." then remove(path .. "/" .. name) end
+    end
+    lfs.rmdir(path)
+  else
+    os.remove(path)
+  end
+end
+
+-- stdout, stderr, exit status.
+local function run(runner, arguments)
+  local out, err = os.tmpname(), os.tmpname()
+  local _, _, status = os.execute(("env -u MOONGLASS_DATA '%s' %s >%s 2>%s </dev/null"):format(runner, arguments, out,
+    err))
+  local output, errors = read_file(out), read_file(err)
+  os.remove(out)
+  os.remove(err)
+  return output, errors, status
+end
+
+local function lines_of(path)
+  local lines = {}
+  for line in io.lines(path) do lines[#lines + 1] = line end
+  return lines
+end
+
+local folder
+
+before_each(function()
+  folder = os.tmpname()
+  os.remove(folder)
+end)
+
+after_each(function() remove(folder) end)
+
+local function train(runner, script, more)
+  local output, errors, status = run(runner, ("scripts/%s.lua --data %s --out %s/a/b --epochs 2 %s"):format(script,
+    shapes, folder, more or ""))
+  assert.equal("", errors)
+  assert.equal(0, status)
+  return output, folder .. "/a/b/"
+end
+
+local function is_drawn(picture) return picture:max() - picture:min() == 255 end
+
+-- The four files of a run with a first layer of so many units.
+local function check_files(out, units)
+  local names = {}
+  for name in lfs.dir(out) do names[#names + 1] = name end
+  table.sort(names)
+  assert.same({".", "..", "filters.png", "history.csv", "model.safetensors", "reconstructions.png"}, names)
+
+  local test = assert(moon.data.mnist(shapes, "test"))
+  local picture = assert(moon.png.read(out .. "reconstructions.png"))
+  assert.same({2 * (2 * 29 + 1), 2 * (20 * 29 + 1)}, picture.shape)
+  local net = assert(moon.load(out .. "model.safetensors"))
+  assert.is_true(picture:equal(moon.image.rows({test, net:predict(test)}, {scale = 2})))
+  assert.is_true(is_drawn(picture))
+
+  local columns = math.ceil(math.sqrt(units))
+  local filters = assert(moon.png.read(out .. "filters.png"))
+  assert.same({2 * (math.ceil(units / columns) * 29 + 1), 2 * (columns * 29 + 1)}, filters.shape)
+  assert.is_true(is_drawn(filters))
+
+  local lines = lines_of(out .. "history.csv")
+  assert.equal(3, #lines)
+  assert.equal("epoch,loss,val_loss,seconds", lines[1])
+  for i = 1, 2 do
+    local epoch, loss, val_loss, seconds = lines[i + 1]:match("^(%d+),([%d.e+-]+),([%d.e+-]+),([%d.]+)$")
+    assert.equal(tostring(i), epoch)
+    assert.is_true(tonumber(loss) > 0 and tonumber(val_loss) > 0 and tonumber(seconds) >= 0)
+  end
+  return net
+end
+
+describe("scripts/plain.lua", function()
+  it("trains, reports and leaves its files", function()
+    local output, out = train(program, "plain")
+    assert.equal("a set in MNIST's format in spec/fixtures/shapes: 40 training images and 20 test images of 784 pixels",
+      output:match("^[^\n]*"))
+    local net = check_files(out, 32)
+    local test = assert(moon.data.mnist(shapes, "test"))
+    local error_text = output:match("squared error an image: train [%d.]+, test ([%d.]+)")
+    assert.near(net:errors(test):mean() * 784, tonumber(error_text), 0.006)
+    local dead, dark = output:match("dead output pixels: (%d+) of 784, of which (%d+) are 0 in all training images")
+    assert.equal(net:predict(test):max(1):eq(0):sum(), tonumber(dead))
+    assert.is_true(tonumber(dark) <= tonumber(dead))
+    local units = output:match("dead code units: (%d+) of 32")
+    assert.equal(net:encode(test):max(1):eq(0):sum(), tonumber(units))
+  end)
+
+  it("takes other outputs, losses and sizes", function()
+    local output, out = train(lua, "plain", "--output sigmoid --loss bce --hidden 9 --batch 7")
+    assert.is_nil(output:find("dead output pixels", 1, true))
+    local net = check_files(out, 9)
+    local y = net:predict((assert(moon.data.mnist(shapes, "test"))))
+    assert.is_true(y:min() > 0 and y:max() < 1)
+  end)
+end)
+
+describe("scripts/deep.lua", function()
+  it("trains, reports and leaves its files", function()
+    local output, out = train(lua, "deep")
+    local net = check_files(out, 128)
+    local test = assert(moon.data.mnist(shapes, "test"))
+    local loss = output:match("\ntest loss ([%d.]+)\n")
+    assert.near(net:evaluate(test, {loss = "bce"}), tonumber(loss), 6e-5)
+    assert.near(tonumber(loss), tonumber(lines_of(out .. "history.csv")[3]:match("^[^,]*,[^,]*,([^,]*)")), 6e-5)
+    assert.equal(32, net:encode(test):size(2))
+  end)
+
+  it("takes a list of widths", function()
+    local _, out = train(program, "deep", "--hidden 50,20 --code 3")
+    local net = check_files(out, 50)
+    assert.equal(6, #net)
+    assert.equal(3, net:encode((assert(moon.data.mnist(shapes, "test")))):size(2))
+  end)
+
+  it("repeats itself byte for byte, with the same seed only", function()
+    local weights = {}
+    for i, seed in ipairs{7, 7, 8} do
+      local _, out = train(program, "deep", "--seed " .. seed)
+      weights[i] = read_file(out .. "model.safetensors")
+    end
+    assert.is_true(weights[1] == weights[2])
+    assert.is_false(weights[1] == weights[3])
+  end)
+end)
+
+describe("both scripts", function()
+  -- One line that says it, the status, and nothing written.
+  local function rejects(script, arguments, status, ...)
+    for _, runner in ipairs{lua, program} do
+      local output, errors, got = run(runner, ("scripts/%s.lua --out %s %s"):format(script, folder, arguments))
+      for _, part in ipairs{...} do has(errors, part) end
+      assert.is_truthy(errors:find("^" .. script .. ": [^\n]+\n$"), ("expected one line, got:\n%s"):format(errors))
+      assert.equal(status, got)
+      assert.equal("", output)
+      assert.is_false(exists(folder))
+    end
+  end
+
+  for _, script in ipairs{"plain", "deep"} do
+    it(("%s: --help"):format(script), function()
+      local output, errors, status = run(program, ("scripts/%s.lua --help"):format(script))
+      for _, name in ipairs{"epochs", "batch", "hidden", "lr", "seed", "threads", "data", "out"} do
+        has(output, "--" .. name)
+      end
+      has(output, "default: out/" .. script)
+      assert.equal("", errors)
+      assert.equal(0, status)
+    end)
+
+    it(("%s: bad options"):format(script), function()
+      local data = "--data " .. shapes
+      rejects(script, "--wrong 3", 2, "unknown option '--wrong'")
+      rejects(script, "extra", 2, "too many arguments")
+      rejects(script, "--epochs", 2, "--epochs")
+      rejects(script, "--epochs 0", 2, "--epochs: '0' is not a whole number of at least 1")
+      rejects(script, "--batch 2.5", 2, "--batch: '2.5' is not a whole number of at least 1")
+      rejects(script, "--hidden x", 2, "--hidden: 'x' is not a")
+      rejects(script, "--lr nan", 2, "--lr: 'nan' is not a number above 0")
+      rejects(script, "--lr -1", 2, "--lr: '-1' is not a number above 0")
+      rejects(script, "--lr 1e999", 2, "--lr: '1e999' is not a number above 0")
+      rejects(script, "--seed x", 2, "--seed: 'x' is not a whole number")
+      rejects(script, "--threads 1000", 2, "--threads: '1000' is not a whole number of 1 to 256")
+      rejects(script, data .. " --batch 41", 1, "--batch is 41, but there are only 40 training images")
+      rejects(script, "--data /nowhere", 1, "train-images-idx3-ubyte", "/nowhere", "data/fetch.sh")
+    end)
+
+    it(("%s: an output folder that cannot be made"):format(script), function()
+      local file = os.tmpname()
+      local _, errors, status = run(program, ("scripts/%s.lua --data %s --out %s/below"):format(script, shapes, file))
+      os.remove(file)
+      has(errors, ("%s: cannot make the folder %s: "):format(script, file))
+      assert.equal(1, status)
+    end)
+
+    it(("%s: a training that diverges ends with one line and no files"):format(script), function()
+      local _, errors, status = run(program, ("scripts/%s.lua --data %s --out %s --lr 1e38 --epochs 9"):format(script,
+        shapes, folder))
+      assert.is_truthy(errors:find("^" .. script .. ": [^\n]+\n$"), errors)
+      has(errors, "fit: loss is")
+      assert.equal(1, status)
+      assert.is_false(exists(folder .. "/model.safetensors"))
+      assert.is_false(exists(folder .. "/history.csv"))
+    end)
+  end
+
+  it("plain: choices, and those that go together", function()
+    rejects("plain", "--output tanh", 2, "--output", "relu", "sigmoid", "linear")
+    rejects("plain", "--loss mae", 2, "--loss", "mse", "bce")
+    rejects("plain", "--loss bce", 2, "--loss bce needs probabilities: --output sigmoid")
+  end)
+
+  it("deep: lists of widths", function()
+    for _, text in ipairs{"''", "128,", ",128", "128,0", "128,,64", "a,b"} do
+      rejects("deep", "--hidden " .. text, 2, "is not a list of widths like 256,128")
+    end
+  end)
+end)
