@@ -27,7 +27,7 @@ deps:
 	$$root apt-get update || echo "deps: going on with the package lists that are there" >&2; \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing
 
-ifneq ($(and $(filter deps,$(MAKECMDGOALS)),$(filter-out deps,$(MAKECMDGOALS))),)
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
 
 # `make deps demo`: where compilers and libraries are is looked up when a Makefile is read, so what comes after deps is
 # a make of its own.

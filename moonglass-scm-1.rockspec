@@ -22,6 +22,7 @@ build = {
   build_target = "all",
   build_variables = {
     LUA = "$(LUA)",
+    CFLAGS = "$(CFLAGS)",
   },
   install_variables = {
     BINDIR = "$(BINDIR)",

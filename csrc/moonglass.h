@@ -251,7 +251,7 @@ MOON_API bool moon_option_describe(const moon_ctx *ctx, moon_family family, cons
 
 /* CONSTRUCTOR: a layer by its registered kind:
 **   dense            in, out, activation, bias, init, name, activity_l1, activity_reduction, weight_l2, tied
-**   activation       kind
+**   activation       activation
 **   dropout          p
 **   gaussian_noise   sigma, clip       masking_noise   p       salt_pepper_noise   p
 ** Parameters are initialised from the context's stream. MOON_ERANGE names an unknown kind, option or value and lists

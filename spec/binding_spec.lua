@@ -101,7 +101,7 @@ describe("constructors", function()
     assert.matches("unknown init 'foo' %(known: .*glorot_uniform", failure(core.dense, 3, 4, {init = "foo"}))
     assert.matches("activity_reduction 'max' %(known: batchmean|sum%)",
       failure(core.dense, 3, 4, {activity_reduction = "max"}))
-    assert.matches("^dropout: p is 1, expected a number at least 0 and below 1", failure(core.dropout, 1))
+    assert.matches("^dropout: p is 1, expected a number of at least 0 and below 1", failure(core.dropout, 1))
     assert.matches("clip is {1, 0}, expected two numbers, the lower first",
       failure(core.gaussian_noise, 0.4, {clip = {1, 0}}))
     assert.matches("^adam: lr is %-?nan, expected", failure(core.adam, {lr = 0 / 0}))

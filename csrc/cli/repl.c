@@ -232,10 +232,13 @@ static void load_library(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "moonglass");
   int status = cli_call(L, 1, 1, CLI_SESSION);
-  if (status == LUA_OK)
-    lua_setglobal(L, "moon");
-  else
+  if (status != LUA_OK) {
     cli_report(L, status, CLI_SESSION);
+    return;
+  }
+  lua_pushboolean(L, 1); /* somebody is watching: fit shows its progress unless told otherwise */
+  lua_setfield(L, -2, "interactive");
+  lua_setglobal(L, "moon");
 }
 
 void cli_session(lua_State *L) {

@@ -6,25 +6,25 @@
 
 typedef struct activation {
   moon_layer base;
-  char kind[MOONI_TEXT];
+  char name[MOONI_TEXT];
   const mooni_act *act;
 } activation;
 
-static const mooni_option_spec options[] = {{.name = "kind",
+static const mooni_option_spec options[] = {{.name = "activation",
                                              .kind = MOON_TEXT,
                                              .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
-                                             .offset = offsetof(activation, kind),
+                                             .offset = offsetof(activation, name),
                                              .help = "relu, sigmoid, ...: any registered activation"},
                                             {0}};
 
 static moon_status init(moon_layer *layer) {
   activation *a = (activation *)layer;
-  a->act = mooni_find_act(layer->ctx, a->kind);
+  a->act = mooni_find_act(layer->ctx, a->name);
   if (a->act) return MOON_OK;
-  return mooni_prepend(layer->ctx, mooni_unregistered(layer->ctx, MOON_ACTIVATIONS, a->kind), "activation: ");
+  return mooni_prepend(layer->ctx, mooni_unregistered(layer->ctx, MOON_ACTIVATIONS, a->name), "activation: ");
 }
 
-static const char *name(const moon_layer *layer) { return ((const activation *)layer)->act->name; }
+static const char *ending(const moon_layer *layer) { return ((const activation *)layer)->act->name; }
 
 static size_t work(const moon_layer *layer, size_t rows, size_t in) {
   return ((const activation *)layer)->act->needs_z ? rows * in : 0;
@@ -45,7 +45,7 @@ const mooni_layer_class mooni_activation = {.name = "activation",
                                             .options = options,
                                             .init = init,
                                             .work = work,
-                                            .activation = name,
+                                            .activation = ending,
                                             .forward = forward,
                                             .backward = backward,
                                             .torch_modules = 1};

@@ -17,8 +17,9 @@ typedef struct shape {
 
 enum { WARM = 256 };
 
-/* BLIS packs block by block, and no block is longer than this: beyond it a larger extent needs no larger buffer. */
-enum { BEYOND = 6144 };
+/* BLIS packs block by block, and its blocks are no longer than these along m or n and along k: beyond them a larger
+** extent needs no larger buffer. */
+enum { LONG = 4608, DEEP = 512 };
 
 struct mooni_warm {
   shape seen[WARM];
@@ -53,9 +54,9 @@ static size_t packing_bytes(void) {
 }
 
 moon_status mooni_gemm_plan(moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
-  if (m > BEYOND) m = BEYOND;
-  if (n > BEYOND) n = BEYOND;
-  if (k > BEYOND) k = BEYOND;
+  if (m > LONG) m = LONG;
+  if (n > LONG) n = LONG;
+  if (k > DEEP) k = DEEP;
   shape s = {m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
   if (!m || !n || !k || is_warm(ctx->warm, &s)) return MOON_OK;
   if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);

@@ -42,11 +42,13 @@ static void *field(const void *object, const mooni_option_spec *spec) {
 /* "finite", "at least 0", "above 0 and below 1" ... : what a number must be. */
 static void describe_bounds(char *text, size_t size, const mooni_option_spec *o) {
   char low[64] = "", high[64] = "";
-  if (o->low > -INFINITY) snprintf(low, sizeof low, "%s %g", o->flags & MOONI_OPEN_LOW ? "above" : "at least", o->low);
-  if (o->high < INFINITY)
-    snprintf(high, sizeof high, "%s %g", o->flags & MOONI_OPEN_HIGH ? "below" : "at most", o->high);
-  snprintf(text, size, "%s %s%s%s", o->kind == MOON_COUNT ? "a whole number" : "a number", low,
-           *low && *high ? " and " : "", high);
+  if (o->low > -INFINITY)
+    snprintf(low, sizeof low, " %s %g", o->flags & MOONI_OPEN_LOW ? "above" : "of at least", o->low);
+  if (o->high < INFINITY) {
+    const char *how = o->flags & MOONI_OPEN_HIGH ? "below" : "at most";
+    snprintf(high, sizeof high, "%s %s %g", *low ? " and" : "", how, o->high);
+  }
+  snprintf(text, size, "%s%s%s", o->kind == MOON_COUNT ? "a whole number" : "a number", low, high);
 }
 
 static bool in_bounds(const mooni_option_spec *o, double v) {
@@ -59,7 +61,7 @@ static moon_status check_number(moon_ctx *ctx, const char *what, const mooni_opt
   char bounds[160];
   if (in_bounds(o, v)) return MOON_OK;
   describe_bounds(bounds, sizeof bounds, o);
-  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected %s", what, o->name, v, bounds);
+  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected %s", what, o->name, isnan(v) ? fabs(v) : v, bounds);
 }
 
 /* Is text one of "a|b|c"? */

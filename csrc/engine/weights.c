@@ -3,9 +3,9 @@
 ** The tensors are those of the same stack in torch.nn.Sequential, so that load_state_dict takes the file: "0.weight"
 ** [out x in], "0.bias", "2.weight" ... The architecture is JSON in the text entry "moonglass":
 **   {"version": 1, "encoder": 2, "layers": [{"kind": "dense", "options": {"in": 784, "out": 32, ...}}, ...]}
-** with every option that the layer's class lists, so that a new layer is saved and loaded without a word here. The
-** options are an object of their own because a class may call one "kind" (activation does). A layer that an option names
-** (tied) is its index from 0; {"kind": "repeat", "of": 0} is layer 0 once more.
+** with every option that the layer's class lists, so that a new layer is saved and loaded without a word here; the
+** options are an object of their own, so a class may name them as it likes. A layer that an option names (tied) is its
+** index from 0; {"kind": "repeat", "of": 0} is layer 0 once more.
 **
 ** A matrix parameter [in x out] is written transposed; a shared one belongs to a layer that runs the other way (tied
 ** weights) and is [out x in] for this one already. */

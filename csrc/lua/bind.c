@@ -128,8 +128,16 @@ moon_ctx *moon_lua_ctx(lua_State *L) {
   return handle ? *handle : NULL;
 }
 
-void moon_lua_push_tensor(lua_State *L, moon_tensor *t) { *bind_new(L, BIND_TENSOR) = moon_tensor_retain(t); }
-void moon_lua_push_net(lua_State *L, moon_net *net) { *bind_new(L, BIND_NET) = moon_net_retain(net); }
+void moon_lua_push_tensor(lua_State *L, moon_tensor *t) {
+  void **handle = bind_new(L, BIND_TENSOR);
+  *handle = moon_tensor_retain(t);
+}
+
+void moon_lua_push_net(lua_State *L, moon_net *net) {
+  void **handle = bind_new(L, BIND_NET);
+  *handle = moon_net_retain(net);
+}
+
 moon_tensor *moon_lua_check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
 moon_tensor *moon_lua_to_tensor(lua_State *L, int index) { return bind_test(L, index, BIND_TENSOR); }
 moon_net *moon_lua_check_net(lua_State *L, int arg) { return bind_check(L, arg, BIND_NET); }

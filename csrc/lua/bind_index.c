@@ -76,10 +76,13 @@ static const char *push_shape_of(lua_State *L, const moon_tensor *t) {
 
 /* ---- views ---- */
 
-moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank, const size_t *shape) {
+moon_tensor *bind_push_view(lua_State *L, int arg, size_t first, int rank, const size_t *shape) {
+  size_t kept[MOON_MAX_RANK]; /* shape may be the tensor's own */
   moon_tensor *view = NULL;
+  for (int i = 0; i < rank; i++) kept[i] = shape[i];
+  arg = lua_absindex(L, arg);
   void **handle = bind_new(L, BIND_TENSOR);
-  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_view(&view, t, first, rank, shape));
+  BIND_TRY(L, moon_lua_ctx(L), moon_tensor_view(&view, check(L, arg), first, rank, kept));
   *handle = view;
   return view;
 }
@@ -96,8 +99,9 @@ static size_t length(lua_State *L, const moon_tensor *t) {
   return moon_tensor_shape(t)[0];
 }
 
-static moon_tensor *push_row(lua_State *L, moon_tensor *t, size_t i) {
-  return bind_push_view(L, t, i * row_numel(t), moon_tensor_rank(t) - 1, moon_tensor_shape(t) + 1);
+/* Row i of t, the tensor at index 1. */
+static moon_tensor *push_row(lua_State *L, const moon_tensor *t, size_t i) {
+  return bind_push_view(L, 1, i * row_numel(t), moon_tensor_rank(t) - 1, moon_tensor_shape(t) + 1);
 }
 
 /* The place of the key at stack index 2: 0 to n - 1, or n for the one past the end if that is allowed. */
@@ -165,7 +169,7 @@ int bind_tensor_newindex(lua_State *L) {
   }
   moon_tensor *row = push_row(L, t, i);
   if (luaL_testudata(L, 3, BIND_TENSOR))
-    BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(row, check(L, 3)));
+    BIND_TRY(L, moon_tensor_ctx(row), moon_tensor_copy(row, check(L, 3)));
   else if (lua_type(L, 3) == LUA_TNUMBER)
     moon_tensor_fill(row, lua_tonumber(L, 3));
   else
@@ -263,7 +267,7 @@ static int tensor_reshape(lua_State *L) {
     return luaL_error(L, "reshape: %s has %I elements, which do not make [%s]", from, (LUAI_UACINT)moon_tensor_numel(t),
                       lua_tostring(L, -1));
   }
-  bind_push_view(L, t, 0, rank, shape);
+  bind_push_view(L, 1, 0, rank, shape);
   return 1;
 }
 
@@ -276,7 +280,7 @@ static int tensor_rows(lua_State *L) {
   lua_Integer j = lua_isnoneornil(L, 3) && i <= n ? i : bind_whole(L, 3, "rows", "last row", 0, i - 1, n);
   for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
   shape[0] = (size_t)(j - i + 1);
-  bind_push_view(L, t, (size_t)(i - 1) * row_numel(t), moon_tensor_rank(t), shape);
+  bind_push_view(L, 1, (size_t)(i - 1) * row_numel(t), moon_tensor_rank(t), shape);
   return 1;
 }
 
@@ -306,32 +310,32 @@ static int tensor_index_rows(lua_State *L) {
   for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
   shape[0] = count;
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), moon_tensor_rank(t), shape);
-  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_gather(out, t, rows, count));
+  BIND_TRY(L, moon_tensor_ctx(out), moon_tensor_gather(out, check(L, 1), rows, count));
   return 1;
 }
 
 /* ---- copies ---- */
 
-moon_tensor *bind_push_copy(lua_State *L, const moon_tensor *t, moon_dtype dtype) {
+moon_tensor *bind_push_copy(lua_State *L, int arg, moon_dtype dtype) {
+  const moon_tensor *t = check(L, arg);
   moon_tensor *out = bind_new_tensor(L, dtype, moon_tensor_rank(t), moon_tensor_shape(t));
-  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(out, t));
+  BIND_TRY(L, moon_tensor_ctx(out), moon_tensor_copy(out, check(L, arg)));
   return out;
 }
 
 static int tensor_clone(lua_State *L) {
-  moon_tensor *t = check(L, 1);
-  bind_push_copy(L, t, moon_tensor_dtype(t));
+  bind_push_copy(L, 1, moon_tensor_dtype(check(L, 1)));
   return 1;
 }
 
 /* t:float(), t:byte(): a copy of that element type, by value. Bytes round and stop at 0 and 255. */
 static int tensor_float(lua_State *L) {
-  bind_push_copy(L, check(L, 1), MOON_FLOAT32);
+  bind_push_copy(L, 1, MOON_FLOAT32);
   return 1;
 }
 
 static int tensor_byte(lua_State *L) {
-  bind_push_copy(L, check(L, 1), MOON_UINT8);
+  bind_push_copy(L, 1, MOON_UINT8);
   return 1;
 }
 
@@ -356,7 +360,8 @@ static int tensor_copy(lua_State *L) {
 }
 
 /* Push the elements from `at` on as lists nested from dimension dim on. */
-static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
+static void push_list(lua_State *L, int dim, size_t at) {
+  const moon_tensor *t = check(L, 1); /* asked again each time: making a table may run finalisers */
   if (dim == moon_tensor_rank(t)) {
     lua_pushnumber(L, moon_tensor_get(t, at));
     return;
@@ -365,14 +370,14 @@ static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
   for (int i = dim + 1; i < moon_tensor_rank(t); i++) inner *= moon_tensor_shape(t)[i];
   lua_createtable(L, n < INT_MAX ? (int)n : INT_MAX, 0);
   for (size_t i = 0; i < n; i++) {
-    push_list(L, t, dim + 1, at + i * inner);
+    push_list(L, dim + 1, at + i * inner);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
 }
 
 /* t:totable(): lists nested as the tensor's dimensions are; a number for rank 0. */
 static int tensor_totable(lua_State *L) {
-  push_list(L, check(L, 1), 0, 0);
+  push_list(L, 0, 0);
   return 1;
 }
 

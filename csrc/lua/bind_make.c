@@ -145,7 +145,7 @@ static int make_tensor(lua_State *L) {
   }
   if (luaL_testudata(L, 1, BIND_TENSOR)) {
     moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
-    bind_push_copy(L, t, typed ? f.dtype : moon_tensor_dtype(t));
+    bind_push_copy(L, 1, typed ? f.dtype : moon_tensor_dtype(t));
     return 1;
   }
   int type = lua_type(L, 1);

@@ -1,5 +1,8 @@
 /* bind_tensor.c - the tensor class: arithmetic, functions, reductions, products. One C function serves all of a kind;
-** its upvalues are the context's handle (as everywhere), the engine's name for the operation, and a flag. */
+** its upvalues are the context's handle (as everywhere), the engine's name for the operation, and a flag.
+**
+** Making a tensor may run finalisers, and one of those may close an operand: operands are looked up again, inside
+** BIND_TRY, once the result is there. */
 #include <math.h>
 #include <string.h>
 
@@ -48,15 +51,16 @@ static int binary(lua_State *L) {
   moon_tensor *a = operand(L, 1), *b = operand(L, 2);
   const moon_tensor *shape = larger(a, b);
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(shape), moon_tensor_shape(shape));
-  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(out, operation(L), a, b, scale));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(out, operation(L), check(L, 1), check(L, 2), scale));
   return 1;
 }
 
 /* In place. */
 static int binary_(lua_State *L) {
   double scale = alpha(L);
-  moon_tensor *t = check(L, 1), *u = operand(L, 2);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(t, operation(L), t, u, scale));
+  check(L, 1);
+  operand(L, 2);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(check(L, 1), operation(L), check(L, 1), check(L, 2), scale));
   lua_settop(L, 1);
   return 1;
 }
@@ -94,13 +98,11 @@ static void parameters(lua_State *L, const char *name, double *p, double *q) {
 /* t:exp() gives a new tensor, t:exp_() (flag set) works in place. */
 static int unary(lua_State *L) {
   double p, q;
-  moon_tensor *t = check(L, 1), *out = t;
+  moon_tensor *t = check(L, 1);
   parameters(L, operation(L), &p, &q);
-  if (flag(L))
-    lua_settop(L, 1);
-  else
-    out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
-  BIND_TRY(L, bind_ctx(L), moon_tensor_unary(out, operation(L), t, p, q));
+  lua_settop(L, 1);
+  if (!flag(L)) bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_unary(check(L, -1), operation(L), check(L, 1), p, q));
   return 1;
 }
 
@@ -119,7 +121,7 @@ static void reduce_along(lua_State *L, const moon_tensor *t, const char *name, i
   for (int i = 0; i < moon_tensor_rank(t); i++)
     if (i != dim) shape[rank++] = moon_tensor_shape(t)[i];
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_reduce_dim(out, name, t, dim));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_reduce_dim(out, name, check(L, 1), dim));
 }
 
 /* t:sum() gives a number, t:sum(dim) a tensor without that dimension; a number, too, if there was no other. argmax
@@ -155,7 +157,7 @@ static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
   moon_tensor *t = check(L, arg);
   if (moon_tensor_rank(t) != 1) return t;
   size_t n = moon_tensor_numel(t), shape[] = {column ? n : 1, column ? 1 : n};
-  t = bind_push_view(L, t, 0, 2, shape);
+  t = bind_push_view(L, arg, 0, 2, shape);
   lua_replace(L, arg);
   return t;
 }
@@ -170,13 +172,13 @@ static int tensor_matmul(lua_State *L) {
   shape[0] = moon_tensor_rank(a) == 2 ? moon_tensor_shape(a)[0] : 1;
   shape[1] = moon_tensor_rank(b) == 2 ? moon_tensor_shape(b)[1] : 1;
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_matmul(out, a, false, b, false, 1, 0));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_matmul(out, check(L, 1), false, check(L, 2), false, 1, 0));
   if (!left) result[rank++] = shape[0];
   if (!right) result[rank++] = shape[1];
   if (rank == 0)
     lua_pushnumber(L, moon_tensor_get(out, 0));
   else if (rank == 1)
-    bind_push_view(L, out, 0, 1, result);
+    bind_push_view(L, -1, 0, 1, result);
   return 1;
 }
 
@@ -187,7 +189,7 @@ static int tensor_transpose(lua_State *L) {
   const size_t *shape = moon_tensor_shape(t);
   if (!matrix) return luaL_error(L, "t: %s is not a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), 2, (const size_t[]){shape[1], shape[0]});
-  BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, t));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, check(L, 1)));
   return 1;
 }
 

@@ -408,7 +408,7 @@ static void misuse(void) {
   CHECK(strstr(moon_error(r.ctx), "unknown layer 'convolution' (known: dense, ") != NULL);
   moon_option nan_lr = number("lr", NAN), typo = number("leraning_rate", 1);
   CHECK(moon_optim_new(r.ctx, &opt, "adam", &nan_lr, 1) == MOON_ERANGE);
-  CHECK(strcmp(moon_error(r.ctx), "adam: lr is nan, expected a number at least 0") == 0);
+  CHECK(strcmp(moon_error(r.ctx), "adam: lr is nan, expected a number of at least 0") == 0);
   CHECK(moon_optim_new(r.ctx, &opt, "adam", &typo, 1) == MOON_ERANGE);
   CHECK(strcmp(moon_error(r.ctx),
                "adam: unknown option 'leraning_rate' (known: lr, beta1, beta2, eps, weight_decay)") == 0);
