@@ -406,7 +406,11 @@ MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x
                                         size_t count);
 
 /* CONSTRUCTOR: an IDX file, plain or gzipped. Bytes stay bytes; other element types become float32.
-** MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
+** A plain file of bytes, of 1 MB or more, is mapped, not copied: it may be larger than memory, and does not count as
+** memory held. Writing to the tensor changes this process's pages, never the file, which may be deleted or replaced by
+** another of its name. Whoever writes into it changes the tensor; whoever cuts it short makes the process get a SIGBUS
+** when it touches what is gone: copy what is not safe from that. Training on a file of 256 MB or more leaves the rows
+** out of the resident set (Linux). MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
 MOON_API moon_status moon_idx_load(moon_ctx *ctx, moon_tensor **out, const char *path);
 
 /* CONSTRUCTOR: a PNG as bytes [h x w] (grey) or [h x w x c] (c 2: grey and alpha, 3: RGB, 4: RGBA); palettes and

@@ -7,15 +7,25 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../moonglass_lua.h"
 
 static lua_State *volatile running;
 static moon_ctx *volatile context; /* the state's own: valid as long as the state */
 
+/* In a host the library keeps to one thread; this program is there to compute, so it takes the cores: a few, since
+** batches of the usual sizes do not occupy more. */
+static int default_threads(void) {
+  enum { ENOUGH = 4 };
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores < 1 ? 1 : cores > ENOUGH ? ENOUGH : (int)cores;
+}
+
 int cli_open_core(lua_State *L) {
   lua_pushcfunction(L, luaopen_moonglass_core);
   lua_call(L, 0, 1);
+  if (!context) moon_set_threads(moon_lua_ctx(L), default_threads());
   context = moon_lua_ctx(L);
   return 1;
 }

@@ -26,18 +26,27 @@ static moon_status init(moon_layer *layer) {
 
 static const char *ending(const moon_layer *layer) { return ((const activation *)layer)->act->name; }
 
-static size_t work(const moon_layer *layer, size_t rows, size_t in) {
-  return ((const activation *)layer)->act->needs_z ? rows * in : 0;
-}
+static size_t work(const moon_layer *layer, size_t in) { return ((const activation *)layer)->act->needs_z ? in : 0; }
 
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
-  memcpy(pass->y, pass->x, pass->rows * pass->in * sizeof(float));
-  if (!pass->logits) ((const activation *)layer)->act->forward(pass->y, pass->work, NULL, pass->rows, pass->in);
+  size_t r0, r1, width = pass->in;
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  size_t at = r0 * width;
+  memcpy(pass->y + at, pass->x + at, (r1 - r0) * width * sizeof(float));
+  if (!pass->logits)
+    ((const activation *)layer)
+        ->act->forward(pass->y + at, pass->work ? pass->work + at : NULL, NULL, r1 - r0, width, width);
 }
 
 static void backward(moon_layer *layer, const mooni_pass *pass) {
-  if (!pass->logits) ((const activation *)layer)->act->backward(pass->dy, pass->y, pass->work, pass->rows, pass->in);
-  if (pass->dx) memcpy(pass->dx, pass->dy, pass->rows * pass->in * sizeof(float));
+  size_t r0, r1, width = pass->in;
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  size_t at = r0 * width;
+  mooni_take_dy(layer, pass, r0, r1, 0, width);
+  if (!pass->logits)
+    ((const activation *)layer)
+        ->act->backward(pass->dy + at, pass->y + at, pass->work ? pass->work + at : NULL, r1 - r0, width, width);
+  mooni_give_dx(pass, r0, r1);
 }
 
 const mooni_layer_class mooni_activation = {.name = "activation",

@@ -158,6 +158,7 @@ moon_ctx *moon_ctx_retain(moon_ctx *ctx) {
 
 void moon_ctx_release(moon_ctx *ctx) {
   if (!ctx || --ctx->refs) return;
+  mooni_pool_stop(ctx);
   mooni_gemm_forget(ctx);
   ctx->alloc(ctx->alloc_ud, ctx, sizeof *ctx, 0);
 }

@@ -57,6 +57,7 @@ void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t epoch) {
 
 void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                   float scale) {
+  if (mooni_map_gather(dst, x, order, first, count, scale)) return;
   size_t width = mooni_width(x);
   const float *floats = moon_tensor_float(x);
   const uint8_t *bytes = moon_tensor_byte(x);

@@ -1,6 +1,9 @@
 /* dense.c - the dense layer: y = act(x W + b), W [in x out].
 ** Backward: dz = dy act'(z); db = column sums of dz; dW = x^T dz; dx = dz W^T.
 ** A tied layer uses another dense layer's weight transposed, W = V^T, and adds its part to that layer's gradient.
+** Divided among workers, a part has its share of W, dW and the moments to itself, and only activations and their
+** gradients travel between cores: whichever are fewer. A layer that narrows is divided along its inputs: y is a sum over
+** the parts, dx is not. One that widens is divided along its outputs: dx is a sum, y is not.
 ** Penalties: activity_l1 times sum |y| (per row with "batchmean"), weight_l2 times sum W^2. */
 #include <math.h>
 #include <stddef.h>
@@ -112,10 +115,10 @@ static void finish(moon_layer *layer) { moon_layer_release(((dense *)layer)->tie
 static size_t inputs(const moon_layer *layer) { return ((const dense *)layer)->in; }
 static size_t outputs(const moon_layer *layer) { return ((const dense *)layer)->out; }
 
-static size_t work(const moon_layer *layer, size_t rows, size_t in) {
+static size_t work(const moon_layer *layer, size_t in) {
   (void)in;
   const dense *d = (const dense *)layer;
-  return d->act->needs_z ? rows * d->out : 0;
+  return d->act->needs_z ? d->out : 0;
 }
 
 /* A loss may take the activation over only if nothing else looks at the output. */
@@ -127,66 +130,190 @@ static const char *activation(const moon_layer *layer) {
 static mooni_mat row_major(const float *p, size_t width) { return (mooni_mat){(float *)(uintptr_t)p, width, 1}; }
 static mooni_mat transposed(mooni_mat m) { return (mooni_mat){m.p, m.cs, m.rs}; }
 
-/* A tensor in the weight's place, seen as [in x out]. */
-static mooni_mat weight_view(const dense *d, const moon_tensor *t) {
-  mooni_mat m = row_major(moon_tensor_float(t), t->shape[1]);
-  return d->tied ? transposed(m) : m;
+/* A matrix in the weight's place, seen as [in x out], from row i and column j on. */
+static mooni_mat weight_view(const dense *d, const float *p, size_t i, size_t j) {
+  mooni_mat m = d->tied ? transposed(row_major(p, d->in)) : row_major(p, d->out);
+  m.p += i * m.rs + j * m.cs;
+  return m;
 }
 
-static moon_status plan_forward(const moon_layer *layer, size_t rows) {
-  const dense *d = (const dense *)layer;
-  return mooni_gemm_plan(layer->ctx, rows, d->out, d->in, row_major(NULL, d->in),
-                         weight_view(d, layer->params[0]->value), row_major(NULL, d->out));
+/* From, to: a stretch of the inputs or of the outputs. */
+typedef struct stretch {
+  size_t from, to;
+} stretch;
+
+static size_t length(stretch s) { return s.to - s.from; }
+
+static stretch share(size_t n, size_t part, size_t parts) {
+  stretch s;
+  mooni_share(n, MOONI_COLUMN_GRAIN, part, parts, &s.from, &s.to);
+  return s;
 }
 
-static moon_status plan_backward(const moon_layer *layer, size_t rows, bool dx) {
+static bool along_inputs(const dense *d, size_t parts) { return parts > 1 && d->in > d->out; }
+static bool dx_in_parts(const moon_layer *layer) { return !along_inputs((const dense *)layer, 2); }
+
+/* The part's block of the weight; all of it for one part. */
+typedef struct block {
+  stretch in, out;
+} block;
+
+static block own_block(const dense *d, size_t part, size_t parts) {
+  block b = {{0, d->in}, {0, d->out}};
+  if (along_inputs(d, parts))
+    b.in = share(d->in, part, parts);
+  else
+    b.out = share(d->out, part, parts);
+  return b;
+}
+
+static void plan_forward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts) {
   const dense *d = (const dense *)layer;
-  mooni_mat x = row_major(NULL, d->in), dz = row_major(NULL, d->out), w = weight_view(d, layer->params[0]->value);
-  MOONI_TRY(mooni_gemm_plan(layer->ctx, d->in, d->out, rows, transposed(x), dz, w));
-  return dx ? mooni_gemm_plan(layer->ctx, rows, d->in, d->out, dz, transposed(w), x) : MOON_OK;
+  block b = own_block(d, part, parts);
+  mooni_plan_gemm(plan, rows, length(b.out), length(b.in), row_major(NULL, d->in), weight_view(d, NULL, 0, 0),
+                  row_major(NULL, d->out));
+}
+
+static void plan_backward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx) {
+  const dense *d = (const dense *)layer;
+  block b = own_block(d, part, parts);
+  mooni_mat x = row_major(NULL, d->in), dz = row_major(NULL, d->out), w = weight_view(d, NULL, 0, 0);
+  mooni_plan_gemm(plan, length(b.in), length(b.out), rows, transposed(x), dz, w);
+  if (dx) mooni_plan_gemm(plan, rows, length(b.in), length(b.out), dz, transposed(w), x);
+}
+
+/* What the part does alone of a matrix [rows x out]: columns of all rows; or rows, where a row must be seen as a whole
+** (softmax). */
+typedef struct region {
+  size_t r0, rows, c0, columns;
+} region;
+
+static region own_region(const dense *d, const mooni_pass *pass, bool rowwise) {
+  region g = {0, pass->rows, 0, d->out};
+  if (rowwise) {
+    stretch s;
+    mooni_share(pass->rows, 1, pass->part, pass->parts, &s.from, &s.to);
+    g.r0 = s.from;
+    g.rows = length(s);
+  } else {
+    stretch s = share(d->out, pass->part, pass->parts);
+    g.c0 = s.from;
+    g.columns = length(s);
+  }
+  return g;
+}
+
+/* Add the other parts' sums to the first one's. */
+static void sum_parts(const moon_layer *layer, const mooni_pass *pass, region g) {
+  size_t out = ((const dense *)layer)->out;
+  for (size_t p = 1; p < pass->parts; p++)
+    for (size_t r = g.r0; r < g.r0 + g.rows; r++)
+      layer->ctx->k->add(pass->y + r * out + g.c0, pass->spare + (p - 1) * pass->step + r * out + g.c0, g.columns);
 }
 
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   const mooni_act *act = pass->logits ? mooni_find_act(layer->ctx, "linear") : d->act;
   const float *bias = d->bias ? moon_tensor_float(layer->params[1]->value) : NULL;
-  mooni_gemm(pass->rows, d->out, d->in, 1, row_major(pass->x, d->in), weight_view(d, layer->params[0]->value), 0,
-             row_major(pass->y, d->out));
-  act->forward(pass->y, pass->work, bias, pass->rows, d->out);
+  bool partial = along_inputs(d, pass->parts);
+  block b = own_block(d, pass->part, pass->parts);
+  float *y = partial && pass->part ? pass->spare + (pass->part - 1) * pass->step : pass->y;
+  if (length(b.in) && length(b.out))
+    mooni_gemm(pass->rows, length(b.out), length(b.in), 1, row_major(pass->x + b.in.from, d->in),
+               weight_view(d, moon_tensor_float(layer->params[0]->value), b.in.from, b.out.from), 0,
+               row_major(y + b.out.from, d->out));
+  else if (partial)
+    memset(y, 0, pass->rows * d->out * sizeof(float));
+
+  region g = own_region(d, pass, act->rowwise);
+  size_t at = g.r0 * d->out + g.c0;
+  if (pass->parts > 1 && (partial || act->rowwise)) mooni_barrier(pass->team);
+  if (partial) sum_parts(layer, pass, g);
+  act->forward(pass->y + at, pass->work ? pass->work + at : NULL, bias ? bias + g.c0 : NULL, g.rows, g.columns, d->out);
 }
 
-static double activity_scale(const dense *d, size_t rows) {
-  return d->activity_reduction[0] == 'b' ? d->activity_l1 / (double)rows : d->activity_l1;
+static double activity_scale(const dense *d, const mooni_pass *pass) {
+  return d->activity_reduction[0] == 'b' ? d->activity_l1 / (double)pass->batch : d->activity_l1;
+}
+
+/* Turn dy into dz, and sum it up into the bias's gradient, where the part can do so alone. */
+static void make_dz(const moon_layer *layer, const mooni_pass *pass, region g) {
+  const dense *d = (const dense *)layer;
+  size_t at = g.r0 * d->out + g.c0;
+  mooni_take_dy(layer, pass, g.r0, g.r0 + g.rows, g.c0, g.c0 + g.columns);
+  for (size_t r = 0; d->activity_l1 > 0 && r < g.rows; r++)
+    layer->ctx->k->add_sign(pass->dy + at + r * d->out, (float)activity_scale(d, pass), pass->y + at + r * d->out,
+                            g.columns);
+  if (!pass->logits)
+    d->act->backward(pass->dy + at, pass->y + at, pass->work ? pass->work + at : NULL, g.rows, g.columns, d->out);
+}
+
+/* A block of a parameter in memory: rows x width elements from `at` on, `stride` apart. */
+typedef struct extent {
+  size_t at, rows, width, stride;
+} extent;
+
+static extent extent_of(const dense *d, block b) {
+  extent e = d->tied ? (extent){b.out.from * d->in + b.in.from, length(b.out), length(b.in), d->in}
+                     : (extent){b.in.from * d->out + b.out.from, length(b.in), length(b.out), d->out};
+  if (e.width == e.stride) e = (extent){e.at, 1, e.rows * e.width, e.rows * e.width};
+  return e;
+}
+
+static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, block b) {
+  const dense *d = (const dense *)layer;
+  float *dw = pass->grad[0];
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  extent e = extent_of(d, b);
+  mooni_gemm(length(b.in), length(b.out), pass->rows, 1, transposed(row_major(pass->x + b.in.from, d->in)),
+             row_major(pass->dy + b.out.from, d->out), pass->accumulate & 1 ? 1 : 0,
+             weight_view(d, dw, b.in.from, b.out.from));
+  for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
+    layer->ctx->k->axpy(dw + e.at + r * e.stride, (float)(2 * d->weight_l2), w + e.at + r * e.stride, e.width);
+  if (pass->ready) pass->ready(pass, 0, e.at, e.rows, e.width, e.stride);
+}
+
+static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
+  size_t out = ((const dense *)layer)->out;
+  stretch s = share(out, pass->part, pass->parts);
+  if (!length(s)) return;
+  layer->ctx->k->column_sums(pass->grad[1] + s.from, pass->dy + s.from, pass->rows, length(s), out,
+                             pass->accumulate & 2);
+  if (pass->ready) pass->ready(pass, 1, s.from, 1, length(s), length(s));
 }
 
 static void backward(moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  const mooni_kernels *k = layer->ctx->k;
-  mooni_param *weight = layer->params[0], *bias = d->bias ? layer->params[1] : NULL;
-  mooni_mat dz = row_major(pass->dy, d->out), w = weight_view(d, weight->value), dw = weight_view(d, weight->grad);
-
-  if (d->activity_l1 > 0) k->add_sign(pass->dy, (float)activity_scale(d, pass->rows), pass->y, pass->rows * d->out);
-  if (!pass->logits) d->act->backward(pass->dy, pass->y, pass->work, pass->rows, d->out);
-  if (bias) {
-    k->column_sums(moon_tensor_float(bias->grad), pass->dy, pass->rows, d->out, bias->written);
-    bias->written = true;
+  bool rowwise = d->act->rowwise && !pass->logits, narrows = along_inputs(d, pass->parts);
+  block b = own_block(d, pass->part, pass->parts);
+  make_dz(layer, pass, own_region(d, pass, rowwise));
+  if (pass->parts > 1 && (rowwise || narrows)) mooni_barrier(pass->team);
+  if (d->bias) bias_gradient(layer, pass);
+  bool any = length(b.in) && length(b.out);
+  if (pass->dx) { /* before the weights may change */
+    float *dx = pass->dx + (narrows ? b.in.from : pass->part * pass->step);
+    if (any)
+      mooni_gemm(pass->rows, length(b.in), length(b.out), 1, row_major(pass->dy + b.out.from, d->out),
+                 transposed(weight_view(d, moon_tensor_float(layer->params[0]->value), b.in.from, b.out.from)), 0,
+                 row_major(dx, d->in));
+    else if (!narrows)
+      memset(dx, 0, pass->rows * d->in * sizeof(float));
   }
-  mooni_gemm(d->in, d->out, pass->rows, 1, transposed(row_major(pass->x, d->in)), dz, weight->written ? 1 : 0, dw);
-  weight->written = true;
-  if (d->weight_l2 > 0)
-    k->axpy(moon_tensor_float(weight->grad), (float)(2 * d->weight_l2), moon_tensor_float(weight->value),
-            weight->value->numel);
-  if (pass->dx) mooni_gemm(pass->rows, d->in, d->out, 1, dz, transposed(w), 0, row_major(pass->dx, d->in));
+  if (any) weight_gradient(layer, pass, b);
 }
 
 static double penalty(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   const mooni_kernels *k = layer->ctx->k;
-  const moon_tensor *w = layer->params[0]->value;
-  double total = 0;
-  if (d->activity_l1 > 0) total += activity_scale(d, pass->rows) * k->sum_abs(pass->y, pass->rows * d->out);
-  if (d->weight_l2 > 0) total += d->weight_l2 * k->sum_squares(moon_tensor_float(w), w->numel);
-  return total;
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  region g = own_region(d, pass, d->act->rowwise);
+  extent e = extent_of(d, own_block(d, pass->part, pass->parts));
+  double activity = 0, weights = 0;
+  for (size_t r = g.r0; d->activity_l1 > 0 && r < g.r0 + g.rows; r++)
+    activity += k->sum_abs(pass->y + r * d->out + g.c0, g.columns);
+  for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
+    weights += k->sum_squares(w + e.at + r * e.stride, e.width);
+  return activity_scale(d, pass) * activity + d->weight_l2 * weights;
 }
 
 const mooni_layer_class mooni_dense = {.name = "dense",
@@ -196,6 +323,8 @@ const mooni_layer_class mooni_dense = {.name = "dense",
                                        .finish = finish,
                                        .inputs = inputs,
                                        .outputs = outputs,
+                                       .by_columns = true,
+                                       .dx_in_parts = dx_in_parts,
                                        .work = work,
                                        .plan_forward = plan_forward,
                                        .plan_backward = plan_backward,

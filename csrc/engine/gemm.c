@@ -11,7 +11,7 @@
 
 /* The shapes that this context has planned: a call that is in here runs without asking for memory. */
 typedef struct shape {
-  size_t m, n, k;
+  size_t callers, m, n, k;
   bool a_by_row, b_by_row, c_by_row;
 } shape;
 
@@ -36,8 +36,8 @@ void mooni_gemm(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_ma
 static bool is_warm(const mooni_warm *warm, const shape *s) {
   for (size_t i = 0; warm && i < warm->count && i < WARM; i++) {
     const shape *w = &warm->seen[i];
-    if (w->m == s->m && w->n == s->n && w->k == s->k && w->a_by_row == s->a_by_row && w->b_by_row == s->b_by_row &&
-        w->c_by_row == s->c_by_row)
+    if (w->callers >= s->callers && w->m == s->m && w->n == s->n && w->k == s->k && w->a_by_row == s->a_by_row &&
+        w->b_by_row == s->b_by_row && w->c_by_row == s->c_by_row)
       return true;
   }
   return false;
@@ -53,29 +53,51 @@ static size_t packing_bytes(void) {
   return (mc + nc) * kc * sizeof(float) + ((size_t)1 << 20);
 }
 
-moon_status mooni_gemm_plan(moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
+/* A product on scratch of its own, by each of a team: at once, and often enough that they do meet in BLIS's pool. */
+typedef struct rehearsal {
+  shape s;
+  float *scratch;
+  size_t floats; /* for each */
+} rehearsal;
+
+static void rehearse(void *arg, const mooni_team *team) {
+  const rehearsal *r = arg;
+  const shape *s = &r->s;
+  float *a = r->scratch + team->index * r->floats, *b = a + s->m * s->k, *c = b + s->k * s->n;
+  mooni_mat ma = {a, s->a_by_row ? s->k : 1, s->a_by_row ? 1 : s->m};
+  mooni_mat mb = {b, s->b_by_row ? s->n : 1, s->b_by_row ? 1 : s->k};
+  mooni_mat mc = {c, s->c_by_row ? s->n : 1, s->c_by_row ? 1 : s->m};
+  for (int i = 0; i < (team->count > 1 ? 3 : 1); i++) {
+    mooni_barrier(team);
+    mooni_gemm(s->m, s->n, s->k, 1, ma, mb, 0, mc);
+  }
+}
+
+moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
+                            mooni_mat c) {
   if (m > LONG) m = LONG;
   if (n > LONG) n = LONG;
   if (k > DEEP) k = DEEP;
-  shape s = {m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
+  shape s = {callers, m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
   if (!m || !n || !k || is_warm(ctx->warm, &s)) return MOON_OK;
   if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
 
-  size_t as = m * k, bs = k * n, cs = m * n, probe = packing_bytes();
+  size_t floats = (m * k + k * n + m * n + 15) & ~(size_t)15, probe = callers * packing_bytes();
   void *room = malloc(probe);
   free(room);
-  float *scratch = mooni_calloc(ctx, as + bs + cs, sizeof(float));
+  float *scratch = mooni_calloc(ctx, callers * floats, sizeof(float));
   if (!room || !scratch) {
     mooni_free(ctx, scratch);
-    return mooni_nomem(ctx, room ? (as + bs + cs) * sizeof(float) : probe);
+    return mooni_nomem(ctx, room ? callers * floats * sizeof(float) : probe);
   }
-  mooni_mat pa = {scratch, s.a_by_row ? k : 1, s.a_by_row ? 1 : m};
-  mooni_mat pb = {scratch + as, s.b_by_row ? n : 1, s.b_by_row ? 1 : k};
-  mooni_mat pc = {scratch + as + bs, s.c_by_row ? n : 1, s.c_by_row ? 1 : m};
-  mooni_gemm(m, n, k, 1, pa, pb, 0, pc);
+  mooni_pool_run(ctx, callers, rehearse, &(rehearsal){s, scratch, floats});
   mooni_free(ctx, scratch);
   ctx->warm->seen[ctx->warm->count++ % WARM] = s;
   return MOON_OK;
+}
+
+void mooni_plan_gemm(mooni_plan *plan, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
+  if (plan->status == MOON_OK) plan->status = mooni_gemm_plan(plan->ctx, plan->callers, m, n, k, a, b, c);
 }
 
 void mooni_gemm_forget(moon_ctx *ctx) {

@@ -37,8 +37,9 @@ struct moon_ctx {
   moon_log_fn log;
   void *log_ud;
   atomic_bool interrupted;
-  const mooni_kernels *k; /* the kernels for this CPU */
-  mooni_warm *warm;       /* gemm.c: shapes that BLIS has run already */
+  const mooni_kernels *k;  /* the kernels for this CPU */
+  mooni_warm *warm;        /* gemm.c: shapes that BLIS has run already */
+  struct mooni_pool *pool; /* pool.c: NULL until it is wanted */
   mooni_rng rng;
   char error[1024];
 };
@@ -67,6 +68,7 @@ static inline bool mooni_mul(size_t *out, size_t a, size_t b) { return !__builti
 
 /* ---- tensor.c ---- */
 
+typedef struct mooni_map mooni_map;
 typedef struct mooni_storage {
   size_t refs;
   moon_ctx *ctx;
@@ -74,6 +76,7 @@ typedef struct mooni_storage {
   size_t bytes;
   void (*release)(void *ud);
   void *ud;
+  mooni_map *map; /* a large file whose rows are better read than touched: mooni_map_gather; else NULL */
 } mooni_storage;
 
 struct moon_tensor {
@@ -92,6 +95,27 @@ const char *mooni_dtype_name(moon_dtype dtype);
 /* Rows of t as a matrix: rank 0 and 1 are one column a row; else shape[0] rows of all the rest. */
 size_t mooni_rows(const moon_tensor *t);
 size_t mooni_width(const moon_tensor *t);
+
+/* ---- pool.c: worker threads ----
+** A job runs on all of a team at once, the caller being its member 0. Threads start with the first plan that wants them
+** and end with the context, or when another number is set. */
+
+typedef struct mooni_pool mooni_pool;
+
+typedef struct mooni_team {
+  size_t index, count;
+  mooni_pool *pool; /* NULL for a team of one */
+} mooni_team;
+
+typedef void mooni_job(void *arg, const mooni_team *team);
+
+/* Have `count` workers, the caller included. MOON_ESTATE if the system gives no more threads. */
+moon_status mooni_pool_plan(moon_ctx *ctx, size_t count);
+void mooni_pool_run(moon_ctx *ctx, size_t count, mooni_job *job, void *arg); /* count: 1, or what was planned */
+void mooni_pool_stop(moon_ctx *ctx);
+
+/* Nobody goes on before all of the team have come here. */
+void mooni_barrier(const mooni_team *team);
 
 /* ---- rng.c ---- */
 
@@ -127,9 +151,18 @@ typedef struct mooni_mat {
 /* c [m x n] = alpha a [m x k] b [k x n] + beta c. Never fails at a shape that mooni_gemm_plan has let pass. */
 void mooni_gemm(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
 
-/* Make BLIS hold all that this call will need, so that it cannot abort the process for want of memory. Only the
-** strides of a, b and c are looked at. */
-moon_status mooni_gemm_plan(moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c);
+/* Make BLIS hold all that this call will need, so that it cannot abort the process for want of memory: for so many
+** callers at once. Only the strides of a, b and c are looked at. */
+moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
+                            mooni_mat c);
+
+/* Products to be planned, gathered from layers; the first failure stays. */
+typedef struct mooni_plan {
+  moon_ctx *ctx;
+  size_t callers;
+  moon_status status;
+} mooni_plan;
+void mooni_plan_gemm(mooni_plan *plan, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c);
 void mooni_gemm_forget(moon_ctx *ctx);
 const char *mooni_blis_version(void);
 const char *mooni_blis_config(void);
@@ -172,14 +205,15 @@ moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, con
 
 /* ---- activations: act.c, compiled once for each instruction set ---- */
 
-/* forward: y [rows x width] holds z without its bias; it becomes act(z + bias). bias may be NULL. If needs_z the
-** derivative wants z itself, which is kept in z (else z is NULL).
+/* Matrices here are [rows x width], a row beginning `stride` floats behind the one before it.
+** forward: y holds z without its bias; it becomes act(z + bias). bias may be NULL. If needs_z the derivative wants z
+** itself, which is kept in z (else z is NULL).
 ** backward: dy becomes dz = dy * act'(z). Rowwise ones (softmax) see a row as a whole. */
 typedef struct mooni_act {
   const char *name;
   bool needs_z, rowwise;
-  void (*forward)(float *y, float *z, const float *bias, size_t rows, size_t width);
-  void (*backward)(float *dy, const float *y, const float *z, size_t rows, size_t width);
+  void (*forward)(float *y, float *z, const float *bias, size_t rows, size_t width, size_t stride);
+  void (*backward)(float *dy, const float *y, const float *z, size_t rows, size_t width, size_t stride);
 } mooni_act;
 
 /* ---- losses: loss*.c ---- */
@@ -197,9 +231,11 @@ typedef struct mooni_loss_class {
   const mooni_option_spec *options;
   const char *fuses;  /* the activation that it can take over when that comes last, or NULL */
   bool takes_classes; /* class numbers as targets */
-  /* The loss of p [rows x width], or, with logits, of fuses(p); its gradient on p into grad unless NULL. */
+  bool rowwise;       /* looks at a row of the prediction as a whole */
+  /* scale times the loss, summed over p [rows x width], or, with logits, over fuses(p); its gradient on p into grad
+  ** unless NULL. Rows of p, grad and the target's values begin `stride` floats apart. */
   double (*apply)(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
-                  bool logits);
+                  size_t stride, double scale, bool logits);
 } mooni_loss_class;
 
 struct moon_loss {
@@ -210,7 +246,7 @@ struct moon_loss {
   bool from_logits;           /* likewise */
 };
 
-/* 1/(rows * width), 1/rows or 1, by the loss's reduction. */
+/* What the sum over the elements is multiplied by: 1/(rows * width), 1/rows or 1, by the loss's reduction. */
 double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width);
 
 /* Does the loss take activation `name` over? */
@@ -239,8 +275,9 @@ typedef struct mooni_optim_class {
   double (*slot_start)(const moon_optim *opt, size_t slot); /* NULL: 0 */
   /* Constants of update number t (from 1) into opt->rate; once before the segments. */
   void (*prepare)(moon_optim *opt, uint64_t t);
-  /* One pass over n elements: w, its moments s, its gradient g. */
-  void (*update)(const moon_optim *opt, float *w, float *const *s, const float *g, size_t n);
+  /* One pass over w [rows x width], its moments s and its gradient g, rows beginning `stride` floats apart. */
+  void (*update)(const moon_optim *opt, float *w, float *const *s, const float *g, size_t rows, size_t width,
+                 size_t stride);
 } mooni_optim_class;
 
 typedef struct mooni_segment {
@@ -262,46 +299,87 @@ struct moon_optim {
 /* Make the moments of these values, so that a later step allocates nothing. */
 moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, size_t count);
 
+/* The segment of these elements, looked for first at place `hint`; NULL if there is none. */
+mooni_segment *mooni_optim_segment(const moon_optim *opt, const moon_tensor *value, size_t hint);
+
+/* Begin update number steps + 1; then update rows x width elements of a segment from `at` on. */
+void mooni_optim_begin(moon_optim *opt);
+void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, size_t at, size_t rows,
+                        size_t width, size_t stride);
+
 /* ---- layers: layer.c for what is common, dense.c noise.c ... for each ---- */
 
 typedef struct mooni_param {
   size_t refs;
   const char *name;
   moon_tensor *value, *grad;
-  bool written; /* in this backward already: add to the gradient, do not set it (tied or repeated layers) */
 } mooni_param;
 
 enum { MOONI_MAX_PARAMS = 4 };
 
-/* One batch through one layer. Buffers are the net's; work is what the class asked for in work(). */
-typedef struct mooni_pass {
+typedef struct mooni_pass mooni_pass;
+
+/* A worker's part in one batch through one layer. The work is divided in one of two ways. By rows: each worker sees its
+** rows as a batch of its own, part being 0 of 1, and writes gradients of its own that are summed up later. By columns:
+** all see the whole batch; a dense layer computes the part's share of its outputs, other layers a share of the rows
+** (mooni_share). Buffers are the net's. */
+struct mooni_pass {
   size_t rows, in, out;
-  const float *x; /* [rows x in] */
-  float *y;       /* [rows x out] */
-  float *dy;      /* [rows x out]; backward may spoil it */
-  float *dx;      /* [rows x in], or NULL: not wanted */
+  size_t batch; /* rows of the whole batch: what means are over */
+  size_t first; /* the number, in the whole batch, of the first row here; a multiple of MOONI_ROW_GRAIN */
+  size_t part, parts;
+  const mooni_team *team;
+  const float *x;  /* [rows x in] */
+  float *y;        /* [rows x out] */
+  float *dy;       /* [rows x out]: to be had by mooni_take_dy only; backward may spoil it */
+  size_t dy_parts; /* dy is the sum of so many buffers, one `step` floats behind the other */
+  size_t step;
+  float *dx;    /* [rows x in], or NULL: not wanted. With dx_in_parts, so many buffers as there are parts, `step`
+                     ** floats apart, that sum up to it: to each part its own. Else all write their share of one */
+  float *spare; /* in a forward by columns: parts - 1 buffers for y, `step` floats apart, for any use */
   float *work;
-  uint64_t draw; /* the number of this training forward: chooses the noise */
+  float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
+  unsigned accumulate; /* bit i: add to the gradient of parameter i, for a use before this one has written it */
+  bool weights;        /* answers for what is of the weights alone: their penalty */
+  uint64_t draw;       /* the number of this training forward: chooses the noise */
   bool training;
   bool logits; /* the loss takes the activation over: leave it out, forward and backward */
-} mooni_pass;
+  /* NULL, or: rows x width elements of parameter i from `at` on have their gradient and may be updated. */
+  void (*ready)(const mooni_pass *pass, size_t i, size_t at, size_t rows, size_t width, size_t stride);
+  const void *job;
+  size_t layer; /* the place in the net: for ready */
+};
+
+enum { MOONI_ROW_GRAIN = 8, MOONI_COLUMN_GRAIN = 16 };
+
+/* Part `part` of `parts` equal shares of n, cut at multiples of grain: *from up to *to. */
+void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from, size_t *to);
+
+/* Make dy whole for these rows and columns. */
+void mooni_take_dy(const moon_layer *layer, const mooni_pass *pass, size_t r0, size_t r1, size_t c0, size_t c1);
+
+/* For layers of equal widths: dx is dy, in these rows. */
+void mooni_give_dx(const mooni_pass *pass, size_t r0, size_t r1);
 
 typedef struct mooni_layer_class {
   const char *name;
   size_t size; /* of the object, a moon_layer first */
   const mooni_option_spec *options;
-  bool training_only;                         /* passes x through untouched unless training */
-  moon_status (*init)(moon_layer *layer);     /* options are set; make the parameters. NULL: nothing to do */
-  void (*finish)(moon_layer *layer);          /* NULL: nothing of its own to release */
-  size_t (*inputs)(const moon_layer *layer);  /* the one width it takes; NULL: any, and out = in */
-  size_t (*outputs)(const moon_layer *layer); /* goes with inputs */
-  size_t (*work)(const moon_layer *layer, size_t rows, size_t in); /* floats of scratch; NULL: none */
-  /* See that forward or backward (dx: with the input's gradient) cannot fail at this size. NULL: they never do. */
-  moon_status (*plan_forward)(const moon_layer *layer, size_t rows);
-  moon_status (*plan_backward)(const moon_layer *layer, size_t rows, bool dx);
+  bool training_only; /* passes x through untouched unless training */
+  bool by_columns;    /* a part gives its share of the outputs (mooni_share, MOONI_COLUMN_GRAIN); else, of the rows */
+  moon_status (*init)(moon_layer *layer);             /* options are set; make the parameters. NULL: nothing to do */
+  void (*finish)(moon_layer *layer);                  /* NULL: nothing of its own to release */
+  size_t (*inputs)(const moon_layer *layer);          /* the one width it takes; NULL: any, and out = in */
+  size_t (*outputs)(const moon_layer *layer);         /* goes with inputs */
+  size_t (*work)(const moon_layer *layer, size_t in); /* floats of scratch a row; NULL: none */
+  /* Tell of every product that forward, or backward (dx: with the input's gradient), makes of these rows as part `part`
+  ** of `parts`, so that they cannot fail. NULL: they never do. */
+  void (*plan_forward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts);
+  void (*plan_backward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx);
   const char *(*activation)(const moon_layer *layer); /* the activation that ends it, if a loss may take that over */
   void (*forward)(const moon_layer *layer, const mooni_pass *pass);
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
+  bool (*dx_in_parts)(const moon_layer *layer);                       /* by columns; NULL: no */
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* after forward; NULL: none */
   int torch_modules; /* how many places it takes in torch.nn.Sequential; -1: ask activation (dense: 1 or 2) */
 } mooni_layer_class;
@@ -354,9 +432,9 @@ struct mooni_kernels {
   double (*sum_abs)(const float *x, size_t n);
   double (*sum_squares)(const float *x, size_t n);
   double (*sum_squared_difference)(const float *x, const float *y, size_t n);
-  void (*column_sums)(float *y, const float *x, size_t rows, size_t width, bool accumulate);
+  void (*column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
   void (*add_sign)(float *y, float a, const float *x, size_t n); /* y += a sign(x), sign(0) = 0 */
-  /* rng_fill.c: whole blocks of MOONI_LANES draws */
+  /* kernels/random.c: whole blocks of MOONI_LANES draws */
   void (*uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
   void (*normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);
   /* noise on a batch: y from x; mask (may be NULL) gets dy/dx */
@@ -399,6 +477,12 @@ struct moon_dataset {
 /* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale. */
 void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                   float scale);
+
+/* ---- map.c ---- */
+
+/* What mooni_gather does, for a tensor on a large mapped file: without making it resident. False, with nothing done, for
+** any other tensor. Any number of workers may gather at once. */
+bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count, float scale);
 
 /* ---- file.c ---- */
 

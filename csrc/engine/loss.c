@@ -43,8 +43,8 @@ moon_status moon_loss_get(const moon_loss *loss, const char *name, moon_option *
 double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width) {
   switch (loss->reduction[0]) {
     case 's': return 1;
-    case 'b': return 1 / (double)rows;
-    default: return 1 / ((double)rows * (double)width);
+    case 'm': return 1 / ((double)rows * (double)width);
+    default: return 1 / (double)rows; /* batchmean, or a loss of whole rows, which has no choice */
   }
 }
 
@@ -104,7 +104,7 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
   }
   if (status == MOON_OK) {
     double v = loss->class->apply(loss, grad ? moon_tensor_float(grad) : NULL, moon_tensor_float(prediction), t, rows,
-                                  width, loss->from_logits);
+                                  width, width, mooni_loss_scale(loss, rows, width), loss->from_logits);
     if (value) *value = v;
   } else {
     mooni_prepend(ctx, status, "%s: ", loss->class->name);

@@ -1,7 +1,8 @@
 /* noise.c - layers that corrupt their input in training and let it pass in inference: dropout (what stays is scaled up
 ** by 1 / (1 - p)), masking noise (what stays, stays), Gaussian noise (clipped if asked), salt and pepper.
-** Each batch has a stream of its own, chosen by the layer's seed and the number of the draw: the same run makes the
-** same noise however it is stopped and resumed. work holds dy/dx. */
+** Every few rows have a stream of their own, chosen by the layer's seed, the number of the draw and their place in the
+** batch: the same run makes the same noise, however it is stopped and resumed and whoever does which rows. work holds
+** dy/dx. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -50,62 +51,70 @@ static moon_status init(moon_layer *layer) {
   return MOON_OK;
 }
 
-static size_t work(const moon_layer *layer, size_t rows, size_t in) {
+static size_t work(const moon_layer *layer, size_t in) {
   (void)layer;
-  return rows * in;
+  return in;
 }
 
-static mooni_rng stream(const moon_layer *layer, const mooni_pass *pass) {
-  mooni_rng rng;
-  mooni_rng_seed(&rng, layer->seed, pass->draw);
-  return rng;
+typedef void make_noise(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                        size_t count);
+
+static void forward(const moon_layer *layer, const mooni_pass *pass, make_noise *make) {
+  enum { STREAMS = 1 << 20 }; /* more than a batch has grains of rows, or its noise would repeat later on */
+  size_t r0, r1;
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  for (size_t r = r0; r < r1; r += MOONI_ROW_GRAIN) {
+    size_t rows = r1 - r < MOONI_ROW_GRAIN ? r1 - r : MOONI_ROW_GRAIN, at = r * pass->in;
+    mooni_rng rng;
+    mooni_rng_seed(&rng, layer->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
+    make((const noise *)layer, layer->ctx->k, &rng, pass->y + at, pass->work + at, pass->x + at, rows * pass->in);
+  }
 }
 
-static void forward_dropout(const moon_layer *layer, const mooni_pass *pass) {
-  mooni_rng rng = stream(layer, pass);
-  double p = ((const noise *)layer)->p;
-  layer->ctx->k->noise_masking(&rng, pass->y, pass->work, pass->x, pass->rows * pass->in, (float)p,
-                               (float)(1 / (1 - p)));
+static void make_dropout(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                         size_t count) {
+  k->noise_masking(rng, y, mask, x, count, (float)n->p, (float)(1 / (1 - n->p)));
 }
 
-static void forward_masking(const moon_layer *layer, const mooni_pass *pass) {
-  mooni_rng rng = stream(layer, pass);
-  layer->ctx->k->noise_masking(&rng, pass->y, pass->work, pass->x, pass->rows * pass->in,
-                               (float)((const noise *)layer)->p, 1);
+static void make_masking(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                         size_t count) {
+  k->noise_masking(rng, y, mask, x, count, (float)n->p, 1);
 }
 
-static void forward_gaussian(const moon_layer *layer, const mooni_pass *pass) {
-  mooni_rng rng = stream(layer, pass);
-  const noise *n = (const noise *)layer;
+static void make_gaussian(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                          size_t count) {
   bool clipped = !isnan(n->clip[0]);
-  layer->ctx->k->noise_gaussian(&rng, pass->y, pass->work, pass->x, pass->rows * pass->in, (float)n->sigma,
-                                clipped ? (float)n->clip[0] : -INFINITY, clipped ? (float)n->clip[1] : INFINITY);
+  k->noise_gaussian(rng, y, mask, x, count, (float)n->sigma, clipped ? (float)n->clip[0] : -INFINITY,
+                    clipped ? (float)n->clip[1] : INFINITY);
 }
 
-static void forward_salt_pepper(const moon_layer *layer, const mooni_pass *pass) {
-  mooni_rng rng = stream(layer, pass);
-  layer->ctx->k->noise_salt_pepper(&rng, pass->y, pass->work, pass->x, pass->rows * pass->in,
-                                   (float)((const noise *)layer)->p);
+static void make_salt_pepper(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask,
+                             const float *x, size_t count) {
+  k->noise_salt_pepper(rng, y, mask, x, count, (float)n->p);
 }
 
 static void backward(moon_layer *layer, const mooni_pass *pass) {
+  size_t r0, r1;
   if (!pass->dx) return;
-  memcpy(pass->dx, pass->dy, pass->rows * pass->in * sizeof(float));
-  layer->ctx->k->mul(pass->dx, pass->work, pass->rows * pass->in);
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  mooni_take_dy(layer, pass, r0, r1, 0, pass->in);
+  layer->ctx->k->mul(pass->dy + r0 * pass->in, pass->work + r0 * pass->in, (r1 - r0) * pass->in);
+  mooni_give_dx(pass, r0, r1);
 }
 
-#define NOISE(variable, text, spec, run, modules)            \
-  const mooni_layer_class variable = {.name = text,          \
-                                      .size = sizeof(noise), \
-                                      .options = spec,       \
-                                      .training_only = true, \
-                                      .init = init,          \
-                                      .work = work,          \
-                                      .forward = run,        \
-                                      .backward = backward,  \
+#define NOISE(variable, text, spec, make, modules)                                                            \
+  static void forward_##make(const moon_layer *layer, const mooni_pass *pass) { forward(layer, pass, make); } \
+  const mooni_layer_class variable = {.name = text,                                                           \
+                                      .size = sizeof(noise),                                                  \
+                                      .options = spec,                                                        \
+                                      .training_only = true,                                                  \
+                                      .init = init,                                                           \
+                                      .work = work,                                                           \
+                                      .forward = forward_##make,                                              \
+                                      .backward = backward,                                                   \
                                       .torch_modules = modules}
 
-NOISE(mooni_dropout, "dropout", dropout_options, forward_dropout, 1);
-NOISE(mooni_gaussian_noise, "gaussian_noise", gaussian_options, forward_gaussian, 0);
-NOISE(mooni_masking_noise, "masking_noise", share_options, forward_masking, 0);
-NOISE(mooni_salt_pepper_noise, "salt_pepper_noise", share_options, forward_salt_pepper, 0);
+NOISE(mooni_dropout, "dropout", dropout_options, make_dropout, 1);
+NOISE(mooni_gaussian_noise, "gaussian_noise", gaussian_options, make_gaussian, 0);
+NOISE(mooni_masking_noise, "masking_noise", share_options, make_masking, 0);
+NOISE(mooni_salt_pepper_noise, "salt_pepper_noise", share_options, make_salt_pepper, 0);

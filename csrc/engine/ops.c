@@ -62,12 +62,12 @@ static void apply_act(moon_tensor *out, const mooni_act *act) {
   float *y = moon_tensor_float(out), z[MOONI_CHUNK];
   size_t width = out->rank ? out->shape[out->rank - 1] : 1;
   if (act->rowwise) {
-    if (out->numel) act->forward(y, NULL, NULL, out->numel / width, width);
+    if (out->numel) act->forward(y, NULL, NULL, out->numel / width, width, width);
     return;
   }
   for (size_t i = 0; i < out->numel; i += MOONI_CHUNK) {
     size_t n = out->numel - i < MOONI_CHUNK ? out->numel - i : MOONI_CHUNK;
-    act->forward(y + i, act->needs_z ? z : NULL, NULL, 1, n);
+    act->forward(y + i, act->needs_z ? z : NULL, NULL, 1, n, n);
   }
 }
 
@@ -241,7 +241,7 @@ moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, 
     return MOON_OK;
   }
   mooni_mat x = matrix(a, ta), y = matrix(b, tb), z = matrix(out, false);
-  MOONI_TRY(mooni_gemm_plan(ctx, m, n, k, x, y, z));
+  MOONI_TRY(mooni_gemm_plan(ctx, 1, m, n, k, x, y, z));
   mooni_gemm(m, n, k, (float)alpha, x, y, (float)beta, z);
   return MOON_OK;
 }

@@ -56,8 +56,7 @@ moon_status moon_optim_set(moon_optim *opt, const moon_option *value) {
 uint64_t moon_optim_steps(const moon_optim *opt) { return opt->steps; }
 void moon_optim_set_steps(moon_optim *opt, uint64_t steps) { opt->steps = steps; }
 
-/* The segment of these elements, looked for first where it stood in the last step; NULL if it is new. */
-static mooni_segment *find(const moon_optim *opt, const moon_tensor *value, size_t hint) {
+mooni_segment *mooni_optim_segment(const moon_optim *opt, const moon_tensor *value, size_t hint) {
   const void *data = moon_tensor_data(value);
   for (size_t i = 0; i < opt->count; i++) {
     mooni_segment *s = &opt->segments[(hint + i) % opt->count];
@@ -96,7 +95,7 @@ static moon_status grow(moon_optim *opt, size_t room) {
 
 moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, size_t count) {
   for (size_t i = 0; i < count; i++) {
-    if (find(opt, value[i], i)) continue;
+    if (mooni_optim_segment(opt, value[i], i)) continue;
     MOONI_TRY(grow(opt, opt->count + 1));
     MOONI_TRY(make_segment(opt, value[i]));
   }
@@ -115,17 +114,24 @@ static moon_status check(const moon_optim *opt, moon_tensor *const *value, moon_
   return MOON_OK;
 }
 
+void mooni_optim_begin(moon_optim *opt) { opt->class->prepare(opt, ++opt->steps); }
+
+void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, size_t at, size_t rows,
+                        size_t width, size_t stride) {
+  float *slots[MOONI_MAX_SLOTS] = {NULL};
+  for (size_t j = 0; j < MOONI_MAX_SLOTS; j++)
+    if (s->slot[j]) slots[j] = moon_tensor_float(s->slot[j]) + at;
+  opt->class->update(opt, moon_tensor_float(s->value) + at, slots, grad + at, rows, width, stride);
+}
+
 moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad, size_t count) {
   MOONI_TRY(check(opt, value, grad, count));
   MOONI_TRY(mooni_optim_reserve(opt, value, count));
   mooni_fpmode mode = mooni_fp_enter();
-  opt->class->prepare(opt, ++opt->steps);
+  mooni_optim_begin(opt);
   for (size_t i = 0; i < count; i++) {
-    mooni_segment *s = find(opt, value[i], i);
-    float *slots[MOONI_MAX_SLOTS] = {NULL};
-    for (size_t j = 0; j < MOONI_MAX_SLOTS; j++)
-      if (s->slot[j]) slots[j] = moon_tensor_float(s->slot[j]);
-    opt->class->update(opt, moon_tensor_float(value[i]), slots, moon_tensor_float(grad[i]), value[i]->numel);
+    size_t n = value[i]->numel;
+    mooni_optim_update(opt, mooni_optim_segment(opt, value[i], i), moon_tensor_float(grad[i]), 0, 1, n, n);
   }
   mooni_fp_leave(mode);
   return MOON_OK;
@@ -140,6 +146,6 @@ moon_status moon_optim_moment(moon_optim *opt, moon_tensor *value, size_t slot, 
   MOONI_TRY(mooni_want_float(value, opt->class->name));
   MOONI_TRY(mooni_optim_reserve(opt, &value, 1));
   *name = opt->class->slot_names[slot];
-  *moment = find(opt, value, 0)->slot[slot];
+  *moment = mooni_optim_segment(opt, value, 0)->slot[slot];
   return MOON_OK;
 }

@@ -69,7 +69,7 @@ static moon_status make_tensor(moon_ctx *ctx, moon_tensor **out, moon_dtype dtyp
   if (__builtin_add_overflow(data ? 0 : bytes, (size_t)HEADER, &total)) return mooni_nomem(ctx, bytes);
   mooni_storage *s = mooni_alloc(ctx, total);
   if (!s) return mooni_nomem(ctx, total);
-  *s = (mooni_storage){1, ctx, data ? data : (char *)s + HEADER, bytes, release, ud};
+  *s = (mooni_storage){1, ctx, data ? data : (char *)s + HEADER, bytes, release, ud, NULL};
   moon_tensor *t = make_view(s, 0, dtype, rank, shape, numel);
   if (!t) {
     mooni_free(ctx, s);

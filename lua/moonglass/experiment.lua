@@ -75,7 +75,7 @@ local common = {
   {"batch", 32, "images in a training step", count},
   {"lr", 0.001, "learning rate", positive},
   {"seed", 42, "decides the first weights and the order of the images", whole},
-  {"threads", nil, "worker threads (default: 1)", threads},
+  {"threads", nil, "worker threads (default: as many as the program has set)", threads},
   {"data", nil, "folder of the four IDX files (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)", text},
 }
 

@@ -196,7 +196,7 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
   mooni_mat c = matrix(&tc, ctx, m, n, layout & 4);
   moon_tensor_new(ctx, &before, MOON_FLOAT32, 2, (size_t[]){m, n});
   moon_tensor_copy(before, tc);
-  CHECK(mooni_gemm_plan(ctx, m, n, k, a, b, c) == MOON_OK);
+  CHECK(mooni_gemm_plan(ctx, 1, m, n, k, a, b, c) == MOON_OK);
   mooni_gemm(m, n, k, 0.5f, a, b, 2, c);
   double worst = 0;
   for (size_t i = 0; i < m; i++)
@@ -232,7 +232,7 @@ static double worst_error(const mooni_act *act, float low, float high, double (*
   for (size_t i = 0; i < N; i++) y[i] = low + (high - low) * (float)i / (N - 1);
   static float x[N];
   memcpy(x, y, sizeof x);
-  act->forward(y, z, NULL, 1, N);
+  act->forward(y, z, NULL, 1, N, N);
   for (size_t i = 0; i < N; i++) {
     double expected = f((double)x[i]);
     worst = fmax(worst, fabs((double)y[i] - expected) / fmax(fabs(expected), 1e-30));

@@ -19,10 +19,18 @@
 #define SELU_ALPHA 1.67326324f
 #define SELU_SCALE 1.05070099f
 
+/* Rows that lie one behind the other are one long row. */
+#define JOIN_ROWS()      \
+  if (stride == width) { \
+    width *= rows;       \
+    stride = width;      \
+    rows = 1;            \
+  }
+
 #define DEFINE(name, needs_z, Y, DY)                                                                                \
   static void name##_forward(float *restrict ys, float *restrict zs, const float *restrict bias, size_t rows,       \
-                             size_t width) {                                                                        \
-    for (; bias && rows; rows--, ys += width, zs += needs_z ? width : 0) {                                          \
+                             size_t width, size_t stride) {                                                         \
+    for (; bias && rows; rows--, ys += stride, zs += needs_z ? stride : 0) {                                        \
       MOONI_EACH                                                                                                    \
       for (size_t j = 0; j < width; j++) {                                                                          \
         float z = ys[j] + bias[j];                                                                                  \
@@ -30,29 +38,34 @@
         ys[j] = Y;                                                                                                  \
       }                                                                                                             \
     }                                                                                                               \
-    MOONI_EACH                                                                                                      \
-    for (size_t i = 0; i < rows * width; i++) {                                                                     \
-      float z = ys[i];                                                                                              \
-      if (needs_z) zs[i] = z;                                                                                       \
-      ys[i] = Y;                                                                                                    \
+    JOIN_ROWS()                                                                                                     \
+    for (; rows; rows--, ys += stride, zs += needs_z ? stride : 0) {                                                \
+      MOONI_EACH                                                                                                    \
+      for (size_t j = 0; j < width; j++) {                                                                          \
+        float z = ys[j];                                                                                            \
+        if (needs_z) zs[j] = z;                                                                                     \
+        ys[j] = Y;                                                                                                  \
+      }                                                                                                             \
     }                                                                                                               \
   }                                                                                                                 \
   static void name##_backward(float *restrict dys, const float *restrict ys, const float *restrict zs, size_t rows, \
-                              size_t width) {                                                                       \
-    size_t n = rows * width;                                                                                        \
-    MOONI_EACH                                                                                                      \
-    for (size_t i = 0; i < n; i++) {                                                                                \
-      float y = ys[i], z = needs_z ? zs[i] : 0;                                                                     \
-      (void)y, (void)z;                                                                                             \
-      dys[i] *= DY;                                                                                                 \
+                              size_t width, size_t stride) {                                                        \
+    JOIN_ROWS()                                                                                                     \
+    for (; rows; rows--, dys += stride, ys += stride, zs += needs_z ? stride : 0) {                                 \
+      MOONI_EACH                                                                                                    \
+      for (size_t j = 0; j < width; j++) {                                                                          \
+        float y = ys[j], z = needs_z ? zs[j] : 0;                                                                   \
+        (void)y, (void)z;                                                                                           \
+        dys[j] *= DY;                                                                                               \
+      }                                                                                                             \
     }                                                                                                               \
   }
 ACTIVATIONS(DEFINE)
 
 /* Softmax sees a row as a whole, so it is written out. Its largest logit is taken off first, or exp overflows. */
-static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows, size_t width) {
+static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows, size_t width, size_t stride) {
   (void)zs;
-  for (float *y = ys; rows--; y += width) {
+  for (float *y = ys; rows--; y += stride) {
     float top = -INFINITY, sum = 0;
     for (size_t j = 0; j < width; j++) {
       if (bias) y[j] += bias[j];
@@ -66,9 +79,9 @@ static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows
   }
 }
 
-static void softmax_backward(float *dys, const float *ys, const float *zs, size_t rows, size_t width) {
+static void softmax_backward(float *dys, const float *ys, const float *zs, size_t rows, size_t width, size_t stride) {
   (void)zs;
-  for (; rows--; dys += width, ys += width) {
+  for (; rows--; dys += stride, ys += stride) {
     float dot = 0;
     MOONI_SUMMING(dot)
     for (size_t j = 0; j < width; j++) dot += dys[j] * ys[j];

@@ -18,12 +18,14 @@ static double slot_start(const moon_optim *opt, size_t slot) {
 
 static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
 
-static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+static void update(UPDATE_ARGUMENTS) {
   float lr = (float)opt->lr, eps = (float)((const adagrad *)opt)->eps, keep = kept(opt);
-  float *restrict a = s[0];
-  for (size_t i = 0; i < n; i++) {
-    a[i] += g[i] * g[i];
-    w[i] = keep * w[i] - lr * g[i] / sqrtf(a[i] + eps);
+  for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
+    float *restrict a = s[0] + r * stride;
+    for (size_t i = 0; i < width; i++) {
+      a[i] += g[i] * g[i];
+      w[i] = keep * w[i] - lr * g[i] / sqrtf(a[i] + eps);
+    }
   }
 }
 

@@ -20,15 +20,17 @@ static void prepare(moon_optim *opt, uint64_t t) {
   opt->rate[0] = opt->lr * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
 }
 
-static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+static void update(UPDATE_ARGUMENTS) {
   const adam *o = (const adam *)opt;
-  float *restrict m = s[0], *restrict v = s[1];
   float rate = (float)opt->rate[0], a = (float)(1 - o->beta1), b = (float)(1 - o->beta2), eps = (float)o->eps;
   float keep = kept(opt);
-  for (size_t i = 0; i < n; i++) {
-    m[i] += (g[i] - m[i]) * a;
-    v[i] += (g[i] * g[i] - v[i]) * b;
-    w[i] = keep * w[i] - rate * m[i] / (sqrtf(v[i]) + eps);
+  for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
+    float *restrict m = s[0] + r * stride, *restrict v = s[1] + r * stride;
+    for (size_t i = 0; i < width; i++) {
+      m[i] += (g[i] - m[i]) * a;
+      v[i] += (g[i] * g[i] - v[i]) * b;
+      w[i] = keep * w[i] - rate * m[i] / (sqrtf(v[i]) + eps);
+    }
   }
 }
 

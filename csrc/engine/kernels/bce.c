@@ -21,10 +21,9 @@ MOONI_INLINE float gradient_of_probability(float p, float t) {
 LOSS_ROWS(logit_rows, value_of_logit, gradient_of_logit)
 LOSS_ROWS(probability_rows, value_of_probability, gradient_of_probability)
 
-static double apply(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
-                    bool logits) {
-  double scale = mooni_loss_scale(loss, rows, width);
-  return scale * (logits ? logit_rows : probability_rows)(grad, p, t.values, rows, width, (float)scale);
+static double apply(LOSS_ARGUMENTS) {
+  (void)loss;
+  return scale * (logits ? logit_rows : probability_rows)(grad, p, t.values, rows, width, stride, (float)scale);
 }
 
 static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION, {0}};

@@ -3,32 +3,36 @@
 ** class probabilities, or class numbers from 0. */
 #include "losses.h"
 
-static inline float target_of(mooni_target t, size_t r, size_t j, size_t width) {
-  return t.values ? t.values[r * width + j] : t.classes[r] == j ? 1.f : 0.f;
-}
+/* The targets of one row: its probabilities, or its class. */
+typedef struct row_target {
+  const float *values;
+  size_t class;
+} row_target;
 
-static double logit_row(float *g, const float *z, mooni_target t, size_t r, size_t width, float s) {
+static inline float target_of(row_target t, size_t j) { return t.values ? t.values[j] : t.class == j ? 1.f : 0.f; }
+
+static double logit_row(float *g, const float *z, row_target t, size_t width, float s) {
   float top = -INFINITY;
   double sum = 0, value = 0, mass = 0;
   for (size_t j = 0; j < width; j++) top = z[j] > top ? z[j] : top;
   for (size_t j = 0; j < width; j++) sum += (double)v_exp(z[j] - top);
   double log_sum = log(sum);
   for (size_t j = 0; j < width; j++) {
-    double tj = (double)target_of(t, r, j, width);
+    double tj = (double)target_of(t, j);
     if (tj != 0) value -= tj * ((double)(z[j] - top) - log_sum);
     mass += tj;
   }
   for (size_t j = 0; g && j < width; j++)
-    g[j] = s * (float)((double)v_exp(z[j] - top) / sum * mass - (double)target_of(t, r, j, width));
+    g[j] = s * (float)((double)v_exp(z[j] - top) / sum * mass - (double)target_of(t, j));
   return value;
 }
 
-static double probability_row(float *g, const float *p, mooni_target t, size_t r, size_t width, float s) {
+static double probability_row(float *g, const float *p, row_target t, size_t width, float s) {
   const double epsilon = 1e-7;
   double sum = 0, value = 0, mass = 0;
   for (size_t j = 0; j < width; j++) sum += (double)p[j];
   for (size_t j = 0; j < width; j++) {
-    double tj = (double)target_of(t, r, j, width), q = (double)p[j] / sum;
+    double tj = (double)target_of(t, j), q = (double)p[j] / sum;
     bool inside = !(q <= epsilon || q >= 1 - epsilon); /* NaN stays, and shows */
     q = inside ? q : q < 0.5 ? epsilon : 1 - epsilon;
     if (tj != 0) value -= tj * log(q);
@@ -39,13 +43,13 @@ static double probability_row(float *g, const float *p, mooni_target t, size_t r
   return value;
 }
 
-static double apply(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
-                    bool logits) {
+static double apply(LOSS_ARGUMENTS) {
   (void)loss;
-  double scale = 1 / (double)rows, total = 0;
+  double total = 0;
   for (size_t r = 0; r < rows; r++) {
-    size_t at = r * width;
-    total += (logits ? logit_row : probability_row)(grad ? grad + at : NULL, p + at, t, r, width, (float)scale);
+    size_t at = r * stride;
+    row_target row = {t.values ? t.values + at : NULL, t.values ? 0 : t.classes[r]};
+    total += (logits ? logit_row : probability_row)(grad ? grad + at : NULL, p + at, row, width, (float)scale);
   }
   return scale * total;
 }
@@ -58,4 +62,5 @@ const mooni_loss_class MOONI_K(cross_entropy) = {.name = "cross_entropy",
                                                  .options = options,
                                                  .fuses = "softmax",
                                                  .takes_classes = true,
+                                                 .rowwise = true,
                                                  .apply = apply};

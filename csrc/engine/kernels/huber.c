@@ -6,25 +6,23 @@ typedef struct huber {
   double delta;
 } huber;
 
-static double apply(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
-                    bool logits) {
+static double apply(LOSS_ARGUMENTS) {
   (void)logits;
-  double scale = mooni_loss_scale(loss, rows, width), total = 0;
+  double total = 0;
   float d = (float)((const huber *)loss)->delta, s = (float)scale;
   for (size_t r = 0; r < rows; r++) {
+    const float *restrict pr = p + r * stride, *restrict tr = t.values + r * stride;
     float part = 0;
     MOONI_SUMMING(part)
-    for (size_t i = r * width; i < (r + 1) * width; i++) {
-      float e = p[i] - t.values[i], a = v_abs(e), inside = a <= d ? a : d;
+    for (size_t j = 0; j < width; j++) {
+      float a = v_abs(pr[j] - tr[j]), inside = a <= d ? a : d;
       part += inside * (a - 0.5f * inside);
     }
     total += (double)part;
-  }
-  if (!grad) return scale * total;
-  MOONI_EACH
-  for (size_t i = 0; i < rows * width; i++) {
-    float e = p[i] - t.values[i];
-    grad[i] = s * (e > d ? d : e < -d ? -d : e);
+    if (!grad) continue;
+    float *restrict g = grad + r * stride;
+    MOONI_EACH
+    for (size_t j = 0; j < width; j++) g[j] = s * v_clamp(pr[j] - tr[j], -d, d);
   }
   return scale * total;
 }

@@ -33,7 +33,7 @@ double MOONI_K(sum)(const float *x, size_t n);
 double MOONI_K(sum_abs)(const float *x, size_t n);
 double MOONI_K(sum_squares)(const float *x, size_t n);
 double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n);
-void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, bool accumulate);
+void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
 void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
 void MOONI_K(uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
 void MOONI_K(normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);

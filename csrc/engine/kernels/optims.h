@@ -33,6 +33,10 @@
     .number = 1e-7, .low = 0, .high = INFINITY, .help = "keeps the division finite"                              \
   }
 
+#define UPDATE_ARGUMENTS                                                                                         \
+  const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t rows, size_t width, \
+      size_t stride
+
 /* What is left of a weight after the decay. */
 static inline float kept(const moon_optim *opt) { return (float)(1 - opt->lr * opt->weight_decay); }
 

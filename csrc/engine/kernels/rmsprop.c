@@ -17,20 +17,24 @@ static size_t slots(const moon_optim *opt) {
 
 static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
 
-static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+static void update(UPDATE_ARGUMENTS) {
   const rmsprop *o = (const rmsprop *)opt;
   float lr = (float)opt->lr, rho = (float)o->rho, rest = (float)(1 - o->rho), eps = (float)o->eps;
   float momentum = (float)o->momentum, keep = kept(opt);
-  float *restrict v = s[VELOCITY];
-  for (size_t i = 0; i < n; i++) {
-    float variance = v[i] = rho * v[i] + rest * g[i] * g[i];
-    if (o->centered) {
-      float mean = s[AVERAGE][i] = rho * s[AVERAGE][i] + rest * g[i];
-      variance -= mean * mean;
+  for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
+    float *restrict v = s[VELOCITY] + r * stride;
+    float *restrict steps = s[MOMENTUM] ? s[MOMENTUM] + r * stride : NULL;
+    float *restrict average = s[AVERAGE] ? s[AVERAGE] + r * stride : NULL;
+    for (size_t i = 0; i < width; i++) {
+      float variance = v[i] = rho * v[i] + rest * g[i] * g[i];
+      if (o->centered) {
+        float mean = average[i] = rho * average[i] + rest * g[i];
+        variance -= mean * mean;
+      }
+      float step = lr * g[i] / sqrtf(variance + eps);
+      if (momentum > 0) step = steps[i] = momentum * steps[i] + step;
+      w[i] = keep * w[i] - step;
     }
-    float step = lr * g[i] / sqrtf(variance + eps);
-    if (momentum > 0) step = s[MOMENTUM][i] = momentum * s[MOMENTUM][i] + step;
-    w[i] = keep * w[i] - step;
   }
 }
 

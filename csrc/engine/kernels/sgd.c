@@ -11,17 +11,20 @@ static size_t slots(const moon_optim *opt) { return ((const sgd *)opt)->momentum
 
 static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
 
-static void update(const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t n) {
+static void update(UPDATE_ARGUMENTS) {
   const sgd *o = (const sgd *)opt;
   float lr = (float)opt->lr, momentum = (float)o->momentum, keep = kept(opt);
-  if (momentum == 0) {
-    for (size_t i = 0; i < n; i++) w[i] = keep * w[i] - lr * g[i];
-    return;
-  }
-  float *restrict v = s[0], ahead = o->nesterov ? momentum : 1, now = o->nesterov ? lr : 0;
-  for (size_t i = 0; i < n; i++) {
-    v[i] = momentum * v[i] - lr * g[i];
-    w[i] = keep * w[i] + ahead * v[i] - now * g[i];
+  float ahead = o->nesterov ? momentum : 1, now = o->nesterov ? lr : 0;
+  for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
+    if (momentum == 0) {
+      for (size_t i = 0; i < width; i++) w[i] = keep * w[i] - lr * g[i];
+      continue;
+    }
+    float *restrict v = s[0] + r * stride;
+    for (size_t i = 0; i < width; i++) {
+      v[i] = momentum * v[i] - lr * g[i];
+      w[i] = keep * w[i] + ahead * v[i] - now * g[i];
+    }
   }
 }
 

@@ -46,8 +46,9 @@ double MOONI_K(sum_abs)(const float *x, size_t n) { SUM(ABS); }
 double MOONI_K(sum_squares)(const float *x, size_t n) { SUM(SQUARE); }
 double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n) { SUM(SQUARED_DIFFERENCE); }
 
-void MOONI_K(column_sums)(float *restrict y, const float *restrict x, size_t rows, size_t width, bool accumulate) {
+void MOONI_K(column_sums)(float *restrict y, const float *restrict x, size_t rows, size_t width, size_t stride,
+                          bool accumulate) {
   if (!accumulate) memset(y, 0, width * sizeof *y);
-  for (size_t r = 0; r < rows; r++, x += width)
+  for (size_t r = 0; r < rows; r++, x += stride)
     for (size_t j = 0; j < width; j++) y[j] += x[j];
 }

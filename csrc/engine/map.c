@@ -1,0 +1,164 @@
+/* map.c - large files as tensors without a copy. The mapping is private: what is written to the tensor changes this
+** process's pages, never the file.
+**
+** Memory that is mapped counts as resident once it is touched, whole huge pages at a time, and rows in a shuffled order
+** touch all of it. So the rows of a batch are not taken from a large mapping but read from its file, which is as fast,
+** maps nothing, and lets the disk fetch many rows at once. Rows on pages that were written to come from memory. The
+** kernel's page table (Linux: /proc/self/pagemap) tells which those are; without it all rows come from memory. */
+#define _GNU_SOURCE /* preadv2 */
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum {
+  READ_FROM = 256 << 20, /* bytes of a file; a smaller one may as well become resident */
+  BLOCK = 256,           /* rows asked for before the first that is not in memory is waited for */
+  PIECE = 4096           /* bytes read at a time */
+};
+
+/* Nothing here changes after it is made, so that workers may gather from one map at once. */
+struct mooni_map {
+  moon_ctx *ctx;
+  uint8_t *base; /* of the whole file, header included */
+  size_t bytes, page;
+  int fd, entries; /* the file; the page table: a uint64_t a page */
+  pid_t owner;     /* whose page table that is: after a fork it is not the child's */
+};
+
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+/* ---- making and releasing ---- */
+
+static void close_files(mooni_map *map) {
+  if (map->fd >= 0) close(map->fd);
+  if (map->entries >= 0) close(map->entries);
+}
+
+static void release(void *ud) {
+  mooni_map *map = ud;
+  munmap(map->base, map->bytes);
+  close_files(map);
+  mooni_free(map->ctx, map);
+}
+
+/* Make rows readable from the file. Without it they are there all the same, in memory. */
+static void open_files(mooni_map *map, mooni_reader *r) {
+#if defined(__linux__)
+  if (map->bytes < READ_FROM) return;
+  map->entries = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+  if (map->entries < 0) return;
+  map->fd = r->fd;
+  r->fd = -1;
+#else
+  (void)map, (void)r;
+#endif
+}
+
+moon_status mooni_map_tensor(mooni_reader *r, moon_tensor **out, size_t at, int rank, const size_t *shape) {
+  moon_ctx *ctx = r->ctx;
+  mooni_map *map = mooni_alloc(ctx, sizeof *map);
+  if (!map) return mooni_nomem(ctx, sizeof *map);
+  /* No reserve: else the kernel would want room for a copy of it all, which is not there for a file of that size. */
+  void *base = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, r->fd, 0);
+  if (base == MAP_FAILED) {
+    mooni_free(ctx, map);
+    *out = NULL;
+    return MOON_OK;
+  }
+  *map = (mooni_map){ctx, base, r->size, (size_t)sysconf(_SC_PAGESIZE), -1, -1, getpid()};
+  moon_status status = moon_tensor_wrap(ctx, out, MOON_UINT8, rank, shape, map->base + at, release, map);
+  if (status != MOON_OK) {
+    release(map);
+    return status;
+  }
+  open_files(map, r);
+  if (map->fd >= 0) (*out)->storage->map = map;
+  return MOON_OK;
+}
+
+/* ---- rows ---- */
+
+/* Might bytes at..at+size-1 differ from the file's? */
+static bool is_written(const mooni_map *map, size_t at, size_t size) {
+  const uint64_t present = (uint64_t)1 << 63, swapped = (uint64_t)1 << 62, of_file = (uint64_t)1 << 61;
+  uint64_t entries[64];
+  size_t page = ((uintptr_t)map->base + at) / map->page;
+  size_t left = ((uintptr_t)map->base + at + size - 1) / map->page + 1 - page;
+  while (left) {
+    size_t n = left < MOONI_COUNT(entries) ? left : MOONI_COUNT(entries);
+    if (pread(map->entries, entries, n * sizeof *entries, (off_t)(page * sizeof *entries)) !=
+        (ssize_t)(n * sizeof *entries))
+      return true;
+    for (size_t i = 0; i < n; i++)
+      if ((entries[i] & (present | swapped)) && !(entries[i] & of_file)) return true;
+    page += n;
+    left -= n;
+  }
+  return false;
+}
+
+static ssize_t read_piece(const mooni_map *map, uint8_t *piece, size_t size, size_t at, bool wait) {
+  ssize_t n;
+  do {
+#ifdef RWF_NOWAIT
+    n = wait ? pread(map->fd, piece, size, (off_t)at)
+             : preadv2(map->fd, &(struct iovec){piece, size}, 1, (off_t)at, RWF_NOWAIT);
+#else
+    n = wait ? pread(map->fd, piece, size, (off_t)at) : -1;
+#endif
+  } while (n < 0 && wait && errno == EINTR);
+  return n;
+}
+
+/* A row's bytes as floats; false if not all are there: yet, unless it waits for them. */
+static bool read_row(const mooni_map *map, float *dst, size_t at, size_t width, float scale, bool wait) {
+  uint8_t piece[PIECE];
+  for (size_t done = 0; done < width;) {
+    size_t n = width - done < PIECE ? width - done : PIECE;
+    if (read_piece(map, piece, n, at + done, wait) != (ssize_t)n) return false;
+    map->ctx->k->from_bytes(dst + done, piece, n, scale);
+    done += n;
+  }
+  return true;
+}
+
+/* At most BLOCK rows. Asking for a row that is not in memory makes the kernel fetch it, so all are asked for first. */
+static void gather_block(const mooni_map *map, float *dst, const uint8_t *bytes, size_t width, const uint32_t *order,
+                         size_t first, size_t count, float scale) {
+  uint16_t missing[BLOCK];
+  size_t misses = 0;
+  for (size_t i = 0; i < count; i++) {
+    const uint8_t *row = bytes + (order ? order[first + i] : first + i) * width;
+    size_t at = (size_t)(row - map->base);
+    if (is_written(map, at, width))
+      map->ctx->k->from_bytes(dst + i * width, row, width, scale);
+    else if (!read_row(map, dst + i * width, at, width, scale, false))
+      missing[misses++] = (uint16_t)i;
+  }
+  for (size_t k = 0; k < misses; k++) {
+    size_t i = missing[k];
+    const uint8_t *row = bytes + (order ? order[first + i] : first + i) * width;
+    if (!read_row(map, dst + i * width, (size_t)(row - map->base), width, scale, true))
+      map->ctx->k->from_bytes(dst + i * width, row, width, scale);
+  }
+}
+
+bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
+                      float scale) {
+  const mooni_map *map = x->storage->map;
+  if (!map || map->owner != getpid()) return false;
+  size_t width = mooni_width(x);
+  if (!width) return true;
+  for (size_t done = 0, n; done < count; done += n) {
+    n = count - done < BLOCK ? count - done : BLOCK;
+    gather_block(map, dst + done * width, moon_tensor_byte(x), width, order, first + done, n, scale);
+  }
+  return true;
+}

@@ -1,0 +1,158 @@
+/* pool.c - worker threads that run one job together, with barriers in it.
+**
+** A barrier is passed thousands of times a second, so those who wait spin for some microseconds; but a core may be taken
+** away from us, and spinning would then hold up the very thread that is waited for, so after that they sleep. */
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+enum { MAX_WORKERS = 256, SPINS = 4000 };
+
+typedef struct member {
+  mooni_team team;
+  pthread_t thread;
+} member;
+
+struct mooni_pool {
+  atomic_size_t count; /* the caller is one of them */
+  pid_t owner;         /* threads do not survive a fork */
+  mooni_job *job;
+  void *arg;
+  bool stop;
+
+  atomic_uint arrived, phase, asleep;
+  pthread_mutex_t mutex;
+  pthread_cond_t passed;
+
+  member *members; /* [0] is the caller's */
+};
+
+static inline void relax(void) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/* The last to arrive moves the phase on, then wakes sleepers if there are any. A sleeper says so, under the mutex,
+** before it looks at the phase a last time, and all of it is sequentially consistent: no wake-up is lost. */
+static void wait_for_all(mooni_pool *p) {
+  unsigned phase = atomic_load(&p->phase);
+  if (atomic_fetch_add(&p->arrived, 1) + 1 == p->count) {
+    atomic_store(&p->arrived, 0);
+    atomic_store(&p->phase, phase + 1);
+    if (atomic_load(&p->asleep)) {
+      pthread_mutex_lock(&p->mutex);
+      pthread_cond_broadcast(&p->passed);
+      pthread_mutex_unlock(&p->mutex);
+    }
+    return;
+  }
+  for (int i = 0; i < SPINS; i++) {
+    if (atomic_load_explicit(&p->phase, memory_order_acquire) != phase) return;
+    relax();
+  }
+  pthread_mutex_lock(&p->mutex);
+  atomic_fetch_add(&p->asleep, 1);
+  while (atomic_load(&p->phase) == phase) pthread_cond_wait(&p->passed, &p->mutex);
+  atomic_fetch_sub(&p->asleep, 1);
+  pthread_mutex_unlock(&p->mutex);
+}
+
+void mooni_barrier(const mooni_team *team) {
+  if (team->count > 1) wait_for_all(team->pool);
+}
+
+static void *work(void *arg) {
+  member *m = arg;
+  mooni_pool *p = m->team.pool;
+  for (;;) {
+    wait_for_all(p); /* for a job */
+    if (p->stop) return NULL;
+    p->job(p->arg, &m->team);
+    wait_for_all(p); /* until all have done theirs */
+  }
+}
+
+static void free_pool(moon_ctx *ctx, mooni_pool *p) {
+  mooni_free(ctx, p->members);
+  mooni_free(ctx, p);
+}
+
+void mooni_pool_stop(moon_ctx *ctx) {
+  mooni_pool *p = ctx->pool;
+  ctx->pool = NULL;
+  if (!p) return;
+  if (p->owner == getpid()) { /* else this is a fork's child, in which the threads are not */
+    p->stop = true;
+    wait_for_all(p);
+    for (size_t i = 1; i < p->count; i++) pthread_join(p->members[i].thread, NULL);
+    pthread_cond_destroy(&p->passed);
+    pthread_mutex_destroy(&p->mutex);
+  }
+  free_pool(ctx, p);
+}
+
+/* Signals are the host's: they go to the threads that it knows. */
+static int start_thread(member *m) {
+  pthread_attr_t attributes;
+  sigset_t all;
+  int error = pthread_attr_init(&attributes);
+  if (error) return error;
+  sigfillset(&all);
+  pthread_attr_setsigmask_np(&attributes, &all);
+  error = pthread_create(&m->thread, &attributes, work, m);
+  pthread_attr_destroy(&attributes);
+  return error;
+}
+
+/* After a failure the threads that did start wait at the first barrier: let them through to their end. */
+static void give_up(moon_ctx *ctx, mooni_pool *p, size_t started) {
+  p->count = started;
+  ctx->pool = p;
+  mooni_pool_stop(ctx);
+}
+
+moon_status mooni_pool_plan(moon_ctx *ctx, size_t count) {
+  if (count <= 1) return MOON_OK;
+  if (ctx->pool && ctx->pool->count == count && ctx->pool->owner == getpid()) return MOON_OK;
+  mooni_pool_stop(ctx);
+  mooni_pool *p = mooni_calloc(ctx, 1, sizeof *p);
+  if (!p) return mooni_nomem(ctx, sizeof *p);
+  p->members = mooni_calloc(ctx, count, sizeof *p->members);
+  if (!p->members) {
+    mooni_free(ctx, p);
+    return mooni_nomem(ctx, count * sizeof *p->members);
+  }
+  p->count = count;
+  p->owner = getpid();
+  pthread_mutex_init(&p->mutex, NULL);
+  pthread_cond_init(&p->passed, NULL);
+  for (size_t i = 0; i < count; i++) {
+    p->members[i].team = (mooni_team){i, count, p};
+    int error = i ? start_thread(&p->members[i]) : 0;
+    if (!error) continue;
+    give_up(ctx, p, i);
+    return mooni_fail(ctx, MOON_ESTATE, "cannot start %zu worker threads: %s", count, strerror(error));
+  }
+  ctx->pool = p;
+  return MOON_OK;
+}
+
+void mooni_pool_run(moon_ctx *ctx, size_t count, mooni_job *job, void *arg) {
+  mooni_pool *p = ctx->pool;
+  if (count <= 1) {
+    job(arg, &(mooni_team){0, 1, NULL});
+    return;
+  }
+  p->job = job;
+  p->arg = arg;
+  wait_for_all(p);
+  job(arg, &p->members[0].team);
+  wait_for_all(p);
+}

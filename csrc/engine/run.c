@@ -1,0 +1,609 @@
+/* run.c - a batch through a net: plan, forward, loss, backward, update.
+**
+** Everything that can fail, fails while planning: shapes, memory, BLIS's own buffers, threads. What runs after it
+** allocates nothing. A step is one job of the worker pool, with barriers between the layers where it is divided by
+** columns, and before the update where it is divided by rows. */
+#include <string.h>
+
+#include "fpmode.h"
+#include "net.h"
+
+/* ---- how to divide ----
+** By columns, activations and their gradients travel between the cores, and there is a barrier at each layer; by rows,
+** the gradients of all parameters travel, and then the parameters. Small batches have few activations, large ones many.
+** A part that is too small is not worth the meeting. */
+
+mooni_split mooni_choose_split(size_t rows, size_t params, size_t widths, size_t threads, bool training) {
+  enum { WORTH_FLOPS = 4000000 };
+  double flops = (training ? 6. : 2.) * (double)params * (double)rows;
+  if (threads <= 1 || flops < WORTH_FLOPS) return MOONI_SERIAL;
+  bool enough_rows = rows >= 2 * MOONI_ROW_GRAIN * threads;
+  if (!training) return enough_rows ? MOONI_BY_ROWS : MOONI_SERIAL;
+  return enough_rows && 2. * (double)params < 3. * (double)rows * (double)widths ? MOONI_BY_ROWS : MOONI_BY_COLUMNS;
+}
+
+static mooni_split choose(const moon_net *net, size_t rows, bool training) {
+  size_t widths = 0;
+  for (size_t i = 0; i < net->count; i++) widths += net->slots[i].in + net->slots[i].out;
+  return mooni_choose_split(rows, net->param_floats, widths, (size_t)net->ctx->threads, training);
+}
+
+static size_t team_size(const moon_net *net, mooni_split split) {
+  return split == MOONI_SERIAL ? 1 : (size_t)net->ctx->threads;
+}
+
+/* ---- planning ---- */
+
+/* Floats rounded up, so that each buffer begins on a cache line. */
+static size_t padded(size_t floats) { return (floats + 15) & ~(size_t)15; }
+
+static float *carve(float **at, size_t floats) {
+  float *p = *at;
+  *at += padded(floats);
+  return p;
+}
+
+/* Find the widths for an input of width in; the floats that one row takes of the arena. */
+static moon_status measure(moon_net *net, size_t in, size_t *row) {
+  MOONI_TRY(mooni_set_widths(net, in));
+  net->widest = in;
+  *row = 0;
+  for (size_t i = 0; i < net->count; i++) {
+    slot *s = &net->slots[i];
+    const mooni_layer_class *class = net->layers[i]->class;
+    s->work_width = class->work ? class->work(net->layers[i], s->in) : 0;
+    if (s->out > net->widest) net->widest = s->out;
+    *row += s->out + s->work_width;
+  }
+  *row += in + net->widest; /* input and targets */
+  return MOON_OK;
+}
+
+static moon_status plan_buffers(moon_net *net, size_t rows, size_t in) {
+  if (rows <= net->rows && in == net->in) return MOON_OK;
+  size_t row, floats;
+  net->rows = 0; /* until all is there: the widths are about to change */
+  net->forward_rows = 0;
+  net->gradient_rows = 0;
+  MOONI_TRY(measure(net, in, &row));
+  if (!mooni_mul(&floats, rows, row) || floats > SIZE_MAX / 8) return mooni_nomem(net->ctx, SIZE_MAX);
+  floats += 16 * (2 * net->count + 2);
+  float *arena = mooni_calloc(net->ctx, floats, sizeof *arena);
+  if (!arena) return mooni_nomem(net->ctx, floats * sizeof *arena);
+  mooni_free(net->ctx, net->arena);
+  net->arena = arena;
+  net->rows = rows;
+  net->in = in;
+  net->input = carve(&arena, rows * in);
+  net->target = carve(&arena, rows * net->widest);
+  for (size_t i = 0; i < net->count; i++) {
+    slot *s = &net->slots[i];
+    s->made = s->y = carve(&arena, rows * s->out);
+    s->work = s->work_width ? carve(&arena, rows * s->work_width) : NULL;
+  }
+  return MOON_OK;
+}
+
+static moon_status plan_gradients(moon_net *net, size_t parts) {
+  if (net->gradient_rows == net->rows && net->gradient_parts >= parts) return MOON_OK;
+  size_t floats = parts * padded(net->rows * net->widest);
+  float *p = mooni_calloc(net->ctx, 2 * floats, sizeof *p);
+  if (!p) return mooni_nomem(net->ctx, 2 * floats * sizeof *p);
+  mooni_free(net->ctx, net->gradient[0]);
+  net->gradient[0] = p;
+  net->gradient[1] = p + floats;
+  net->gradient_rows = net->rows;
+  net->gradient_parts = parts;
+  return MOON_OK;
+}
+
+static moon_status plan_part_grads(moon_net *net, size_t sets) {
+  if (sets <= net->part_grad_sets) return MOON_OK;
+  float *p = mooni_calloc(net->ctx, sets * net->param_floats, sizeof *p);
+  if (!p) return mooni_nomem(net->ctx, sets * net->param_floats * sizeof *p);
+  mooni_free(net->ctx, net->part_grads);
+  net->part_grads = p;
+  net->part_grad_sets = sets;
+  return MOON_OK;
+}
+
+/* What each member of the team does of a batch. */
+typedef struct share {
+  size_t first, rows, part, parts;
+} share;
+
+static share share_of(mooni_split split, size_t rows, size_t index, size_t count) {
+  share s = {0, rows, index, count};
+  if (split == MOONI_BY_ROWS) {
+    size_t to;
+    mooni_share(rows, MOONI_ROW_GRAIN, index, count, &s.first, &to);
+    s = (share){s.first, to - s.first, 0, 1};
+  }
+  return s;
+}
+
+static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bool backward, bool dx) {
+  size_t count = team_size(net, split);
+  mooni_plan plan = {net->ctx, count, MOON_OK};
+  MOONI_TRY(mooni_pool_plan(net->ctx, count));
+  for (size_t index = 0; index < count; index++) {
+    share s = share_of(split, rows, index, count);
+    for (size_t i = 0; i < net->count && plan.status == MOON_OK; i++) {
+      const moon_layer *l = net->layers[i];
+      if (l->class->plan_forward) l->class->plan_forward(l, &plan, s.rows, s.part, s.parts);
+      if (backward && l->class->plan_backward)
+        l->class->plan_backward(l, &plan, s.rows, s.part, s.parts, dx || i > net->trainable);
+    }
+  }
+  return plan.status;
+}
+
+static moon_status plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool training) {
+  MOONI_TRY(plan_buffers(net, rows, in));
+  *split = choose(net, rows, training);
+  return plan_layers(net, *split, rows, false, false);
+}
+
+static moon_status plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt) {
+  MOONI_TRY(plan_buffers(net, rows, in));
+  *split = choose(net, rows, true);
+  size_t count = team_size(net, *split);
+  MOONI_TRY(plan_layers(net, *split, rows, true, false));
+  MOONI_TRY(plan_gradients(net, *split == MOONI_BY_COLUMNS ? count : 1));
+  if (*split == MOONI_BY_ROWS) MOONI_TRY(plan_part_grads(net, count - 1));
+  return mooni_optim_reserve(opt, net->values, net->param_count);
+}
+
+moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt) {
+  mooni_split split;
+  (void)loss; /* no loss needs memory of its own */
+  if (!in) in = net->inputs;
+  if (!rows || !in) return mooni_fail(net->ctx, MOON_ESHAPE, "plan: expected at least one row and a width");
+  return opt ? plan_step(net, &split, rows, in, opt) : plan_forward(net, &split, rows, in, false);
+}
+
+/* ---- a batch, as all workers see it ---- */
+
+/* Rows first..first+count-1 of x and y (NULL: x) in an order (NULL: their own). */
+typedef struct batch {
+  const moon_tensor *x, *y;
+  const uint32_t *order;
+  size_t first, count;
+} batch;
+
+enum { MAX_TEAM = 256 };
+
+typedef struct job {
+  moon_net *net;
+  mooni_split split;
+  size_t rows;
+  const batch *gather; /* fill input and target from it; NULL: they are there */
+  bool penalties, fused, dx;
+  const moon_loss *loss; /* NULL: forward only, or backward only */
+  mooni_target target;
+  double scale; /* the loss's */
+  bool backward;
+  moon_optim *opt; /* NULL: no update */
+  bool forward;
+  double value[MAX_TEAM], penalty[MAX_TEAM]; /* each worker's sum */
+} job;
+
+/* Is layer i one that just lets x through? */
+static bool idle(const moon_net *net, size_t i) { return net->layers[i]->class->training_only && !net->training; }
+
+/* Lead the buffers through the layers: from x, to the arena or, for the last, to y unless NULL. Gives the last y. */
+static float *link(moon_net *net, const float *x, float *y, bool training) {
+  size_t last = net->count;
+  net->training = training;
+  for (size_t i = 0; i < net->count; i++)
+    if (!idle(net, i)) last = i;
+  for (size_t i = 0; i < net->count; i++) {
+    slot *s = &net->slots[i];
+    s->x = x;
+    if (idle(net, i)) continue;
+    s->y = i == last && y ? y : s->made;
+    x = s->y;
+  }
+  return (float *)(uintptr_t)x;
+}
+
+typedef struct worker {
+  job *j;
+  const mooni_team *team;
+  share s;
+} worker;
+
+static mooni_pass make_pass(const worker *w, size_t i) {
+  const job *j = w->j;
+  const moon_net *net = j->net;
+  const slot *s = &net->slots[i];
+  size_t r = w->s.first;
+  mooni_pass pass = {.rows = w->s.rows,
+                     .in = s->in,
+                     .out = s->out,
+                     .batch = j->rows,
+                     .first = r,
+                     .part = w->s.part,
+                     .parts = w->s.parts,
+                     .team = w->team,
+                     .x = s->x + r * s->in,
+                     .y = s->y + r * s->out,
+                     .work = s->work ? s->work + r * s->work_width : NULL,
+                     .accumulate = s->accumulate,
+                     .weights = j->split != MOONI_BY_ROWS || w->team->index == 0,
+                     .draw = net->draw,
+                     .training = net->training,
+                     .logits = j->fused && i == net->count - 1,
+                     .job = w->j,
+                     .layer = i,
+                     .step = padded(net->rows * net->widest),
+                     .spare = net->gradient[0]};
+  return pass;
+}
+
+static void gather(const worker *w) {
+  const job *j = w->j;
+  const batch *b = j->gather;
+  moon_net *net = j->net;
+  size_t from, to;
+  if (!b) return;
+  mooni_share(j->rows, MOONI_ROW_GRAIN, w->team->index, w->team->count, &from, &to);
+  mooni_gather(net->ctx, net->input + from * net->in, b->x, b->order, b->first + from, to - from, 255);
+  if (b->y && j->target.values)
+    mooni_gather(net->ctx, net->target + from * mooni_width(b->y), b->y, b->order, b->first + from, to - from,
+                 mooni_target_scale(j->loss));
+  if (j->split == MOONI_BY_COLUMNS) mooni_barrier(w->team);
+}
+
+static void forward(const worker *w) {
+  job *j = w->j;
+  moon_net *net = j->net;
+  for (size_t i = 0; i < net->count; i++) {
+    const moon_layer *l = net->layers[i];
+    if (idle(net, i)) continue;
+    mooni_pass pass = make_pass(w, i);
+    if (pass.rows) l->class->forward(l, &pass);
+    if (pass.rows && j->penalties && l->class->penalty) j->penalty[w->team->index] += l->class->penalty(l, &pass);
+    bool alone = i == net->count - 1 && !(j->loss && j->loss->class->rowwise) && l->class->by_columns;
+    if (j->split == MOONI_BY_COLUMNS && !alone) mooni_barrier(w->team);
+  }
+}
+
+/* The loss of the worker's rows; or of its columns, which are those of the last layer's outputs that it has made. */
+static void apply_loss(const worker *w) {
+  job *j = w->j;
+  const moon_net *net = j->net;
+  const slot *last = &net->slots[net->count - 1];
+  bool columns = j->split == MOONI_BY_COLUMNS && net->layers[net->count - 1]->class->by_columns &&
+                 !j->loss->class->rowwise;
+  size_t r0 = w->s.first, r1 = r0 + w->s.rows, c0 = 0, c1 = last->out;
+  if (columns)
+    mooni_share(last->out, MOONI_COLUMN_GRAIN, w->s.part, w->s.parts, &c0, &c1);
+  else if (j->split == MOONI_BY_COLUMNS)
+    mooni_share(j->rows, 1, w->s.part, w->s.parts, &r0, &r1);
+  size_t at = r0 * last->out + c0;
+  mooni_target t = {j->target.values ? j->target.values + at : NULL, j->target.classes ? j->target.classes + r0 : NULL};
+  float *grad = j->backward ? net->gradient[0] + (j->split == MOONI_BY_ROWS ? r0 * net->widest : at) : NULL;
+  if (r1 > r0 && c1 > c0)
+    j->value[w->team->index] = j->loss->class->apply(j->loss, grad, j->net->slots[net->count - 1].y + at, t, r1 - r0,
+                                                     c1 - c0, last->out, j->scale, j->fused || j->loss->from_logits);
+  if (j->split == MOONI_BY_COLUMNS && !columns) mooni_barrier(w->team);
+}
+
+/* Where the worker puts the gradient of a parameter: the first, or the only one, into the tensor itself. */
+static float *grad_of(const worker *w, size_t place) {
+  const moon_net *net = w->j->net;
+  if (w->j->split != MOONI_BY_ROWS || w->team->index == 0) return moon_tensor_float(net->grads[place]);
+  float *p = net->part_grads + (w->team->index - 1) * net->param_floats;
+  for (size_t i = 0; i < place; i++) p += net->values[i]->numel;
+  return p;
+}
+
+/* By columns, what a worker has the whole gradient of it updates at once, while it is in its cache. */
+static void ready(const mooni_pass *pass, size_t i, size_t at, size_t rows, size_t width, size_t stride) {
+  const job *j = pass->job;
+  const moon_net *net = j->net;
+  size_t place = net->slots[pass->layer].param[i];
+  if (net->uses[place] > 1) return;
+  mooni_optim_update(j->opt, mooni_optim_segment(j->opt, net->values[place], place), pass->grad[i], at, rows, width,
+                     stride);
+}
+
+/* From the output's gradient in gradient[0] to every parameter's; the input's gradient, if wanted, is in the buffer that
+** is returned, in as many parts as there are. */
+static size_t backward(const worker *w) {
+  const job *j = w->j;
+  const moon_net *net = j->net;
+  bool columns = j->split == MOONI_BY_COLUMNS;
+  size_t lowest = j->dx ? 0 : net->trainable, from = 0, parts = 1;
+  size_t offset = j->split == MOONI_BY_ROWS ? w->s.first * net->widest : 0;
+  for (size_t i = net->count; i-- > lowest;) {
+    moon_layer *l = net->layers[i];
+    if (idle(net, i)) continue;
+    mooni_pass pass = make_pass(w, i);
+    pass.dy = net->gradient[from] + offset;
+    pass.dy_parts = parts;
+    if (j->dx || i > lowest) pass.dx = net->gradient[1 - from] + offset;
+    for (size_t p = 0; p < l->param_count; p++) pass.grad[p] = grad_of(w, net->slots[i].param[p]);
+    if (j->opt && j->split != MOONI_BY_ROWS) pass.ready = ready;
+    if (pass.rows) l->class->backward(l, &pass);
+    if (columns) mooni_barrier(w->team);
+    parts = l->class->dx_in_parts && l->class->dx_in_parts(l) ? w->s.parts : 1;
+    from = 1 - from;
+  }
+  return from;
+}
+
+/* By rows: each worker sums up, and updates, its share of every parameter. Otherwise what is left are the parameters
+** that are used more than once. */
+static void update(const worker *w) {
+  const job *j = w->j;
+  const moon_net *net = j->net;
+  const float *parts = net->part_grads;
+  bool rows = j->split == MOONI_BY_ROWS;
+  if (rows) mooni_barrier(w->team);
+  for (size_t i = 0; i < net->param_count; i++) {
+    size_t n = net->values[i]->numel, from, to;
+    float *grad = moon_tensor_float(net->grads[i]);
+    mooni_share(n, MOONI_COLUMN_GRAIN, w->team->index, w->team->count, &from, &to);
+    for (size_t p = 1; rows && p < w->team->count; p++)
+      net->ctx->k->add(grad + from, parts + (p - 1) * net->param_floats + from, to - from);
+    parts += n;
+    if (to > from && j->opt && (rows || net->uses[i] > 1))
+      mooni_optim_update(j->opt, mooni_optim_segment(j->opt, net->values[i], i), grad, from, 1, to - from, to - from);
+  }
+}
+
+static void work(void *arg, const mooni_team *team) {
+  job *j = arg;
+  worker w = {j, team, share_of(j->split, j->rows, team->index, team->count)};
+  mooni_fpmode mode = mooni_fp_enter();
+  if (j->forward) {
+    gather(&w);
+    forward(&w);
+  }
+  if (j->loss) apply_loss(&w);
+  if (j->backward) {
+    backward(&w);
+    update(&w);
+  }
+  mooni_fp_leave(mode);
+}
+
+static void run(job *j) {
+  moon_net *net = j->net;
+  size_t count = team_size(net, j->split);
+  for (size_t i = 0; i < count; i++) j->value[i] = j->penalty[i] = 0;
+  if (j->forward && net->training) net->draw++;
+  if (j->opt) mooni_optim_begin(j->opt);
+  mooni_pool_run(net->ctx, count, work, j);
+  if (!j->forward) return;
+  net->penalty = 0;
+  for (size_t i = 0; i < count; i++) net->penalty += j->penalty[i];
+}
+
+static double value_of(const job *j) {
+  double value = 0;
+  for (size_t i = 0; i < team_size(j->net, j->split); i++) value += j->value[i];
+  return value;
+}
+
+/* ---- checks ---- */
+
+static moon_status check_input(const moon_net *net, const moon_tensor *x, const char *what) {
+  char text[MOONI_SHAPE_TEXT];
+  if (x->rank == 2 && x->shape[0] && x->shape[1] && (!net->inputs || x->shape[1] == net->inputs)) return MOON_OK;
+  mooni_tensor_text(text, x);
+  if (net->inputs)
+    return mooni_fail(net->ctx, MOON_ESHAPE, "%s: input is %s, expected [rows x %zu]", what, text, net->inputs);
+  return mooni_fail(net->ctx, MOON_ESHAPE, "%s: input is %s, expected [rows x width]", what, text);
+}
+
+static moon_status check_output(const moon_net *net, const moon_tensor *y, size_t rows, size_t width,
+                                const char *what) {
+  char text[MOONI_SHAPE_TEXT];
+  if (y->rank == 2 && y->shape[0] == rows && y->shape[1] == width && y->dtype == MOON_FLOAT32) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ESHAPE, "%s: output is %s, expected [%zu x %zu] float32", what,
+                    mooni_tensor_text(text, y), rows, width);
+}
+
+/* Width of the output for rows of width in. */
+static moon_status output_width(const moon_net *net, size_t *out, size_t in) {
+  *out = in;
+  for (size_t i = 0; i < net->count; i++)
+    MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], out, *out)));
+  return MOON_OK;
+}
+
+/* ---- forward and backward apart ---- */
+
+moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training) {
+  size_t width;
+  mooni_split split;
+  MOONI_TRY(check_input(net, x, "forward"));
+  MOONI_TRY(output_width(net, &width, x->shape[1]));
+  MOONI_TRY(check_output(net, y, x->shape[0], width, "forward"));
+  batch b = {x, NULL, NULL, 0, x->shape[0]};
+  MOONI_TRY(plan_forward(net, &split, b.count, x->shape[1], false));
+  const float *result = link(net, net->input, NULL, training);
+  run(&(job){.net = net, .split = split, .rows = b.count, .gather = &b, .penalties = true, .forward = true});
+  net->forward_rows = b.count;
+  memcpy(moon_tensor_float(y), result, b.count * width * sizeof(float));
+  return MOON_OK;
+}
+
+moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor *dy) {
+  size_t rows = net->forward_rows, out = net->slots[net->count - 1].out;
+  if (!rows)
+    return mooni_fail(net->ctx, MOON_ESTATE,
+                      "backward: no forward before it (a step, predict or evaluate uses its buffers)");
+  MOONI_TRY(check_output(net, dy, rows, out, "backward: gradient of the"));
+  if (dx) MOONI_TRY(check_output(net, dx, rows, net->in, "backward: gradient of the input:"));
+  MOONI_TRY(plan_layers(net, MOONI_SERIAL, rows, true, dx != NULL));
+  MOONI_TRY(plan_gradients(net, 1));
+  memcpy(net->gradient[0], moon_tensor_float(dy), rows * out * sizeof(float));
+  job j = {.net = net, .split = MOONI_SERIAL, .rows = rows, .backward = true, .dx = dx != NULL};
+  worker w = {&j, &(mooni_team){0, 1, NULL}, {0, rows, 0, 1}};
+  mooni_fpmode mode = mooni_fp_enter();
+  size_t at = backward(&w);
+  mooni_fp_leave(mode);
+  if (dx) memcpy(moon_tensor_float(dx), net->gradient[at], rows * net->in * sizeof(float));
+  return MOON_OK;
+}
+
+/* ---- batches of a set: step and evaluate ---- */
+
+static moon_status interrupted(moon_ctx *ctx) {
+  if (!atomic_exchange_explicit(&ctx->interrupted, false, memory_order_relaxed)) return MOON_OK;
+  return mooni_fail(ctx, MOON_EINTERRUPT, "interrupted");
+}
+
+static moon_status check_target(const moon_net *net, const batch *b, const moon_loss *loss, size_t out) {
+  const moon_tensor *y = b->y ? b->y : b->x;
+  char text[MOONI_SHAPE_TEXT];
+  bool classes = mooni_are_classes(loss, y, out);
+  if (b->y && y->shape[0] != b->x->shape[0])
+    return mooni_fail(net->ctx, MOON_ESHAPE, "target has %zu rows, the input %zu", y->shape[0], b->x->shape[0]);
+  if (classes || (y->rank == 2 && y->shape[1] == out)) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ESHAPE, "target is %s, expected [rows x %zu]%s", mooni_tensor_text(text, y), out,
+                    loss->class->takes_classes ? ", or class numbers [rows]" : "");
+}
+
+static bool takes_over(const moon_net *net, const moon_loss *loss) {
+  const moon_layer *last = net->layers[net->count - 1];
+  return last->class->activation && mooni_loss_fuses(loss, last->class->activation(last));
+}
+
+/* Everything about a batch that can fail; then the job is ready to run. opt NULL: to evaluate. */
+static moon_status prepare(moon_net *net, job *j, const batch *b, const moon_loss *loss, moon_optim *opt,
+                           const char *what) {
+  size_t out;
+  MOONI_TRY(interrupted(net->ctx));
+  MOONI_TRY(check_input(net, b->x, what));
+  MOONI_TRY(output_width(net, &out, b->x->shape[1]));
+  moon_status status = check_target(net, b, loss, out);
+  *j = (job){.net = net,
+             .rows = b->count,
+             .gather = b,
+             .penalties = true,
+             .forward = true,
+             .loss = loss,
+             .fused = takes_over(net, loss),
+             .scale = mooni_loss_scale(loss, b->count, out),
+             .backward = opt != NULL,
+             .opt = opt};
+  if (status == MOON_OK)
+    status = opt ? plan_step(net, &j->split, b->count, b->x->shape[1], opt)
+                 : plan_forward(net, &j->split, b->count, b->x->shape[1], false);
+  net->forward_rows = 0; /* the buffers are about to change */
+  if (status == MOON_OK && b->y && mooni_are_classes(loss, b->y, out)) {
+    uint32_t *classes = (uint32_t *)net->target;
+    status = mooni_classes(classes, b->y, b->order, b->first, b->count, out);
+    j->target.classes = classes;
+  } else {
+    j->target.values = b->y ? net->target : net->input;
+  }
+  if (status != MOON_OK) return mooni_prepend(net->ctx, status, "%s: ", what);
+  link(net, net->input, NULL, opt != NULL);
+  return MOON_OK;
+}
+
+static moon_status step(moon_net *net, double *objective, const batch *b, const moon_loss *loss, moon_optim *opt) {
+  job j;
+  MOONI_TRY(prepare(net, &j, b, loss, opt, "step"));
+  run(&j);
+  if (objective) *objective = value_of(&j) + net->penalty;
+  return MOON_OK;
+}
+
+moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
+                          const moon_loss *loss, moon_optim *opt) {
+  if (y && (y->rank < 1 || y->rank > 2 || x->rank != 2)) {
+    char xt[MOONI_SHAPE_TEXT], yt[MOONI_SHAPE_TEXT];
+    return mooni_fail(net->ctx, MOON_ESHAPE, "step: input is %s and target %s, expected rows", mooni_tensor_text(xt, x),
+                      mooni_tensor_text(yt, y));
+  }
+  return step(net, objective, &(batch){x, y, NULL, 0, mooni_rows(x)}, loss, opt);
+}
+
+moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first, size_t count,
+                               const moon_loss *loss, moon_optim *opt) {
+  if (!count || first >= data->rows || count > data->rows - first)
+    return mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
+  return step(net, objective, &(batch){data->x, data->y, data->order, first, count}, loss, opt);
+}
+
+moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data, const moon_loss *loss,
+                              size_t size) {
+  double total = 0;
+  if (!size) size = 32;
+  for (size_t first = 0; first < data->rows; first += size) {
+    size_t count = data->rows - first < size ? data->rows - first : size;
+    job j;
+    MOONI_TRY(prepare(net, &j, &(batch){data->x, data->y, data->order, first, count}, loss, NULL, "evaluate"));
+    run(&j);
+    total += (value_of(&j) + net->penalty) * (double)count;
+  }
+  *objective = total / (double)data->rows;
+  return MOON_OK;
+}
+
+/* ---- inference ---- */
+
+/* Run x through in batches. y [n x out] takes the outputs if it is not NULL; else `take` sees each batch's. */
+typedef void take_fn(const moon_net *net, moon_tensor *result, const float *x, const float *y, size_t first,
+                     size_t rows);
+
+static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moon_tensor *x, size_t size,
+                         take_fn *take) {
+  enum { GOOD_BATCH = 256 };
+  size_t n = x->shape[0], width = x->shape[1];
+  if (!size) size = GOOD_BATCH * (size_t)net->ctx->threads;
+  if (size > n) size = n;
+  const float *floats = moon_tensor_float(x);
+  for (size_t first = 0; first < n; first += size) {
+    size_t rows = n - first < size ? n - first : size;
+    batch b = {x, NULL, NULL, first, rows};
+    mooni_split split;
+    MOONI_TRY(interrupted(net->ctx));
+    MOONI_TRY(plan_forward(net, &split, rows, width, false));
+    net->forward_rows = 0; /* the slots may point into x */
+    const float *in = floats ? floats + first * width : net->input;
+    float *out = link(net, in, y ? y + first * net->slots[net->count - 1].out : NULL, false);
+    run(&(job){.net = net, .split = split, .rows = rows, .gather = floats ? NULL : &b, .forward = true});
+    if (take) take(net, result, in, out, first, rows);
+    /* A net of nothing but noise has no output of its own: its input is that. */
+    if (y && out == in) memcpy(y + first * width, in, rows * width * sizeof(float));
+  }
+  return MOON_OK;
+}
+
+moon_status moon_net_predict(moon_net *net, moon_tensor *y, const moon_tensor *x, size_t batch_rows) {
+  size_t out;
+  MOONI_TRY(check_input(net, x, "predict"));
+  MOONI_TRY(output_width(net, &out, x->shape[1]));
+  MOONI_TRY(check_output(net, y, x->shape[0], out, "predict"));
+  return infer(net, moon_tensor_float(y), NULL, x, batch_rows, NULL);
+}
+
+static void take_errors(const moon_net *net, moon_tensor *result, const float *x, const float *y, size_t first,
+                        size_t rows) {
+  float *errors = moon_tensor_float(result) + first;
+  for (size_t r = 0; r < rows; r++)
+    errors[r] = (float)(net->ctx->k->sum_squared_difference(x + r * net->in, y + r * net->in, net->in) /
+                        (double)net->in);
+}
+
+moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const moon_tensor *x, size_t batch_rows) {
+  size_t out;
+  char text[MOONI_SHAPE_TEXT];
+  MOONI_TRY(check_input(net, x, "errors"));
+  MOONI_TRY(output_width(net, &out, x->shape[1]));
+  if (out != x->shape[1])
+    return mooni_fail(net->ctx, MOON_ESHAPE,
+                      "errors: the net turns rows of %zu into rows of %zu, expected the same width", x->shape[1], out);
+  if (errors->rank != 1 || errors->shape[0] != x->shape[0] || errors->dtype != MOON_FLOAT32)
+    return mooni_fail(net->ctx, MOON_ESHAPE, "errors: result is %s, expected [%zu] float32",
+                      mooni_tensor_text(text, errors), x->shape[0]);
+  return infer(net, NULL, errors, x, batch_rows, take_errors);
+}
