@@ -40,6 +40,7 @@ $(AFTER_DEPS): deps
 else
 
 CC      ?= cc
+comma   := ,
 LUA     ?= lua5.4
 PREFIX  ?= /usr/local
 SAN     ?=
@@ -48,7 +49,11 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 # BLIS: the serial flavour if it is there; any other works too. Debian ships no blis.pc.
 BLIS_DIR := $(firstword $(wildcard $(foreach f,blis-serial blis-pthread blis-openmp,/usr/include/$(MULTIARCH)/$(f) /usr/include/$(f))))
 BLIS_CFLAGS ?= $(if $(BLIS_DIR),-isystem $(BLIS_DIR))
-BLIS_LIBS   ?= $(if $(BLIS_DIR),-L/usr/lib/$(MULTIARCH)/$(notdir $(BLIS_DIR))) -lblis
+# Linked in where there is an archive of the serial flavour: whatever flavour the system's libblis.so is, this one stays,
+# it stays hidden from the host, and its AVX-512 kernels are within reach (csrc/engine/gemm.c).
+BLIS_ARCHIVE := $(wildcard $(filter %/blis-serial/libblis.a,/usr/lib/$(MULTIARCH)/$(notdir $(BLIS_DIR))/libblis.a))
+BLIS_SHARED := $(if $(BLIS_DIR),-L/usr/lib/$(MULTIARCH)/$(notdir $(BLIS_DIR))) -lblis
+BLIS_LIBS   ?= $(if $(BLIS_ARCHIVE),$(BLIS_ARCHIVE) -Wl$(comma)--exclude-libs$(comma)libblis.a,$(BLIS_SHARED))
 LUA_CFLAGS  ?= $(shell pkg-config --cflags lua5.4 2>/dev/null || pkg-config --cflags lua)
 LUA_LIBS    ?= $(shell pkg-config --libs lua5.4 2>/dev/null || pkg-config --libs lua)
 LIB_CFLAGS  := $(shell pkg-config --cflags libpng zlib jansson)
@@ -153,7 +158,7 @@ $(B)/lua:
 
 ## test: build, and run the C tests and the Lua specs (SPEC=path: these specs only; SAN=address,undefined: sanitized)
 .PHONY: test
-test: all $(C_TESTS) $(if $(SAN),$(B)/lua)
+test: all $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
 	@LUA=$(TEST_LUA) SPEC='$(SPEC)' MOONGLASS_BIN=$(abspath $(B))/moonglass \
 	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh $(C_TESTS)
 
@@ -174,7 +179,13 @@ valgrind: all
 	valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
 	--show-leak-kinds=definite,indirect $(B)/moonglass spec/valgrind_run.lua
 
-C_FILES := $(shell find csrc spec -name '*.[ch]')
+## tsan: the worker pool under the thread sanitizer
+.PHONY: tsan
+tsan:
+	@$(MAKE) --no-print-directory SAN=thread B=$(B)/tsan $(B)/tsan/spec/threads_test
+	TSAN_OPTIONS=die_after_fork=0:halt_on_error=1 setarch -R $(B)/tsan/spec/threads_test
+
+C_FILES := $(shell find csrc spec scripts -name '*.[ch]')
 
 ## fmt: format the C files
 .PHONY: fmt
@@ -206,10 +217,53 @@ uninstall:
 	rm -f $(DESTDIR)$(INCLUDEDIR)/moonglass.h $(DESTDIR)$(INCLUDEDIR)/moonglass_lua.h
 	rm -rf $(DESTDIR)$(LUA_CDIR)/moonglass $(DESTDIR)$(LUA_LDIR)/moonglass
 
+# ---- measuring it ----
+
+# BENCH: options of the script, e.g. make bench BENCH='--quick --peers jax'. They are listed by BENCH=--help.
+BENCH ?=
+PROFILE ?=
+BENCH_SRC := $(wildcard scripts/bench/*.c)
+PEERS := $(B)/peers
+PYTHON ?= python3
+
+BENCH_DEPS := $(BENCH_SRC) $(wildcard scripts/bench/*.h) $(B)/libmoonglass.a
+BENCH_CC = $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Icsrc/engine $(LDFLAGS_ALL)
+
+$(B)/bench/bench: $(BENCH_DEPS)
+	@mkdir -p $(@D)
+	$(BENCH_CC) -o $@ $(BENCH_SRC) $(B)/libmoonglass.a $(LIBS)
+
+# For the profile BLIS is linked in, if there is a libblis.a: Debian's shared one has lost the names of its functions.
+BLIS_STATIC := $(wildcard /usr/lib/$(MULTIARCH)/$(notdir $(BLIS_DIR))/libblis.a)
+$(B)/bench/profiled: $(BENCH_DEPS)
+	@mkdir -p $(@D)
+	$(BENCH_CC) -o $@ $(BENCH_SRC) $(B)/libmoonglass.a $(or $(BLIS_STATIC),$(BLIS_LIBS)) $(LIB_LIBS) -lpthread -lm
+
+## bench: time this engine, its floor and every peer that is installed (BENCH=--help: options; scripts/bench/README.md)
+.PHONY: bench
+bench: all $(B)/bench/bench
+	$(B)/moonglass scripts/bench/bench.lua --build $(B) --python $(PEERS)/bin/python $(BENCH)
+
+## bench-peers: install PyTorch, JAX, TensorFlow with Keras and scikit-learn in build/peers, for bench (over the network)
+.PHONY: bench-peers
+bench-peers: $(PEERS)/complete
+
+# PyTorch comes first and alone, so that no other package chooses its build.
+$(PEERS)/complete:
+	$(PYTHON) -m venv --clear $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check numpy jax jaxlib optax tensorflow-cpu keras scikit-learn
+	touch $@
+
+## profile: tell by perf which parts of a training step take how long (PROFILE=--help: options)
+.PHONY: profile
+profile: all $(B)/bench/profiled
+	$(B)/moonglass scripts/bench/profile.lua --build $(B) $(PROFILE)
+
 ## help: this list
 .PHONY: help
 help:
-	@sed -n 's/^## \([a-z]*\): \(.*\)/  \1\t\2/p' Makefile | sed 's/\$$\$$/$$/' | expand -t 13
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' Makefile | sed 's/\$$\$$/$$/' | expand -t 13
 
 ## clean: remove build/
 .PHONY: clean

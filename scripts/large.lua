@@ -29,7 +29,7 @@ local function options()
   option("batch", "128", "images in a training step", number(1, 1e6, true))
   option("lr", "0.001", "learning rate", number(1e-9, 1e3))
   option("seed", "42", "decides the set, the first weights and the order", number(-2 ^ 53, 2 ^ 53, true))
-  option("threads", nil, "worker threads (default: 1)", number(1, 256, true))
+  option("threads", nil, "worker threads (default: as many as the program has set)", number(1, 256, true))
   option("every", "5", "seconds from one line of output to the next", number(0, 1e6))
   option("data", nil, "folder of the set whose images are shifted (see data/README.md)", function(v) return v end)
   option("file", "out/large-images-idx3-ubyte", "where to make it; a file that is there is used as it is",

@@ -1,9 +1,10 @@
 /* dense.c - the dense layer: y = act(x W + b), W [in x out].
 ** Backward: dz = dy act'(z); db = column sums of dz; dW = x^T dz; dx = dz W^T.
 ** A tied layer uses another dense layer's weight transposed, W = V^T, and adds its part to that layer's gradient.
-** Divided among workers, a part has its share of W, dW and the moments to itself, and only activations and their
-** gradients travel between cores: whichever are fewer. A layer that narrows is divided along its inputs: y is a sum over
-** the parts, dx is not. One that widens is divided along its outputs: dx is a sum, y is not.
+** Divided among workers, a part has its inputs: its columns of x, its rows of W, of dW and of the moments, which lie
+** together in memory (slices of columns do not, and the prefetcher would drag the neighbours' lines from core to core).
+** y is then a sum over the parts, which each part completes for its columns of the outputs; these are its inputs of the
+** next dense layer. Only activations and their gradients travel.
 ** Penalties: activity_l1 times sum |y| (per row with "batchmean"), weight_l2 times sum W^2. */
 #include <math.h>
 #include <stddef.h>
@@ -127,13 +128,15 @@ static const char *activation(const moon_layer *layer) {
   return d->activity_l1 > 0 ? NULL : d->act->name;
 }
 
+static bool gives_columns(const moon_layer *layer) { return !((const dense *)layer)->act->rowwise; }
+
 static mooni_mat row_major(const float *p, size_t width) { return (mooni_mat){(float *)(uintptr_t)p, width, 1}; }
 static mooni_mat transposed(mooni_mat m) { return (mooni_mat){m.p, m.cs, m.rs}; }
 
-/* A matrix in the weight's place, seen as [in x out], from row i and column j on. */
-static mooni_mat weight_view(const dense *d, const float *p, size_t i, size_t j) {
+/* A matrix in the weight's place, seen as [in x out], from row i on. */
+static mooni_mat weight_view(const dense *d, const float *p, size_t i) {
   mooni_mat m = d->tied ? transposed(row_major(p, d->in)) : row_major(p, d->out);
-  m.p += i * m.rs + j * m.cs;
+  m.p += i * m.rs;
   return m;
 }
 
@@ -150,36 +153,20 @@ static stretch share(size_t n, size_t part, size_t parts) {
   return s;
 }
 
-static bool along_inputs(const dense *d, size_t parts) { return parts > 1 && d->in > d->out; }
-static bool dx_in_parts(const moon_layer *layer) { return !along_inputs((const dense *)layer, 2); }
-
-/* The part's block of the weight; all of it for one part. */
-typedef struct block {
-  stretch in, out;
-} block;
-
-static block own_block(const dense *d, size_t part, size_t parts) {
-  block b = {{0, d->in}, {0, d->out}};
-  if (along_inputs(d, parts))
-    b.in = share(d->in, part, parts);
-  else
-    b.out = share(d->out, part, parts);
-  return b;
-}
+static stretch own_inputs(const dense *d, size_t part, size_t parts) { return share(d->in, part, parts); }
 
 static void plan_forward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts) {
   const dense *d = (const dense *)layer;
-  block b = own_block(d, part, parts);
-  mooni_plan_gemm(plan, rows, length(b.out), length(b.in), row_major(NULL, d->in), weight_view(d, NULL, 0, 0),
-                  row_major(NULL, d->out));
+  mooni_plan_gemm(plan, rows, d->out, length(own_inputs(d, part, parts)), row_major(NULL, d->in),
+                  weight_view(d, NULL, 0), row_major(NULL, d->out));
 }
 
 static void plan_backward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx) {
   const dense *d = (const dense *)layer;
-  block b = own_block(d, part, parts);
-  mooni_mat x = row_major(NULL, d->in), dz = row_major(NULL, d->out), w = weight_view(d, NULL, 0, 0);
-  mooni_plan_gemm(plan, length(b.in), length(b.out), rows, transposed(x), dz, w);
-  if (dx) mooni_plan_gemm(plan, rows, length(b.in), length(b.out), dz, transposed(w), x);
+  size_t in = length(own_inputs(d, part, parts));
+  mooni_mat x = row_major(NULL, d->in), dz = row_major(NULL, d->out), w = weight_view(d, NULL, 0);
+  mooni_plan_gemm(plan, in, d->out, rows, transposed(x), dz, w);
+  if (dx) mooni_plan_gemm(plan, rows, in, d->out, dz, transposed(w), x);
 }
 
 /* What the part does alone of a matrix [rows x out]: columns of all rows; or rows, where a row must be seen as a whole
@@ -215,20 +202,18 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   const mooni_act *act = pass->logits ? mooni_find_act(layer->ctx, "linear") : d->act;
   const float *bias = d->bias ? moon_tensor_float(layer->params[1]->value) : NULL;
-  bool partial = along_inputs(d, pass->parts);
-  block b = own_block(d, pass->part, pass->parts);
-  float *y = partial && pass->part ? pass->spare + (pass->part - 1) * pass->step : pass->y;
-  if (length(b.in) && length(b.out))
-    mooni_gemm(pass->rows, length(b.out), length(b.in), 1, row_major(pass->x + b.in.from, d->in),
-               weight_view(d, moon_tensor_float(layer->params[0]->value), b.in.from, b.out.from), 0,
-               row_major(y + b.out.from, d->out));
-  else if (partial)
+  stretch i = own_inputs(d, pass->part, pass->parts);
+  float *y = pass->part ? pass->spare + (pass->part - 1) * pass->step : pass->y;
+  if (length(i))
+    mooni_gemm(pass->rows, d->out, length(i), 1, row_major(pass->x + i.from, d->in),
+               weight_view(d, moon_tensor_float(layer->params[0]->value), i.from), 0, row_major(y, d->out));
+  else
     memset(y, 0, pass->rows * d->out * sizeof(float));
 
   region g = own_region(d, pass, act->rowwise);
   size_t at = g.r0 * d->out + g.c0;
-  if (pass->parts > 1 && (partial || act->rowwise)) mooni_barrier(pass->team);
-  if (partial) sum_parts(layer, pass, g);
+  if (pass->parts > 1) mooni_barrier(pass->team);
+  sum_parts(layer, pass, g);
   act->forward(pass->y + at, pass->work ? pass->work + at : NULL, bias ? bias + g.c0 : NULL, g.rows, g.columns, d->out);
 }
 
@@ -236,11 +221,10 @@ static double activity_scale(const dense *d, const mooni_pass *pass) {
   return d->activity_reduction[0] == 'b' ? d->activity_l1 / (double)pass->batch : d->activity_l1;
 }
 
-/* Turn dy into dz, and sum it up into the bias's gradient, where the part can do so alone. */
+/* Turn dy into dz, in the part's region. */
 static void make_dz(const moon_layer *layer, const mooni_pass *pass, region g) {
   const dense *d = (const dense *)layer;
   size_t at = g.r0 * d->out + g.c0;
-  mooni_take_dy(layer, pass, g.r0, g.r0 + g.rows, g.c0, g.c0 + g.columns);
   for (size_t r = 0; d->activity_l1 > 0 && r < g.rows; r++)
     layer->ctx->k->add_sign(pass->dy + at + r * d->out, (float)activity_scale(d, pass), pass->y + at + r * d->out,
                             g.columns);
@@ -248,26 +232,25 @@ static void make_dz(const moon_layer *layer, const mooni_pass *pass, region g) {
     d->act->backward(pass->dy + at, pass->y + at, pass->work ? pass->work + at : NULL, g.rows, g.columns, d->out);
 }
 
-/* A block of a parameter in memory: rows x width elements from `at` on, `stride` apart. */
+/* Part of a parameter in memory: rows x width elements from `at` on, `stride` apart. */
 typedef struct extent {
   size_t at, rows, width, stride;
 } extent;
 
-static extent extent_of(const dense *d, block b) {
-  extent e = d->tied ? (extent){b.out.from * d->in + b.in.from, length(b.out), length(b.in), d->in}
-                     : (extent){b.in.from * d->out + b.out.from, length(b.in), length(b.out), d->out};
-  if (e.width == e.stride) e = (extent){e.at, 1, e.rows * e.width, e.rows * e.width};
-  return e;
+static extent extent_of(const dense *d, stretch i) {
+  size_t n = length(i) * d->out;
+  return d->tied ? (extent){i.from, d->out, length(i), d->in} : (extent){i.from * d->out, 1, n, n};
 }
 
-static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, block b) {
+/* The gradient of the part's rows of the weight, and then their update. In tiles that stay in the cache between the two
+** it was no faster. */
+static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, stretch i) {
   const dense *d = (const dense *)layer;
   float *dw = pass->grad[0];
   const float *w = moon_tensor_float(layer->params[0]->value);
-  extent e = extent_of(d, b);
-  mooni_gemm(length(b.in), length(b.out), pass->rows, 1, transposed(row_major(pass->x + b.in.from, d->in)),
-             row_major(pass->dy + b.out.from, d->out), pass->accumulate & 1 ? 1 : 0,
-             weight_view(d, dw, b.in.from, b.out.from));
+  extent e = extent_of(d, i);
+  mooni_gemm(length(i), d->out, pass->rows, 1, transposed(row_major(pass->x + i.from, d->in)),
+             row_major(pass->dy, d->out), pass->accumulate & 1 ? 1 : 0, weight_view(d, dw, i.from));
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
     layer->ctx->k->axpy(dw + e.at + r * e.stride, (float)(2 * d->weight_l2), w + e.at + r * e.stride, e.width);
   if (pass->ready) pass->ready(pass, 0, e.at, e.rows, e.width, e.stride);
@@ -284,22 +267,16 @@ static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
 
 static void backward(moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  bool rowwise = d->act->rowwise && !pass->logits, narrows = along_inputs(d, pass->parts);
-  block b = own_block(d, pass->part, pass->parts);
-  make_dz(layer, pass, own_region(d, pass, rowwise));
-  if (pass->parts > 1 && (rowwise || narrows)) mooni_barrier(pass->team);
+  stretch i = own_inputs(d, pass->part, pass->parts);
+  make_dz(layer, pass, own_region(d, pass, d->act->rowwise && !pass->logits));
+  if (pass->parts > 1) mooni_barrier(pass->team);
   if (d->bias) bias_gradient(layer, pass);
-  bool any = length(b.in) && length(b.out);
-  if (pass->dx) { /* before the weights may change */
-    float *dx = pass->dx + (narrows ? b.in.from : pass->part * pass->step);
-    if (any)
-      mooni_gemm(pass->rows, length(b.in), length(b.out), 1, row_major(pass->dy + b.out.from, d->out),
-                 transposed(weight_view(d, moon_tensor_float(layer->params[0]->value), b.in.from, b.out.from)), 0,
-                 row_major(dx, d->in));
-    else if (!narrows)
-      memset(dx, 0, pass->rows * d->in * sizeof(float));
-  }
-  if (any) weight_gradient(layer, pass, b);
+  if (!length(i)) return;
+  if (pass->dx) /* before the weights may change */
+    mooni_gemm(pass->rows, length(i), d->out, 1, row_major(pass->dy, d->out),
+               transposed(weight_view(d, moon_tensor_float(layer->params[0]->value), i.from)), 0,
+               row_major(pass->dx + i.from, d->in));
+  weight_gradient(layer, pass, i);
 }
 
 static double penalty(const moon_layer *layer, const mooni_pass *pass) {
@@ -307,7 +284,7 @@ static double penalty(const moon_layer *layer, const mooni_pass *pass) {
   const mooni_kernels *k = layer->ctx->k;
   const float *w = moon_tensor_float(layer->params[0]->value);
   region g = own_region(d, pass, d->act->rowwise);
-  extent e = extent_of(d, own_block(d, pass->part, pass->parts));
+  extent e = extent_of(d, own_inputs(d, pass->part, pass->parts));
   double activity = 0, weights = 0;
   for (size_t r = g.r0; d->activity_l1 > 0 && r < g.r0 + g.rows; r++)
     activity += k->sum_abs(pass->y + r * d->out + g.c0, g.columns);
@@ -323,8 +300,8 @@ const mooni_layer_class mooni_dense = {.name = "dense",
                                        .finish = finish,
                                        .inputs = inputs,
                                        .outputs = outputs,
-                                       .by_columns = true,
-                                       .dx_in_parts = dx_in_parts,
+                                       .takes_columns = true,
+                                       .gives_columns = gives_columns,
                                        .work = work,
                                        .plan_forward = plan_forward,
                                        .plan_backward = plan_backward,

@@ -321,22 +321,21 @@ typedef struct mooni_pass mooni_pass;
 
 /* A worker's part in one batch through one layer. The work is divided in one of two ways. By rows: each worker sees its
 ** rows as a batch of its own, part being 0 of 1, and writes gradients of its own that are summed up later. By columns:
-** all see the whole batch; a dense layer computes the part's share of its outputs, other layers a share of the rows
-** (mooni_share). Buffers are the net's. */
+** all see the whole batch, and a layer does a share of the columns, or of the rows, of its input and of its output
+** (mooni_share; takes_columns, gives_columns). The net has all parts wait for each other between two layers unless both
+** sides are the same columns. Buffers are the net's. */
 struct mooni_pass {
   size_t rows, in, out;
   size_t batch; /* rows of the whole batch: what means are over */
   size_t first; /* the number, in the whole batch, of the first row here; a multiple of MOONI_ROW_GRAIN */
   size_t part, parts;
   const mooni_team *team;
-  const float *x;  /* [rows x in] */
-  float *y;        /* [rows x out] */
-  float *dy;       /* [rows x out]: to be had by mooni_take_dy only; backward may spoil it */
-  size_t dy_parts; /* dy is the sum of so many buffers, one `step` floats behind the other */
+  const float *x; /* [rows x in] */
+  float *y;       /* [rows x out] */
+  float *dy;      /* [rows x out]; backward may spoil it */
+  float *dx;      /* [rows x in], or NULL: not wanted */
+  float *spare;   /* in a forward by columns: parts - 1 buffers for y, `step` floats apart, for any use */
   size_t step;
-  float *dx;    /* [rows x in], or NULL: not wanted. With dx_in_parts, so many buffers as there are parts, `step`
-                     ** floats apart, that sum up to it: to each part its own. Else all write their share of one */
-  float *spare; /* in a forward by columns: parts - 1 buffers for y, `step` floats apart, for any use */
   float *work;
   float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
   unsigned accumulate; /* bit i: add to the gradient of parameter i, for a use before this one has written it */
@@ -344,7 +343,8 @@ struct mooni_pass {
   uint64_t draw;       /* the number of this training forward: chooses the noise */
   bool training;
   bool logits; /* the loss takes the activation over: leave it out, forward and backward */
-  /* NULL, or: rows x width elements of parameter i from `at` on have their gradient and may be updated. */
+  /* NULL, or to be called for every element of a parameter, once its gradient is whole and its value not needed any
+  ** more in this step: rows x width elements of parameter i from `at` on are then updated. */
   void (*ready)(const mooni_pass *pass, size_t i, size_t at, size_t rows, size_t width, size_t stride);
   const void *job;
   size_t layer; /* the place in the net: for ready */
@@ -355,18 +355,15 @@ enum { MOONI_ROW_GRAIN = 8, MOONI_COLUMN_GRAIN = 16 };
 /* Part `part` of `parts` equal shares of n, cut at multiples of grain: *from up to *to. */
 void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from, size_t *to);
 
-/* Make dy whole for these rows and columns. */
-void mooni_take_dy(const moon_layer *layer, const mooni_pass *pass, size_t r0, size_t r1, size_t c0, size_t c1);
-
-/* For layers of equal widths: dx is dy, in these rows. */
-void mooni_give_dx(const mooni_pass *pass, size_t r0, size_t r1);
-
 typedef struct mooni_layer_class {
   const char *name;
   size_t size; /* of the object, a moon_layer first */
   const mooni_option_spec *options;
   bool training_only; /* passes x through untouched unless training */
-  bool by_columns;    /* a part gives its share of the outputs (mooni_share, MOONI_COLUMN_GRAIN); else, of the rows */
+  /* Divided by columns, a part reads x and writes dx only in its share (MOONI_COLUMN_GRAIN) of the inputs; writes y and
+  ** reads dy only in its share of the outputs (NULL: no). Else it is its share of the rows (MOONI_ROW_GRAIN). */
+  bool takes_columns;
+  bool (*gives_columns)(const moon_layer *layer);
   moon_status (*init)(moon_layer *layer);             /* options are set; make the parameters. NULL: nothing to do */
   void (*finish)(moon_layer *layer);                  /* NULL: nothing of its own to release */
   size_t (*inputs)(const moon_layer *layer);          /* the one width it takes; NULL: any, and out = in */
@@ -379,7 +376,6 @@ typedef struct mooni_layer_class {
   const char *(*activation)(const moon_layer *layer); /* the activation that ends it, if a loss may take that over */
   void (*forward)(const moon_layer *layer, const mooni_pass *pass);
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
-  bool (*dx_in_parts)(const moon_layer *layer);                       /* by columns; NULL: no */
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* after forward; NULL: none */
   int torch_modules; /* how many places it takes in torch.nn.Sequential; -1: ask activation (dense: 1 or 2) */
 } mooni_layer_class;

@@ -108,16 +108,3 @@ void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from
   if (*from > n) *from = n;
   if (*to > n) *to = n;
 }
-
-void mooni_take_dy(const moon_layer *layer, const mooni_pass *pass, size_t r0, size_t r1, size_t c0, size_t c1) {
-  for (size_t i = 1; i < pass->dy_parts; i++)
-    for (size_t r = r0; r < r1; r++) {
-      float *dy = pass->dy + r * pass->out + c0;
-      layer->ctx->k->add(dy, dy + i * pass->step, c1 - c0);
-    }
-}
-
-void mooni_give_dx(const mooni_pass *pass, size_t r0, size_t r1) {
-  size_t at = r0 * pass->in;
-  if (pass->dx) memcpy(pass->dx + at, pass->dy + at, (r1 - r0) * pass->in * sizeof(float));
-}

@@ -1,16 +1,19 @@
 /* pool.c - worker threads that run one job together, with barriers in it.
 **
-** A barrier is passed thousands of times a second, so those who wait spin for some microseconds; but a core may be taken
-** away from us, and spinning would then hold up the very thread that is waited for, so after that they sleep. */
+** A barrier is passed thousands of times a second, so those who wait spin: a wake-up costs more than most waits, and tends
+** to put the sleeper on the core of the one who wakes it, where the two then stay. But a core may be taken away from us,
+** and spinning holds up the very thread that is waited for: so, after some microseconds, they yield to whoever wants to
+** run, but stay where the scheduler can move them to a free core; only then do they sleep. */
 #define _GNU_SOURCE
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "internal.h"
 
-enum { MAX_WORKERS = 256, SPINS = 4000 };
+enum { SPINS = 1000, YIELDS = 3000 };
 
 typedef struct member {
   mooni_team team;
@@ -39,6 +42,17 @@ static inline void relax(void) {
 #endif
 }
 
+static bool passed_soon(mooni_pool *p, unsigned phase) {
+  for (int i = 0; i < SPINS + YIELDS; i++) {
+    if (atomic_load_explicit(&p->phase, memory_order_acquire) != phase) return true;
+    if (i < SPINS)
+      relax();
+    else
+      sched_yield();
+  }
+  return false;
+}
+
 /* The last to arrive moves the phase on, then wakes sleepers if there are any. A sleeper says so, under the mutex,
 ** before it looks at the phase a last time, and all of it is sequentially consistent: no wake-up is lost. */
 static void wait_for_all(mooni_pool *p) {
@@ -53,10 +67,7 @@ static void wait_for_all(mooni_pool *p) {
     }
     return;
   }
-  for (int i = 0; i < SPINS; i++) {
-    if (atomic_load_explicit(&p->phase, memory_order_acquire) != phase) return;
-    relax();
-  }
+  if (passed_soon(p, phase)) return;
   pthread_mutex_lock(&p->mutex);
   atomic_fetch_add(&p->asleep, 1);
   while (atomic_load(&p->phase) == phase) pthread_cond_wait(&p->passed, &p->mutex);

@@ -213,6 +213,7 @@ typedef struct worker {
   share s;
 } worker;
 
+/* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. */
 static mooni_pass make_pass(const worker *w, size_t i) {
   const job *j = w->j;
   const moon_net *net = j->net;
@@ -237,7 +238,7 @@ static mooni_pass make_pass(const worker *w, size_t i) {
                      .job = w->j,
                      .layer = i,
                      .step = padded(net->rows * net->widest),
-                     .spare = net->gradient[0]};
+                     .spare = net->gradient[i % 2]};
   return pass;
 }
 
@@ -255,6 +256,16 @@ static void gather(const worker *w) {
   if (j->split == MOONI_BY_COLUMNS) mooni_barrier(w->team);
 }
 
+/* Does a part that has its columns of layer i's output need no others: for the layer above, or else for the loss? By
+** columns nets train, so no layer is idle. */
+static bool same_columns(const job *j, size_t i) {
+  const moon_net *net = j->net;
+  const moon_layer *l = net->layers[i];
+  bool last = i == net->count - 1;
+  if (!l->class->gives_columns || !((last && j->fused) || l->class->gives_columns(l))) return false;
+  return last ? !j->loss->class->rowwise : net->layers[i + 1]->class->takes_columns;
+}
+
 static void forward(const worker *w) {
   job *j = w->j;
   moon_net *net = j->net;
@@ -264,8 +275,7 @@ static void forward(const worker *w) {
     mooni_pass pass = make_pass(w, i);
     if (pass.rows) l->class->forward(l, &pass);
     if (pass.rows && j->penalties && l->class->penalty) j->penalty[w->team->index] += l->class->penalty(l, &pass);
-    bool alone = i == net->count - 1 && !(j->loss && j->loss->class->rowwise) && l->class->by_columns;
-    if (j->split == MOONI_BY_COLUMNS && !alone) mooni_barrier(w->team);
+    if (j->split == MOONI_BY_COLUMNS && !same_columns(j, i)) mooni_barrier(w->team);
   }
 }
 
@@ -274,8 +284,7 @@ static void apply_loss(const worker *w) {
   job *j = w->j;
   const moon_net *net = j->net;
   const slot *last = &net->slots[net->count - 1];
-  bool columns = j->split == MOONI_BY_COLUMNS && net->layers[net->count - 1]->class->by_columns &&
-                 !j->loss->class->rowwise;
+  bool columns = j->split == MOONI_BY_COLUMNS && same_columns(j, net->count - 1);
   size_t r0 = w->s.first, r1 = r0 + w->s.rows, c0 = 0, c1 = last->out;
   if (columns)
     mooni_share(last->out, MOONI_COLUMN_GRAIN, w->s.part, w->s.parts, &c0, &c1);
@@ -309,26 +318,23 @@ static void ready(const mooni_pass *pass, size_t i, size_t at, size_t rows, size
                      stride);
 }
 
-/* From the output's gradient in gradient[0] to every parameter's; the input's gradient, if wanted, is in the buffer that
-** is returned, in as many parts as there are. */
+/* From the output's gradient in gradient[0] to every parameter's; the input's gradient, if wanted, is in the one whose
+** number is returned. */
 static size_t backward(const worker *w) {
   const job *j = w->j;
   const moon_net *net = j->net;
-  bool columns = j->split == MOONI_BY_COLUMNS;
-  size_t lowest = j->dx ? 0 : net->trainable, from = 0, parts = 1;
+  size_t lowest = j->dx ? 0 : net->trainable, from = 0;
   size_t offset = j->split == MOONI_BY_ROWS ? w->s.first * net->widest : 0;
   for (size_t i = net->count; i-- > lowest;) {
     moon_layer *l = net->layers[i];
     if (idle(net, i)) continue;
     mooni_pass pass = make_pass(w, i);
     pass.dy = net->gradient[from] + offset;
-    pass.dy_parts = parts;
     if (j->dx || i > lowest) pass.dx = net->gradient[1 - from] + offset;
     for (size_t p = 0; p < l->param_count; p++) pass.grad[p] = grad_of(w, net->slots[i].param[p]);
     if (j->opt && j->split != MOONI_BY_ROWS) pass.ready = ready;
     if (pass.rows) l->class->backward(l, &pass);
-    if (columns) mooni_barrier(w->team);
-    parts = l->class->dx_in_parts && l->class->dx_in_parts(l) ? w->s.parts : 1;
+    if (j->split == MOONI_BY_COLUMNS && (i == lowest || !same_columns(j, i - 1))) mooni_barrier(w->team);
     from = 1 - from;
   }
   return from;

@@ -1,0 +1,400 @@
+/* bench.c - measures the engine from C. One line of JSON on standard output; see README.md for what it means.
+**
+**   bench epoch    [options]    seconds of an epoch, and of its matrix products alone, in turns
+**   bench row      [options]    microseconds to run a single row through the net
+**   bench startup  [options]    microseconds from nothing to a net that has made one step
+**   bench run REPEAT COMMAND ...    milliseconds and peak memory of a command, from its start to its end
+**
+** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: made-up rows)
+** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count). */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "floor.h"
+
+enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, PATH = 4096 };
+
+typedef struct options {
+  const char *mode, *data, *perf;
+  size_t sizes[MAX_LAYERS + 1], count;
+  size_t batch, rows, rounds;
+  int threads;
+  bool floor;
+} options;
+
+/* All that a run needs; zeroed at first, so that it can be released at any point. */
+typedef struct bench {
+  moon_ctx *ctx;
+  moon_tensor *x;
+  moon_dataset *data;
+  moon_net *net;
+  moon_loss *loss;
+  moon_optim *opt;
+} bench;
+
+static void release(bench *b) {
+  moon_optim_release(b->opt);
+  moon_loss_release(b->loss);
+  moon_net_release(b->net);
+  moon_dataset_release(b->data);
+  moon_tensor_release(b->x);
+  moon_ctx_release(b->ctx);
+}
+
+/* ---- options ---- */
+
+static bool read_count(size_t *out, const char *text, size_t low, size_t high) {
+  char *end;
+  unsigned long long v = strtoull(text, &end, 10);
+  if (*text < '0' || *text > '9' || *end || v < low || v > high) return false;
+  *out = (size_t)v;
+  return true;
+}
+
+static bool read_sizes(options *o, const char *text) {
+  char *end;
+  for (o->count = 0; o->count <= MAX_LAYERS; text = end + 1) {
+    unsigned long v = strtoul(text, &end, 10);
+    if (end == text || !v || v > 1000000) return false;
+    o->sizes[o->count++] = v;
+    if (!*end) return o->count > 1;
+    if (*end != '-') return false;
+  }
+  return false;
+}
+
+static bool read_option(options *o, const char *name, const char *value) {
+  size_t n;
+  if (!strcmp(name, "--sizes")) return read_sizes(o, value);
+  if (!strcmp(name, "--batch")) return read_count(&o->batch, value, 1, 1 << 20);
+  if (!strcmp(name, "--rows")) return read_count(&o->rows, value, 1, 1 << 30);
+  if (!strcmp(name, "--rounds")) return read_count(&o->rounds, value, 1, MAX_ROUNDS);
+  if (!strcmp(name, "--data")) return o->data = value, true;
+  if (!strcmp(name, "--perf")) return o->perf = value, true;
+  if (!strcmp(name, "--threads") && read_count(&n, value, 1, 256)) return o->threads = (int)n, true;
+  if (!strcmp(name, "--floor") && read_count(&n, value, 0, 1)) return o->floor = n, true;
+  return false;
+}
+
+static bool read_options(options *o, int argc, char **argv) {
+  *o = (options){.mode = argc > 1 ? argv[1] : "",
+                 .sizes = {784, 128, 32, 128, 784},
+                 .count = 5,
+                 .batch = 32,
+                 .rows = 60000,
+                 .rounds = 3,
+                 .threads = 1,
+                 .floor = true};
+  for (int i = 2; i < argc; i += 2) {
+    if (i + 1 < argc && read_option(o, argv[i], argv[i + 1])) continue;
+    fprintf(stderr, "bench: %s %s: not an option and its value; see the top of bench.c\n", argv[i],
+            i + 1 < argc ? argv[i + 1] : "");
+    return false;
+  }
+  return true;
+}
+
+/* ---- the work ---- */
+
+/* Rows that look like MNIST to a CPU: bytes, four of five zero. */
+static moon_status made_up(bench *b, size_t rows, size_t width) {
+  uint64_t s = 88172645463325252u;
+  MOONI_TRY(moon_tensor_new(b->ctx, &b->x, MOON_UINT8, 2, (size_t[]){rows, width}));
+  uint8_t *x = moon_tensor_byte(b->x);
+  for (size_t i = 0; i < rows * width; i++) {
+    s ^= s << 13, s ^= s >> 7, s ^= s << 17;
+    x[i] = (uint8_t)(s >> 40) > 205 ? (uint8_t)(s >> 48) : 0;
+  }
+  return MOON_OK;
+}
+
+static moon_status load(bench *b, const options *o) {
+  moon_tensor *images;
+  char path[PATH];
+  snprintf(path, sizeof path, "%s/train-images-idx3-ubyte", o->data);
+  if (access(path, R_OK) != 0) snprintf(path, sizeof path, "%s/train-images-idx3-ubyte.gz", o->data);
+  MOONI_TRY(moon_idx_load(b->ctx, &images, path));
+  size_t rows = mooni_rows(images), width = mooni_width(images);
+  moon_status status = moon_tensor_view(&b->x, images, 0, 2, (size_t[]){rows < o->rows ? rows : o->rows, width});
+  moon_tensor_release(images);
+  return status;
+}
+
+static moon_status make_net(bench *b, const options *o) {
+  moon_layer *layers[MAX_LAYERS];
+  size_t made = 0, count = o->count - 1;
+  moon_status status = MOON_OK;
+  for (; status == MOON_OK && made < count; made += status == MOON_OK) {
+    moon_option list[] = {{.name = "in", .kind = MOON_COUNT, .number = (double)o->sizes[made]},
+                          {.name = "out", .kind = MOON_COUNT, .number = (double)o->sizes[made + 1]},
+                          {.name = "activation", .kind = MOON_TEXT, .text = made + 1 < count ? "relu" : "sigmoid"}};
+    status = moon_layer_new(b->ctx, &layers[made], "dense", list, MOONI_COUNT(list));
+  }
+  if (status == MOON_OK) status = moon_net_new(b->ctx, &b->net, layers, count);
+  while (made) moon_layer_release(layers[--made]);
+  return status;
+}
+
+static moon_status make_training(bench *b, const options *o) {
+  MOONI_TRY(make_net(b, o));
+  MOONI_TRY(moon_loss_new(b->ctx, &b->loss, "bce", NULL, 0));
+  return moon_optim_new(b->ctx, &b->opt, "adam", NULL, 0);
+}
+
+static moon_status make_data(bench *b, const options *o) {
+  MOONI_TRY(o->data ? load(b, o) : made_up(b, o->rows, o->sizes[0]));
+  return moon_dataset_new(b->ctx, &b->data, b->x, NULL);
+}
+
+static moon_status make_context(bench *b, const options *o) {
+  moon_status status = moon_ctx_new(&b->ctx, &(moon_config){.threads = o->threads, .seed = 1});
+  if (status != MOON_OK) fprintf(stderr, "bench: no context: %s\n", moon_status_name(status));
+  return status;
+}
+
+/* ---- epoch ---- */
+
+/* A shuffle and every batch, the partial last one too. */
+static moon_status run_epoch(bench *b, size_t batch, uint64_t epoch, double *seconds, double *loss) {
+  size_t rows = moon_dataset_rows(b->data);
+  double begin = now(), total = 0, objective;
+  moon_dataset_shuffle(b->data, 1, epoch);
+  for (size_t first = 0; first < rows; first += batch) {
+    size_t count = rows - first < batch ? rows - first : batch;
+    MOONI_TRY(moon_net_step_rows(b->net, &objective, b->data, first, count, b->loss, b->opt));
+    total += objective * (double)count;
+  }
+  *seconds = now() - begin;
+  *loss = total / (double)rows;
+  return MOON_OK;
+}
+
+/* As many steps as an epoch has, but no more than a second of them. */
+static moon_status run_floor(bench *b, floor_set *f, double steps, double *seconds) {
+  double us = 0;
+  for (size_t i = 0; i < f->count; i++) us += f->gemms[i].us;
+  double calls = us * steps > 1e6 ? 1e6 / us : steps;
+  return floor_time(b->ctx, f, seconds, steps, calls < 2 ? 2 : (size_t)calls);
+}
+
+static bool tell_perf(const options *o, const char *what) {
+  if (!o->perf) return true;
+  int fd = open(o->perf, O_WRONLY);
+  bool told = fd >= 0 && write(fd, what, strlen(what)) == (ssize_t)strlen(what);
+  if (fd >= 0) close(fd);
+  if (told) usleep(50000); /* perf looks at its FIFO when it gets there */
+  return told;
+}
+
+static int by_size(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static double least(const double *v, size_t n) {
+  double low = v[0];
+  for (size_t i = 1; i < n; i++)
+    if (v[i] < low) low = v[i];
+  return low;
+}
+
+static void print_list(const char *name, const double *v, size_t n) {
+  printf(", \"%s\": [", name);
+  for (size_t i = 0; i < n; i++) printf("%s%.7f", i ? ", " : "", v[i]);
+  printf("]");
+}
+
+static void print_head(const bench *b, const options *o) {
+  moon_build info;
+  moon_build_info(b->ctx, &info);
+  printf("{\"mode\": \"%s\", \"sizes\": \"", o->mode);
+  for (size_t i = 0; i < o->count; i++) printf("%s%zu", i ? "-" : "", o->sizes[i]);
+  printf("\", \"batch\": %zu, \"threads\": %d, \"version\": \"%s\", \"blis\": \"%s\", \"blis_config\": \"%s\", "
+         "\"simd\": \"%s\"",
+         o->batch, moon_threads(b->ctx), info.version, info.blis, info.blis_config, info.simd);
+}
+
+/* A layout as a text: how a, b and c are stored, by rows or by columns: "rrc". */
+static const char *layout_text(char text[4], int layout) {
+  for (int i = 0; i < 3; i++) text[i] = layout >> i & 1 ? 'c' : 'r';
+  text[3] = 0;
+  return text;
+}
+
+static void print_gemm(const floor_gemm *g, int threads) {
+  char text[4];
+  printf("{\"layer\": %zu, \"pass\": \"%s\", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"layout\": \"%s\", "
+         "\"split\": \"%s\", \"us\": %.2f, \"gflops\": %.1f, \"trial_us\": {",
+         g->layer, g->pass, g->m, g->n, g->k, layout_text(text, g->layout),
+         threads == 1 ? "none"
+         : g->by_rows ? "rows"
+                      : "columns",
+         g->us, 2e-3 * (double)(g->m * g->n) * (double)g->k / g->us);
+  for (int i = 0; i < FLOOR_LAYOUTS; i++) printf("%s\"%s\": %.2f", i ? ", " : "", layout_text(text, i), g->trial[i]);
+  printf("}}");
+}
+
+static void print_gemms(const floor_set *f) {
+  printf(", \"gemms\": [");
+  for (size_t i = 0; i < f->count; i++) {
+    if (i) printf(", ");
+    print_gemm(&f->gemms[i], f->threads);
+  }
+  printf("]");
+}
+
+/* One epoch to warm up, then epoch and floor in turns. */
+static moon_status measure_epochs(bench *b, const options *o, floor_set *f) {
+  double epochs[MAX_ROUNDS], floors[MAX_ROUNDS], first, loss;
+  double steps = (double)moon_dataset_rows(b->data) / (double)o->batch;
+  MOONI_TRY(run_epoch(b, o->batch, 0, &first, &loss));
+  if (!tell_perf(o, "enable\n")) return mooni_fail(b->ctx, MOON_EIO, "cannot write to %s", o->perf);
+  for (size_t i = 0; i < o->rounds; i++) {
+    MOONI_TRY(run_epoch(b, o->batch, i + 1, &epochs[i], &loss));
+    if (o->floor) MOONI_TRY(run_floor(b, f, steps, &floors[i]));
+  }
+  tell_perf(o, "disable\n");
+  double best = least(epochs, o->rounds);
+  print_head(b, o);
+  printf(", \"rows\": %zu, \"steps\": %.3f, \"loss\": %.6f, \"first_s\": %.7f, \"epoch_s\": %.7f",
+         moon_dataset_rows(b->data), steps, loss, first, best);
+  print_list("epochs", epochs, o->rounds);
+  if (o->floor) {
+    double floor = least(floors, o->rounds);
+    printf(", \"floor_s\": %.7f, \"share\": %.4f", floor, floor / best);
+    print_list("floors", floors, o->rounds);
+    print_gemms(f);
+  }
+  printf("}\n");
+  return MOON_OK;
+}
+
+static moon_status epoch_mode(bench *b, const options *o) {
+  floor_set f = {0};
+  MOONI_TRY(make_data(b, o));
+  MOONI_TRY(make_training(b, o));
+  if (o->floor) MOONI_TRY(floor_new(b->ctx, &f, o->sizes, o->count, o->batch, o->threads));
+  moon_status status = measure_epochs(b, o, &f);
+  floor_free(b->ctx, &f);
+  return status;
+}
+
+/* ---- row, startup ---- */
+
+static moon_status measure_row(bench *b, const options *o, moon_tensor *y, const moon_tensor *x) {
+  double *us = mooni_calloc(b->ctx, MAX_ROW_CALLS, sizeof *us);
+  if (!us) return mooni_nomem(b->ctx, MAX_ROW_CALLS * sizeof *us);
+  moon_status status = MOON_OK;
+  for (int warm = 1; status == MOON_OK && warm >= 0; warm--)
+    for (size_t i = 0; status == MOON_OK && i < MAX_ROW_CALLS; i++) {
+      double begin = now();
+      status = moon_net_predict(b->net, y, x, 0);
+      us[i] = (now() - begin) * 1e6;
+    }
+  if (status == MOON_OK) {
+    qsort(us, MAX_ROW_CALLS, sizeof *us, by_size);
+    print_head(b, o);
+    printf(", \"row_us\": %.2f, \"row_min_us\": %.2f, \"row_p99_us\": %.2f}\n", us[MAX_ROW_CALLS / 2], us[0],
+           us[MAX_ROW_CALLS * 99 / 100]);
+  }
+  mooni_free(b->ctx, us);
+  return status;
+}
+
+static moon_status row_mode(bench *b, const options *o) {
+  moon_tensor *x = NULL, *y = NULL;
+  MOONI_TRY(make_net(b, o));
+  moon_status status = moon_tensor_new(b->ctx, &x, MOON_FLOAT32, 2, (size_t[]){1, o->sizes[0]});
+  if (status == MOON_OK) status = moon_tensor_new(b->ctx, &y, MOON_FLOAT32, 2, (size_t[]){1, o->sizes[o->count - 1]});
+  if (status == MOON_OK) status = moon_tensor_uniform(x, 0, 1);
+  if (status == MOON_OK) status = measure_row(b, o, y, x);
+  moon_tensor_release(x);
+  moon_tensor_release(y);
+  return status;
+}
+
+static moon_status startup_mode(bench *b, const options *o, double born) {
+  double context = now(), net, step;
+  MOONI_TRY(make_training(b, o));
+  net = now();
+  MOONI_TRY(moon_net_plan(b->net, o->batch, 0, b->loss, b->opt));
+  double planned = now();
+  options one = *o;
+  one.rows = o->batch;
+  MOONI_TRY(make_data(b, &one));
+  step = now();
+  MOONI_TRY(moon_net_step_rows(b->net, NULL, b->data, 0, moon_dataset_rows(b->data), b->loss, b->opt));
+  print_head(b, o);
+  printf(", \"context_us\": %.1f, \"net_us\": %.1f, \"plan_us\": %.1f, \"step_us\": %.1f}\n", (context - born) * 1e6,
+         (net - context) * 1e6, (planned - net) * 1e6, (now() - step) * 1e6);
+  return MOON_OK;
+}
+
+/* ---- run ---- */
+
+/* Wall milliseconds and peak resident megabytes of one run of a command, whose standard output is dropped. */
+static int run_once(char **argv, double *ms, double *mb) {
+  struct rusage usage;
+  int status;
+  double begin = now();
+  pid_t pid = fork();
+  if (pid == 0) {
+    int null = open("/dev/null", O_RDWR);
+    if (null >= 0) dup2(null, 0), dup2(null, 1);
+    execvp(argv[0], argv);
+    perror(argv[0]);
+    _exit(127);
+  }
+  if (pid < 0 || wait4(pid, &status, 0, &usage) != pid) {
+    perror("bench: run");
+    return 1;
+  }
+  *ms = (now() - begin) * 1e3;
+  *mb = (double)usage.ru_maxrss / 1024;
+  if (WIFEXITED(status) && !WEXITSTATUS(status)) return 0;
+  fprintf(stderr, "bench: %s ended with status %d\n", argv[0], WIFEXITED(status) ? WEXITSTATUS(status) : status);
+  return 1;
+}
+
+static int run_mode(int argc, char **argv) {
+  size_t repeat;
+  double ms[MAX_ROUNDS], peak = 0;
+  if (argc < 4 || !read_count(&repeat, argv[2], 1, MAX_ROUNDS)) {
+    fprintf(stderr, "bench: usage: bench run REPEAT COMMAND ...\n");
+    return 2;
+  }
+  for (size_t i = 0; i < repeat; i++) {
+    double mb;
+    if (run_once(argv + 3, &ms[i], &mb)) return 1;
+    if (mb > peak) peak = mb;
+  }
+  qsort(ms, repeat, sizeof *ms, by_size);
+  printf("{\"mode\": \"run\", \"repeat\": %zu, \"wall_ms\": %.3f, \"median_ms\": %.3f, \"peak_mb\": %.1f}\n", repeat,
+         ms[0], ms[repeat / 2], peak);
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  options o;
+  bench b = {0};
+  double born = now();
+  moon_status status = MOON_OK;
+  if (argc > 1 && !strcmp(argv[1], "run")) return run_mode(argc, argv);
+  if (!read_options(&o, argc, argv)) return 2;
+  if (make_context(&b, &o) != MOON_OK) return 1;
+  if (!strcmp(o.mode, "epoch"))
+    status = epoch_mode(&b, &o);
+  else if (!strcmp(o.mode, "row"))
+    status = row_mode(&b, &o);
+  else if (!strcmp(o.mode, "startup"))
+    status = startup_mode(&b, &o, born);
+  else
+    status = mooni_fail(b.ctx, MOON_ERANGE, "mode '%s' (known: epoch, row, startup, run)", o.mode);
+  if (status != MOON_OK) fprintf(stderr, "bench: %s\n", moon_error(b.ctx));
+  release(&b);
+  return status != MOON_OK;
+}

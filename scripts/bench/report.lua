@@ -1,0 +1,300 @@
+--- Tables, bars and the chart from results.
+local report = {}
+
+report.lecture = "784-128-32-128-784"
+report.deep = "784-1000-500-250-30-250-500-1000-784"
+
+-- ---- text ----
+
+--- Rows of cells as aligned lines; the first column is text, the others are numbers.
+function report.align(rows)
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i = 1, #row do widths[i] = math.max(widths[i] or 0, utf8.len(row[i])) end
+  end
+  local lines = {}
+  for r, row in ipairs(rows) do
+    local cells = {}
+    for i, cell in ipairs(row) do
+      local blanks = (" "):rep(widths[i] - utf8.len(cell))
+      cells[i] = i == 1 and cell .. blanks or blanks .. cell
+    end
+    lines[r] = (table.concat(cells, "  "):gsub("%s+$", ""))
+  end
+  return table.concat(lines, "\n")
+end
+
+local function number(v, format) return v and (format or "%.3f"):format(v) or "-" end
+local function percent(v) return v and ("%.0f %%"):format(100 * v) or "-" end
+
+-- "1.160 (1.9x)": their figure, and how many times ours it is.
+local function against(results, what, format)
+  local v, ratio = results:best(what), results:ratio(what)
+  if not v then return "-" end
+  return ratio and ("%s (%.2fx)"):format(number(v, format), ratio) or number(v, format)
+end
+
+local function of(test, engine, sizes, batch, threads)
+  return {test = test, engine = engine, sizes = sizes, batch = batch, threads = threads}
+end
+
+-- ---- tables ----
+
+function report.epochs(results, sizes)
+  local peers = results:peers()
+  local rows = {{"batch, threads", "moonglass", "floor", "floor/epoch", table.unpack(peers)}}
+  for _, batch in ipairs(results:values("epoch", "batch", sizes)) do
+    for _, threads in ipairs(results:values("epoch", "threads", sizes)) do
+      local row = {
+        ("%d, %d"):format(batch, threads),
+        number(results:best(of("epoch", "moonglass", sizes, batch, threads))),
+        number(results:best(of("epoch", "floor", sizes, batch, threads))),
+        percent(results:ratio(of("epoch", "floor", sizes, batch, threads))),
+      }
+      for _, peer in ipairs(peers) do
+        row[#row + 1] = against(results, of("epoch", peer, sizes, batch, threads))
+      end
+      if table.concat(row, "", 2):find("%d") then rows[#rows + 1] = row end
+    end
+  end
+  return #rows > 1 and ("Seconds an epoch, %s (and how many times ours)\n%s\n"):format(sizes, report.align(rows))
+end
+
+local singles = {
+  {"whole job, s", "job", "%.2f"}, {"its peak memory, MB", "job_peak", "%.0f"}, {"a single row, us", "row", "%.1f"},
+}
+
+-- The entry of a test that has one setting only.
+local function setting(results, test, engine)
+  for _, e in ipairs(results.entries) do
+    if e.test == test and e.engine == engine then return e end
+  end
+end
+
+function report.singles(results)
+  local peers = results:peers()
+  local rows = {{"", "moonglass", table.unpack(peers)}}
+  for _, single in ipairs(singles) do
+    local title, test, format = table.unpack(single)
+    local ours = setting(results, test, "moonglass")
+    local row = {title, number(ours and results:best(ours), format)}
+    for _, peer in ipairs(peers) do
+      local theirs = setting(results, test, peer)
+      row[#row + 1] = theirs and against(results, theirs, format) or "-"
+    end
+    if ours then rows[#rows + 1] = row end
+  end
+  for _, single in ipairs{{"start of the program, ms", "program"}, {"with require, ms", "require"}} do
+    local ours = setting(results, single[2], "moonglass")
+    if ours then rows[#rows + 1] = {single[1], number(results:best(ours), "%.2f")} end
+  end
+  return #rows > 1 and "One at a time (and how many times ours)\n" .. report.align(rows) .. "\n"
+end
+
+function report.scaling(results)
+  local threads = results:values("scale", "threads")
+  local rows = {{"batch"}}
+  for _, t in ipairs(threads) do
+    table.insert(rows[1], ("%d thread%s"):format(t, t == 1 and "" or "s"))
+    if t > 1 then table.insert(rows[1], "speed-up") end
+  end
+  for _, batch in ipairs(results:values("scale", "batch")) do
+    local row = {tostring(batch)}
+    local one = results:best(of("scale", "moonglass", report.lecture, batch, 1))
+    for _, t in ipairs(threads) do
+      local v = results:best(of("scale", "moonglass", report.lecture, batch, t))
+      row[#row + 1] = number(v, "%.0f")
+      if t > 1 then row[#row + 1] = number(v and one and v / one, "%.2f") end
+    end
+    rows[#rows + 1] = row
+  end
+  return #rows > 1 and ("Training rows a second, %s, by batch and threads\n%s\n"):format(report.lecture,
+    report.align(rows))
+end
+
+-- ---- bars ----
+
+local function peer_bar(batch, threads, bar, sizes)
+  sizes = sizes or report.lecture
+  local title = ("fastest peer / ours, batch %d, threads %d"):format(batch, threads)
+  if sizes ~= report.lecture then title = title .. ", " .. sizes end
+  return title, bar, function(results)
+    local theirs, name = results:fastest_peer(of("epoch", nil, sizes, batch, threads))
+    local ours = results:best(of("epoch", "moonglass", sizes, batch, threads))
+    return theirs and ours and theirs / ours, name
+  end
+end
+
+local function floor_bar(batch, threads, bar)
+  return ("floor / epoch, batch %d, threads %d"):format(batch, threads), bar, function(results)
+    return results:ratio(of("epoch", "floor", report.lecture, batch, threads))
+  end
+end
+
+local function ratio_bar(title, bar, test, peer)
+  return title, bar, function(results)
+    local theirs = setting(results, test, peer)
+    return theirs and results:ratio(theirs)
+  end
+end
+
+-- At most `bar`, of this engine alone.
+local function limit_bar(title, bar, test)
+  return title, -bar, function(results)
+    local ours = setting(results, test, "moonglass")
+    return ours and results:best(ours)
+  end
+end
+
+local function speed_up_bar(batch, bar)
+  return ("1 thread / 2 threads, batch %d"):format(batch), bar, function(results)
+    local one = results:best(of("epoch", "moonglass", report.lecture, batch, 1))
+    local two = results:best(of("epoch", "moonglass", report.lecture, batch, 2))
+    return one and two and one / two
+  end
+end
+
+-- Title, the least value (negative: the most), and how to find the value.
+local bars = {
+  {peer_bar(32, 2, 1.9)}, {peer_bar(128, 2, 1.6)}, {peer_bar(1024, 2, 1.6)},
+  {peer_bar(32, 1, 1.15)}, {peer_bar(128, 1, 1)}, {peer_bar(1024, 1, 1)},
+  {"keras / ours, batch 32, threads 2", 10, function(results)
+    return results:ratio(of("epoch", "keras", report.lecture, 32, 2))
+  end},
+  {floor_bar(32, 1, 0.7)}, {floor_bar(32, 2, 0.7)}, {floor_bar(128, 1, 0.8)}, {floor_bar(128, 2, 0.8)},
+  {floor_bar(1024, 1, 0.8)}, {floor_bar(1024, 2, 0.8)},
+  {peer_bar(128, 2, 1, report.deep)},
+  {ratio_bar("jax / ours, whole job", 3, "job", "jax")}, {ratio_bar("keras / ours, whole job", 8, "job", "keras")},
+  {limit_bar("peak memory of the whole job, MB", 150, "job_peak")},
+  {limit_bar("start with require, ms", 20, "require")}, {limit_bar("a single row, us", 25, "row")},
+  {speed_up_bar(128, 1.6)},
+}
+
+--- What was measured against what is wanted; bars whose figures are not there are left out.
+function report.bars(results)
+  local rows = {{"Bars", "wanted", "measured", ""}}
+  for _, bar in ipairs(bars) do
+    local title, wanted, find = table.unpack(bar)
+    local v, name = find(results)
+    if v then
+      local met = wanted < 0 and v <= -wanted or wanted > 0 and v >= wanted
+      rows[#rows + 1] = {title .. (name and (" (%s)"):format(name) or ""),
+                         ("%s %g"):format(wanted < 0 and "<=" or ">=", math.abs(wanted)), ("%.2f"):format(v),
+                         met and "met" or "MISSED"}
+    end
+  end
+  return #rows > 1 and report.align(rows) .. "\n"
+end
+
+function report.machine(results)
+  local m, versions = results.machine, {}
+  for engine, version in pairs(results.versions) do versions[#versions + 1] = engine .. " " .. version end
+  table.sort(versions)
+  return ("Machine   %s, %s cores, %s\nBLIS      %s, %s kernels; our own kernels: %s\nVersions  %s\n"):format(
+    m.cpu or "unknown CPU", m.cores or "?", m.system or "?", m.blis or "?", m.blis_config or "?", m.simd or "?",
+    table.concat(versions, ", "))
+end
+
+--- All of it as one text.
+function report.text(results)
+  local parts = {report.machine(results)}
+  local sections = {report.epochs(results, report.lecture), report.epochs(results, report.deep),
+                    report.singles(results), report.scaling(results), report.bars(results)}
+  for i = 1, 5 do
+    if sections[i] then parts[#parts + 1] = sections[i] end
+  end
+  return table.concat(parts, "\n")
+end
+
+-- ---- chart ----
+
+local function block(name, rows)
+  local lines = {("$%s << EOD"):format(name)}
+  for _, row in ipairs(rows) do lines[#lines + 1] = table.concat(row, "\t") end
+  lines[#lines + 1] = "EOD\n"
+  return table.concat(lines, "\n")
+end
+
+local function cell(v) return v and ("%.6g"):format(v) or "NaN" end
+
+-- Bars by batch, one colour an engine.
+local function epoch_panel(results, threads)
+  local engines = {"floor", "moonglass", table.unpack(results:peers())}
+  local rows = {{'"batch"'}}
+  for i, engine in ipairs(engines) do rows[1][i + 1] = ('"%s"'):format(engine) end
+  for _, batch in ipairs(results:values("epoch", "batch", report.lecture)) do
+    local row = {('"%d"'):format(batch)}
+    for _, engine in ipairs(engines) do
+      row[#row + 1] = cell(results:best(of("epoch", engine, report.lecture, batch, threads)))
+    end
+    rows[#rows + 1] = row
+  end
+  return block("epoch" .. threads, rows) .. ([[
+set title "Epoch of 60,000 rows, %s, %d thread%s"
+set ylabel "seconds"
+set xlabel "batch"
+set yrange [0:*]
+plot for [i = 2:%d] $epoch%d using i:xtic(1) title columnheader(i)
+]]):format(report.lecture, threads, threads == 1 and "" or "s", #engines + 1, threads)
+end
+
+local function scale_panel(results)
+  local threads = results:values("scale", "threads")
+  if #threads == 0 then return "" end
+  local rows = {}
+  for _, batch in ipairs(results:values("scale", "batch")) do
+    local row = {tostring(batch)}
+    for _, t in ipairs(threads) do
+      row[#row + 1] = cell(results:best(of("scale", "moonglass", report.lecture, batch, t)))
+    end
+    rows[#rows + 1] = row
+  end
+  local curves = {}
+  for i, t in ipairs(threads) do
+    curves[i] = ('$scale using 1:%d with linespoints title "%d thread%s"'):format(i + 1, t, t == 1 and "" or "s")
+  end
+  return block("scale", rows) .. ([[
+set title "Moonglass: training rows a second"
+set ylabel "rows/s"
+set logscale x 2
+plot %s
+unset logscale
+]]):format(table.concat(curves, ", "))
+end
+
+local function job_panel(results)
+  local rows = {}
+  for _, engine in ipairs{"moonglass", table.unpack(results:peers())} do
+    local e = setting(results, "job", engine)
+    if e then rows[#rows + 1] = {('"%s"'):format(engine), cell(results:best(e))} end
+  end
+  if #rows == 0 then return "" end
+  return block("job", rows) .. [[
+set title "The whole job: start, load, 5 epochs at batch 32, 2 threads"
+set ylabel "seconds"
+set xlabel ""
+plot $job using 2:xtic(1) notitle
+]]
+end
+
+--- The script for gnuplot that draws the results, its data within.
+function report.gnuplot(results, path)
+  local parts = {([[
+set terminal pngcairo size 1400,900
+set output "%s"
+set style data histograms
+set style histogram clustered gap 1
+set style fill solid 0.8 border -1
+set grid ytics
+set multiplot layout 2,2
+]]):format((path:gsub('["\\]', "\\%0")))}
+  for _, threads in ipairs(results:values("epoch", "threads", report.lecture)) do
+    if threads <= 2 then parts[#parts + 1] = epoch_panel(results, threads) end
+  end
+  parts[#parts + 1] = scale_panel(results)
+  parts[#parts + 1] = job_panel(results)
+  parts[#parts + 1] = "unset multiplot\n"
+  return table.concat(parts)
+end
+
+return report
