@@ -183,7 +183,7 @@ valgrind: all
 .PHONY: tsan
 tsan:
 	@$(MAKE) --no-print-directory SAN=thread B=$(B)/tsan $(B)/tsan/spec/threads_test
-	TSAN_OPTIONS=die_after_fork=0:halt_on_error=1 setarch -R $(B)/tsan/spec/threads_test
+	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/threads_test
 
 C_FILES := $(shell find csrc spec scripts -name '*.[ch]')
 
