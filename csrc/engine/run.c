@@ -19,7 +19,7 @@ mooni_split mooni_choose_split(size_t rows, size_t params, size_t widths, size_t
   if (threads <= 1 || flops < WORTH_FLOPS) return MOONI_SERIAL;
   bool enough_rows = rows >= 2 * MOONI_ROW_GRAIN * threads;
   if (!training) return enough_rows ? MOONI_BY_ROWS : MOONI_SERIAL;
-  return enough_rows && 2. * (double)params < 3. * (double)rows * (double)widths ? MOONI_BY_ROWS : MOONI_BY_COLUMNS;
+  return enough_rows && 2. * (double)params < (double)rows * (double)widths ? MOONI_BY_ROWS : MOONI_BY_COLUMNS;
 }
 
 static mooni_split choose(const moon_net *net, size_t rows, bool training) {

@@ -145,7 +145,9 @@ static void cost_rule(void) {
   CHECK(mooni_choose_split(32, PARAMS, WIDTHS, 1, true) == MOONI_SERIAL);
   CHECK(mooni_choose_split(1, PARAMS, WIDTHS, 2, true) == MOONI_SERIAL);
   CHECK(mooni_choose_split(32, PARAMS, WIDTHS, 2, true) == MOONI_BY_COLUMNS);
-  CHECK(mooni_choose_split(128, PARAMS, WIDTHS, 2, true) == MOONI_BY_ROWS);
+  CHECK(mooni_choose_split(128, PARAMS, WIDTHS, 2, true) == MOONI_BY_COLUMNS);
+  CHECK(mooni_choose_split(195, PARAMS, WIDTHS, 2, true) == MOONI_BY_COLUMNS);
+  CHECK(mooni_choose_split(196, PARAMS, WIDTHS, 2, true) == MOONI_BY_ROWS);
   CHECK(mooni_choose_split(1024, PARAMS, WIDTHS, 2, true) == MOONI_BY_ROWS);
   CHECK(mooni_choose_split(1024, 50, 12, 2, true) == MOONI_SERIAL);
   CHECK(mooni_choose_split(1, PARAMS, WIDTHS, 2, false) == MOONI_SERIAL);
