@@ -545,8 +545,9 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
   if (!size) size = 32;
   for (size_t first = 0; first < data->rows; first += size) {
     size_t count = data->rows - first < size ? data->rows - first : size;
+    batch b = {data->x, data->y, data->order, first, count};
     job j;
-    MOONI_TRY(prepare(net, &j, &(batch){data->x, data->y, data->order, first, count}, loss, NULL, "evaluate"));
+    MOONI_TRY(prepare(net, &j, &b, loss, NULL, "evaluate"));
     run(&j);
     total += (value_of(&j) + net->penalty) * (double)count;
   }
