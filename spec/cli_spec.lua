@@ -3,18 +3,8 @@ local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
-end
+local files = dofile "spec/files.lua"
+local read_file, write_file = files.read, files.write
 
 -- Runs the program with arguments that are shell text; gives stdout, stderr, exit status.
 local function run(arguments, stdin, environment)

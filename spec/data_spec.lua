@@ -10,18 +10,8 @@ local function has(text, part)
   assert.is_truthy(tostring(text):find(part, 1, true), ("expected %q in: %s"):format(part, tostring(text)))
 end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
-end
+local disk = dofile "spec/files.lua"
+local read_file, write_file = disk.read, disk.write
 
 local function images_file(n, h, w, bytes)
   return string.pack(">I4I4I4I4", 0x803, n, h, w) .. (bytes or ("\7"):rep(n * h * w))

@@ -6,18 +6,8 @@ local shapes = "spec/fixtures/shapes"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local pixels = 784
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function write_file(path, ...)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(...))
-  assert(file:close())
-end
+local disk = dofile "spec/files.lua"
+local read_file, write_file = disk.read, disk.write
 
 local function header(rows) return string.pack(">I4I4I4", 0x802, rows, pixels) end
 

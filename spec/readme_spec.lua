@@ -13,18 +13,8 @@ local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 local function absolute(path) return path:find("^/") and path or root .. "/" .. path end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
-end
+local files = dofile "spec/files.lua"
+local read_file, write_file = files.read, files.write
 
 -- The file's blocks with that mark: {line=, text=}.
 local function blocks_of(path, mark)

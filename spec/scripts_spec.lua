@@ -10,12 +10,7 @@ local function has(text, part)
   assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
 end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local read_file = dofile("spec/files.lua").read
 
 local function exists(path) return lfs.attributes(path, "mode") ~= nil end
 

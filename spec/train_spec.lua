@@ -9,12 +9,7 @@ local function temporary(test)
   assert(ok, problem)
 end
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local read_file = dofile("spec/files.lua").read
 
 -- The same small problem each time.
 local function problem(n)
