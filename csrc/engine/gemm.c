@@ -10,8 +10,7 @@
 #include "internal.h"
 
 /* BLIS does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have two units for it, and
-** falls to its AVX2 kernels. Those are the faster ones for small products; for large ones its AVX-512 kernels do up to
-** 1.7 times as much (measured; scripts/bench). They can be had where BLIS is linked in: its shared library does not
+** falls to its AVX2 kernels. Those are the faster ones for small products; for large ones its AVX-512 kernels are. They can be had where BLIS is linked in: its shared library does not
 ** export them. */
 #pragma weak bli_gks_lookup_nat_cntx
 

@@ -341,8 +341,7 @@ struct mooni_pass {
   unsigned accumulate; /* bit i: add to the gradient of parameter i, for a use before this one has written it */
   bool weights;        /* answers for what is of the weights alone: their penalty */
   uint64_t draw;       /* the number of this training forward: chooses the noise */
-  bool training;
-  bool logits; /* the loss takes the activation over: leave it out, forward and backward */
+  bool logits;         /* the loss takes the activation over: leave it out, forward and backward */
   /* NULL, or to be called for every element of a parameter, once its gradient is whole and its value not needed any
   ** more in this step: rows x width elements of parameter i from `at` on are then updated. */
   void (*ready)(const mooni_pass *pass, size_t i, size_t at, size_t rows, size_t width, size_t stride);
@@ -424,7 +423,6 @@ struct mooni_kernels {
   void (*add)(float *y, const float *x, size_t n);                       /* y += x */
   void (*axpy)(float *y, float a, const float *x, size_t n);             /* y += a x */
   void (*mul)(float *y, const float *x, size_t n);                       /* y *= x */
-  double (*sum)(const float *x, size_t n);
   double (*sum_abs)(const float *x, size_t n);
   double (*sum_squares)(const float *x, size_t n);
   double (*sum_squared_difference)(const float *x, const float *y, size_t n);

@@ -138,9 +138,9 @@ static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bo
   return plan.status;
 }
 
-static moon_status plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool training) {
+static moon_status plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in) {
   MOONI_TRY(plan_buffers(net, rows, in));
-  *split = choose(net, rows, training);
+  *split = choose(net, rows, false);
   return plan_layers(net, *split, rows, false, false);
 }
 
@@ -159,7 +159,7 @@ moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss
   (void)loss; /* no loss needs memory of its own */
   if (!in) in = net->inputs;
   if (!rows || !in) return mooni_fail(net->ctx, MOON_ESHAPE, "plan: expected at least one row and a width");
-  return opt ? plan_step(net, &split, rows, in, opt) : plan_forward(net, &split, rows, in, false);
+  return opt ? plan_step(net, &split, rows, in, opt) : plan_forward(net, &split, rows, in);
 }
 
 /* ---- a batch, as all workers see it ---- */
@@ -233,7 +233,6 @@ static mooni_pass make_pass(const worker *w, size_t i) {
                      .accumulate = s->accumulate,
                      .weights = j->split != MOONI_BY_ROWS || w->team->index == 0,
                      .draw = net->draw,
-                     .training = net->training,
                      .logits = j->fused && i == net->count - 1,
                      .job = w->j,
                      .layer = i,
@@ -294,8 +293,8 @@ static void apply_loss(const worker *w) {
   mooni_target t = {j->target.values ? j->target.values + at : NULL, j->target.classes ? j->target.classes + r0 : NULL};
   float *grad = j->backward ? net->gradient[0] + (j->split == MOONI_BY_ROWS ? r0 * net->widest : at) : NULL;
   if (r1 > r0 && c1 > c0)
-    j->value[w->team->index] = j->loss->class->apply(j->loss, grad, j->net->slots[net->count - 1].y + at, t, r1 - r0,
-                                                     c1 - c0, last->out, j->scale, j->fused || j->loss->from_logits);
+    j->value[w->team->index] = j->loss->class->apply(j->loss, grad, last->y + at, t, r1 - r0, c1 - c0, last->out,
+                                                     j->scale, j->fused || j->loss->from_logits);
   if (j->split == MOONI_BY_COLUMNS && !columns) mooni_barrier(w->team);
 }
 
@@ -430,7 +429,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
   MOONI_TRY(output_width(net, &width, x->shape[1]));
   MOONI_TRY(check_output(net, y, x->shape[0], width, "forward"));
   batch b = {x, NULL, NULL, 0, x->shape[0]};
-  MOONI_TRY(plan_forward(net, &split, b.count, x->shape[1], false));
+  MOONI_TRY(plan_forward(net, &split, b.count, x->shape[1]));
   const float *result = link(net, net->input, NULL, training);
   run(&(job){.net = net, .split = split, .rows = b.count, .gather = &b, .penalties = true, .forward = true});
   net->forward_rows = b.count;
@@ -500,7 +499,7 @@ static moon_status prepare(moon_net *net, job *j, const batch *b, const moon_los
              .opt = opt};
   if (status == MOON_OK)
     status = opt ? plan_step(net, &j->split, b->count, b->x->shape[1], opt)
-                 : plan_forward(net, &j->split, b->count, b->x->shape[1], false);
+                 : plan_forward(net, &j->split, b->count, b->x->shape[1]);
   net->forward_rows = 0; /* the buffers are about to change */
   if (status == MOON_OK && b->y && mooni_are_classes(loss, b->y, out)) {
     uint32_t *classes = (uint32_t *)net->target;
@@ -573,7 +572,7 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
     batch b = {x, NULL, NULL, first, rows};
     mooni_split split;
     MOONI_TRY(interrupted(net->ctx));
-    MOONI_TRY(plan_forward(net, &split, rows, width, false));
+    MOONI_TRY(plan_forward(net, &split, rows, width));
     net->forward_rows = 0; /* the slots may point into x */
     const float *in = floats ? floats + first * width : net->input;
     float *out = link(net, in, y ? y + first * net->slots[net->count - 1].out : NULL, false);

@@ -29,7 +29,6 @@ void MOONI_K(from_bytes)(float *y, const uint8_t *x, size_t n, float scale);
 void MOONI_K(add)(float *y, const float *x, size_t n);
 void MOONI_K(axpy)(float *y, float a, const float *x, size_t n);
 void MOONI_K(mul)(float *y, const float *x, size_t n);
-double MOONI_K(sum)(const float *x, size_t n);
 double MOONI_K(sum_abs)(const float *x, size_t n);
 double MOONI_K(sum_squares)(const float *x, size_t n);
 double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n);

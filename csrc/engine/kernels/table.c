@@ -24,7 +24,6 @@ const mooni_kernels MOONI_K(kernels) = {
     .add = MOONI_K(add),
     .axpy = MOONI_K(axpy),
     .mul = MOONI_K(mul),
-    .sum = MOONI_K(sum),
     .sum_abs = MOONI_K(sum_abs),
     .sum_squares = MOONI_K(sum_squares),
     .sum_squared_difference = MOONI_K(sum_squared_difference),
