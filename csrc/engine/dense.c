@@ -205,7 +205,7 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
   stretch i = own_inputs(d, pass->part, pass->parts);
   float *y = pass->part ? pass->spare + (pass->part - 1) * pass->step : pass->y;
   if (length(i))
-    mooni_gemm(pass->rows, d->out, length(i), 1, row_major(pass->x + i.from, d->in),
+    mooni_gemm(layer->ctx, pass->rows, d->out, length(i), 1, row_major(pass->x + i.from, d->in),
                weight_view(d, moon_tensor_float(layer->params[0]->value), i.from), 0, row_major(y, d->out));
   else
     memset(y, 0, pass->rows * d->out * sizeof(float));
@@ -249,7 +249,7 @@ static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, str
   float *dw = pass->grad[0];
   const float *w = moon_tensor_float(layer->params[0]->value);
   extent e = extent_of(d, i);
-  mooni_gemm(length(i), d->out, pass->rows, 1, transposed(row_major(pass->x + i.from, d->in)),
+  mooni_gemm(layer->ctx, length(i), d->out, pass->rows, 1, transposed(row_major(pass->x + i.from, d->in)),
              row_major(pass->dy, d->out), pass->accumulate & 1 ? 1 : 0, weight_view(d, dw, i.from));
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
     layer->ctx->k->axpy(dw + e.at + r * e.stride, (float)(2 * d->weight_l2), w + e.at + r * e.stride, e.width);
@@ -273,7 +273,7 @@ static void backward(moon_layer *layer, const mooni_pass *pass) {
   if (d->bias) bias_gradient(layer, pass);
   if (!length(i)) return;
   if (pass->dx) /* before the weights may change */
-    mooni_gemm(pass->rows, length(i), d->out, 1, row_major(pass->dy, d->out),
+    mooni_gemm(layer->ctx, pass->rows, length(i), d->out, 1, row_major(pass->dy, d->out),
                transposed(weight_view(d, moon_tensor_float(layer->params[0]->value), i.from)), 0,
                row_major(pass->dx + i.from, d->in));
   weight_gradient(layer, pass, i);

@@ -1,4 +1,4 @@
-/* gemm.c - matrix products, all of them by BLIS, which no other file sees.
+/* gemm.c - matrix products: by BLIS, which no other file sees, or on a CPU with AVX-512 by kernels/product.c.
 **
 ** BLIS is always called on one thread, through a run-time object of our own, so that neither OMP_NUM_THREADS nor
 ** BLIS_NUM_THREADS in the environment changes anything. When malloc fails inside it BLIS aborts the process; but its
@@ -9,26 +9,42 @@
 
 #include "internal.h"
 
-/* BLIS does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have two units for it, and
-** falls to its AVX2 kernels. Those are the faster ones for small products; for large ones its AVX-512 kernels are. They can be had where BLIS is linked in: its shared library does not
-** export them. */
+/* BLIS picks its kernels by the brand of the CPU. It takes one that is younger than itself for none at all (generic C,
+** several times slower), and does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have
+** two units for it. So the kernels are asked for by what the CPU can do: those for AVX2, which are the faster ones for
+** small products, and for large ones those for AVX-512. They can be had where BLIS is linked in: its shared library
+** does not export them. */
 #pragma weak bli_gks_lookup_nat_cntx
 
-static cntx_t *wide_kernels(void) {
+static cntx_t *kernels_of(arch_t arch) {
+  bli_init(); /* the look-up, unlike other calls, does not see to it */
+  return bli_gks_lookup_nat_cntx(arch);
+}
+
+/* NULL: BLIS's own choice. */
+static cntx_t *avx2_kernels(void) {
 #if defined(__x86_64__)
-  if (bli_gks_lookup_nat_cntx && bli_arch_query_id() == BLIS_ARCH_HASWELL && __builtin_cpu_supports("avx512f") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq")) {
-    bli_init(); /* the look-up, unlike other calls, does not see to it */
-    return bli_gks_lookup_nat_cntx(BLIS_ARCH_SKX);
-  }
+  if (bli_gks_lookup_nat_cntx && bli_arch_query_id() == BLIS_ARCH_GENERIC && __builtin_cpu_supports("avx2") &&
+      __builtin_cpu_supports("fma"))
+    return kernels_of(BLIS_ARCH_ZEN3);
 #endif
   return NULL;
 }
 
-/* The kernels for a product of this size; NULL: BLIS's own choice. */
+static cntx_t *avx512_kernels(void) {
+#if defined(__x86_64__)
+  if (bli_gks_lookup_nat_cntx && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+    return kernels_of(BLIS_ARCH_SKX);
+#endif
+  return NULL;
+}
+
+/* The kernels for a product of this size. */
 static cntx_t *kernels_for(size_t m, size_t n) {
   enum { LARGE = 16384, LEAST_ROWS = 32, LEAST_COLUMNS = 64 };
-  return m >= LEAST_ROWS && n >= LEAST_COLUMNS && m * n >= LARGE ? wide_kernels() : NULL;
+  cntx_t *wide = m >= LEAST_ROWS && n >= LEAST_COLUMNS && m * n >= LARGE ? avx512_kernels() : NULL;
+  return wide ? wide : avx2_kernels();
 }
 
 /* The shapes that this context has planned: a call that is in here runs without asking for memory. */
@@ -48,12 +64,37 @@ struct mooni_warm {
   size_t count;
 };
 
-void mooni_gemm(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
   rntm_t rntm = BLIS_RNTM_INITIALIZER;
   bli_rntm_set_num_threads(1, &rntm);
   bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &alpha, a.p, (inc_t)a.rs,
                (inc_t)a.cs, b.p, (inc_t)b.rs, (inc_t)b.cs, &beta, c.p, (inc_t)c.rs, (inc_t)c.cs, kernels_for(m, n),
                &rntm);
+}
+
+static mooni_mat transposed(mooni_mat x) { return (mooni_mat){x.p, x.cs, x.rs}; }
+
+static bool suits(mooni_mat b, mooni_mat c) { return c.cs == 1 && (b.cs == 1 || b.rs == 1); }
+
+/* Does kernels/product.c make c, or c' = b'a' if `turned`? It goes through a for every few columns of c, so a's part of
+** one pass had better stay in the second cache; beyond, BLIS's packing pays. */
+static bool is_ours(const moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c,
+                    bool *turned) {
+  enum { PASS = 256, NEAR = 1 << 19 };
+  *turned = !suits(b, c);
+  if (!ctx->k->product || (*turned && !suits(transposed(a), transposed(c)))) return false;
+  return (*turned ? n : m) < NEAR / (k < PASS ? k + 1 : PASS);
+}
+
+void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                mooni_mat c) {
+  bool turned;
+  if (!is_ours(ctx, m, n, k, a, b, c, &turned))
+    mooni_gemm_blis(m, n, k, alpha, a, b, beta, c);
+  else if (turned)
+    ctx->k->product(n, m, k, alpha, transposed(b), transposed(a), beta, transposed(c));
+  else
+    ctx->k->product(m, n, k, alpha, a, b, beta, c);
 }
 
 static bool is_warm(const mooni_warm *warm, const shape *s) {
@@ -91,17 +132,19 @@ static void rehearse(void *arg, const mooni_team *team) {
   mooni_mat mc = {c, s->c_by_row ? s->n : 1, s->c_by_row ? 1 : s->m};
   for (int i = 0; i < (team->count > 1 ? 3 : 1); i++) {
     mooni_barrier(team);
-    mooni_gemm(s->m, s->n, s->k, 1, ma, mb, 0, mc);
+    mooni_gemm_blis(s->m, s->n, s->k, 1, ma, mb, 0, mc);
   }
 }
 
 moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
                             mooni_mat c) {
+  bool turned;
+  if (!m || !n || !k || is_ours(ctx, m, n, k, a, b, c, &turned)) return MOON_OK;
   if (m > LONG) m = LONG;
   if (n > LONG) n = LONG;
   if (k > DEEP) k = DEEP;
   shape s = {callers, m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
-  if (!m || !n || !k || is_warm(ctx->warm, &s)) return MOON_OK;
+  if (is_warm(ctx->warm, &s)) return MOON_OK;
   if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
 
   cntx_t *cntx = kernels_for(m, n);
@@ -130,4 +173,9 @@ void mooni_gemm_forget(moon_ctx *ctx) {
 }
 
 const char *mooni_blis_version(void) { return bli_info_get_version_str(); }
-const char *mooni_blis_config(void) { return wide_kernels() ? "haswell+skx" : bli_arch_string(bli_arch_query_id()); }
+
+const char *mooni_blis_config(void) {
+  static const char *const text[2][2] = {{NULL, "zen3"}, {NULL, "zen3+skx"}};
+  const char *own = text[avx512_kernels() != NULL][avx2_kernels() != NULL];
+  return own ? own : bli_arch_string(bli_arch_query_id());
+}

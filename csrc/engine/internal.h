@@ -149,7 +149,11 @@ typedef struct mooni_mat {
 } mooni_mat;
 
 /* c [m x n] = alpha a [m x k] b [k x n] + beta c. Never fails at a shape that mooni_gemm_plan has let pass. */
-void mooni_gemm(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
+void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                mooni_mat c);
+
+/* The same by BLIS, whatever the CPU. */
+void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
 
 /* Make BLIS hold all that this call will need, so that it cannot abort the process for want of memory: for so many
 ** callers at once. Only the strides of a, b and c are looked at. */
@@ -418,6 +422,8 @@ struct mooni_kernels {
   const mooni_binary *binary;
   const mooni_loss_class *const *losses;
   const mooni_optim_class *const *optims;
+  /* product.c: what mooni_gemm does, for any a, a b with contiguous rows or columns, a c with contiguous rows. NULL: none */
+  void (*product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
   /* vmath.c */
   void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale); /* x / scale */
   void (*add)(float *y, const float *x, size_t n);                       /* y += x */

@@ -242,7 +242,7 @@ moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, 
   }
   mooni_mat x = matrix(a, ta), y = matrix(b, tb), z = matrix(out, false);
   MOONI_TRY(mooni_gemm_plan(ctx, 1, m, n, k, x, y, z));
-  mooni_gemm(m, n, k, (float)alpha, x, y, (float)beta, z);
+  mooni_gemm(ctx, m, n, k, (float)alpha, x, y, (float)beta, z);
   return MOON_OK;
 }
 

@@ -39,11 +39,11 @@ typedef struct share {
 
 static void *run_share(void *arg) {
   share *s = arg;
-  if (s->m && s->n) mooni_gemm(s->m, s->n, s->k, 1, s->a, s->b, 0, s->c);
+  if (s->m && s->n) mooni_gemm_blis(s->m, s->n, s->k, 1, s->a, s->b, 0, s->c);
   atomic_fetch_add(&s->gate->come, 1);
   while (atomic_load(&s->gate->come) < s->gate->threads) sched_yield();
   s->begin = now();
-  for (size_t i = 0; i < s->calls && s->m && s->n; i++) mooni_gemm(s->m, s->n, s->k, 1, s->a, s->b, 0, s->c);
+  for (size_t i = 0; i < s->calls && s->m && s->n; i++) mooni_gemm_blis(s->m, s->n, s->k, 1, s->a, s->b, 0, s->c);
   s->end = now();
   return NULL;
 }

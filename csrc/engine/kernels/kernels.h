@@ -1,5 +1,5 @@
 /* kernels.h - for the files of this folder, each of which is compiled once for each instruction set: plain loops that
-** the compiler turns into vector code, with no intrinsics. What a file exports is named MOONI_K(name), which becomes
+** the compiler turns into vector code, with no intrinsics but in product.c. What a file exports is named MOONI_K(name), which becomes
 ** mooni_name_avx2 or the like, and is found through the table in table.c. */
 #ifndef MOONI_KERNELS_H
 #define MOONI_KERNELS_H
@@ -40,5 +40,11 @@ void MOONI_K(noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float 
                              float high);
 void MOONI_K(noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
 void MOONI_K(noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
+
+/* Products of our own need AVX-512; for less, BLIS has them all. */
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define MOONI_HAS_PRODUCT
+void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
+#endif
 
 #endif

@@ -20,6 +20,9 @@ const mooni_kernels MOONI_K(kernels) = {
     .binary = MOONI_K(binary),
     .losses = losses,
     .optims = optims,
+#if defined(MOONI_HAS_PRODUCT)
+    .product = MOONI_K(product),
+#endif
     .from_bytes = MOONI_K(from_bytes),
     .add = MOONI_K(add),
     .axpy = MOONI_K(axpy),
