@@ -3,7 +3,8 @@
 ** A barrier is passed thousands of times a second, so those who wait spin: a wake-up costs more than most waits, and tends
 ** to put the sleeper on the core of the one who wakes it, where the two then stay. But a core may be taken away from us,
 ** and spinning holds up the very thread that is waited for: so, after some microseconds, they yield to whoever wants to
-** run, but stay where the scheduler can move them to a free core; only then do they sleep. */
+** run, but stay where the scheduler can move them to a free core; only then do they sleep. And who finds that another of
+** them is on its own core does not spin at all. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -18,6 +19,7 @@ enum { SPINS = 1000, YIELDS = 3000 };
 typedef struct member {
   mooni_team team;
   pthread_t thread;
+  atomic_int cpu; /* where it was when it last came to a barrier */
 } member;
 
 struct mooni_pool {
@@ -42,8 +44,18 @@ static inline void relax(void) {
 #endif
 }
 
-static bool passed_soon(mooni_pool *p, unsigned phase) {
-  for (int i = 0; i < SPINS + YIELDS; i++) {
+/* Does another one sit on this core? Then it cannot come while we spin. */
+static bool is_shared(mooni_pool *p, size_t index) {
+  int cpu = sched_getcpu();
+  bool shared = false;
+  atomic_store_explicit(&p->members[index].cpu, cpu, memory_order_relaxed);
+  for (size_t i = 0; i < p->count; i++)
+    shared |= i != index && atomic_load_explicit(&p->members[i].cpu, memory_order_relaxed) == cpu;
+  return shared;
+}
+
+static bool passed_soon(mooni_pool *p, size_t index, unsigned phase) {
+  for (int i = is_shared(p, index) ? SPINS : 0; i < SPINS + YIELDS; i++) {
     if (atomic_load_explicit(&p->phase, memory_order_acquire) != phase) return true;
     if (i < SPINS)
       relax();
@@ -55,7 +67,8 @@ static bool passed_soon(mooni_pool *p, unsigned phase) {
 
 /* The last to arrive moves the phase on, then wakes sleepers if there are any. A sleeper says so, under the mutex,
 ** before it looks at the phase a last time, and all of it is sequentially consistent: no wake-up is lost. */
-static void wait_for_all(mooni_pool *p) {
+static void wait_for_all(const mooni_team *team) {
+  mooni_pool *p = team->pool;
   unsigned phase = atomic_load(&p->phase);
   if (atomic_fetch_add(&p->arrived, 1) + 1 == p->count) {
     atomic_store(&p->arrived, 0);
@@ -67,7 +80,7 @@ static void wait_for_all(mooni_pool *p) {
     }
     return;
   }
-  if (passed_soon(p, phase)) return;
+  if (passed_soon(p, team->index, phase)) return;
   pthread_mutex_lock(&p->mutex);
   atomic_fetch_add(&p->asleep, 1);
   while (atomic_load(&p->phase) == phase) pthread_cond_wait(&p->passed, &p->mutex);
@@ -76,17 +89,17 @@ static void wait_for_all(mooni_pool *p) {
 }
 
 void mooni_barrier(const mooni_team *team) {
-  if (team->count > 1) wait_for_all(team->pool);
+  if (team->count > 1) wait_for_all(team);
 }
 
 static void *work(void *arg) {
   member *m = arg;
   mooni_pool *p = m->team.pool;
   for (;;) {
-    wait_for_all(p); /* for a job */
+    wait_for_all(&m->team); /* for a job */
     if (p->stop) return NULL;
     p->job(p->arg, &m->team);
-    wait_for_all(p); /* until all have done theirs */
+    wait_for_all(&m->team); /* until all have done theirs */
   }
 }
 
@@ -101,7 +114,7 @@ void mooni_pool_stop(moon_ctx *ctx) {
   if (!p) return;
   if (p->owner == getpid()) { /* else this is a fork's child, in which the threads are not */
     p->stop = true;
-    wait_for_all(p);
+    wait_for_all(&p->members[0].team);
     for (size_t i = 1; i < p->count; i++) pthread_join(p->members[i].thread, NULL);
     pthread_cond_destroy(&p->passed);
     pthread_mutex_destroy(&p->mutex);
@@ -163,7 +176,7 @@ void mooni_pool_run(moon_ctx *ctx, size_t count, mooni_job *job, void *arg) {
   }
   p->job = job;
   p->arg = arg;
-  wait_for_all(p);
+  wait_for_all(&p->members[0].team);
   job(arg, &p->members[0].team);
-  wait_for_all(p);
+  wait_for_all(&p->members[0].team);
 }
