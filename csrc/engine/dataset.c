@@ -55,18 +55,26 @@ void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t epoch) {
   mooni_rng_shuffle(&rng, data->order, data->rows);
 }
 
+/* Shuffled rows lie anywhere, and the processor cannot guess where. */
+static void fetch(const uint8_t *bytes, size_t n) {
+  enum { LINE = 64 };
+  for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(bytes + i);
+}
+
 void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
-                  float scale) {
-  if (mooni_map_gather(dst, x, order, first, count, scale)) return;
+                  size_t from, size_t to, float scale) {
+  if (mooni_map_gather(dst, x, order, first, count, from, to, scale)) return;
   size_t width = mooni_width(x);
   const float *floats = moon_tensor_float(x);
   const uint8_t *bytes = moon_tensor_byte(x);
   for (size_t i = 0; i < count; i++, dst += width) {
+    enum { AHEAD = 4 };
     size_t row = order ? order[first + i] : first + i;
+    if (bytes && order && i + AHEAD < count) fetch(bytes + order[first + i + AHEAD] * width + from, to - from);
     if (floats)
-      memcpy(dst, floats + row * width, width * sizeof *dst);
+      memcpy(dst + from, floats + row * width + from, (to - from) * sizeof *dst);
     else
-      ctx->k->from_bytes(dst, bytes + row * width, width, scale);
+      ctx->k->from_bytes(dst + from, bytes + row * width + from, to - from, scale);
   }
 }
 
@@ -87,11 +95,11 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
     return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
   MOONI_TRY(batch_shape(data, x, data->x, "x", count));
   if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
-  mooni_gather(data->ctx, moon_tensor_float(x), data->x, data->order, first, count, 255);
+  mooni_gather(data->ctx, moon_tensor_float(x), data->x, data->order, first, count, 0, mooni_width(x), 255);
   if (!y) return MOON_OK;
   if (target->rank == 1)
     for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(target, data->order[first + i]));
   else
-    mooni_gather(data->ctx, moon_tensor_float(y), target, data->order, first, count, 255);
+    mooni_gather(data->ctx, moon_tensor_float(y), target, data->order, first, count, 0, mooni_width(y), 255);
   return MOON_OK;
 }

@@ -474,15 +474,17 @@ struct moon_dataset {
   uint32_t *order; /* NULL: the tensors' own order */
 };
 
-/* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale. */
+/* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale; of each row only the
+** columns `from` up to `to`. */
 void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
-                  float scale);
+                  size_t from, size_t to, float scale);
 
 /* ---- map.c ---- */
 
 /* What mooni_gather does, for a tensor on a large mapped file: without making it resident. False, with nothing done, for
 ** any other tensor. Any number of workers may gather at once. */
-bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count, float scale);
+bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count, size_t from,
+                      size_t to, float scale);
 
 /* ---- file.c ---- */
 

@@ -241,18 +241,23 @@ static mooni_pass make_pass(const worker *w, size_t i) {
   return pass;
 }
 
+/* The worker's rows, or columns, of a batch of t. */
+static void fetch(const worker *w, float *to, const moon_tensor *t, float scale) {
+  const job *j = w->j;
+  const batch *b = j->gather;
+  size_t width = mooni_width(t), c0 = 0, c1 = width;
+  if (j->split == MOONI_BY_COLUMNS) mooni_share(width, MOONI_COLUMN_GRAIN, w->s.part, w->s.parts, &c0, &c1);
+  mooni_gather(j->net->ctx, to + w->s.first * width, t, b->order, b->first + w->s.first, w->s.rows, c0, c1, scale);
+}
+
 static void gather(const worker *w) {
   const job *j = w->j;
   const batch *b = j->gather;
-  moon_net *net = j->net;
-  size_t from, to;
+  const moon_net *net = j->net;
   if (!b) return;
-  mooni_share(j->rows, MOONI_ROW_GRAIN, w->team->index, w->team->count, &from, &to);
-  mooni_gather(net->ctx, net->input + from * net->in, b->x, b->order, b->first + from, to - from, 255);
-  if (b->y && j->target.values)
-    mooni_gather(net->ctx, net->target + from * mooni_width(b->y), b->y, b->order, b->first + from, to - from,
-                 mooni_target_scale(j->loss));
-  if (j->split == MOONI_BY_COLUMNS) mooni_barrier(w->team);
+  fetch(w, net->input, b->x, 255);
+  if (b->y && j->target.values) fetch(w, net->target, b->y, mooni_target_scale(j->loss));
+  if (j->split == MOONI_BY_COLUMNS && !net->layers[0]->class->takes_columns) mooni_barrier(w->team);
 }
 
 /* Does a part that has its columns of layer i's output need no others: for the layer above, or else for the loss? By
@@ -333,10 +338,16 @@ static size_t backward(const worker *w) {
     for (size_t p = 0; p < l->param_count; p++) pass.grad[p] = grad_of(w, net->slots[i].param[p]);
     if (j->opt && j->split != MOONI_BY_ROWS) pass.ready = ready;
     if (pass.rows) l->class->backward(l, &pass);
-    if (j->split == MOONI_BY_COLUMNS && (i == lowest || !same_columns(j, i - 1))) mooni_barrier(w->team);
+    if (j->split == MOONI_BY_COLUMNS && i > lowest && !same_columns(j, i - 1)) mooni_barrier(w->team);
     from = 1 - from;
   }
   return from;
+}
+
+static bool any_shared(const moon_net *net) {
+  bool shared = false;
+  for (size_t i = 0; i < net->param_count; i++) shared |= net->uses[i] > 1;
+  return shared;
 }
 
 /* By rows: each worker sums up, and updates, its share of every parameter. Otherwise what is left are the parameters
@@ -346,7 +357,8 @@ static void update(const worker *w) {
   const moon_net *net = j->net;
   const float *parts = net->part_grads;
   bool rows = j->split == MOONI_BY_ROWS;
-  if (rows) mooni_barrier(w->team);
+  if (!rows && !any_shared(net)) return;
+  mooni_barrier(w->team);
   for (size_t i = 0; i < net->param_count; i++) {
     size_t n = net->values[i]->numel, from, to;
     float *grad = moon_tensor_float(net->grads[i]);
