@@ -5,7 +5,7 @@
 # Debian's names. The demo and the tests need no others, and nothing from the network.
 PACKAGES := gcc make binutils pkg-config lua5.4 liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem lua-busted lua-check clang-format valgrind libc6-dbg tmux curl gnuplot-nox \
-            ca-certificates dataset-fashion-mnist
+            liblapack3 ca-certificates dataset-fashion-mnist
 
 ## deps: install what building, testing and the demo need (Debian packages, by apt-get)
 .PHONY: deps
@@ -130,6 +130,11 @@ $(B)/obj/cli/%.o: csrc/cli/%.c
 demo: all
 	$(B)/moonglass scripts/deep.lua
 	@echo "The pictures are in out/deep:" && ls out/deep
+
+## experiments: run all scripts of the lecture one after the other; out/index.html has their pictures and figures
+.PHONY: experiments
+experiments: all
+	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
 ## env: print what makes a plain lua5.4 find this tree: eval "$$(make -s env)"
 .PHONY: env

@@ -191,6 +191,12 @@ MOON_API moon_status moon_tensor_reduce(double *value, const char *name, const m
 /* The same along one dimension: out is float32 and has a's shape without dimension dim. */
 MOON_API moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim);
 
+/* The k largest along one dimension, or the k smallest, the best first; equals come by their index, and NaN counts as
+** larger than any number. values and index, which counts from 0, are float32 and have a's shape, but k for dim.
+** MOON_ERANGE (dim, k, or more than 2^24 elements along dim: float32 counts no further), MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_tensor_topk(moon_tensor *values, moon_tensor *index, const moon_tensor *a, size_t k, int dim,
+                                      bool largest);
+
 /* out [m x n] = alpha op(a) op(b) + beta out, op(a) being a [m x k] or, with ta, a [k x m] transposed; float32.
 ** out must not overlap a or b. MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
 MOON_API moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, const moon_tensor *b, bool tb,
@@ -198,6 +204,12 @@ MOON_API moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, 
 
 /* out [n x m] = a [m x n] transposed, of a's element type. */
 MOON_API moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *a);
+
+/* The eigenvalues of a symmetric matrix a [n x n] into values [n], ascending, and its eigenvectors into vectors
+** [n x n]: each row v a unit vector with a v = value v. Only the triangle on and below a's diagonal is looked at;
+** vectors may be a itself. LAPACK does it, which is looked for at run time (liblapack.so.3): MOON_ESTATE if it is not
+** there. MOON_ESHAPE (not square, or more than 32766 rows), MOON_ETYPE, MOON_ERANGE (NaN or infinity), MOON_ENOMEM. */
+MOON_API moon_status moon_tensor_eigh(moon_tensor *values, moon_tensor *vectors, const moon_tensor *a);
 
 /* out [count x ...] = the rows index[0..count-1] of a [n x ...]; same element type. MOON_ERANGE for a row past the end. */
 MOON_API moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const size_t *index, size_t count);
@@ -250,10 +262,12 @@ MOON_API bool moon_option_describe(const moon_ctx *ctx, moon_family family, cons
 /* ---- Layers --------------------------------------------------------------------------------------------------- */
 
 /* CONSTRUCTOR: a layer by its registered kind:
-**   dense            in, out, activation, bias, init, name, activity_l1, activity_reduction, weight_l2, tied
+**   dense            in, out, activation, bias, init, name, activity_l1, activity_reduction, kl_weight, kl_target,
+**                    contractive, weight_l2, tied
 **   activation       activation
 **   dropout          p
 **   gaussian_noise   sigma, clip       masking_noise   p       salt_pepper_noise   p
+**   k_sparse         k, alpha
 ** Parameters are initialised from the context's stream. MOON_ERANGE names an unknown kind, option or value and lists
 ** the known ones; MOON_ENOMEM. */
 MOON_API moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, const moon_option *options,

@@ -8,21 +8,25 @@ local run <close> = experiment.start{
   options = {
     {"hidden", {128}, "widths from the input to the code, e.g. 256,128"},
     {"code", 32, "width of the code"},
+    {"loss", "bce", "binary cross-entropy, or squared error", {"bce", "mse"}},
+    {"tied", false, "the decoder's weights are the encoder's, transposed"},
   },
 }
 local o, train, test = run.options, run.train, run.test
 
-moon.seed(o.seed)
 local ae = moon.autoencoder.deep{
-  input = train:size(2), hidden = o.hidden, code = o.code, activation = "relu", output = "sigmoid",
+  input = train:size(2), hidden = o.hidden, code = o.code, activation = "relu", output = "sigmoid", tied = o.tied,
 }
 print(ae:summary())
 
-local history = ae:fit(train, {
-  loss = moon.bce(), optimizer = moon.adam{lr = o.lr},
-  epochs = o.epochs, batch_size = o.batch, seed = o.seed, threads = o.threads,
-  validation = test, verbose = 1,
-})
+-- After each epoch the test images tell whether the net has learnt digits, or only these. The net that comes back is
+-- the one after the last epoch; with --patience, that of the best one.
+local history
+ae, history = run:fit(ae, {loss = o.loss == "bce" and moon.bce() or moon.mse()})
 
-print(("test loss %.4f"):format(ae:evaluate(test)))
-run:save(ae, history)
+run:figure("training loss", history.loss[#history.loss], "%.4f")
+run:figure("test loss", ae:evaluate(test), "%.4f")
+run:figure("squared error a test image", ae:errors(test):mean() * train:size(2), "%.2f")
+run:pictures_of(ae)
+run:plot("lines", "loss", {{y = history.loss, label = "training"}, {y = history.val_loss, label = "test"}},
+  {title = "Loss", xlabel = "epoch"})

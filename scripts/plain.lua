@@ -10,6 +10,8 @@ local run <close> = experiment.start{
     {"hidden", 32, "width of the code"},
     {"output", "relu", "activation of the output", {"relu", "sigmoid", "linear"}},
     {"loss", "mse", "squared error, or binary cross-entropy (with sigmoid)", {"mse", "bce"}},
+    {"tied", false, "the decoder's weights are the encoder's, transposed"},
+    {"contractive", 0, "weight of the squared derivatives of the code by the input (0.1 is much)", "amount"},
   },
   check = function(o)
     return o.loss == "bce" and o.output ~= "sigmoid" and "--loss bce needs probabilities: --output sigmoid"
@@ -17,31 +19,34 @@ local run <close> = experiment.start{
 }
 local o, train, test = run.options, run.train, run.test
 
-moon.seed(o.seed)
 local pixels = train:size(2)
-local ae = moon.autoencoder.plain{input = pixels, hidden = o.hidden, activation = "relu", output = o.output}
+local ae, history = run:fit(
+  moon.autoencoder.plain{
+    input = pixels, hidden = o.hidden, activation = "relu", output = o.output, tied = o.tied,
+    contractive = o.contractive,
+  },
+  {loss = o.loss == "bce" and moon.bce() or moon.mse{reduction = "batchmean"}}) -- summed over the pixels of an image
 
-local history = ae:fit(train, {
-  loss = o.loss == "bce" and moon.bce() or moon.mse{reduction = "batchmean"},
-  optimizer = moon.adam{lr = o.lr},
-  epochs = o.epochs, batch_size = o.batch, seed = o.seed, threads = o.threads,
-  validation = test, verbose = 1,
-})
-
--- The squared error of an image: summed over its pixels.
-local train_error, test_error = ae:errors(train):mean() * pixels, ae:errors(test):mean() * pixels
-print(("squared error an image: train %.2f, test %.2f"):format(train_error, test_error))
+-- The squared error of an image, summed over its pixels: of 32 numbers PCA makes the best linear code.
+local pca = moon.pca(train, math.min(o.hidden, #train, pixels))
+local test_error = ae:errors(test):mean() * pixels
+run:figure("squared error a training image", ae:errors(train):mean() * pixels, "%.2f")
+run:figure("squared error a test image", test_error, "%.2f")
+run:figure("PCA's", pca:errors(test):mean() * pixels, "%.2f")
 
 -- A ReLU that is 0 for every image has gradient 0 as well: it never comes back.
 local function always_zero(t) return t:max(1):eq(0) end
-print(("dead code units: %d of %d"):format(always_zero(ae:encode(test)):sum(), o.hidden))
+run:figure("dead code units", always_zero(ae:encode(test)):sum(), "%d")
 
 if o.output == "relu" then
   local dead, dark = always_zero(ae:predict(test)), always_zero(train)
   local lost = ((test:float() / 255):square():mean(1) * dead):sum() -- an output of 0 costs the pixel's own square
+  run:figure("dead output pixels", dead:sum(), "%d")
   print(("dead output pixels: %d of %d, of which %d are 0 in all training images as well"):format(dead:sum(), pixels,
     (dead * dark):sum()))
   print(("the dead pixels make %.2f of the test error of %.2f; --output sigmoid has none"):format(lost, test_error))
 end
 
-run:save(ae, history)
+run:pictures_of(ae)
+run:plot("lines", "loss", {{y = history.loss, label = "training"}, {y = history.val_loss, label = "test"}},
+  {title = "Loss", xlabel = "epoch"})

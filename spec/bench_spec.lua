@@ -196,14 +196,26 @@ describe("report", function()
   it("has something to say about nothing", function()
     local r = new_results()
     has(report.text(r), "Machine")
-    has(report.gnuplot(r, "chart.png"), 'set output "chart.png"')
+    assert.same({}, report.panels(r))
   end)
 
   it("draws its own data", function()
-    local script = report.gnuplot(canned(), 'a"b.png')
-    has(script, 'set output "a\\"b.png"')
-    has(script, '"batch"\t"floor"\t"moonglass"\t"jax"\t"keras"\n"32"\t0.4\t0.5\t1.1\t4.5\n"128"\tNaN\t0.4\t0.3\tNaN\n')
-    has(script, "64\t100000\t150000\n")
+    local panels = report.panels(canned())
+    assert.equal(3, #panels)
+    assert.equal("Epoch of 60,000 rows, 784-128-32-128-784, 1 thread", panels[1].title)
+    assert.same({32, 128}, panels[1].labels)
+    assert.equal(1, #panels[1].series)
+    local labels, seconds = {}, {}
+    for i, s in ipairs(panels[2].series) do labels[i], seconds[i] = s.label, ("%g %g"):format(s.y[1], s.y[2]) end
+    assert.same({"floor", "moonglass", "jax", "keras"}, labels)
+    for i, expected in ipairs{"^0.4 %-?nan$", "^0.5 0.4$", "^1.1 0.3$", "^4.5 %-?nan$"} do
+      assert.is_truthy(seconds[i]:find(expected), seconds[i])
+    end
+    assert.same({{label = "1 thread", style = "linespoints", x = {64}, y = {100000}},
+                 {label = "2 threads", style = "linespoints", x = {64}, y = {150000}}}, panels[3].series)
+    local picture = os.tmpname()
+    assert(require("moonglass").plot.panels(picture, panels))
+    os.remove(picture)
   end)
 end)
 

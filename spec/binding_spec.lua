@@ -37,6 +37,7 @@ local samples = {
   dense = function() return core.dense(6, 4, {activation = "relu"}) end,
   activation = function() return core.activation("tanh") end,
   dropout = function() return core.dropout(0.5) end,
+  k_sparse = function() return core.k_sparse(2, {alpha = 1.5}) end,
   gaussian_noise = function() return core.gaussian_noise(0.4, {clip = {0, 1}}) end,
   masking_noise = function() return core.masking_noise(0.3) end,
   salt_pepper_noise = function() return core.salt_pepper_noise(0.3) end,
@@ -72,7 +73,8 @@ describe("constructors", function()
 
   it("name unknown options and list the known ones", function()
     assert.equal("dense: unknown option 'actvation' (known: in, out, activation, bias, init, name, activity_l1, "
-      .. "activity_reduction, weight_l2, tied)", failure(core.dense, 3, 4, {actvation = "relu"}))
+      .. "activity_reduction, kl_weight, kl_target, contractive, weight_l2, tied)",
+      failure(core.dense, 3, 4, {actvation = "relu"}))
     assert.equal("adam: unknown option '1' (known: lr, beta1, beta2, eps, weight_decay)", failure(core.adam, {0.1}))
     assert.matches("^mse: unknown option 'foo' %(known: ", failure(core.mse, {foo = 1}))
     assert.matches("^binary_crossentropy: unknown option 'foo' %(known: reduction, from_logits%)$",

@@ -25,6 +25,24 @@ local function dense_without_kinks(n_in, n_out, opts)
   return layer
 end
 
+-- n numbers 0.4 apart, in any order: which of them are the largest does not change by less.
+local function steps(n) return moon.randperm(n):float() * 0.4 - 0.2 * n end
+
+-- Rows whose elements are apart.
+local function rows_apart(n, k)
+  local x = moon.zeros(n, k)
+  for i = 1, n do x:rows(i, i):copy_(steps(k):reshape(1, k)) end
+  return x
+end
+
+-- A dense layer whose outputs are apart, whatever the input in [-1, 1].
+local function dense_apart(n_in, n_out)
+  local layer = moon.dense(n_in, n_out)
+  layer.weight = (moon.rand(n_in, n_out) - 0.5) * (0.1 / n_in)
+  layer.bias = steps(n_out)
+  return layer
+end
+
 local samples = {
   dense = function() return dense_without_kinks(6, 6, {activation = "tanh"}) end,
   activation = function() return moon.activation("tanh") end,
@@ -32,7 +50,11 @@ local samples = {
   gaussian_noise = function() return moon.gaussian_noise(0.3) end,
   masking_noise = function() return moon.masking_noise(0.4) end,
   salt_pepper_noise = function() return moon.salt_pepper_noise(0.4) end,
+  k_sparse = function() return moon.k_sparse(2) end,
 }
+
+-- The layer below the sample, and rows for it, where any will not do.
+local fronts, inputs = {k_sparse = dense_apart}, {k_sparse = rows_apart}
 
 describe("gradient of", function()
   before_each(function() moon.seed(7) end)
@@ -41,8 +63,9 @@ describe("gradient of", function()
     it("layer " .. kind, function()
       assert(samples[kind], "no sample of layer '" .. kind .. "' in this spec: add one")
       local x = away_from_zero(4, 6, 0.3, 0.9)
-      check(samples[kind](), x)
-      check(moon.sequential{moon.dense(6, 6), samples[kind](), moon.dense(6, 3)}, x)
+      check(samples[kind](), inputs[kind] and inputs[kind](4, 6) or x)
+      local front = fronts[kind] or moon.dense
+      check(moon.sequential{front(6, 6), samples[kind](), moon.dense(6, 3)}, x)
     end)
   end
 
@@ -76,6 +99,57 @@ describe("gradient of", function()
         moon.rand(5, 4) * 2 - 1)
     end)
   end
+
+  -- More outputs than are taken at once.
+  local wide = 300
+
+  for name, outputs in pairs{sigmoid = wide, softmax = 8} do
+    it("kl_weight with " .. name, function()
+      local opts = {activation = name, kl_weight = 0.3, kl_target = 0.1}
+      check(moon.dense(4, outputs, opts), moon.rand(5, 4) * 2 - 1)
+      opts.bias = false
+      check(moon.sequential{moon.dense(4, 6, {activation = "tanh"}), moon.dense(6, 3, opts), moon.dense(3, 2)},
+        moon.rand(5, 4) * 2 - 1)
+    end)
+  end
+
+  for _, name in ipairs(moon.registered("activations")) do
+    if name ~= "softmax" then
+      it("contractive with " .. name, function()
+        local opts = {activation = name, contractive = 0.5}
+        local x = moon.rand(5, 4) * 2 - 1
+        check(dense_without_kinks(4, wide, opts), x)
+        check(moon.sequential{moon.dense(4, 4, {activation = "tanh"}), dense_without_kinks(4, 6, opts)}, x)
+      end)
+    end
+  end
+
+  it("contractive without bias, with every other penalty, and on tied weights", function()
+    local function penalized(more)
+      local opts = {activation = "sigmoid", contractive = 0.2, kl_weight = 0.1, activity_l1 = 0.1, weight_l2 = 0.05}
+      for name, v in pairs(more) do opts[name] = v end
+      return opts
+    end
+    local x = moon.rand(4, 6) * 2 - 1
+    check(moon.dense(6, 3, penalized{bias = false}), x)
+    local encoder = moon.dense(6, wide, penalized{})
+    check(moon.sequential{encoder, moon.dense(wide, 6, penalized{tied = encoder})}, x)
+  end)
+
+  it("k-sparse codes of tied weights, in training and in inference", function()
+    local encoder = dense_apart(6, 8)
+    local net = moon.sequential{encoder, moon.k_sparse(3, {alpha = 2}), moon.dense(8, 6, {tied = encoder})}
+    local x = moon.rand(4, 6) * 2 - 1
+    check(net, x)
+    net:forward(x, false)
+    net:backward(moon.ones(4, 6))
+    local code, passed = net:slice(1, 2):predict(x), 0
+    for i = 1, 8 do
+      assert.equal(code:get(1, i) ~= 0, encoder.bias_grad[i] ~= 0)
+      passed = passed + (code:get(1, i) ~= 0 and 1 or 0)
+    end
+    assert.equal(6, passed)
+  end)
 
   it("weight_l2", function()
     check(moon.dense(4, 6, {activation = "tanh", weight_l2 = 0.3}), moon.rand(5, 4))

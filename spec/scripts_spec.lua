@@ -61,12 +61,23 @@ end
 
 local function is_drawn(picture) return picture:max() - picture:min() == 255 end
 
--- The four files of a run with a first layer of so many units.
+-- A file of figures as {name = value}.
+local function figures_of(out)
+  local figures = {}
+  for i, line in ipairs(lines_of(out .. "figures.csv")) do
+    local name, value = line:match("^([^,]+),([^,]+)$")
+    if i == 1 then assert.same({"figure", "value"}, {name, value}) else figures[name] = tonumber(value) end
+  end
+  return figures
+end
+
+-- The files of a run with a first layer of so many units.
 local function check_files(out, units)
   local names = {}
   for name in lfs.dir(out) do names[#names + 1] = name end
   table.sort(names)
-  assert.same({".", "..", "filters.png", "history.csv", "model.safetensors", "reconstructions.png"}, names)
+  assert.same({".", "..", "figures.csv", "filters.png", "history.csv", "loss.png", "model.checkpoint",
+    "model.safetensors", "reconstructions.png"}, names)
 
   local test = assert(moon.data.mnist(shapes, "test"))
   local picture = assert(moon.png.read(out .. "reconstructions.png"))
@@ -79,6 +90,11 @@ local function check_files(out, units)
   local filters = assert(moon.png.read(out .. "filters.png"))
   assert.same({2 * (math.ceil(units / columns) * 29 + 1), 2 * (columns * 29 + 1)}, filters.shape)
   assert.is_true(is_drawn(filters))
+
+  local plot = assert(moon.png.read(out .. "loss.png"))
+  assert.same({600, 800}, {plot:size(1), plot:size(2)})
+  assert.is_true(plot:max() == 255 and plot:min() < 100)
+  assert.equal(2, assert(moon.checkpoint.load(out .. "model.checkpoint")).epoch)
 
   local lines = lines_of(out .. "history.csv")
   assert.equal(3, #lines)
@@ -98,13 +114,16 @@ describe("scripts/plain.lua", function()
       output:match("^[^\n]*"))
     local net = check_files(out, 32)
     local test = assert(moon.data.mnist(shapes, "test"))
-    local error_text = output:match("squared error an image: train [%d.]+, test ([%d.]+)")
-    assert.near(net:errors(test):mean() * 784, tonumber(error_text), 0.006)
+    local figures = figures_of(out)
+    local train_set = assert(moon.data.mnist(shapes, "train"))
+    assert.near(net:errors(test):mean() * 784, figures["squared error a test image"], 1e-3)
+    assert.near(net:errors(train_set):mean() * 784, figures["squared error a training image"], 1e-3)
+    has(output, ("squared error a test image %.2f, "):format(figures["squared error a test image"]))
     local dead, dark = output:match("dead output pixels: (%d+) of 784, of which (%d+) are 0 in all training images")
     assert.equal(net:predict(test):max(1):eq(0):sum(), tonumber(dead))
     assert.is_true(tonumber(dark) <= tonumber(dead))
-    local units = output:match("dead code units: (%d+) of 32")
-    assert.equal(net:encode(test):max(1):eq(0):sum(), tonumber(units))
+    assert.equal(tonumber(dead), figures["dead output pixels"])
+    assert.equal(net:encode(test):max(1):eq(0):sum(), figures["dead code units"])
   end)
 
   it("takes other outputs, losses and sizes", function()
@@ -114,6 +133,27 @@ describe("scripts/plain.lua", function()
     local y = net:predict((assert(moon.data.mnist(shapes, "test"))))
     assert.is_true(y:min() > 0 and y:max() < 1)
   end)
+
+  it("ties the weights", function()
+    local _, out = train(program, "plain", "--tied --hidden 5")
+    check_files(out, 5)
+    local tensors = assert(moon.safetensors.load(out .. "model.safetensors"))
+    assert.same({5, 784}, tensors["0.weight"].shape)
+    assert.is_true(tensors["0.weight"]:t():equal(tensors["2.weight"]))
+  end)
+
+  it("adds a contractive penalty to its loss", function()
+    local _, out = train(program, "plain", "--contractive 0.5 --hidden 5")
+    local net = check_files(out, 5)
+    local test = assert(moon.data.mnist(shapes, "test"))
+    local weight = net:layer(1).weight
+    -- A ReLU unit's derivatives by the input are its weights where it is above 0, else 0: half the squares of those.
+    local active = net:encode(test):gt(0)
+    local penalty = 0.5 * (active:matmul(weight:square():sum(1):reshape(5, 1))):sum() / 20
+    assert.is_true(penalty > 0.01)
+    local val_loss = tonumber(lines_of(out .. "history.csv")[3]:match("^[^,]*,[^,]*,([^,]*)"))
+    assert.near(net:errors(test):mean() * 784 + penalty, val_loss, 1e-3)
+  end)
 end)
 
 describe("scripts/deep.lua", function()
@@ -121,8 +161,9 @@ describe("scripts/deep.lua", function()
     local output, out = train(lua, "deep")
     local net = check_files(out, 128)
     local test = assert(moon.data.mnist(shapes, "test"))
-    local loss = output:match("\ntest loss ([%d.]+)\n")
+    local loss = output:match("\ndeep: training loss [%d.]+, test loss ([%d.]+),")
     assert.near(net:evaluate(test, {loss = "bce"}), tonumber(loss), 6e-5)
+    assert.near(figures_of(out)["test loss"], tonumber(loss), 6e-5)
     assert.near(tonumber(loss), tonumber(lines_of(out .. "history.csv")[3]:match("^[^,]*,[^,]*,([^,]*)")), 6e-5)
     assert.equal(32, net:encode(test):size(2))
   end)
@@ -142,6 +183,85 @@ describe("scripts/deep.lua", function()
     end
     assert.is_true(weights[1] == weights[2])
     assert.is_false(weights[1] == weights[3])
+  end)
+end)
+
+describe("scripts/deep.lua: long trainings", function()
+  local arguments = ("scripts/deep.lua --data %s --hidden 20 --code 4 --batch 8 --epochs 60"):format(shapes)
+  local schedule = " --schedule plateau --patience 50 --lr 0.01"
+
+  local function deep(out, more)
+    local output, errors, status = run(program, ("%s --out %s %s"):format(arguments, out, more))
+    assert.equal("", errors)
+    assert.equal(0, status)
+    return output
+  end
+
+  -- Killed, without a chance to say or write anything, in one of the epochs after the 15th.
+  local function kill_on_the_way(out, more)
+    local log = os.tmpname()
+    os.execute(([[
+      ( '%s' %s --out %s %s >%s 2>&1 & pid=$!
+        tries=0
+        until grep -q '^epoch 15/' %s || [ $tries = 500 ]; do sleep 0.01; tries=$((tries + 1)); done
+        kill -9 $pid; wait $pid ) 2>/dev/null]]):format(program, arguments, out, more, log, log))
+    os.remove(log)
+    local epoch = assert(moon.checkpoint.load(out .. "/model.checkpoint")).epoch
+    assert.is_true(epoch >= 14 and epoch < 60, ("killed after epoch %d"):format(epoch))
+    assert.is_false(exists(out .. "/model.safetensors"))
+    return epoch
+  end
+
+  -- The columns epoch, loss and val_loss of the history.
+  local function losses(out)
+    local lines = lines_of(out .. "/history.csv")
+    for i, line in ipairs(lines) do lines[i] = line:match("^[^,]*,[^,]*,[^,]*") end
+    return lines
+  end
+
+  it("goes on bit for bit after it was killed", function()
+    deep(folder .. "/whole", schedule)
+    local epoch = kill_on_the_way(folder .. "/halves", schedule)
+    local output = deep(folder .. "/halves", schedule .. " --resume")
+    has(output, ("\nepoch %d/60"):format(epoch + 1))
+    assert.is_nil(output:find(("\nepoch %d/60"):format(epoch), 1, true))
+    assert.equal(61, #losses(folder .. "/whole"))
+    assert.same(losses(folder .. "/whole"), losses(folder .. "/halves"))
+    for _, name in ipairs{"model.safetensors", "figures.csv", "reconstructions.png", "loss.png"} do
+      assert.is_true(read_file(folder .. "/whole/" .. name) == read_file(folder .. "/halves/" .. name), name)
+    end
+  end)
+
+  it("stops when the test loss gets no better, and keeps the best net", function()
+    deep(folder, "--lr 0.05 --patience 3")
+    local best, best_epoch, lines = math.huge, 0, losses(folder)
+    for i = 2, #lines do
+      local val_loss = tonumber(lines[i]:match("([^,]*)$"))
+      if val_loss < best then best, best_epoch = val_loss, i - 1 end
+    end
+    assert.is_true(#lines - 1 < 60)
+    assert.equal(best_epoch + 3, #lines - 1)
+    local net = assert(moon.load(folder .. "/model.safetensors"))
+    assert.near(best, net:evaluate((assert(moon.data.mnist(shapes, "test"))), {loss = "bce"}), 1e-6)
+    assert.near(best, figures_of(folder .. "/")["test loss"], 1e-6)
+  end)
+
+  it("resumes no other net or seed, and begins anew without --resume", function()
+    deep(folder, "--epochs 2")
+    local checkpoint = read_file(folder .. "/model.checkpoint")
+    for _, other in ipairs{"--code 5", "--seed 43"} do
+      local _, errors, status = run(program, ("%s --out %s --resume %s"):format(arguments, folder, other))
+      assert.equal(1, status)
+      has(errors, ("deep: %s/model.checkpoint is of another net or seed"):format(folder))
+      assert.is_true(checkpoint == read_file(folder .. "/model.checkpoint"))
+    end
+    local stale = folder .. "/stale.checkpoint"
+    local file = assert(io.open(stale, "w"))
+    file:close()
+    has(deep(folder, "--epochs 3 --resume"), "\nepoch 3/3")
+    assert.is_true(exists(stale))
+    has(deep(folder, "--epochs 3"), "\nepoch 1/3")
+    assert.is_false(exists(stale))
   end)
 end)
 

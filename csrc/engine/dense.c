@@ -5,7 +5,8 @@
 ** together in memory (slices of columns do not, and the prefetcher would drag the neighbours' lines from core to core).
 ** y is then a sum over the parts, which each part completes for its columns of the outputs; these are its inputs of the
 ** next dense layer. Only activations and their gradients travel.
-** Penalties: activity_l1 times sum |y| (per row with "batchmean"), weight_l2 times sum W^2. */
+** Penalties: activity_l1 times sum |y| (per row with "batchmean"), weight_l2 times sum W^2, and two that are described
+** where they are computed: kl_weight and contractive. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,7 +18,7 @@ typedef struct dense {
   size_t in, out;
   char activation[MOONI_TEXT], init[MOONI_TEXT], name[MOONI_TEXT], activity_reduction[MOONI_TEXT];
   bool bias;
-  double activity_l1, weight_l2;
+  double activity_l1, weight_l2, kl_weight, kl_target, contractive;
   moon_layer *tied;
   const mooni_act *act;
 } dense;
@@ -61,6 +62,26 @@ static const mooni_option_spec options[] = {
      .text = "batchmean",
      .choices = "batchmean|sum",
      .help = "batchmean: the penalty is divided by the rows of the batch; sum: it is not"},
+    {.name = "kl_weight",
+     .kind = MOON_NUMBER,
+     .offset = offsetof(dense, kl_weight),
+     .low = 0,
+     .high = INFINITY,
+     .help = "penalty on each output's mean over the batch, where it is not kl_target; for outputs in [0, 1]"},
+    {.name = "kl_target",
+     .kind = MOON_NUMBER,
+     .flags = MOONI_OPEN_LOW | MOONI_OPEN_HIGH,
+     .offset = offsetof(dense, kl_target),
+     .number = 0.05,
+     .low = 0,
+     .high = 1,
+     .help = "the mean output that kl_weight draws to"},
+    {.name = "contractive",
+     .kind = MOON_NUMBER,
+     .offset = offsetof(dense, contractive),
+     .low = 0,
+     .high = INFINITY,
+     .help = "penalty on the squared derivatives of the outputs by the inputs, per row of the batch"},
     {.name = "weight_l2",
      .kind = MOON_NUMBER,
      .offset = offsetof(dense, weight_l2),
@@ -73,9 +94,7 @@ static const mooni_option_spec options[] = {
      .help = "a dense layer whose weight is used transposed"},
     {0}};
 
-static moon_status take_tied(dense *d) {
-  moon_layer *owner = d->tied;
-  d->tied = NULL; /* finish releases only what has been retained */
+static moon_status take_tied(dense *d, moon_layer *owner) {
   if (strcmp(owner->class->name, "dense") != 0)
     return mooni_fail(d->base.ctx, MOON_ETYPE, "dense: tied is a %s layer, expected a dense one", owner->class->name);
   if (owner->borrowed[0])
@@ -89,24 +108,32 @@ static moon_status take_tied(dense *d) {
   return mooni_layer_share_param(&d->base, owner->params[0]);
 }
 
+/* Find what is named, and see that the penalties go with it. */
+static moon_status check_names(dense *d) {
+  moon_ctx *ctx = d->base.ctx;
+  d->act = mooni_find_act(ctx, d->activation);
+  if (!d->act) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_ACTIVATIONS, d->activation), "dense: ");
+  if (!mooni_init_known(d->init)) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_INITS, d->init), "dense: ");
+  if (d->kl_weight > 0 && !d->act->unit)
+    return mooni_fail(ctx, MOON_ERANGE,
+                      "dense: activation is %s, expected one with outputs in [0, 1], such as sigmoid, for kl_weight",
+                      d->activation);
+  if (d->contractive > 0 && !d->act->slopes)
+    return mooni_fail(ctx, MOON_ERANGE, "dense: activation is %s, expected one of single elements for contractive",
+                      d->activation);
+  return MOON_OK;
+}
+
 static moon_status init(moon_layer *layer) {
   dense *d = (dense *)layer;
-  moon_ctx *ctx = layer->ctx;
   moon_layer *tied = d->tied;
-  d->act = mooni_find_act(ctx, d->activation);
-  if (!d->act) {
-    d->tied = NULL;
-    return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_ACTIVATIONS, d->activation), "dense: ");
-  }
-  if (!mooni_init_known(d->init)) {
-    d->tied = NULL;
-    return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_INITS, d->init), "dense: ");
-  }
+  d->tied = NULL; /* finish releases only what has been retained */
+  MOONI_TRY(check_names(d));
   if (tied) {
-    MOONI_TRY(take_tied(d));
+    MOONI_TRY(take_tied(d, tied));
   } else {
     MOONI_TRY(mooni_layer_add_param(layer, "weight", 2, (size_t[]){d->in, d->out}));
-    mooni_init_fill(ctx, layer->params[0]->value, d->init);
+    mooni_init_fill(layer->ctx, layer->params[0]->value, d->init);
   }
   if (d->bias) MOONI_TRY(mooni_layer_add_param(layer, "bias", 1, &d->out));
   return MOON_OK;
@@ -125,8 +152,10 @@ static size_t work(const moon_layer *layer, size_t in) {
 /* A loss may take the activation over only if nothing else looks at the output. */
 static const char *activation(const moon_layer *layer) {
   const dense *d = (const dense *)layer;
-  return d->activity_l1 > 0 ? NULL : d->act->name;
+  return d->activity_l1 > 0 || d->kl_weight > 0 || d->contractive > 0 ? NULL : d->act->name;
 }
+
+static bool whole_batch(const moon_layer *layer) { return ((const dense *)layer)->kl_weight > 0; }
 
 static bool gives_columns(const moon_layer *layer) { return !((const dense *)layer)->act->rowwise; }
 
@@ -217,19 +246,166 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
   act->forward(pass->y + at, pass->work ? pass->work + at : NULL, bias ? bias + g.c0 : NULL, g.rows, g.columns, d->out);
 }
 
+/* ---- penalties on the outputs ----
+** Each has a value, of the outputs in a region, and a gradient. Columns are taken a block at a time, so that what is
+** found out about each has room on the stack. */
+
+enum { BLOCK = 256 };
+
+/* How many columns to take from c on, up to `to`. */
+static size_t block_width(size_t c, size_t to) { return to - c < BLOCK ? to - c : BLOCK; }
+
 static double activity_scale(const dense *d, const mooni_pass *pass) {
   return d->activity_reduction[0] == 'b' ? d->activity_l1 / (double)pass->batch : d->activity_l1;
 }
+
+static double activity(const moon_layer *layer, const mooni_pass *pass, region g) {
+  const dense *d = (const dense *)layer;
+  double sum = 0;
+  for (size_t r = g.r0; r < g.r0 + g.rows; r++) sum += layer->ctx->k->sum_abs(pass->y + r * d->out + g.c0, g.columns);
+  return activity_scale(d, pass) * sum;
+}
+
+static void add_activity(const moon_layer *layer, const mooni_pass *pass, region g) {
+  const dense *d = (const dense *)layer;
+  float scale = (float)activity_scale(d, pass);
+  for (size_t at = g.r0 * d->out + g.c0, r = 0; r < g.rows; r++, at += d->out)
+    layer->ctx->k->add_sign(pass->dy + at, scale, pass->y + at, g.columns);
+}
+
+/* ---- kl_weight: sparse in the mean ----
+** Lee, Ekanadham and Ng 2008 in the form of Ng's notes on the sparse autoencoder: with q_j the mean of output j over the
+** batch and p = kl_target, kl_weight sum_j [p ln(p / q_j) + (1 - p) ln((1 - p) / (1 - q_j))]. Its slope on each of the B
+** outputs of column j is kl_weight / B [(1 - p) / (1 - q_j) - p / q_j]. All rows are here (whole_batch). */
+
+/* The means of columns c to c + n, clipped to where value and slope are finite: a unit that is shut for the whole batch
+** keeps the slope that opens it again. */
+static void mean_outputs(const moon_layer *layer, const mooni_pass *pass, double mean[BLOCK], size_t c, size_t n) {
+  const double least = 1e-7;
+  float sum[BLOCK];
+  size_t out = ((const dense *)layer)->out;
+  layer->ctx->k->column_sums(sum, pass->y + c, pass->rows, n, out, false);
+  for (size_t j = 0; j < n; j++) {
+    double q = (double)sum[j] / (double)pass->rows;
+    mean[j] = q < least ? least : q > 1 - least ? 1 - least : q;
+  }
+}
+
+/* Of the columns from c up to `to`. */
+static double divergence(const moon_layer *layer, const mooni_pass *pass, size_t c, size_t to) {
+  const dense *d = (const dense *)layer;
+  double q[BLOCK], p = d->kl_target, sum = 0;
+  for (size_t n; c < to; c += n) {
+    n = block_width(c, to);
+    mean_outputs(layer, pass, q, c, n);
+    for (size_t j = 0; j < n; j++) sum += p * log(p / q[j]) + (1 - p) * log((1 - p) / (1 - q[j]));
+  }
+  return d->kl_weight * sum;
+}
+
+static void add_divergence(const moon_layer *layer, const mooni_pass *pass, region g) {
+  const dense *d = (const dense *)layer;
+  double q[BLOCK], p = d->kl_target, scale = d->kl_weight / (double)pass->batch;
+  float slope[BLOCK];
+  for (size_t n, c = g.c0; c < g.c0 + g.columns; c += n) {
+    n = block_width(c, g.c0 + g.columns);
+    mean_outputs(layer, pass, q, c, n);
+    for (size_t j = 0; j < n; j++) slope[j] = (float)(scale * ((1 - p) / (1 - q[j]) - p / q[j]));
+    for (size_t r = g.r0; r < g.r0 + g.rows; r++) layer->ctx->k->add(pass->dy + r * d->out + c, slope, n);
+  }
+}
+
+/* ---- contractive: outputs that follow the input little ----
+** Rifai et al. 2011: contractive / B times the sum over the B rows of the squared Frobenius norm of the Jacobian,
+** dy_j / dx_i = act'(z_j) W_ij. That is contractive / B sum_j s_j m_j, where s_j is the sum of squares of the weight's
+** column j and m_j that of act'(z_j) over the rows. Slopes: on z_j 2 contractive / B s_j act'(z_j) act''(z_j), on W_ij
+** 2 contractive / B m_j W_ij. Both are sums over rows, so that a part may see some of the rows only. */
+
+static void square_columns(const moon_layer *layer, float s[BLOCK], size_t c, size_t n) {
+  const dense *d = (const dense *)layer;
+  const mooni_kernels *k = layer->ctx->k;
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  memset(s, 0, n * sizeof *s);
+  for (size_t j = 0; d->tied && j < n; j++) s[j] = (float)k->sum_squares(w + (c + j) * d->in, d->in);
+  for (size_t i = 0; !d->tied && i < d->in; i++) k->add_product(s, w + i * d->out + c, w + i * d->out + c, n);
+}
+
+/* act' and act'' at n outputs of row r from column c on. */
+static void slopes(const dense *d, const mooni_pass *pass, float first[BLOCK], float second[BLOCK], size_t r, size_t c,
+                   size_t n) {
+  size_t at = r * d->out + c;
+  d->act->slopes(first, second, pass->y + at, pass->work ? pass->work + at : NULL, n);
+}
+
+static void square_slopes(const moon_layer *layer, const mooni_pass *pass, float m[BLOCK], size_t c, size_t n) {
+  float first[BLOCK], second[BLOCK];
+  memset(m, 0, n * sizeof *m);
+  for (size_t r = 0; r < pass->rows; r++) {
+    slopes((const dense *)layer, pass, first, second, r, c, n);
+    layer->ctx->k->add_product(m, first, first, n);
+  }
+}
+
+static double jacobian(const moon_layer *layer, const mooni_pass *pass, region g) {
+  const dense *d = (const dense *)layer;
+  float s[BLOCK], m[BLOCK];
+  double sum = 0;
+  for (size_t n, c = g.c0; c < g.c0 + g.columns; c += n) {
+    n = block_width(c, g.c0 + g.columns);
+    square_columns(layer, s, c, n);
+    square_slopes(layer, pass, m, c, n);
+    for (size_t j = 0; j < n; j++) sum += (double)s[j] * (double)m[j];
+  }
+  return d->contractive / (double)pass->batch * sum;
+}
+
+/* To dz. */
+static void add_jacobian(const moon_layer *layer, const mooni_pass *pass, region g) {
+  const dense *d = (const dense *)layer;
+  const mooni_kernels *k = layer->ctx->k;
+  float s[BLOCK], first[BLOCK], second[BLOCK], scale = (float)(2 * d->contractive / (double)pass->batch);
+  for (size_t n, c = g.c0; c < g.c0 + g.columns; c += n) {
+    n = block_width(c, g.c0 + g.columns);
+    square_columns(layer, s, c, n);
+    for (size_t j = 0; j < n; j++) s[j] *= scale;
+    for (size_t r = g.r0; r < g.r0 + g.rows; r++) {
+      slopes(d, pass, first, second, r, c, n);
+      k->mul(first, second, n);
+      k->add_product(pass->dy + r * d->out + c, s, first, n);
+    }
+  }
+}
+
+/* To the gradient of the weight, in the rows i. */
+static void add_jacobian_weight(const moon_layer *layer, const mooni_pass *pass, stretch i) {
+  const dense *d = (const dense *)layer;
+  const mooni_kernels *k = layer->ctx->k;
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  float m[BLOCK], *dw = pass->grad[0], scale = (float)(2 * d->contractive / (double)pass->batch);
+  for (size_t n, c = 0; c < d->out; c += n) {
+    n = block_width(c, d->out);
+    square_slopes(layer, pass, m, c, n);
+    for (size_t j = 0; j < n; j++) m[j] *= scale;
+    for (size_t j = 0; d->tied && j < n; j++) {
+      size_t at = (c + j) * d->in + i.from;
+      k->axpy(dw + at, m[j], w + at, length(i));
+    }
+    for (size_t at = i.from * d->out + c; !d->tied && at < i.to * d->out; at += d->out)
+      k->add_product(dw + at, m, w + at, n);
+  }
+}
+
+/* ---- backward ---- */
 
 /* Turn dy into dz, in the part's region. */
 static void make_dz(const moon_layer *layer, const mooni_pass *pass, region g) {
   const dense *d = (const dense *)layer;
   size_t at = g.r0 * d->out + g.c0;
-  for (size_t r = 0; d->activity_l1 > 0 && r < g.rows; r++)
-    layer->ctx->k->add_sign(pass->dy + at + r * d->out, (float)activity_scale(d, pass), pass->y + at + r * d->out,
-                            g.columns);
+  if (d->activity_l1 > 0) add_activity(layer, pass, g);
+  if (d->kl_weight > 0) add_divergence(layer, pass, g);
   if (!pass->logits)
     d->act->backward(pass->dy + at, pass->y + at, pass->work ? pass->work + at : NULL, g.rows, g.columns, d->out);
+  if (d->contractive > 0) add_jacobian(layer, pass, g);
 }
 
 /* Part of a parameter in memory: rows x width elements from `at` on, `stride` apart. */
@@ -253,6 +429,7 @@ static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, str
              row_major(pass->dy, d->out), pass->accumulate & 1 ? 1 : 0, weight_view(d, dw, i.from));
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
     layer->ctx->k->axpy(dw + e.at + r * e.stride, (float)(2 * d->weight_l2), w + e.at + r * e.stride, e.width);
+  if (d->contractive > 0) add_jacobian_weight(layer, pass, i);
   if (pass->ready) pass->ready(pass, 0, e.at, e.rows, e.width, e.stride);
 }
 
@@ -281,16 +458,20 @@ static void backward(moon_layer *layer, const mooni_pass *pass) {
 
 static double penalty(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  const mooni_kernels *k = layer->ctx->k;
   const float *w = moon_tensor_float(layer->params[0]->value);
   region g = own_region(d, pass, d->act->rowwise);
   extent e = extent_of(d, own_inputs(d, pass->part, pass->parts));
-  double activity = 0, weights = 0;
-  for (size_t r = g.r0; d->activity_l1 > 0 && r < g.r0 + g.rows; r++)
-    activity += k->sum_abs(pass->y + r * d->out + g.c0, g.columns);
+  double sum = 0, weights = 0;
+  if (d->activity_l1 > 0) sum += activity(layer, pass, g);
+  if (d->contractive > 0) sum += jacobian(layer, pass, g);
+  if (d->kl_weight > 0) {
+    stretch s = share(d->out, pass->part, pass->parts);
+    if (d->act->rowwise && pass->parts > 1) mooni_barrier(pass->team); /* the others have made rows of it */
+    sum += divergence(layer, pass, s.from, s.to);
+  }
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
-    weights += k->sum_squares(w + e.at + r * e.stride, e.width);
-  return activity_scale(d, pass) * activity + d->weight_l2 * weights;
+    weights += layer->ctx->k->sum_squares(w + e.at + r * e.stride, e.width);
+  return sum + d->weight_l2 * weights;
 }
 
 const mooni_layer_class mooni_dense = {.name = "dense",
@@ -309,4 +490,5 @@ const mooni_layer_class mooni_dense = {.name = "dense",
                                        .forward = forward,
                                        .backward = backward,
                                        .penalty = penalty,
+                                       .whole_batch = whole_batch,
                                        .torch_modules = -1};

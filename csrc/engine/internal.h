@@ -212,12 +212,15 @@ moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, con
 /* Matrices here are [rows x width], a row beginning `stride` floats behind the one before it.
 ** forward: y holds z without its bias; it becomes act(z + bias). bias may be NULL. If needs_z the derivative wants z
 ** itself, which is kept in z (else z is NULL).
-** backward: dy becomes dz = dy * act'(z). Rowwise ones (softmax) see a row as a whole. */
+** backward: dy becomes dz = dy * act'(z). Rowwise ones (softmax) see a row as a whole.
+** slopes: act'(z) and act''(z) of n elements. NULL for rowwise ones. */
 typedef struct mooni_act {
   const char *name;
   bool needs_z, rowwise;
+  bool unit; /* its outputs lie in [0, 1] */
   void (*forward)(float *y, float *z, const float *bias, size_t rows, size_t width, size_t stride);
   void (*backward)(float *dy, const float *y, const float *z, size_t rows, size_t width, size_t stride);
+  void (*slopes)(float *first, float *second, const float *y, const float *z, size_t n);
 } mooni_act;
 
 /* ---- losses: loss*.c ---- */
@@ -344,6 +347,7 @@ struct mooni_pass {
   float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
   unsigned accumulate; /* bit i: add to the gradient of parameter i, for a use before this one has written it */
   bool weights;        /* answers for what is of the weights alone: their penalty */
+  bool training;       /* not inference; for forward */
   uint64_t draw;       /* the number of this training forward: chooses the noise */
   bool logits;         /* the loss takes the activation over: leave it out, forward and backward */
   /* NULL, or to be called for every element of a parameter, once its gradient is whole and its value not needed any
@@ -371,6 +375,7 @@ typedef struct mooni_layer_class {
   void (*finish)(moon_layer *layer);                  /* NULL: nothing of its own to release */
   size_t (*inputs)(const moon_layer *layer);          /* the one width it takes; NULL: any, and out = in */
   size_t (*outputs)(const moon_layer *layer);         /* goes with inputs */
+  size_t (*least)(const moon_layer *layer);           /* the least width it takes, if it takes any; NULL: 1 */
   size_t (*work)(const moon_layer *layer, size_t in); /* floats of scratch a row; NULL: none */
   /* Tell of every product that forward, or backward (dx: with the input's gradient), makes of these rows as part `part`
   ** of `parts`, so that they cannot fail. NULL: they never do. */
@@ -380,6 +385,7 @@ typedef struct mooni_layer_class {
   void (*forward)(const moon_layer *layer, const mooni_pass *pass);
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* after forward; NULL: none */
+  bool (*whole_batch)(const moon_layer *layer); /* its penalty wants all rows: not divided by rows. NULL: no */
   int torch_modules; /* how many places it takes in torch.nn.Sequential; -1: ask activation (dense: 1 or 2) */
 } mooni_layer_class;
 
@@ -425,15 +431,19 @@ struct mooni_kernels {
   /* product.c: what mooni_gemm does, for any a, a b with contiguous rows or columns, a c with contiguous rows. NULL: none */
   void (*product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
   /* vmath.c */
-  void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale); /* x / scale */
-  void (*add)(float *y, const float *x, size_t n);                       /* y += x */
-  void (*axpy)(float *y, float a, const float *x, size_t n);             /* y += a x */
-  void (*mul)(float *y, const float *x, size_t n);                       /* y *= x */
+  void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale);   /* x / scale */
+  void (*add)(float *y, const float *x, size_t n);                         /* y += x */
+  void (*axpy)(float *y, float a, const float *x, size_t n);               /* y += a x */
+  void (*mul)(float *y, const float *x, size_t n);                         /* y *= x */
+  void (*add_product)(float *y, const float *a, const float *b, size_t n); /* y += a b; a may be b */
   double (*sum_abs)(const float *x, size_t n);
   double (*sum_squares)(const float *x, size_t n);
   double (*sum_squared_difference)(const float *x, const float *y, size_t n);
   void (*column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
   void (*add_sign)(float *y, float a, const float *x, size_t n); /* y += a sign(x), sign(0) = 0 */
+  /* largest.c: y = x where that is among the k largest of n (of equals, those of lower index; NaN is larger than any),
+  ** else 0; mask, 1 or 0, says where. 1 <= k <= n */
+  void (*keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
   /* kernels/random.c: whole blocks of MOONI_LANES draws */
   void (*uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
   void (*normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);

@@ -75,6 +75,9 @@ moon_status moon_layer_width(const moon_layer *layer, size_t *out, size_t in) {
   const mooni_layer_class *class = layer->class;
   if (class->inputs && in != class->inputs(layer))
     return mooni_fail(layer->ctx, MOON_ESHAPE, "input is [* x %zu], expected [* x %zu]", in, class->inputs(layer));
+  if (class->least && in < class->least(layer))
+    return mooni_fail(layer->ctx, MOON_ESHAPE, "input is [* x %zu], expected [* x %zu] or wider", in,
+                      class->least(layer));
   *out = class->outputs ? class->outputs(layer) : in;
   return MOON_OK;
 }

@@ -6,15 +6,11 @@
 #include "internal.h"
 
 extern const mooni_layer_class mooni_dense, mooni_activation, mooni_dropout, mooni_gaussian_noise, mooni_masking_noise,
-    mooni_salt_pepper_noise;
+    mooni_salt_pepper_noise, mooni_k_sparse;
 
-const mooni_layer_class *const mooni_layers[] = {&mooni_dense,
-                                                 &mooni_activation,
-                                                 &mooni_dropout,
-                                                 &mooni_gaussian_noise,
-                                                 &mooni_masking_noise,
-                                                 &mooni_salt_pepper_noise,
-                                                 NULL};
+const mooni_layer_class *const mooni_layers[] = {
+    &mooni_dense,         &mooni_activation,        &mooni_dropout,  &mooni_gaussian_noise,
+    &mooni_masking_noise, &mooni_salt_pepper_noise, &mooni_k_sparse, NULL};
 
 /* Is name one of the aliases "a|b"? */
 static bool is_alias(const char *aliases, const char *name) {

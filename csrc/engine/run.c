@@ -22,10 +22,23 @@ mooni_split mooni_choose_split(size_t rows, size_t params, size_t widths, size_t
   return enough_rows && 2. * (double)params < (double)rows * (double)widths ? MOONI_BY_ROWS : MOONI_BY_COLUMNS;
 }
 
-static mooni_split choose(const moon_net *net, size_t rows, bool training) {
+/* Is there a penalty that wants all rows of the batch? */
+static bool whole_batch(const moon_net *net) {
+  bool whole = false;
+  for (size_t i = 0; i < net->count; i++) {
+    const moon_layer *l = net->layers[i];
+    whole |= l->class->whole_batch && l->class->whole_batch(l);
+  }
+  return whole;
+}
+
+/* Inference by columns has no buffers for the parts of the sums. */
+static mooni_split choose(const moon_net *net, size_t rows, bool training, bool penalties) {
   size_t widths = 0;
   for (size_t i = 0; i < net->count; i++) widths += net->slots[i].in + net->slots[i].out;
-  return mooni_choose_split(rows, net->param_floats, widths, (size_t)net->ctx->threads, training);
+  mooni_split split = mooni_choose_split(rows, net->param_floats, widths, (size_t)net->ctx->threads, training);
+  if (split != MOONI_BY_ROWS || !penalties || !whole_batch(net)) return split;
+  return training ? MOONI_BY_COLUMNS : MOONI_SERIAL;
 }
 
 static size_t team_size(const moon_net *net, mooni_split split) {
@@ -138,15 +151,15 @@ static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bo
   return plan.status;
 }
 
-static moon_status plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in) {
+static moon_status plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool penalties) {
   MOONI_TRY(plan_buffers(net, rows, in));
-  *split = choose(net, rows, false);
+  *split = choose(net, rows, false, penalties);
   return plan_layers(net, *split, rows, false, false);
 }
 
 static moon_status plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt) {
   MOONI_TRY(plan_buffers(net, rows, in));
-  *split = choose(net, rows, true);
+  *split = choose(net, rows, true, true);
   size_t count = team_size(net, *split);
   MOONI_TRY(plan_layers(net, *split, rows, true, false));
   MOONI_TRY(plan_gradients(net, *split == MOONI_BY_COLUMNS ? count : 1));
@@ -159,7 +172,9 @@ moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss
   (void)loss; /* no loss needs memory of its own */
   if (!in) in = net->inputs;
   if (!rows || !in) return mooni_fail(net->ctx, MOON_ESHAPE, "plan: expected at least one row and a width");
-  return opt ? plan_step(net, &split, rows, in, opt) : plan_forward(net, &split, rows, in);
+  if (opt) return plan_step(net, &split, rows, in, opt);
+  MOONI_TRY(plan_forward(net, &split, rows, in, true)); /* evaluate, and predict, may divide in different ways */
+  return plan_forward(net, &split, rows, in, false);
 }
 
 /* ---- a batch, as all workers see it ---- */
@@ -232,6 +247,7 @@ static mooni_pass make_pass(const worker *w, size_t i) {
                      .work = s->work ? s->work + r * s->work_width : NULL,
                      .accumulate = s->accumulate,
                      .weights = j->split != MOONI_BY_ROWS || w->team->index == 0,
+                     .training = net->training,
                      .draw = net->draw,
                      .logits = j->fused && i == net->count - 1,
                      .job = w->j,
@@ -441,7 +457,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
   MOONI_TRY(output_width(net, &width, x->shape[1]));
   MOONI_TRY(check_output(net, y, x->shape[0], width, "forward"));
   batch b = {x, NULL, NULL, 0, x->shape[0]};
-  MOONI_TRY(plan_forward(net, &split, b.count, x->shape[1]));
+  MOONI_TRY(plan_forward(net, &split, b.count, x->shape[1], true));
   const float *result = link(net, net->input, NULL, training);
   run(&(job){.net = net, .split = split, .rows = b.count, .gather = &b, .penalties = true, .forward = true});
   net->forward_rows = b.count;
@@ -511,7 +527,7 @@ static moon_status prepare(moon_net *net, job *j, const batch *b, const moon_los
              .opt = opt};
   if (status == MOON_OK)
     status = opt ? plan_step(net, &j->split, b->count, b->x->shape[1], opt)
-                 : plan_forward(net, &j->split, b->count, b->x->shape[1]);
+                 : plan_forward(net, &j->split, b->count, b->x->shape[1], true);
   net->forward_rows = 0; /* the buffers are about to change */
   if (status == MOON_OK && b->y && mooni_are_classes(loss, b->y, out)) {
     uint32_t *classes = (uint32_t *)net->target;
@@ -584,7 +600,7 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
     batch b = {x, NULL, NULL, first, rows};
     mooni_split split;
     MOONI_TRY(interrupted(net->ctx));
-    MOONI_TRY(plan_forward(net, &split, rows, width));
+    MOONI_TRY(plan_forward(net, &split, rows, width, false));
     net->forward_rows = 0; /* the slots may point into x */
     const float *in = floats ? floats + first * width : net->input;
     float *out = link(net, in, y ? y + first * net->slots[net->count - 1].out : NULL, false);

@@ -285,8 +285,32 @@ static int make_cat(lua_State *L) {
   return 1;
 }
 
+/* ---- eigh ---- */
+
+/* eigh(t): eigenvalues [n], ascending, and eigenvectors [n x n], one a row, of a symmetric matrix; its triangle on and
+** below the diagonal is what counts. The engine says what is wrong with a t that is not square. */
+static int make_eigh(lua_State *L) {
+  const moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
+  const size_t *shape = moon_tensor_shape(t);
+  size_t n = moon_tensor_rank(t) == 2 && shape[0] == shape[1] ? shape[0] : 0;
+  moon_tensor *values = new_list(L, MOON_FLOAT32, n);
+  moon_tensor *vectors = bind_new_tensor(L, MOON_FLOAT32, 2, (const size_t[]){n, n});
+  BIND_TRY(L, bind_ctx(L), moon_tensor_eigh(values, vectors, bind_check(L, 1, BIND_TENSOR)));
+  return 2;
+}
+
 const luaL_Reg bind_tensor_makers[] = {
-    {"tensor", make_tensor},     {"zeros", make_zeros},       {"ones", make_ones}, {"full", make_full},
-    {"arange", make_arange},     {"eye", make_eye},           {"rand", make_rand}, {"randn", make_randn},
-    {"linspace", make_linspace}, {"randperm", make_randperm}, {"cat", make_cat},   {NULL, NULL},
+    {"tensor", make_tensor},
+    {"zeros", make_zeros},
+    {"ones", make_ones},
+    {"full", make_full},
+    {"arange", make_arange},
+    {"eye", make_eye},
+    {"rand", make_rand},
+    {"randn", make_randn},
+    {"linspace", make_linspace},
+    {"randperm", make_randperm},
+    {"cat", make_cat},
+    {"eigh", make_eigh},
+    {NULL, NULL},
 };

@@ -150,6 +150,25 @@ static int reduce(lua_State *L) {
   return 1;
 }
 
+/* t:topk(k, dim, largest) -> values, index: the k largest along a dimension (nil: the last), or with largest false the k
+** smallest, the best first. The index counts from 1. */
+static int tensor_topk(lua_State *L) {
+  moon_tensor *t = check(L, 1);
+  size_t shape[MOON_MAX_RANK];
+  int rank = moon_tensor_rank(t);
+  if (!rank) return luaL_error(L, "topk: a tensor of rank 0 has no dimensions");
+  int dim = lua_isnoneornil(L, 3) ? rank - 1 : (int)bind_whole(L, 3, "topk", "dim", 0, 1, rank) - 1;
+  bool largest = lua_isnoneornil(L, 4) || lua_toboolean(L, 4);
+  for (int i = 0; i < rank; i++) shape[i] = moon_tensor_shape(t)[i];
+  shape[dim] = (size_t)bind_whole(L, 2, "topk", "k", 0, 1, (lua_Integer)shape[dim]);
+  moon_tensor *values = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
+  moon_tensor *index = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_topk(values, index, check(L, 1), shape[dim], dim, largest));
+  float *y = moon_tensor_float(index);
+  for (size_t i = 0; i < moon_tensor_numel(index); i++) y[i] += 1;
+  return 2;
+}
+
 /* ---- matrices ---- */
 
 /* A vector as a matrix of one row, or one column, in its place on the stack; a matrix as it is. */
@@ -201,11 +220,8 @@ static int tensor_tostring(lua_State *L) {
 /* ---- the class ---- */
 
 static const luaL_Reg methods[] = {
-    {"equal", tensor_equal},
-    {"allclose", tensor_allclose},
-    {"matmul", tensor_matmul},
-    {"t", tensor_transpose},
-    {NULL, NULL},
+    {"equal", tensor_equal}, {"allclose", tensor_allclose}, {"matmul", tensor_matmul},
+    {"t", tensor_transpose}, {"topk", tensor_topk},         {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {

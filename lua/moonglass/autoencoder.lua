@@ -65,7 +65,7 @@ end
 local function sizes(more)
   local rules = {
     input = {"count", required = true}, hidden = {"any", required = true}, activation = {"text", "relu"},
-    code_activation = {"text"}, output = {"text", "sigmoid"}, init = {"text", "glorot_uniform"},
+    code_activation = {"text"}, output = {"text", "sigmoid"}, init = {"text", "glorot_uniform"}, tied = {"flag", false},
   }
   for name, rule in pairs(more or {}) do rules[name] = rule end
   return rules
@@ -86,50 +86,136 @@ local function widths(what, o)
   return list
 end
 
--- Dense layers down to the code and, mirrored, up again. `code` holds further options of the layer that gives the code.
-local function hourglass(what, o, code)
-  local width = widths(what, o)
-  local encoder, decoder = {}, {}
-  local function dense(n_in, n_out, opts)
-    opts.init = o.init
-    return errors.guard(core.dense, n_in, n_out, opts)
+-- A dense layer n_in -> n_out with these options and, over them, `more`.
+local function dense(n_in, n_out, opts, more)
+  for name, v in pairs(more or {}) do opts[name] = v end
+  return errors.guard(core.dense, n_in, n_out, opts)
+end
+
+-- The dense layers down to the code. of.code, of.hidden: further options of the layer that gives the code, and of the
+-- other hidden ones.
+local function down(width, o, of)
+  local list = {}
+  for i = 1, #width - 2 do
+    list[i] = dense(width[i], width[i + 1], {activation = o.activation, init = o.init}, of.hidden)
   end
-  for i = 1, #width - 2 do encoder[i] = dense(width[i], width[i + 1], {activation = o.activation}) end
-  code.activation = o.code_activation or o.activation
-  encoder[#width - 1] = dense(width[#width - 1], width[#width], code)
-  for i = #width, 3, -1 do decoder[#decoder + 1] = dense(width[i], width[i - 1], {activation = o.activation}) end
-  decoder[#decoder + 1] = dense(width[2], width[1], {activation = o.output})
+  local activation = o.code_activation or o.activation
+  list[#width - 1] = dense(width[#width - 1], width[#width], {activation = activation, init = o.init}, of.code)
+  return list
+end
+
+-- And up again: layer i of `encoder` is mirrored and, if tied, lends its weight.
+local function up(width, o, of, encoder)
+  local list = {}
+  for i = #encoder, 1, -1 do
+    local last = i == 1
+    local opts = {activation = last and o.output or o.activation, init = o.init, tied = o.tied and encoder[i] or nil}
+    list[#list + 1] = dense(width[i + 1], width[i], opts, not last and of.hidden or nil)
+  end
+  return list
+end
+
+-- of.after: a layer behind the code's.
+local function hourglass(what, o, of)
+  local width = widths(what, o)
+  local encoder = down(width, o, of)
+  local decoder = up(width, o, of, encoder)
+  encoder[#encoder + 1] = of.after
   return autoencoder.build{encoder = encoder, decoder = decoder, noise = o.noise}
 end
 
-local plain_options = options.checker("autoencoder.plain", sizes())
-local deep_options = options.checker("autoencoder.deep", sizes{code = {"count", required = true}})
+local plain_options = options.checker("autoencoder.plain", sizes{contractive = {"number", 0}})
+local deep_options = options.checker("autoencoder.deep",
+  sizes{code = {"count", required = true}, contractive = {"number", 0}})
 local denoising_options = options.checker("autoencoder.denoising",
   sizes{code = {"count"}, noise = {"any", required = true}})
-local sparse_options = options.checker("autoencoder.sparse",
-  sizes{code = {"count"}, l1 = {"number", 1e-5}, reduction = {{"batchmean", "sum"}, "batchmean"}})
 
---- One hidden layer, which is the code. Options of all of these: input, hidden, activation="relu", code_activation,
--- output="sigmoid" (the last activation), init="glorot_uniform".
+--- One hidden layer, which is the code. Options of all of these: input, hidden, activation="relu", code_activation
+-- (that of the others by default), output="sigmoid" (the last activation), init="glorot_uniform", and tied=false: with
+-- true each layer of the decoder uses the weight of its mirror image in the encoder, transposed.
+-- Of plain and deep: contractive=0, a penalty on the code: so many times the sum of the squared derivatives of its
+-- elements by the inputs of the layer that gives it, as a mean over the rows.
 function autoencoder.plain(given)
   local o = plain_options(given)
   if type(o.hidden) == "table" then
     errors.raise("autoencoder.plain: hidden is a table, expected one width (autoencoder.deep takes a list)")
   end
-  return hourglass("autoencoder.plain", o, {})
+  return hourglass("autoencoder.plain", o, {code = {contractive = o.contractive}})
 end
 
 --- The same with layers in between: {input=784, hidden={128}, code=32}.
-function autoencoder.deep(given) return hourglass("autoencoder.deep", deep_options(given), {}) end
+function autoencoder.deep(given)
+  local o = deep_options(given)
+  return hourglass("autoencoder.deep", o, {code = {contractive = o.contractive}})
+end
 
 --- Plain, or with a code deep, behind a layer of noise.
 function autoencoder.denoising(given) return hourglass("autoencoder.denoising", denoising_options(given), {}) end
 
---- Plain, or with a code deep, and l1 times the sum of the code's absolute values as a penalty (of each batch, or its
--- mean over the rows).
+-- ---- sparse codes ----
+
+-- Each kind of sparsity has options of its own: the first one listed asks for it, and l1 is the kind if none is asked
+-- for. An option without a default here has the layer's.
+local kinds = {
+  {"l1", "reduction", "layers"},
+  {"kl_weight", "kl_target"},
+  {"k"},
+}
+
+-- The first option of this kind that was given.
+local function first_given(kind, o)
+  for _, name in ipairs(kind) do
+    if o[name] ~= nil then return name end
+  end
+end
+
+-- "l1", "kl_weight" or "k".
+local function sparsity(o)
+  local chosen, named
+  for _, kind in ipairs(kinds) do
+    local name = first_given(kind, o)
+    if name and chosen then
+      errors.raise("autoencoder.sparse: %s and %s are given, expected one kind of sparsity: l1, kl_weight or k", named,
+        name)
+    end
+    if name then chosen, named = kind[1], name end
+  end
+  if named == "kl_target" then errors.raise("autoencoder.sparse: kl_target is given, but no kl_weight") end
+  return chosen or "l1"
+end
+
+-- What hourglass needs for each kind.
+local makers = {}
+
+function makers.l1(o)
+  local penalty = {activity_l1 = o.l1 or 1e-5, activity_reduction = o.reduction}
+  return {code = penalty, hidden = o.layers == "all" and penalty or nil}
+end
+
+function makers.kl_weight(o)
+  o.code_activation = o.code_activation or "sigmoid"
+  return {code = {kl_weight = o.kl_weight, kl_target = o.kl_target}}
+end
+
+function makers.k(o)
+  o.code_activation = o.code_activation or "linear"
+  return {after = errors.guard(core.k_sparse, o.k)}
+end
+
+local sparse_options = options.checker("autoencoder.sparse", sizes{
+  code = {"count"}, l1 = {"number"}, reduction = {{"batchmean", "sum"}}, layers = {{"code", "all"}},
+  kl_weight = {"number"}, kl_target = {"fraction"}, k = {"count"},
+})
+
+--- Plain, or with a code deep, and the code made sparse in one of three ways; options of two of them are an error.
+-- l1=1e-5, reduction="batchmean", layers="code": l1 times the sum of the code's absolute values as a penalty (its mean
+-- over the rows, or with "sum" that of each batch); layers="all": of all hidden layers, the decoder's too.
+-- kl_weight, kl_target=0.05: a penalty that draws the mean of each code element over the batch to kl_target; for codes
+-- in [0, 1], code_activation="sigmoid" by default.
+-- k: only the k largest elements of each code stay, the others are 0; code_activation="linear" by default.
 function autoencoder.sparse(given)
   local o = sparse_options(given)
-  return hourglass("autoencoder.sparse", o, {activity_l1 = o.l1, activity_reduction = o.reduction})
+  return hourglass("autoencoder.sparse", o, makers[sparsity(o)](o))
 end
 
 return setmetatable(autoencoder, {__call = function(_, given) return autoencoder.build(given) end})

@@ -1,14 +1,19 @@
 --- Callbacks for fit. A callback is a function(state), called after each epoch, or a table with any of
--- on_train_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_train_end, on_abort (self, state).
+-- on_train_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_checkpoint (when all on_epoch_end have run),
+-- on_train_end, on_abort (self, state); one that remembers something has snapshot and restore, see snapshots.lua.
 -- state: net, opt, epoch, epochs, batch, batches, batch_size, rows, loss, val_loss, seconds, rows_per_second, seed,
--- history; on_batch_end also sees batch_loss, and its loss is the mean so far. state.stop = true ends the training.
+-- history, callbacks, initial_epoch, resumed; on_batch_end also sees batch_loss, and its loss is the mean so far.
+-- state.stop = true ends the training.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local monitor = require "moonglass.monitor"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
+local schedules = require "moonglass.schedules"
 
 local callbacks = {progress = progress.new}
+for name, constructor in pairs(schedules) do callbacks[name] = constructor end
 
 local function check_path(what, path)
   if type(path) ~= "string" then errors.raise("%s: path is %s, expected a text", what, options.show(path)) end
@@ -19,42 +24,94 @@ local function must(what, ok, message)
   if not ok then errors.raise("%s: %s", what, message) end
 end
 
--- The watched figure; its absence is a mistake in the script.
-local function monitored(what, state, monitor)
-  local value = state[monitor]
-  if value == nil then errors.raise("%s: monitor is %s, but fit has no validation", what, monitor) end
-  return value
-end
-
 -- ---- csv_logger ----
 
 local csv_options = options.checker("csv_logger", {append = {"flag", false}})
 
+local csv_head = "epoch,loss,val_loss,seconds\n"
+
 local function csv_number(v) return v and ("%.9g"):format(v) or "" end
 
---- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file, for a resumed training.
+local function csv_line(epoch, loss, val_loss, seconds)
+  return ("%d,%s,%s,%s\n"):format(epoch, csv_number(loss), csv_number(val_loss), csv_number(seconds))
+end
+
+-- The epochs `from` to `to` of a history that may have begun later.
+local function csv_of_history(history, from, to)
+  local lines, before = {}, history.epochs - #history.loss
+  for epoch = math.max(from, before + 1), math.min(to, history.epochs) do
+    local i = epoch - before
+    lines[#lines + 1] = csv_line(epoch, history.loss[i], history.val_loss[i], history.epoch_seconds[i])
+  end
+  return table.concat(lines)
+end
+
+local function csv_epoch(line) return line and math.tointeger(tonumber(line:match("^(%d+),"))) or 0 end
+
+-- The text as of the end of an epoch, without lines of later ones after it or a last one that was cut off; and the
+-- epoch of its last line.
+local function csv_up_to(text, epoch)
+  local lines = {}
+  for line in text:gmatch("[^\n]*\n") do lines[#lines + 1] = line end
+  while csv_epoch(lines[#lines]) > epoch do lines[#lines] = nil end
+  return table.concat(lines), csv_epoch(lines[#lines])
+end
+
+-- A file's text, "" if there is none. Errors are raised.
+local function read_file(path)
+  local file, message, code = io.open(path, "rb")
+  if not file and code == 2 then return "" end -- ENOENT
+  must("csv_logger", file, message)
+  local text
+  text, message = file:read("a")
+  file:close()
+  must("csv_logger", text, message)
+  return text
+end
+
+-- The file has the old text or the new one, whatever happens meanwhile.
+local function replace_file(path, text)
+  local temporary = path .. ".tmp"
+  local file, message = io.open(temporary, "wb")
+  must("csv_logger", file, message)
+  local ok, closed, close_message
+  ok, message = file:write(text)
+  closed, close_message = file:close()
+  must("csv_logger", ok and closed, message or close_message)
+  must("csv_logger", os.rename(temporary, path))
+end
+
+-- A training that was killed may have logged epochs that its checkpoint does not have, or have lost some that it has.
+local function csv_resume(path, state)
+  local text = read_file(path)
+  local kept, last = csv_up_to(text, state.initial_epoch)
+  if kept == "" then kept = csv_head end
+  kept = kept .. csv_of_history(state.history, last + 1, state.initial_epoch)
+  if kept ~= text then replace_file(path, kept) end
+end
+
+--- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file; a resumed training always does,
+-- from the line of its last epoch.
 function callbacks.csv_logger(path, given)
   check_path("csv_logger", path)
   local o = csv_options(given)
   local self, file = {}, nil
 
   local function write(text)
-    local ok, message = file:write(text, "\n")
+    local ok, message = file:write(text)
     if ok then ok, message = file:flush() end
     must("csv_logger", ok, message)
   end
 
-  function self.on_train_begin()
+  function self.on_train_begin(_, state)
+    if state.resumed then csv_resume(path, state) end
     local message
-    file, message = io.open(path, o.append and "a" or "w")
+    file, message = io.open(path, (o.append or state.resumed) and "a" or "w")
     must("csv_logger", file, message)
-    if file:seek("end") == 0 then write("epoch,loss,val_loss,seconds") end
+    if file:seek("end") == 0 then write(csv_head) end
   end
 
-  function self.on_epoch_end(_, state)
-    write(("%d,%s,%s,%s"):format(state.epoch, csv_number(state.loss), csv_number(state.val_loss),
-      csv_number(state.seconds)))
-  end
+  function self.on_epoch_end(_, state) write(csv_line(state.epoch, state.loss, state.val_loss, state.seconds)) end
 
   local function close()
     if file then file:close() end
@@ -80,7 +137,7 @@ local function restore_parameters(net, kept)
 end
 
 local stopping_options = options.checker("early_stopping", {
-  monitor = {{"val_loss", "loss"}, "val_loss"}, patience = {"size", 0}, min_delta = {"number", 0},
+  monitor = {monitor.figures, "val_loss"}, patience = {"size", 0}, min_delta = {"number", 0},
   restore_best = {"flag", false},
 })
 
@@ -89,7 +146,7 @@ local stopping_options = options.checker("early_stopping", {
 -- The table tells best, best_epoch and stopped_epoch afterwards.
 function callbacks.early_stopping(given)
   local o = stopping_options(given)
-  local self = {}
+  local self = {name = "early_stopping"}
   local wait, kept
 
   function self.on_train_begin()
@@ -97,23 +154,41 @@ function callbacks.early_stopping(given)
     self.best, self.best_epoch, self.stopped_epoch = math.huge, nil, nil
   end
 
+  -- Of a resumed training too: one that had ended does not go on.
+  local function stop_if_over(state)
+    if wait >= math.max(o.patience, 1) and state.epoch > 1 then self.stopped_epoch, state.stop = state.epoch, true end
+  end
+
   function self.on_epoch_end(_, state)
-    local value = monitored("early_stopping", state, o.monitor)
+    local value = monitor.value(self.name, state, o.monitor)
     wait = wait + 1
-    local improves = value + math.abs(o.min_delta) < self.best
+    local improves = monitor.improves(value, self.best, o.min_delta)
     if improves then self.best, wait = value, 0 end
     -- The first epoch seen is the best so far, even if its value is not a number.
     if improves or not self.best_epoch then
       self.best_epoch = state.epoch
       if o.restore_best then kept = keep_parameters(state.net, kept) end
     end
-    if wait >= o.patience and not improves and state.epoch > 1 then
-      self.stopped_epoch, state.stop = state.epoch, true
-    end
+    stop_if_over(state)
   end
 
   function self.on_train_end(_, state)
     if kept then restore_parameters(state.net, kept) end
+  end
+
+  function self.snapshot()
+    local tensors = {}
+    for i, t in ipairs(kept or {}) do tensors[("best_%d"):format(i)] = t end
+    return {wait = wait, best = self.best, best_epoch = self.best_epoch}, tensors
+  end
+
+  function self.restore(_, values, tensors, state)
+    wait, self.best, self.best_epoch = values.wait, values.best, values.best_epoch
+    if o.restore_best and tensors.best_1 then
+      kept = keep_parameters(state.net)
+      for i, t in ipairs(kept) do t:copy_(tensors[("best_%d"):format(i)]) end
+    end
+    stop_if_over(state)
   end
 
   return self
@@ -122,26 +197,35 @@ end
 -- ---- checkpoint ----
 
 local checkpoint_options = options.checker("checkpoint", {
-  every = {"count", 1}, best = {"flag", false}, monitor = {{"val_loss", "loss"}},
+  every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures},
 })
 
---- moon.checkpoint.save after every `every` epochs; best=true: only when the monitor (val_loss, without validation
--- loss) is the lowest so far. A %d in the path becomes the epoch.
+--- moon.checkpoint.save after every `every` epochs, when all callbacks have seen the epoch; best=true: only when the
+-- monitor (val_loss, without validation loss) is the lowest so far. A %d in the path becomes the epoch.
 function callbacks.checkpoint(path, given)
   check_path("checkpoint", path)
   local o = checkpoint_options(given)
-  local best = math.huge
-  return {
-    on_epoch_end = function(_, state)
-      if state.epoch % o.every ~= 0 then return end
-      local value = monitored("checkpoint", state, o.monitor or (state.val_loss and "val_loss" or "loss"))
-      local lowest = value < best -- false for NaN, which is never the best
-      if o.best and not lowest then return end
-      local name = path:gsub("%%0?%d*d", function(format) return format:format(state.epoch) end)
-      must("checkpoint", require("moonglass.checkpoint").save(name, state))
-      if lowest then best = value end
-    end,
-  }
+  local self = {name = "checkpoint"}
+  local best, due = math.huge, false
+
+  function self.on_epoch_end(_, state)
+    due = false
+    if state.epoch % o.every ~= 0 then return end
+    local value = monitor.value(self.name, state, o.monitor or (state.val_loss and "val_loss" or "loss"))
+    local lowest = value < best -- false for NaN, which is never the best
+    if lowest then best = value end
+    due = lowest or not o.best
+  end
+
+  function self.on_checkpoint(_, state)
+    if not due then return end
+    local name = path:gsub("%%0?%d*d", function(format) return format:format(state.epoch) end)
+    must(self.name, require("moonglass.checkpoint").save(name, state))
+  end
+
+  function self.snapshot() return {best = best} end
+  function self.restore(_, values) best = values.best end
+  return self
 end
 
 -- ---- reconstructions ----

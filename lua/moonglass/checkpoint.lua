@@ -1,13 +1,15 @@
 --- Checkpoints: all that a training needs to go on bit for bit, in one safetensors file: the saved net, the optimiser's
--- moments as "opt.<parameter>.<moment>", and as text entries its kind, options and steps, epoch, seed and history.
+-- moments as "opt.<parameter>.<moment>", and as text entries its kind, options and steps, epoch, seed and history; and
+-- what the callbacks remember, tensors and text entries both, as "callback.<name>.<number>.<what>".
 --   local c = assert(moon.checkpoint.load(path))
---   c.net:fit(x, y, {epochs = 10, initial_epoch = c.epoch, optimizer = c.opt, seed = c.seed, history = c.history})
+--   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as they were
 local autoencoder = require "moonglass.autoencoder"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
+local snapshots = require "moonglass.snapshots"
 local train = require "moonglass.train"
 
 local checkpoint = {}
@@ -41,6 +43,18 @@ local function text_list(text)
   return list
 end
 
+-- A number, a boolean or a text, which has ' before it.
+local function value_text(v)
+  if type(v) == "string" then return "'" .. v end
+  return type(v) == "number" and number_text(v) or tostring(v)
+end
+
+local function text_value(text)
+  if text:find("^'") then return text:sub(2) end
+  if text == "true" or text == "false" then return text == "true" end
+  return text_number(text)
+end
+
 -- ---- save ----
 
 local function add_optimizer(opt, net, tensors, metadata)
@@ -56,6 +70,16 @@ local function add_optimizer(opt, net, tensors, metadata)
   end
 end
 
+-- state.callbacks: fit's list of callbacks, or what load has made of one.
+local function add_callbacks(state, tensors, metadata)
+  local list = state.callbacks or {}
+  for key, saved in pairs(list[1] and snapshots.take(list) or list) do
+    local prefix = "callback." .. key .. "."
+    for name, v in pairs(saved.values) do metadata[prefix .. name] = value_text(v) end
+    for name, t in pairs(saved.tensors) do tensors[prefix .. name] = t end
+  end
+end
+
 local function check_state(state)
   if type(state) ~= "table" then errors.raise("checkpoint.save: got %s, expected {net=, opt=}", options.show(state)) end
   if mixed.is_mixed(state.net) then return state.net:archive() end -- raises, naming the layer
@@ -67,12 +91,14 @@ local function check_state(state)
   end
 end
 
---- state: net, and if wanted opt, epoch, history, seed; what fit hands to callbacks will do.
+--- state: net, and if wanted opt, epoch, history, seed, callbacks; what fit hands to callbacks will do, best in
+-- on_checkpoint, when all of them have seen the epoch.
 -- true | nil, message, code
 function checkpoint.save(path, state)
   check_state(state)
   local tensors, metadata = state.net:archive()
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
+  add_callbacks(state, tensors, metadata)
   metadata["checkpoint"] = "1"
   metadata["epoch"] = number_text(state.epoch or 0)
   if state.seed then metadata["seed"] = number_text(state.seed) end
@@ -122,6 +148,28 @@ local function read_optimizer(metadata, tensors, net)
   return opt
 end
 
+-- Of each "callback.<key>.<name>" in a table: f(what is remembered under that key, name, the entry).
+local function each_remembered(remembered, entries, f)
+  for entry, v in pairs(entries) do
+    local key, name = entry:match("^callback%.([%w_]+%.%d+)%.(.+)$")
+    if key then
+      remembered[key] = remembered[key] or {values = {}, tensors = {}}
+      f(remembered[key], name, v)
+    end
+  end
+end
+
+local function read_callbacks(metadata, tensors)
+  local remembered = {}
+  each_remembered(remembered, metadata, function(of, name, text)
+    local v = text_value(text)
+    if v == nil then bad("%s of a callback is %s, expected a number, true, false or a text after '", name, text) end
+    of.values[name] = v
+  end)
+  each_remembered(remembered, tensors, function(of, name, t) of.tensors[name] = t end)
+  return remembered
+end
+
 local function read_history(metadata)
   if not metadata["history.epochs"] then return nil end
   return train.history{
@@ -134,17 +182,17 @@ local function read(tensors, metadata)
   if not metadata["checkpoint"] then bad("not a checkpoint: there is no entry 'checkpoint'") end
   local of_net = {}
   for name, t in pairs(tensors) do
-    if not name:find("^opt%.") then of_net[name] = t end
+    if not (name:find("^opt%.") or name:find("^callback%.")) then of_net[name] = t end
   end
   local net = autoencoder.restore(assert(core.net_from(of_net, metadata)))
   return {
     net = net, opt = metadata["opt.kind"] and read_optimizer(metadata, tensors, net) or nil,
     epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed") or nil,
-    history = read_history(metadata),
+    history = read_history(metadata), callbacks = read_callbacks(metadata, tensors),
   }
 end
 
---- {net=, opt=, epoch=, history=, seed=} | nil, message, code
+--- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
 function checkpoint.load(path)
   local tensors, metadata, code = errors.guard(core.safetensors_load, path)
   if not tensors then return nil, metadata, code end

@@ -21,7 +21,14 @@ moon.callbacks = require "moonglass.callbacks"
 moon.checkpoint = require "moonglass.checkpoint"
 moon.gradcheck = require "moonglass.gradcheck"
 moon.data = require "moonglass.data"
+moon.dictionary = require "moonglass.dictionary"
 moon.image = require "moonglass.image"
+moon.metrics = require "moonglass.metrics"
+moon.knn = require("moonglass.neighbours").knn
+moon.probe = require "moonglass.probe"
+moon.pca = require "moonglass.pca"
+moon.page = require "moonglass.page"
+moon.plot = require "moonglass.plot"
 
 -- A host may have opened the core without its files: then these are simply not there.
 moon.png = {read = core.png_read, write = core.png_write, decode = core.png_decode, encode = core.png_encode}

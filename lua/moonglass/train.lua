@@ -4,6 +4,7 @@ local errors = require "moonglass.errors"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
+local snapshots = require "moonglass.snapshots"
 
 local train = {}
 
@@ -159,7 +160,9 @@ end
 
 -- ---- callbacks ----
 
-local events = {"on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_train_end", "on_abort"}
+local events = {
+  "on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_checkpoint", "on_train_end", "on_abort",
+}
 local is_event = {}
 for _, name in ipairs(events) do is_event[name] = true end
 
@@ -189,7 +192,7 @@ local function listeners_of(callbacks, verbose)
   local listeners = {}
   for _, name in ipairs(events) do listeners[name] = {} end
   if verbose > 0 then add_callback(listeners, progress.new{bar = verbose == 1}) end
-  for _, callback in ipairs(callbacks or {}) do add_callback(listeners, callback) end
+  for _, callback in ipairs(callbacks) do add_callback(listeners, callback) end
   return listeners
 end
 
@@ -228,7 +231,8 @@ local fit_options = options.checker("fit", {
   epochs = {"count", 1}, initial_epoch = {"size", 0}, batch_size = {"count"},
   shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
   validation = {"any"}, validation_split = {"fraction"},
-  callbacks = {"list"}, verbose = {{0, 1, 2}}, threads = {"count"}, on_nan = {{"error", "ignore"}, "error"},
+  callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
+  on_nan = {{"error", "ignore"}, "error"},
 })
 
 local default_batch = 32
@@ -255,8 +259,30 @@ local function with_threads(threads)
   return setmetatable({}, {__close = function() core.set_threads(before) end})
 end
 
+-- What a checkpoint holds, by the options that it stands for.
+local held = {{"optimizer", "opt"}, {"initial_epoch", "epoch"}, {"seed", "seed"}, {"history", "history"}}
+
+-- Put what the checkpoint o.resume holds into the options.
+local function resume(net, o, given)
+  local c = o.resume
+  if type(c) ~= "table" or not c.net then
+    errors.raise("fit: resume is %s, expected a checkpoint, as moon.checkpoint.load gives it", options.show(c))
+  end
+  if not rawequal(net, c.net) then
+    errors.raise("fit: resume is the checkpoint of another net; its own is its field net: c.net:fit(x, {resume = c})")
+  end
+  for _, pair in ipairs(held) do
+    local option, field = pair[1], pair[2]
+    if given[option] ~= nil then errors.raise("fit: resume and %s exclude each other", option) end
+    if c[field] == nil then errors.raise("fit: the checkpoint to resume was saved without its %s", field) end
+    o[option] = c[field]
+  end
+end
+
 local function prepare(net, x, y, given)
   local o = fit_options(given)
+  o.callbacks = o.callbacks or {}
+  if o.resume ~= nil then resume(net, o, given) end
   local moon = package.loaded["moonglass"]
   o.verbose = o.verbose or (type(moon) == "table" and moon.interactive and 1 or 0)
   if o.validation ~= nil and o.validation_split then
@@ -273,11 +299,13 @@ local function prepare(net, x, y, given)
     rows = data:rows(), batch = batch_size(o.batch_size, data:rows()), seed = o.seed or core.draw_seed(),
     listeners = listeners_of(o.callbacks, o.verbose), stop_on_nan = o.on_nan == "error",
     step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua,
+    remembered = o.resume and o.resume.callbacks,
   }
   local state = {
     net = net, opt = opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
     batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
     seed = run.seed, history = train.history(o.history), stop = false,
+    callbacks = o.callbacks, resumed = o.resume ~= nil,
   }
   -- Memory for the largest batch is taken before the first step; a net of any width plans when it sees its rows.
   if all_native(net, loss, opt) and net:inputs() ~= 0 then errors.guard(net.plan, net, run.batch, loss, opt) end
@@ -325,6 +353,7 @@ local function end_epoch(net, run, state, loss, seconds, done)
   history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
   history.epochs = state.epoch
   fire(run.listeners.on_epoch_end, state)
+  fire(run.listeners.on_checkpoint, state)
 end
 
 -- Tells the callbacks when an error ends the training, so that an open line or file can be closed.
@@ -343,6 +372,7 @@ function train.fit(net, x, y, given)
   local guard <close> = abort_guard(run.listeners, state) -- luacheck: ignore guard
   net.loss, net.optimizer = run.loss, run.opt
   fire(run.listeners.on_train_begin, state)
+  if run.remembered then snapshots.give(state.callbacks, run.remembered, state) end
   for epoch = state.initial_epoch + 1, state.epochs do
     if state.stop then break end
     begin_epoch(net, run, state, epoch)

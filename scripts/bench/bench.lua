@@ -158,12 +158,10 @@ local function write_file(path, text)
 end
 
 local function draw(path)
-  if not os.execute("command -v gnuplot >/dev/null 2>&1") then
-    return "no chart: there is no gnuplot (Debian: gnuplot-nox)"
-  end
-  local pipe = assert(io.popen("gnuplot", "w"))
-  pipe:write(report.gnuplot(results, path))
-  return pipe:close() and "chart in " .. path or "no chart: gnuplot failed"
+  local panels = report.panels(results)
+  if #panels == 0 then return "no chart: nothing to show" end
+  local ok, message = moon.plot.panels(path, panels, {columns = 2, width = 1400, height = 450 * ((#panels + 1) // 2)})
+  return ok and "chart in " .. path or "no chart: " .. message
 end
 
 local function main()

@@ -208,93 +208,65 @@ end
 
 -- ---- chart ----
 
-local function block(name, rows)
-  local lines = {("$%s << EOD"):format(name)}
-  for _, row in ipairs(rows) do lines[#lines + 1] = table.concat(row, "\t") end
-  lines[#lines + 1] = "EOD\n"
-  return table.concat(lines, "\n")
+-- The results for a list of settings, not a number where there are none; nil if there are none at all.
+local function figures(results, settings)
+  local list, any = {}, false
+  for i, what in ipairs(settings) do
+    list[i] = results:best(what) or 0 / 0
+    any = any or list[i] == list[i]
+  end
+  return any and list or nil
 end
-
-local function cell(v) return v and ("%.6g"):format(v) or "NaN" end
 
 -- Bars by batch, one colour an engine.
 local function epoch_panel(results, threads)
-  local engines = {"floor", "moonglass", table.unpack(results:peers())}
-  local rows = {{'"batch"'}}
-  for i, engine in ipairs(engines) do rows[1][i + 1] = ('"%s"'):format(engine) end
-  for _, batch in ipairs(results:values("epoch", "batch", report.lecture)) do
-    local row = {('"%d"'):format(batch)}
-    for _, engine in ipairs(engines) do
-      row[#row + 1] = cell(results:best(of("epoch", engine, report.lecture, batch, threads)))
-    end
-    rows[#rows + 1] = row
+  local batches, series = results:values("epoch", "batch", report.lecture), {}
+  for _, engine in ipairs{"floor", "moonglass", table.unpack(results:peers())} do
+    local settings = {}
+    for i, batch in ipairs(batches) do settings[i] = of("epoch", engine, report.lecture, batch, threads) end
+    local seconds = figures(results, settings)
+    if seconds then series[#series + 1] = {label = engine, y = seconds} end
   end
-  return block("epoch" .. threads, rows) .. ([[
-set title "Epoch of 60,000 rows, %s, %d thread%s"
-set ylabel "seconds"
-set xlabel "batch"
-set yrange [0:*]
-plot for [i = 2:%d] $epoch%d using i:xtic(1) title columnheader(i)
-]]):format(report.lecture, threads, threads == 1 and "" or "s", #engines + 1, threads)
+  return {
+    title = ("Epoch of 60,000 rows, %s, %d thread%s"):format(report.lecture, threads, threads == 1 and "" or "s"),
+    xlabel = "batch", ylabel = "seconds", labels = batches, series = series,
+  }
 end
 
 local function scale_panel(results)
-  local threads = results:values("scale", "threads")
-  if #threads == 0 then return "" end
-  local rows = {}
-  for _, batch in ipairs(results:values("scale", "batch")) do
-    local row = {tostring(batch)}
-    for _, t in ipairs(threads) do
-      row[#row + 1] = cell(results:best(of("scale", "moonglass", report.lecture, batch, t)))
-    end
-    rows[#rows + 1] = row
+  local batches, series = results:values("scale", "batch"), {}
+  for i, threads in ipairs(results:values("scale", "threads")) do
+    local settings = {}
+    for k, batch in ipairs(batches) do settings[k] = of("scale", "moonglass", report.lecture, batch, threads) end
+    series[i] = {label = ("%d thread%s"):format(threads, threads == 1 and "" or "s"), style = "linespoints",
+                 x = batches, y = figures(results, settings)}
   end
-  local curves = {}
-  for i, t in ipairs(threads) do
-    curves[i] = ('$scale using 1:%d with linespoints title "%d thread%s"'):format(i + 1, t, t == 1 and "" or "s")
-  end
-  return block("scale", rows) .. ([[
-set title "Moonglass: training rows a second"
-set ylabel "rows/s"
-set logscale x 2
-plot %s
-unset logscale
-]]):format(table.concat(curves, ", "))
+  return {title = "Moonglass: training rows a second", xlabel = "batch", ylabel = "rows/s", logx = 2,
+          legend = "top left", series = series}
 end
 
 local function job_panel(results)
-  local rows = {}
+  local engines, seconds = {}, {}
   for _, engine in ipairs{"moonglass", table.unpack(results:peers())} do
     local e = setting(results, "job", engine)
-    if e then rows[#rows + 1] = {('"%s"'):format(engine), cell(results:best(e))} end
+    if e then engines[#engines + 1], seconds[#seconds + 1] = engine, results:best(e) end
   end
-  if #rows == 0 then return "" end
-  return block("job", rows) .. [[
-set title "The whole job: start, load, 5 epochs at batch 32, 2 threads"
-set ylabel "seconds"
-set xlabel ""
-plot $job using 2:xtic(1) notitle
-]]
+  return {title = "The whole job: start, load, 5 epochs at batch 32, 2 threads", ylabel = "seconds",
+          labels = engines, series = #seconds > 0 and {{y = seconds}} or {}}
 end
 
---- The script for gnuplot that draws the results, its data within.
-function report.gnuplot(results, path)
-  local parts = {([[
-set terminal pngcairo size 1400,900
-set output "%s"
-set style data histograms
-set style histogram clustered gap 1
-set style fill solid 0.8 border -1
-set grid ytics
-set multiplot layout 2,2
-]]):format((path:gsub('["\\]', "\\%0")))}
+--- What moon.plot.panels takes to draw the results: a panel for each thing of which something was measured.
+function report.panels(results)
+  local all, panels = {}, {}
   for _, threads in ipairs(results:values("epoch", "threads", report.lecture)) do
-    if threads <= 2 then parts[#parts + 1] = epoch_panel(results, threads) end
+    if threads <= 2 then all[#all + 1] = epoch_panel(results, threads) end
   end
-  parts[#parts + 1] = scale_panel(results)
-  parts[#parts + 1] = job_panel(results)
-  parts[#parts + 1] = "unset multiplot\n"
-  return table.concat(parts)
+  all[#all + 1] = scale_panel(results)
+  all[#all + 1] = job_panel(results)
+  for _, panel in ipairs(all) do
+    if #panel.series > 0 then panels[#panels + 1] = panel end
+  end
+  return panels
 end
 
 return report

@@ -10,21 +10,25 @@
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-/* A net of `sizes`, ended by 0; noise or not before it; every layer with the same activation, the last with `end`. */
+/* A net of `sizes`, ended by 0; noise or not before it; every layer with the same activation, the last with `end`; with
+** "l1" (and l2), "kl", "contractive" in every layer, with "tied" weights in the last, with "k_sparse" after the first. */
 typedef struct design {
   size_t sizes[6];
-  const char *activation, *end, *loss, *noise;
-  bool penalties, tied;
+  const char *activation, *end, *loss, *noise, *with;
 } design;
 
+static bool has(const design *d, const char *what) { return strstr(d->with, what) != NULL; }
+
 static moon_layer *dense(moon_ctx *ctx, const design *d, size_t i, bool last, moon_layer *tied) {
-  moon_option options[8] = {number("in", (double)d->sizes[i]), number("out", (double)d->sizes[i + 1]),
+  moon_option options[9] = {number("in", (double)d->sizes[i]), number("out", (double)d->sizes[i + 1]),
                             text("activation", last ? d->end : d->activation)};
   size_t n = 3;
-  if (d->penalties) {
+  if (has(d, "l1")) {
     options[n++] = number("activity_l1", 1e-3);
     options[n++] = number("weight_l2", 1e-3);
   }
+  if (has(d, "kl")) options[n++] = number("kl_weight", 0.1);
+  if (has(d, "contractive")) options[n++] = number("contractive", 1e-2);
   if (tied) options[n++] = (moon_option){"tied", MOON_LAYER, 0, 0, NULL, tied};
   moon_layer *layer = NULL;
   CHECK(moon_layer_new(ctx, &layer, "dense", options, n) == MOON_OK);
@@ -39,8 +43,13 @@ static moon_net *build(moon_ctx *ctx, const design *d) {
     moon_option p = number(strcmp(d->noise, "gaussian_noise") == 0 ? "sigma" : "p", 0.3);
     CHECK(moon_layer_new(ctx, &layers[n++], d->noise, &p, 1) == MOON_OK);
   }
-  for (size_t i = 0; d->sizes[i + 1]; i++, n++)
-    layers[n] = dense(ctx, d, i, !d->sizes[i + 2], d->tied && !d->sizes[i + 2] ? layers[n - 1] : NULL);
+  for (size_t i = 0; d->sizes[i + 1]; i++) {
+    bool last = !d->sizes[i + 2];
+    moon_layer *layer = dense(ctx, d, i, last, has(d, "tied") && last ? layers[n - 1] : NULL);
+    moon_option k = number("k", 5);
+    layers[n++] = layer;
+    if (i == 0 && has(d, "k_sparse")) CHECK(moon_layer_new(ctx, &layers[n++], "k_sparse", &k, 1) == MOON_OK);
+  }
   CHECK(moon_net_new(ctx, &net, layers, n) == MOON_OK);
   while (n) moon_layer_release(layers[--n]);
   return net;
@@ -104,13 +113,17 @@ static double worst(const float *a, const float *b, size_t n) {
 }
 
 static const design designs[] = {
-    {{200, 64, 16, 64, 200}, "relu", "sigmoid", "bce", NULL, false, false},
-    {{200, 64, 16, 64, 200}, "gelu", "linear", "mse", "gaussian_noise", false, false},
-    {{150, 50, 10}, "tanh", "softmax", "cross_entropy", "dropout", false, false},
-    {{150, 50, 150}, "relu", "softmax", "mse", NULL, true, false}, /* softmax on its own, and penalties */
-    {{100, 2, 100}, "silu", "sigmoid", "bce", "masking_noise", true, false},
-    {{120, 40, 120}, "relu", "sigmoid", "bce", NULL, false, true}, /* tied: one weight, used twice */
-    {{20, 300, 20}, "elu", "linear", "huber", "salt_pepper_noise", false, false},
+    {{200, 64, 16, 64, 200}, "relu", "sigmoid", "bce", NULL, ""},
+    {{200, 64, 16, 64, 200}, "gelu", "linear", "mse", "gaussian_noise", ""},
+    {{150, 50, 10}, "tanh", "softmax", "cross_entropy", "dropout", ""},
+    {{150, 50, 150}, "relu", "softmax", "mse", NULL, "l1"}, /* softmax on its own, and penalties */
+    {{100, 2, 100}, "silu", "sigmoid", "bce", "masking_noise", "l1"},
+    {{120, 40, 120}, "relu", "sigmoid", "bce", NULL, "tied"}, /* one weight, used twice */
+    {{20, 300, 20}, "elu", "linear", "huber", "salt_pepper_noise", ""},
+    {{150, 300, 50, 150}, "sigmoid", "softmax", "mse", NULL, "kl"}, /* means over rows that others have made */
+    {{120, 70, 120}, "sigmoid", "sigmoid", "bce", NULL, "kl contractive l1 tied"},
+    {{150, 300, 30, 150}, "gelu", "tanh", "mse", "masking_noise", "contractive"},
+    {{200, 80, 16, 200}, "linear", "sigmoid", "bce", NULL, "k_sparse"},
 };
 
 /* After one step, all numbers of threads agree to 1e-6; the same number, bit for bit. */
@@ -137,6 +150,110 @@ static void same_numbers(void) {
       CHECK(memcmp(many.weights, again.weights, many.count * sizeof(float)) == 0);
       CHECK(memcmp(many.objective, again.objective, sizeof many.objective) == 0);
     }
+}
+
+/* A penalty on means over the batch: rows are not divided, whatever else speaks for it, and the value is that of the
+** whole batch. Once the first batch has been seen, nothing is allocated. */
+static void whole_batches(void) {
+  enum { ROWS = 600 };
+  static const design plain = {{120, 70, 120}, "sigmoid", "sigmoid", "mse", NULL, ""};
+  static const design sparse = {{120, 70, 120}, "sigmoid", "sigmoid", "mse", NULL, "kl"};
+  static result with, without;
+  for (int threads = 1; threads <= 4; threads += 3) {
+    train(&without, &plain, ROWS, threads, 1);
+    train(&with, &sparse, ROWS, threads, 1);
+    double penalty = with.objective[0] - without.objective[0];
+    CHECK(penalty > 1); /* outputs near 1/2: 0.1 (70 + 120) times 0.49, where the target is 0.05 */
+    CHECK(fabs(penalty - 0.1 * 190 * 0.4946) < 0.5);
+  }
+  moon_ctx *ctx;
+  moon_loss *loss;
+  moon_optim *opt;
+  moon_tensor *x;
+  static const design all = {{120, 70, 30, 120}, "sigmoid", "sigmoid", "mse", NULL, "kl contractive k_sparse"};
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = 3}) == MOON_OK);
+  moon_net *net = build(ctx, &all);
+  moon_loss_new(ctx, &loss, "mse", NULL, 0);
+  moon_optim_new(ctx, &opt, "adam", NULL, 0);
+  moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){ROWS, 120});
+  moon_tensor_uniform(x, 0, 1);
+  CHECK(moon_net_step(net, NULL, x, NULL, loss, opt) == MOON_OK);
+  size_t used = moon_memory_used(ctx);
+  CHECK(moon_net_step(net, NULL, x, NULL, loss, opt) == MOON_OK);
+  CHECK(moon_memory_used(ctx) == used && moon_memory_peak(ctx) == used);
+  moon_tensor_release(x);
+  moon_optim_release(opt);
+  moon_loss_release(loss);
+  moon_net_release(net);
+  moon_ctx_release(ctx);
+}
+
+/* ---- the same numbers on every instruction set: what penalties and k-sparse codes are made of ---- */
+
+static bool is_before(const float *x, size_t i, size_t j) { return x[i] == x[j] ? i < j : !(x[i] < x[j]); }
+
+/* keep_largest against counting, for each element, the ones that come before it. NaN, once, comes before all. */
+static void largest_of(const mooni_kernels *k, const float *x, size_t n, size_t keep) {
+  static float y[100], mask[100];
+  k->keep_largest(y, mask, x, n, keep);
+  for (size_t i = 0; i < n; i++) {
+    size_t before = 0;
+    for (size_t j = 0; j < n; j++) before += j != i && !isnan(x[i]) && (isnan(x[j]) || is_before(x, j, i));
+    float expected = before < keep ? x[i] : 0;
+    CHECK(mask[i] == (before < keep ? 1.f : 0.f));
+    CHECK(memcmp(&y[i], &expected, sizeof expected) == 0 || (isnan(x[i]) && isnan(y[i])));
+  }
+}
+
+static void largest(const mooni_kernels *k) {
+  static const float special[] = {0.f, -0.f, 3e38f, -3e38f, INFINITY, -INFINITY, 1e-38f, -1e-38f, 1, 1, -1, -NAN};
+  static float x[100];
+  for (size_t keep = 1; keep <= MOONI_COUNT(special); keep++) largest_of(k, special, MOONI_COUNT(special), keep);
+  for (size_t i = 0; i < 100; i++) x[i] = (float)((i * 37 + i * i * 11) % 29) - 14; /* with equals */
+  for (size_t n = 1; n <= 100; n += 9)
+    for (size_t keep = 1; keep <= n; keep++) largest_of(k, x, n, keep);
+}
+
+/* slopes: act' is backward's, act'' its difference quotient. */
+static void slopes_of(const mooni_act *act) {
+  enum { N = 99 };
+  const float h = 0.01f;
+  float z[3][N], y[3][N], first[3][N], second[3][N], dy[N], kept[N];
+  for (size_t s = 0; s < 3; s++) {
+    for (size_t i = 0; i < N; i++) y[s][i] = 0.08f * ((float)i - 49.5f) + h * ((float)s - 1);
+    memcpy(z[s], y[s], sizeof kept);
+    act->forward(y[s], act->needs_z ? kept : NULL, NULL, 1, N, N);
+    act->slopes(first[s], second[s], y[s], act->needs_z ? z[s] : NULL, N);
+  }
+  for (size_t i = 0; i < N; i++) dy[i] = 1;
+  act->backward(dy, y[1], act->needs_z ? z[1] : NULL, 1, N, N);
+  for (size_t i = 0; i < N; i++) {
+    double numeric = ((double)first[2][i] - (double)first[0][i]) / (double)(z[2][i] - z[0][i]);
+    CHECK(fabsf(dy[i] - first[1][i]) <= 1e-6f);
+    if (fabs(numeric - (double)second[1][i]) > 1e-3)
+      fprintf(stderr, "%s at %g: act'' is %g, numerically %g\n", act->name, z[1][i], second[1][i], numeric);
+    CHECK(fabs(numeric - (double)second[1][i]) <= 1e-3);
+    CHECK(!act->unit || (y[1][i] >= 0 && y[1][i] <= 1));
+  }
+}
+
+static void kernels(const mooni_kernels *k) {
+  largest(k);
+  for (const mooni_act *act = k->activations; act->name; act++) {
+    CHECK(act->rowwise == !act->slopes);
+    if (act->slopes) slopes_of(act);
+  }
+}
+
+static void instruction_sets(void) {
+  kernels(&mooni_kernels_base);
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) kernels(&mooni_kernels_avx2);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq"))
+    kernels(&mooni_kernels_avx512);
+#endif
 }
 
 /* The rule by which a batch is divided: pinned, so that nobody changes it without knowing. */
@@ -237,6 +354,8 @@ int main(void) {
   shares();
   cost_rule();
   same_numbers();
+  whole_batches();
+  instruction_sets();
   changing_the_number();
 #if defined(__SANITIZE_THREAD__)
   puts("the two tests of fork are left out: the thread sanitizer does not follow threads into a child");

@@ -1,19 +1,20 @@
 /* act.c - the activations. To add one, add a line. */
 #include "vmath.h"
 
-/* ACT(name, needs_z, y in terms of z, dy/dz in terms of y; z too if needs_z) */
-#define ACTIVATIONS(ACT)                                                     \
-  ACT(linear, false, z, 1)                                                   \
-  ACT(relu, false, v_relu(z), y > 0 ? 1 : 0)                                 \
-  ACT(sigmoid, false, v_sigmoid(z), y *(1 - y))                              \
-  ACT(tanh, false, v_tanh(z), 1 - y * y)                                     \
-  ACT(softplus, false, v_softplus(z), -v_expm1(-y))                          \
-  ACT(elu, false, v_select(z > 0, z, v_expm1(z)), y > 0 ? 1 : y + 1)         \
-  ACT(leaky_relu, false, z > 0 ? z : 0.2f * z, y > 0 ? 1 : 0.2f)             \
-  ACT(selu, false, SELU_SCALE *v_select(z > 0, z, SELU_ALPHA * v_expm1(z)),  \
-      y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA)                      \
-  ACT(gelu, true, z *v_normal_cdf(z), v_normal_cdf(z) + z * v_normal_pdf(z)) \
-  ACT(silu, true, z *v_sigmoid(z), v_sigmoid(z) * (1 + z * (1 - v_sigmoid(z))))
+/* ACT(name, needs_z, in [0, 1]?, y in terms of z, dy/dz and d2y/dz2 in terms of y; of z too if needs_z) */
+#define ACTIVATIONS(ACT)                                                                                           \
+  ACT(linear, false, false, z, 1, 0)                                                                               \
+  ACT(relu, false, false, v_relu(z), y > 0 ? 1 : 0, 0)                                                             \
+  ACT(sigmoid, false, true, v_sigmoid(z), y *(1 - y), y *(1 - y) * (1 - 2 * y))                                    \
+  ACT(tanh, false, false, v_tanh(z), 1 - y * y, -2 * y * (1 - y * y))                                              \
+  ACT(softplus, false, false, v_softplus(z), -v_expm1(-y), -v_expm1(-y) * v_exp(-y))                               \
+  ACT(elu, false, false, v_select(z > 0, z, v_expm1(z)), y > 0 ? 1 : y + 1, y > 0 ? 0 : y + 1)                     \
+  ACT(leaky_relu, false, false, z > 0 ? z : 0.2f * z, y > 0 ? 1 : 0.2f, 0)                                         \
+  ACT(selu, false, false, SELU_SCALE *v_select(z > 0, z, SELU_ALPHA * v_expm1(z)),                                 \
+      y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA, y > 0 ? 0 : y + SELU_SCALE * SELU_ALPHA)                   \
+  ACT(gelu, true, false, z *v_normal_cdf(z), v_normal_cdf(z) + z * v_normal_pdf(z), v_normal_pdf(z) * (2 - z * z)) \
+  ACT(silu, true, false, z *v_sigmoid(z), v_sigmoid(z) * (1 + z * (1 - v_sigmoid(z))),                             \
+      v_sigmoid(z) * (1 - v_sigmoid(z)) * (2 + z * (1 - 2 * v_sigmoid(z))))
 
 /* Klambauer et al. 2017, arXiv 1706.02515 */
 #define SELU_ALPHA 1.67326324f
@@ -27,7 +28,7 @@
     rows = 1;            \
   }
 
-#define DEFINE(name, needs_z, Y, DY)                                                                                \
+#define DEFINE(name, needs_z, unit, Y, DY, D2Y)                                                                     \
   static void name##_forward(float *restrict ys, float *restrict zs, const float *restrict bias, size_t rows,       \
                              size_t width, size_t stride) {                                                         \
     for (; bias && rows; rows--, ys += stride, zs += needs_z ? stride : 0) {                                        \
@@ -59,6 +60,16 @@
         dys[j] *= DY;                                                                                               \
       }                                                                                                             \
     }                                                                                                               \
+  }                                                                                                                 \
+  static void name##_slopes(float *restrict first, float *restrict second, const float *restrict ys,                \
+                            const float *restrict zs, size_t n) {                                                   \
+    MOONI_EACH                                                                                                      \
+    for (size_t j = 0; j < n; j++) {                                                                                \
+      float y = ys[j], z = needs_z ? zs[j] : 0;                                                                     \
+      (void)y, (void)z;                                                                                             \
+      first[j] = DY;                                                                                                \
+      second[j] = D2Y;                                                                                              \
+    }                                                                                                               \
   }
 ACTIVATIONS(DEFINE)
 
@@ -89,8 +100,9 @@ static void softmax_backward(float *dys, const float *ys, const float *zs, size_
   }
 }
 
-#define ROW(name, needs_z, Y, DY) {#name, needs_z, false, name##_forward, name##_backward},
+#define ROW(name, needs_z, unit, Y, DY, D2Y) \
+  {#name, needs_z, false, unit, name##_forward, name##_backward, name##_slopes},
 const mooni_act MOONI_K(activations)[] = {
-    ACTIVATIONS(ROW){"softmax", false, true, softmax_forward, softmax_backward},
-    {NULL, false, false, NULL, NULL},
+    ACTIVATIONS(ROW){"softmax", false, true, true, softmax_forward, softmax_backward, NULL},
+    {NULL, false, false, false, NULL, NULL, NULL},
 };

@@ -29,11 +29,13 @@ void MOONI_K(from_bytes)(float *y, const uint8_t *x, size_t n, float scale);
 void MOONI_K(add)(float *y, const float *x, size_t n);
 void MOONI_K(axpy)(float *y, float a, const float *x, size_t n);
 void MOONI_K(mul)(float *y, const float *x, size_t n);
+void MOONI_K(add_product)(float *y, const float *a, const float *b, size_t n);
 double MOONI_K(sum_abs)(const float *x, size_t n);
 double MOONI_K(sum_squares)(const float *x, size_t n);
 double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n);
 void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
 void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
+void MOONI_K(keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
 void MOONI_K(uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
 void MOONI_K(normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);
 void MOONI_K(noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float sigma, float low,

@@ -50,13 +50,14 @@ MOONI_INLINE void compute(const tile *t, const int ROWS, const int VECTORS, cons
 
 typedef void compute_fn(const tile *t);
 
-#define COMPUTE(rows, vectors)                                                                \
+#define COMPUTE(rows, vectors)                                                              \
   static void whole_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, false); } \
   static void masked_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, true); }
 #define FOR_VECTORS(X, rows) X(rows, 1) X(rows, 2) X(rows, 3)
 #define FOR_ROWS(X) \
-  FOR_VECTORS(X, 1) FOR_VECTORS(X, 2) FOR_VECTORS(X, 3) FOR_VECTORS(X, 4) FOR_VECTORS(X, 5) FOR_VECTORS(X, 6) \
-  FOR_VECTORS(X, 7) FOR_VECTORS(X, 8)
+  FOR_VECTORS(X, 1) \
+  FOR_VECTORS(X, 2) \
+  FOR_VECTORS(X, 3) FOR_VECTORS(X, 4) FOR_VECTORS(X, 5) FOR_VECTORS(X, 6) FOR_VECTORS(X, 7) FOR_VECTORS(X, 8)
 FOR_ROWS(COMPUTE)
 
 #define WHOLE(rows, vectors) whole_##rows##_##vectors,
@@ -85,8 +86,8 @@ static size_t panel_width(size_t left) {
 static void transpose(float *to, size_t to_row, const float *from, size_t from_row, size_t rows, size_t columns) {
   __m512 r[LANES], s[LANES];
   __mmask16 lanes = (__mmask16)((1u << columns) - 1);
-  UNROLL for (size_t i = 0; i < LANES; i++) r[i] =
-      i < rows ? _mm512_maskz_loadu_ps(lanes, from + i * from_row) : _mm512_setzero_ps();
+  UNROLL for (size_t i = 0; i < LANES; i++) r[i] = i < rows ? _mm512_maskz_loadu_ps(lanes, from + i * from_row)
+                                                            : _mm512_setzero_ps();
   UNROLL for (int i = 0; i < LANES; i += 2) {
     s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
     s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);

@@ -17,6 +17,10 @@ void MOONI_K(mul)(float *restrict y, const float *restrict x, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] *= x[i];
 }
 
+void MOONI_K(add_product)(float *restrict y, const float *a, const float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) y[i] += a[i] * b[i];
+}
+
 void MOONI_K(add_sign)(float *restrict y, float a, const float *restrict x, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] += a * v_sign(x[i]);
 }

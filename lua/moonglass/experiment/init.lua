@@ -1,10 +1,12 @@
---- What the scripts share: their options, the data, the output folder and the files that they leave in it.
+--- What the scripts share: their options, the data, training with checkpoints, and the files that they leave.
 --   local run <close> = experiment.start{name = "plain", about = "...", options = {{"hidden", 32, "width"}}}
---   run.options, run.train, run.test        run:save(net, history)
--- Whatever fails ends the program with one line on stderr: status 2 for the command line, 1 for anything else.
+--   local ae, history = run:fit(ae, {loss = moon.bce()})
+--   run:picture("filters", moon.image.grid(...))        run:figure("test loss", 0.0920, "%.4f")
+-- At the end of the script one line has its figures, and figures.csv has them too. Whatever fails ends the program with
+-- one line on stderr: status 2 for the command line, 1 for anything else.
 local moon = require "moonglass"
-local argparse = require "argparse"
-local lfs = require "lfs"
+local files = require "moonglass.experiment.files"
+local options = require "moonglass.experiment.options"
 
 local experiment = {}
 
@@ -22,215 +24,265 @@ end
 -- A message's first line: what the program that runs the script has put below is for programmers.
 local function first_line(err) return (tostring(err):match("^[^\n]*")) end
 
--- `local run <close>`: an error anywhere in the script comes here.
-function Run.__close(run, err)
-  if err ~= nil then fail(run.name, first_line(err), 1) end
-end
-
--- ---- options ----
-
-local function count(text)
-  local v = math.tointeger(tonumber(text))
-  if v and v >= 1 then return v end
-  return nil, ("'%s' is not a whole number of at least 1"):format(text)
-end
-
-local function whole(text)
-  local v = math.tointeger(tonumber(text))
-  if v then return v end
-  return nil, ("'%s' is not a whole number"):format(text)
-end
-
-local function positive(text)
-  local v = tonumber(text)
-  if v and v > 0 and v < math.huge then return v end
-  return nil, ("'%s' is not a number above 0"):format(text)
-end
-
-local function threads(text)
-  local v = math.tointeger(tonumber(text))
-  if v and v >= 1 and v <= 256 then return v end
-  return nil, ("'%s' is not a whole number of 1 to 256"):format(text)
-end
-
-local most_layers = 64
-
-local function widths(text)
-  local list = {}
-  for part in (text .. ","):gmatch("([^,]*),") do
-    local width = count(part)
-    if not width or #list == most_layers then
-      return nil, ("'%s' is not a list of widths like 256,128"):format(text)
-    end
-    list[#list + 1] = width
-  end
-  return list
-end
-
-local function text(v) return v end
-
--- {name, default, help, how to read it}
-local common = {
-  {"epochs", 5, "passes over the training images", count},
-  {"batch", 32, "images in a training step", count},
-  {"lr", 0.001, "learning rate", positive},
-  {"seed", 42, "decides the first weights and the order of the images", whole},
-  {"threads", nil, "worker threads (default: as many as the program has set)", threads},
-  {"data", nil, "folder of the four IDX files (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)", text},
-}
-
--- How to read an option that has a default only.
-local function reader_for(default)
-  if type(default) == "table" then return widths end
-  return math.type(default) == "integer" and count or text
-end
-
-local function add_option(parser, name, default, help, reader)
-  local option = parser:option("--" .. name):description(help)
-  if type(default) == "table" then default = table.concat(default, ",") end
-  if default ~= nil then option:default(tostring(default)) end
-  if type(reader) == "table" then
-    option:choices(reader)
-    return
-  end
-  option:convert(function(given)
-    local v, message = reader(given)
-    if v == nil then message = ("--%s: %s"):format(name, message) end
-    return v, message
-  end)
-end
-
-local function make_parser(spec)
-  local parser = argparse(spec.name, spec.about):help_max_width(100)
-  for _, o in ipairs(spec.options or {}) do
-    add_option(parser, o[1], o[2], o[3], o[4] or reader_for(o[2]))
-  end
-  for _, o in ipairs(common) do add_option(parser, table.unpack(o, 1, 4)) end
-  add_option(parser, "out", "out/" .. spec.name, "folder for the pictures, the history and the net", text)
-  return parser
-end
-
--- "--lr -1" as "--lr=-1": argparse would take the number for an option.
-local function join_negatives(given)
-  local list = {}
-  for _, word in ipairs(given) do
-    local option = list[#list]
-    if tonumber(word) and word:find("^%-") and option and option:find("^%-%-[^=]+$") then
-      list[#list] = option .. "=" .. word
-    else
-      list[#list + 1] = word
-    end
-  end
-  return list
-end
-
-local function parse(spec)
-  local ok, result = make_parser(spec):pparse(join_negatives(arg or {}))
-  local problem = not ok and result:gsub("%s*\n%s*", " ") or spec.check and spec.check(result)
-  if problem then fail(spec.name, problem .. " (--help lists the options)", 2) end
-  return result
-end
-
--- ---- the output folder ----
-
-local function is_folder(path) return lfs.attributes(path, "mode") == "directory" end
-
--- Make the folder and those above it. true | nil, message
-local function make_folder(path)
-  if is_folder(path) then return true end
-  local above = path:match("^(.*[^/])/+[^/]+/*$")
-  if above then
-    local ok, message = make_folder(above)
-    if not ok then return nil, message end
-  end
-  local ok, message = lfs.mkdir(path)
-  if ok or is_folder(path) then return true end
-  return nil, ("cannot make the folder %s: %s"):format(path, message)
-end
-
--- Before the training: afterwards would be too late to find out.
-local function check_writable(folder)
-  local path = folder .. "/.moonglass-probe"
-  local file, message = io.open(path, "wb")
-  if not file then error(("cannot write in the folder %s: %s"):format(folder, message), 0) end
-  file:close()
-  os.remove(path)
-end
-
--- The file appears whole or not at all.
-local function write_file(path, content)
-  local temporary = path .. ".tmp"
-  local file, message = io.open(temporary, "wb")
-  if not file then return nil, message end
-  local ok
-  ok, message = file:write(content)
-  local closed, close_message = file:close()
-  if ok and closed then ok, message = os.rename(temporary, path) else ok, message = nil, message or close_message end
-  if not ok then os.remove(temporary) end
-  return ok, message
-end
-
--- ---- start ----
-
 -- Raises a text without a place: it is for the person who called the script.
 local function must(value, message, ...)
   if not value then error(message, 0) end
   return value, message, ...
 end
 
-local function load(run)
-  local o = run.options
-  local folder, description = must(moon.data.find(o.data))
-  run.train, run.test = must(moon.data.mnist(folder, "train")), must(moon.data.mnist(folder, "test"))
-  if run.train:size(2) ~= run.test:size(2) then
-    error(("%s: training images have %d pixels, test images %d"):format(description, run.train:size(2),
-      run.test:size(2)), 0)
-  end
-  if o.batch > #run.train then
-    error(("--batch is %d, but there are only %d training images"):format(o.batch, #run.train), 0)
-  end
-  print(("%s: %d training images and %d test images of %d pixels"):format(description, #run.train, #run.test,
-    run.train:size(2)))
+-- ---- data ----
+
+-- Where Debian's package dataset-fashion-mnist puts it.
+local fashion_folder = "/usr/share/datasets/fashion-mnist"
+
+local function described(set)
+  return ("%s: %d training images and %d test images of %d pixels"):format(set.description, #set.train, #set.test,
+    set.train:size(2))
 end
 
---- spec: name (of the script; out/<name> is the default folder), about, and options = {{name, default, help, choices}},
--- whose values are whole numbers, lists of them ("256,128") or texts, as their defaults are; choices may be missing.
--- check(options), if there is one, gives a text when they do not go together.
+--- The images and labels of "mnist" or "fashion": {train, train_labels, test, test_labels, description}, the images
+-- uint8 [n x pixels]. folder overrides where to look.
+function experiment.dataset(name, folder)
+  local set = {}
+  folder, set.description = must(moon.data.find(folder or (name == "fashion" and fashion_folder or nil)))
+  set.train, set.train_labels = must(moon.data.mnist(folder, "train"))
+  set.test, set.test_labels = must(moon.data.mnist(folder, "test"))
+  if set.train:size(2) ~= set.test:size(2) then
+    error(("%s: training images have %d pixels, test images %d"):format(set.description, set.train:size(2),
+      set.test:size(2)), 0)
+  end
+  return set
+end
+
+local function load(run)
+  local o = run.options
+  local set = experiment.dataset(o.dataset, o.data)
+  if o.rows and o.rows > #set.train then
+    error(("--rows is %d, but there are only %d training images"):format(o.rows, #set.train), 0)
+  end
+  if o.rows then set.train, set.train_labels = set.train:rows(1, o.rows), set.train_labels:rows(1, o.rows) end
+  if o.batch and o.batch > #set.train then
+    error(("--batch is %d, but there are only %d training images"):format(o.batch, #set.train), 0)
+  end
+  for key, v in pairs(set) do run[key] = v end
+  print(described(set))
+end
+
+-- ---- start and end ----
+
+--- spec: name (of the script; out/<name> is the default folder); about; options = {{name, default, help, reader}}, the
+-- reader being one of options.readers, a list of choices, or missing: whole numbers, lists of them ("256,128") and
+-- texts are told by the default; false is a flag. training=false, data=false: without the options of training, without
+-- images. defaults = {epochs = 20}: other defaults of the shared options; without = {"lr"}: not these. check(options)
+-- gives a text when they do not go together.
+-- run.options; run.train, train_labels, test, test_labels. The seed and the threads are set.
 function experiment.start(spec)
-  local run = setmetatable({name = spec.name, options = parse(spec)}, Run)
+  local given, problem = options.parse(spec, arg or {})
+  if not given then fail(spec.name, problem, 2) end
+  local run = setmetatable({name = spec.name, options = given, figures = {}, made = {}}, Run)
   local ok, err = pcall(function()
-    load(run)
-    must(make_folder(run.options.out))
-    check_writable(run.options.out)
+    if spec.data ~= false then load(run) end
+    must(files.make_folder(given.out))
+    must(files.check_writable(given.out))
+    if spec.training ~= false and not given.resume then must(files.remove_all(given.out, ".checkpoint")) end
+    if given.threads then moon.set_threads(given.threads) end
+    moon.seed(given.seed)
   end)
   if not ok then fail(run.name, first_line(err), 1) end
   return run
 end
 
--- ---- save ----
+local function summary(run)
+  local parts = {}
+  for _, f in ipairs(run.figures) do parts[#parts + 1] = ("%s %s"):format(f.name, f.text) end
+  return ("%s: %s"):format(run.name, table.concat(parts, ", "))
+end
+
+local function finish(run)
+  if #run.figures > 0 then
+    local rows = {{"figure", "value"}}
+    for _, f in ipairs(run.figures) do rows[#rows + 1] = {f.name, f.value} end
+    must(run:write("figures.csv", files.csv(rows)))
+    print(summary(run))
+  end
+  print(("in %s: %s"):format(run.options.out, table.concat(run.made, ", ")))
+end
+
+-- `local run <close>`: an error anywhere in the script comes here, and so does its end.
+function Run.__close(run, err)
+  local ok = err == nil
+  if ok then ok, err = pcall(finish, run) end
+  if not ok then fail(run.name, first_line(err), 1) end
+end
+
+-- ---- what a script leaves ----
+
+function Run:path(name) return self.options.out .. "/" .. name end
+
+function Run:write(name, content)
+  must(files.write(self:path(name), content))
+  self.made[#self.made + 1] = name
+  return true
+end
+
+--- The bytes of a file that the script has left.
+function Run:read(name)
+  local file = must(io.open(self:path(name), "rb"))
+  local bytes = file:read("a")
+  file:close()
+  return bytes
+end
+
+--- A figure for the summary line: a number, shown by a format.
+function Run:figure(name, value, format)
+  self.figures[#self.figures + 1] = {name = name, value = value, text = (format or "%.4g"):format(value)}
+end
+
+--- A table: rows, the first of them names; printed in columns and left as <name>.csv. formats[i] shows column i.
+function Run:table(name, rows, formats)
+  local lines, widths = {}, {}
+  for i, row in ipairs(rows) do
+    lines[i] = {}
+    for k, v in ipairs(row) do
+      local text = i > 1 and formats and formats[k] and formats[k]:format(v) or tostring(v)
+      lines[i][k], widths[k] = text, math.max(widths[k] or 0, #text)
+    end
+  end
+  for _, line in ipairs(lines) do
+    for k, text in ipairs(line) do line[k] = (" "):rep(widths[k] - #text) .. text end
+    print(table.concat(line, "  "))
+  end
+  self:write(name .. ".csv", files.csv(rows))
+end
+
+--- A net, as <name>.safetensors.
+function Run:save(net, name)
+  must(net:save(self:path(name .. ".safetensors")))
+  self.made[#self.made + 1] = name .. ".safetensors"
+end
+
+--- A picture, uint8 [h x w] or [h x w x 3], as <name>.png.
+function Run:picture(name, picture)
+  must(moon.png.write(self:path(name .. ".png"), picture))
+  self.made[#self.made + 1] = name .. ".png"
+end
+
+--- moon.plot[kind](<name>.png, ...). Without gnuplot the script says so once and goes on.
+function Run:plot(kind, name, ...)
+  local ok, message = moon.plot[kind](self:path(name .. ".png"), ...)
+  if ok then
+    self.made[#self.made + 1] = name .. ".png"
+  elseif not self.no_plots then
+    self.no_plots = true
+    print(("no plots: %s"):format(message))
+  end
+end
 
 local shown = 20
 
-local function csv(history)
-  local lines = {"epoch,loss,val_loss,seconds"}
-  for i, loss in ipairs(history.loss) do
-    local val_loss = history.val_loss[i]
-    lines[#lines + 1] = ("%d,%.9g,%s,%.3f"):format(i, loss, val_loss and ("%.9g"):format(val_loss) or "",
-      history.epoch_seconds[i])
+--- reconstructions.png: the first test images over what the net makes of them; and filters.png, the weights of each
+-- unit of the first dense layer, from the smallest, black, to the largest, white.
+function Run:pictures_of(net)
+  local images = self.test:rows(1, math.min(shown, #self.test))
+  self:picture("reconstructions", moon.image.rows({images, net:predict(images)}, {scale = 2}))
+  for i = 1, #net do
+    local layer = net:layer(i)
+    if layer:kind() == "dense" then
+      self:picture("filters", moon.image.grid(layer.weight:t(), {normalize = "each", scale = 2}))
+      return
+    end
   end
-  return table.concat(lines, "\n") .. "\n"
 end
 
---- Write model.safetensors, history.csv, reconstructions.png (the first test images over what the net makes of them)
--- and filters.png (the weights of each unit of the first layer, from the smallest, black, to the largest, white).
-function Run:save(net, history)
-  local function path(name) return self.options.out .. "/" .. name end
-  local images = self.test:rows(1, math.min(shown, #self.test))
-  must(net:save(path "model.safetensors"))
-  must(write_file(path "history.csv", csv(history)))
-  must(moon.png.write(path "reconstructions.png", moon.image.rows({images, net:predict(images)}, {scale = 2})))
-  must(moon.png.write(path "filters.png", moon.image.grid(net:layer(1).weight:t(), {normalize = "each", scale = 2})))
-  print(("in %s: reconstructions.png, filters.png, history.csv, model.safetensors"):format(self.options.out))
+-- ---- training ----
+
+local steps, least_rate = 3, 0.01 -- of a step schedule; of a cosine's end, as part of the first rate
+
+local schedules = {
+  none = function() return nil end,
+  step = function(o) return moon.callbacks.step_decay{every = math.max(1, o.epochs // steps), factor = 0.3} end,
+  cosine = function(o, lr) return moon.callbacks.cosine{epochs = o.epochs, lr_min = lr * least_rate} end,
+  plateau = function() return moon.callbacks.reduce_on_plateau{factor = 0.3, patience = 2} end,
+}
+
+local most_checkpoints = 50 -- about: of many epochs each is short
+
+local function callbacks_for(given, o, checkpoint)
+  local list = {}
+  list[#list + 1] = schedules[o.schedule or "none"](o, given.lr)
+  if o.patience and o.patience > 0 then
+    list[#list + 1] = moon.callbacks.early_stopping{patience = o.patience, restore_best = true}
+  end
+  list[#list + 1] = moon.callbacks.checkpoint(checkpoint, {every = math.max(1, o.epochs // most_checkpoints)})
+  for _, callback in ipairs(given.callbacks or {}) do list[#list + 1] = callback end
+  return list
 end
+
+local function history_rows(history)
+  local rows = {{"epoch", "loss", "val_loss", "seconds"}}
+  for i, loss in ipairs(history.loss) do
+    rows[#rows + 1] = {i, loss, history.val_loss[i] or "", ("%.3f"):format(history.epoch_seconds[i])}
+  end
+  return rows
+end
+
+-- The checkpoint to go on from, nil if there is none: of a net like this one, which the command line has made.
+local function to_resume(run, net, path)
+  if not run.options.resume or not files.exists(path) then return nil end
+  local checkpoint = must(moon.checkpoint.load(path))
+  if checkpoint.seed ~= run.options.seed or checkpoint.net:summary() ~= net:summary() then
+    error(("%s is of another net or seed: --resume takes the options of the run that left it"):format(path), 0)
+  end
+  return checkpoint
+end
+
+--- Train a net on the training images, by the options of the command line, and leave <name>.safetensors and
+-- history.csv (of a net with a name of its own: <name>-history.csv). Every epoch leaves a
+-- checkpoint (of 100 and more, every other, and so on), from which --resume goes on bit for bit. Returns the net, which
+-- on --resume is the checkpoint's, and its history.
+-- given: loss; name="model"; x, y (y nil: the target is x); validation (the test images), false: none; epochs, lr,
+-- optimizer, callbacks, batch_size, patience: instead of the command line's.
+function Run:fit(net, given)
+  local o, name = self.options, given.name or "model"
+  given.lr = given.lr or o.lr
+  local checkpoint = self:path(name .. ".checkpoint")
+  local resume = to_resume(self, net, checkpoint)
+  local x, validation = given.x or self.train, given.validation
+  if validation == nil then validation = self.test end
+  local epochs = given.epochs or o.epochs
+  local trained = resume and resume.net or net
+  local history = trained:fit(x, given.y, {
+    loss = given.loss, optimizer = not resume and (given.optimizer or moon.adam{lr = given.lr}) or nil,
+    epochs = epochs, batch_size = given.batch_size or o.batch, seed = not resume and o.seed or nil, resume = resume,
+    validation = validation or nil, verbose = 1,
+    callbacks = callbacks_for(given, {epochs = epochs, schedule = o.schedule, patience = given.patience or o.patience},
+      checkpoint),
+  })
+  self:save(trained, name)
+  self:write(name == "model" and "history.csv" or name .. "-history.csv", files.csv(history_rows(history)))
+  return trained, history
+end
+
+--- A callback for run:fit that keeps measure(net) of each epoch in the list `values`; a resumed training goes on with
+-- it.
+function experiment.recorder(measure)
+  local self = {name = "recorder", values = {}}
+
+  function self.on_epoch_end(_, state) self.values[state.epoch] = measure(state.net) end
+
+  function self.snapshot()
+    local saved = {}
+    for epoch, v in ipairs(self.values) do saved["epoch_" .. epoch] = v end
+    return saved
+  end
+
+  function self.restore(_, saved)
+    for name, v in pairs(saved) do self.values[math.tointeger(tonumber(name:match("%d+")))] = v end
+  end
+
+  return self
+end
+
+experiment.files = files
 
 return experiment

@@ -1,0 +1,78 @@
+--- Folders and files of an experiment. Functions give true | nil, message.
+local lfs = require "lfs"
+
+local files = {}
+
+local function is_folder(path) return lfs.attributes(path, "mode") == "directory" end
+
+--- Is there a file?
+function files.exists(path) return lfs.attributes(path, "mode") == "file" end
+
+--- Make the folder and those above it.
+function files.make_folder(path)
+  if is_folder(path) then return true end
+  local above = path:match("^(.*[^/])/+[^/]+/*$")
+  if above then
+    local ok, message = files.make_folder(above)
+    if not ok then return nil, message end
+  end
+  local ok, message = lfs.mkdir(path)
+  if ok or is_folder(path) then return true end
+  return nil, ("cannot make the folder %s: %s"):format(path, message)
+end
+
+--- Can files be made in the folder? Asked before the training: afterwards would be too late to find out.
+function files.check_writable(folder)
+  local path = folder .. "/.moonglass-probe"
+  local file, message = io.open(path, "wb")
+  if not file then return nil, ("cannot write in the folder %s: %s"):format(folder, message) end
+  file:close()
+  os.remove(path)
+  return true
+end
+
+--- Remove the folder's files whose names end so.
+function files.remove_all(folder, ending)
+  local names = {}
+  for name in lfs.dir(folder) do
+    if name:sub(-#ending) == ending then names[#names + 1] = name end
+  end
+  for _, name in ipairs(names) do
+    local ok, message = os.remove(folder .. "/" .. name)
+    if not ok then return nil, message end
+  end
+  return true
+end
+
+--- Write a file that appears whole or not at all.
+function files.write(path, content)
+  local temporary = path .. ".tmp"
+  local file, message = io.open(temporary, "wb")
+  if not file then return nil, message end
+  local ok
+  ok, message = file:write(content)
+  local closed, close_message = file:close()
+  if ok and closed then ok, message = os.rename(temporary, path) else ok, message = nil, message or close_message end
+  if not ok then os.remove(temporary) end
+  return ok, message
+end
+
+-- A field with a comma, a quote or a line's end stands in quotes (RFC 4180).
+local function csv_field(v)
+  local text = math.type(v) == "float" and ("%.9g"):format(v) or tostring(v)
+  if text:find('[,"\r\n]') then text = '"' .. text:gsub('"', '""') .. '"' end
+  return text
+end
+
+--- A list of rows, the first of them names, as CSV.
+function files.csv(rows)
+  local lines = {}
+  for i, row in ipairs(rows) do
+    local fields = {}
+    for k, v in ipairs(row) do fields[k] = csv_field(v) end
+    lines[i] = table.concat(fields, ",")
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return files

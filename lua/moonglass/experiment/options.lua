@@ -1,0 +1,156 @@
+--- The command line of a script, by argparse: its own options and those that all have. A mistake in them ends the
+-- program with one line and status 2.
+local argparse = require "argparse"
+
+local options = {}
+
+-- ---- readers: a text to a value, or nil and what is wrong ----
+
+local function number_reader(what, fits)
+  return function(text)
+    local v = tonumber(text)
+    if v and v == v and fits(v) then return v end
+    return nil, ("'%s' is not %s"):format(text, what)
+  end
+end
+
+local function whole_reader(what, fits)
+  return function(text)
+    local v = math.tointeger(tonumber(text))
+    if v and fits(v) then return v end
+    return nil, ("'%s' is not %s"):format(text, what)
+  end
+end
+
+local most_items = 64
+
+-- A reader of lists like 256,128 from one of their items.
+local function list_reader(what, item)
+  return function(text)
+    local list = {}
+    for part in (text .. ","):gmatch("([^,]*),") do
+      local v = item(part)
+      if v == nil or #list == most_items then return nil, ("'%s' is not %s"):format(text, what) end
+      list[#list + 1] = v
+    end
+    return list
+  end
+end
+
+local function any() return true end
+local count = whole_reader("a whole number of at least 1", function(v) return v >= 1 end)
+
+--- By name, for the options of scripts.
+options.readers = {
+  count = count,
+  size = whole_reader("a whole number of at least 0", function(v) return v >= 0 end),
+  whole = whole_reader("a whole number", any),
+  threads = whole_reader("a whole number of 1 to 256", function(v) return v >= 1 and v <= 256 end),
+  number = number_reader("a finite number", function(v) return v > -math.huge and v < math.huge end),
+  positive = number_reader("a number above 0", function(v) return v > 0 and v < math.huge end),
+  amount = number_reader("a number of at least 0", function(v) return v >= 0 and v < math.huge end),
+  fraction = number_reader("a number above 0 and below 1", function(v) return v > 0 and v < 1 end),
+  share = number_reader("a number from 0 to 1", function(v) return v >= 0 and v <= 1 end),
+  widths = list_reader("a list of widths like 256,128", count),
+  digits = list_reader("a list of labels like 0,1,2", whole_reader("a label", function(v) return v >= 0 end)),
+  text = function(text) return text end,
+}
+
+-- ---- the options that scripts share: {name, default, help, reader} ----
+
+local groups = {
+  training = {
+    {"epochs", 5, "passes over the training rows", "count"},
+    {"batch", 32, "rows in a training step", "count"},
+    {"lr", 0.001, "learning rate", "positive"},
+    {"schedule", "none", "of the learning rate", {"none", "step", "cosine", "plateau"}},
+    {"patience", 0, "epochs without a better test loss after which to stop; 0: never", "size"},
+    {"resume", false, "go on from the checkpoints in --out"},
+  },
+  data = {
+    {"dataset", "mnist", "MNIST, or Fashion-MNIST as Debian packs it", {"mnist", "fashion"}},
+    {"data", nil, "folder of the four IDX files (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)", "text"},
+    {"rows", nil, "use only so many training images, the first ones", "count"},
+  },
+  all = {
+    {"seed", 42, "decides the first weights, the order of the rows, the noise", "whole"},
+    {"threads", nil, "worker threads (default: as many as the program has set)", "threads"},
+  },
+}
+
+-- How to read an option that has a default only.
+local function reader_for(default)
+  if type(default) == "table" then return "widths" end
+  return math.type(default) == "integer" and "count" or "text"
+end
+
+local function add_option(parser, name, default, help, reader)
+  if default == false then
+    parser:flag("--" .. name):description(help)
+    return
+  end
+  local option = parser:option("--" .. name):description(help)
+  if type(default) == "table" then default = table.concat(default, ",") end
+  if default ~= nil then option:default(tostring(default)) end
+  if type(reader) == "table" then
+    option:choices(reader)
+    return
+  end
+  local read = assert(options.readers[reader], reader)
+  option:convert(function(given)
+    local v, message = read(given)
+    if v == nil then message = ("--%s: %s"):format(name, message) end
+    return v, message
+  end)
+end
+
+local function is_left_out(spec, name)
+  for _, left_out in ipairs(spec.without or {}) do
+    if left_out == name then return true end
+  end
+  return false
+end
+
+local function add_group(parser, spec, group)
+  for _, o in ipairs(group) do
+    local name, default = o[1], o[2]
+    if spec.defaults and spec.defaults[name] ~= nil then default = spec.defaults[name] end
+    if not is_left_out(spec, name) then add_option(parser, name, default, o[3], o[4]) end
+  end
+end
+
+local function make_parser(spec)
+  local parser = argparse(spec.name, spec.about):help_max_width(100)
+  for _, o in ipairs(spec.options or {}) do
+    add_option(parser, o[1], o[2], o[3], o[4] or reader_for(o[2]))
+  end
+  if spec.training ~= false then add_group(parser, spec, groups.training) end
+  if spec.data ~= false then add_group(parser, spec, groups.data) end
+  add_group(parser, spec, groups.all)
+  add_option(parser, "out", "out/" .. spec.name, "folder for what the script leaves", "text")
+  return parser
+end
+
+-- "--lr -1" as "--lr=-1": argparse would take the number for an option.
+local function join_negatives(given)
+  local list = {}
+  for _, word in ipairs(given) do
+    local option = list[#list]
+    if tonumber(word) and word:find("^%-") and option and option:find("^%-%-[^=]+$") then
+      list[#list] = option .. "=" .. word
+    else
+      list[#list + 1] = word
+    end
+  end
+  return list
+end
+
+--- The options that the program was given. nil, message if they do not fit.
+function options.parse(spec, given)
+  local ok, result = make_parser(spec):pparse(join_negatives(given))
+  local problem = not ok and result:gsub("%s*\n%s*", " ") or spec.check and spec.check(result)
+  if problem then return nil, problem .. " (--help lists the options)" end
+  return result
+end
+
+return options

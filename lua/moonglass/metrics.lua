@@ -1,0 +1,183 @@
+--- moon.metrics: how good a reconstruction, a classifier or a score is.
+local checks = require "moonglass.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+
+local metrics = {}
+
+-- ---- reconstructions ----
+
+local chunk = 65536 -- elements: no more bytes than these are floats at a time
+
+local function mean_squared_error(what, a, b)
+  checks.tensor(what, "a", a)
+  checks.tensor(what, "b", b)
+  checks.same_shape(what, "a", a, "b", b)
+  local n, sum = a:numel(), 0
+  local x, y = a:reshape(n), b:reshape(n)
+  for first = 1, n, chunk do
+    local last = math.min(first + chunk - 1, n)
+    local difference = checks.fractions(x:rows(first, last)) - checks.fractions(y:rows(first, last))
+    sum = sum + difference:square_():sum()
+  end
+  return sum / n
+end
+
+--- Mean over all elements of (a - b)^2; a and b of the same shape, bytes counting as value/255.
+function metrics.mse(a, b) return mean_squared_error("mse", a, b) end
+
+local psnr_options = options.checker("psnr", {peak = {"positive", 1}})
+
+--- Peak signal-to-noise ratio in dB: 10 log10(peak^2 / mse(a, b)) (Huynh-Thu and Ghanbari 2008, Electronics Letters
+-- 44); infinite where a and b are the same. peak is the largest value that there can be, 1 for pictures.
+function metrics.psnr(a, b, given)
+  local peak = psnr_options(given).peak
+  return 10 * math.log(peak * peak / mean_squared_error("psnr", a, b), 10)
+end
+
+-- ---- classes ----
+
+-- [n] class numbers, from 0: of scores [n x classes] the place of the largest.
+local function predicted(what, prediction)
+  checks.tensor(what, "prediction", prediction)
+  if prediction:rank() == 1 then return prediction end
+  if prediction:rank() ~= 2 or prediction:size(2) == 1 then
+    errors.raise("%s: prediction is %s, expected scores [n x classes], or class numbers [n]", what,
+      native.shape_text(prediction))
+  end
+  return prediction:argmax(2) - 1
+end
+
+--- The share of rows whose class is right. prediction: scores [n x classes], or class numbers [n]; labels: class
+-- numbers [n]. Classes count from 0.
+function metrics.accuracy(prediction, labels)
+  local classes = predicted("accuracy", prediction)
+  checks.tensor("accuracy", "labels", labels, 1)
+  checks.same_shape("accuracy", "prediction", classes, "labels", labels)
+  return classes:eq(labels):mean()
+end
+
+-- The class numbers as a list, each below `classes`.
+local function class_list(what, name, t, classes)
+  local list = t:totable()
+  for i, v in ipairs(list) do
+    if not math.tointeger(v) or v < 0 or v >= classes then
+      errors.raise("%s: %s %d is %s, expected a class of 0 to %d", what, name, i, options.show(v), classes - 1)
+    end
+  end
+  return list
+end
+
+local function check_classes(what, classes)
+  local n = math.tointeger(classes)
+  if not n or n < 1 then errors.raise("%s: classes is %s, expected their number", what, options.show(classes)) end
+  return n
+end
+
+--- [classes x classes]: how many rows of the row's class were taken for the column's. Arguments as accuracy's; classes
+-- is the width of the scores if it is not given, and of class numbers one more than the largest.
+function metrics.confusion(prediction, labels, classes)
+  local guess = predicted("confusion", prediction)
+  checks.tensor("confusion", "labels", labels, 1)
+  checks.same_shape("confusion", "prediction", guess, "labels", labels)
+  if not classes then
+    classes = prediction:rank() == 2 and prediction:size(2) or math.max(guess:max(), labels:max()) + 1
+  end
+  classes = check_classes("confusion", classes)
+  local columns = class_list("confusion", "prediction", guess, classes)
+  local counts = {}
+  for i = 1, classes * classes do counts[i] = 0 end
+  for i, row in ipairs(class_list("confusion", "label", labels, classes)) do
+    local at = math.tointeger(row * classes + columns[i] + 1)
+    counts[at] = counts[at] + 1
+  end
+  return core.tensor(counts):reshape(classes, classes)
+end
+
+-- ---- scores of two classes ----
+
+-- For each score that there is, the highest first: the score, and how many positive and negative rows have it; then
+-- how many there are of both.
+local function by_score(what, scores, positive)
+  checks.tensor(what, "scores", scores, 1)
+  checks.tensor(what, "positive", positive, 1)
+  checks.same_shape(what, "scores", scores, "positive", positive)
+  local sorted, order = errors.guard(scores.topk, scores, #scores)
+  if sorted[1] ~= sorted[1] then errors.raise("%s: a score is nan", what) end
+  local is_positive, groups, count = positive:index(order):totable(), {}, {0, 0}
+  for i, score in ipairs(sorted:totable()) do
+    local group = groups[#groups]
+    if not group or group.score ~= score then
+      group = {score = score, 0, 0}
+      groups[#groups + 1] = group
+    end
+    local kind = is_positive[i] ~= 0 and 1 or 2
+    group[kind], count[kind] = group[kind] + 1, count[kind] + 1
+  end
+  if count[1] == 0 or count[2] == 0 then
+    local all = count[2] == 0 and "positive" or "negative"
+    errors.raise("%s: all %d rows are %s, expected both kinds", what, #scores, all)
+  end
+  return groups, count[1], count[2]
+end
+
+--- The ROC curve (Fawcett 2006, An introduction to ROC analysis, algorithm 1): {fpr =, tpr =, thresholds =}, tensors of
+-- one dimension. Point i: the shares of negative and of positive rows whose score is at least thresholds[i]; from (0,
+-- 0), where that is infinite, to (1, 1). scores [n]: the higher the more likely positive; positive [n]: 0 where a row
+-- is not.
+function metrics.roc(scores, positive)
+  local groups, positives, negatives = by_score("roc", scores, positive)
+  local fpr, tpr, thresholds = {0}, {0}, {math.huge}
+  local hits, alarms = 0, 0
+  for i, group in ipairs(groups) do
+    hits, alarms = hits + group[1], alarms + group[2]
+    tpr[i + 1], fpr[i + 1], thresholds[i + 1] = hits / positives, alarms / negatives, group.score
+  end
+  return {fpr = core.tensor(fpr), tpr = core.tensor(tpr), thresholds = core.tensor(thresholds)}
+end
+
+--- The area under the ROC curve: the probability that a positive row has a higher score than a negative one, equal
+-- scores counting half (the Mann-Whitney statistic over the number of pairs; Hanley and McNeil 1982, Radiology 143).
+-- Arguments as roc's.
+function metrics.auc(scores, positive)
+  local groups, positives, negatives = by_score("auc", scores, positive)
+  local pairs_won, above = 0, 0
+  for _, group in ipairs(groups) do
+    pairs_won = pairs_won + group[2] * (above + group[1] / 2)
+    above = above + group[1]
+  end
+  return pairs_won / (positives * negatives)
+end
+
+-- ---- quantiles ----
+
+-- Between the sorted values at (n - 1) q, counted from 0.
+local function quantile_of(sorted, q)
+  if type(q) ~= "number" or not (q >= 0 and q <= 1) then
+    errors.raise("quantile: q is %s, expected a number of 0 to 1", options.show(q))
+  end
+  local at = (#sorted - 1) * q
+  local below = math.floor(at)
+  local low, high, share = sorted[below + 1], sorted[math.min(below + 2, #sorted)], at - below
+  if share == 0 then return low end -- infinite ones too
+  return low + (high - low) * share
+end
+
+--- The value below which the share q of all values lies, straight lines between neighbours: numpy's default, number 7
+-- of Hyndman and Fan 1996, Sample quantiles in statistical packages. values: a tensor of any shape, bytes by value; q:
+-- a number of 0 to 1, or a list of them, which gives a list. With a NaN among the values: NaN.
+function metrics.quantile(values, q)
+  checks.tensor("quantile", "values", values)
+  local n = values:numel()
+  local flat = values:reshape(n)
+  local sorted = errors.guard(flat.topk, flat, n, 1, false)
+  if sorted[n] ~= sorted[n] then sorted:fill_(sorted[n]) end -- NaN comes last
+  if type(q) ~= "table" then return quantile_of(sorted, q) end
+  local list = {}
+  for i, share in ipairs(q) do list[i] = quantile_of(sorted, share) end
+  return list
+end
+
+return metrics

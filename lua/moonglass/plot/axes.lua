@@ -1,0 +1,120 @@
+--- A pair of axes: its options, its look, its colours.
+local errors = require "moonglass.errors"
+local given = require "moonglass.plot.given"
+local gnuplot = require "moonglass.plot.gnuplot"
+local options = require "moonglass.options"
+
+local axes = {}
+
+-- ---- colours ----
+
+--- Ten calm colours that can be told apart: each two are 33 or more apart in CIE 1976's L*a*b*.
+axes.colours = {
+  0x2b6cb0, 0xe8862e, 0x43a04a, 0xc93c3c, 0x9a63c0, 0x70472f, 0xec92c0, 0x868a8e, 0xd2bd3c, 0x36b6c6,
+}
+
+--- gnuplot's number for the colour of the i-th curve or class, from 0; after ten they come again.
+function axes.line_type(i) return i % #axes.colours + 1 end
+
+-- ---- options ----
+
+-- Inside, the curves shine through.
+local legends = {right = "outside right top", below = "outside below center horizontal height 0.5"}
+for _, place in ipairs{"top left", "top right", "bottom left", "bottom right"} do
+  legends[place] = ('inside %s opaque fillcolor rgb "#60ffffff"'):format(place)
+end
+local legend_names = {"right", "below", "top left", "top right", "bottom left", "bottom right", "none"}
+
+axes.ranges = {xrange = {"list"}, yrange = {"list"}}
+axes.logs = {logx = {"any"}, logy = {"any"}}
+axes.size = {width = {"count", 800}, height = {"count", 600}}
+
+--- The rules of options that any axes have, and of those in the tables given.
+function axes.rules(...)
+  local all = {title = {"text"}, xlabel = {"text"}, ylabel = {"text"}, legend = {legend_names}}
+  for _, rules in ipairs{...} do
+    for name, rule in pairs(rules) do all[name] = rule end
+  end
+  return all
+end
+
+local function check_size(what, o)
+  for _, name in ipairs{"width", "height"} do
+    if o[name] < 100 or o[name] > 10000 then
+      errors.raise("%s: %s is %d, expected 100 to 10000", what, name, o[name])
+    end
+  end
+end
+
+local function check_path(what, path)
+  if type(path) ~= "string" or path == "" or path:find("\0") then
+    errors.raise("%s: path is %s, expected the name of a file", what, options.show(path))
+  end
+end
+
+-- ---- settings ----
+
+local function range_text(what, name, range, log)
+  local ends = {}
+  for i = 1, 2 do
+    local v = range and range[i]
+    if v ~= nil and not (type(v) == "number" and given.fits(v, log)) then
+      errors.raise("%s: %s[%d] is %s, expected a finite number%s", what, name, i, options.show(v),
+        log and " above 0" or "")
+    end
+    ends[i] = v and gnuplot.number(v) or "*"
+  end
+  if range and range[1] and range[1] == range[2] then
+    errors.raise("%s: %s is from %s to %s, expected two numbers", what, name, ends[1], ends[2])
+  end
+  return ("[%s:%s]"):format(ends[1], ends[2])
+end
+
+local function log_base(what, name, v)
+  if v == true then return "10" end
+  if type(v) == "number" and v > 1 and given.is_finite(v) then return gnuplot.number(v) end
+  errors.raise("%s: %s is %s, expected true, false or a base above 1", what, name, options.show(v))
+end
+
+-- Panels follow one another: whatever any plot changes is set back here.
+local look = [[
+set border 3 linecolor rgb "#909090" linewidth 1
+set grid xtics ytics back linetype 1 linecolor rgb "#e4e4e4" linewidth 1
+set tics nomirror out scale 0.5 textcolor rgb "#404040"
+set xtics autofreq norotate
+set bmargin
+set style fill transparent solid 0.35 noborder
+unset logscale]]
+
+--- All the settings of a pair of axes. `legend` is where the legend is if the options do not say; nil: there is nothing
+-- for one. An axis x that is `tight` ends with the data, where y goes on to the next tic.
+function axes.add(script, what, o, legend, tight)
+  script:add(look)
+  for name, size in pairs{title = 12, xlabel = 10, ylabel = 10} do
+    script:add('set %s %s textcolor rgb "#202020" font "sans,%d"', name, given.text(what, name, o[name] or ""), size)
+  end
+  for _, axis in ipairs{"x", "y"} do
+    local log, range = o["log" .. axis], axis .. "range"
+    if log then script:add("set logscale %s %s", axis, log_base(what, "log" .. axis, log)) end
+    script:add("set %s %s%s", range, range_text(what, range, o[range], log),
+      axis == "x" and tight and " noextend" or "")
+  end
+  local place = legends[legend and o.legend or legend]
+  if not place then return script:add("set key off") end
+  script:add("set key on noopaque height 0 %s Left reverse samplen 1.5 spacing 1.2", place)
+end
+
+--- A list of curves, as gnuplot's plot takes them.
+function axes.add_plot(script, curves) script:add("plot " .. table.concat(curves, ", ")) end
+
+--- A whole picture: add(script) puts axes and curves into its script. true | nil, message, code
+function axes.draw(what, path, o, add)
+  check_path(what, path)
+  check_size(what, o)
+  local script = gnuplot.new_script()
+  for i, colour in ipairs(axes.colours) do script:add('set linetype %d linecolor rgb "#%06x"', i, colour) end
+  add(script)
+  return script:draw(what, path, o.width, o.height)
+end
+
+return axes

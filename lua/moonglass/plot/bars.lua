@@ -1,0 +1,100 @@
+--- Bars: groups of them, a label below each group.
+local axes = require "moonglass.plot.axes"
+local errors = require "moonglass.errors"
+local given = require "moonglass.plot.given"
+local gnuplot = require "moonglass.plot.gnuplot"
+local options = require "moonglass.options"
+
+local bars = {}
+
+-- ---- heights ----
+
+local series_rules = {y = {"any", required = true}, label = {"text"}}
+
+local function read_series(what, element, n, o)
+  local s = options.checker(what, series_rules)(element)
+  local y, count = given.numbers(what, "y", s.y)
+  if count ~= n then errors.raise("%s: y has %d numbers, there are %d labels", what, count, n) end
+  given.check_drawable(what, n, y, y, {logy = o.logy})
+  return y, s.label
+end
+
+-- The middles of the i-th bar in each of n groups 0, 1, ...; `room` is the width of a bar, `many` are in a group.
+local function middles(n, i, many, room)
+  local x = {}
+  for k = 1, n do x[k] = k - 1 + (i - (many + 1) / 2) * room end
+  return x
+end
+
+local function has_negative(list, n)
+  for i = 1, n do
+    if given.is_finite(list[i]) and list[i] < 0 then return true end
+  end
+  return false
+end
+
+-- ---- labels ----
+
+-- A label takes about 7 pixels a character; labels that would touch are turned.
+local function are_crowded(labels, width)
+  local widest = 0
+  for _, label in ipairs(labels) do
+    for line in tostring(label):gmatch("[^\n]+") do widest = math.max(widest, utf8.len(line)) end
+  end
+  return widest * 7 > 0.75 * width / #labels
+end
+
+local function most_lines(labels)
+  local most = 1
+  for _, label in ipairs(labels) do most = math.max(most, 1 + select(2, tostring(label):gsub("\n", ""))) end
+  return most
+end
+
+local function add_labels(script, what, labels, width, xlabel)
+  local tics = {}
+  for i, label in ipairs(labels) do
+    -- In the label of a tic, % would start a format: "\045" is its escape.
+    local text = given.text(what, ("labels[%d]"):format(i), label):gsub("\\045", "%0%0")
+    tics[i] = ("%s %d"):format(text, i - 1)
+  end
+  local crowded, lines = are_crowded(labels, width), most_lines(labels)
+  script:add("set xtics %s scale 0 (%s)", crowded and "rotate by -35 left" or "norotate", table.concat(tics, ", "))
+  -- gnuplot leaves room for one line only.
+  if lines > 1 and not crowded then script:add("set bmargin %d", lines + (xlabel and 2 or 1)) end
+end
+
+-- ---- bars ----
+
+--- Axes and bars, into the script; the axes are at most `width` pixels wide.
+function bars.add(script, what, labels, list, o, legend, width)
+  given.check_filled(what, "labels", labels)
+  given.check_filled(what, "series", list)
+  local n, room, curves = #labels, 0.8 / #list, {}
+  local negative, labelled = false, false
+  for i, element in ipairs(list) do
+    local place = ("%s: series %d"):format(what, i)
+    local y, label = read_series(place, element, n, o)
+    curves[i] = ("%s using 1:2 with boxes fill solid 0.9 noborder linetype %d %s"):format(
+      script:block(n, middles(n, i, #list, room), y), axes.line_type(i - 1), given.legend_entry(place, "label", label))
+    negative, labelled = negative or has_negative(y, n), labelled or label
+  end
+  axes.add(script, what, o, labelled and legend)
+  add_labels(script, what, labels, width, o.xlabel)
+  script:add("set boxwidth %s absolute\nset grid noxtics\nset xrange [-0.6:%d.6]", gnuplot.number(room), n - 1)
+  if not (o.yrange or o.logy or negative) then script:add("set yrange [0:*]") end
+  axes.add_plot(script, curves)
+end
+
+bars.rules = axes.rules{yrange = axes.ranges.yrange, logy = axes.logs.logy}
+local check = options.checker("plot.bars", axes.rules(bars.rules, axes.size))
+
+--- Groups of bars: labels, a list of texts or numbers to stand below the groups; series, a list of {y=, label=} with a
+-- bar for each label (one that is not finite is left out). Without the options xrange and logx.
+function bars.draw(path, labels, series, choices)
+  local o = check(choices)
+  return axes.draw("plot.bars", path, o, function(script)
+    bars.add(script, "plot.bars", labels, series, o, "right", o.width)
+  end)
+end
+
+return bars

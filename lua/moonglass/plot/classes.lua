@@ -1,0 +1,184 @@
+--- Points in the plane, in classes, and what a classifier says of the plane around them.
+local axes = require "moonglass.plot.axes"
+local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local given = require "moonglass.plot.given"
+local gnuplot = require "moonglass.plot.gnuplot"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+
+local classes = {}
+
+-- ---- points ----
+
+-- gnuplot's numbers of shapes: the first ten classes have the first, the next ten the second.
+local shapes = {7, 5, 9, 11, 13}
+
+-- The points class by class: a list of {class=, x=, y=, n=}, in the order of the classes.
+local function by_class(points, numbers)
+  local groups, list = {}, {}
+  for i = 1, points.n do
+    local class = numbers[i]
+    local group = groups[class]
+    if not group then
+      group = {class = class, x = {}, y = {}, n = 0}
+      groups[class], list[#list + 1] = group, group
+    end
+    group.n = group.n + 1
+    group.x[group.n], group.y[group.n] = points.x[i], points.y[i]
+  end
+  table.sort(list, function(a, b) return a.class < b.class end)
+  return list
+end
+
+local function class_entry(what, o, class)
+  local name = o.labels and o.labels[class + 1]
+  return given.legend_entry(what, ("labels[%d]"):format(class + 1), name == nil and class or name)
+end
+
+-- Where there are many points they are small.
+local function point_size(o, n) return o.size or math.max(0.35, 0.9 - n / 4000) end
+
+-- The curves that draw the groups, on rings of white if they are to stand out. The legend's entries have a size of
+-- their own, as points may be small.
+local function point_curves(script, what, groups, o, size, ringed)
+  local curves, entries = {}, {}
+  for i, group in ipairs(groups) do
+    local shape, line = shapes[group.class // #axes.colours % #shapes + 1], axes.line_type(group.class)
+    local points = ("%s using 1:2 with points pointtype %d pointsize %%s %%s notitle"):format(
+      script:block(group.n, group.x, group.y), shape)
+    if ringed then curves[#curves + 1] = points:format(gnuplot.number(size * 1.5), 'linecolor rgb "#ffffff"') end
+    curves[#curves + 1] = points:format(gnuplot.number(size), "linetype " .. line)
+    entries[i] = ("keyentry with points pointtype %d pointsize 1.1 linetype %d %s"):format(shape, line,
+      class_entry(what, o, group.class))
+  end
+  return table.move(entries, 1, #entries, #curves + 1, curves)
+end
+
+-- ---- scatter ----
+
+local function zeros(n)
+  local list = {}
+  for i = 1, n do list[i] = 0 end
+  return list
+end
+
+local point_rules = {labels = {"list"}, size = {"positive"}}
+local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, axes.logs, axes.size, point_rules))
+
+--- The points x [n x 2], a colour for each class of y ([n], class numbers from 0; nil: one colour for all).
+-- options: labels={name of class 0, of class 1, ...}, size of the points, 1 is about 7 pixels.
+function classes.scatter(path, x, y, choices)
+  local what, o = "plot.scatter", scatter_options(choices)
+  local points = given.points(what, x)
+  given.check_drawable(what .. ": x", points.n, points.x, points.y, o)
+  local numbers = y ~= nil and given.classes(what, "y", y, points.n) or zeros(points.n)
+  return axes.draw(what, path, o, function(script)
+    local curves = point_curves(script, what, by_class(points, numbers), o, point_size(o, points.n))
+    axes.add(script, what, o, y ~= nil and "right")
+    axes.add_plot(script, curves)
+  end)
+end
+
+-- ---- regions ----
+
+-- From and to of what is shown: the numbers, and a margin on both sides.
+local function frame(list, n, margin)
+  local low, high = math.huge, -math.huge
+  for i = 1, n do
+    if given.is_finite(list[i]) then low, high = math.min(low, list[i]), math.max(high, list[i]) end
+  end
+  local more = high > low and margin * (high - low) or 1
+  return {low - more, high + more}
+end
+
+-- The middle of the i-th of `steps` cells.
+local function middle(range, i, steps) return range[1] + (i - 0.5) * (range[2] - range[1]) / steps end
+
+-- The middles of steps x steps cells as a tensor [steps^2 x 2], line by line from below.
+local function cell_middles(xs, ys, steps)
+  local line = core.linspace(middle(xs, 1, steps), middle(xs, steps, steps), steps):reshape(steps, 1)
+  local lines = {}
+  for i = 1, steps do lines[i] = core.cat({line, core.full(middle(ys, i, steps), steps, 1)}, 2) end
+  return core.cat(lines, 1)
+end
+
+-- The class that is a net's largest output, as a function of points.
+local function of_net(what, net)
+  return function(points)
+    local outputs = net:predict(points)
+    if native.is_tensor(outputs) and outputs:rank() == 2 and outputs:size(2) > 1 then return outputs:argmax(2) - 1 end
+    errors.raise("%s: the net gave %s, expected an output for each of two classes or more; else give a function", what,
+      given.show(outputs))
+  end
+end
+
+local function as_function(what, classify)
+  if type(classify) == "function" then return classify end
+  if native.is_net(classify) or type(classify) == "table" and type(classify.predict) == "function" then
+    return of_net(what, classify)
+  end
+  errors.raise("%s: classify is %s, expected a function or a net", what, options.show(classify))
+end
+
+-- The colour with `share` of it in white.
+local function tint(colour, share)
+  local mixed = 0
+  for shift = 16, 0, -8 do
+    mixed = mixed << 8 | math.floor(255.5 - share * (255 - (colour >> shift & 255)))
+  end
+  return mixed
+end
+
+-- The curve that fills the cells, with a palette of tints: values 0, 1, ... are its colours.
+local function add_cells(script, numbers, xs, ys, steps)
+  local columns, stops, n = {}, {}, #axes.colours
+  for column = 1, steps do
+    local list = {}
+    for line = 1, steps do list[line] = numbers[(line - 1) * steps + column] % n end
+    columns[column] = list
+  end
+  for i, colour in ipairs(axes.colours) do stops[i] = ('%d "#%06x"'):format(i - 1, tint(colour, 0.35)) end
+  script:add("set palette model RGB maxcolors %d defined (%s)", n, table.concat(stops, ", "))
+  script:add("set cbrange [-0.5:%d.5]\nunset colorbox", n - 1)
+  local function place(range, column)
+    return ("(%s + $%d * %s)"):format(gnuplot.number(middle(range, 1, steps)), column,
+      gnuplot.number((range[2] - range[1]) / steps))
+  end
+  return ("%s matrix using %s:%s:3 with image notitle"):format(script:block(steps, table.unpack(columns)),
+    place(xs, 1), place(ys, 2))
+end
+
+local regions_options = options.checker("plot.regions", axes.rules(axes.size, point_rules, {
+  steps = {"count", 200}, margin = {"number", 0.1},
+}))
+
+local function check_regions(what, o)
+  if o.steps < 2 or o.steps > 2000 then errors.raise("%s: steps is %d, expected 2 to 2000", what, o.steps) end
+  if o.margin < 0 then errors.raise("%s: margin is %g, expected at least 0", what, o.margin) end
+end
+
+--- What a classifier says of each place, and over it the points x [n x 2] of the classes y [n], counted from 0.
+-- classify: a function from points [m x 2] to m class numbers (a tensor or a list), or a net, whose largest output is
+-- the class. options: those of scatter, but no ranges and no logarithms; steps=200 places a side; margin=0.1, the part
+-- of the points' extent to show around them.
+function classes.regions(path, classify, x, y, choices)
+  local what, o = "plot.regions", regions_options(choices)
+  check_regions(what, o)
+  local points = given.points(what, x)
+  given.check_drawable(what .. ": x", points.n, points.x, points.y, o)
+  local groups = by_class(points, given.classes(what, "y", y, points.n))
+  local xs, ys = frame(points.x, points.n, o.margin), frame(points.y, points.n, o.margin)
+  local cells = as_function(what, classify)(cell_middles(xs, ys, o.steps))
+  cells = given.classes(what, "what classify gave", cells, o.steps * o.steps)
+  o.xrange, o.yrange = xs, ys
+  return axes.draw(what, path, o, function(script)
+    local image = add_cells(script, cells, xs, ys, o.steps)
+    local curves = point_curves(script, what, groups, o, point_size(o, points.n), true)
+    axes.add(script, what, o, "right")
+    script:add("unset grid")
+    axes.add_plot(script, {image, table.unpack(curves)})
+  end)
+end
+
+return classes

@@ -1,0 +1,144 @@
+--- Running gnuplot: a script, with the user's numbers and texts in it, becomes a PNG file.
+-- The command line is always the same; the user's texts are strings without a byte that means anything to gnuplot; the
+-- file appears whole or not at all.
+local gnuplot = {}
+
+--- The text as a string of gnuplot's, in double quotes. What is no letter becomes an octal escape, and so can end no
+-- string, and be no command for the shell and no macro. A digit as it is would prolong the escape before it.
+function gnuplot.quote(text)
+  local escaped = text:gsub("[^A-Za-z ]", function(c) return ("\\%03o"):format(c:byte()) end)
+  return '"' .. escaped .. '"'
+end
+
+-- ---- scripts ----
+
+local Script = {}
+Script.__index = Script
+
+--- A script in the making.
+function gnuplot.new_script() return setmetatable({lines = {}, blocks = 0}, Script) end
+
+-- A finite number with a decimal point, whatever the host's locale has.
+local function point(text) return (text:gsub(",", ".")) end
+
+function gnuplot.number(v) return point(("%.12g"):format(v)) end
+
+--- Another line; the format's values are integers, or texts that are quoted already.
+function Script:add(line, ...)
+  self.lines[#self.lines + 1] = select("#", ...) > 0 and line:format(...) or line
+end
+
+-- What is not finite is a gap.
+local function cell(v) return v and v - v == 0 and ("%.12g"):format(v) or "NaN" end
+
+--- The first n numbers of each list, side by side, as a datablock. Returns its name.
+function Script:block(n, ...)
+  local lists, rows = {...}, {}
+  for i = 1, n do
+    local row = {}
+    for k, list in ipairs(lists) do row[k] = cell(list[i]) end
+    rows[i] = table.concat(row, " ")
+  end
+  self.blocks = self.blocks + 1
+  local name = "$data" .. self.blocks
+  self:add(name .. " << EOD")
+  self:add(point(table.concat(rows, "\n")))
+  self:add("EOD")
+  return name
+end
+
+-- ---- the process ----
+
+-- A host may have left out what starts programs and writes files.
+local function can_run()
+  if type(io) ~= "table" or type(os) ~= "table" then return false end
+  return io.popen and io.open and os.tmpname and os.rename and os.remove
+end
+
+-- What gnuplot complained about, on one line; its end says what is wrong.
+local function complaint(output)
+  local text = output:gsub("%s+", " "):match("^ ?(.-) ?$")
+  return #text > 300 and "..." .. text:sub(-300) or text
+end
+
+local function ending(how, status)
+  if how == "exit" then return ("ended with status %d"):format(status) end
+  if how == "signal" then return ("was ended by signal %d"):format(status) end
+  return tostring(how)
+end
+
+-- true | nil, message. The script comes from a file, not through a pipe of ours: writing to a gnuplot that has given up
+-- in the middle of the script, or is not there at all, would end this process (SIGPIPE).
+local function run(path)
+  local called, pipe, message = pcall(io.popen, ("exec gnuplot -d <%s 2>&1"):format(path))
+  if not called or not pipe then return nil, ("gnuplot cannot be started: %s"):format(called and message or pipe) end
+  local output = pipe:read("a")
+  local ok, how, status = pipe:close()
+  if ok then return true end
+  if how == "exit" and status == 127 then
+    return nil, "there is no program gnuplot (Debian's package gnuplot-nox)"
+  end
+  return nil, ("gnuplot %s: %s"):format(ending(how, status), complaint(output or ""))
+end
+
+local function write_file(path, ...)
+  local file, message = io.open(path, "wb")
+  if not file then return nil, message end
+  local ok
+  ok, message = file:write(...)
+  local closed, close_message = file:close()
+  if ok and closed then return true end
+  return nil, ("%s: %s"):format(path, message or close_message)
+end
+
+-- The script as a file of its own, run.
+local function run_script(text)
+  local path = os.tmpname()
+  local ok, message = write_file(path, text)
+  if ok then ok, message = run(path) end
+  os.remove(path)
+  return ok, message
+end
+
+-- The last chunk of every PNG. Without it the disk is full, or gnuplot has drawn nothing, which it counts as success.
+local png_end = "\0\0\0\0IEND\xAE\x42\x60\x82"
+
+local function check_png(path)
+  local file, message = io.open(path, "rb")
+  if not file then return nil, message end
+  file:seek("end", -#png_end)
+  local tail = file:read(#png_end)
+  file:close()
+  if tail == png_end then return true end
+  return nil, "gnuplot has not written the whole picture"
+end
+
+-- The script with its output going to the file. gnuplot would run a "|command", and look up a "~name": "./" hides that.
+local function with_output(lines, path, width, height)
+  local place = path:find("^/") and path or "./" .. path
+  local head = {
+    "set encoding utf8",
+    ('set terminal pngcairo noenhanced size %d,%d font "sans,10" background "#ffffff"'):format(width, height),
+    "set output " .. gnuplot.quote(place),
+  }
+  return table.concat(head, "\n") .. "\n" .. table.concat(lines, "\n") .. "\nunset output\n"
+end
+
+--- Run the script, and leave its picture of width x height pixels in the file. true | nil, message, code
+function Script:draw(what, path, width, height)
+  if not can_run() then
+    return nil, what .. ": this host does not let Lua run programs (io.popen), and so not gnuplot", "I/O"
+  end
+  local temporary = path .. ".tmp"
+  local ok, message = write_file(temporary, "") -- where nothing can be written, the system's words say why
+  if ok then
+    ok, message = run_script(with_output(self.lines, temporary, width, height))
+    if ok then ok, message = check_png(temporary) end
+    if ok then ok, message = os.rename(temporary, path) end
+    if not ok then os.remove(temporary) end
+  end
+  if ok then return true end
+  return nil, ("%s: %s"):format(what, message), "I/O"
+end
+
+return gnuplot

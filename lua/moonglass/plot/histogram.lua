@@ -1,0 +1,142 @@
+--- Histograms: distributions over each other.
+local axes = require "moonglass.plot.axes"
+local errors = require "moonglass.errors"
+local given = require "moonglass.plot.given"
+local native = require "moonglass.native"
+local options = require "moonglass.options"
+
+local histogram = {}
+
+-- ---- counting ----
+
+local function each_finite(list, n, f)
+  for i = 1, n do
+    if given.is_finite(list[i]) then f(list[i]) end
+  end
+end
+
+-- f(v) for each finite number of a tensor of any shape, or of a list. A tensor is read in parts: as a list it is large.
+local function each_number(s, f)
+  if not native.is_tensor(s.values) then
+    local list, n = given.numbers(s.what, "values", s.values)
+    return each_finite(list, n, f)
+  end
+  local flat, part = s.values:reshape(-1), 65536
+  for first = 1, #flat, part do
+    local last = math.min(first + part - 1, #flat)
+    each_finite(flat:rows(first, last):totable(), last - first + 1, f)
+  end
+end
+
+-- The smallest and the largest number of all.
+local function extent(list)
+  local low, high = math.huge, -math.huge
+  for _, s in ipairs(list) do
+    local any = false
+    each_number(s, function(v) low, high, any = math.min(low, v), math.max(high, v), true end)
+    if not any then errors.raise("%s: there is nothing to draw, expected finite numbers", s.what) end
+  end
+  if low == high then return low - 0.5, high + 0.5 end
+  return low, high
+end
+
+-- How many numbers are in each bin, as numpy.histogram counts: the last bin has its right end too, and what is outside
+-- does not count. As a density the bins have an area of 1.
+local function heights(s, low, high, o)
+  local counts, total, scale = {}, 0, o.bins / (high - low)
+  for i = 1, o.bins do counts[i] = 0 end
+  each_number(s, function(v)
+    if v < low or v > high then return end
+    local i = math.min(math.floor((v - low) * scale) + 1, o.bins)
+    counts[i], total = counts[i] + 1, total + 1
+  end)
+  if total == 0 then errors.raise("%s: there is no number from %g to %g", s.what, low, high) end
+  for i = 1, o.density and o.bins or 0 do counts[i] = counts[i] * scale / total end
+  return counts
+end
+
+-- ---- drawing ----
+
+-- What all stand on: 0, or on a logarithmic axis half of the lowest bin.
+local function find_floor(all, log)
+  if not log then return 0 end
+  local lowest = math.huge
+  for _, counts in ipairs(all) do
+    for _, count in ipairs(counts) do
+      if count > 0 then lowest = math.min(lowest, count) end
+    end
+  end
+  return lowest / 2
+end
+
+-- The outline of the bins, from the floor to the floor.
+local function outline(counts, low, high, floor)
+  local x, y = {low}, {floor}
+  for i, count in ipairs(counts) do
+    for k = i - 1, i do
+      x[#x + 1], y[#y + 1] = low + (high - low) * k / #counts, math.max(count, floor)
+    end
+  end
+  x[#x + 1], y[#y + 1] = high, floor
+  return x, y
+end
+
+-- The option range, if there is one, or that of all numbers.
+local function find_range(what, list, range)
+  if not range then return extent(list) end
+  local low, high = range[1], range[2]
+  if math.type(low) and math.type(high) and given.is_finite(low) and given.is_finite(high) and low < high then
+    return low, high
+  end
+  errors.raise("%s: range is {%s, %s}, expected two finite numbers, the smaller first", what, options.show(low),
+    options.show(high))
+end
+
+local function add(script, what, list, o)
+  local all, curves, labelled = {}, {}, false
+  local low, high = find_range(what, list, o.range)
+  for i, s in ipairs(list) do all[i] = heights(s, low, high, o) end
+  local floor = find_floor(all, o.logy)
+  for i, s in ipairs(list) do
+    local block = script:block(2 * o.bins + 2, outline(all[i], low, high, floor))
+    local curve = ("%s using 1:2 with %%s linetype %d %%s"):format(block, axes.line_type(i - 1))
+    labelled = labelled or s.label
+    local title, filled = given.legend_entry(s.what, "label", s.label), o.style == "filled"
+    if filled then curves[#curves + 1] = curve:format("filledcurves closed", title) end
+    curves[#curves + 1] = curve:format("lines linewidth 1.5", filled and "notitle" or title)
+  end
+  o.yrange = o.yrange or {floor}
+  axes.add(script, what, o, labelled and "right", true)
+  axes.add_plot(script, curves)
+end
+
+local distribution_rules = {values = {"any", required = true}, label = {"text"}}
+
+local function read_distributions(what, list)
+  given.check_filled(what, "distributions", list)
+  local result = {}
+  for i, element in ipairs(list) do
+    local place = ("%s: distribution %d"):format(what, i)
+    result[i] = options.checker(place, distribution_rules)(element)
+    result[i].what = place
+  end
+  return result
+end
+
+local check = options.checker("plot.histogram", axes.rules(axes.size, axes.ranges, {
+  bins = {"count", 50}, density = {"flag", true}, range = {"list"}, style = {{"filled", "steps"}, "filled"},
+  logy = axes.logs.logy,
+}))
+
+--- distributions: a list of {values=, label=}; values is a tensor of any shape, or a list; numbers that are not finite
+-- do not count. options: bins=50; density=true, an area of 1 each, or else counts; range={from, to}, else that of all
+-- numbers; style="filled" or "steps". Without logx.
+function histogram.draw(path, distributions, choices)
+  local what, o = "plot.histogram", check(choices)
+  if o.bins > 10000 then errors.raise("%s: bins is %d, expected at most 10000", what, o.bins) end
+  o.ylabel = o.ylabel or (o.density and "density" or "count")
+  local list = read_distributions(what, distributions)
+  return axes.draw(what, path, o, function(script) add(script, what, list, o) end)
+end
+
+return histogram

@@ -1,0 +1,61 @@
+--- Lines: curves over one pair of axes.
+local axes = require "moonglass.plot.axes"
+local errors = require "moonglass.errors"
+local given = require "moonglass.plot.given"
+local options = require "moonglass.options"
+
+local lines = {}
+
+local styles = {
+  lines = "lines linewidth 2", points = "points pointtype 7 pointsize 0.6", steps = "steps linewidth 2",
+  linespoints = "linespoints linewidth 2 pointtype 7 pointsize 0.6",
+}
+
+local series_rules = {
+  x = {"any"}, y = {"any", required = true}, label = {"text"},
+  style = {{"lines", "points", "linespoints", "steps"}, "lines"},
+}
+
+local function count_up(n)
+  local list = {}
+  for i = 1, n do list[i] = i end
+  return list
+end
+
+local function read_series(what, element, o)
+  local s = options.checker(what, series_rules)(element)
+  local y, n = given.numbers(what, "y", s.y)
+  local x, x_n = count_up(n), n
+  if s.x ~= nil then x, x_n = given.numbers(what, "x", s.x) end
+  if x_n ~= n then errors.raise("%s: x has %d numbers, y has %d", what, x_n, n) end
+  given.check_drawable(what, n, x, y, o)
+  -- A line of one point would not be seen.
+  return {x = x, y = y, n = n, label = s.label, style = n == 1 and "points" or s.style}
+end
+
+--- Axes and curves, into the script.
+function lines.add(script, what, list, o, legend)
+  given.check_filled(what, "series", list)
+  local curves, labelled = {}, false
+  for i, element in ipairs(list) do
+    local place = ("%s: series %d"):format(what, i)
+    local s = read_series(place, element, o)
+    curves[i] = ("%s using 1:2 with %s linetype %d %s"):format(script:block(s.n, s.x, s.y), styles[s.style],
+      axes.line_type(i - 1), given.legend_entry(place, "label", s.label))
+    labelled = labelled or s.label
+  end
+  axes.add(script, what, o, labelled and legend, true)
+  axes.add_plot(script, curves)
+end
+
+lines.rules = axes.rules(axes.ranges, axes.logs)
+local check = options.checker("plot.lines", axes.rules(lines.rules, axes.size))
+
+--- series: a list of {y=, x=1..n, label=, style="lines", "points", "linespoints" or "steps"}; x and y are lists or
+-- tensors [n]. A nil or a number that is not finite makes a gap; at the end of a list a nil only makes it shorter.
+function lines.draw(path, series, choices)
+  local o = check(choices)
+  return axes.draw("plot.lines", path, o, function(script) lines.add(script, "plot.lines", series, o, "right") end)
+end
+
+return lines

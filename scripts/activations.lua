@@ -1,0 +1,56 @@
+-- The activations, and their derivatives, which are what a layer multiplies the gradient with on its way back. Where a
+-- derivative is 0 nothing is learnt: ReLU's whole left half, both ends of sigmoid and tanh.
+-- Nothing here knows a formula: whatever is registered is drawn, and its own backward gives the derivative.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local run <close> = experiment.start{
+  name = "activations",
+  about = "Draw each registered activation and its derivative.",
+  options = {
+    {"from", -4, "the first point", "number"},
+    {"to", 4, "the last point", "number"},
+    {"points", 401, "how many points"},
+  },
+  training = false, data = false,
+  check = function(o) return o.from >= o.to and "--from has to be below --to" end,
+}
+local o = run.options
+local n = math.max(2, o.points)
+local z = moon.linspace(o.from, o.to, n):reshape(n, 1)
+
+-- y and dy/dz at each point. Backward multiplies what comes from above, here 1, with the derivative.
+-- Of one input softmax is always 1, so it gets two: z and 0. What is drawn is its first output.
+local function curves(name)
+  local layer, first, second = moon.activation(name), moon.ones(n, 1), moon.zeros(n, 1)
+  local alone = name ~= "softmax"
+  local y = layer:forward(alone and z or moon.cat({z, second}, 2), true)
+  local dz = layer:backward(alone and first or moon.cat({first, second}, 2))
+  return y:t()[1], dz:t()[1]
+end
+
+local panels, columns, head = {}, {z:reshape(n):totable()}, {"z"}
+local xs = columns[1]
+local steepest = {{"activation", "least", "largest", "largest derivative", "at z"}}
+
+for _, name in ipairs(moon.registered("activations")) do
+  local y, dz = curves(name)
+  panels[#panels + 1] = {
+    title = name == "softmax" and "softmax of (z, 0)" or name, legend = "none",
+    series = {{x = xs, y = y, label = "y"}, {x = xs, y = dz, label = "dy/dz"}},
+  }
+  head[#head + 1], head[#head + 2] = name, name .. "'"
+  columns[#columns + 1], columns[#columns + 2] = y:totable(), dz:totable()
+  steepest[#steepest + 1] = {name, y:min(), y:max(), dz:max(), xs[dz:argmax()]}
+end
+
+run:plot("panels", "activations", panels, {title = "y (blue) and dy/dz (orange) over z", columns = 4})
+run:table("ranges", steepest, {nil, "%.3f", "%.3f", "%.3f", "%.2f"})
+
+local rows = {head}
+for i = 1, n do
+  rows[i + 1] = {}
+  for k, column in ipairs(columns) do rows[i + 1][k] = column[i] end
+end
+run:write("activations.csv", experiment.files.csv(rows))
+run:figure("activations", #panels, "%d")

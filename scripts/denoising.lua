@@ -1,0 +1,73 @@
+-- A denoising autoencoder: what goes in is spoilt, what is asked for is the clean image. Copying does not help then:
+-- the net must know what digits look like. The noise is in training only; a trained net takes noisy images as they are.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local run <close> = experiment.start{
+  name = "denoising",
+  about = "Train an autoencoder to remove noise from images, and measure how much of it is left.",
+  options = {
+    {"noise", "gaussian", "kind of noise", {"gaussian", "masking", "salt_pepper"}},
+    {"amount", 0.4, "the Gaussian's standard deviation, or the probability that a pixel is spoilt", "amount"},
+    {"clip", false, "cut Gaussian noise off at 0 and 1, as images are (the default)"},
+    {"no-clip", false, "leave Gaussian noise as it is"},
+    {"once", false, "draw the noise once, before the training; else anew each time an image is seen"},
+    {"hidden", {128}, "widths from the input to the code"},
+    {"code", 32, "width of the code"},
+  },
+  defaults = {epochs = 10},
+  check = function(o)
+    if o.clip and o.no_clip then return "--clip and --no-clip exclude each other" end
+    if o.noise == "gaussian" then return end
+    if o.clip or o.no_clip then return "--clip and --no-clip are for --noise gaussian" end
+    return o.amount > 1 and ("--amount is %g, but a probability is at most 1"):format(o.amount)
+  end,
+}
+local o, train, test = run.options, run.train, run.test
+
+local function noise()
+  if o.noise == "gaussian" then return moon.gaussian_noise(o.amount, {clip = not o.no_clip and {0, 1} or nil}) end
+  return moon[o.noise .. "_noise"](o.amount)
+end
+
+-- A layer of noise by itself, as in training; bytes are parts of 255.
+local function spoilt(images) return noise():forward(images:float() / 255, true) end
+
+-- One draw of noise for the test images, decided by the seed: two nets are measured on the same pixels.
+local noisy = spoilt(test)
+
+-- With the noise drawn once, each image has one spoilt copy, and the net may learn these copies by heart. As a layer in
+-- front of the encoder the noise is another one in each epoch.
+local sizes = {input = train:size(2), hidden = o.hidden, code = o.code}
+local task = {loss = moon.bce(), validation = {noisy, test}}
+local net
+if o.once then
+  net = moon.autoencoder.deep(sizes)
+  task.x, task.y = spoilt(train), train
+else
+  sizes.noise = noise()
+  net = moon.autoencoder.denoising(sizes)
+end
+print(net:summary())
+local ae, history = run:fit(net, task)
+
+-- How far the noisy images are from the clean ones, and how far what the net makes of them.
+local output = ae:reconstruct(noisy)
+local before, after = moon.metrics.mse(noisy, test), moon.metrics.mse(output, test)
+run:figure("training loss", history.loss[#history.loss], "%.4f")
+run:figure("noisy test loss", ae:evaluate(noisy, test), "%.4f")
+run:figure("squared error a pixel of the input", before, "%.4f")
+run:figure("squared error a pixel of the output", after, "%.4f")
+run:figure("ratio", after / before, "%.3f")
+run:figure("PSNR of the input", moon.metrics.psnr(noisy, test), "%.1f dB")
+run:figure("PSNR of the output", moon.metrics.psnr(output, test), "%.1f dB")
+
+local shown = math.min(20, #test)
+run:picture("denoised",
+  moon.image.rows({test:rows(1, shown), noisy:rows(1, shown), output:rows(1, shown)}, {scale = 2}))
+-- The weights of the units behind the noise. Strokes and blobs; what still looks like noise is a unit that has died.
+local first = ae:layer(o.once and 1 or 2)
+run:picture("filters", moon.image.grid(first.weight:t(), {normalize = "each", scale = 2}))
+run:plot("lines", "loss", {
+  {y = history.loss, label = "training"}, {y = history.val_loss, label = "noisy test images"},
+}, {title = "Loss", xlabel = "epoch"})

@@ -1,0 +1,95 @@
+-- What does a code hold? Two autoencoders learn without ever seeing a label: one has 32 numbers in between, the other
+-- only 2, which are a point in the plane and can be drawn. Then we look at their weights, at where the digits lie, at
+-- what lies between them, and ask how well a code tells digits apart, beside PCA with as many numbers.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local run <close> = experiment.start{
+  name = "features",
+  about = "Train autoencoders with codes of 32 and of 2 numbers, and look at what the codes hold.",
+  options = {
+    {"code", 32, "width of the larger code"},
+    {"activation", "linear", "of both codes", {"linear", "relu"}},
+    {"hidden", {128}, "widths from the input to the larger code"},
+    {"plane-hidden", {512, 128}, "widths from the input to the code of 2"},
+    {"neighbours", 5, "training images that vote on the label of a test image"},
+    {"steps", 12, "pictures from one digit to another"},
+    {"side", 20, "pictures along each side of the map"},
+  },
+  defaults = {epochs = 15, batch = 64, lr = 0.002, schedule = "cosine"},
+  check = function(o) return o.code < 2 and "--code 1 has no plane in it to draw: at least 2" end,
+}
+local o, train, test = run.options, run.train, run.test
+
+-- ReLU would let a code use one quarter of the plane only; a linear code may use all of it, as PCA's does.
+local function autoencoder(name, hidden, code)
+  local ae = moon.autoencoder.deep{
+    input = train:size(2), hidden = hidden, code = code, code_activation = o.activation,
+  }
+  print(ae:summary())
+  local history
+  ae, history = run:fit(ae, {name = name, loss = moon.bce()})
+  run:figure(name .. " test loss", history.val_loss[#history.val_loss], "%.4f")
+  return ae
+end
+local deep = autoencoder("deep", o.hidden, o.code)
+local plane = autoencoder("plane", o.plane_hidden, 2)
+
+-- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints ----
+
+run:picture("encoder-filters", moon.image.grid(deep:layer(1).weight:t(), {normalize = "each", scale = 2}))
+run:picture("decoder-filters", moon.image.grid(deep:layer(#deep).weight, {normalize = "each", scale = 2}))
+
+-- ---- where the test images lie, coloured by the labels that no net has seen ----
+
+local codes, points = deep:encode(test), plane:encode(test)
+local axes = moon.pca(codes, 2)
+run:plot("scatter", "plane", points, run.test_labels,
+  {title = "The code of 2 numbers", xlabel = "number 1", ylabel = "number 2"})
+run:plot("scatter", "components", axes:encode(codes), run.test_labels, {
+  title = ("The code of %d numbers: %.0f %% of its variance is in this plane"):format(o.code,
+    100 * axes.explained_ratio:sum()),
+  xlabel = "principal component 1", ylabel = "principal component 2",
+})
+
+-- ---- between two digits: halfway between their pixels both show, halfway between their codes is another digit ----
+
+local share = moon.linspace(0, 1, o.steps):reshape(o.steps, 1)
+local mixtures = moon.cat({1 - share, share}, 2)
+local lines = {}
+for i = 2, math.min(8, #test), 2 do
+  local two = test:rows(i - 1, i)
+  lines[#lines + 1] = deep:decode(mixtures:matmul(deep:encode(two)))
+  lines[#lines + 1] = mixtures:matmul(two / 255)
+end
+run:picture("interpolation", moon.image.rows(lines, {scale = 2}))
+
+-- ---- a map of the plane: what its points decode to, as dense along each axis as the codes are ----
+
+local shares = {}
+for i = 1, o.side do shares[i] = (i - 0.5) / o.side end
+local numbers = points:t()
+local across, up = moon.metrics.quantile(numbers[1], shares), moon.metrics.quantile(numbers[2], shares)
+local places = {}
+for i = o.side, 1, -1 do
+  for j = 1, o.side do places[#places + 1] = {across[j], up[i]} end
+end
+run:picture("map", moon.image.grid(plane:decode(moon.tensor(places)), {columns = o.side}))
+
+-- ---- labels from codes: by a softmax regression, and by the nearest training images ----
+
+local neighbours = math.min(o.neighbours, #train)
+local rows = {{"representation", "numbers", "softmax probe", neighbours .. "-NN"}}
+local function judge(name, of_train, of_test)
+  local probe = moon.probe(of_train, run.train_labels, {seed = o.seed})
+  local knn = moon.knn(of_train, run.train_labels, {k = neighbours})
+  local row = {name, of_test:size(2), probe:accuracy(of_test, run.test_labels), knn:accuracy(of_test, run.test_labels)}
+  for i = 3, 4 do run:figure(("%s %d %s"):format(name, row[2], rows[1][i]), row[i], "%.4f") end
+  rows[#rows + 1] = row
+end
+for _, ae in ipairs{deep, plane} do
+  judge("autoencoder", ae:encode(train), ae:encode(test))
+  local pca = moon.pca(train, math.min(rows[#rows][2], train:size(2)))
+  judge("PCA", pca:encode(train), pca:encode(test))
+end
+run:table("labels", rows, {nil, "%d", "%.4f", "%.4f"})

@@ -1,0 +1,73 @@
+-- A large net and few images: it learns these by heart, and knows little about others. The error of the training images
+-- goes down all the time, that of the test images soon goes up again. The same net from the same first weights does
+-- better with something against it: noise, which spoils the images in a new way each time; a penalty, which lets no
+-- weight grow without a reason; or an end while the test error is still good.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local run <close> = experiment.start{
+  name = "memorise",
+  about = "Let a net learn a few images by heart, and then train it so that it does not.",
+  options = {
+    {"images", 500, "how many training images, the first ones"},
+    {"against", "noise", "what the second net has against it", {"noise", "penalty", "stopping"}},
+    {"masked", 0.6, "noise: share of the pixels that it sets to 0", "share"},
+    {"decay", 3, "penalty: weight decay, the share of each weight that a step takes off, times lr", "amount"},
+    {"hidden", {512, 256}, "widths from the input to the code"},
+    {"code", 2, "width of the code"},
+  },
+  defaults = {epochs = 200, patience = 10}, -- patience: of the second net, for --against stopping
+}
+local o, test = run.options, run.test
+local few = run.train:rows(1, math.min(o.images, #run.train))
+local others = test:rows(1, math.min(2000, #test)) -- enough for a look after each epoch
+
+-- Train one of the two nets. An epoch's loss is that of the images as they were shown, while the net changed: what it
+-- makes of the clean ones is measured after the epoch.
+local function train(name, given, noise)
+  print(name)
+  moon.seed(o.seed)
+  local make = noise and moon.autoencoder.denoising or moon.autoencoder.deep
+  local net = make{input = few:size(2), hidden = o.hidden, code = o.code, code_activation = "linear", noise = noise}
+  local on_few = experiment.recorder(function(trained) return trained:evaluate(few, {loss = moon.bce()}) end)
+  given.name, given.loss, given.callbacks = name, moon.bce(), {on_few}
+  given.x, given.validation, given.batch_size = few, others, math.min(o.batch, #few)
+  given.patience = given.patience or 0
+  local ae, history = run:fit(net, given)
+  return {name = name, ae = ae, curves = {
+    {y = on_few.values, label = name .. ", training images"}, {y = history.val_loss, label = name .. ", test images"},
+  }}
+end
+
+local first = train("memorising", {})
+local second
+if o.against == "noise" then
+  second = train("noise", {}, moon.masking_noise(o.masked))
+elseif o.against == "penalty" then
+  second = train("penalty", {optimizer = moon.adam{lr = o.lr, weight_decay = o.decay}})
+else
+  second = train("stopping", {patience = o.patience})
+end
+
+local pixels = few:size(2)
+local rows = {{"net", "training loss", "test loss", "gap", "squared error a training image", "a test image"}}
+for i, net in ipairs{first, second} do
+  local ae = net.ae
+  local on_few, on_test = ae:evaluate(few), ae:evaluate(test)
+  rows[i + 1] = {net.name, on_few, on_test, on_test - on_few, ae:errors(few):mean() * pixels,
+    ae:errors(test):mean() * pixels}
+  run:figure(net.name .. " training loss", on_few, "%.4f")
+  run:figure(net.name .. " test loss", on_test, "%.4f")
+end
+run:table("errors", rows, {nil, "%.4f", "%.4f", "%.4f", "%.2f", "%.2f"})
+
+-- What learns by heart answers with what it has seen: sharp, and often another digit.
+local images = test:rows(1, math.min(20, #test))
+run:picture("reconstructions",
+  moon.image.rows({images, first.ae:predict(images), second.ae:predict(images)}, {scale = 2}))
+
+-- The first epochs of a net with noise would be far above the rest.
+local top = 0
+for _, curve in ipairs(first.curves) do top = math.max(top, table.unpack(curve.y)) end
+run:plot("lines", "curves", {first.curves[1], first.curves[2], second.curves[1], second.curves[2]},
+  {title = "Loss of training and test images", xlabel = "epoch", yrange = {nil, 1.05 * top}, legend = "below"})

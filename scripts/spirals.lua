@@ -1,0 +1,79 @@
+-- Three spirals, which straight lines cannot part: softmax regression, which has no others, against a net with one
+-- hidden layer of ReLUs. Both minimise the cross-entropy and penalty/2 times the sum of the squared weights.
+-- Gradient descent takes a step from the gradient over all points (--method batch); with minibatches (sgd, adam) a step
+-- sees 32 of them, and as many steps take far less time. But then the gradient is noisy, and the rate has to fall.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local run <close> = experiment.start{
+  name = "spirals",
+  about = "Points in the plane in classes: softmax regression, and a net with one hidden layer.",
+  options = {
+    {"set", "spirals", "the points", {"spirals", "circles", "blobs"}},
+    {"n", 300, "points of a class; as many again for the test"},
+    {"noise", nil, "deviation of the points (default: the set's own)", "amount"},
+    {"hidden", 100, "ReLUs of the hidden layer"},
+    {"penalty", 1e-3, "of the squared weights", "amount"},
+    {"method", "batch", "gradient descent on all points, or on minibatches", {"batch", "sgd", "adam"}},
+    {"steps", 9000, "steps of each net"},
+    {"lr", nil, "learning rate (default: 1; with adam 0.01)", "positive"},
+    {"batch", 32, "points in a minibatch"},
+  },
+  training = false, data = false,
+}
+local o = run.options
+
+-- ---- the points: those of the test are drawn from another seed ----
+
+local x, y = moon.data[o.set]{n = o.n, noise = o.noise, seed = o.seed}
+local test_x, test_y = moon.data[o.set]{n = o.n, noise = o.noise, seed = o.seed + 1000}
+local classes = math.tointeger(y:max()) + 1
+local whole = o.method == "batch"
+local batch = whole and #x or math.min(o.batch, #x)
+local epochs = math.max(1, o.steps * batch // #x)
+
+-- ---- both nets, trained in the same way ----
+
+local results, curves = {{"net", "loss", "accuracy", "test accuracy", "seconds"}}, {}
+
+local function train(name, net)
+  local rate = o.lr or (o.method == "adam" and 0.01 or 1)
+  local start = moon.clock()
+  local history = net:fit(x, y, {
+    loss = moon.cross_entropy(), optimizer = o.method == "adam" and moon.adam{lr = rate} or moon.sgd{lr = rate},
+    epochs = epochs, batch_size = batch, shuffle = not whole, seed = o.seed,
+    callbacks = not whole and {moon.callbacks.cosine{epochs = epochs, lr_min = rate / 100}} or nil,
+  })
+  local seconds, loss = moon.clock() - start, history.loss[epochs]
+  local accuracy = moon.metrics.accuracy(net:predict(x), y)
+  local test_accuracy = moon.metrics.accuracy(net:predict(test_x), test_y)
+
+  curves[#curves + 1] = {y = history.loss, label = name}
+  results[#results + 1] = {name, loss, accuracy, test_accuracy, seconds}
+  run:figure(name .. " loss", loss, "%.4f")
+  run:figure(name .. " accuracy", accuracy, "%.3f")
+  run:figure(name .. " test accuracy", test_accuracy, "%.3f")
+  run:save(net, name)
+  run:plot("regions", name .. "-regions", net, test_x, test_y, {
+    title = ("%s: right on %.1f %% of the test points"):format(name, 100 * test_accuracy), width = 640, height = 560,
+  })
+end
+
+-- weight_l2 = c costs c sum W^2, and the penalty is half a sum.
+local function dense(inputs, outputs, activation)
+  return moon.dense(inputs, outputs, {activation = activation, weight_l2 = o.penalty / 2})
+end
+
+train("softmax", moon.sequential{dense(2, classes, "softmax")})
+train("net", moon.sequential{dense(2, o.hidden, "relu"), dense(o.hidden, classes, "softmax")})
+
+-- ---- what it leaves ----
+
+run:table("results", results, {nil, "%.4f", "%.3f", "%.3f", "%.2f"})
+run:plot("scatter", "points", x, y, {title = "training points", width = 640, height = 560})
+run:plot("lines", "loss", curves, {
+  title = "loss, penalty included", xlabel = whole and "step" or "epoch", ylabel = "loss", logx = true, yrange = {0},
+})
+local history = {{"epoch", "softmax", "net"}}
+for i = 1, epochs do history[i + 1] = {i, curves[1].y[i], curves[2].y[i]} end
+run:write("history.csv", experiment.files.csv(history))

@@ -1,0 +1,482 @@
+-- Learning-rate schedules, and trainings that go on from a checkpoint bit for bit, whatever ended them.
+local moon = require "moonglass"
+local files = dofile "spec/files.lua"
+
+local callbacks = moon.callbacks
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+
+local function message(f, ...) return select(2, pcall(f, ...)) end
+
+-- test(path) with a name that is free; what was made under it, or with something behind it, goes away.
+local function temporary(test)
+  local path = os.tmpname()
+  os.remove(path)
+  local ok, problem = pcall(test, path)
+  for _, tail in ipairs{"", ".checkpoint", ".csv", ".lua", ".whole", ".whole.csv"} do os.remove(path .. tail) end
+  assert(ok, problem)
+end
+
+-- A small net with every source of chance: noise, dropout, shuffled rows.
+local function make_net()
+  moon.seed(31)
+  return moon.sequential{
+    moon.gaussian_noise(0.1), moon.dense(6, 5, {activation = "relu"}), moon.dropout(0.3),
+    moon.dense(5, 3, {activation = "sigmoid"}),
+  }
+end
+
+local function problem()
+  moon.seed(21)
+  local x = moon.rand(50, 6)
+  return x, x:matmul(moon.randn(6, 3)):sigmoid()
+end
+
+-- opts, with what all trainings here have in common.
+local function fit(net, opts)
+  local x, y = problem()
+  moon.seed(os.time()) -- must not matter
+  local all = {loss = "mse", batch_size = 16, validation_split = 0.2, threads = 1}
+  for name, v in pairs(opts) do all[name] = v end
+  return net:fit(x, y, all)
+end
+
+describe("a learning-rate schedule", function()
+  -- The rates of the epochs 1 to n, and the optimiser.
+  local function rates(schedule, n, lr)
+    local seen, opt = {}, moon.sgd{lr = lr or 1}
+    fit(make_net(), {optimizer = opt, epochs = n, callbacks = {schedule, function(state)
+      seen[state.epoch] = state.opt.lr
+    end}})
+    return seen, opt
+  end
+
+  local function assert_near(expected, got)
+    assert.equal(#expected, #got)
+    for i, v in ipairs(expected) do assert.near(v, got[i], 1e-12) end
+  end
+
+  it("decays in steps", function()
+    local seen, opt = rates(callbacks.step_decay{every = 2, factor = 0.1}, 5, 0.5)
+    assert_near({0.5, 0.5, 0.05, 0.05, 0.005}, seen)
+    assert.equal(0.5, opt.lr) -- the base rate again
+  end)
+
+  it("follows a cosine, after a warm-up", function()
+    assert_near({1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4}, (rates(callbacks.cosine{epochs = 4}, 4)))
+    local seen, opt = rates(callbacks.cosine{epochs = 6, warmup = 2, lr_min = 0.2}, 8)
+    assert_near({1 / 3, 2 / 3, 1, 0.6 + 0.4 / math.sqrt(2), 0.6, 0.6 - 0.4 / math.sqrt(2), 0.2, 0.2}, seen)
+    assert.equal(1, opt.lr)
+  end)
+
+  it("begins and ends with the base rate, also when the training fails", function()
+    local schedule, opt = callbacks.cosine{epochs = 4}, moon.sgd{lr = 1}
+    local function stop_at(epoch)
+      return function(state) if state.epoch == epoch then error("enough") end end
+    end
+    assert.is_false(pcall(fit, make_net(), {optimizer = opt, epochs = 4, callbacks = {schedule, stop_at(2)}}))
+    assert.equal(1, opt.lr)
+    local seen = {}
+    fit(make_net(), {optimizer = opt, epochs = 4, initial_epoch = 2, callbacks = {schedule, function(state)
+      seen[#seen + 1] = state.opt.lr
+    end}})
+    assert_near({0.5, (2 - math.sqrt(2)) / 4}, seen)
+  end)
+
+  it("may be any function of the epoch and the present rate", function()
+    local seen, opt = rates(callbacks.learning_rate(function(epoch, lr) return epoch == 3 and lr / 4 or lr end), 4)
+    assert.same({1, 1, 0.25, 0.25}, seen)
+    assert.equal(0.25, opt.lr)
+  end)
+
+  -- The rate after each epoch, val_loss being these figures.
+  local function plateau(figures, opts, lr)
+    local seen, opt = {}, moon.sgd{lr = lr or 1}
+    fit(make_net(), {optimizer = opt, epochs = #figures, callbacks = {
+      function(state) state.val_loss = figures[state.epoch] end,
+      callbacks.reduce_on_plateau(opts),
+      function(state) seen[state.epoch] = state.opt.lr end,
+    }})
+    return seen
+  end
+
+  it("waits for a plateau as Keras does", function()
+    local nan = 0 / 0
+    -- patience 2: the rate falls after the second epoch without improvement, and the count begins again
+    assert.same({1, 1, 1, 0.5, 0.5, 0.25}, plateau({1, 0.9, 0.9, 0.9, 1, 1}, {patience = 2, factor = 0.5}))
+    -- an improvement in between begins it again too
+    assert.same({1, 1, 1, 1, 0.5}, plateau({1, 1, 0.9, 0.9, 0.9}, {patience = 2, factor = 0.5}))
+    -- min_delta: 1e-4 by default, and the best is not what improved by less
+    assert.same({1, 0.5, 0.5}, plateau({1, 0.99995, 0.9998}, {patience = 1, factor = 0.5}))
+    assert.same({1, 1, 1}, plateau({1, 0.99995, 0.9998}, {patience = 1, factor = 0.5, min_delta = 0}))
+    -- cooldown 2: the epochs 3 and 4 are not counted; in the second of them the count may begin
+    assert.same({1, 0.5, 0.5, 0.25, 0.25, 0.125}, plateau({1, 1, 1, 1, 1, 1}, {patience = 1, factor = 0.5,
+      cooldown = 2}))
+    -- patience 0 is as 1; NaN never improves; lr_min is the least
+    assert.same({1, 0.5, 0.25}, plateau({1, 1, 1}, {patience = 0, factor = 0.5}))
+    assert.same({0.5, 0.25, 0.25, 0.125}, plateau({nan, nan, 1, nan}, {patience = 1, factor = 0.5}))
+    assert.same({1, 0.5, 0.4, 0.4}, plateau({1, 1, 1, 1}, {patience = 1, factor = 0.5, lr_min = 0.4}))
+    -- patience 10, factor 0.1
+    local figures = {}
+    for i = 1, 11 do figures[i] = 1 end
+    local seen = plateau(figures)
+    assert.equal(1, seen[10])
+    assert.near(0.1, seen[11], 1e-15)
+  end)
+
+  it("says what is wrong with it", function()
+    assert.matches("callbacks_spec%.lua:%d+: step_decay: option every is missing",
+      message(function() callbacks.step_decay{factor = 0.5} end))
+    assert.matches("cosine: warmup is 4, expected less than the 4 epochs", message(callbacks.cosine,
+      {epochs = 4, warmup = 4}))
+    assert.matches("cosine: lr_min is %-1, expected at least 0", message(callbacks.cosine, {epochs = 4, lr_min = -1}))
+    assert.matches("reduce_on_plateau: factor is 1, expected a number above 0 and below 1",
+      message(callbacks.reduce_on_plateau, {factor = 1}))
+    assert.matches("learning_rate: got 7, expected a function", message(callbacks.learning_rate, 7))
+    local function train(callback, opt, validation)
+      return message(fit, make_net(), {optimizer = opt or "sgd", validation_split = validation, callbacks = {callback}})
+    end
+    assert.matches("learning_rate: the function gave nil, expected a number",
+      train(callbacks.learning_rate(function() end)))
+    assert.matches("cosine: the optimizer's lr is nil", train(callbacks.cosine{epochs = 2}, {step = function() end}))
+    local x, y = problem()
+    assert.matches("reduce_on_plateau: monitor is val_loss, but fit has no validation", message(function()
+      make_net():fit(x, y, {loss = "mse", callbacks = {callbacks.reduce_on_plateau()}})
+    end))
+  end)
+end)
+
+-- ---- going on from a checkpoint ----
+
+local epochs = 6
+
+local function bytes(t)
+  local list = t:reshape(t:numel()):totable()
+  for i, v in ipairs(list) do list[i] = ("<f"):pack(v) end
+  return table.concat(list)
+end
+
+local function exactly(list)
+  local texts = {}
+  for i, v in ipairs(list) do texts[i] = ("%a"):format(v) end
+  return table.concat(texts, " ")
+end
+
+-- All that a training leaves, by name: weights, moments, rate, number of steps and losses.
+local function result(net, history)
+  local parameters, all = net:parameters(), {}
+  for i, moments in ipairs(net.optimizer:moments(parameters)) do
+    all[parameters[i].name] = bytes(parameters[i].value)
+    for slot, t in pairs(moments) do all[parameters[i].name .. "." .. slot] = bytes(t) end
+  end
+  all.lr, all.steps, all.epochs = net.optimizer.lr, net.optimizer:steps(), history.epochs
+  all.loss, all.val_loss = exactly(history.loss), exactly(history.val_loss)
+  return all
+end
+
+-- The names of what is not the same.
+local function differences(a, b)
+  local names = {}
+  for name, v in pairs(a) do
+    if b[name] ~= v then names[#names + 1] = name end
+  end
+  for name in pairs(b) do
+    if a[name] == nil then names[#names + 1] = name end
+  end
+  return table.concat(names, ", ")
+end
+
+-- All that a file holds, by name, but what is not the same in all of these runs.
+local function content(path)
+  local tensors, metadata = assert(moon.safetensors.load(path))
+  metadata["history.epoch_seconds"] = nil
+  metadata["callback.checkpoint.1.best"] = nil -- of the epochs that were saved; it has a test of its own
+  for name, t in pairs(tensors) do metadata["tensor " .. name] = table.concat(t.shape, " ") .. bytes(t) end
+  return metadata
+end
+
+-- A log but the times.
+local function log(path) return (files.read(path):gsub(",[^,\n]*\n", "\n")) end
+
+-- val_loss by the epoch, whatever the net does: the best epoch is the fourth, and epoch 2 is followed by a worse one.
+local function figures(state) state.val_loss = ({1, 0.8, 0.9, 0.7, 0.75, 0.76})[state.epoch] end
+
+-- By name: a function that makes the callbacks of a training afresh.
+local cases = {
+  ["no schedule"] = function() return {} end,
+  step_decay = function() return {callbacks.step_decay{every = 2, factor = 0.5}} end,
+  cosine = function() return {callbacks.cosine{epochs = 6, warmup = 2, lr_min = 1e-4}} end,
+  learning_rate = function() return {callbacks.learning_rate(function(_, lr) return lr * 0.9 end)} end,
+  reduce_on_plateau = function()
+    return {callbacks.reduce_on_plateau{patience = 1, min_delta = 1, factor = 0.7, cooldown = 2}}
+  end,
+  ["early_stopping that ends it"] = function() return {figures, callbacks.early_stopping{restore_best = true}} end,
+  ["early_stopping that waits"] = function()
+    return {figures, callbacks.early_stopping{patience = 2, restore_best = true}}
+  end,
+  ["all at once"] = function()
+    return {figures, callbacks.cosine{epochs = 9}, callbacks.reduce_on_plateau{patience = 1},
+      callbacks.early_stopping{patience = 5, restore_best = true},
+      callbacks.early_stopping{monitor = "loss", patience = 3}}
+  end,
+}
+
+-- What may end a training after epoch k, whose checkpoint is the last. By name, and in order.
+local ends = {
+  {"fewer epochs", function(k, opts) opts.epochs = k end},
+  {"a stop", function(k, opts)
+    table.insert(opts.callbacks, function(state) if state.epoch == k then state.stop = true end end)
+  end},
+  {"an error within an epoch", function(k, opts)
+    table.insert(opts.callbacks, {on_batch_end = function(_, state)
+      if state.epoch == k + 1 and state.batch == 2 then error("enough") end
+    end})
+  end},
+  {"an error when the epoch is logged", function(k, opts)
+    table.insert(opts.callbacks, function(state) if state.epoch == k + 1 then error("enough") end end)
+  end},
+}
+
+local function options(case, path, every, order)
+  local list = cases[case]()
+  local first = list[1] == figures and 2 or 1
+  local checkpoint = callbacks.checkpoint(path .. ".checkpoint", {every = every})
+  table.insert(list, order == "first" and first or #list + 1, checkpoint)
+  table.insert(list, callbacks.csv_logger(path .. ".csv"))
+  return {epochs = epochs, callbacks = list}
+end
+
+local function start(opts)
+  local net = make_net()
+  opts.optimizer, opts.seed = moon.adam{lr = 0.02}, 8
+  return net, fit(net, opts)
+end
+
+local function go_on(opts, path)
+  opts.resume = assert(moon.checkpoint.load(path .. ".checkpoint"))
+  return opts.resume.net, fit(opts.resume.net, opts)
+end
+
+local function check_end(case, path, k, ending, whole)
+  local name, set = ending[1], ending[2]
+  local order = k % 3 == 0 and "last" or "first"
+  local interrupted = options(case, path, k, order)
+  set(k, interrupted)
+  pcall(start, interrupted)
+  assert.equal(k, assert(moon.checkpoint.load(path .. ".checkpoint")).epoch)
+  local resumed = result(go_on(options(case, path, whole.result.epochs, order), path))
+  local what = ("%s after epoch %d, the checkpoint %s"):format(name, k, order)
+  assert.equal("", differences(whole.result, resumed), what)
+  assert.equal("", differences(whole.file, content(path .. ".checkpoint")), what)
+  assert.equal(whole.log, log(path .. ".csv"), what)
+end
+
+-- After each epoch, by two of the four.
+local function check_case(case, path)
+  local whole = {result = result(start(options(case, path, 1)))}
+  whole.file, whole.log = content(path .. ".checkpoint"), log(path .. ".csv")
+  for i, ending in ipairs(ends) do
+    for k = 1 + i % 2, whole.result.epochs, 2 do check_end(case, path, k, ending, whole) end
+  end
+end
+
+describe("a training that was ended goes on as if it had not been:", function()
+  for case in pairs(cases) do
+    it(case, function()
+      temporary(function(path) check_case(case, path) end)
+    end)
+  end
+
+  it("the cases are what they say", function()
+    temporary(function(path)
+      local function rate_and_epochs(case)
+        local opts, rates = options(case, path), {}
+        table.insert(opts.callbacks, function(state) rates[state.epoch] = state.opt.lr end)
+        local net, history = start(opts)
+        return rates, history.epochs, net
+      end
+      local rates = rate_and_epochs("reduce_on_plateau")
+      for i, n in ipairs{0, 1, 1, 2, 2, 3} do assert.near(0.02 * 0.7 ^ n, rates[i], 1e-15) end
+      assert.equal(3, select(2, rate_and_epochs("early_stopping that ends it")))
+      local _, last, net = rate_and_epochs("early_stopping that waits")
+      assert.equal(6, last)
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      local best = c.callbacks["early_stopping.1"].tensors.best_1
+      assert.equal(bytes(best), bytes(net:parameters()[1].value))
+      assert.are_not.equal(bytes(best), bytes(c.net:parameters()[1].value))
+    end)
+  end)
+end)
+
+describe("a training that was killed", function()
+  -- Runs in a process of its own, which ends itself by SIGKILL in epoch k + 1, its line in the log being written.
+  local script = [[
+    local moon = require "moonglass"
+    moon.set_threads(1)
+    local spec, path, k = loadfile(arg[1]), arg[2], tonumber(arg[3])
+    local train = spec()
+    train(path, function(state) if state.epoch == k + 1 then os.execute("kill -9 $PPID") end end)
+  ]]
+
+  -- What both processes run: a net, its data and its callbacks.
+  local training = [[
+    local moon = require "moonglass"
+    return function(path, ending)
+      local c = moon.checkpoint.load(path .. ".checkpoint") -- nil the first time
+      moon.seed(3)
+      local x, net = moon.rand(64, 8), c and c.net
+      net = net or moon.autoencoder.denoising{input = 8, hidden = 3, noise = moon.masking_noise(0.2)}
+      local history = net:fit(x, {
+        loss = "bce", epochs = 5, batch_size = 10, validation_split = 0.25, threads = 1, resume = c,
+        optimizer = not c and moon.rmsprop{lr = 0.02} or nil, seed = not c and 4 or nil,
+        callbacks = {
+          moon.callbacks.checkpoint(path .. ".checkpoint"), moon.callbacks.cosine{epochs = 5},
+          moon.callbacks.early_stopping{patience = 4, restore_best = true},
+          moon.callbacks.csv_logger(path .. ".csv"), ending,
+        },
+      })
+      return net, history
+    end
+  ]]
+
+  it("goes on bit for bit", function()
+    temporary(function(path)
+      local train = load(training)()
+      local whole = result(train(path, nil))
+      local csv = log(path .. ".csv")
+      files.write(path .. ".lua", script)
+      files.write(path, training)
+      for _, k in ipairs{1, 4} do
+        os.remove(path .. ".checkpoint")
+        os.execute(("%s %s.lua %s %s %d 2>%s.whole"):format(program, path, path, path, k, path))
+        assert.equal(k, (moon.checkpoint.load(path .. ".checkpoint") or {}).epoch, files.read(path .. ".whole"))
+        assert.matches("\n" .. k + 1 .. ",[^\n]*\n$", files.read(path .. ".csv"))
+        assert.equal("", differences(whole, result(train(path, nil))))
+        assert.equal(csv, log(path .. ".csv"))
+      end
+    end)
+  end)
+end)
+
+describe("resume", function()
+  it("lets a checkpoint that keeps the best know which it was", function()
+    temporary(function(path)
+      local function best_and_last(k)
+        local opts = options("no schedule", path)
+        table.insert(opts.callbacks, 1, figures)
+        table.insert(opts.callbacks, 2, callbacks.checkpoint(path .. ".whole", {best = true}))
+        opts.epochs = k or epochs
+        return opts
+      end
+      start(best_and_last(4))
+      assert.equal(4, assert(moon.checkpoint.load(path .. ".whole")).epoch)
+      go_on(best_and_last(), path)
+      assert.equal(6, assert(moon.checkpoint.load(path .. ".checkpoint")).epoch)
+      assert.equal(4, assert(moon.checkpoint.load(path .. ".whole")).epoch)
+    end)
+  end)
+
+  it("gives back what any callback remembers", function()
+    temporary(function(path)
+      local function counter(name)
+        local self = {name = name, seen = 0, sum = moon.zeros(2)}
+        function self.on_epoch_end(_, state)
+          self.seen = self.seen + 1
+          self.sum:add_(state.epoch)
+        end
+        function self.snapshot()
+          return {seen = self.seen, last = "it's\n" .. self.seen, odd = true}, {sum = self.sum}
+        end
+        function self.restore(_, values, tensors, state)
+          self.seen, self.last, self.odd, self.at = values.seen, values.last, values.odd, state.epoch
+          self.sum:copy_(tensors.sum)
+        end
+        return self
+      end
+      local save = callbacks.checkpoint(path .. ".checkpoint")
+      local a, b = counter("a"), counter()
+      start{epochs = 2, callbacks = {a, b, save}}
+      -- known by name and place among those of the name: the others may change places
+      local again = {counter("a"), counter(), counter("a")}
+      go_on({epochs = 5, callbacks = {again[2], save, again[1], again[3]}}, path)
+      assert.equal(5, again[1].seen)
+      assert.equal(15, again[1].sum[1])
+      assert.equal("it's\n2", again[1].last)
+      assert.is_true(again[1].odd)
+      assert.equal(2, again[1].at)
+      assert.equal(5, again[2].seen)
+      assert.equal(3, again[3].seen) -- there was no second one of this name
+      -- a checkpoint that is loaded and saved again keeps it
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      assert(moon.checkpoint.save(path .. ".whole", c))
+      assert.equal("", differences(content(path .. ".checkpoint"), content(path .. ".whole")))
+    end)
+  end)
+
+  it("lets early stopping go on with more patience", function()
+    temporary(function(path)
+      start(options("early_stopping that ends it", path))
+      local list = {figures, callbacks.early_stopping{patience = 2}}
+      local _, history = go_on({epochs = 6, callbacks = list}, path)
+      assert.equal(6, history.epochs)
+      assert.equal(4, list[2].best_epoch)
+    end)
+  end)
+
+  it("mends a log", function()
+    temporary(function(path)
+      start(options("no schedule", path))
+      local log_path = path .. ".csv"
+      local whole = files.read(log_path)
+      local function resumed(text)
+        files.write(log_path, text)
+        go_on(options("no schedule", path), path)
+        return files.read(log_path)
+      end
+      assert.equal(whole, resumed(whole))
+      assert.equal(whole, resumed(whole .. "7,0.1,,1\n8,0.1,,1\n"))
+      assert.equal(whole, resumed(whole:sub(1, -5)))
+      assert.equal(whole, resumed(""))
+      assert.equal(whole, resumed("epoch,l"))
+      os.remove(log_path)
+      go_on(options("no schedule", path), path)
+      assert.equal(whole, files.read(log_path))
+      -- a log of several trainings keeps the lines of those before
+      local before = "epoch,loss,val_loss,seconds\n1,0.5,,1\n2,0.4,,1\n"
+      local ours = whole:gsub("^[^\n]*\n", "")
+      assert.equal(before .. ours, resumed(before .. ours .. "7,0.1,,1\n"))
+    end)
+  end)
+
+  it("says what is wrong with it", function()
+    temporary(function(path)
+      local save = {callbacks = {callbacks.checkpoint(path .. ".checkpoint")}}
+      start(save)
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      local function attempt(opts, net) return message(function() return fit(net or c.net, opts) end) end
+      assert.matches("callbacks_spec%.lua:%d+: fit: resume is 'a%.b', expected a checkpoint, as moon%.checkpoint%.load",
+        attempt{resume = "a.b"})
+      assert.matches("fit: resume is the checkpoint of another net", attempt({resume = c}, make_net()))
+      assert.matches("fit: resume and seed exclude each other", attempt{resume = c, seed = 1})
+      assert.matches("fit: resume and initial_epoch exclude each other", attempt{resume = c, initial_epoch = 1})
+      c.seed = nil
+      assert.matches("fit: the checkpoint to resume was saved without its seed", attempt{resume = c})
+
+      local function snapshot(callback)
+        callback.restore = callback.restore or function() end
+        return attempt{callbacks = {callback, save.callbacks[1]}}
+      end
+      assert.matches("snapshot of callback%.1: list is a table, expected a number, a text or a boolean",
+        snapshot{snapshot = function() return {list = {}} end})
+      assert.matches("snapshot of mine%.1: t is 1, expected a tensor",
+        snapshot{name = "mine", snapshot = function() return nil, {t = 1} end})
+      assert.matches("a callback's name is 'a%.b', expected letters", snapshot{name = "a.b", snapshot = print})
+      assert.matches("callback callback has snapshot, but no restore",
+        attempt{callbacks = {{snapshot = print}, save.callbacks[1]}})
+
+      local tensors, metadata = assert(moon.safetensors.load(path .. ".checkpoint"))
+      metadata["callback.checkpoint.1.best"] = "low"
+      assert(moon.safetensors.save(path .. ".whole", tensors, metadata))
+      assert.matches("best of a callback is low, expected a number", select(2, moon.checkpoint.load(path .. ".whole")))
+    end)
+  end)
+end)

@@ -1,0 +1,117 @@
+-- scripts/demo.lua, stacked.lua and experiments.lua from outside, and the page that they make.
+local moon = require "moonglass"
+local lfs = require "lfs"
+
+local shapes = "spec/fixtures/shapes"
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+local read_file = dofile("spec/files.lua").read
+
+local folder
+
+before_each(function()
+  folder = os.tmpname()
+  os.remove(folder)
+end)
+
+after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
+
+-- Output and exit status.
+local function run(command)
+  local log = os.tmpname()
+  local _, _, status = os.execute(("env -u MOONGLASS_DATA %s >%s 2>&1 </dev/null"):format(command, log))
+  local output = read_file(log)
+  os.remove(log)
+  return output, status
+end
+
+local function has(text, part)
+  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text:sub(1, 2000)))
+end
+
+describe("page", function()
+  it("escapes all text, and inlines a picture or names its file", function()
+    local page = moon.page('A & "B" <script>')
+    page:heading("1 < 2"):text("a > b"):code("x = '<b>'"):table{{"n", "<v>"}, {1, "&"}}
+    page:picture("a folder/x.png", "<caption>")
+    local html = page:html()
+    has(html, '<h1>A &amp; &quot;B&quot; &lt;script&gt;</h1>')
+    has(html, "<h2>1 &lt; 2</h2>")
+    has(html, "<td>&amp;</td>")
+    has(html, '<img alt="&lt;caption&gt;" src="a folder/x.png">')
+    assert.is_nil(html:find("<script>", 1, true))
+  end)
+
+  it("writes base64 as it is defined", function()
+    -- The signature and 0, 1 and 2 more bytes, by coreutils' base64.
+    local signature = "\137PNG\r\n\26\n"
+    for more, expected in pairs{[""] = "iVBORw0KGgo=", ["f"] = "iVBORw0KGgpm", ["fo"] = "iVBORw0KGgpmbw=="} do
+      has(moon.page("t"):picture(signature .. more):html(), 'src="data:image/png;base64,' .. expected .. '"')
+    end
+  end)
+
+  it("refuses what is no picture", function()
+    assert.has_error(function() moon.page("t"):picture(nil) end,
+      "page: picture is nil, expected the bytes of a PNG or its path")
+  end)
+end)
+
+describe("scripts/demo.lua", function()
+  it("trains the five nets and puts them on one page", function()
+    local output, status = run(("'%s' scripts/demo.lua --data %s --out %s --epochs 1"):format(program, shapes, folder))
+    assert.equal(0, status, output)
+    for name, epochs in pairs{simple = 1, deep = 1, denoising = 1, standard = 2, sparse = 2} do
+      local net = assert(moon.load(folder .. "/" .. name .. ".safetensors"))
+      local picture = assert(moon.png.read(folder .. "/" .. name .. ".png"))
+      local lines = name == "denoising" and 3 or 2
+      assert.same({2 * (lines * 29 + 1), 2 * (10 * 29 + 1)}, picture.shape)
+      assert.is_true(picture:max() - picture:min() == 255)
+      assert.equal(784, net:parameters()[1].value:size(1))
+      assert.equal(epochs + 1, select(2, read_file(folder .. "/" .. name .. "-history.csv"):gsub("\n", "")))
+    end
+    local html = read_file(folder .. "/demo.html")
+    assert.equal(11, select(2, html:gsub('<img alt="[^"]*" src="data:image/png;base64,', "")))
+    has(html, "train 40 x 784, test 20 x 784, uint8")
+    -- The picture in the page is the file beside it.
+    local encoded = html:match('What the net makes of them" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
+      or html:match('below what the net makes of them" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
+    assert.equal(math.ceil(#read_file(folder .. "/simple.png") / 3) * 4, #encoded)
+  end)
+end)
+
+describe("scripts/stacked.lua", function()
+  it("trains its net and compares it with PCA", function()
+    local output, status = run(("'%s' scripts/stacked.lua --data %s --out %s --epochs 2 --batch 8 --hidden 20,10 "
+      .. "--code 3"):format(program, shapes, folder))
+    assert.equal(0, status, output)
+    local figure, pca = output:match("stacked: .* a test image ([%d.]+), PCA ([%d.]+)")
+    local net = assert(moon.load(folder .. "/model.safetensors"))
+    local test = assert(moon.data.mnist(shapes, "test"))
+    assert.near(net:errors(test):mean() * 784, tonumber(figure), 0.006)
+    assert.is_true(tonumber(pca) > 0)
+    local picture = assert(moon.png.read(folder .. "/reconstructions.png"))
+    assert.same({2 * (3 * 29 + 1), 2 * (20 * 29 + 1)}, picture.shape)
+  end)
+end)
+
+describe("scripts/experiments.lua", function()
+  it("runs scripts, hands on their options and makes an index of what they left", function()
+    local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain deep --data %s --epochs 1"):format(
+      folder, program, shapes))
+    assert.equal(0, status, output)
+    has(output, "2 experiments, 0 failed")
+    local html = read_file(folder .. "/index.html")
+    for _, name in ipairs{"plain", "deep"} do
+      assert.equal("file", lfs.attributes(("%s/%s/log.txt"):format(folder, name), "mode"))
+      has(html, ('src="%s/reconstructions.png"'):format(name))
+    end
+  end)
+
+  it("goes on after one that fails, and says so", function()
+    local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain --data /nowhere"):format(folder,
+      program))
+    assert.equal(1, status)
+    has(output, "plain FAILED: plain: ")
+    has(output, "1 experiments, 1 failed")
+    has(read_file(folder .. "/index.html"), "failed: plain: ")
+  end)
+end)
