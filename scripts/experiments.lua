@@ -1,5 +1,6 @@
 -- All experiments one after the other, each as a program of its own with its output in out/<name>/log.txt, and then
--- out/index.html, a page with the figures and pictures of all of them. What follows the names goes to every script:
+-- out/index.html, a page with the figures and pictures of all of them. Options behind the names go to every script that
+-- has them:
 --   scripts/experiments.lua plain deep --epochs 2
 local moon = require "moonglass"
 local files = require "moonglass.experiment.files"
@@ -37,15 +38,30 @@ local function last_lines(path, n)
   return table.concat(lines, "\n", math.max(1, #lines - n + 1))
 end
 
+-- The options that the script knows, with their values.
+local function known_options(command, log)
+  if #options == 0 then return "" end
+  os.execute(("%s --help >%s 2>&1"):format(command, quoted(log)))
+  local file = assert(io.open(log))
+  local help = file:read("a")
+  file:close()
+  local words, known = {}, false
+  for _, word in ipairs(options) do
+    local option = word:match("^(%-%-[%w-]+)")
+    if option then known = help:find("\n%s*" .. option:gsub("%-", "%%-") .. "[ \n]") end
+    if known then words[#words + 1] = quoted(word) end
+  end
+  return table.concat(words, " ")
+end
+
 -- Its summary, or nil and what went wrong.
 local function run(name)
   local folder = ("%s/%s"):format(out, name)
   assert(files.make_folder(folder))
   local log = folder .. "/log.txt"
-  local words = {}
-  for i, word in ipairs(options) do words[i] = quoted(word) end
-  local ok = os.execute(("%s %s --out %s %s >%s 2>&1"):format(interpreter(), quoted(scripts .. "/" .. name .. ".lua"),
-    quoted(folder), table.concat(words, " "), quoted(log)))
+  local command = ("%s %s"):format(interpreter(), quoted(scripts .. "/" .. name .. ".lua"))
+  local ok = os.execute(("%s --out %s %s >%s 2>&1"):format(command, quoted(folder), known_options(command, log),
+    quoted(log)))
   return ok and last_lines(log, 2):match("^[^\n]*"), last_lines(log, 1)
 end
 

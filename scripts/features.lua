@@ -40,13 +40,14 @@ local plane = autoencoder("plane", o.plane_hidden, 2)
 run:picture("encoder-filters", moon.image.grid(deep:layer(1).weight:t(), {normalize = "each", scale = 2}))
 run:picture("decoder-filters", moon.image.grid(deep:layer(#deep).weight, {normalize = "each", scale = 2}))
 
--- ---- where the test images lie, coloured by the labels that no net has seen ----
+-- ---- where test images lie, coloured by the labels that no net has seen ----
 
 local codes, points = deep:encode(test), plane:encode(test)
-local axes = moon.pca(codes, 2)
-run:plot("scatter", "plane", points, run.test_labels,
+local axes, drawn = moon.pca(codes, 2), math.min(4000, #test)
+local colours = run.test_labels:rows(1, drawn)
+run:plot("scatter", "plane", points:rows(1, drawn), colours,
   {title = "The code of 2 numbers", xlabel = "number 1", ylabel = "number 2"})
-run:plot("scatter", "components", axes:encode(codes), run.test_labels, {
+run:plot("scatter", "components", axes:encode(codes:rows(1, drawn)), colours, {
   title = ("The code of %d numbers: %.0f %% of its variance is in this plane"):format(o.code,
     100 * axes.explained_ratio:sum()),
   xlabel = "principal component 1", ylabel = "principal component 2",

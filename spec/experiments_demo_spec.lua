@@ -106,6 +106,13 @@ describe("scripts/experiments.lua", function()
     end
   end)
 
+  it("keeps options from scripts that do not have them", function()
+    local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua activations --epochs 1 --points 9")
+      :format(folder, program))
+    assert.equal(0, status, output)
+    assert.equal(10, select(2, read_file(folder .. "/activations/activations.csv"):gsub("\n", "")))
+  end)
+
   it("goes on after one that fails, and says so", function()
     local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain --data /nowhere"):format(folder,
       program))

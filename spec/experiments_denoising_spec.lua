@@ -271,7 +271,7 @@ describe("scripts/memorise.lua", function()
     local names = {"memorising.safetensors", "noise.safetensors", "errors.csv", "curves.png"}
     for _, name in ipairs(names) do whole[name] = read_file(folder .. "/" .. name) end
     succeeds("memorise", options .. "--epochs 3")
-    os.remove(folder .. "/noise.checkpoint") -- as if it had ended between the two nets
+    os.remove(folder .. "/noise.run-checkpoint") -- as if it had ended between the two nets
     has(succeeds("memorise", options .. "--epochs 6 --resume"), "\nepoch 4/6")
     for _, name in ipairs(names) do assert.is_true(whole[name] == read_file(folder .. "/" .. name), name) end
   end)

@@ -76,7 +76,7 @@ local function check_files(out, units)
   local names = {}
   for name in lfs.dir(out) do names[#names + 1] = name end
   table.sort(names)
-  assert.same({".", "..", "figures.csv", "filters.png", "history.csv", "loss.png", "model.checkpoint",
+  assert.same({".", "..", "figures.csv", "filters.png", "history.csv", "loss.png", "model.run-checkpoint",
     "model.safetensors", "reconstructions.png"}, names)
 
   local test = assert(moon.data.mnist(shapes, "test"))
@@ -94,7 +94,7 @@ local function check_files(out, units)
   local plot = assert(moon.png.read(out .. "loss.png"))
   assert.same({600, 800}, {plot:size(1), plot:size(2)})
   assert.is_true(plot:max() == 255 and plot:min() < 100)
-  assert.equal(2, assert(moon.checkpoint.load(out .. "model.checkpoint")).epoch)
+  assert.equal(2, assert(moon.checkpoint.load(out .. "model.run-checkpoint")).epoch)
 
   local lines = lines_of(out .. "history.csv")
   assert.equal(3, #lines)
@@ -206,7 +206,7 @@ describe("scripts/deep.lua: long trainings", function()
         until grep -q '^epoch 15/' %s || [ $tries = 500 ]; do sleep 0.01; tries=$((tries + 1)); done
         kill -9 $pid; wait $pid ) 2>/dev/null]]):format(program, arguments, out, more, log, log))
     os.remove(log)
-    local epoch = assert(moon.checkpoint.load(out .. "/model.checkpoint")).epoch
+    local epoch = assert(moon.checkpoint.load(out .. "/model.run-checkpoint")).epoch
     assert.is_true(epoch >= 14 and epoch < 60, ("killed after epoch %d"):format(epoch))
     assert.is_false(exists(out .. "/model.safetensors"))
     return epoch
@@ -248,14 +248,14 @@ describe("scripts/deep.lua: long trainings", function()
 
   it("resumes no other net or seed, and begins anew without --resume", function()
     deep(folder, "--epochs 2")
-    local checkpoint = read_file(folder .. "/model.checkpoint")
+    local checkpoint = read_file(folder .. "/model.run-checkpoint")
     for _, other in ipairs{"--code 5", "--seed 43"} do
       local _, errors, status = run(program, ("%s --out %s --resume %s"):format(arguments, folder, other))
       assert.equal(1, status)
-      has(errors, ("deep: %s/model.checkpoint is of another net or seed"):format(folder))
-      assert.is_true(checkpoint == read_file(folder .. "/model.checkpoint"))
+      has(errors, ("deep: %s/model.run-checkpoint is of another net or seed"):format(folder))
+      assert.is_true(checkpoint == read_file(folder .. "/model.run-checkpoint"))
     end
-    local stale = folder .. "/stale.checkpoint"
+    local stale = folder .. "/stale.run-checkpoint"
     local file = assert(io.open(stale, "w"))
     file:close()
     has(deep(folder, "--epochs 3 --resume"), "\nepoch 3/3")

@@ -84,7 +84,7 @@ function experiment.start(spec)
     if spec.data ~= false then load(run) end
     must(files.make_folder(given.out))
     must(files.check_writable(given.out))
-    if spec.training ~= false and not given.resume then must(files.remove_all(given.out, ".checkpoint")) end
+    if spec.training ~= false and not given.resume then must(files.remove_all(given.out, ".run-checkpoint")) end
     if given.threads then moon.set_threads(given.threads) end
     moon.seed(given.seed)
   end)
@@ -245,7 +245,7 @@ end
 function Run:fit(net, given)
   local o, name = self.options, given.name or "model"
   given.lr = given.lr or o.lr
-  local checkpoint = self:path(name .. ".checkpoint")
+  local checkpoint = self:path(name .. ".run-checkpoint")
   local resume = to_resume(self, net, checkpoint)
   local x, validation = given.x or self.train, given.validation
   if validation == nil then validation = self.test end

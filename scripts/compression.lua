@@ -1,0 +1,97 @@
+-- How small can a code be? An autoencoder is a way to compress: a digit of 784 bytes becomes a few numbers. Here the
+-- error is measured against their count, for PCA, which is the best that a linear net can do; for one hidden layer,
+-- whose sigmoid output knows at least that pixels are between black and white; and for a deep net.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local methods = {"pca", "plain", "deep"}
+
+local run <close> = experiment.start{
+  name = "compression",
+  about = "Measure the error of PCA and of autoencoders against the size of their codes.",
+  options = {
+    {"codes", {2, 4, 8, 16, 32, 64, 128}, "sizes of the code"},
+    {"methods", methods, "of pca, plain (one hidden layer) and deep", "names"},
+    {"hidden", {512}, "widths from the input to the code of the deep net"},
+  },
+  defaults = {epochs = 8, batch = 128, lr = 0.005, schedule = "cosine"},
+  check = function(o)
+    for _, name in ipairs(o.methods) do
+      if not (" " .. table.concat(methods, " ") .. " "):find(" " .. name .. " ", 1, true) then
+        return ("--methods: there is no '%s', expected some of %s"):format(name, table.concat(methods, ","))
+      end
+    end
+  end,
+}
+local o, train, test = run.options, run.train, run.test
+local pixels = train:size(2)
+
+-- ---- the methods: each makes something that can encode and decode, with k numbers in between ----
+
+local make = {}
+
+function make.pca(k) return moon.pca(train, math.min(k, pixels)) end
+
+-- A code may be negative in PCA, so it may in the nets: its layer is linear.
+function make.plain(k)
+  return moon.autoencoder.plain{input = pixels, hidden = k, activation = "linear"}
+end
+
+function make.deep(k)
+  return moon.autoencoder.deep{input = pixels, hidden = o.hidden, code = k, code_activation = "linear"}
+end
+
+local function trained(method, k)
+  moon.seed(o.seed)
+  local made = make[method](k)
+  if method == "pca" then return made end
+  local name = ("%s-%d"):format(method, k)
+  print("\n" .. name)
+  return (run:fit(made, {name = name, loss = moon.mse()}))
+end
+
+-- ---- their errors ----
+
+-- Each number of a code as one byte: 0 is the smallest that it was in training, 255 the largest.
+local function quantised(codes, train_codes)
+  local low = train_codes:min(1)
+  local step = (train_codes:max(1) - low):clamp_(1e-12) / 255
+  local bytes = ((codes - low) / step):add_(0.5):floor():clamp_(0, 255)
+  return bytes:mul_(step):add_(low)
+end
+
+local rows = {{"method", "code", "bytes", "error an image", "mse a pixel", "bytes, 8 bits", "error an image, 8 bits"}}
+local formats = {nil, "%d", "%d", "%.2f", "%.6f", "%d", "%.2f"}
+local images = test:rows(1, math.min(20, #test))
+
+-- The error of an image is the squared error, summed over its pixels. Returns it, and what becomes of some images.
+local function measure(method, k)
+  local model = trained(method, k)
+  local codes = model:encode(test)
+  local mse = moon.metrics.mse(model:decode(codes), test)
+  local rough = moon.metrics.mse(model:decode(quantised(codes, model:encode(train))), test)
+  rows[#rows + 1] = {method, k, 4 * k, mse * pixels, mse, k, rough * pixels}
+  run:figure(("%s %d"):format(method, k), mse * pixels, "%.2f")
+  return mse * pixels, model:reconstruct(images)
+end
+
+local curves = {}
+for _, method in ipairs(o.methods) do
+  local errors, pictures = {}, {images}
+  for i, k in ipairs(o.codes) do errors[i], pictures[i + 1] = measure(method, k) end
+  curves[#curves + 1] = {x = o.codes, y = errors, label = method, style = "linespoints"}
+  run:picture(method, moon.image.rows(pictures, {scale = 2}))
+end
+
+-- ---- what it comes to. Without any loss, a digit as a PNG file needs as many bytes as this ----
+
+print()
+run:table("sizes", rows, formats)
+local bytes, counted = 0, math.min(1000, #test)
+local side = math.tointeger(math.sqrt(pixels))
+for i = 1, side and counted or 0 do bytes = bytes + #moon.png.encode(test[i]:reshape(side, side)) end
+if side then run:figure("bytes of a PNG", bytes / counted, "%.0f") end
+run:plot("lines", "curve", curves, {
+  title = "What a code of so many numbers loses", xlabel = "numbers in the code", logx = 2, logy = true,
+  ylabel = "squared error of a test image",
+})
