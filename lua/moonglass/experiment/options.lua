@@ -37,6 +37,15 @@ local function list_reader(what, item)
   end
 end
 
+-- A reader of lists of these names.
+local function names_reader(known)
+  local is_known = {}
+  for _, name in ipairs(known) do is_known[name] = true end
+  return list_reader("a list of some of " .. table.concat(known, ", "), function(name)
+    return is_known[name] and name or nil
+  end)
+end
+
 local function any() return true end
 local count = whole_reader("a whole number of at least 1", function(v) return v >= 1 end)
 
@@ -90,13 +99,14 @@ local function add_option(parser, name, default, help, reader)
     return
   end
   local option = parser:option("--" .. name):description(help)
-  if type(default) == "table" then default = table.concat(default, ",") end
+  local is_list = type(default) == "table"
+  if is_list then default = table.concat(default, ",") end
   if default ~= nil then option:default(tostring(default)) end
-  if type(reader) == "table" then
+  if type(reader) == "table" and not is_list then
     option:choices(reader)
     return
   end
-  local read = assert(options.readers[reader], reader)
+  local read = type(reader) == "table" and names_reader(reader) or assert(options.readers[reader], reader)
   option:convert(function(given)
     local v, message = read(given)
     if v == nil then message = ("--%s: %s"):format(name, message) end
