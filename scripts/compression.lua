@@ -11,10 +11,12 @@ local run <close> = experiment.start{
   about = "Measure the error of PCA and of autoencoders against the size of their codes.",
   options = {
     {"codes", {2, 4, 8, 16, 32, 64, 128}, "sizes of the code"},
-    {"methods", methods, "plain has one hidden layer", methods},
+    {"methods", methods, "some of pca, plain (one hidden layer) and deep", methods},
     {"hidden", {512}, "widths from the input to the code of the deep net"},
+    {"bits", 8, "of a number of the code when it is stored", "count"},
   },
   defaults = {epochs = 8, batch = 128, lr = 0.005, schedule = "cosine"},
+  check = function(o) return o.bits > 16 and ("--bits is %d, expected 1 to 16"):format(o.bits) end,
 }
 local o, train, test = run.options, run.train, run.test
 local pixels = train:size(2)
@@ -46,16 +48,16 @@ end
 
 -- ---- their errors ----
 
--- Each number of a code as one byte: 0 is the smallest that it was in training, 255 the largest.
+-- Each number of a code in so many bits: 0 for the smallest that it was in training, all of them set for the largest.
 local function quantised(codes, train_codes)
-  local low = train_codes:min(1)
-  local step = (train_codes:max(1) - low):clamp_(1e-12) / 255
-  local bytes = ((codes - low) / step):add_(0.5):floor():clamp_(0, 255)
-  return bytes:mul_(step):add_(low)
+  local most, low = 2 ^ o.bits - 1, train_codes:min(1)
+  local step = (train_codes:max(1) - low):clamp_(1e-12) / most
+  local stored = ((codes - low) / step):add_(0.5):floor():clamp_(0, most)
+  return stored:mul_(step):add_(low)
 end
 
-local rows = {{"method", "code", "bytes", "error an image", "mse a pixel", "bytes, 8 bits", "error an image, 8 bits"}}
-local formats = {nil, "%d", "%d", "%.2f", "%.6f", "%d", "%.2f"}
+local rows = {{"method", "code", "bytes", "error an image", "mse a pixel", "stored bytes", "stored error"}}
+local formats = {nil, "%d", "%d", "%.2f", "%.6f", "%.4g", "%.2f"}
 local images = test:rows(1, math.min(20, #test))
 
 -- The error of an image is the squared error, summed over its pixels. Returns it, and what becomes of some images.
@@ -64,7 +66,7 @@ local function measure(method, k)
   local codes = model:encode(test)
   local mse = moon.metrics.mse(model:decode(codes), test)
   local rough = moon.metrics.mse(model:decode(quantised(codes, model:encode(train))), test)
-  rows[#rows + 1] = {method, k, 4 * k, mse * pixels, mse, k, rough * pixels}
+  rows[#rows + 1] = {method, k, 4 * k, mse * pixels, mse, k * o.bits / 8, rough * pixels}
   run:figure(("%s %d"):format(method, k), mse * pixels, "%.2f")
   return mse * pixels, model:reconstruct(images)
 end

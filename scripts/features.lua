@@ -16,7 +16,7 @@ local run <close> = experiment.start{
     {"steps", 12, "pictures from one digit to another"},
     {"side", 20, "pictures along each side of the map"},
   },
-  defaults = {epochs = 15, batch = 64, lr = 0.002, schedule = "cosine"},
+  defaults = {epochs = 15, batch = 64, schedule = "cosine"},
   check = function(o) return o.code < 2 and "--code 1 has no plane in it to draw: at least 2" end,
 }
 local o, train, test = run.options, run.train, run.test
@@ -35,15 +35,17 @@ end
 local deep = autoencoder("deep", o.hidden, o.code)
 local plane = autoencoder("plane", o.plane_hidden, 2)
 
--- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints ----
+-- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints. The first
+-- are times their pixel's deviation: in the corners, always black, no weight learns. A unit that is noise has died ----
 
-run:picture("encoder-filters", moon.image.grid(deep:layer(1).weight:t(), {normalize = "each", scale = 2}))
+local looked_for = deep:layer(1).weight:t() * train:std(1)
+run:picture("encoder-filters", moon.image.grid(looked_for, {normalize = "each", scale = 2}))
 run:picture("decoder-filters", moon.image.grid(deep:layer(#deep).weight, {normalize = "each", scale = 2}))
 
 -- ---- where test images lie, coloured by the labels that no net has seen ----
 
 local codes, points = deep:encode(test), plane:encode(test)
-local axes, drawn = moon.pca(codes, 2), math.min(4000, #test)
+local axes, drawn = moon.pca(codes, 2), math.min(3000, #test)
 local colours = run.test_labels:rows(1, drawn)
 run:plot("scatter", "plane", points:rows(1, drawn), colours,
   {title = "The code of 2 numbers", xlabel = "number 1", ylabel = "number 2"})
@@ -53,14 +55,15 @@ run:plot("scatter", "components", axes:encode(codes:rows(1, drawn)), colours, {
   xlabel = "principal component 1", ylabel = "principal component 2",
 })
 
--- ---- between two digits: halfway between their pixels both show, halfway between their codes is another digit ----
+-- ---- from one digit to another: through the larger code, through the plane, and from pixels to pixels. Halfway
+-- between pixels both digits show; halfway between points of the plane is mostly a digit again, if another one ----
 
 local share = moon.linspace(0, 1, o.steps):reshape(o.steps, 1)
 local mixtures = moon.cat({1 - share, share}, 2)
 local lines = {}
 for i = 2, math.min(8, #test), 2 do
   local two = test:rows(i - 1, i)
-  lines[#lines + 1] = deep:decode(mixtures:matmul(deep:encode(two)))
+  for _, ae in ipairs{deep, plane} do lines[#lines + 1] = ae:decode(mixtures:matmul(ae:encode(two))) end
   lines[#lines + 1] = mixtures:matmul(two / 255)
 end
 run:picture("interpolation", moon.image.rows(lines, {scale = 2}))

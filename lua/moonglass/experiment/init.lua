@@ -72,9 +72,9 @@ end
 
 --- spec: name (of the script; out/<name> is the default folder); about; options = {{name, default, help, reader}}, the
 -- reader being one of options.readers, a list of choices, or missing: whole numbers, lists of them ("256,128") and
--- texts are told by the default; false is a flag; of choices with a list as default several can be given. training=false, data=false: without the options of training, without
--- images. defaults = {epochs = 20}: other defaults of the shared options; without = {"lr"}: not these. check(options)
--- gives a text when they do not go together.
+-- texts are told by the default; false is a flag; of choices whose default is a list several can be named. Without the
+-- options of training, without images: training=false, data=false. defaults = {epochs = 20}: other defaults of the
+-- shared options; without = {"lr"}: not these. check(options) gives a text when they do not go together.
 -- run.options; run.train, train_labels, test, test_labels. The seed and the threads are set.
 function experiment.start(spec)
   local given, problem = options.parse(spec, arg or {})

@@ -1,0 +1,111 @@
+-- Finding what does not belong: an autoencoder that has seen digits only does not know how to rebuild a shoe. So its
+-- error tells how strange an image is, without a single strange image in the training. The threshold is a quantile of
+-- the training errors: with 0.99, about one normal image in a hundred will raise a false alarm.
+local moon = require "moonglass"
+local experiment = require "moonglass.experiment"
+
+local run <close> = experiment.start{
+  name = "anomaly",
+  about = "Find images that are not like the training images by the error of their reconstruction.",
+  options = {
+    {"normal", nil, "labels that are normal (default: all; against digits 0,1,2,3)", "digits"},
+    {"against", nil, "what is not: Fashion-MNIST, or (default if that is learnt) other labels", {"fashion", "digits"}},
+    {"against-data", nil, "folder of another set instead of Fashion-MNIST", "text"},
+    {"quantile", 0.99, "share of the training images below the threshold", "fraction"},
+    {"hidden", {128}, "widths from the input to the code"},
+    {"code", 32, "width of the code"},
+  },
+  defaults = {epochs = 10, batch = 64, lr = 0.002, schedule = "cosine"},
+  check = function(o) return o.against == "digits" and o.against_data and "--against-data is for --against fashion" end,
+}
+local o = run.options
+
+-- ---- what is normal, and what is not ----
+
+-- Fashion-MNIST is no anomaly to who has learnt it.
+local is_fashion = run.description:find("^Fashion") and not o.against_data
+local against = o.against or (is_fashion and "digits" or "fashion")
+local labels, is_normal = o.normal or (against == "digits" and {0, 1, 2, 3} or nil), {}
+for _, label in ipairs(labels or {}) do is_normal[label] = true end
+
+-- The images that have a normal label, or those that have none.
+local function chosen(images, their_labels, normal)
+  local numbers = {}
+  for i, label in ipairs(their_labels:totable()) do
+    if (not labels or is_normal[label] or false) == normal then numbers[#numbers + 1] = i end
+  end
+  if #numbers == 0 then error(("there are no images with %s labels"):format(normal and "these" or "other"), 0) end
+  return images:index(numbers)
+end
+
+local train, normal = chosen(run.train, run.train_labels, true), chosen(run.test, run.test_labels, true)
+local other_set = against == "fashion" and experiment.dataset("fashion", o.against_data)
+local strange = other_set and other_set.test or chosen(run.test, run.test_labels, false)
+print("against " .. (other_set and other_set.description or "the other labels"))
+if strange:size(2) ~= train:size(2) then error(other_set.description .. ": its images have another size", 0) end
+print(("%d normal images to learn, %d normal and %d others to tell apart"):format(#train, #normal, #strange))
+
+local ae = run:fit(moon.autoencoder.deep{input = train:size(2), hidden = o.hidden, code = o.code}, {
+  loss = moon.bce(), x = train, validation = normal, batch_size = math.min(o.batch, #train),
+})
+
+-- ---- the errors, a threshold, and what becomes of the test images ----
+
+local train_errors, normal_errors, strange_errors = ae:errors(train), ae:errors(normal), ae:errors(strange)
+local threshold = moon.metrics.quantile(train_errors, o.quantile)
+local function count_above(errors) return math.tointeger(errors:gt(threshold):sum()) end
+local alarms, caught = count_above(normal_errors), count_above(strange_errors)
+
+run:table("confusion", {
+  {"images", "above the threshold", "below", "share above"},
+  {"normal", alarms, #normal - alarms, alarms / #normal},
+  {"others", caught, #strange - caught, caught / #strange},
+}, {nil, "%d", "%d", "%.4f"})
+run:figure("threshold", threshold, "%.4f")
+run:figure("caught", caught / #strange, "%.4f")
+run:figure("false alarms", alarms / #normal, "%.4f")
+
+-- ---- every threshold: the area under the curve is how often one of the others errs more than a normal image ----
+
+local scores = moon.cat({normal_errors, strange_errors}, 1)
+local positive = moon.cat({moon.zeros(#normal), moon.ones(#strange)}, 1)
+local auc, roc = moon.metrics.auc(scores, positive), moon.metrics.roc(scores, positive)
+run:figure("AUC", auc, "%.4f")
+run:plot("lines", "roc", {
+  {x = roc.fpr, y = roc.tpr, label = ("errors, area %.4f"):format(auc)},
+  {x = {0, 1}, y = {0, 1}, label = "chance"},
+  {x = {alarms / #normal}, y = {caught / #strange}, label = "the threshold"},
+}, {title = "ROC curve", xlabel = "false alarms", ylabel = "caught", legend = "bottom right", width = 700})
+
+-- ---- the densities of both kinds of errors, over the logarithm, since they differ by powers of ten ----
+
+local bins, least, most = 80, math.log(math.max(scores:min(), 1e-9)), math.log(scores:max())
+local width = (most - least) / bins
+local function density(errors, label)
+  local x, y = {}, {}
+  for i = 1, bins + 1 do x[i], y[i] = math.exp(least + (i - 1) * width), 0 end
+  for _, e in ipairs(errors:log():sub_(least):div_(width):clamp_(0, bins - 1):totable()) do
+    local i = math.floor(e) + 1
+    y[i] = y[i] + 1 / (#errors * width)
+  end
+  return {x = x, y = y, label = label, style = "steps"}
+end
+local of_normal = density(normal_errors, "normal")
+run:plot("lines", "errors", {
+  of_normal, density(strange_errors, "others"),
+  {x = {threshold, threshold}, y = {0, moon.tensor(of_normal.y):max()}, label = "threshold"},
+}, {title = "Errors of the test images", xlabel = "squared error a pixel", ylabel = "density", logx = true})
+
+-- ---- pictures: the least strange images and, below, the strangest, each over its reconstruction ----
+
+local function extremes(images, errors)
+  local lines = {}
+  for _, largest in ipairs{false, true} do
+    local _, order = errors:topk(math.min(20, #images), 1, largest)
+    local shown = images:index(order)
+    table.move({shown, ae:reconstruct(shown)}, 1, 2, #lines + 1, lines)
+  end
+  return moon.image.rows(lines, {scale = 2})
+end
+run:picture("normal", extremes(normal, normal_errors))
+run:picture("others", extremes(strange, strange_errors))
