@@ -5,7 +5,7 @@
 # Debian's names. The demo and the tests need no others, and nothing from the network.
 PACKAGES := gcc make binutils pkg-config lua5.4 liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem lua-busted lua-check clang-format valgrind libc6-dbg tmux curl gnuplot-nox \
-            liblapack3 ca-certificates dataset-fashion-mnist
+            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools
 
 ## deps: install what building, testing and the demo need (Debian packages, by apt-get)
 .PHONY: deps
@@ -92,14 +92,45 @@ CLI_OBJ    := $(CLI_SRC:csrc/%.c=$(B)/obj/%.o)
 
 ## all: build the library, the Lua module and the program (the default)
 .PHONY: all
-all: $(B)/libmoonglass.a $(B)/lib/moonglass/core.so $(if $(CLI_SRC),$(B)/moonglass)
+all: $(B)/libmoonglass.a $(B)/libmoonglass_lua.a $(B)/libmoonglass.so $(B)/lib/moonglass/core.so $(if $(CLI_SRC),$(B)/moonglass)
 
 $(B)/libmoonglass.a: $(ENGINE_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 
-$(B)/lib/moonglass/core.so: $(BIND_OBJ) $(ENGINE_OBJ)
+# ---- library ----
+
+# The version stands in moonglass.h alone. Its first number is the name that a host program asks for when it starts.
+VERSION  := $(shell sed -n 's/^\#define MOON_VERSION "\(.*\)"/\1/p' csrc/moonglass.h)
+SONAME   := libmoonglass.so.$(firstword $(subst ., ,$(VERSION)))
+SO_FILE  := libmoonglass.so.$(VERSION)
+SO_LINKS := $(SONAME) libmoonglass.so
+
+# What leaves a library is what csrc/exports.txt records, nothing of BLIS in particular; and a library's own calls stay
+# within it, whatever else of these names the host has loaded.
+BIND_NAMES := ^(luaopen_|moon_lua_)
+SHARED = $(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,--version-script=$(filter %.map,$^)
+
+$(B)/libmoonglass_lua.a: $(BIND_OBJ)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/engine.map: csrc/exports.txt
 	@mkdir -p $(@D)
-	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	{ echo '{ global:'; grep -vE '$(BIND_NAMES)' $< | sed 's/$$/;/'; echo 'local: *; };'; } >$@
+
+$(B)/module.map: csrc/exports.txt
+	@mkdir -p $(@D)
+	{ echo '{ global:'; sed 's/$$/;/' $<; echo 'local: *; };'; } >$@
+
+$(B)/$(SO_FILE): $(ENGINE_OBJ) $(B)/engine.map
+	$(SHARED) -Wl,-soname,$(SONAME) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(ENGINE_OBJ) $(LIBS)
+
+$(B)/libmoonglass.so: $(B)/$(SO_FILE)
+	for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(B)/$$link || exit 1; done
+
+# Lua's functions are the host's: the module names no library that has them.
+$(B)/lib/moonglass/core.so: $(BIND_OBJ) $(ENGINE_OBJ) $(B)/module.map
+	@mkdir -p $(@D)
+	$(SHARED) -o $@ $(BIND_OBJ) $(ENGINE_OBJ) $(LIBS)
 
 $(B)/moonglass: $(CLI_OBJ) $(BIND_OBJ) $(ENGINE_OBJ)
 	$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $^ $(LIBS) $(LUA_LIBS) $(EDIT_LIBS)
@@ -136,6 +167,12 @@ demo: all
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
+## pictures: put the README's selection of what `make experiments` has left into scripts/pictures
+PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
+.PHONY: pictures
+pictures:
+	for p in $(PICTURES); do cp out/$$p.png scripts/pictures/$$(echo $$p | tr / -).png || exit 1; done
+
 ## env: print what makes a plain lua5.4 find this tree: eval "$$(make -s env)"
 .PHONY: env
 env:
@@ -163,13 +200,18 @@ $(B)/lua:
 
 ## test: build, and run the C tests and the Lua specs (SPEC=path: these specs only; SAN=address,undefined: sanitized)
 .PHONY: test
-test: all $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
+test: all hosts $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
 	@LUA=$(TEST_LUA) SPEC='$(SPEC)' MOONGLASS_BIN=$(abspath $(B))/moonglass \
 	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh $(C_TESTS)
 
 $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Icsrc $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
+
+# lua host test: the one C test that has Lua, and the binding with it.
+$(B)/spec/lua_host_test: spec/c/lua_host_test.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(BIND_OBJ) $(B)/libmoonglass.a $(LIBS) $(LUA_LIBS) -ldl
 
 ## lint: luacheck, clang-format, and the rules of layering
 .PHONY: lint
@@ -178,17 +220,20 @@ lint: all
 	clang-format --dry-run -Werror $(C_FILES)
 	sh spec/lint.sh $(B)
 
-## valgrind: train two batches under valgrind: no error, nothing lost
+## valgrind: train two batches, and a host with Lua states, under valgrind: no error, nothing lost
 .PHONY: valgrind
-valgrind: all
+valgrind: all $(B)/spec/lua_host_test
 	valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
 	--show-leak-kinds=definite,indirect $(B)/moonglass spec/valgrind_run.lua
+	valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+	--show-leak-kinds=definite,indirect $(B)/spec/lua_host_test quick
 
-## tsan: the worker pool under the thread sanitizer
+## tsan: the worker pool, and several contexts at once, under the thread sanitizer
 .PHONY: tsan
 tsan:
-	@$(MAKE) --no-print-directory SAN=thread B=$(B)/tsan $(B)/tsan/spec/threads_test
+	@$(MAKE) --no-print-directory SAN=thread B=$(B)/tsan $(B)/tsan/spec/threads_test $(B)/tsan/spec/embed_test
 	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/threads_test
+	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/embed_test
 
 C_FILES := $(shell find csrc spec scripts -name '*.[ch]')
 
@@ -204,23 +249,131 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 LUA_CDIR   ?= $(PREFIX)/lib/lua/5.4
 LUA_LDIR   ?= $(PREFIX)/share/lua/5.4
-LUA_FILES  := $(shell cd lua && find . -name '*.lua')
+LUA_FILES  := $(shell cd lua && find moonglass -name '*.lua')
+PC_DIR     := $(LIBDIR)/pkgconfig
+HEADERS    := csrc/moonglass.h csrc/moonglass_lua.h
 
-## install: the program, the Lua module, the library and its headers (PREFIX=/usr/local, DESTDIR=)
+# moonglass.pc tells folders below PREFIX from its own place, so that a moved installation is still found.
+PC_PREFIX   = $(if $(filter $(PREFIX)/%,$(PC_DIR)),$${pcfiledir}/$(shell realpath -m --relative-to=$(PC_DIR) $(or $(PREFIX),/)),$(PREFIX))
+PC_PLACE    = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+PC_BLIS     = $(filter-out -Wl$(comma)--exclude-libs%,$(BLIS_LIBS))
+
+## install: the program, the Lua library, the C libraries, headers and moonglass.pc (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install
-install: all
+install: all install-lua
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PC_DIR)
+	install -m 755 $(B)/$(SO_FILE) $(DESTDIR)$(LIBDIR)
+	for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(DESTDIR)$(LIBDIR)/$$link || exit 1; done
+	install -m 644 $(B)/libmoonglass.a $(B)/libmoonglass_lua.a $(DESTDIR)$(LIBDIR)
+	install -D -m 644 -t $(DESTDIR)$(INCLUDEDIR) $(HEADERS)
+	sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|$(PC_PREFIX)|' -e 's|@LIBDIR@|$(call PC_PLACE,$(LIBDIR))|' \
+	  -e 's|@INCLUDEDIR@|$(call PC_PLACE,$(INCLUDEDIR))|' -e 's|@BLIS@|$(PC_BLIS)|' csrc/moonglass.pc.in \
+	  >$(DESTDIR)$(PC_DIR)/moonglass.pc
+	chmod 644 $(DESTDIR)$(PC_DIR)/moonglass.pc
+
+## install-lua: the program and the Lua library only (the rockspec's target)
+.PHONY: install-lua
+install-lua: $(B)/lib/moonglass/core.so $(B)/moonglass
 	install -D -m 755 $(B)/moonglass $(DESTDIR)$(BINDIR)/moonglass
 	install -D -m 755 $(B)/lib/moonglass/core.so $(DESTDIR)$(LUA_CDIR)/moonglass/core.so
-	install -D -m 644 $(B)/libmoonglass.a $(DESTDIR)$(LIBDIR)/libmoonglass.a
-	install -D -m 644 -t $(DESTDIR)$(INCLUDEDIR) csrc/moonglass.h csrc/moonglass_lua.h
 	for f in $(LUA_FILES); do install -D -m 644 lua/$$f $(DESTDIR)$(LUA_LDIR)/$$f || exit 1; done
 
 ## uninstall: remove what install put there
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/moonglass $(DESTDIR)$(LIBDIR)/libmoonglass.a
-	rm -f $(DESTDIR)$(INCLUDEDIR)/moonglass.h $(DESTDIR)$(INCLUDEDIR)/moonglass_lua.h
-	rm -rf $(DESTDIR)$(LUA_CDIR)/moonglass $(DESTDIR)$(LUA_LDIR)/moonglass
+	rm -f $(DESTDIR)$(BINDIR)/moonglass $(DESTDIR)$(LUA_CDIR)/moonglass/core.so $(DESTDIR)$(PC_DIR)/moonglass.pc
+	rm -f $(addprefix $(DESTDIR)$(LUA_LDIR)/,$(LUA_FILES)) $(addprefix $(DESTDIR)$(INCLUDEDIR)/,$(notdir $(HEADERS)))
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(SO_FILE) $(SO_LINKS) libmoonglass.a libmoonglass_lua.a)
+	for d in $(DESTDIR)$(LUA_CDIR)/moonglass $(DESTDIR)$(LUA_LDIR)/moonglass; do \
+	  if [ -d $$d ]; then find $$d -depth -type d -empty -delete; fi; \
+	done
+
+# ---- abi ----
+
+# abidw takes a header by its bare name only. What is not in it is nobody's business.
+ABIDW := cd csrc && abidw --exported-interfaces-only --drop-private-types --header-file moonglass.h --no-corpus-path \
+  --no-comp-dir-path --no-show-locs --no-elf-needed
+
+$(B)/abi.xml: $(B)/$(SO_FILE)
+	@command -v abidw >/dev/null || { echo "abi: abidw is missing (Debian: abigail-tools)" >&2; exit 1; }
+	$(ABIDW) --out-file $(abspath $@) $(abspath $<)
+
+## abi: would a program that was linked with the interface recorded in csrc/abi.xml still run? (x86-64 only)
+.PHONY: abi
+abi: $(B)/abi.xml
+	abidiff --no-added-syms csrc/abi.xml $<
+	@echo "abi: as recorded in csrc/abi.xml, but for what is new"
+
+## abi-record: record the interface anew: csrc/exports.txt from the headers, csrc/abi.xml from what is built with it
+.PHONY: abi-record
+abi-record:
+	sed -n 's/^MOON_API [^(]*[ *]\([a-z0-9_]*\)(.*/\1/p' $(HEADERS) | LC_ALL=C sort >csrc/exports.txt
+	@$(MAKE) --no-print-directory $(B)/abi.xml
+	cp $(B)/abi.xml csrc/abi.xml
+
+# ---- hosts ----
+
+HOSTS := $(addprefix $(B)/hosts/,reconstruct anomaly embed scripted)
+HOST_CC = $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Werror -Icsrc $(LUA_CFLAGS)
+HOST_CXX = $(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Werror $(OPT) -g $(SANFLAGS) -Icsrc
+
+## hosts: build the host programs of scripts/hosts into build/hosts
+.PHONY: hosts
+hosts: $(HOSTS)
+
+$(HOSTS): csrc/moonglass.h csrc/moonglass_lua.h scripts/hosts/digest.h $(B)/libmoonglass.a
+$(B)/hosts/scripted: $(B)/libmoonglass_lua.a
+
+$(B)/hosts/%: scripts/hosts/%.c
+	@mkdir -p $(@D)
+	$(HOST_CC) $(LDFLAGS_ALL) -o $@ $< $(filter %_lua.a,$^) $(B)/libmoonglass.a $(LIBS) $(if $(filter %_lua.a,$^),$(LUA_LIBS))
+
+$(B)/hosts/%: scripts/hosts/%.cpp
+	@mkdir -p $(@D)
+	$(HOST_CXX) $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
+
+# ---- other hosts ----
+
+# Programs of other people that have a Lua 5.4 in them. prosody and dnsmasq-base-lua are tested too where they are there:
+# the one starts a server when it is installed, the other takes the place of dnsmasq-base.
+HOST_PACKAGES := lighttpd lighttpd-modules-lua curl python3-venv gringo gnuplot-nox mle neomutt
+HOSTS_VENV := build/hosts-venv
+
+## deps-hosts: install what test-hosts needs (Debian packages; lupa from PyPI into build/hosts-venv, over the network)
+.PHONY: deps-hosts
+deps-hosts:
+	@$(MAKE) --no-print-directory deps PACKAGES='$(HOST_PACKAGES)'
+	$(PYTHON) -m venv --clear $(HOSTS_VENV)
+	$(HOSTS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check lupa numpy
+
+## test-hosts: train and predict in other people's programs: lighttpd, Python's lupa, and more (after deps-hosts)
+.PHONY: test-hosts
+test-hosts: all
+	@test -x $(HOSTS_VENV)/bin/python || { echo "test-hosts: make deps-hosts comes first" >&2; exit 1; }
+	@LUA=$(LUA) SPEC='--pattern=_host spec/other_hosts' MOONGLASS_BIN=$(abspath $(B))/moonglass \
+	PATH="$(abspath $(HOSTS_VENV))/bin:$$PATH" PYTHONDONTWRITEBYTECODE=1 \
+	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh spec/other_hosts/lupa_test.py
+
+# ---- interop ----
+
+INTEROP := build/interop
+
+## interop-deps: install PyTorch, ONNX and its runtime, and safetensors in build/interop, for test-interop (over the network)
+.PHONY: interop-deps
+interop-deps: $(INTEROP)/complete
+
+# PyTorch comes first and alone, so that no other package chooses its build.
+$(INTEROP)/complete:
+	$(PYTHON) -m venv --clear $(INTEROP)
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(INTEROP)/bin/python -m pip install --quiet --disable-pip-version-check numpy onnx onnxruntime safetensors
+	touch $@
+
+## test-interop: our ONNX and safetensors files in ONNX Runtime and PyTorch, and theirs here (after interop-deps)
+.PHONY: test-interop
+test-interop: all
+	@test -e $(INTEROP)/complete || { echo "test-interop: make interop-deps comes first" >&2; exit 1; }
+	@$(INTEROP)/bin/python spec/interop/check.py $(B)/moonglass
 
 # ---- measuring it ----
 

@@ -1,4 +1,5 @@
--- `luarocks make` in the tree: builds what is there, and needs no network.
+-- `luarocks make` in the tree: builds what is there, and needs no network. For Lua only: the C libraries, the headers
+-- and moonglass.pc are `make install`'s.
 rockspec_format = "3.0"
 package = "moonglass"
 version = "scm-1"
@@ -20,6 +21,7 @@ dependencies = {
 build = {
   type = "make",
   build_target = "all",
+  install_target = "install-lua",
   build_variables = {
     LUA = "$(LUA)",
     CFLAGS = "$(CFLAGS)",
@@ -28,7 +30,5 @@ build = {
     BINDIR = "$(BINDIR)",
     LUA_CDIR = "$(LIBDIR)",
     LUA_LDIR = "$(LUADIR)",
-    LIBDIR = "$(PREFIX)/lib",
-    INCLUDEDIR = "$(PREFIX)/include",
   },
 }

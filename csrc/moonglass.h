@@ -7,9 +7,15 @@
 **   moon_error(ctx) tells in words what was expected and what came.
 ** - Outputs come first (after the object or context that a call belongs to), const inputs next, sizes and options last.
 ** - Objects are reference counted. What a CONSTRUCTOR gives belongs to the caller, who gives it back with _release.
+**   _retain counts one more and gives its argument back; _release takes NULL, and frees with the last reference.
 **   An object keeps alive all that it needs (its context too), so objects may be released in any order.
-** - A context and all its objects belong to one thread at a time. Different contexts share nothing.
-**   Only moon_interrupt may be called from elsewhere.
+** - What a getter gives (a text, a tensor, a context) is not retained unless it says so.
+** - A context and all its objects belong to one thread at a time: the host sees to it that no two are in calls on the
+**   same context at once. Different contexts share nothing but what moon_net_share says, and need no locks. Only
+**   moon_interrupt may be called from elsewhere.
+** - All objects of a call belong to one context, unless it says otherwise. Pointers are not NULL unless it says so.
+** - What a call writes may not overlap what it reads, unless it says so.
+** - After a fork the child has all that the parent had, but the workers, which it starts anew when it needs them.
 ** - Indices count from 0. Matrices are row-major: [rows x columns]. Numbers are float32 unless said.
 ** - Nothing here prints, exits, raises a signal or keeps writable global state.
 */
@@ -63,16 +69,17 @@ typedef void *(*moon_alloc_fn)(void *ud, void *ptr, size_t osize, size_t nsize);
 typedef void (*moon_log_fn)(void *ud, const char *message);
 
 typedef struct moon_config {
-  moon_alloc_fn alloc; /* NULL: malloc, realloc, free */
+  moon_alloc_fn alloc; /* NULL: malloc, realloc, free. Called by the context's thread only, with alloc_ud */
   void *alloc_ud;
-  size_t memory_limit; /* bytes; 0: none */
-  int threads;         /* worker threads; 0: one */
+  size_t memory_limit; /* bytes; 0: none. See moon_memory_used for what counts */
+  int threads;         /* that work on a batch, the caller's included: 1 to 256; 0: one */
   uint64_t seed;       /* of the random stream */
-  moon_log_fn log;     /* NULL: silent */
+  moon_log_fn log;     /* NULL: silent. Called by the context's thread only, with log_ud */
   void *log_ud;
 } moon_config;
 
-/* CONSTRUCTOR: a context; config NULL takes every default. The only entry whose error has no text. */
+/* CONSTRUCTOR: a context; config (copied) NULL takes every default. The only entry whose error has no text.
+** MOON_ENOMEM, MOON_ERANGE (threads). The last release, of the context or of its last object, ends its workers. */
 MOON_API moon_status moon_ctx_new(moon_ctx **ctx, const moon_config *config);
 MOON_API moon_ctx *moon_ctx_retain(moon_ctx *ctx);
 MOON_API void moon_ctx_release(moon_ctx *ctx);
@@ -84,7 +91,9 @@ MOON_API const char *moon_error(const moon_ctx *ctx);
 MOON_API const char *moon_status_name(moon_status status);
 
 /* METHOD: bytes that the context's objects hold now, the most they ever held, and the limit (0: none).
-** A limit below what is held now only stops further allocation. */
+** A limit below what is held now only stops further allocation. Not counted: the context itself, what a tensor wraps
+** or maps, shared weights (moon_net_share), BLIS's buffers, the stacks of the workers, and what is parsed while the
+** header of a file is read or written. */
 MOON_API size_t moon_memory_used(const moon_ctx *ctx);
 MOON_API size_t moon_memory_peak(const moon_ctx *ctx);
 MOON_API size_t moon_memory_limit(const moon_ctx *ctx);
@@ -97,28 +106,36 @@ MOON_API void moon_seed(moon_ctx *ctx, uint64_t seed);
 /* METHOD: the next 64 bits of the context's stream: a seed for a stream of one's own. */
 MOON_API uint64_t moon_random(moon_ctx *ctx);
 
-/* METHOD: worker threads for the calls to come, 1 to 256. MOON_ERANGE. */
+/* METHOD: threads that work on a batch, the caller's included, for the calls to come: 1 to 256. MOON_ERANGE. They
+** start with the first call that has work enough for them; one that cannot start them gives MOON_ESTATE. */
 MOON_API moon_status moon_set_threads(moon_ctx *ctx, int threads);
 MOON_API int moon_threads(const moon_ctx *ctx);
 
-/* METHOD, any thread or signal handler: the running (or else the next) step, predict or evaluate returns
-** MOON_EINTERRUPT at its next batch. moon_clear_interrupt forgets a request that nothing has answered. */
+/* METHOD, any thread or signal handler, as long as the context lives: the running (or else the next) step, evaluate,
+** predict, encode, decode or errors returns MOON_EINTERRUPT before its next batch, once for however many requests.
+** moon_clear_interrupt forgets a request that nothing has answered. */
 MOON_API void moon_interrupt(moon_ctx *ctx);
 MOON_API void moon_clear_interrupt(moon_ctx *ctx);
 
 typedef struct moon_build {
   const char *version;     /* of Moonglass */
   const char *blis;        /* version of BLIS */
-  const char *blis_config; /* its kernels, e.g. "haswell", "skx"; "generic" is slow */
+  const char *blis_config; /* its kernels, e.g. "haswell", "skx"; "generic" is slow; "unknown": it must not be asked */
   const char *simd;        /* of our own kernels: "avx512", "avx2", "base" */
 } moon_build;
 
-/* METHOD: what runs here. The texts are static. */
+/* METHOD: what runs here. The texts are static.
+** No variable of the environment changes what is computed. But a BLIS that is a shared library ends the process over a
+** BLIS_ARCH_TYPE that it does not know: so, while that is set, blis_config is "unknown", and calls that need a product
+** of it give MOON_ESTATE. Linked in (libblis.a), BLIS sees no environment. */
 MOON_API void moon_build_info(const moon_ctx *ctx, moon_build *info);
+
+/* The library's MOON_VERSION, which may be newer than the header's. Static. */
 MOON_API const char *moon_version(void);
 
 /* ---- Tensors --------------------------------------------------------------------------------------------------
-** A tensor is a view (element type, shape, offset) on counted storage; always contiguous, row-major. */
+** A tensor is a view (element type, shape, offset) on counted storage; always contiguous, row-major. The result of a
+** function is a tensor that the caller has made, of the shape that is said here. */
 
 #define MOON_MAX_RANK 4
 
@@ -129,24 +146,31 @@ typedef enum moon_dtype { MOON_FLOAT32 = 0, MOON_UINT8 = 1 } moon_dtype;
 MOON_API moon_status moon_tensor_new(moon_ctx *ctx, moon_tensor **out, moon_dtype dtype, int rank, const size_t *shape);
 
 /* CONSTRUCTOR: a tensor on the caller's own buffer, which is not copied. release (may be NULL) is called with ud when
-** the last view is gone. data must be aligned for its type. */
+** the last view is gone, by the context's thread. On failure it is not called: data is still the caller's.
+** MOON_ERANGE (data is NULL, or not aligned for its type), MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
 MOON_API moon_status moon_tensor_wrap(moon_ctx *ctx, moon_tensor **out, moon_dtype dtype, int rank, const size_t *shape,
                                       void *data, void (*release)(void *ud), void *ud);
 
 /* CONSTRUCTOR: a view of t's elements from `first` on (counted in elements), of another shape. Shares storage.
-** MOON_ESHAPE if it reaches past t's end. Rows i..j-1 of [n x d] are (i * d, {j - i, d}); a reshape is (0, shape). */
+** MOON_ESHAPE if it reaches past t's end, MOON_ENOMEM. Rows i..j-1 of [n x d] are (i * d, {j - i, d}); a reshape is
+** (0, shape). */
 MOON_API moon_status moon_tensor_view(moon_tensor **out, moon_tensor *t, size_t first, int rank, const size_t *shape);
 
 MOON_API moon_tensor *moon_tensor_retain(moon_tensor *t);
 MOON_API void moon_tensor_release(moon_tensor *t);
 
-MOON_API moon_ctx *moon_tensor_ctx(const moon_tensor *t); /* not retained */
+/* METHOD: what the tensor is. numel: its elements; bytes: what they take. */
+MOON_API moon_ctx *moon_tensor_ctx(const moon_tensor *t);
 MOON_API moon_dtype moon_tensor_dtype(const moon_tensor *t);
 MOON_API int moon_tensor_rank(const moon_tensor *t);
 MOON_API const size_t *moon_tensor_shape(const moon_tensor *t); /* rank entries, valid as long as t */
 MOON_API size_t moon_tensor_numel(const moon_tensor *t);
 MOON_API size_t moon_tensor_bytes(const moon_tensor *t);
 MOON_API bool moon_tensor_same_shape(const moon_tensor *a, const moon_tensor *b);
+
+/* METHOD: is t a parameter, or a view of one, that other contexts read too (moon_net_share)? Then it is not to be
+** written to: as the result of a call it is MOON_ESTATE. */
+MOON_API bool moon_tensor_frozen(const moon_tensor *t);
 
 /* METHOD: the elements themselves, valid as long as t. _float and _byte give NULL for the other element type. */
 MOON_API void *moon_tensor_data(const moon_tensor *t);
@@ -157,6 +181,7 @@ MOON_API uint8_t *moon_tensor_byte(const moon_tensor *t);
 MOON_API double moon_tensor_get(const moon_tensor *t, size_t index);
 MOON_API void moon_tensor_set(moon_tensor *t, size_t index, double value);
 
+/* METHOD: every element = value; bytes as by moon_tensor_set. */
 MOON_API void moon_tensor_fill(moon_tensor *t, double value);
 
 /* METHOD: dst = src, converting the element type by value (bytes stay 0..255; floats round and clamp).
@@ -185,10 +210,12 @@ MOON_API moon_status moon_tensor_binary(moon_tensor *out, const char *name, cons
                                         double alpha);
 
 /* Reductions by name: sum mean min max var std norm argmax (var over n, as numpy's; argmax counts from 0, the first
-** of equals). All elements into *value; sums are kept in double. MOON_ESHAPE when there are none (but sum and norm). */
+** of equals). All elements into *value; sums are kept in double. MOON_ESHAPE when there are none (but sum and norm),
+** MOON_ERANGE for an unknown name. */
 MOON_API moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a);
 
-/* The same along one dimension: out is float32 and has a's shape without dimension dim. */
+/* The same along one dimension, counted from 0: out is float32 and has a's shape without dimension dim.
+** MOON_ERANGE (dim, or an unknown name), MOON_ESHAPE, MOON_ETYPE. */
 MOON_API moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim);
 
 /* The k largest along one dimension, or the k smallest, the best first; equals come by their index, and NaN counts as
@@ -202,7 +229,7 @@ MOON_API moon_status moon_tensor_topk(moon_tensor *values, moon_tensor *index, c
 MOON_API moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, const moon_tensor *b, bool tb,
                                         double alpha, double beta);
 
-/* out [n x m] = a [m x n] transposed, of a's element type. */
+/* out [n x m] = a [m x n] transposed, of a's element type, and not overlapping it. MOON_ESHAPE, MOON_ETYPE. */
 MOON_API moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *a);
 
 /* The eigenvalues of a symmetric matrix a [n x n] into values [n], ascending, and its eigenvectors into vectors
@@ -211,10 +238,12 @@ MOON_API moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *
 ** there. MOON_ESHAPE (not square, or more than 32766 rows), MOON_ETYPE, MOON_ERANGE (NaN or infinity), MOON_ENOMEM. */
 MOON_API moon_status moon_tensor_eigh(moon_tensor *values, moon_tensor *vectors, const moon_tensor *a);
 
-/* out [count x ...] = the rows index[0..count-1] of a [n x ...]; same element type. MOON_ERANGE for a row past the end. */
+/* out [count x ...] = the rows index[0..count-1] of a [n x ...]; same element type. MOON_ERANGE for a row past the end,
+** MOON_ESHAPE, MOON_ETYPE. */
 MOON_API moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const size_t *index, size_t count);
 
-/* out = the count parts one after the other along dim; all of one element type. MOON_ESHAPE, MOON_ETYPE. */
+/* out = the count parts one after the other along dim (from 0); all of one element type. MOON_ESHAPE, MOON_ETYPE,
+** MOON_ERANGE (dim). */
 MOON_API moon_status moon_tensor_cat(moon_tensor *out, const moon_tensor *const *parts, size_t count, int dim);
 
 /* Is every |a - b| <= atol + rtol |b|, the shapes being equal? NaN is close to nothing. */
@@ -234,6 +263,9 @@ typedef enum moon_option_kind {
   MOON_LAYER   /* layer */
 } moon_option_kind;
 
+/* A value: of the fields those count that its kind names; the others are not looked at. Given to a constructor, any of
+** the three number kinds will do for another (else a value of the wrong kind is MOON_ETYPE); texts are copied, layers
+** retained. */
 typedef struct moon_option {
   const char *name;
   moon_option_kind kind;
@@ -274,7 +306,9 @@ MOON_API moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char 
                                     size_t count);
 MOON_API moon_layer *moon_layer_retain(moon_layer *layer);
 MOON_API void moon_layer_release(moon_layer *layer);
-MOON_API moon_ctx *moon_layer_ctx(const moon_layer *layer); /* not retained */
+
+/* METHOD: its context; its registered kind, a static text. */
+MOON_API moon_ctx *moon_layer_ctx(const moon_layer *layer);
 MOON_API const char *moon_layer_kind(const moon_layer *layer);
 
 /* METHOD: the width that the layer gives for rows of width in; MOON_ESHAPE if it does not take that width. */
@@ -295,29 +329,39 @@ MOON_API bool moon_layer_parameter(const moon_layer *layer, size_t i, moon_param
 
 /* ---- Losses --------------------------------------------------------------------------------------------------- */
 
-/* CONSTRUCTOR: mse, mae, bce, cross_entropy, huber, or one of Keras's longer names. */
+/* CONSTRUCTOR: mse, mae, bce, cross_entropy, huber, or one of Keras's longer names. Options: moon_option_describe.
+** MOON_ERANGE names an unknown kind, option or value; MOON_ENOMEM. */
 MOON_API moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options,
                                    size_t count);
 MOON_API moon_loss *moon_loss_retain(moon_loss *loss);
 MOON_API void moon_loss_release(moon_loss *loss);
-MOON_API moon_ctx *moon_loss_ctx(const moon_loss *loss); /* not retained */
+
+/* METHOD: its context; its registered kind, a static text; an option's value (texts valid as long as the loss),
+** MOON_ERANGE for an unknown name. */
+MOON_API moon_ctx *moon_loss_ctx(const moon_loss *loss);
 MOON_API const char *moon_loss_kind(const moon_loss *loss);
 MOON_API moon_status moon_loss_get(const moon_loss *loss, const char *name, moon_option *value);
 
-/* METHOD: *value = loss(prediction [n x k], target), and its gradient on the prediction into grad [n x k] unless NULL.
+/* METHOD: *value (may be NULL) = loss(prediction [n x k] float32, target), and its gradient on the prediction into
+** grad [n x k] float32 unless NULL.
 ** target is [n x k], float32 or bytes that count as value/255; cross_entropy also takes class numbers [n], from 0.
-** MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE (a class that does not exist). */
+** MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE (a class that does not exist), MOON_ENOMEM (targets that are bytes or classes
+** need scratch). */
 MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad,
                                      const moon_tensor *prediction, const moon_tensor *target);
 
 /* ---- Optimisers ----------------------------------------------------------------------------------------------- */
 
-/* CONSTRUCTOR: adam, sgd, rmsprop, adagrad. */
+/* CONSTRUCTOR: adam, sgd, rmsprop, adagrad. Options: moon_option_describe. MOON_ERANGE names an unknown kind, option or
+** value; MOON_ENOMEM. */
 MOON_API moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,
                                     size_t count);
 MOON_API moon_optim *moon_optim_retain(moon_optim *opt);
 MOON_API void moon_optim_release(moon_optim *opt);
-MOON_API moon_ctx *moon_optim_ctx(const moon_optim *opt); /* not retained */
+
+/* METHOD: its context; its registered kind, a static text; an option's value, and a new value (lr and weight_decay
+** among others may change between steps). MOON_ERANGE names an unknown option, or one that is fixed, or a value. */
+MOON_API moon_ctx *moon_optim_ctx(const moon_optim *opt);
 MOON_API const char *moon_optim_kind(const moon_optim *opt);
 MOON_API moon_status moon_optim_get(const moon_optim *opt, const char *name, moon_option *value);
 MOON_API moon_status moon_optim_set(moon_optim *opt, const moon_option *value);
@@ -332,23 +376,41 @@ MOON_API uint64_t moon_optim_steps(const moon_optim *opt);
 MOON_API void moon_optim_set_steps(moon_optim *opt, uint64_t steps);
 
 /* METHOD: the slot-th moment ("m", "v", ...) kept for value, made if there is none yet: name is static, the tensor is
-** not retained and has value's shape. MOON_ERANGE past the last slot. */
+** not retained and has value's shape. MOON_ERANGE past the last slot, MOON_ETYPE, MOON_ENOMEM. */
 MOON_API moon_status moon_optim_moment(moon_optim *opt, moon_tensor *value, size_t slot, const char **name,
                                        moon_tensor **moment);
 
 /* ---- Nets ------------------------------------------------------------------------------------------------------ */
 
 /* CONSTRUCTOR: a stack of layers, which it retains. A layer may stand in several nets, or twice in one.
-** MOON_ESHAPE, naming the layer, if the widths do not fit; MOON_ERANGE for no layers. */
+** MOON_ESHAPE, naming the layer, if the widths do not fit; MOON_ERANGE for no layers; MOON_ETYPE for a layer of another
+** context; MOON_ENOMEM. */
 MOON_API moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count);
 
-/* CONSTRUCTOR: layers first..first+count-1 as a net of their own, sharing the parameters. MOON_ERANGE. */
+/* CONSTRUCTOR: layers first..first+count-1 as a net of their own, of the same context, sharing the parameters, which
+** may be trained through either. Its buffers are its own. MOON_ERANGE, MOON_ENOMEM. */
 MOON_API moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, size_t count);
 MOON_API moon_net *moon_net_retain(moon_net *net);
 MOON_API void moon_net_release(moon_net *net);
-MOON_API moon_ctx *moon_net_ctx(const moon_net *net); /* not retained */
+
+/* METHOD: its context; how many layers it has; the i-th of them, NULL past the last. */
+MOON_API moon_ctx *moon_net_ctx(const moon_net *net);
 MOON_API size_t moon_net_count(const moon_net *net);
-MOON_API moon_layer *moon_net_layer(const moon_net *net, size_t i); /* not retained; NULL past the last */
+MOON_API moon_layer *moon_net_layer(const moon_net *net, size_t i);
+
+/* CONSTRUCTOR: a net of context ctx with net's layers and present weights, for predicting in another thread at the
+** same time. The weights are copied once, by malloc, outside the memory that contexts count: all nets shared from this
+** one, and from those, read that copy as long as net's weights stay as they are; a share made after they have changed
+** gets a new copy. So net may be trained, or released, while others predict. Buffers are each share's own.
+** A share cannot be trained: step, backward, plan with an optimiser, and whatever else would write into its parameters
+** and gives a status, are MOON_ESTATE; moon_tensor_set and _fill do nothing; whoever writes through moon_tensor_data
+** writes under the others' eyes. Its parameters' gradients are zeros, and as little to be written to. Save, slice,
+** encode, evaluate and forward, with training too, work as ever.
+** Threads: an ordinary net and ctx must both be this thread's for the call. A share may serve as net in any thread,
+** several at once, while its own thread predicts; nobody may release or seed it meanwhile. Each share is released by
+** the thread that its context belongs to, in any order; the last one, wherever it is, frees the copy.
+** MOON_ENOMEM, whose text is ctx's. */
+MOON_API moon_status moon_net_share(const moon_net *net, moon_ctx *ctx, moon_net **out);
 
 /* METHOD: widths of the input and the output; 0 where any width does (a net without dense layers). */
 MOON_API size_t moon_net_inputs(const moon_net *net);
@@ -358,46 +420,62 @@ MOON_API size_t moon_net_outputs(const moon_net *net);
 MOON_API size_t moon_net_encoder(const moon_net *net);
 MOON_API moon_status moon_net_set_encoder(moon_net *net, size_t layers);
 
-/* METHOD: restart the streams of the noise layers. */
+/* METHOD: width of an autoencoder's code, the encoder's output; 0 if the net is none, or takes any width. */
+MOON_API size_t moon_net_code(const moon_net *net);
+
+/* METHOD: restart the streams of the noise layers: the same seed and the same steps draw the same noise. */
 MOON_API void moon_net_seed(moon_net *net, uint64_t seed);
 
 /* METHOD: take, now, all the memory that batches of `rows` rows of width in (0: the net's own) will need, BLIS's
 ** buffers and the optimiser's moments included, so that no later call at this size can run out of it. loss and opt
 ** may be NULL. The other methods plan by themselves; this one is for those who want to know beforehand.
-** MOON_ENOMEM, MOON_ESHAPE. */
+** MOON_ENOMEM, MOON_ESHAPE; MOON_ESTATE if workers cannot be started. So it is with all that runs a batch. */
 MOON_API moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt);
 
 /* METHOD: y [n x out] = net(x [n x in]). training turns noise and dropout on. x may hold bytes, which count as
-** value/255. What backward needs is kept in the net until its next call. MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
+** value/255; y is float32. What backward needs is kept in the net until its next call. MOON_ESHAPE, MOON_ENOMEM. */
 MOON_API moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training);
 
 /* METHOD: from dy [n x out], the gradient on the last forward's output, write every parameter's gradient (penalties
-** added) and, unless dx is NULL, dx [n x in]. MOON_ESTATE without a forward before it. */
+** added) and, unless dx is NULL, dx [n x in]; all float32. MOON_ESTATE without a forward before it, MOON_ESHAPE,
+** MOON_ENOMEM. */
 MOON_API moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor *dy);
 
 /* METHOD: the penalties (activity, weights) of the last forward. */
 MOON_API double moon_net_penalty(const moon_net *net);
 
-/* METHOD: y [n x out] = net(x [n x in]) in inference mode, batch rows at a time (0: a good number of its own).
-** Allocates nothing once planned. MOON_EINTERRUPT leaves y partly written. */
+/* METHOD: y [n x out] float32 = net(x [n x in], float32 or bytes) in inference mode, batch rows at a time (0: a good
+** number of its own). The rows of x and y are used where they are, without a copy (bytes are widened batch by batch):
+** so wrapped buffers of the host (moon_tensor_wrap) go in and out as they are. Allocates nothing once planned.
+** MOON_ESHAPE, MOON_ENOMEM; MOON_EINTERRUPT leaves y partly written. */
 MOON_API moon_status moon_net_predict(moon_net *net, moon_tensor *y, const moon_tensor *x, size_t batch);
 
+/* METHOD: the same with the two halves of an autoencoder: code [n x c] = encoder(x [n x in]), y [n x out] =
+** decoder(code [n x c]), c being moon_net_code(net). Each half has buffers of its own from its first call on.
+** MOON_ESTATE without an encoder (moon_net_set_encoder), and what predict gives. */
+MOON_API moon_status moon_net_encode(moon_net *net, moon_tensor *code, const moon_tensor *x, size_t batch);
+MOON_API moon_status moon_net_decode(moon_net *net, moon_tensor *y, const moon_tensor *code, size_t batch);
+
 /* METHOD: one training step on a batch; *objective (loss and penalties, before the update) may be NULL.
-** y NULL: the target is x. Allocates nothing once planned. */
+** x [n x in] and y (NULL: the target is x) [n x out] may hold bytes, which count as value/255; y may be class numbers
+** [n] for cross_entropy. Allocates nothing once planned. On any failure no weight has changed. MOON_ESHAPE, MOON_ERANGE
+** (a class that does not exist), MOON_ENOMEM, MOON_EINTERRUPT; MOON_ESTATE for a share (moon_net_share). */
 MOON_API moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
                                    const moon_loss *loss, moon_optim *opt);
 
-/* METHOD: the same on rows first..first+count-1 of the dataset's present order. MOON_ERANGE past its end. */
+/* METHOD: the same on rows first..first+count-1 of the dataset's present order. MOON_ERANGE past its end, or for no
+** rows, and what step gives. */
 MOON_API moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first,
                                         size_t count, const moon_loss *loss, moon_optim *opt);
 
 /* METHOD: *objective over all rows of data, penalties included, in batches (0: 32): the mean of the batches weighted
-** by their rows. */
+** by their rows. MOON_ESHAPE, MOON_ERANGE, MOON_ENOMEM; MOON_EINTERRUPT, with nothing written. */
 MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data,
                                        const moon_loss *loss, size_t batch);
 
-/* METHOD: errors [n] = mean over the features of (net(x) - x)^2, row by row. MOON_ESHAPE unless the net gives back
-** the width that it takes. */
+/* METHOD: errors [n] float32 = mean over the features of (net(x) - x)^2, row by row, in inference mode; x and batch as
+** in predict. MOON_ESHAPE unless the net gives back the width that it takes; MOON_ENOMEM; MOON_EINTERRUPT leaves errors
+** partly written. */
 MOON_API moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const moon_tensor *x, size_t batch);
 
 /* ---- Data ------------------------------------------------------------------------------------------------------ */
@@ -408,6 +486,8 @@ MOON_API moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const m
 MOON_API moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y);
 MOON_API moon_dataset *moon_dataset_retain(moon_dataset *data);
 MOON_API void moon_dataset_release(moon_dataset *data);
+
+/* METHOD: how many rows it has. */
 MOON_API size_t moon_dataset_rows(const moon_dataset *data);
 
 /* METHOD: a new order of the rows, which depends on seed and epoch alone; and back to the order of the tensors. */
@@ -447,11 +527,12 @@ MOON_API moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const 
 MOON_API moon_archive *moon_archive_retain(moon_archive *archive);
 MOON_API void moon_archive_release(moon_archive *archive);
 
-/* METHOD: write it. The file appears whole or not at all: a temporary beside it, fsync, rename. */
+/* METHOD: write it. The file appears whole or not at all: a temporary beside it, fsync, rename. MOON_EIO,
+** MOON_ENOMEM. */
 MOON_API moon_status moon_archive_save(const moon_archive *archive, const char *path);
 
 /* METHOD: add a tensor (retained, not copied) or set a text entry (copied). MOON_ERANGE for a tensor's name that is
-** there already, or a text that is not UTF-8. */
+** there already, or a text that is not UTF-8; MOON_ENOMEM. */
 MOON_API moon_status moon_archive_add(moon_archive *archive, const char *name, moon_tensor *t);
 MOON_API moon_status moon_archive_set(moon_archive *archive, const char *key, const char *text);
 
@@ -462,11 +543,12 @@ MOON_API moon_tensor *moon_archive_find(const moon_archive *archive, const char 
 MOON_API const char *moon_archive_text(const moon_archive *archive, const char *key);
 
 /* METHOD: put a net (weights [out x in], named as torch.nn.Sequential names the same stack; the architecture as JSON
-** in the text entry "moonglass") into an archive; CONSTRUCTOR: make the net of an archive. */
+** in the text entry "moonglass") into an archive, by copy; CONSTRUCTOR: make the net of an archive. to: MOON_ERANGE (a
+** tensor of that name is there, or a text is not UTF-8), MOON_ENOMEM. from: MOON_EFORMAT, MOON_ENOMEM. */
 MOON_API moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive);
 MOON_API moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive);
 
-/* METHOD, CONSTRUCTOR: the two steps in one. */
+/* METHOD, CONSTRUCTOR: the two steps in one, with the statuses of both. */
 MOON_API moon_status moon_net_save(const moon_net *net, const char *path);
 MOON_API moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path);
 

@@ -131,6 +131,7 @@ static const mooni_kernels *choose_kernels(void) {
 moon_status moon_ctx_new(moon_ctx **out, const moon_config *config) {
   static const moon_config defaults = {0};
   if (!config) config = &defaults;
+  if (config->threads < 0 || config->threads > 256) return MOON_ERANGE;
   moon_alloc_fn alloc = config->alloc ? config->alloc : default_alloc;
   moon_ctx *ctx = alloc(config->alloc_ud, NULL, 0, sizeof *ctx);
   if (!ctx) return MOON_ENOMEM;
@@ -139,7 +140,7 @@ moon_status moon_ctx_new(moon_ctx **out, const moon_config *config) {
   ctx->alloc = alloc;
   ctx->alloc_ud = config->alloc_ud;
   ctx->limit = config->memory_limit;
-  ctx->threads = config->threads > 0 ? config->threads : 1;
+  ctx->threads = config->threads ? config->threads : 1;
   ctx->log = config->log;
   ctx->log_ud = config->log_ud;
   ctx->k = choose_kernels();

@@ -95,6 +95,8 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
     return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
   MOONI_TRY(batch_shape(data, x, data->x, "x", count));
   if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
+  MOONI_TRY(mooni_want_writable(x, "batch"));
+  if (y) MOONI_TRY(mooni_want_writable(y, "batch"));
   mooni_gather(data->ctx, moon_tensor_float(x), data->x, data->order, first, count, 0, mooni_width(x), 255);
   if (!y) return MOON_OK;
   if (target->rank == 1)

@@ -129,13 +129,12 @@ static moon_status init(moon_layer *layer) {
   moon_layer *tied = d->tied;
   d->tied = NULL; /* finish releases only what has been retained */
   MOONI_TRY(check_names(d));
-  if (tied) {
+  if (tied)
     MOONI_TRY(take_tied(d, tied));
-  } else {
+  else
     MOONI_TRY(mooni_layer_add_param(layer, "weight", 2, (size_t[]){d->in, d->out}));
-    mooni_init_fill(layer->ctx, layer->params[0]->value, d->init);
-  }
   if (d->bias) MOONI_TRY(mooni_layer_add_param(layer, "bias", 1, &d->out));
+  if (!tied) mooni_init_fill(layer->ctx, layer->params[0]->value, d->init); /* draws: after all that can fail */
   return MOON_OK;
 }
 

@@ -66,9 +66,13 @@ static moon_status check(moon_ctx *ctx, const moon_tensor *values, const moon_te
   return mooni_check_overlap("eigh", values, vectors, false);
 }
 
-/* BLIS may be the system's BLAS, and ends the process when malloc fails in it: see gemm.c. This is more than it packs
-** at a time. */
+/* BLIS may be the system's BLAS, under that name, and ends the process over a BLIS_ARCH_TYPE that it does not know, and
+** when malloc fails in it: see gemm.c. The room is more than it packs at a time. */
 static moon_status probe(moon_ctx *ctx) {
+  if (getenv("BLIS_ARCH_TYPE"))
+    return mooni_fail(ctx, MOON_ESTATE,
+                      "eigh: BLIS_ARCH_TYPE is set in the environment: LAPACK's BLIS might end the process over it; "
+                      "unset it");
   const size_t room = (size_t)16 << 20;
   void *volatile p = malloc(room);
   if (!p) return mooni_nomem(ctx, room);
@@ -96,8 +100,8 @@ moon_status moon_tensor_eigh(moon_tensor *values, moon_tensor *vectors, const mo
   MOONI_TRY(check(ctx, values, vectors, a));
   size_t n = a->shape[0], count = n * n + n + (1 + 6 * n + 2 * n * n) + (3 + 5 * n);
   if (!n) return MOON_OK;
-  MOONI_TRY(find_ssyevd(ctx, &ssyevd));
   MOONI_TRY(probe(ctx));
+  MOONI_TRY(find_ssyevd(ctx, &ssyevd));
   float *block = mooni_calloc(ctx, count, sizeof(float));
   if (!block) return mooni_nomem(ctx, count * sizeof(float));
   memcpy(block, moon_tensor_float(a), moon_tensor_bytes(a));

@@ -16,6 +16,19 @@
 ** does not export them. */
 #pragma weak bli_gks_lookup_nat_cntx
 
+/* BLIS ends the process over a BLIS_ARCH_TYPE that it does not know, and prints if BLIS_ARCH_DEBUG is set. So, where it
+** is linked in, this stands in for its look at the environment: no variable is set. It gives way to a host's BLIS. */
+__attribute__((weak)) gint_t bli_env_get_var(const char *name, gint_t otherwise) {
+  (void)name;
+  return otherwise;
+}
+
+/* A shared library looks for itself, and the host's environment is not ours to change. */
+static bool may_end_the_process(void) {
+  if (bli_gks_lookup_nat_cntx) return bli_env_get_var("BLIS_ARCH_TYPE", -1) != -1;
+  return getenv("BLIS_ARCH_TYPE") != NULL;
+}
+
 static cntx_t *kernels_of(arch_t arch) {
   bli_init(); /* the look-up, unlike other calls, does not see to it */
   return bli_gks_lookup_nat_cntx(arch);
@@ -145,6 +158,9 @@ moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, s
   if (k > DEEP) k = DEEP;
   shape s = {callers, m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
   if (is_warm(ctx->warm, &s)) return MOON_OK;
+  if (may_end_the_process())
+    return mooni_fail(ctx, MOON_ESTATE,
+                      "BLIS_ARCH_TYPE is set in the environment: BLIS might end the process over it; unset it");
   if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
 
   cntx_t *cntx = kernels_for(m, n);
@@ -176,6 +192,7 @@ const char *mooni_blis_version(void) { return bli_info_get_version_str(); }
 
 const char *mooni_blis_config(void) {
   static const char *const text[2][2] = {{NULL, "zen3"}, {NULL, "zen3+skx"}};
+  if (may_end_the_process()) return "unknown";
   const char *own = text[avx512_kernels() != NULL][avx2_kernels() != NULL];
   return own ? own : bli_arch_string(bli_arch_query_id());
 }

@@ -69,6 +69,7 @@ static inline bool mooni_mul(size_t *out, size_t a, size_t b) { return !__builti
 /* ---- tensor.c ---- */
 
 typedef struct mooni_map mooni_map;
+typedef struct mooni_frozen mooni_frozen;
 typedef struct mooni_storage {
   size_t refs;
   moon_ctx *ctx;
@@ -76,7 +77,8 @@ typedef struct mooni_storage {
   size_t bytes;
   void (*release)(void *ud);
   void *ud;
-  mooni_map *map; /* a large file whose rows are better read than touched: mooni_map_gather; else NULL */
+  mooni_map *map;       /* a large file whose rows are better read than touched: mooni_map_gather; else NULL */
+  mooni_frozen *frozen; /* data is this one's, which other contexts read: nobody writes to it. Else NULL */
 } mooni_storage;
 
 struct moon_tensor {
@@ -91,6 +93,7 @@ struct moon_tensor {
 
 moon_status mooni_want_float(const moon_tensor *t, const char *what); /* MOON_ETYPE unless float32 */
 const char *mooni_dtype_name(moon_dtype dtype);
+moon_status mooni_want_writable(const moon_tensor *t, const char *what); /* share.c: MOON_ESTATE if it is frozen */
 
 /* Rows of t as a matrix: rank 0 and 1 are one column a row; else shape[0] rows of all the rest. */
 size_t mooni_rows(const moon_tensor *t);
@@ -320,6 +323,7 @@ typedef struct mooni_param {
   size_t refs;
   const char *name;
   moon_tensor *value, *grad;
+  mooni_frozen *frozen; /* share.c: a copy of value as it was when it was last shared, or NULL */
 } mooni_param;
 
 enum { MOONI_MAX_PARAMS = 4 };
@@ -399,9 +403,13 @@ struct moon_layer {
   uint64_t seed; /* of its noise */
 };
 
-/* A parameter of zeros with its gradient, put into the layer. */
+/* Put into the layer: a parameter without its tensors, NULL when refused; one of zeros with its gradient; another's. */
+mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name);
 moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape);
 moon_status mooni_layer_share_param(moon_layer *layer, mooni_param *param);
+
+/* share.c: let go of a frozen value, in any thread. Takes NULL. */
+void mooni_frozen_release(mooni_frozen *f);
 
 /* "dense 784->128", "dropout": for messages. */
 enum { MOONI_LAYER_TEXT = 160 };

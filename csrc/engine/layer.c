@@ -7,22 +7,25 @@ static void param_release(moon_ctx *ctx, mooni_param *p) {
   if (--p->refs) return;
   moon_tensor_release(p->value);
   moon_tensor_release(p->grad);
+  mooni_frozen_release(p->frozen);
   mooni_free(ctx, p);
 }
 
-moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape) {
-  moon_ctx *ctx = layer->ctx;
-  mooni_param *p = mooni_calloc(ctx, 1, sizeof *p);
-  if (!p) return mooni_nomem(ctx, sizeof *p);
+mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name) {
+  mooni_param *p = mooni_calloc(layer->ctx, 1, sizeof *p);
+  if (!p) return NULL;
   p->refs = 1;
   p->name = name;
-  moon_status status = moon_tensor_new(ctx, &p->value, MOON_FLOAT32, rank, shape);
-  if (status == MOON_OK) status = moon_tensor_new(ctx, &p->grad, MOON_FLOAT32, rank, shape);
-  if (status != MOON_OK)
-    param_release(ctx, p);
-  else
-    layer->params[layer->param_count++] = p;
-  return status;
+  layer->params[layer->param_count++] = p;
+  return p;
+}
+
+/* What a failure leaves is released with the layer. */
+moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape) {
+  mooni_param *p = mooni_layer_new_param(layer, name);
+  if (!p) return mooni_nomem(layer->ctx, sizeof *p);
+  MOONI_TRY(moon_tensor_new(layer->ctx, &p->value, MOON_FLOAT32, rank, shape));
+  return moon_tensor_new(layer->ctx, &p->grad, MOON_FLOAT32, rank, shape);
 }
 
 moon_status mooni_layer_share_param(moon_layer *layer, mooni_param *param) {

@@ -86,6 +86,7 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
   if (!rows || !width) return mooni_fail(ctx, MOON_ESHAPE, "%s: the prediction has no elements", loss->class->name);
   if (grad && (!moon_tensor_same_shape(grad, prediction) || grad->dtype != MOON_FLOAT32))
     return mooni_fail(ctx, MOON_ESHAPE, "%s: the gradient must have the prediction's shape", loss->class->name);
+  if (grad) MOONI_TRY(mooni_want_writable(grad, loss->class->name));
   bool classes = mooni_are_classes(loss, target, width);
   if (classes ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
     return shape_error(loss, prediction, target);

@@ -58,6 +58,7 @@ static moon_status list_parameters(moon_net *net) {
       if (place < net->param_count) continue;
       net->values[place] = p->value;
       net->grads[place] = p->grad;
+      net->frozen |= moon_tensor_frozen(p->value);
       net->param_count++;
       net->param_floats += p->value->numel;
     }
@@ -97,9 +98,17 @@ moon_net *moon_net_retain(moon_net *net) {
   return net;
 }
 
+static void drop_halves(moon_net *net) {
+  for (size_t i = 0; i < MOONI_COUNT(net->half); i++) {
+    moon_net_release(net->half[i]);
+    net->half[i] = NULL;
+  }
+}
+
 void moon_net_release(moon_net *net) {
   if (!net || --net->refs) return;
   moon_ctx *ctx = net->ctx;
+  drop_halves(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
   void *blocks[] = {net->layers, net->slots,       net->values,     net->grads, net->uses,
                     net->arena,  net->gradient[0], net->part_grads, net};
@@ -118,9 +127,12 @@ double moon_net_penalty(const moon_net *net) { return net->penalty; }
 moon_status moon_net_set_encoder(moon_net *net, size_t layers) {
   if (layers >= net->count)
     return mooni_fail(net->ctx, MOON_ERANGE, "the encoder has %zu layers, the whole net %zu", layers, net->count);
+  if (layers != net->encoder) drop_halves(net);
   net->encoder = layers;
   return MOON_OK;
 }
+
+size_t moon_net_code(const moon_net *net) { return net->encoder && net->inputs ? net->slots[net->encoder - 1].out : 0; }
 
 void moon_net_seed(moon_net *net, uint64_t seed) {
   mooni_rng rng;

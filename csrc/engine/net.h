@@ -23,7 +23,9 @@ struct moon_net {
   moon_tensor **values, **grads; /* the parameters, each once, the last layer's first */
   unsigned *uses;                /* how often each is used */
   size_t count, param_count, param_floats, inputs, outputs, encoder;
-  size_t trainable; /* the first layer that has a parameter; count if none has */
+  size_t trainable;  /* the first layer that has a parameter; count if none has */
+  bool frozen;       /* parameters are other contexts' as well: not to be trained */
+  moon_net *half[2]; /* encoder and decoder, made when they are first wanted */
 
   float *arena; /* input, targets, and each layer's y and work, for `rows` rows of width `in` */
   size_t rows, in;

@@ -18,7 +18,7 @@ moon_status mooni_check_out(const char *what, const moon_tensor *out, int rank, 
   char have[MOONI_SHAPE_TEXT], want[MOONI_SHAPE_TEXT];
   bool same = out->rank == rank;
   for (int i = 0; same && i < rank; i++) same = out->shape[i] == shape[i];
-  if (same) return MOON_OK;
+  if (same) return mooni_want_writable(out, what);
   return mooni_fail(out->storage->ctx, MOON_ESHAPE, "%s: the result is %s, but goes into %s", what,
                     mooni_shape_text(want, rank, shape), mooni_shape_text(have, out->rank, out->shape));
 }

@@ -18,7 +18,7 @@ static inline const float *mooni_floats(const moon_tensor *t, size_t first, size
 /* MOON_ESHAPE if a and out have memory in common. With `in_place` they may lie on the very same elements. */
 moon_status mooni_check_overlap(const char *what, const moon_tensor *out, const moon_tensor *a, bool in_place);
 
-/* MOON_ESHAPE unless out has this shape. */
+/* MOON_ESHAPE unless out has this shape; MOON_ESTATE if it is frozen. */
 moon_status mooni_check_out(const char *what, const moon_tensor *out, int rank, const size_t *shape);
 
 #endif

@@ -95,6 +95,7 @@ static moon_status grow(moon_optim *opt, size_t room) {
 
 moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, size_t count) {
   for (size_t i = 0; i < count; i++) {
+    MOONI_TRY(mooni_want_writable(value[i], opt->class->name));
     if (mooni_optim_segment(opt, value[i], i)) continue;
     MOONI_TRY(grow(opt, opt->count + 1));
     MOONI_TRY(make_segment(opt, value[i]));

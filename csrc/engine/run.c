@@ -157,7 +157,14 @@ static moon_status plan_forward(moon_net *net, mooni_split *split, size_t rows, 
   return plan_layers(net, *split, rows, false, false);
 }
 
+static moon_status want_own_weights(const moon_net *net, const char *what) {
+  if (!net->frozen) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ESTATE,
+                    "%sthe net shares its weights with other contexts (moon_net_share) and cannot be trained", what);
+}
+
 static moon_status plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt) {
+  MOONI_TRY(want_own_weights(net, ""));
   MOONI_TRY(plan_buffers(net, rows, in));
   *split = choose(net, rows, true, true);
   size_t count = team_size(net, *split);
@@ -456,6 +463,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
   MOONI_TRY(check_input(net, x, "forward"));
   MOONI_TRY(output_width(net, &width, x->shape[1]));
   MOONI_TRY(check_output(net, y, x->shape[0], width, "forward"));
+  MOONI_TRY(mooni_want_writable(y, "forward"));
   batch b = {x, NULL, NULL, 0, x->shape[0]};
   MOONI_TRY(plan_forward(net, &split, b.count, x->shape[1], true));
   const float *result = link(net, net->input, NULL, training);
@@ -467,11 +475,13 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
 
 moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor *dy) {
   size_t rows = net->forward_rows, out = net->slots[net->count - 1].out;
+  MOONI_TRY(want_own_weights(net, "backward: "));
   if (!rows)
     return mooni_fail(net->ctx, MOON_ESTATE,
                       "backward: no forward before it (a step, predict or evaluate uses its buffers)");
   MOONI_TRY(check_output(net, dy, rows, out, "backward: gradient of the"));
   if (dx) MOONI_TRY(check_output(net, dx, rows, net->in, "backward: gradient of the input:"));
+  if (dx) MOONI_TRY(mooni_want_writable(dx, "backward"));
   MOONI_TRY(plan_layers(net, MOONI_SERIAL, rows, true, dx != NULL));
   MOONI_TRY(plan_gradients(net, 1));
   memcpy(net->gradient[0], moon_tensor_float(dy), rows * out * sizeof(float));
@@ -612,12 +622,36 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
   return MOON_OK;
 }
 
-moon_status moon_net_predict(moon_net *net, moon_tensor *y, const moon_tensor *x, size_t batch_rows) {
+static moon_status predict(moon_net *net, moon_tensor *y, const moon_tensor *x, size_t batch_rows, const char *what) {
   size_t out;
-  MOONI_TRY(check_input(net, x, "predict"));
+  MOONI_TRY(check_input(net, x, what));
   MOONI_TRY(output_width(net, &out, x->shape[1]));
-  MOONI_TRY(check_output(net, y, x->shape[0], out, "predict"));
+  MOONI_TRY(check_output(net, y, x->shape[0], out, what));
+  MOONI_TRY(mooni_want_writable(y, what));
   return infer(net, moon_tensor_float(y), NULL, x, batch_rows, NULL);
+}
+
+moon_status moon_net_predict(moon_net *net, moon_tensor *y, const moon_tensor *x, size_t batch_rows) {
+  return predict(net, y, x, batch_rows, "predict");
+}
+
+/* The encoder or the decoder as a net, which has buffers of its own and shares the layers. */
+static moon_status want_half(moon_net *net, size_t which, const char *what) {
+  size_t layers = net->encoder;
+  if (!layers)
+    return mooni_fail(net->ctx, MOON_ESTATE, "%s: the net is not an autoencoder (moon_net_set_encoder)", what);
+  if (net->half[which]) return MOON_OK;
+  return moon_net_slice(net, &net->half[which], which ? layers : 0, which ? net->count - layers : layers);
+}
+
+moon_status moon_net_encode(moon_net *net, moon_tensor *code, const moon_tensor *x, size_t batch_rows) {
+  MOONI_TRY(want_half(net, 0, "encode"));
+  return predict(net->half[0], code, x, batch_rows, "encode");
+}
+
+moon_status moon_net_decode(moon_net *net, moon_tensor *y, const moon_tensor *code, size_t batch_rows) {
+  MOONI_TRY(want_half(net, 1, "decode"));
+  return predict(net->half[1], y, code, batch_rows, "decode");
 }
 
 static void take_errors(const moon_net *net, moon_tensor *result, const float *x, const float *y, size_t first,
@@ -639,5 +673,6 @@ moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const moon_tenso
   if (errors->rank != 1 || errors->shape[0] != x->shape[0] || errors->dtype != MOON_FLOAT32)
     return mooni_fail(net->ctx, MOON_ESHAPE, "errors: result is %s, expected [%zu] float32",
                       mooni_tensor_text(text, errors), x->shape[0]);
+  MOONI_TRY(mooni_want_writable(errors, "errors"));
   return infer(net, NULL, errors, x, batch_rows, take_errors);
 }

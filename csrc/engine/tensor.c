@@ -69,7 +69,7 @@ static moon_status make_tensor(moon_ctx *ctx, moon_tensor **out, moon_dtype dtyp
   if (__builtin_add_overflow(data ? 0 : bytes, (size_t)HEADER, &total)) return mooni_nomem(ctx, bytes);
   mooni_storage *s = mooni_alloc(ctx, total);
   if (!s) return mooni_nomem(ctx, total);
-  *s = (mooni_storage){1, ctx, data ? data : (char *)s + HEADER, bytes, release, ud, NULL};
+  *s = (mooni_storage){1, ctx, data ? data : (char *)s + HEADER, bytes, release, ud, NULL, NULL};
   moon_tensor *t = make_view(s, 0, dtype, rank, shape, numel);
   if (!t) {
     mooni_free(ctx, s);
@@ -155,6 +155,7 @@ double moon_tensor_get(const moon_tensor *t, size_t index) {
 }
 
 void moon_tensor_set(moon_tensor *t, size_t index, double value) {
+  if (t->storage->frozen) return;
   if (t->dtype == MOON_UINT8)
     moon_tensor_byte(t)[index] = to_byte(value);
   else
@@ -162,6 +163,7 @@ void moon_tensor_set(moon_tensor *t, size_t index, double value) {
 }
 
 void moon_tensor_fill(moon_tensor *t, double value) {
+  if (t->storage->frozen) return;
   if (t->dtype == MOON_UINT8) {
     memset(moon_tensor_data(t), to_byte(value), t->numel);
     return;
@@ -184,6 +186,7 @@ moon_status moon_tensor_copy(moon_tensor *dst, const moon_tensor *src) {
     return mooni_fail(dst->storage->ctx, MOON_ESHAPE, "copy: %s does not fit into %s", mooni_tensor_text(from, src),
                       mooni_tensor_text(to, dst));
   }
+  MOONI_TRY(mooni_want_writable(dst, "copy"));
   if (dst->dtype == src->dtype)
     memmove(moon_tensor_data(dst), moon_tensor_data(src), moon_tensor_bytes(src));
   else if (dst->dtype == MOON_FLOAT32)
@@ -195,6 +198,7 @@ moon_status moon_tensor_copy(moon_tensor *dst, const moon_tensor *src) {
 
 moon_status moon_tensor_uniform(moon_tensor *t, double a, double b) {
   MOONI_TRY(mooni_want_float(t, "uniform"));
+  MOONI_TRY(mooni_want_writable(t, "uniform"));
   moon_ctx *ctx = t->storage->ctx;
   ctx->k->uniform(&ctx->rng, moon_tensor_float(t), t->numel, (float)a, (float)b);
   return MOON_OK;
@@ -202,6 +206,7 @@ moon_status moon_tensor_uniform(moon_tensor *t, double a, double b) {
 
 moon_status moon_tensor_normal(moon_tensor *t, double mean, double deviation) {
   MOONI_TRY(mooni_want_float(t, "normal"));
+  MOONI_TRY(mooni_want_writable(t, "normal"));
   moon_ctx *ctx = t->storage->ctx;
   ctx->k->normal(&ctx->rng, moon_tensor_float(t), t->numel, (float)mean, (float)deviation);
   return MOON_OK;
@@ -213,6 +218,7 @@ moon_status moon_tensor_permutation(moon_tensor *t, double first) {
   if (t->rank != 1 || t->numel > (size_t)1 << 24)
     return mooni_fail(ctx, MOON_ESHAPE, "permutation: expected one dimension of at most 16777216, got %zu elements",
                       t->numel);
+  MOONI_TRY(mooni_want_writable(t, "permutation"));
   float *p = moon_tensor_float(t);
   for (size_t i = 0; i < t->numel; i++) p[i] = (float)(first + (double)i);
   for (size_t i = t->numel; i > 1; i--) {

@@ -5,15 +5,36 @@
 #include <string.h>
 #include <time.h>
 
-/* The registry keys are addresses: nobody else can have them. */
-static const char ctx_key = 0;
+/* The registry key is an address: nobody else can have it. */
+static const char home_key = 0;
 
-moon_ctx *bind_ctx(lua_State *L) { return *(moon_ctx **)lua_touserdata(L, lua_upvalueindex(1)); }
+/* What a state has of us, in its registry: a userdata, which is upvalue 1 of every function. */
+typedef struct home {
+  moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
+  bool closed;
+  moon_lua_config config;
+} home;
 
-static void push_ctx_handle(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &ctx_key); }
+static int push_home(lua_State *L) { return lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key); }
+
+/* NULL if there is none. Pushes nothing. */
+static home *find_home(lua_State *L) {
+  push_home(L);
+  home *h = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return h;
+}
+
+static moon_ctx *open_ctx(lua_State *L, const home *h) {
+  if (!h || !h->ctx) luaL_error(L, "moonglass: the core is not open in this state");
+  return h->ctx;
+}
+
+moon_ctx *bind_ctx(lua_State *L) { return open_ctx(L, lua_touserdata(L, lua_upvalueindex(1))); }
+bool bind_has_files(lua_State *L) { return !(find_home(L)->config.flags & MOON_LUA_NO_FILES); }
 
 void bind_functions(lua_State *L, const luaL_Reg *functions) {
-  push_ctx_handle(L);
+  push_home(L);
   luaL_setfuncs(L, functions, 1);
 }
 
@@ -61,7 +82,7 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL
   lua_setfield(L, -2, name);
   lua_pop(L, 1);
   if (index) {
-    push_ctx_handle(L);
+    push_home(L);
     lua_insert(L, -2);
     lua_pushcclosure(L, index, 2);
   }
@@ -112,7 +133,7 @@ void bind_weigh(lua_State *L, size_t bytes) {
 }
 
 moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const size_t *shape) {
-  moon_ctx *ctx = moon_lua_ctx(L);
+  moon_ctx *ctx = open_ctx(L, find_home(L));
   void **handle = bind_new(L, BIND_TENSOR);
   moon_tensor *t = NULL;
   BIND_TRY(L, ctx, moon_tensor_new(ctx, &t, dtype, rank, shape));
@@ -121,55 +142,122 @@ moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const siz
   return t;
 }
 
+/* ---- what a host calls ---- */
+
+enum { ROOM = 4 }; /* stack slots that these functions use at most */
+
 moon_ctx *moon_lua_ctx(lua_State *L) {
-  push_ctx_handle(L);
-  moon_ctx **handle = lua_touserdata(L, -1);
-  lua_pop(L, 1);
-  return handle ? *handle : NULL;
+  if (!lua_checkstack(L, ROOM)) return NULL;
+  const home *h = find_home(L);
+  return h ? h->ctx : NULL;
+}
+
+/* An object of another context would take memory of an allocator that may be gone before this state is. */
+static void **push_handle(lua_State *L, const char *name, const moon_ctx *owner) {
+  luaL_checkstack(L, ROOM, name);
+  if (open_ctx(L, find_home(L)) != owner) luaL_error(L, "moonglass: this %s belongs to another context", name);
+  return bind_new(L, name);
 }
 
 void moon_lua_push_tensor(lua_State *L, moon_tensor *t) {
-  void **handle = bind_new(L, BIND_TENSOR);
+  if (!t) {
+    lua_pushnil(L);
+    return;
+  }
+  void **handle = push_handle(L, BIND_TENSOR, moon_tensor_ctx(t));
   *handle = moon_tensor_retain(t);
 }
 
 void moon_lua_push_net(lua_State *L, moon_net *net) {
-  void **handle = bind_new(L, BIND_NET);
+  if (!net) {
+    lua_pushnil(L);
+    return;
+  }
+  void **handle = push_handle(L, BIND_NET, moon_net_ctx(net));
   *handle = moon_net_retain(net);
 }
 
-moon_tensor *moon_lua_check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
-moon_tensor *moon_lua_to_tensor(lua_State *L, int index) { return bind_test(L, index, BIND_TENSOR); }
-moon_net *moon_lua_check_net(lua_State *L, int arg) { return bind_check(L, arg, BIND_NET); }
-moon_net *moon_lua_to_net(lua_State *L, int index) { return bind_test(L, index, BIND_NET); }
+/* Before the core is open there is no such object; a look at the metatables would make a string, and might raise. */
+static void *to_object(lua_State *L, int index, const char *name) {
+  return moon_lua_ctx(L) ? bind_test(L, index, name) : NULL;
+}
 
-/* ---- opening ---- */
+static void *check_object(lua_State *L, int arg, const char *name) {
+  luaL_checkstack(L, ROOM, name);
+  return bind_check(L, arg, name);
+}
 
-static int close_ctx(lua_State *L) {
-  moon_ctx **handle = lua_touserdata(L, 1);
-  moon_ctx *ctx = *handle;
-  *handle = NULL;
+moon_tensor *moon_lua_check_tensor(lua_State *L, int arg) { return check_object(L, arg, BIND_TENSOR); }
+moon_tensor *moon_lua_to_tensor(lua_State *L, int index) { return to_object(L, index, BIND_TENSOR); }
+moon_net *moon_lua_check_net(lua_State *L, int arg) { return check_object(L, arg, BIND_NET); }
+moon_net *moon_lua_to_net(lua_State *L, int index) { return to_object(L, index, BIND_NET); }
+
+/* ---- configuring ---- */
+
+static int close_home(lua_State *L) {
+  home *h = lua_touserdata(L, 1);
+  moon_ctx *ctx = h->ctx;
+  h->ctx = NULL;
+  h->closed = true;
   moon_ctx_release(ctx);
   return 0;
 }
 
-/* The context takes memory through the state's allocator, so that a host's limit covers tensors. */
-static void make_ctx(lua_State *L) {
-  moon_ctx **handle = lua_newuserdatauv(L, sizeof *handle, 0);
-  *handle = NULL;
+/* The state's, made if there is none yet. Pushes nothing. */
+static home *need_home(lua_State *L) {
+  luaL_checkstack(L, ROOM, "moonglass");
+  home *h = find_home(L);
+  if (h) return h;
+  h = lua_newuserdatauv(L, sizeof *h, 0);
+  *h = (home){0};
   lua_createtable(L, 0, 1);
-  lua_pushcfunction(L, close_ctx);
+  lua_pushcfunction(L, close_home);
   lua_setfield(L, -2, "__gc");
   lua_setmetatable(L, -2);
-  moon_config config = {0};
-  config.alloc = lua_getallocf(L, &config.alloc_ud);
-  if (moon_ctx_new(handle, &config) != MOON_OK) luaL_error(L, "moonglass: not enough memory for a context");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &ctx_key);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &home_key);
+  return h;
 }
 
-/* memory limits: core.limits{memory = bytes} */
+/* A host that was compiled against a later header may know more fields than we do: they must be at their defaults. */
+static void check_config(lua_State *L, const moon_lua_config *config) {
+  const char *bytes = (const char *)config;
+  if (config->size < offsetof(moon_lua_config, log_ud) + sizeof config->log_ud)
+    luaL_error(L, "moonglass: the configuration's size is %I, expected sizeof(moon_lua_config)",
+               (LUAI_UACINT)config->size);
+  for (size_t i = sizeof *config; i < config->size; i++)
+    if (bytes[i]) luaL_error(L, "moonglass: the configuration has a field that version %s does not know", MOON_VERSION);
+  if (config->flags & ~(unsigned)MOON_LUA_NO_FILES)
+    luaL_error(L, "moonglass: the configuration has a flag that version %s does not know", MOON_VERSION);
+  if (config->threads < 0 || config->threads > 256)
+    luaL_error(L, "moonglass: threads: expected a whole number of 1 to 256, or 0 for the default, got %d",
+               config->threads);
+}
+
+void moon_lua_configure(lua_State *L, const moon_lua_config *config) {
+  static const moon_lua_config defaults = {.size = sizeof defaults};
+  const home *there = find_home(L);
+  if (!config) config = &defaults;
+  if (there && (there->ctx || there->closed)) luaL_error(L, "moonglass: configured after the core was opened");
+  check_config(L, config);
+  memcpy(&need_home(L)->config, config, sizeof *config);
+}
+
+/* ---- opening ---- */
+
+/* The context takes memory through the state's allocator, so that a host's limit covers tensors. */
+static void make_ctx(lua_State *L, home *h) {
+  const moon_lua_config *c = &h->config;
+  moon_config config = {
+      .memory_limit = c->memory_limit, .threads = c->threads, .seed = c->seed, .log = c->log, .log_ud = c->log_ud};
+  config.alloc = lua_getallocf(L, &config.alloc_ud);
+  if (h->closed) luaL_error(L, "moonglass: the state is closing");
+  if (moon_ctx_new(&h->ctx, &config) != MOON_OK) luaL_error(L, "moonglass: not enough memory for a context");
+}
+
+/* memory limits: core.limits{memory = bytes}; the host's own limit stays. */
 static int core_limits(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
+  size_t most = find_home(L)->config.memory_limit;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_pushnil(L);
   while (lua_next(L, 1)) {
@@ -178,6 +266,9 @@ static int core_limits(lua_State *L) {
       return luaL_error(L, "limits: unknown limit '%s' (known: memory)", key);
     lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)luaL_checknumber(L, -1);
     if (bytes < 0) return luaL_error(L, "limits: memory is a number of bytes, 0 for none; got %I", (LUAI_UACINT)bytes);
+    if (most && (!bytes || (lua_Unsigned)bytes > most))
+      return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
+                        (LUAI_UACINT)most);
     moon_set_memory_limit(ctx, (size_t)bytes);
     lua_pop(L, 1);
   }
@@ -208,7 +299,7 @@ static int core_info(lua_State *L) {
   moon_build_info(ctx, &build);
   const char *texts[][2] = {
       {"version", build.version}, {"blis", build.blis}, {"blis_config", build.blis_config}, {"simd", build.simd}};
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 9);
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     lua_pushstring(L, texts[i][1]);
     lua_setfield(L, -2, texts[i][0]);
@@ -221,6 +312,8 @@ static int core_info(lua_State *L) {
   lua_setfield(L, -2, "memory_peak");
   lua_pushinteger(L, (lua_Integer)moon_memory_limit(ctx));
   lua_setfield(L, -2, "memory_limit");
+  lua_pushboolean(L, bind_has_files(L));
+  lua_setfield(L, -2, "files");
   return 1;
 }
 
@@ -230,6 +323,15 @@ static int core_clock(lua_State *L) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec * 1e-9);
   return 1;
+}
+
+/* core.log(line): to the host; there is no such function if the host has not given one. */
+static int core_log(lua_State *L) {
+  const moon_lua_config *config = &find_home(L)->config;
+  const char *line = luaL_checkstring(L, 1);
+  luaL_argcheck(L, !strchr(line, '\n'), 1, "expected one line");
+  config->log(config->log_ud, line);
+  return 0;
 }
 
 static int core_interrupt(lua_State *L) {
@@ -256,10 +358,16 @@ static const luaL_Reg core_functions[] = {
     {"registered", core_registered},   {"clock", core_clock}, {NULL, NULL},
 };
 
+static const luaL_Reg log_functions[] = {{"log", core_log}, {NULL, NULL}};
+
+/* A second opening, also one after another that failed for want of memory, sets all anew but the context: what the Lua
+** library has added to the methods is gone, as it has to be when the library is loaded again. */
 int luaopen_moonglass_core(lua_State *L) {
-  if (!moon_lua_ctx(L)) make_ctx(L);
+  home *h = need_home(L);
+  if (!h->ctx) make_ctx(L, h);
   lua_newtable(L);
   bind_functions(L, core_functions);
+  if (h->config.log) bind_functions(L, log_functions);
   bind_open_tensor(L);
   bind_open_layer(L);
   bind_open_loss(L);
@@ -267,5 +375,6 @@ int luaopen_moonglass_core(lua_State *L) {
   bind_open_net(L);
   bind_open_dataset(L);
   bind_open_files(L);
+  if (bind_has_files(L)) bind_open_eigh(L);
   return 1;
 }

@@ -20,7 +20,11 @@
 #define BIND_NET "moonglass.net"
 #define BIND_DATASET "moonglass.dataset"
 
+/* The context; raises while the state is closing and the context is gone: finalisers may call anything. */
 moon_ctx *bind_ctx(lua_State *L);
+
+/* May this state's core open files? Else whatever takes a path, or loads a library, is left out of it. */
+bool bind_has_files(lua_State *L);
 
 /* luaL_setfuncs with the context as upvalue 1, into the table on the top. In an open function too. */
 void bind_functions(lua_State *L, const luaL_Reg *functions);
@@ -78,6 +82,7 @@ void bind_open_optim(lua_State *L);   /* bind_optim.c */
 void bind_open_net(lua_State *L);     /* bind_net.c */
 void bind_open_dataset(lua_State *L); /* bind_dataset.c */
 void bind_open_files(lua_State *L);   /* bind_files.c: idx, png, safetensors, net load: everything that opens a file */
+void bind_open_eigh(lua_State *L);    /* bind_make.c: eigh, which loads a library */
 
 /* print.c: values like numpy's, at most a screenful whatever the size. Pushes one string. */
 void bind_push_tensor_text(lua_State *L, const moon_tensor *t);

@@ -153,6 +153,7 @@ static const luaL_Reg net_methods[] = {{"save", net_save}, {NULL, NULL}};
 
 void bind_open_files(lua_State *L) {
   bind_functions(L, in_memory);
+  if (!bind_has_files(L)) return;
   bind_functions(L, on_disk);
   lua_getfield(L, -1, "methods");
   lua_getfield(L, -1, BIND_NET);

@@ -82,7 +82,7 @@ moon_tensor *bind_push_view(lua_State *L, int arg, size_t first, int rank, const
   for (int i = 0; i < rank; i++) kept[i] = shape[i];
   arg = lua_absindex(L, arg);
   void **handle = bind_new(L, BIND_TENSOR);
-  BIND_TRY(L, moon_lua_ctx(L), moon_tensor_view(&view, check(L, arg), first, rank, kept));
+  BIND_TRY(L, moon_tensor_ctx(check(L, arg)), moon_tensor_view(&view, check(L, arg), first, rank, kept));
   *handle = view;
   return view;
 }

@@ -440,17 +440,26 @@ static const luaL_Reg methods[] = {
     {"outputs", net_outputs},
     {"encoder_layers", net_encoder_layers},
     {"set_encoder_layers", net_set_encoder_layers},
-    {"archive", net_archive},
     {NULL, NULL},
 };
 
 static const luaL_Reg meta[] = {
     {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"net", net_new}, {"net_from", net_from}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"net", net_new}, {NULL, NULL}};
+
+/* A net's architecture is JSON, and jansson opens /dev/urandom for its first object. */
+static const luaL_Reg json_methods[] = {{"archive", net_archive}, {NULL, NULL}};
+static const luaL_Reg json_functions[] = {{"net_from", net_from}, {NULL, NULL}};
 
 void bind_open_net(lua_State *L) {
   bind_open_archive(L);
   bind_class(L, BIND_NET, meta, methods, net_index);
   bind_functions(L, functions);
+  if (!bind_has_files(L)) return;
+  bind_functions(L, json_functions);
+  lua_getfield(L, -1, "methods");
+  lua_getfield(L, -1, BIND_NET);
+  bind_functions(L, json_methods);
+  lua_pop(L, 2);
 }

@@ -4,8 +4,8 @@
 -- state: net, opt, epoch, epochs, batch, batches, batch_size, rows, loss, val_loss, seconds, rows_per_second, seed,
 -- history, callbacks, initial_epoch, resumed; on_batch_end also sees batch_loss, and its loss is the mean so far.
 -- state.stop = true ends the training.
-local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 local monitor = require "moonglass.monitor"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
@@ -15,7 +15,9 @@ local schedules = require "moonglass.schedules"
 local callbacks = {progress = progress.new}
 for name, constructor in pairs(schedules) do callbacks[name] = constructor end
 
-local function check_path(what, path)
+local function check_path(what, path, needs_io)
+  local lacking = files.lacking(what, needs_io)
+  if lacking then errors.raise(lacking) end
   if type(path) ~= "string" then errors.raise("%s: path is %s, expected a text", what, options.show(path)) end
 end
 
@@ -93,7 +95,7 @@ end
 --- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file; a resumed training always does,
 -- from the line of its last epoch.
 function callbacks.csv_logger(path, given)
-  check_path("csv_logger", path)
+  check_path("csv_logger", path, true)
   local o = csv_options(given)
   local self, file = {}, nil
 
@@ -237,7 +239,7 @@ function callbacks.reconstructions(dir, x)
   return {
     on_epoch_end = function(_, state)
       local picture = require("moonglass.image").rows{x, state.net:predict(x)}
-      must("reconstructions", core.png_write(("%s/epoch_%03d.png"):format(dir, state.epoch), picture))
+      must("reconstructions", files.png_write(("%s/epoch_%03d.png"):format(dir, state.epoch), picture))
     end,
   }
 end

@@ -6,6 +6,7 @@
 local autoencoder = require "moonglass.autoencoder"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
@@ -96,6 +97,7 @@ end
 -- true | nil, message, code
 function checkpoint.save(path, state)
   check_state(state)
+  if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
   local tensors, metadata = state.net:archive()
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
   add_callbacks(state, tensors, metadata)
@@ -110,7 +112,7 @@ function checkpoint.save(path, state)
       metadata["history." .. name] = list_text(history[name] or {}, n)
     end
   end
-  return errors.guard(core.safetensors_save, path, tensors, metadata)
+  return errors.guard(files.safetensors_save, path, tensors, metadata)
 end
 
 -- ---- load ----
@@ -194,7 +196,7 @@ end
 
 --- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
 function checkpoint.load(path)
-  local tensors, metadata, code = errors.guard(core.safetensors_load, path)
+  local tensors, metadata, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, metadata, code end
   local ok, result = pcall(read, tensors, metadata)
   if ok then return result end

@@ -2,6 +2,7 @@
 -- This file only gathers: the core's tensors, layers, losses and optimisers by name, and the modules of this folder.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 
 local moon = {}
 
@@ -9,7 +10,7 @@ local moon = {}
 local placed = {
   methods = true, net = true, net_from = true, load_net = true, idx = true, idx_load = true,
   png_read = true, png_write = true, png_decode = true, png_encode = true,
-  safetensors_load = true, safetensors_save = true,
+  safetensors_load = true, safetensors_save = true, log = true,
 }
 for name, value in pairs(core) do
   if not placed[name] then moon[name] = value end
@@ -25,18 +26,20 @@ moon.dictionary = require "moonglass.dictionary"
 moon.image = require "moonglass.image"
 moon.metrics = require "moonglass.metrics"
 moon.knn = require("moonglass.neighbours").knn
+moon.onnx = require "moonglass.onnx"
 moon.probe = require "moonglass.probe"
 moon.pca = require "moonglass.pca"
 moon.page = require "moonglass.page"
 moon.plot = require "moonglass.plot"
+moon.set_log = require("moonglass.progress").set_log
 
--- A host may have opened the core without its files: then these are simply not there.
-moon.png = {read = core.png_read, write = core.png_write, decode = core.png_decode, encode = core.png_encode}
-moon.safetensors = {load = core.safetensors_load, save = core.safetensors_save}
+moon.png = {read = files.png_read, write = files.png_write, decode = core.png_decode, encode = core.png_encode}
+moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
+moon.eigh = core.eigh or function() errors.raise(files.lacking("eigh")) end -- LAPACK is a file, too
 
 --- A saved net: net | nil, message, code. An autoencoder comes back as one.
 function moon.load(path)
-  local net, message, code = errors.guard(core.load_net, path)
+  local net, message, code = errors.guard(files.load_net, path)
   if not net then return nil, message, code end
   return moon.autoencoder.restore(net)
 end

@@ -178,6 +178,6 @@ local function cannot_be_saved(what)
   end
 end
 
-Mixed.save, Mixed.archive = cannot_be_saved("save"), cannot_be_saved("archive")
+Mixed.save, Mixed.archive, Mixed.load = cannot_be_saved("save"), cannot_be_saved("archive"), cannot_be_saved("load")
 
 return mixed

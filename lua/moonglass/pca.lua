@@ -4,6 +4,7 @@
 -- Rows go through in batches: bytes, which count as value/255, never stand as floats all at once.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 
@@ -130,6 +131,7 @@ local function check_sizes(x, k)
 end
 
 local function fit(x, k, given)
+  if not core.eigh then errors.raise(files.lacking("pca")) end
   local size = batch_options(given).batch_size
   k = check_sizes(x, k)
   local mean, covariance = moments(x, size)

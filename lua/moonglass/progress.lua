@@ -1,5 +1,6 @@
 --- Progress of a training in words: a bar redrawn in place on a terminal, one line an epoch anywhere else.
 local core = require "moonglass.core"
+local errors = require "moonglass.errors"
 local options = require "moonglass.options"
 
 local progress = {}
@@ -16,6 +17,18 @@ local function write_stdout(text)
   if not (io and io.stdout) then return end
   io.stdout:write(text)
   io.stdout:flush()
+end
+
+-- Where lines go: what set_log was given, else the host's log, else nil: standard output.
+local log = core.log
+
+--- moon.set_log(f): f(line) gets the lines that a fit with verbose > 0 prints, without newlines; nil: where the host
+-- wants them, and standard output if it has not said.
+function progress.set_log(f)
+  if f ~= nil and type(f) ~= "function" then
+    errors.raise("set_log: got %s, expected a function or nil", options.show(f))
+  end
+  log = f or core.log
 end
 
 --- 75 -> "1:15", 4000 -> "1:06:40"
@@ -44,13 +57,21 @@ function progress.line(state)
 end
 
 local progress_options = options.checker("progress", {
-  bar = {"flag", true}, terminal = {"flag"}, write = {"function", write_stdout}, clock = {"function", core.clock},
+  bar = {"flag", true}, terminal = {"flag"}, write = {"function"}, clock = {"function", core.clock},
 })
+
+-- A log gets lines, each when it is whole.
+local function write_log(text)
+  local line = text:match("^\r?(.-)\n$")
+  if line and line ~= "" then log(line) end
+end
 
 --- A callback. bar=false: lines only; terminal: is the output one (else found out); write(text), clock() -> seconds.
 function progress.new(given)
   local o = progress_options(given)
-  local in_place = o.bar and (o.terminal or (o.terminal == nil and stdout_is_terminal()))
+  local to_log = log and not o.write
+  o.write = o.write or (log and write_log or write_stdout)
+  local in_place = o.bar and not to_log and (o.terminal or (o.terminal == nil and stdout_is_terminal()))
   local self = {}
   local started, drawn, open = 0, 0, false
 

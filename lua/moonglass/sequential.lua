@@ -2,16 +2,18 @@
 -- in Lua among them it is walked from Lua, with the same methods and the same numbers.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local summary = require "moonglass.summary"
 local train = require "moonglass.train"
+local weights = require "moonglass.weights"
 
 -- What this library adds to native nets, or puts in front of the core's own.
 local methods = core.methods["moonglass.net"]
 for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do methods[name] = train[name] end
-methods.summary = summary.of
+methods.summary, methods.save, methods.load = summary.of, files.net_save, weights.load
 methods.loss, methods.optimizer = false, false -- fields that a net has after fit; nil before
 
 local function is_lua_layer(v)

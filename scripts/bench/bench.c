@@ -2,12 +2,14 @@
 **
 **   bench epoch    [options]    seconds of an epoch, and of its matrix products alone, in turns
 **   bench row      [options]    microseconds to run a single row through the net
+**   bench serve    [options]    microseconds of a single row, and rows a second, with 1, 2 ... threads that share a net
 **   bench startup  [options]    microseconds from nothing to a net that has made one step
 **   bench run REPEAT COMMAND ...    milliseconds and peak memory of a command, from its start to its end
 **
 ** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: made-up rows)
 ** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count). */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -16,7 +18,7 @@
 
 #include "floor.h"
 
-enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, PATH = 4096 };
+enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, MAX_SERVERS = 256, PATH = 4096 };
 
 typedef struct options {
   const char *mode, *data, *perf;
@@ -283,7 +285,7 @@ static moon_status epoch_mode(bench *b, const options *o) {
   return status;
 }
 
-/* ---- row, startup ---- */
+/* ---- row, serve, startup ---- */
 
 static moon_status measure_row(bench *b, const options *o, moon_tensor *y, const moon_tensor *x) {
   double *us = mooni_calloc(b->ctx, MAX_ROW_CALLS, sizeof *us);
@@ -314,6 +316,109 @@ static moon_status row_mode(bench *b, const options *o) {
   if (status == MOON_OK) status = measure_row(b, o, y, x);
   moon_tensor_release(x);
   moon_tensor_release(y);
+  return status;
+}
+
+/* A thread with a context and a share of its own. */
+typedef struct server {
+  pthread_t thread;
+  pthread_barrier_t *together;
+  const moon_net *net;
+  moon_status status;
+  double us[MAX_ROW_CALLS], begin, end;
+} server;
+
+/* As many calls to warm up as are then timed. The others wait for this one even if it has failed. */
+static void serve_rows(server *s, moon_net *net, moon_tensor *y, const moon_tensor *x) {
+  for (size_t i = 0; s->status == MOON_OK && i < MAX_ROW_CALLS; i++) s->status = moon_net_predict(net, y, x, 0);
+  pthread_barrier_wait(s->together);
+  s->begin = now();
+  for (size_t i = 0; s->status == MOON_OK && i < MAX_ROW_CALLS; i++) {
+    double begin = now();
+    s->status = moon_net_predict(net, y, x, 0);
+    s->us[i] = (now() - begin) * 1e6;
+  }
+  s->end = now();
+}
+
+static void *serve(void *arg) {
+  server *s = arg;
+  moon_ctx *ctx = NULL;
+  moon_net *net = NULL;
+  moon_tensor *x = NULL, *y = NULL;
+  s->status = moon_ctx_new(&ctx, NULL);
+  if (s->status == MOON_OK) s->status = moon_net_share(s->net, ctx, &net);
+  if (s->status == MOON_OK)
+    s->status = moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){1, moon_net_inputs(s->net)});
+  if (s->status == MOON_OK)
+    s->status = moon_tensor_new(ctx, &y, MOON_FLOAT32, 2, (size_t[]){1, moon_net_outputs(s->net)});
+  if (s->status == MOON_OK) s->status = moon_tensor_uniform(x, 0, 1);
+  serve_rows(s, net, y, x);
+  moon_tensor_release(x);
+  moon_tensor_release(y);
+  moon_net_release(net);
+  moon_ctx_release(ctx);
+  return NULL;
+}
+
+/* `count` threads at once: the median of their medians, and the rows of all of them in a second. */
+static moon_status serve_at_once(bench *b, server *servers, size_t count, const moon_net *net, double *us,
+                                 double *rate) {
+  pthread_barrier_t together;
+  double medians[MAX_SERVERS], begin, end;
+  pthread_barrier_init(&together, NULL, (unsigned)count);
+  for (size_t i = 0; i < count; i++) {
+    servers[i] = (server){.together = &together, .net = net};
+    if (pthread_create(&servers[i].thread, NULL, serve, &servers[i]) != 0) {
+      fprintf(stderr, "bench: no thread number %zu\n", i + 1); /* those before it wait for it in vain */
+      exit(1);
+    }
+  }
+  moon_status status = MOON_OK;
+  for (size_t i = 0; i < count; i++) {
+    server *s = &servers[i];
+    pthread_join(s->thread, NULL);
+    if (s->status != MOON_OK) status = s->status;
+    qsort(s->us, MAX_ROW_CALLS, sizeof *s->us, by_size);
+    medians[i] = s->us[MAX_ROW_CALLS / 2];
+    begin = i && begin < s->begin ? begin : s->begin;
+    end = i && end > s->end ? end : s->end;
+  }
+  pthread_barrier_destroy(&together);
+  qsort(medians, count, sizeof *medians, by_size);
+  *us = medians[count / 2];
+  *rate = (double)(count * MAX_ROW_CALLS) / (end - begin);
+  return status == MOON_OK ? status : mooni_fail(b->ctx, status, "a server: %s", moon_status_name(status));
+}
+
+/* 1 thread, 2 ... all CPUs in turns: of each the best round counts. */
+static moon_status measure_serving(bench *b, const options *o, server *servers, size_t most, const moon_net *net) {
+  double us[MAX_SERVERS + 1], rate[MAX_SERVERS + 1], u, r;
+  for (size_t round = 0; round < o->rounds; round++)
+    for (size_t n = 1; n <= most; n++) {
+      MOONI_TRY(serve_at_once(b, servers, n, net, &u, &r));
+      us[n] = round && us[n] < u ? us[n] : u;
+      rate[n] = round && rate[n] > r ? rate[n] : r;
+    }
+  print_head(b, o);
+  printf(", \"serve\": [");
+  for (size_t n = 1; n <= most; n++)
+    printf("%s{\"threads\": %zu, \"row_us\": %.2f, \"rows_per_s\": %.0f}", n > 1 ? ", " : "", n, us[n], rate[n]);
+  printf("]}\n");
+  return MOON_OK;
+}
+
+static moon_status serve_mode(bench *b, const options *o) {
+  moon_net *net = NULL;
+  long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+  size_t most = cpus < 1 ? 1 : cpus > MAX_SERVERS ? MAX_SERVERS : (size_t)cpus;
+  MOONI_TRY(make_net(b, o));
+  MOONI_TRY(moon_net_share(b->net, b->ctx, &net));
+  server *servers = mooni_calloc(b->ctx, most, sizeof *servers);
+  moon_status status = servers ? measure_serving(b, o, servers, most, net)
+                               : mooni_nomem(b->ctx, most * sizeof *servers);
+  mooni_free(b->ctx, servers);
+  moon_net_release(net);
   return status;
 }
 
@@ -390,10 +495,12 @@ int main(int argc, char **argv) {
     status = epoch_mode(&b, &o);
   else if (!strcmp(o.mode, "row"))
     status = row_mode(&b, &o);
+  else if (!strcmp(o.mode, "serve"))
+    status = serve_mode(&b, &o);
   else if (!strcmp(o.mode, "startup"))
     status = startup_mode(&b, &o, born);
   else
-    status = mooni_fail(b.ctx, MOON_ERANGE, "mode '%s' (known: epoch, row, startup, run)", o.mode);
+    status = mooni_fail(b.ctx, MOON_ERANGE, "mode '%s' (known: epoch, row, serve, startup, run)", o.mode);
   if (status != MOON_OK) fprintf(stderr, "bench: %s\n", moon_error(b.ctx));
   release(&b);
   return status != MOON_OK;

@@ -1,8 +1,8 @@
 --- Data: sets in files, and sets that are drawn.
 --   images, labels = assert(moon.data.mnist("train"))
 --   x, y = moon.data.spirals{n = 100, classes = 3, noise = 0.2, seed = 1}
-local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 local mnist = require "moonglass.data.mnist"
 local synthetic = require "moonglass.data.synthetic"
 
@@ -13,6 +13,6 @@ local data = {
 
 --- An IDX file, plain or gzipped, as a tensor of the file's own shape; bytes stay bytes.
 -- tensor | nil, message, code
-function data.idx(path) return errors.guard(core.idx_load, path) end
+function data.idx(path) return errors.guard(files.idx_load, path) end
 
 return data

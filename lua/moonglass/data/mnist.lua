@@ -1,14 +1,15 @@
 --- MNIST, and every set in the same four IDX files, plain or gzipped.
 -- Where it looks: the folder it is given; else MOONGLASS_DATA; else the first of data/mnist here, data/mnist in the
 -- source tree, and Debian's Fashion-MNIST that has the files. A folder that was named must have them.
-local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local files = require "moonglass.files"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 
 local mnist = {}
 
 local prefix = {train = "train", test = "t10k"}
+local getenv = os and os.getenv or function() end -- a host may have left it out
 local advice = "run data/fetch.sh, or install Debian's package dataset-fashion-mnist, or name a folder (MOONGLASS_DATA)"
 
 -- Known sets by the first labels of their test file.
@@ -48,7 +49,7 @@ end
 -- data/mnist of the source tree that this file lies in; nil if it is installed.
 local function tree_folder()
   local root = debug and debug.getinfo(1, "S").source:match("^@(.*)lua/moonglass/data/mnist%.lua$")
-  if not root or root == "" or root == (os.getenv("PWD") or "") .. "/" then return nil end
+  if not root or root == "" or root == (getenv("PWD") or "") .. "/" then return nil end
   return root .. "data/mnist"
 end
 
@@ -63,13 +64,14 @@ end
 
 local function named_folder(dir)
   if dir then return dir end
-  local named = os.getenv("MOONGLASS_DATA")
+  local named = getenv("MOONGLASS_DATA")
   if named and named ~= "" then return named, " (from MOONGLASS_DATA)" end
 end
 
 -- The folder that has the files of these splits, or nil, message, "I/O". A default folder with some of the files only
 -- is an error as well: going on to another set would hide it.
 local function find_folder(dir, splits)
+  if files.lacking("data.mnist", true) then return files.refuse("data.mnist", true) end
   local named, origin = named_folder(dir)
   local folders = named and {named} or default_folders()
   for _, folder in ipairs(folders) do
@@ -86,7 +88,7 @@ end
 
 -- Told by content, since a folder may be called anything.
 local function set_name(dir)
-  local labels = core.idx_load(find_file(dir, "test", "labels"))
+  local labels = files.idx_load(find_file(dir, "test", "labels"))
   if not labels or labels:rank() ~= 1 then return nil end
   local first = {}
   for i = 1, math.min(10, #labels) do first[i] = ("%d"):format(labels[i]) end
@@ -116,13 +118,13 @@ end
 
 local function load_split(dir, split)
   local images_path, labels_path = find_file(dir, split, "images"), find_file(dir, split, "labels")
-  local images, message, code = core.idx_load(images_path)
+  local images, message, code = files.idx_load(images_path)
   if not images then return nil, message, code end
   if images.dtype ~= "uint8" or images:rank() ~= 3 or images:numel() == 0 then
     return bad(images_path, images, "images [n x height x width] uint8")
   end
   local labels
-  labels, message, code = core.idx_load(labels_path)
+  labels, message, code = files.idx_load(labels_path)
   if not labels then return nil, message, code end
   if labels.dtype ~= "uint8" or labels:rank() ~= 1 or #labels ~= #images then
     return bad(labels_path, labels, ("a label for each of the %d images"):format(#images))

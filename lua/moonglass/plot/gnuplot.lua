@@ -1,6 +1,8 @@
 --- Running gnuplot: a script, with the user's numbers and texts in it, becomes a PNG file.
 -- The command line is always the same; the user's texts are strings without a byte that means anything to gnuplot; the
 -- file appears whole or not at all.
+local files = require "moonglass.files"
+
 local gnuplot = {}
 
 --- The text as a string of gnuplot's, in double quotes. What is no letter becomes an octal escape, and so can end no
@@ -126,6 +128,7 @@ end
 
 --- Run the script, and leave its picture of width x height pixels in the file. true | nil, message, code
 function Script:draw(what, path, width, height)
+  if files.lacking(what) then return files.refuse(what) end
   if not can_run() then
     return nil, what .. ": this host does not let Lua run programs (io.popen), and so not gnuplot", "I/O"
   end

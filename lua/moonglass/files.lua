@@ -1,0 +1,34 @@
+--- All that opens files: the core's functions and Lua's io.open; in a host that has opened Moonglass without files,
+-- stand-ins that say so: nil, message, code, as when a file cannot be read or written.
+local core = require "moonglass.core"
+
+local files = {}
+
+local can_open = core.info().files
+local has_io = type(io) == "table" and io.open ~= nil
+
+--- Why `what` cannot work here, in words; nil if it can. With true as well, it needs Lua's io library.
+function files.lacking(what, needs_io)
+  if not can_open then return what .. ": this host has opened Moonglass without files" end
+  if needs_io and not has_io then return what .. ": this host has no io library" end
+end
+
+--- The same as a result: nil, message, code.
+function files.refuse(what, needs_io) return nil, files.lacking(what, needs_io), "I/O" end
+
+-- The core's function, or what says that there is none.
+local function of_core(name, what)
+  files[name] = core[name] or function() return files.refuse(what) end
+end
+
+of_core("idx_load", "data.idx")
+of_core("png_read", "png.read")
+of_core("png_write", "png.write")
+of_core("safetensors_load", "safetensors.load")
+of_core("safetensors_save", "safetensors.save")
+of_core("load_net", "load")
+
+--- METHOD net:save(path): true | nil, message, code
+files.net_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
+
+return files

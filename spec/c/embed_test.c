@@ -1,0 +1,775 @@
+/* embed_test.c - what a host program may rely on, through moonglass.h alone: several contexts at once, weights shared,
+** fork, interrupts, want of memory at any point, the host's own buffers, closed descriptors, silence, the environment.
+*/
+#include <fcntl.h>
+#include <math.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../csrc/moonglass.h"
+#include "check.h"
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+#if defined(__SANITIZE_THREAD__)
+enum { FOLLOWS_FORKS = 0 };
+#else
+enum { FOLLOWS_FORKS = 1 };
+#endif
+
+enum { WIDTH = 40, CODE = 6, ROWS = 96, MAX_WEIGHTS = 4096, THREADS = 8 };
+
+/* ---- an autoencoder with noise before it, tied weights, and its training ---- */
+
+static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
+static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
+
+static moon_status make_dense(moon_ctx *ctx, moon_layer **out, size_t in, size_t width, const char *activation,
+                              moon_layer *tied) {
+  moon_option options[] = {number("in", (double)in),
+                           number("out", (double)width),
+                           text("activation", activation),
+                           {"tied", MOON_LAYER, 0, 0, NULL, tied}};
+  return moon_layer_new(ctx, out, "dense", options, tied ? 4 : 3);
+}
+
+/* Objects are made one by one, NULL at first, so that a rig can be released at any point. */
+typedef struct rig {
+  moon_ctx *ctx;
+  moon_layer *layers[5];
+  moon_net *net, *share;
+  moon_loss *loss;
+  moon_optim *opt;
+  moon_tensor *x, *y, *code, *decoded, *errors;
+  moon_dataset *data;
+  moon_archive *archive;
+  double objective[2], evaluated;
+} rig;
+
+static void free_rig(rig *r) {
+  for (size_t i = 0; i < COUNT(r->layers); i++) moon_layer_release(r->layers[i]);
+  moon_net_release(r->net);
+  moon_net_release(r->share);
+  moon_loss_release(r->loss);
+  moon_optim_release(r->opt);
+  moon_tensor *tensors[] = {r->x, r->y, r->code, r->decoded, r->errors};
+  for (size_t i = 0; i < COUNT(tensors); i++) moon_tensor_release(tensors[i]);
+  moon_dataset_release(r->data);
+  moon_archive_release(r->archive);
+  moon_ctx_release(r->ctx);
+}
+
+static moon_status make_noise(rig *r) {
+  moon_option p = number("p", 0.2);
+  return moon_layer_new(r->ctx, &r->layers[0], "masking_noise", &p, 1);
+}
+static moon_status make_first(rig *r) { return make_dense(r->ctx, &r->layers[1], WIDTH, 24, "relu", NULL); }
+static moon_status make_second(rig *r) { return make_dense(r->ctx, &r->layers[2], 24, CODE, "tanh", NULL); }
+static moon_status make_third(rig *r) { return make_dense(r->ctx, &r->layers[3], CODE, 24, "gelu", r->layers[2]); }
+static moon_status make_last(rig *r) { return make_dense(r->ctx, &r->layers[4], 24, WIDTH, "sigmoid", NULL); }
+
+static moon_status make_net(rig *r) {
+  moon_status status = moon_net_new(r->ctx, &r->net, r->layers, COUNT(r->layers));
+  return status == MOON_OK ? moon_net_set_encoder(r->net, 3) : status;
+}
+static moon_status make_loss(rig *r) { return moon_loss_new(r->ctx, &r->loss, "bce", NULL, 0); }
+static moon_status make_optim(rig *r) { return moon_optim_new(r->ctx, &r->opt, "adam", NULL, 0); }
+
+static moon_status make_rows(rig *r) {
+  moon_status status = moon_tensor_new(r->ctx, &r->x, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH});
+  return status == MOON_OK ? moon_tensor_uniform(r->x, 0, 1) : status;
+}
+static moon_status make_output(rig *r) {
+  return moon_tensor_new(r->ctx, &r->y, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH});
+}
+static moon_status make_decoded(rig *r) {
+  return moon_tensor_new(r->ctx, &r->decoded, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH});
+}
+static moon_status make_code(rig *r) {
+  return moon_tensor_new(r->ctx, &r->code, MOON_FLOAT32, 2, (size_t[]){ROWS, CODE});
+}
+static moon_status make_errors(rig *r) {
+  return moon_tensor_new(r->ctx, &r->errors, MOON_FLOAT32, 1, (size_t[]){ROWS});
+}
+static moon_status make_data(rig *r) { return moon_dataset_new(r->ctx, &r->data, r->x, NULL); }
+
+static moon_status step(rig *r) { return moon_net_step(r->net, &r->objective[0], r->x, NULL, r->loss, r->opt); }
+static moon_status step_rows(rig *r) {
+  return moon_net_step_rows(r->net, &r->objective[1], r->data, 3, 33, r->loss, r->opt);
+}
+static moon_status evaluate(rig *r) { return moon_net_evaluate(r->net, &r->evaluated, r->data, r->loss, 40); }
+static moon_status backward(rig *r) {
+  moon_status status = moon_net_forward(r->net, r->y, r->x, true);
+  return status == MOON_OK ? moon_net_backward(r->net, NULL, r->y) : status;
+}
+static moon_status predict(rig *r) { return moon_net_predict(r->net, r->y, r->x, 0); }
+static moon_status encode(rig *r) { return moon_net_encode(r->net, r->code, r->x, 0); }
+static moon_status decode(rig *r) { return moon_net_decode(r->net, r->decoded, r->code, 10); }
+static moon_status errors(rig *r) { return moon_net_errors(r->net, r->errors, r->x, 7); }
+static moon_status share(rig *r) { return moon_net_share(r->net, r->ctx, &r->share); }
+static moon_status use_share(rig *r) { return moon_net_predict(r->share, r->decoded, r->x, 0); }
+static moon_status make_archive(rig *r) { return moon_archive_new(r->ctx, &r->archive); }
+static moon_status fill_archive(rig *r) { return moon_net_to_archive(r->net, r->archive); }
+
+typedef moon_status stage(rig *r);
+static stage *const stages[] = {make_noise, make_first,   make_second, make_third, make_last, make_net,     make_loss,
+                                make_optim, make_rows,    make_output, make_code,  make_data, make_decoded, make_errors,
+                                step,       step_rows,    evaluate,    backward,   step,      predict,      encode,
+                                decode,     make_archive, errors,      share,      use_share, fill_archive};
+enum { MADE = 14 }; /* so many of them make objects that are used later */
+
+static rig make_rig(const moon_config *config) {
+  rig r = {0};
+  CHECK(moon_ctx_new(&r.ctx, config) == MOON_OK);
+  for (size_t i = 0; i < MADE; i++) CHECK(stages[i](&r) == MOON_OK);
+  return r;
+}
+
+/* All parameters of a net, one behind the other; how many. */
+static size_t weights_of(float *out, const moon_net *net) {
+  moon_parameter p;
+  size_t n = 0;
+  for (size_t i = 0; i < moon_net_count(net); i++)
+    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
+      memcpy(out + n, moon_tensor_float(p.value), moon_tensor_bytes(p.value));
+      n += moon_tensor_numel(p.value);
+    }
+  return n;
+}
+
+static bool same_weights(const moon_net *a, const moon_net *b) {
+  static float x[MAX_WEIGHTS], y[MAX_WEIGHTS];
+  size_t n = weights_of(x, a);
+  return n > 0 && n == weights_of(y, b) && memcmp(x, y, n * sizeof *x) == 0;
+}
+
+static bool same_bits(const moon_tensor *a, const moon_tensor *b) {
+  return moon_tensor_same_shape(a, b) && memcmp(moon_tensor_data(a), moon_tensor_data(b), moon_tensor_bytes(a)) == 0;
+}
+
+/* ---- several at once ---- */
+
+typedef struct trainer {
+  pthread_t thread;
+  bool good;
+  size_t count;
+  float weights[MAX_WEIGHTS];
+} trainer;
+
+static void *train(void *arg) {
+  enum { STEPS = 1000, BATCH = 16 };
+  trainer *t = arg;
+  rig r = {0};
+  t->good = moon_ctx_new(&r.ctx, &(moon_config){.seed = 11}) == MOON_OK;
+  for (size_t i = 0; t->good && i < MADE; i++) t->good = stages[i](&r) == MOON_OK;
+  for (size_t s = 0; t->good && s < STEPS; s++) {
+    if (s * BATCH % ROWS == 0) moon_dataset_shuffle(r.data, 5, s);
+    t->good = moon_net_step_rows(r.net, NULL, r.data, s * BATCH % ROWS, BATCH, r.loss, r.opt) == MOON_OK;
+  }
+  if (t->good) t->count = weights_of(t->weights, r.net);
+  free_rig(&r);
+  return NULL;
+}
+
+static void contexts_in_threads(void) {
+  static trainer serial, many[THREADS];
+  train(&serial);
+  CHECK(serial.good && serial.count > 1000);
+  for (size_t i = 0; i < THREADS; i++) CHECK(pthread_create(&many[i].thread, NULL, train, &many[i]) == 0);
+  for (size_t i = 0; i < THREADS; i++) {
+    CHECK(pthread_join(many[i].thread, NULL) == 0);
+    CHECK(many[i].good && many[i].count == serial.count);
+    CHECK(memcmp(many[i].weights, serial.weights, serial.count * sizeof(float)) == 0);
+  }
+}
+
+/* ---- one net, served by several ---- */
+
+typedef struct server {
+  pthread_t thread;
+  const moon_net *source; /* a share of the main thread's, from which the server makes its own */
+  const rig *expected;
+  bool good;
+} server;
+
+/* Every row alone, and all at once, against what the original gave. */
+static bool serve(moon_ctx *ctx, moon_net *net, const rig *expected) {
+  rig r = {.ctx = moon_ctx_retain(ctx), .net = moon_net_retain(net)};
+  bool good = make_output(&r) == MOON_OK && make_code(&r) == MOON_OK && make_decoded(&r) == MOON_OK &&
+              make_errors(&r) == MOON_OK;
+  good = good && moon_tensor_wrap(ctx, &r.x, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH}, moon_tensor_data(expected->x),
+                                  NULL, NULL) == MOON_OK;
+  for (size_t i = 0; good && i < ROWS; i++) {
+    moon_tensor *x, *y;
+    good = moon_tensor_view(&x, r.x, i * WIDTH, 2, (size_t[]){1, WIDTH}) == MOON_OK;
+    if (!good || !(good = moon_tensor_view(&y, r.y, i * WIDTH, 2, (size_t[]){1, WIDTH}) == MOON_OK)) break;
+    good = moon_net_predict(net, y, x, 0) == MOON_OK;
+    moon_tensor_release(x);
+    moon_tensor_release(y);
+  }
+  good = good && same_bits(r.y, expected->y); /* rows are predicted one by one there, too */
+  good = good && encode(&r) == MOON_OK && same_bits(r.code, expected->code);
+  good = good && decode(&r) == MOON_OK && same_bits(r.decoded, expected->decoded);
+  good = good && errors(&r) == MOON_OK && same_bits(r.errors, expected->errors);
+  free_rig(&r);
+  return good;
+}
+
+static void *serve_in_thread(void *arg) {
+  server *s = arg;
+  moon_ctx *ctx = NULL;
+  moon_net *net = NULL;
+  s->good = moon_ctx_new(&ctx, NULL) == MOON_OK && moon_net_share(s->source, ctx, &net) == MOON_OK;
+  for (size_t i = 0; s->good && i < 20; i++) s->good = serve(ctx, net, s->expected);
+  moon_net_release(net);
+  moon_ctx_release(ctx);
+  return NULL;
+}
+
+static void expect(rig *r) {
+  CHECK(moon_net_predict(r->net, r->y, r->x, 1) == MOON_OK);
+  CHECK(encode(r) == MOON_OK && decode(r) == MOON_OK && errors(r) == MOON_OK);
+}
+
+/* Eight share one net and give its numbers, while the main thread trains the original, then releases it. */
+static void servers(void) {
+  static server all[THREADS];
+  rig r = make_rig(&(moon_config){.seed = 4});
+  moon_net *first;
+  for (size_t i = 0; i < 50; i++) CHECK(step(&r) == MOON_OK);
+  expect(&r);
+  CHECK(moon_net_share(r.net, r.ctx, &first) == MOON_OK);
+  for (size_t i = 0; i < THREADS; i++) {
+    all[i] = (server){.source = first, .expected = &r};
+    CHECK(pthread_create(&all[i].thread, NULL, serve_in_thread, &all[i]) == 0);
+  }
+  for (size_t i = 0; i < 50; i++) CHECK(step(&r) == MOON_OK);
+  CHECK(!same_weights(r.net, first));
+  moon_net_release(r.net);
+  r.net = NULL;
+  CHECK(serve(r.ctx, first, &r));
+  for (size_t i = 0; i < THREADS; i++) {
+    CHECK(pthread_join(all[i].thread, NULL) == 0);
+    CHECK(all[i].good);
+  }
+  moon_net_release(first);
+  free_rig(&r);
+}
+
+/* The last share of a net whose context, and whose every other share, is long gone is released by another thread. */
+typedef struct heir {
+  moon_ctx *ctx;
+  moon_net *net;
+  bool good;
+} heir;
+
+static void *inherit(void *arg) {
+  heir *h = arg;
+  moon_parameter p;
+  h->good = moon_layer_parameter(moon_net_layer(h->net, 1), 0, &p) && moon_tensor_get(p.value, 0) == 0.5;
+  moon_net_release(h->net);
+  moon_ctx_release(h->ctx);
+  return NULL;
+}
+
+static void last_one_frees(void) {
+  static heir heirs[THREADS];
+  pthread_t threads[THREADS];
+  moon_parameter p;
+  rig r = make_rig(NULL);
+  CHECK(moon_layer_parameter(r.layers[1], 0, &p));
+  moon_tensor_fill(p.value, 0.5);
+  for (size_t i = 0; i < THREADS; i++) {
+    CHECK(moon_ctx_new(&heirs[i].ctx, NULL) == MOON_OK);
+    CHECK(moon_net_share(i ? heirs[i - 1].net : r.net, heirs[i].ctx, &heirs[i].net) == MOON_OK);
+  }
+  free_rig(&r);
+  for (size_t i = 0; i < THREADS; i++) CHECK(pthread_create(&threads[i], NULL, inherit, &heirs[i]) == 0);
+  for (size_t i = 0; i < THREADS; i++) CHECK(pthread_join(threads[i], NULL) == 0 && heirs[i].good);
+}
+
+static const float *weight(const moon_net *net, size_t layer) {
+  moon_parameter p;
+  return moon_layer_parameter(moon_net_layer(net, layer), 0, &p) ? moon_tensor_float(p.value) : NULL;
+}
+
+/* One copy for all, until the weights change; tied weights stay tied; and next to no memory of the sharing context. */
+static void one_copy(void) {
+  rig r = make_rig(NULL);
+  moon_ctx *ctx;
+  moon_net *shares[4], *half;
+  CHECK(moon_ctx_new(&ctx, NULL) == MOON_OK);
+  for (size_t i = 0; i < 3; i++)
+    CHECK(moon_net_share(i == 2 ? shares[1] : r.net, ctx, &shares[i]) == MOON_OK && same_weights(shares[i], r.net));
+  CHECK(weight(shares[0], 1) == weight(shares[1], 1) && weight(shares[0], 4) == weight(shares[2], 4));
+  CHECK(weight(shares[0], 1) != weight(r.net, 1) && weight(shares[0], 2) == weight(shares[0], 3));
+  CHECK(step(&r) == MOON_OK);
+  CHECK(moon_net_share(r.net, ctx, &shares[3]) == MOON_OK);
+  CHECK(weight(shares[3], 1) != weight(shares[0], 1) && same_weights(shares[3], r.net));
+  CHECK(!same_weights(shares[0], r.net) && moon_net_encoder(shares[3]) == 3 && moon_net_code(shares[3]) == CODE);
+  /* the decoder, whose first layer is tied to one outside */
+  CHECK(moon_net_slice(r.net, &half, 3, 2) == MOON_OK);
+  moon_net_release(shares[0]);
+  CHECK(moon_net_share(half, ctx, &shares[0]) == MOON_OK);
+  CHECK(weight(shares[0], 0) == weight(shares[3], 3) && moon_net_inputs(shares[0]) == CODE);
+  moon_net_release(half);
+  for (size_t i = 0; i < 4; i++) moon_net_release(shares[i]);
+
+  moon_layer *large;
+  moon_net *net;
+  CHECK(make_dense(r.ctx, &large, 500, 500, "relu", NULL) == MOON_OK);
+  CHECK(moon_net_new(r.ctx, &net, &large, 1) == MOON_OK);
+  size_t used = moon_memory_used(ctx);
+  CHECK(moon_net_share(net, ctx, &half) == MOON_OK && moon_memory_used(ctx) - used < 10000);
+  moon_net_release(half);
+  CHECK(moon_memory_used(ctx) == used);
+  moon_layer_release(large);
+  moon_net_release(net);
+  moon_ctx_release(ctx);
+  free_rig(&r);
+}
+
+/* Nothing writes into what others read. */
+static void shares_are_read_only(void) {
+  rig r = make_rig(NULL), other = make_rig(NULL);
+  moon_net *net;
+  moon_parameter p;
+  moon_tensor *row, *square;
+  CHECK(moon_net_share(r.net, other.ctx, &net) == MOON_OK);
+  moon_net_release(other.net);
+  other.net = net;
+  CHECK(step(&other) == MOON_ESTATE && step_rows(&other) == MOON_ESTATE && backward(&other) == MOON_ESTATE);
+  CHECK(step(&other) == MOON_ESTATE &&
+        strcmp(moon_error(other.ctx), "step: the net shares its weights with other contexts (moon_net_share) and cannot"
+                                      " be trained") == 0);
+  CHECK(moon_net_plan(net, 8, 0, other.loss, other.opt) == MOON_ESTATE && moon_optim_steps(other.opt) == 0);
+  CHECK(moon_net_plan(net, 8, 0, NULL, NULL) == MOON_OK && evaluate(&other) == MOON_OK);
+  CHECK(moon_layer_parameter(moon_net_layer(net, 1), 0, &p) && moon_tensor_frozen(p.value));
+  CHECK(moon_tensor_frozen(p.grad) && !moon_tensor_frozen(other.x));
+  CHECK(moon_optim_step(other.opt, &p.value, &p.value, 1) == MOON_ESTATE && moon_optim_steps(other.opt) == 0);
+  moon_tensor_set(p.value, 0, 7);
+  moon_tensor_fill(p.value, 7);
+  CHECK(moon_tensor_view(&row, p.value, 0, 2, (size_t[]){24, WIDTH}) == MOON_OK && moon_tensor_frozen(row));
+  CHECK(moon_tensor_new(other.ctx, &square, MOON_FLOAT32, 2, (size_t[]){WIDTH, 24}) == MOON_OK);
+  CHECK(moon_tensor_copy(p.value, square) == MOON_ESTATE && moon_tensor_uniform(row, 0, 1) == MOON_ESTATE);
+  CHECK(moon_tensor_normal(row, 0, 1) == MOON_ESTATE &&
+        moon_tensor_unary(p.value, "neg", p.value, 0, 0) == MOON_ESTATE);
+  CHECK(moon_tensor_binary(p.value, "add", square, square, 1) == MOON_ESTATE);
+  CHECK(moon_tensor_transpose(row, square) == MOON_ESTATE && moon_tensor_copy(square, p.value) == MOON_OK);
+  CHECK(strstr(moon_error(other.ctx), "transpose: the result is a parameter that other contexts share") != NULL);
+  CHECK(same_weights(net, r.net));
+  moon_tensor_release(row);
+  moon_tensor_release(square);
+  free_rig(&r);
+  free_rig(&other);
+}
+
+/* ---- the host's own buffers ---- */
+
+/* Results go where the host wants them, and nothing of the size of its rows is taken. */
+static void buffers_of_the_host(void) {
+  enum { MANY = 20000 };
+  static float x[MANY * WIDTH], y[MANY * WIDTH], code[MANY * CODE], back[MANY * WIDTH], error[MANY];
+  moon_tensor *tx, *ty, *tc, *tb, *te;
+  rig r = make_rig(NULL);
+  for (size_t i = 0; i < MANY * WIDTH; i++) x[i] = (float)(i * 7 % 64) / 64;
+  size_t used = moon_memory_used(r.ctx);
+  CHECK(moon_tensor_wrap(r.ctx, &tx, MOON_FLOAT32, 2, (size_t[]){MANY, WIDTH}, x, NULL, NULL) == MOON_OK);
+  CHECK(moon_tensor_wrap(r.ctx, &ty, MOON_FLOAT32, 2, (size_t[]){MANY, WIDTH}, y, NULL, NULL) == MOON_OK);
+  CHECK(moon_tensor_wrap(r.ctx, &tc, MOON_FLOAT32, 2, (size_t[]){MANY, CODE}, code, NULL, NULL) == MOON_OK);
+  CHECK(moon_tensor_wrap(r.ctx, &tb, MOON_FLOAT32, 2, (size_t[]){MANY, WIDTH}, back, NULL, NULL) == MOON_OK);
+  CHECK(moon_tensor_wrap(r.ctx, &te, MOON_FLOAT32, 1, (size_t[]){MANY}, error, NULL, NULL) == MOON_OK);
+  CHECK(moon_net_predict(r.net, ty, tx, 8) == MOON_OK && moon_net_encode(r.net, tc, tx, 8) == MOON_OK);
+  CHECK(moon_net_decode(r.net, tb, tc, 8) == MOON_OK && moon_net_errors(r.net, te, tx, 8) == MOON_OK);
+  CHECK(moon_memory_peak(r.ctx) - used < sizeof x / 20);
+  CHECK(memcmp(y, back, sizeof y) == 0);
+  for (size_t i = 0; i < MANY; i += 999) {
+    double sum = 0;
+    for (size_t j = 0; j < WIDTH; j++) sum += pow((double)y[i * WIDTH + j] - (double)x[i * WIDTH + j], 2);
+    CHECK(fabs(sum / WIDTH - (double)error[i]) < 1e-6 && error[i] > 0);
+  }
+  CHECK(moon_net_encode(r.net, ty, tx, 0) == MOON_ESHAPE);
+  CHECK(strcmp(moon_error(r.ctx), "encode: output is [20000 x 40], expected [20000 x 6] float32") == 0);
+  CHECK(moon_net_set_encoder(r.net, 2) == MOON_OK && moon_net_code(r.net) == 24);
+  CHECK(moon_net_encode(r.net, tc, tx, 0) == MOON_ESHAPE);
+  CHECK(moon_net_set_encoder(r.net, 0) == MOON_OK && moon_net_code(r.net) == 0);
+  CHECK(moon_net_decode(r.net, tb, tc, 0) == MOON_ESTATE);
+  CHECK(strcmp(moon_error(r.ctx), "decode: the net is not an autoencoder (moon_net_set_encoder)") == 0);
+  moon_tensor *all[] = {tx, ty, tc, tb, te};
+  for (size_t i = 0; i < COUNT(all); i++) moon_tensor_release(all[i]);
+  free_rig(&r);
+}
+
+/* ---- memory ---- */
+
+static void number_of_threads(void) {
+  moon_ctx *ctx = NULL;
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = 257}) == MOON_ERANGE && !ctx);
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = -1}) == MOON_ERANGE && !ctx);
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = 256}) == MOON_OK && moon_threads(ctx) == 256);
+  moon_ctx_release(ctx);
+}
+
+/* Every stage with a limit that the rig meets somewhere; there the limit is lifted and the stage called again. */
+static bool run_limited(rig *r, size_t limit, size_t *refused) {
+  *refused = 0;
+  moon_set_memory_limit(r->ctx, limit);
+  for (size_t i = 0; i < COUNT(stages); i++) {
+    moon_status status = stages[i](r);
+    if (status == MOON_OK) continue;
+    if (status != MOON_ENOMEM || !strstr(moon_error(r->ctx), "out of memory") || (*refused)++) return false;
+    moon_set_memory_limit(r->ctx, 0);
+    i--;
+  }
+  return true;
+}
+
+/* The bits of an undisturbed run come out wherever memory ran out: nothing had changed by then. */
+static void out_of_memory(void) {
+  enum { GRAIN = 160 };
+  rig free_run = {0};
+  size_t refused = 1, limits = 0;
+  CHECK(moon_ctx_new(&free_run.ctx, &(moon_config){.seed = 2}) == MOON_OK);
+  CHECK(run_limited(&free_run, 0, &refused) && !refused);
+  refused = 1;
+  for (size_t limit = GRAIN; refused; limit += GRAIN, limits++) {
+    rig r = {0};
+    moon_ctx_new(&r.ctx, &(moon_config){.seed = 2});
+    bool good = run_limited(&r, limit, &refused);
+    if (!good) fprintf(stderr, "with %zu bytes: %s\n", limit, moon_error(r.ctx));
+    CHECK(good);
+    CHECK(good && same_weights(r.net, free_run.net) && same_bits(r.decoded, free_run.decoded));
+    CHECK(good && same_bits(r.errors, free_run.errors) && same_bits(r.code, free_run.code));
+    CHECK(good && memcmp(r.objective, free_run.objective, sizeof r.objective) == 0);
+    CHECK(good && memcmp(&r.evaluated, &free_run.evaluated, sizeof r.evaluated) == 0);
+    free_rig(&r);
+    if (!good) break;
+  }
+  CHECK(limits > 200);
+  free_rig(&free_run);
+}
+
+static size_t resident(void) {
+  unsigned long long size = 0, pages = 0;
+  FILE *f = fopen("/proc/self/statm", "r");
+  if (!f || fscanf(f, "%llu %llu", &size, &pages) != 2) pages = 0;
+  if (f) fclose(f);
+  return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* A context's whole life: the pool too, with rows enough for it. */
+static bool live(int threads) {
+  rig r = {0};
+  moon_tensor *x = NULL;
+  bool good = moon_ctx_new(&r.ctx, &(moon_config){.threads = threads}) == MOON_OK;
+  for (size_t i = 0; good && i < MADE; i++) good = stages[i](&r) == MOON_OK;
+  good = good && moon_tensor_new(r.ctx, &x, MOON_FLOAT32, 2, (size_t[]){threads > 1 ? 600 : 32, WIDTH}) == MOON_OK;
+  good = good && moon_net_step(r.net, NULL, x, NULL, r.loss, r.opt) == MOON_OK;
+  good = good && share(&r) == MOON_OK && encode(&r) == MOON_OK && use_share(&r) == MOON_OK;
+  moon_tensor_release(x);
+  free_rig(&r);
+  return good;
+}
+
+/* The sanitizers keep what is freed, and are slow: with them, lives are to find leaks and races. */
+static void a_thousand_lives(void) {
+  enum { LIVES = SANITIZED ? 50 : 1000, SETTLED = LIVES * 3 / 10, SLACK = 256 << 10 };
+  size_t before = 0;
+  bool good = true;
+  for (int i = 0; i < LIVES; i++) {
+    if (i == SETTLED) before = resident();
+    good = good && live(i % 5 ? 1 : 2);
+  }
+  size_t after = resident();
+  CHECK(good && before > 0);
+  if (!SANITIZED && after > before + SLACK) fprintf(stderr, "resident: %zu bytes, then %zu\n", before, after);
+  CHECK(SANITIZED || after <= before + SLACK);
+}
+
+/* ---- fork ---- */
+
+static void forks(void) {
+  rig r = make_rig(&(moon_config){.threads = 2});
+  moon_tensor *x;
+  size_t good = 0;
+  CHECK(moon_tensor_new(r.ctx, &x, MOON_FLOAT32, 2, (size_t[]){600, WIDTH}) == MOON_OK);
+  CHECK(moon_net_step(r.net, NULL, x, NULL, r.loss, r.opt) == MOON_OK);
+  for (size_t i = 0; i < 100 && good == i; i++) {
+    pid_t child = fork();
+    int status = -1;
+    if (child == 0) {
+      alarm(20);
+      bool trained = moon_net_step(r.net, NULL, x, NULL, r.loss, r.opt) == MOON_OK;
+      trained = moon_net_step(r.net, NULL, x, NULL, r.loss, r.opt) == MOON_OK && trained;
+      moon_tensor_release(x);
+      free_rig(&r);
+      _exit(!(trained && live(2)));
+    }
+    bool trained = moon_net_step(r.net, NULL, x, NULL, r.loss, r.opt) == MOON_OK;
+    good += waitpid(child, &status, 0) == child && status == 0 && trained;
+  }
+  CHECK(good == 100);
+  moon_tensor_release(x);
+  free_rig(&r);
+}
+
+/* ---- interrupts ---- */
+
+static moon_ctx *to_interrupt; /* set before the handler is */
+
+static void on_alarm(int signal) {
+  (void)signal;
+  moon_interrupt(to_interrupt);
+}
+
+static void *interrupt_soon(void *ctx) {
+  usleep(5000);
+  moon_interrupt(ctx);
+  return NULL;
+}
+
+static void alarm_soon(void) { setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 5000}}, NULL); }
+
+/* A long call, one row at a time, that somebody breaks off: was it in its midst? */
+static bool broken_off(rig *r, moon_tensor *y, const moon_tensor *x, bool by_signal) {
+  pthread_t thread;
+  size_t last = moon_tensor_numel(y) - 1;
+  moon_tensor_fill(y, -1);
+  moon_clear_interrupt(r->ctx);
+  if (by_signal)
+    alarm_soon();
+  else if (pthread_create(&thread, NULL, interrupt_soon, r->ctx) != 0)
+    return false;
+  moon_status status = moon_net_predict(r->net, y, x, 1);
+  if (!by_signal) pthread_join(thread, NULL);
+  return status == MOON_EINTERRUPT && moon_tensor_get(y, 0) >= 0 && moon_tensor_get(y, last) == -1;
+}
+
+static void interrupts_in_a_call(void) {
+  enum { MANY = 150000, TRIES = 10 };
+  rig r = make_rig(NULL);
+  moon_tensor *x, *y;
+  CHECK(moon_tensor_new(r.ctx, &x, MOON_FLOAT32, 2, (size_t[]){MANY, WIDTH}) == MOON_OK);
+  CHECK(moon_tensor_new(r.ctx, &y, MOON_FLOAT32, 2, (size_t[]){MANY, WIDTH}) == MOON_OK);
+  to_interrupt = r.ctx;
+  signal(SIGALRM, on_alarm);
+  for (int by_signal = 0; by_signal < 2; by_signal++) {
+    bool broken = false;
+    for (int i = 0; i < TRIES && !broken; i++) broken = broken_off(&r, y, x, by_signal);
+    CHECK(broken);
+  }
+  moon_tensor_release(x);
+  moon_tensor_release(y);
+  free_rig(&r);
+}
+
+/* Training that a signal ends: the last whole step stands. */
+static void interrupted_training(void) {
+  rig r = make_rig(&(moon_config){.seed = 8}), again = make_rig(&(moon_config){.seed = 8});
+  size_t steps = 0;
+  moon_status status;
+  to_interrupt = r.ctx;
+  signal(SIGALRM, on_alarm);
+  alarm_soon();
+  while ((status = step(&r)) == MOON_OK) steps++;
+  signal(SIGALRM, SIG_DFL);
+  CHECK(status == MOON_EINTERRUPT && strcmp(moon_status_name(status), "interrupted") == 0);
+  CHECK(moon_optim_steps(r.opt) == steps);
+  for (size_t i = 0; i < steps; i++) CHECK(step(&again) == MOON_OK);
+  CHECK(same_weights(r.net, again.net));
+  CHECK(step(&r) == MOON_OK && step(&again) == MOON_OK && same_weights(r.net, again.net));
+  free_rig(&r);
+  free_rig(&again);
+}
+
+/* ---- programs of their own: this one, with an argument ---- */
+
+/* A product that BLIS makes on any CPU: one with so many rows. */
+static moon_status product(moon_ctx *ctx, moon_tensor **out) {
+  moon_tensor *a = NULL, *b = NULL;
+  moon_status status = moon_tensor_new(ctx, &a, MOON_FLOAT32, 2, (size_t[]){4000, 300});
+  if (status == MOON_OK) status = moon_tensor_new(ctx, &b, MOON_FLOAT32, 2, (size_t[]){300, 20});
+  if (status == MOON_OK) status = moon_tensor_new(ctx, out, MOON_FLOAT32, 2, (size_t[]){4000, 20});
+  if (status == MOON_OK) status = moon_tensor_uniform(a, -1, 1);
+  if (status == MOON_OK) status = moon_tensor_uniform(b, -1, 1);
+  if (status == MOON_OK) status = moon_tensor_matmul(*out, a, false, b, false, 1, 0);
+  moon_tensor_release(a);
+  moon_tensor_release(b);
+  return status;
+}
+
+/* The numbers of a run, in a file. */
+static moon_status save_numbers(const rig *r, moon_tensor *made, const char *path) {
+  moon_archive *archive;
+  moon_parameter p;
+  moon_status status = moon_archive_new(r->ctx, &archive);
+  if (status != MOON_OK) return status;
+  moon_layer_parameter(r->layers[1], 0, &p);
+  status = moon_archive_add(archive, "weight", p.value);
+  if (status == MOON_OK) status = moon_archive_add(archive, "output", r->y);
+  if (status == MOON_OK) status = moon_archive_add(archive, "product", made);
+  if (status == MOON_OK) status = moon_archive_save(archive, path);
+  moon_archive_release(archive);
+  return status;
+}
+
+/* LAPACK's BLIS may look at the environment; and LAPACK may be missing. What BLIS_ARCH_DEBUG prints is not ours. */
+static bool eigenvalues(const rig *r) {
+  moon_tensor *square, *values;
+  if (getenv("BLIS_ARCH_DEBUG")) return true;
+  if (moon_tensor_new(r->ctx, &square, MOON_FLOAT32, 2, (size_t[]){9, 9}) != MOON_OK) return false;
+  if (moon_tensor_new(r->ctx, &values, MOON_FLOAT32, 1, (size_t[]){9}) != MOON_OK) return false;
+  moon_tensor_fill(square, 1);
+  moon_status status = moon_tensor_eigh(values, square, square);
+  bool largest = status == MOON_OK && fabs(moon_tensor_get(values, 8) - 9) < 1e-5;
+  moon_tensor_release(square);
+  moon_tensor_release(values);
+  return getenv("BLIS_ARCH_TYPE") ? status == MOON_ESTATE : largest || status == MOON_ESTATE;
+}
+
+/* A life with mistakes in it. A shared BLIS might end it over BLIS_ARCH_TYPE: then products are refused. */
+enum { REFUSED = 20 };
+static int program(const char *path) {
+  rig r = {0};
+  size_t refused;
+  moon_tensor *t = NULL;
+  moon_net *loaded = NULL;
+  moon_build info;
+  if (moon_ctx_new(&r.ctx, &(moon_config){.seed = 6, .threads = 2}) != MOON_OK) return 10;
+  moon_build_info(r.ctx, &info);
+  if (!strcmp(info.blis_config, "unknown")) return product(r.ctx, &t) == MOON_ESTATE ? REFUSED : 10;
+  if (!run_limited(&r, 0, &refused)) return 11;
+  if (product(r.ctx, &t) != MOON_OK) return 12;
+  if (moon_net_step(r.net, NULL, t, NULL, r.loss, r.opt) != MOON_ESHAPE) return 13;
+  if (moon_net_load(r.ctx, &loaded, "/nonexistent/net") != MOON_EIO) return 14;
+  if (moon_idx_load(r.ctx, &r.y, "/proc/self/exe") != MOON_EFORMAT) return 15;
+  if (moon_archive_save(r.archive, path) != MOON_OK || moon_net_load(r.ctx, &loaded, path) != MOON_OK) return 16;
+  if (!same_weights(loaded, r.net)) return 17;
+  if (save_numbers(&r, t, path) != MOON_OK) return 18;
+  if (!eigenvalues(&r)) return 19;
+  moon_net_release(loaded);
+  moon_tensor_release(t);
+  free_rig(&r);
+  return 0;
+}
+
+typedef struct surroundings {
+  const char *name, *value; /* of a variable */
+  bool closed;              /* without descriptors 0 to 2 */
+} surroundings;
+
+/* Run the program there; its exit status, or -1; what it printed is counted. */
+static int run_program(const surroundings *s, const char *path, size_t *printed) {
+  char buffer[512];
+  int ends[2], status = -1;
+  ssize_t n;
+  if (pipe(ends) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    if (s->name) setenv(s->name, s->value, 1);
+    dup2(ends[1], 1);
+    dup2(ends[1], 2);
+    close(ends[0]);
+    close(ends[1]);
+    for (int fd = 0; s->closed && fd < 3; fd++) close(fd);
+    execl("/proc/self/exe", "embed_test", path, (char *)NULL);
+    _exit(126);
+  }
+  close(ends[1]);
+  for (*printed = 0; (n = read(ends[0], buffer, sizeof buffer)) > 0; *printed += (size_t)n)
+    if (write(2, buffer, (size_t)n) < 0) break;
+  close(ends[0]);
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static char *read_all(const char *path, size_t *size) {
+  struct stat s;
+  int fd = open(path, O_RDONLY);
+  char *bytes = fd >= 0 && fstat(fd, &s) == 0 ? malloc((size_t)s.st_size + 1) : NULL;
+  *size = bytes && read(fd, bytes, (size_t)s.st_size) == s.st_size ? (size_t)s.st_size : 0;
+  if (fd >= 0) close(fd);
+  return bytes;
+}
+
+static bool is_blis_shared(void) {
+  char line[1024];
+  bool found = false;
+  FILE *f = fopen("/proc/self/maps", "r");
+  while (f && fgets(line, sizeof line, f)) found |= strstr(line, "/libblis.so") != NULL;
+  if (f) fclose(f);
+  return found;
+}
+
+/* The same file to the last bit, and not a word, whatever is set and whatever is closed. */
+static void anywhere(void) {
+  static const surroundings all[] = {{NULL, NULL, false},
+                                     {NULL, NULL, true},
+                                     {"OMP_NUM_THREADS", "7", false},
+                                     {"BLIS_NUM_THREADS", "7", false},
+                                     {"BLIS_JC_NT", "3", false},
+                                     {"BLIS_ARCH_TYPE", "99", false},
+                                     {"BLIS_ARCH_TYPE", "-3", false},
+                                     {"BLIS_ARCH_TYPE", "haswell", false},
+                                     {"BLIS_ARCH_TYPE", "13", false},
+                                     {"BLIS_ARCH_DEBUG", "1", false},
+                                     {"BLIS_PACK_A", "1", false}};
+  char folder[] = "/tmp/embed_testXXXXXX", path[64];
+  size_t size = 0, first_size = 0, printed = 0;
+  char *first = NULL;
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/life", folder);
+  for (size_t i = 0; i < COUNT(all); i++) {
+    if (is_blis_shared() && all[i].name && strncmp(all[i].name, "BLIS_ARCH", 9) == 0) {
+      CHECK(run_program(&all[i], path, &printed) == (strcmp(all[i].name, "BLIS_ARCH_TYPE") == 0 ? REFUSED : 0));
+      continue;
+    }
+    int status = run_program(&all[i], path, &printed);
+    char *bytes = read_all(path, &size);
+    bool same = !first || (size == first_size && memcmp(bytes, first, size) == 0);
+    if (status || printed || !same)
+      fprintf(stderr, "%s=%s, closed %d: status %d, %zu bytes printed, %s\n", all[i].name ? all[i].name : "",
+              all[i].value ? all[i].value : "", all[i].closed, status, printed, same ? "same file" : "another file");
+    CHECK(status == 0 && printed == 0 && size > 1000 && same);
+    if (first) {
+      free(bytes);
+    } else {
+      first = bytes;
+      first_size = size;
+    }
+    unlink(path);
+  }
+  free(first);
+  rmdir(folder);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1) return program(argv[1]);
+  contexts_in_threads();
+  servers();
+  last_one_frees();
+  one_copy();
+  shares_are_read_only();
+  buffers_of_the_host();
+  number_of_threads();
+  out_of_memory();
+  a_thousand_lives();
+  interrupts_in_a_call();
+  interrupted_training();
+  anywhere();
+  if (FOLLOWS_FORKS)
+    forks();
+  else
+    puts("the test of fork is left out: the thread sanitizer does not follow threads into a child");
+  return check_report();
+}

@@ -1,0 +1,204 @@
+-- The Lua library in a host that leaves things out: a core without files, no io, os or debug, no standard descriptors.
+-- How a host gets such a core is C, and tested in c/lua_host_test.c.
+local core = require "moonglass.core"
+
+-- What a core that was opened without files lacks.
+local file_functions = {
+  "idx", "idx_load", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net", "net_from", "eigh",
+}
+
+local function copy(t)
+  local result = {}
+  for k, v in pairs(t) do result[k] = v end
+  return result
+end
+
+local function core_without_files()
+  local c = copy(core)
+  for _, name in ipairs(file_functions) do
+    assert(core[name], name)
+    c[name] = nil
+  end
+  function c.info()
+    local info = core.info()
+    info.files = false
+    return info
+  end
+  return c
+end
+
+-- Globals without the libraries of those names.
+local function world_without(...)
+  local world = copy(_G)
+  for _, name in ipairs{...} do world[name] = nil end
+  world._G = world
+  return world
+end
+
+-- The library loaded anew, on that core and in that world. The methods of nets are the core's, one table for all: what
+-- this library puts there is taken out again by restore().
+local function load_library(c, world)
+  local methods = core.methods["moonglass.net"]
+  local before = copy(methods)
+  if not c.info().files then methods.save, methods.archive = nil, nil end
+  local loaded = {["moonglass.core"] = c}
+  world.package = {loaded = loaded}
+  function world.require(name)
+    if loaded[name] == nil then
+      local path = assert(package.searchpath(name, package.path))
+      loaded[name] = assert(loadfile(path, "t", world))(name, path)
+    end
+    return loaded[name]
+  end
+  local function restore()
+    for name in pairs(copy(methods)) do methods[name] = before[name] end
+    for name, method in pairs(before) do methods[name] = method end
+  end
+  local ok, moon = pcall(world.require, "moonglass")
+  if ok then return moon, restore end
+  restore()
+  error(moon, 0)
+end
+
+local function failure(f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "expected an error")
+  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
+end
+
+describe("a host without files", function()
+  local moon, restore
+  setup(function() moon, restore = load_library(core_without_files(), world_without("io", "os", "debug")) end)
+  teardown(function() restore() end)
+
+  it("builds, fits and predicts", function()
+    local x = moon.rand(40, 9)
+    local ae = moon.autoencoder.deep{input = 9, hidden = {8}, code = 4}
+    local history = ae:fit(x, {
+      loss = "mse", epochs = 30, validation_split = 0.2, optimizer = moon.adam{lr = 0.02},
+      callbacks = {moon.callbacks.early_stopping{patience = 50}, moon.callbacks.cosine{epochs = 30}},
+    })
+    assert.is_true(history.loss[30] < history.loss[1])
+    assert.equal(9, ae:predict(x):size(2))
+    assert.equal(4, ae:encode(x):size(2))
+    assert.near(ae:evaluate(x, {loss = "mse"}), moon.metrics.mse(ae:reconstruct(x), x), 1e-6)
+    local bytes = moon.png.encode(moon.image.grid(x))
+    assert.is_true(moon.png.decode(bytes) == moon.image.grid(x))
+    assert.matches("\n237 parameters, ", tostring(ae:summary()))
+  end)
+
+  it("gets nil, the reason and a code from what reads and writes files", function()
+    local net = moon.sequential{moon.dense(2, 1)}
+    local x = moon.rand(4, 2)
+    local results = {
+      ["load"] = {moon.load("f")}, ["save"] = {net:save("f")}, ["data.idx"] = {moon.data.idx("f")},
+      ["data.mnist"] = {moon.data.mnist("train")}, ["png.read"] = {moon.png.read("f")},
+      ["png.write"] = {moon.png.write("f", x)}, ["safetensors.load"] = {moon.safetensors.load("f")},
+      ["safetensors.save"] = {moon.safetensors.save("f", {x = x})},
+      ["checkpoint.save"] = {moon.checkpoint.save("f", {net = net})},
+      ["plot.lines"] = {moon.plot.lines("f", {{y = {1, 2}}})},
+    }
+    for name, result in pairs(results) do
+      assert.same({nil, name .. ": this host has opened Moonglass without files", "I/O"},
+        {result[1], result[2], result[3]})
+    end
+    local none, message, code = moon.checkpoint.load("f")
+    assert.is_nil(none)
+    assert.equal("I/O", code)
+    assert.matches("this host has opened Moonglass without files$", message)
+    assert.is_nil((moon.data.find()))
+  end)
+
+  it("gets an error where a file would be wanted later, or a library now", function()
+    local lacks = ": this host has opened Moonglass without files"
+    assert.equal("csv_logger" .. lacks, failure(moon.callbacks.csv_logger, "f"))
+    assert.equal("checkpoint" .. lacks, failure(moon.callbacks.checkpoint, "f"))
+    assert.equal("reconstructions" .. lacks, failure(moon.callbacks.reconstructions, "f", moon.rand(2, 4)))
+    assert.equal("eigh" .. lacks, failure(moon.eigh, moon.eye(2)))
+    assert.equal("pca" .. lacks, failure(moon.pca, moon.rand(4, 2), 1))
+  end)
+
+  it("may ask for progress, and goes on", function()
+    local net = moon.sequential{moon.dense(3, 3)}
+    for verbose = 0, 2 do
+      assert.equal(1, net:fit(moon.rand(4, 3), {loss = "mse", verbose = verbose}).epochs)
+    end
+  end)
+end)
+
+describe("a host with files but without io", function()
+  it("loads and saves nets; what needs io says so", function()
+    local moon, restore = load_library(core, world_without("io", "os", "debug"))
+    local path = os.tmpname()
+    local ok, message = pcall(function()
+      local net = moon.sequential{moon.dense(3, 2)}
+      local x = moon.rand(4, 3)
+      assert.is_true(net:save(path))
+      assert.is_true(moon.load(path):predict(x) == net:predict(x))
+      assert.same({n = 3, nil, "data.mnist: this host has no io library", "I/O"},
+        table.pack(moon.data.mnist("train")))
+      assert.equal("csv_logger: this host has no io library", failure(moon.callbacks.csv_logger, path))
+    end)
+    os.remove(path)
+    restore()
+    if not ok then error(message, 0) end
+  end)
+end)
+
+describe("the lines of a fit", function()
+  local moon = require "moonglass"
+
+  local function lines_of(verbose, log)
+    local written = {}
+    local before = io.stdout
+    local sink = {write = function(_, text) written[#written + 1] = text end, flush = function() end}
+    io.stdout = sink -- luacheck: ignore 122
+    moon.set_log(log)
+    local net = moon.sequential{moon.dense(3, 3)}
+    local ok, message = pcall(net.fit, net, moon.rand(4, 3), {loss = "mse", epochs = 2, verbose = verbose})
+    io.stdout = before -- luacheck: ignore 122
+    moon.set_log(nil)
+    assert.is_true(ok, message)
+    return written
+  end
+
+  it("are none by default, with a log neither", function()
+    local logged = {}
+    assert.same({}, lines_of(nil))
+    assert.same({}, lines_of(nil, function(line) logged[#logged + 1] = line end))
+    assert.same({}, logged)
+  end)
+
+  it("go to standard output, or to the log alone", function()
+    assert.equal(2, #lines_of(2))
+    for verbose = 1, 2 do
+      local logged = {}
+      assert.same({}, lines_of(verbose, function(line) logged[#logged + 1] = line end))
+      assert.equal(2, #logged)
+      assert.matches("^epoch 2/2  1 batches  loss %d", logged[2])
+      assert.is_nil(logged[2]:find("[\r\n\27]"))
+    end
+    assert.equal("set_log: got 3, expected a function or nil", failure(moon.set_log, 3))
+  end)
+end)
+
+describe("a process without standard descriptors", function()
+  it("trains, saves and loads", function()
+    local script, out = os.tmpname(), os.tmpname()
+    local file = assert(io.open(script, "w"))
+    assert(file:write([[
+      local moon, out = require "moonglass", ...
+      local x = moon.rand(32, 6)
+      local ae = moon.autoencoder.plain{input = 6, hidden = 3}
+      ae:fit(x, {loss = "mse", epochs = 2, verbose = 1})
+      assert(ae:save(out))
+      os.exit(assert(moon.load(out)):predict(x) == ae:predict(x) and 7 or 1, true)
+    ]]))
+    file:close()
+    local lua = os.getenv("LUA") or "lua5.4"
+    local _, how, status = os.execute(("%s %s %s <&- >&- 2>&-"):format(lua, script, out))
+    os.remove(script)
+    os.remove(out)
+    assert.same({"exit", 7}, {how, status})
+  end)
+end)

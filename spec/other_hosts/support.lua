@@ -1,0 +1,69 @@
+-- What the specs of other hosts share: folders, commands with an environment, and the probe's result in a plain Lua.
+local lfs = require "lfs"
+
+local support = {}
+
+local root = lfs.currentdir()
+local lua = os.getenv("LUA") or "lua5.4"
+
+--- Waiting, in seconds, for what another process does.
+function support.eventually(seconds, condition)
+  for _ = 1, seconds * 50 do
+    if condition() then return true end
+    os.execute("sleep 0.02")
+  end
+  return false
+end
+
+function support.read(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+function support.write(path, text)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+  return path
+end
+
+--- What a shell command prints, on both streams, and its exit status.
+function support.run(command)
+  local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null", "r"))
+  local text = pipe:read("a")
+  local _, _, status = pipe:close()
+  return text, status
+end
+
+function support.installed(program) return os.execute(("command -v %s >/dev/null"):format(program)) == true end
+
+--- A folder of its own, and a net in it, trained by the server's script on the first images that are found.
+function support.folder()
+  local path = support.run("mktemp -d"):match("%S+")
+  local net = path .. "/net.safetensors"
+  local text, status = support.run(("%s scripts/hosts/lighttpd/train.lua %s 4000"):format(lua, net))
+  assert(status == 0, text)
+  return path, net
+end
+
+--- The beginning of a command that runs the probe in a host.
+function support.environment(net, out)
+  return ("MOONGLASS_SHAPES='%s/spec/fixtures/shapes' MOONGLASS_NET='%s' MOONGLASS_PROBE_OUT='%s'")
+    :format(root, net, out)
+end
+
+support.root = root
+support.probe = root .. "/spec/other_hosts/probe.lua"
+
+--- What the probe says in a plain lua5.4.
+function support.expected(folder, net)
+  local out = folder .. "/expected"
+  local text, status = support.run(("%s %s %s"):format(support.environment(net, out), lua, support.probe))
+  assert(status == 0, text)
+  return assert(support.read(out))
+end
+
+return support
