@@ -6,7 +6,8 @@ local lfs = require "lfs"
 local root = lfs.currentdir()
 local readmes = {
   "README.md", "csrc/README.md", "csrc/engine/README.md", "data/README.md", "lua/README.md", "scripts/README.md",
-  "scripts/bench/README.md", "spec/README.md",
+  "scripts/bench/README.md", "scripts/hosts/README.md", "scripts/hosts/lighttpd/README.md",
+  "scripts/hosts/lupa/README.md", "spec/README.md",
 }
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end

@@ -178,6 +178,11 @@ int moon_threads(const moon_ctx *ctx) { return ctx->threads; }
 void moon_interrupt(moon_ctx *ctx) { atomic_store_explicit(&ctx->interrupted, true, memory_order_relaxed); }
 void moon_clear_interrupt(moon_ctx *ctx) { atomic_store_explicit(&ctx->interrupted, false, memory_order_relaxed); }
 
+moon_status mooni_interrupted(moon_ctx *ctx) {
+  if (!atomic_exchange_explicit(&ctx->interrupted, false, memory_order_relaxed)) return MOON_OK;
+  return mooni_fail(ctx, MOON_EINTERRUPT, "interrupted");
+}
+
 void moon_build_info(const moon_ctx *ctx, moon_build *info) {
   info->version = MOON_VERSION;
   info->blis = mooni_blis_version();

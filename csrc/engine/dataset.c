@@ -91,6 +91,7 @@ static moon_status batch_shape(const moon_dataset *data, const moon_tensor *t, c
 
 moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
   const moon_tensor *target = data->y ? data->y : data->x;
+  MOONI_TRY(mooni_interrupted(data->ctx)); /* a training in steps of its own comes by here once a batch */
   if (first > data->rows || count > data->rows - first)
     return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
   MOONI_TRY(batch_shape(data, x, data->x, "x", count));

@@ -55,6 +55,9 @@ char *mooni_strdup(moon_ctx *ctx, const char *text);
 moon_status mooni_fail(moon_ctx *ctx, moon_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 moon_status mooni_nomem(moon_ctx *ctx, size_t bytes);
+
+/* MOON_EINTERRUPT, once, if someone has asked for it: before a batch begins. */
+moon_status mooni_interrupted(moon_ctx *ctx);
 moon_status mooni_prepend(moon_ctx *ctx, moon_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -460,6 +460,7 @@ static moon_status output_width(const moon_net *net, size_t *out, size_t in) {
 moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training) {
   size_t width;
   mooni_split split;
+  MOONI_TRY(mooni_interrupted(net->ctx));
   MOONI_TRY(check_input(net, x, "forward"));
   MOONI_TRY(output_width(net, &width, x->shape[1]));
   MOONI_TRY(check_output(net, y, x->shape[0], width, "forward"));
@@ -496,11 +497,6 @@ moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor 
 
 /* ---- batches of a set: step and evaluate ---- */
 
-static moon_status interrupted(moon_ctx *ctx) {
-  if (!atomic_exchange_explicit(&ctx->interrupted, false, memory_order_relaxed)) return MOON_OK;
-  return mooni_fail(ctx, MOON_EINTERRUPT, "interrupted");
-}
-
 static moon_status check_target(const moon_net *net, const batch *b, const moon_loss *loss, size_t out) {
   const moon_tensor *y = b->y ? b->y : b->x;
   char text[MOONI_SHAPE_TEXT];
@@ -521,7 +517,7 @@ static bool takes_over(const moon_net *net, const moon_loss *loss) {
 static moon_status prepare(moon_net *net, job *j, const batch *b, const moon_loss *loss, moon_optim *opt,
                            const char *what) {
   size_t out;
-  MOONI_TRY(interrupted(net->ctx));
+  MOONI_TRY(mooni_interrupted(net->ctx));
   MOONI_TRY(check_input(net, b->x, what));
   MOONI_TRY(output_width(net, &out, b->x->shape[1]));
   moon_status status = check_target(net, b, loss, out);
@@ -609,7 +605,7 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
     size_t rows = n - first < size ? n - first : size;
     batch b = {x, NULL, NULL, first, rows};
     mooni_split split;
-    MOONI_TRY(interrupted(net->ctx));
+    MOONI_TRY(mooni_interrupted(net->ctx));
     MOONI_TRY(plan_forward(net, &split, rows, width, false));
     net->forward_rows = 0; /* the slots may point into x */
     const float *in = floats ? floats + first * width : net->input;

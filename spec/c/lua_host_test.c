@@ -541,7 +541,7 @@ static const char endless_training[] =
     "function build()\n"
     "  moon.seed(3)\n"
     "  x, opt, n = moon.rand(256, 20), moon.adam(), 0\n"
-    "  net = moon.sequential{moon.dense(20, 10, {activation = 'relu'}), moon.dense(10, 20)}\n"
+    "  net = moon.sequential{moon.dense(20, 10, {activation = 'relu'}), moon.dense(10, 20), lua_layer}\n"
     "end\n"
     "function train(most)\n"
     "  net:fit(x, {loss = 'mse', optimizer = opt, epochs = 1 << 30, batch_size = 16, seed = 5, callbacks = {{\n"
@@ -578,6 +578,13 @@ static void test_interrupts(void) {
   struct itimerval soon = {.it_value = {0, 5000}};
   to_interrupt = moon_lua_ctx(L);
   sigaction(SIGALRM, &action, &before);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  must_run(L, "build(); ok, message = pcall(train)", 0);
+  check_interrupted(L);
+
+  /* A net with a layer of Lua is walked from there. */
+  must_run(L, "lua_layer = {forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy * 2 end}",
+           0);
   setitimer(ITIMER_REAL, &soon, NULL);
   must_run(L, "build(); ok, message = pcall(train)", 0);
   sigaction(SIGALRM, &before, NULL);

@@ -74,7 +74,7 @@ MOONI_INLINE float v_expm1(float x) {
 MOONI_INLINE float v_log(float x) {
   bool denormal = x < 1.17549435e-38f;
   float lifted = v_select(denormal, x * 8388608.f, x);
-  int32_t bits = v_bits(lifted) - 0x3f3504f3;
+  int32_t bits = (int32_t)((uint32_t)v_bits(lifted) - 0x3f3504f3u); /* may wrap, for what is negative */
   int32_t e = bits >> 23;
   float m = v_from_bits((bits & 0x7fffff) + 0x3f3504f3);
   float exponent = (float)e - v_select(denormal, 23, 0);
