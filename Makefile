@@ -5,7 +5,7 @@
 # Debian's names. The demo and the tests need no others, and nothing from the network.
 PACKAGES := gcc make binutils pkg-config lua5.4 liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem lua-busted lua-check clang-format valgrind libc6-dbg tmux curl gnuplot-nox \
-            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools
+            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc
 
 ## deps: install what building, testing and the demo need (Debian packages, by apt-get)
 .PHONY: deps
@@ -166,6 +166,13 @@ demo: all
 .PHONY: experiments
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
+
+## docs: the reference as HTML, of the C headers into build/docs/c, of the Lua library into build/docs/lua
+.PHONY: docs
+docs:
+	mkdir -p $(B)/docs
+	(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
+	ldoc -q -c lua/config.ld -d $(B)/docs/lua lua
 
 ## pictures: put the README's selection of what `make experiments` has left into scripts/pictures
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves

@@ -4,7 +4,8 @@ local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
-local read_file = dofile("spec/files.lua").read
+local files = dofile("spec/files.lua")
+local read_file = files.read
 
 local folder
 
@@ -17,14 +18,8 @@ after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
 -- stdout, stderr, exit status.
 local function run(script, arguments)
-  local out, err = os.tmpname(), os.tmpname()
-  local _, _, status = os.execute(
-    ("env -u MOONGLASS_DATA '%s' scripts/%s.lua --data %s --out %s %s >%s 2>%s </dev/null"):format(program, script,
-      shapes, folder, arguments or "", out, err))
-  local output, errors = read_file(out), read_file(err)
-  os.remove(out)
-  os.remove(err)
-  return output, errors, status
+  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --data %s --out %s %s"):format(program, script, shapes,
+    folder, arguments or ""))
 end
 
 local function succeeds(script, arguments)

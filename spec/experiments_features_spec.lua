@@ -21,13 +21,7 @@ after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
 -- stdout, stderr, exit status.
 local function run(script, arguments)
-  local out, err = os.tmpname(), os.tmpname()
-  local _, _, status = os.execute(("env -u MOONGLASS_DATA '%s' scripts/%s.lua %s >%s 2>%s </dev/null"):format(program,
-    script, arguments, out, err))
-  local output, errors = files.read(out), files.read(err)
-  os.remove(out)
-  os.remove(err)
-  return output, errors, status
+  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua %s"):format(program, script, arguments))
 end
 
 local function train_on_shapes(script, more)

@@ -6,7 +6,7 @@ local moon = require "moonglass"
 local shapes = "spec/fixtures/shapes"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local reference = os.getenv("MOONGLASS_REFERENCE") or "../shared/reference"
-local read_file = dofile("spec/files.lua").read
+local files = dofile("spec/files.lua")
 
 local folder
 
@@ -21,13 +21,8 @@ after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
 
 -- stdout, stderr, exit status.
 local function run(script, arguments)
-  local out, err = os.tmpname(), os.tmpname()
-  local command = "env -u MOONGLASS_DATA '%s' scripts/%s.lua --threads 1 --out %s %s >%s 2>%s </dev/null"
-  local _, _, status = os.execute(command:format(program, script, folder, arguments, out, err))
-  local output, errors = read_file(out), read_file(err)
-  os.remove(out)
-  os.remove(err)
-  return output, errors, status
+  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --threads 1 --out %s %s"):format(program, script, folder,
+    arguments))
 end
 
 local function succeed(script, arguments)

@@ -1,4 +1,4 @@
--- Whole files, for the specs: dofile "spec/files.lua".
+-- Whole files, and commands, for the specs: dofile "spec/files.lua".
 local files = {}
 
 function files.read(path)
@@ -12,6 +12,16 @@ function files.write(path, ...)
   local file = assert(io.open(path, "wb"))
   assert(file:write(...))
   assert(file:close())
+end
+
+-- Run a command without input: its standard output, standard error and exit status.
+function files.run(command)
+  local out, err = os.tmpname(), os.tmpname()
+  local _, _, status = os.execute(("%s >%s 2>%s </dev/null"):format(command, out, err))
+  local output, errors = files.read(out), files.read(err)
+  os.remove(out)
+  os.remove(err)
+  return output, errors, status
 end
 
 return files

@@ -10,7 +10,8 @@ local function has(text, part)
   assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
 end
 
-local read_file = dofile("spec/files.lua").read
+local files = dofile("spec/files.lua")
+local read_file = files.read
 
 local function exists(path) return lfs.attributes(path, "mode") ~= nil end
 
@@ -27,13 +28,7 @@ end
 
 -- stdout, stderr, exit status.
 local function run(runner, arguments)
-  local out, err = os.tmpname(), os.tmpname()
-  local _, _, status = os.execute(("env -u MOONGLASS_DATA '%s' %s >%s 2>%s </dev/null"):format(runner, arguments, out,
-    err))
-  local output, errors = read_file(out), read_file(err)
-  os.remove(out)
-  os.remove(err)
-  return output, errors, status
+  return files.run(("env -u MOONGLASS_DATA '%s' %s"):format(runner, arguments))
 end
 
 local function lines_of(path)

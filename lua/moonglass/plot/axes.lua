@@ -8,7 +8,7 @@ local axes = {}
 
 -- ---- colours ----
 
---- Ten calm colours that can be told apart: each two are 33 or more apart in CIE 1976's L*a*b*.
+-- Ten calm colours that can be told apart: each two are 33 or more apart in CIE 1976's L*a*b*.
 axes.colours = {
   0x2b6cb0, 0xe8862e, 0x43a04a, 0xc93c3c, 0x9a63c0, 0x70472f, 0xec92c0, 0x868a8e, 0xd2bd3c, 0x36b6c6,
 }
