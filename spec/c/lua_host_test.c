@@ -602,7 +602,7 @@ static const char long_training[] =
     "local x, opt, loss = core.rand(320, 100), core.adam(), core.mse()\n"
     "local net = core.net{core.gaussian_noise(0.1), core.dense(100, 50, {activation = 'relu'}), core.dense(50, 100)}\n"
     "local data = core.dataset(x)\n"
-    "for i = 0, 199 do net:step_rows(data, i % 10 * 32 + 1, 32, loss, opt) end\n"
+    "for i = 0, 999 do net:step_rows(data, i % 10 * 32 + 1, 32, loss, opt) end\n"
     "return net:layer(2).weight";
 
 typedef struct trainee {
