@@ -1,9 +1,9 @@
 /* bind.c - handles, errors and the context: what every class of the binding stands on. */
-#include "bind.h"
-
 #include <limits.h>
 #include <string.h>
 #include <time.h>
+
+#include "bind_tensor.h"
 
 /* The registry key is an address: nobody else can have it. */
 static const char home_key = 0;
@@ -120,6 +120,22 @@ int bind_file_result(lua_State *L, moon_ctx *ctx, moon_status status) {
   lua_pushstring(L, moon_error(ctx));
   lua_pushstring(L, moon_status_name(status));
   return 3;
+}
+
+static int call_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Lua calls a finaliser once: if it has no memory for the call, the finaliser is lost, and what it would have given back.
+** So there is a call first, whose memory Lua keeps for the next one. */
+void bind_collect(lua_State *L) {
+  if (!lua_checkstack(L, 2 * LUA_MINSTACK)) return;
+  lua_pushcfunction(L, call_nothing);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+    lua_gc(L, LUA_GCCOLLECT);
+  else
+    lua_pop(L, 1);
 }
 
 void bind_weigh(lua_State *L, size_t bytes) {
@@ -262,10 +278,8 @@ static int core_limits(lua_State *L) {
   lua_pushnil(L);
   while (lua_next(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-    if (lua_rawlen(L, -2) != 6 || key[0] != 'm')
-      return luaL_error(L, "limits: unknown limit '%s' (known: memory)", key);
-    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)luaL_checknumber(L, -1);
-    if (bytes < 0) return luaL_error(L, "limits: memory is a number of bytes, 0 for none; got %I", (LUAI_UACINT)bytes);
+    if (strcmp(key, "memory") != 0) return luaL_error(L, "limits: unknown limit '%s' (known: memory)", key);
+    lua_Integer bytes = bind_whole(L, -1, "limits", "memory", 0, 0, LUA_MAXINTEGER);
     if (most && (!bytes || (lua_Unsigned)bytes > most))
       return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
                         (LUAI_UACINT)most);
