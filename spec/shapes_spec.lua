@@ -154,7 +154,7 @@ describe("sizes", function()
       for _, v in ipairs(huge) do raises({too_large[1], too_large[2], "whole number of 0 to"}, name, make, v) end
       assert.are.equal(0, make(0):numel())
       assert.are.equal(1, make(1):numel())
-      raises({"missing"}, name, make)
+      raises({"missing", "is nil"}, name, make)
     end
     assert.are.same({5}, moon.linspace(5, 9, 1):totable())
     for _, v in ipairs{nan, inf, -inf} do
@@ -297,7 +297,7 @@ describe("sizes", function()
         want[dim] = 2 * want[dim]
         assert.are.same(want, moon.cat({t, t}, dim).shape)
       end
-      raises({"cat: "}, "cat", moon.cat, {t, moon.ones(table.unpack(sizes, 2))})
+      raises({"cat: "}, "cat", moon.cat, {t, moon.ones(table.move(sizes, 2, rank, 1, {}))})
     end
     assert.are.same({3, 4}, moon.cat({x, moon.zeros(0, 4)}, 1).shape)
     raises({"cat: "}, "cat", moon.cat, {x, moon.zeros(3, 5)}, 1)
@@ -327,7 +327,7 @@ describe("sizes", function()
     end
     for _, name in ipairs{"dropout", "masking_noise", "salt_pepper_noise"} do
       for _, v in ipairs{-1, nan, inf, -inf, 2 ^ 31, 2 ^ 53, math.maxinteger, 1.5} do
-        raises({name .. ": p is .*, expected a number of 0 to"}, name, moon[name], v)
+        raises({name .. ": p is .*, expected a number of "}, name, moon[name], v)
       end
       for _, v in ipairs{"3", true} do raises({"option 'p' is a number, got"}, name, moon[name], v) end
       assert.is_truthy(moon[name](0))

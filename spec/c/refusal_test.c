@@ -875,7 +875,7 @@ static int in_child(child_fn *f, size_t argument) {
 
 static const scenario first_use = {"", act_steps, 3, COLUMNS, .blis = true};
 
-/* After a plan every malloc is refused, and nobody asks for one: 100 rounds of three sizes of batches. */
+/* After a plan every malloc is refused, and nobody asks for one: rounds of three sizes of batches. */
 static int train_refused(size_t threads) {
   scenario of = first_use;
   stage s;
@@ -884,7 +884,7 @@ static int train_refused(size_t threads) {
   for (int part = 0; part < 3; part++)
     if (of.act(&s, part) != MOON_OK) return 3;
   arm(MALLOC, 1, FOREVER);
-  for (int i = 0; i < 100; i++)
+  for (int i = 0; i < (full ? 100 : 5); i++)
     for (int part = 0; part < 3; part++)
       if (of.act(&s, part) != MOON_OK) return 4;
   int calls = (int)atomic_load(&refuse_calls);
@@ -931,7 +931,7 @@ static void tally(const char *what, child_fn *f) {
 }
 
 static void blis(void) {
-  size_t trainings = full ? 200 : 8, whole = 0;
+  size_t trainings = full ? 200 : 4, whole = 0;
   for (size_t i = 0; i < trainings; i++) {
     int status = in_child(train_refused, 1 + i % 4);
     whole += status == 0;
