@@ -218,7 +218,8 @@ static void print_head(const bench *b, const options *o) {
   moon_build_info(b->ctx, &info);
   printf("{\"mode\": \"%s\", \"sizes\": \"", o->mode);
   for (size_t i = 0; i < o->count; i++) printf("%s%zu", i ? "-" : "", o->sizes[i]);
-  printf("\", \"batch\": %zu, \"threads\": %d, \"busy\": %zu, \"version\": \"%s\", \"blis\": \"%s\", \"blis_config\": \"%s\", "
+  printf("\", \"batch\": %zu, \"threads\": %d, \"busy\": %zu, \"version\": \"%s\", \"blis\": \"%s\", \"blis_config\": "
+         "\"%s\", "
          "\"simd\": \"%s\"",
          o->batch, moon_threads(b->ctx), o->busy, info.version, info.blis, info.blis_config, info.simd);
 }

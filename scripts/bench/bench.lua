@@ -44,7 +44,9 @@ local function one_of(known)
   end
 end
 
-local parts = {epoch = true, row = true, start = true, busy = true, job = true, deep = true, scale = true}
+local parts = {
+  epoch = true, row = true, start = true, busy = true, job = true, deep = true, scale = true,
+}
 
 local function read_options()
   local parser = argparse("bench", "Time this engine and its peers on the same work."):help_max_width(110)
