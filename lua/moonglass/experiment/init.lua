@@ -93,7 +93,7 @@ end
 function experiment.start(spec)
   local given, problem = options.parse(spec, arg or {})
   if not given then fail(spec.name, problem, 2) end
-  local run = setmetatable({name = spec.name, options = given, figures = {}, made = {}, trainings = 0}, Run)
+  local run = setmetatable({name = spec.name, options = given, figures = {}, made = {}}, Run)
   local ok, err = pcall(function()
     if spec.data ~= false then load(run) end
     prepare_folder(run, spec.training ~= false)
@@ -274,8 +274,6 @@ end
 -- history.csv (of a net with a name of its own: <name>-history.csv). Every epoch leaves a
 -- checkpoint (of 100 and more, every other, and so on), from which --resume goes on bit for bit. Returns the net, which
 -- on --resume is the checkpoint's, and its history.
--- Afterwards the random stream is at a place of its own: reading a checkpoint draws from it, and the script's next net
--- has to begin with the same weights all the same.
 -- given: loss; name="model"; x, y (y nil: the target is x); validation (the test images), false: none; epochs, lr,
 -- optimizer, callbacks, batch_size, patience: instead of the command line's.
 function Run:fit(net, given)
@@ -296,8 +294,6 @@ function Run:fit(net, given)
   })
   self:save(trained, name)
   self:write(name == "model" and "history.csv" or name .. "-history.csv", files.csv(history_rows(history)))
-  self.trainings = self.trainings + 1
-  moon.seed(o.seed + self.trainings)
   return trained, history
 end
 
