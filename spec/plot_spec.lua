@@ -219,6 +219,8 @@ describe("a script", function()
     assert.same({{3, 4}, {5, 6}}, block(script, 2))
     has(script, "set xrange [1:7]")
     has(script, "set logscale y 2\n")
+    has(script, 'set format x "% h"\n')
+    has(script, 'set format y "%g"\n')
   end)
 
   it("has a decimal point in every locale", function()
