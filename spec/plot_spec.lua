@@ -223,6 +223,17 @@ describe("a script", function()
     has(script, 'set format y "%g"\n')
   end)
 
+  it("has whole numbers along an axis that counts to a few", function()
+    local function tics(series, more)
+      local script = script_of(("print(moon.plot.lines(picture, %s, %s))"):format(series, more or "{}"))
+      return script:find("set xtics 1\n", 1, true)
+    end
+    assert.is_truthy(tics("{{y = {3, 4, 5}}}"))
+    assert.is_nil(tics("{{y = {3, 4, 5}, x = {1, 2, 3}}}"))
+    assert.is_nil(tics("{{y = {3, 4, 5}}}", "{logx = true}"))
+    assert.is_nil(tics("{{y = moon.ones(11)}}"))
+  end)
+
   it("has a decimal point in every locale", function()
     local script = script_of[[local format = string.format
       string.format = function(form, ...)
