@@ -363,6 +363,7 @@ static const luaL_Reg log_functions[] = {{"log", core_log}, {NULL, NULL}};
 /* A second opening, also one after another that failed for want of memory, sets all anew but the context: what the Lua
 ** library has added to the methods is gone, as it has to be when the library is loaded again. */
 int luaopen_moonglass_core(lua_State *L) {
+  luaL_checkversion(L); /* also: are this Lua's numbers the ones that we were compiled with? */
   home *h = need_home(L);
   if (!h->ctx) make_ctx(L, h);
   lua_newtable(L);

@@ -121,8 +121,9 @@ static void turn(float *block, const float *b, size_t column, size_t depth, size
                 width - j < LANES ? width - j : LANES, depth - k < LANES ? depth - k : LANES);
 }
 
-void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
-  float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
+/* block: room for one block of b if that has to be turned, else NULL. */
+static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c,
+                   float *block) {
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     for (size_t from = 0; from < k; from += DEPTH) {
@@ -137,7 +138,7 @@ void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mo
                 .depth = depth,
                 .alpha = alpha,
                 .beta = from ? 1 : beta};
-      if (b.cs != 1) {
+      if (block) {
         turn(block, t.b, b.cs, depth, width);
         t.b = block;
         t.b_row = (width + LANES - 1) / LANES * LANES;
@@ -145,6 +146,20 @@ void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mo
       panel(t, m, width);
     }
   }
+}
+
+/* A function of its own, so that what never comes here, as predicting, gets by on a small stack. */
+static __attribute__((noinline)) void turned(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
+                                             float beta, mooni_mat c) {
+  float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
+  panels(m, n, k, alpha, a, b, beta, c, block);
+}
+
+void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+  if (b.cs == 1)
+    panels(m, n, k, alpha, a, b, beta, c, NULL);
+  else
+    turned(m, n, k, alpha, a, b, beta, c);
 }
 
 #endif
