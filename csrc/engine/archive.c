@@ -75,8 +75,7 @@ static bool is_nested_too_deeply(const char *text, size_t size) {
 
 moon_status mooni_json_parse(moon_ctx *ctx, json_t **out, const char *text, size_t size, const char *what) {
   json_error_t error;
-  if (is_nested_too_deeply(text, size))
-    return mooni_fail(ctx, MOON_EFORMAT, "%s is nested more than 64 deep", what);
+  if (is_nested_too_deeply(text, size)) return mooni_fail(ctx, MOON_EFORMAT, "%s is nested more than 64 deep", what);
   MOONI_TRY(check_json_memory(ctx, text, size));
   *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
   if (*out) return MOON_OK;

@@ -18,7 +18,8 @@ local checkpoint = {}
 
 -- ---- numbers as texts, exactly ----
 
-local special = {nan = string.unpack("<d", "\0\0\0\0\0\0\xf8\x7f"), inf = math.huge, ["-inf"] = -math.huge} -- 0 / 0 may trap
+local nan = string.unpack("<d", "\0\0\0\0\0\0\xf8\x7f") -- 0 / 0 would end a host that traps it
+local special = {nan = nan, inf = math.huge, ["-inf"] = -math.huge}
 
 local function number_text(v)
   if v ~= v then return "nan" end

@@ -280,10 +280,11 @@ static size_t threads_now(void) {
 
 /* No thread but the host's, unless it asks for some and there is work for them; and none when the context has ended. */
 static void workers_are_lazy(void) {
-  moon_tensor *x;
+  moon_tensor *x = NULL;
   size_t before = threads_now();
   rig r = make_rig(NULL);
-  CHECK(moon_threads(r.ctx) == 1 && moon_tensor_new(r.ctx, &x, MOON_FLOAT32, 2, (size_t[]){600, WIDTH}) == MOON_OK);
+  CHECK(moon_threads(r.ctx) == 1);
+  CHECK(moon_tensor_new(r.ctx, &x, MOON_FLOAT32, 2, (size_t[]){600, WIDTH}) == MOON_OK);
   CHECK(moon_net_step(r.net, NULL, x, NULL, r.loss, r.opt) == MOON_OK && threads_now() == before);
   moon_tensor_release(x);
   free_rig(&r);
