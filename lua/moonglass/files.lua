@@ -1,11 +1,12 @@
 --- All that opens files: the core's functions and Lua's io.open; in a host that has opened Moonglass without files,
 -- stand-ins that say so: nil, message, code, as when a file cannot be read or written.
 local core = require "moonglass.core"
+local host = require "moonglass.host"
 
 local files = {}
 
 local can_open = core.info().files
-local has_io = type(io) == "table" and io.open ~= nil
+local has_io = host.io and host.io.open ~= nil
 
 --- Why `what` cannot work here, in words; nil if it can. With true as well, it needs Lua's io library.
 function files.lacking(what, needs_io)

@@ -1,6 +1,7 @@
 --- Training: step, fit and evaluate, one implementation for native nets and for nets with layers written in Lua.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
@@ -283,7 +284,7 @@ local function prepare(net, x, y, given)
   local o = fit_options(given)
   o.callbacks = o.callbacks or {}
   if o.resume ~= nil then resume(net, o, given) end
-  local moon = package.loaded["moonglass"]
+  local moon = host.package and host.package.loaded["moonglass"]
   o.verbose = o.verbose or (type(moon) == "table" and moon.interactive and 1 or 0)
   if o.validation ~= nil and o.validation_split then
     errors.raise("fit: validation and validation_split exclude each other")

@@ -91,11 +91,10 @@ static compute_fn *const computes[2][2][TILE_ROWS * TILE_VECTORS] = {
 /* ---- what is 0 throughout ---- */
 
 typedef struct zeros {
-  bool rows, columns;             /* of a: what is looked at */
-  uint16_t live[MOST / LANES];    /* a bit for each of them: it is not all 0 */
-  uint16_t list[MOST + AHEAD];    /* columns: those that are not all 0, each counted from its block's first */
+  bool rows, columns;          /* of a: which of the two is looked at, if any */
+  uint16_t live[MOST / LANES]; /* a bit for each: it is not all 0 */
+  uint16_t list[MOST + AHEAD]; /* the columns that are not, each counted from its block's first; or each tile's row */
   size_t begin[MOST / DEPTH + 1]; /* columns: of each block in the list */
-  uint16_t start[MOST];           /* rows: the first of each tile */
   size_t tiles;
 } zeros;
 
@@ -127,7 +126,7 @@ static void list_tiles(zeros *z, size_t m, size_t n, float beta, mooni_mat c) {
   z->tiles = 0;
   for (size_t i = 0; i < m;) {
     if (z->live[i / LANES] >> i % LANES & 1) {
-      z->start[z->tiles++] = (uint16_t)i;
+      z->list[z->tiles++] = (uint16_t)i;
       i += TILE_ROWS;
     } else {
       if (beta == 0) memset(c.p + i * c.rs, 0, n * sizeof *c.p);
@@ -168,7 +167,7 @@ static void panel(tile t, const zeros *z, size_t rows, size_t width) {
   float *c = t.c;
   t.tail = (__mmask16)((1u << rest) - 1);
   for (size_t s = 0; s < tiles; s++) {
-    size_t i = z->rows ? z->start[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
+    size_t i = z->rows ? z->list[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
     t.a = a + i * t.a_row;
     t.c = c + i * t.c_row;
     computes[t.list != NULL][rest != 0][(high - 1) * TILE_VECTORS + vectors - 1](&t);
@@ -220,8 +219,9 @@ static void turn(float *block, const float *b, size_t column, size_t depth, size
                 width - j < LANES ? width - j : LANES, depth - k < LANES ? depth - k : LANES);
 }
 
-void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
-  float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
+/* block: room for one block of b if that has to be turned, else NULL. */
+static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c,
+                   float *block) {
   zeros z;
   find_zeros(&z, m, n, k, a, beta, c);
   for (size_t j = 0, width; j < n; j += width) {
@@ -238,7 +238,7 @@ void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mo
                 .depth = depth,
                 .alpha = alpha,
                 .beta = from ? 1 : beta};
-      if (b.cs != 1) {
+      if (block) {
         turn(block, t.b, b.cs, depth, width);
         t.b = block;
         t.b_row = (width + LANES - 1) / LANES * LANES;
@@ -247,6 +247,20 @@ void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mo
       panel(t, &z, m, width);
     }
   }
+}
+
+/* A function of its own, so that what never comes here, as predicting, gets by on a small stack. */
+static __attribute__((noinline)) void turned(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
+                                             float beta, mooni_mat c) {
+  float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
+  panels(m, n, k, alpha, a, b, beta, c, block);
+}
+
+void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+  if (b.cs == 1)
+    panels(m, n, k, alpha, a, b, beta, c, NULL);
+  else
+    turned(m, n, k, alpha, a, b, beta, c);
 }
 
 #endif
