@@ -345,7 +345,7 @@ describe("scripts/sparse.lua", function()
 
   it("refuses what does not fit, before it writes", function()
     for arguments, message in pairs{
-      ["--kind l2"] = "argument for option '--kind' must be one of 'l1', 'kl', 'k'",
+      ["--kind l2"] = "--kind: 'l2' is not one of l1, kl, k; did you mean 'l1'?",
       ["--kind k --k 40"] = "--k is 40, but the code has 32 units",
       ["--kl-target 1"] = "--kl-target: '1' is not a number above 0 and below 1",
       ["--l1 -1"] = "--l1: '-1' is not a number of at least 0",
