@@ -245,6 +245,29 @@ $(B)/spec/module_test_c++: MODULE_LUA = $(LUA_CXX) -lstdc++
 $(B)/spec/module_test $(B)/spec/module_test_static $(B)/spec/module_test_c++: spec/c/module_test.c spec/c/check.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(MODULE_LUA) -lpthread -ldl -lm
+## test-shuffled: the Lua specs in a random order, twice over (SPEC=path: these specs only)
+.PHONY: test-shuffled
+test-shuffled:
+	@$(MAKE) --no-print-directory test SPEC='--shuffle --repeat=2 $(SPEC)'
+
+# ---- coverage ----
+
+# A build of its own, of objects that count, in which all tests run. The kernels are optimised a little: without, they
+# take too long. What the tests start as programs with Lua counts its lines too (spec/coverage/lines.c).
+COVERAGE := build/coverage
+COVERED = $(MAKE) --no-print-directory B=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
+  KERNEL_FLAGS='-O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd'
+
+## coverage: run all tests with counters: lines and branches of each file, totals, bars (SPEC=path; takes long)
+.PHONY: coverage
+coverage:
+	rm -rf $(COVERAGE)
+	@$(COVERED) all
+	$(CC) -shared -fPIC -O1 $(LUA_CFLAGS) -o $(COVERAGE)/lines.so spec/coverage/lines.c
+	@status=0; \
+	LUA_INIT_5_4='package.loadlib("$(abspath $(COVERAGE))/lines.so", "luaopen_lines")()' \
+	MOONGLASS_COVERAGE=$(abspath $(COVERAGE)) $(COVERED) test SPEC='$(SPEC)' || status=1; \
+	$(LUA) spec/coverage/report.lua $(COVERAGE) || status=1; exit $$status
 
 ## lint: luacheck, clang-format, and the rules of layering
 .PHONY: lint

@@ -91,8 +91,10 @@ describe("tensor constructors", function()
     assert.equal("rand: size 2 is a table, expected a whole number of at least 0", failure(moon.rand, 2, { 3 }))
     assert.equal("zeros: 5 sizes, expected at most 4", failure(moon.zeros, 1, 1, 1, 1, 1))
     assert.equal("zeros: expected sizes, as numbers or as one table of numbers", failure(moon.zeros))
-    assert.equal("zeros: unknown option 'dtpye' (known: dtype)", failure(moon.zeros, 2, { dtpye = "uint8" }))
-    assert.equal("zeros: unknown dtype 'int8' (known: float32, uint8)", failure(moon.zeros, 2, { dtype = "int8" }))
+    assert.equal("zeros: unknown option 'dtpye'; did you mean 'dtype'? (known: dtype)",
+      failure(moon.zeros, 2, { dtpye = "uint8" }))
+    assert.equal("zeros: unknown dtype 'int8'; did you mean 'uint8'? (known: float32, uint8)",
+      failure(moon.zeros, 2, { dtype = "int8" }))
     assert.equal("full: value is nil, expected a number", failure(moon.full, nil, 2))
     for _, size in ipairs { 2 ^ 53, 1 << 62, math.maxinteger } do
       assert.is_false(pcall(moon.zeros, size))
@@ -175,7 +177,7 @@ describe("tensor elements", function()
 
   it("raise on names that do not exist", function()
     local t = moon.zeros(2)
-    assert.equal("a tensor has no field or method 'sume'", failure(function() return t.sume end))
+    assert.equal("a tensor has no field or method 'sume'; did you mean 'sum'?", failure(function() return t.sume end))
     assert.equal("a tensor has no field 'shape' that could be set", failure(function() t.shape = { 1 } end))
   end)
 

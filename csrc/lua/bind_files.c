@@ -130,6 +130,7 @@ static int load_net(lua_State *L) {
 
 /* net:save(path) -> true */
 static int net_save(lua_State *L) {
+  bind_check(L, 1, BIND_NET);
   const char *path = check_path(L, 2);
   moon_status status;
   TRY_TWICE(L, status, moon_net_save(bind_check(L, 1, BIND_NET), path));

@@ -109,7 +109,13 @@ static void check_names(lua_State *L, int named, moon_family family, const char 
     bool text = lua_type(L, -2) == LUA_TSTRING;
     const char *key = text ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
     if (text && bind_find_option(L, family, name, key, &info)) continue;
-    luaL_error(L, "%s: unknown option '%s' (known: %s)", name, key, push_names(L, family, name, false));
+    if (!text)
+      luaL_error(L, "%s: the value at [%s] has no name, expected options by name (known: %s)", name, key,
+                 push_names(L, family, name, false));
+    bind_nearest n = {.name = key};
+    bind_offer_options(L, &n, family, name);
+    luaL_error(L, "%s: unknown option '%s'%s (known: %s)", name, key, bind_push_question(L, &n),
+               push_names(L, family, name, false));
   }
 }
 
@@ -215,17 +221,31 @@ bool bind_option_field(lua_State *L, const bind_described *d) {
   return true;
 }
 
-int bind_no_field(lua_State *L, const char *noun) {
-  if (lua_type(L, 2) == LUA_TSTRING && strncmp(lua_tostring(L, 2), "__", 2) == 0) return 0;
-  return luaL_error(L, "%s has no field or method '%s'", noun, luaL_tolstring(L, 2, NULL));
+bind_nearest bind_key(lua_State *L) { return (bind_nearest){.name = luaL_tolstring(L, 2, NULL)}; }
+
+void bind_offer_options(lua_State *L, bind_nearest *n, moon_family family, const char *name) {
+  moon_option_info info;
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), family, name, i, &info); i++) bind_offer(n, info.name);
 }
 
-int bind_fixed_field(lua_State *L, const bind_described *d) {
-  const char *kind = d->kind(bind_check(L, 1, d->class)), *key = luaL_tolstring(L, 2, NULL);
+int bind_no_field(lua_State *L, const char *noun, bind_nearest *n) {
+  if (lua_type(L, 2) == LUA_TSTRING && strncmp(n->name, "__", 2) == 0) return 0;
+  bind_offer_names(L, n, lua_upvalueindex(2));
+  return luaL_error(L, "%s has no field or method '%s'%s", noun, n->name, bind_push_question(L, n));
+}
+
+int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n) {
+  bind_offer_options(L, n, d->family, d->kind(bind_check(L, 1, d->class)));
+  return bind_no_field(L, d->noun, n);
+}
+
+int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n) {
+  const char *kind = d->kind(bind_check(L, 1, d->class));
   moon_option_info info;
-  if (bind_find_option(L, d->family, kind, key, &info))
-    return luaL_error(L, "%s: option '%s' is fixed at construction", kind, key);
-  return luaL_error(L, "%s has no field '%s' that can be set", d->noun, key);
+  if (bind_find_option(L, d->family, kind, n->name, &info))
+    return luaL_error(L, "%s: option '%s' is fixed at construction", kind, n->name);
+  bind_offer_options(L, n, d->family, kind);
+  return luaL_error(L, "%s has no field '%s' that can be set%s", d->noun, n->name, bind_push_question(L, n));
 }
 
 /* ---- in words ---- */

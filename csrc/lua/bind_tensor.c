@@ -217,6 +217,11 @@ static int tensor_tostring(lua_State *L) {
   return 1;
 }
 
+/* t < u has to be one boolean in Lua. */
+static int tensor_compare(lua_State *L) {
+  return luaL_error(L, "tensors are compared by methods, element by element: t:lt(u), t:le(u), t:gt(u), t:ge(u)");
+}
+
 /* ---- the class ---- */
 
 static const luaL_Reg methods[] = {
@@ -226,6 +231,8 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg meta[] = {
     {"__eq", tensor_equal},
+    {"__lt", tensor_compare},
+    {"__le", tensor_compare},
     {"__len", bind_tensor_len},
     {"__newindex", bind_tensor_newindex},
     {"__tostring", tensor_tostring},

@@ -3,6 +3,7 @@
 --   ae = moon.autoencoder.plain{input = 784, hidden = 32}
 --   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
 -- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local native = require "moonglass.native"
@@ -16,12 +17,21 @@ local autoencoder = {}
 local methods = {}
 
 --- The code of each row. options: batch_size, as in all of these.
-function methods:encode(x, given) return errors.guard(self.encoder.predict, self.encoder, x, given) end
+function methods:encode(x, given)
+  checks.net("encode", self)
+  return errors.guard(self.encoder.predict, self.encoder, x, given)
+end
 
 --- The rows that codes stand for.
-function methods:decode(code, given) return errors.guard(self.decoder.predict, self.decoder, code, given) end
+function methods:decode(code, given)
+  checks.net("decode", self)
+  return errors.guard(self.decoder.predict, self.decoder, code, given)
+end
 
-function methods:reconstruct(x, given) return errors.guard(self.predict, self, x, given) end
+function methods:reconstruct(x, given)
+  checks.net("reconstruct", self)
+  return errors.guard(self.predict, self, x, given)
+end
 
 --- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
 function autoencoder.adopt(net, layers)

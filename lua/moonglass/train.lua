@@ -1,4 +1,5 @@
 --- Training: step, fit and evaluate, one implementation for native nets and for nets with layers written in Lua.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local host = require "moonglass.host"
@@ -100,7 +101,11 @@ end
 --- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
 -- Returns the objective before the update, penalties included.
 function train.step(net, x, y, loss, opt)
-  if all_native(net, loss, opt) and opt then return errors.guard(native_net.step, net, x, y, loss, opt) end
+  checks.net("step", net)
+  if all_native(net, loss, opt) and opt then
+    checks.first_targets("step", loss, x, y)
+    return errors.guard(native_net.step, net, x, y, loss, opt)
+  end
   if not native.is_tensor(x) then errors.raise("step: x is %s, expected a tensor", options.show(x)) end
   if type(opt) == "string" then
     errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
@@ -122,9 +127,10 @@ local function check_tensor(what, name, t)
   if #t == 0 then errors.raise("%s: %s is %s: there must be at least one row", what, name, native.shape_text(t)) end
 end
 
-local function make_dataset(what, x, y)
+local function make_dataset(what, loss, x, y)
   check_tensor(what, "x", x)
   if y ~= nil then check_tensor(what, "y", y) end
+  checks.targets(what, loss, x, y)
   return errors.guard(core.dataset, x, y)
 end
 
@@ -148,7 +154,7 @@ local function given_validation(validation, y)
 end
 
 -- Two datasets, the second nil without validation.
-local function datasets(x, y, o)
+local function datasets(loss, x, y, o)
   check_tensor("fit", "x", x)
   local xv, yv
   if o.validation ~= nil then
@@ -156,7 +162,7 @@ local function datasets(x, y, o)
   elseif o.validation_split then
     x, y, xv, yv = split(x, y, o.validation_split)
   end
-  return make_dataset("fit", x, y), xv ~= nil and make_dataset("fit: validation", xv, yv) or nil
+  return make_dataset("fit", loss, x, y), xv ~= nil and make_dataset("fit: validation", loss, xv, yv) or nil
 end
 
 -- ---- callbacks ----
@@ -178,7 +184,8 @@ local function add_callback(listeners, callback)
   end
   for name in pairs(callback) do
     if type(name) == "string" and name:find("^on_") and not is_event[name] then
-      errors.raise("fit: a callback has no event '%s' (known: %s)", name, table.concat(events, ", "))
+      errors.raise("fit: a callback has no event '%s'%s (known: %s)", name, options.question(name, events),
+        table.concat(events, ", "))
     end
   end
   for _, name in ipairs(events) do
@@ -294,7 +301,7 @@ local function prepare(net, x, y, given)
       .. "or a function", table.concat(core.registered("losses"), ", "))
   end
   local loss, opt = find_loss("fit", o.loss or net.loss), find_optimizer("fit", o.optimizer)
-  local data, validation = datasets(x, y, o)
+  local data, validation = datasets(loss, x, y, o)
   local run = {
     data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
     rows = data:rows(), batch = batch_size(o.batch_size, data:rows()), seed = o.seed or core.draw_seed(),
@@ -367,6 +374,7 @@ end
 --- METHOD net:fit(x, y, options), net:fit(x, options) with target x. Returns the history.
 -- An error, of a callback too, leaves the net as the last whole step made it.
 function train.fit(net, x, y, given)
+  checks.net("fit", net)
   y, given = arguments(y, given)
   local run, state, threads = prepare(net, x, y, given)
   local restore <close> = with_threads(threads) -- luacheck: ignore restore
@@ -404,6 +412,7 @@ end
 --- METHOD net:evaluate(x, y, {loss=, batch_size=}), net:evaluate(x, options) with target x: the mean over the rows,
 -- penalties included. The loss of the last fit is the default.
 function train.evaluate(net, x, y, given)
+  checks.net("evaluate", net)
   y, given = arguments(y, given)
   local o = evaluate_options(given)
   if o.loss == nil and net.loss == nil then
@@ -411,7 +420,7 @@ function train.evaluate(net, x, y, given)
       table.concat(core.registered("losses"), ", "))
   end
   local loss = find_loss("evaluate", o.loss or net.loss)
-  return train.evaluate_rows(net, make_dataset("evaluate", x, y), loss, o.batch_size)
+  return train.evaluate_rows(net, make_dataset("evaluate", loss, x, y), loss, o.batch_size)
 end
 
 train.native_net = native_net
