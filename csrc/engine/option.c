@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fpmode.h"
 #include "internal.h"
 
 /* Append to the context's message while it has room. */
@@ -120,6 +121,7 @@ static void store(void *object, const mooni_option_spec *o, const moon_option *v
 
 moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
                                const moon_option *options, size_t count) {
+  MOONI_IEEE;
   for (size_t i = 0; i < count; i++)
     if (!find(spec, options[i].name)) return unknown_option(ctx, what, spec, options[i].name);
   for (const mooni_option_spec *o = spec; o->name; o++) {
@@ -155,6 +157,7 @@ moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *wha
 
 moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
                               const moon_option *value) {
+  MOONI_IEEE;
   const mooni_option_spec *o = find(spec, value->name);
   if (!o) return unknown_option(ctx, what, spec, value->name);
   if (!(o->flags & MOONI_SETTABLE))

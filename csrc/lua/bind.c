@@ -12,6 +12,7 @@ static const char home_key = 0;
 typedef struct home {
   moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
   bool closed;
+  size_t settled; /* what the objects held after the last full collection that they made necessary */
   moon_lua_config config;
 } home;
 
@@ -143,6 +144,16 @@ int bind_file_result(lua_State *L, moon_ctx *ctx, moon_status status) {
   return 3;
 }
 
+/* A collector of generations takes a tensor that has lived through two of them for old, and waits for Lua's own objects
+** to double before it looks at the old ones: so when ours have doubled, it is made to. */
+static void collect_old(lua_State *L) {
+  enum { SLACK = 16 << 20 };
+  home *h = find_home(L);
+  if (!h || !h->ctx || moon_memory_used(h->ctx) / 2 < h->settled + SLACK / 2) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  h->settled = moon_memory_used(h->ctx);
+}
+
 void bind_weigh(lua_State *L, size_t bytes) {
   size_t kilobytes = bytes / 1024 + 1;
   if (!lua_gc(L, LUA_GCISRUNNING)) return; /* the host has stopped its collector: that is its decision */
@@ -151,6 +162,7 @@ void bind_weigh(lua_State *L, size_t bytes) {
 #else
   lua_gc(L, LUA_GCSTEP, kilobytes > INT_MAX ? INT_MAX : (int)kilobytes);
 #endif
+  collect_old(L);
 }
 
 moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const size_t *shape) {
@@ -386,6 +398,7 @@ static const luaL_Reg log_functions[] = {{"log", core_log}, {NULL, NULL}};
 /* A second opening, also one after another that failed for want of memory, sets all anew but the context: what the Lua
 ** library has added to the methods is gone, as it has to be when the library is loaded again. */
 int luaopen_moonglass_core(lua_State *L) {
+  luaL_checkversion(L); /* also: are this Lua's numbers the ones that we were compiled with? */
   home *h = need_home(L);
   if (!h->ctx) make_ctx(L, h);
   lua_newtable(L);

@@ -177,7 +177,8 @@ int bind_construct(lua_State *L, const bind_described *d) {
   const char *kind = lua_tostring(L, lua_upvalueindex(2));
   int first = 1;
   if (!kind) {
-    if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s: name is %s, expected a string", d->noun, bind_shown(L, 1));
+    if (lua_type(L, 1) != LUA_TSTRING)
+      return luaL_error(L, "%s: name is %s, expected a string", d->noun, bind_shown(L, 1));
     kind = lua_tostring(L, 1);
     first = 2;
   }

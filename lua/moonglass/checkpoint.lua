@@ -10,6 +10,7 @@ local errors = require "moonglass.errors"
 local files = require "moonglass.files"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
+local numeral = require "moonglass.numeral"
 local options = require "moonglass.options"
 local snapshots = require "moonglass.snapshots"
 local train = require "moonglass.train"
@@ -18,13 +19,14 @@ local checkpoint = {}
 
 -- ---- numbers as texts, exactly ----
 
-local special = {nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge}
+local nan = string.unpack("<d", "\0\0\0\0\0\0\xf8\x7f") -- 0 / 0 would end a host that traps it
+local special = {nan = nan, inf = math.huge, ["-inf"] = -math.huge}
 
 local function number_text(v)
   if v ~= v then return "nan" end
   if v == math.huge then return "inf" end
   if v == -math.huge then return "-inf" end
-  return math.type(v) == "integer" and ("%d"):format(v) or ("%a"):format(v)
+  return math.type(v) == "integer" and ("%d"):format(v) or numeral("%a", v)
 end
 
 local function text_number(text) return special[text] or tonumber(text) end

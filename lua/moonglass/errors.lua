@@ -3,9 +3,12 @@
 -- guard(f, ...)        f(...), its error raised again at the user's place: for calls into the core
 -- pass(prefix, message) raises a caught message again, with words in front
 -- guard_as(own, theirs, f, ...)  as guard, for a call whose messages begin with another name than the user has called
+local host = require "moonglass.host"
+
 local errors = {}
 
-local getinfo = debug and debug.getinfo -- a host may leave the debug library out: messages then come without a place
+-- Without the debug library messages come without a place.
+local getinfo = host.debug and host.debug.getinfo
 
 -- The folder of this file, as chunk names show it: "/usr/share/lua/5.4/moonglass/".
 local folder = getinfo and getinfo(1, "S").source:match("^@(.*)errors%.lua$") or "\0"

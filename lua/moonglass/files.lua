@@ -3,11 +3,12 @@
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 
 local files = {}
 
 local can_open = core.info().files
-local has_io = type(io) == "table" and io.open ~= nil
+local has_io = host.io and host.io.open ~= nil
 
 --- Why `what` cannot work here, in words; nil if it can. With true as well, it needs Lua's io library.
 function files.lacking(what, needs_io)

@@ -2,6 +2,7 @@
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
@@ -228,11 +229,12 @@ end
 
 -- One callback is a table, too, and would pass for an empty list; what makes a callback is a function, too.
 local function check_callbacks(callbacks)
+  local makers = host.package and host.package.loaded["moonglass.callbacks"] or {}
   for key, callback in pairs(callbacks) do
     if type(key) == "string" then
       errors.raise("fit: callbacks is a table with names in it, expected a list of callbacks: {callback, ...}")
     end
-    for name, maker in pairs(package.loaded["moonglass.callbacks"] or {}) do
+    for name, maker in pairs(makers) do
       if rawequal(callback, maker) then
         errors.raise("fit: a callback is the function %s itself, expected what it makes: moon.callbacks.%s()", name,
           name)
@@ -329,7 +331,7 @@ local function prepare(net, x, y, given)
   o.callbacks = o.callbacks or {}
   check_callbacks(o.callbacks)
   if o.resume ~= nil then resume(net, o, given) end
-  local moon = package.loaded["moonglass"]
+  local moon = host.package and host.package.loaded["moonglass"]
   o.verbose = o.verbose or (type(moon) == "table" and moon.interactive and 1 or 0)
   if o.validation ~= nil and o.validation_split then
     errors.raise("fit: validation and validation_split exclude each other")

@@ -694,6 +694,8 @@ static void test_archive_headers(void) {
   char *deep = calloc(1, 5001);
   deep[0] = '{', deep[1] = '"', deep[2] = '"', deep[3] = ':';
   memset(deep + 4, '[', 4996);
+  FAILS(load_header(deep, 0), MOON_EFORMAT, "nested more than 64 deep");
+  for (size_t i = 5; i < 4998; i += 3) memcpy(deep + i, "{},", 3);
   FAILS(load_header(deep, 0), MOON_EFORMAT, "not valid JSON");
   moon_set_memory_limit(ctx, moon_memory_used(ctx) + 200000); /* the parser's own memory counts, too */
   FAILS(load_header(deep, 0), MOON_ENOMEM, "out of memory");

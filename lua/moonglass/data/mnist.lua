@@ -3,8 +3,11 @@
 -- source tree, and Debian's Fashion-MNIST that has the files. A folder that was named must have them.
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
+
+local io, os, debug = host.io, host.os, host.debug
 
 local mnist = {}
 
