@@ -245,6 +245,7 @@ $(B)/spec/module_test_c++: MODULE_LUA = $(LUA_CXX) -lstdc++
 $(B)/spec/module_test $(B)/spec/module_test_static $(B)/spec/module_test_c++: spec/c/module_test.c spec/c/check.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(MODULE_LUA) -lpthread -ldl -lm
+
 ## test-shuffled: the Lua specs in a random order, twice over (SPEC=path: these specs only)
 .PHONY: test-shuffled
 test-shuffled:

@@ -84,15 +84,15 @@ describe("constructors", function()
   end)
 
   it("name values of the wrong type", function()
-    assert.equal("dense: option 'bias' is a boolean, got string", failure(core.dense, 3, 4, {bias = "no"}))
-    assert.equal("dense: option 'in' is a whole number, got string", failure(core.dense, "3", 4))
-    assert.equal("dense: option 'activation' is a string, got number", failure(core.dense, 3, 4, {activation = 1}))
-    assert.equal("dense: option 'tied' is a layer, got moonglass.tensor",
+    assert.equal("dense: bias is 'no' (a string), expected true or false", failure(core.dense, 3, 4, {bias = "no"}))
+    assert.equal("dense: in is '3' (a string), expected a whole number", failure(core.dense, "3", 4))
+    assert.equal("dense: activation is 1, expected a string", failure(core.dense, 3, 4, {activation = 1}))
+    assert.equal("dense: tied is a moonglass.tensor, expected a layer",
       failure(core.dense, 3, 4, {tied = core.eye(2)}))
-    assert.equal("adam: option 'lr' is a number, got string", failure(core.adam, {lr = "0.1"}))
-    assert.equal("gaussian_noise: option 'clip' is two numbers {low, high}, got number",
+    assert.equal("adam: lr is '0.1' (a string), expected a number", failure(core.adam, {lr = "0.1"}))
+    assert.equal("gaussian_noise: clip is 1, expected two numbers {low, high}",
       failure(core.gaussian_noise, 0.4, {clip = 1}))
-    assert.equal("gaussian_noise: option 'clip' is two numbers {low, high}, got table",
+    assert.equal("gaussian_noise: clip is a table, expected two numbers {low, high}",
       failure(core.gaussian_noise, 0.4, {clip = {1}}))
     assert.equal("dense: option 'activation' holds a zero byte", failure(core.dense, 3, 4, {activation = "relu\0"}))
   end)
@@ -113,11 +113,11 @@ describe("constructors", function()
   end)
 
   it("name too many arguments, and options given twice", function()
-    assert.equal("dropout: argument 2 is a number, expected a table of named options (by place: p)",
+    assert.equal("dropout: argument 2 is 0.5, expected a table of named options (by place: p)",
       failure(core.dropout, 0.5, 0.5))
-    assert.equal("adam: argument 1 is a number, expected a table of named options (by place: none)",
-      failure(core.adam, 0.1))
-    assert.matches("^dense: .*got table", failure(core.dense, {}, 3, 4))
+    assert.equal("adam: argument 1 is 0.1, expected a table of named options "
+      .. "(known: lr, beta1, beta2, eps, weight_decay)", failure(core.adam, 0.1))
+    assert.matches("^dense: in is a table, expected a whole number", failure(core.dense, {}, 3, 4))
     assert.equal("dense: option 'in' is given twice, by its place and by its name",
       failure(core.dense, 3, 4, {["in"] = 3}))
   end)
@@ -126,8 +126,8 @@ describe("constructors", function()
     assert.matches("^unknown layer 'conv' %(known: dense, ", failure(core.layer, "conv", 3, {foo = 1}))
     assert.matches("^unknown loss 'foo' %(known: mse, ", failure(core.loss, "foo"))
     assert.matches("^unknown optimizer 'foo' %(known: .*adam", failure(core.optimizer, "foo"))
-    assert.equal("loss: got number, expected a name", failure(core.loss, 3))
-    assert.equal("optimizer: got no value, expected a name", failure(core.optimizer))
+    assert.equal("loss: name is 3, expected a string", failure(core.loss, 3))
+    assert.equal("optimizer: name is missing, expected a string", failure(core.optimizer))
   end)
 end)
 
@@ -325,7 +325,7 @@ describe("an optimiser", function()
     opt.lr = 0.25
     assert.equal(0.25, opt.lr)
     assert.equal(0.5, opt.beta1)
-    assert.equal("adam: option 'lr' is a number, got string", failure(setter(opt, "lr", "0.1")))
+    assert.equal("adam: lr is '0.1' (a string), expected a number", failure(setter(opt, "lr", "0.1")))
     assert.matches("^adam: lr is %-1, expected", failure(setter(opt, "lr", -1)))
     assert.matches("^adam: lr is %-?nan, expected", failure(setter(opt, "lr", 0 / 0)))
     assert.equal(0.25, opt.lr)
@@ -711,10 +711,10 @@ describe("files:", function()
     assert.matches("the path holds a zero byte", failure(core.png_write, "a\0b", core.zeros(2, 2)))
     assert.matches("moonglass.tensor expected", failure(core.png_write, "a", {}))
     local save = function(...) return failure(core.safetensors_save, "never/written", ...) end
-    assert.equal("safetensors_save: a name in the tensors is a number, expected a string", save{core.ones(1)})
-    assert.equal("safetensors_save: tensors['a'] is a number, expected a tensor", save{a = 1})
-    assert.equal("safetensors_save: metadata['a'] is a number, expected a string", save({}, {a = 1}))
-    assert.equal("safetensors_save: metadata['a'] holds a zero byte", save({}, {a = "b\0c"}))
+    assert.equal("safetensors.save: a name in the tensors is a number, expected a string", save{core.ones(1)})
+    assert.equal("safetensors.save: tensors['a'] is a number, expected a tensor", save{a = 1})
+    assert.equal("safetensors.save: metadata['a'] is a number, expected a string", save({}, {a = 1}))
+    assert.equal("safetensors.save: metadata['a'] holds a zero byte", save({}, {a = "b\0c"}))
     assert.matches("a name in the tensors holds a zero byte", save{["a\0b"] = core.ones(1)})
     assert.matches("metadata: got string, expected a table", save({}, "text"))
   end)
@@ -761,7 +761,7 @@ describe("userdata", function()
     local layer, loss, opt, x = core.dense(6, 4), core.mse(), core.adam(), core.rand(2, 6)
     close(layer)
     assert.equal("net: element 1 is a closed layer, expected a layer", failure(core.net, {layer}))
-    assert.equal("dense: option 'tied' is a layer, got a closed moonglass.layer",
+    assert.equal("dense: tied is a closed layer, expected a layer",
       failure(core.dense, 4, 6, {tied = layer}))
     assert.matches("this moonglass.layer is closed", failure(getter(layer, "weight")))
     local net = small_net()

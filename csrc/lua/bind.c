@@ -109,7 +109,10 @@ static bool is_method(lua_State *L, const char *name, lua_Debug *ar) {
 /* Raises Lua's usual error; but a method without its object has probably been called by t.sum(). */
 static int wrong_object(lua_State *L, int arg, const char *name) {
   lua_Debug ar;
-  if (arg != 1 || !is_method(L, name, &ar)) return luaL_typeerror(L, arg, name);
+  if (arg != 1 || !is_method(L, name, &ar)) {
+    if (lua_type(L, arg) != LUA_TTABLE || strcmp(name, BIND_TENSOR) != 0) return luaL_typeerror(L, arg, name);
+    return luaL_argerror(L, arg, BIND_TENSOR " expected, got table: moon.tensor(list) makes one");
+  }
   return luaL_error(L, "%s: called on %s, expected a %s: methods take a colon, object:%s(...)", ar.name,
                     lua_isnone(L, 1) ? "nothing" : bind_shown(L, 1), name, ar.name);
 }
@@ -117,6 +120,7 @@ static int wrong_object(lua_State *L, int arg, const char *name) {
 void *bind_check(lua_State *L, int arg, const char *name) {
   void **handle = luaL_testudata(L, arg, name);
   if (!handle) wrong_object(L, arg, name);
+  if (!*handle && arg == 1) luaL_error(L, "this %s is closed", name);
   if (!*handle) luaL_argerror(L, arg, lua_pushfstring(L, "this %s is closed", name));
   return *handle;
 }
@@ -287,14 +291,16 @@ static void make_ctx(lua_State *L, home *h) {
 static int core_limits(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t most = find_home(L)->config.memory_limit;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_type(L, 1) != LUA_TTABLE) return luaL_error(L, "limits: got %s, expected {memory = bytes}", bind_shown(L, 1));
   lua_pushnil(L);
   while (lua_next(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
     if (strcmp(key, "memory") != 0)
       return bind_unknown(L, "limits", "limit", key, (const char *const[]){"memory", NULL});
-    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)luaL_checknumber(L, -1);
-    if (bytes < 0) return luaL_error(L, "limits: memory is a number of bytes, 0 for none; got %I", (LUAI_UACINT)bytes);
+    double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+    if (!(number >= 0 && number < 9223372036854775808.0))
+      return luaL_error(L, "limits: memory is %s, expected a number of bytes, or 0 for no limit", bind_shown(L, -1));
+    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)number;
     if (most && (!bytes || (lua_Unsigned)bytes > most))
       return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
                         (LUAI_UACINT)most);

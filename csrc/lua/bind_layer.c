@@ -184,6 +184,8 @@ static int layer_equal(lua_State *L) {
   return 1;
 }
 
+static int layer_call(lua_State *L) { return luaL_error(L, "a layer is not called: layer:forward(x)"); }
+
 static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &layers); }
 
 static const luaL_Reg methods[] = {
@@ -200,6 +202,7 @@ static const luaL_Reg meta[] = {
     {"__newindex", layer_newindex},
     {"__tostring", layer_tostring},
     {"__eq", layer_equal},
+    {"__call", layer_call},
     {NULL, NULL},
 };
 

@@ -77,12 +77,15 @@ static int loss_newindex(lua_State *L) {
   return bind_fixed_field(L, &losses, &n);
 }
 
+static int loss_call(lua_State *L) { return luaL_error(L, "a loss is not called: loss:forward(prediction, target)"); }
+
 static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &losses); }
 
 static const luaL_Reg methods[] = {
     {"forward", loss_forward}, {"backward", loss_backward}, {"kind", loss_kind}, {NULL, NULL}};
 
-static const luaL_Reg meta[] = {{"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {NULL, NULL}};
+static const luaL_Reg meta[] = {
+    {"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {"__call", loss_call}, {NULL, NULL}};
 
 void bind_open_loss(lua_State *L) {
   bind_class(L, BIND_LOSS, meta, methods, loss_index);

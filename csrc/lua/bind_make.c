@@ -140,7 +140,9 @@ static int make_tensor(lua_State *L) {
   form f = {MOON_FLOAT32, 0, {0}};
   bool typed = !lua_isnoneornil(L, 2);
   if (typed) {
-    luaL_checktype(L, 2, LUA_TTABLE);
+    if (lua_type(L, 2) != LUA_TTABLE)
+      return luaL_error(L, "tensor: argument 2 is %s, expected options, as in tensor({1, 2}, {dtype = \"uint8\"})",
+                        bind_shown(L, 2));
     f.dtype = read_options(L, "tensor", 2);
   }
   if (luaL_testudata(L, 1, BIND_TENSOR)) {

@@ -359,6 +359,8 @@ static int net_tostring(lua_State *L) {
   return 1;
 }
 
+static int net_call(lua_State *L) { return luaL_error(L, "a net is not called: net:forward(x) or net:predict(x)"); }
+
 /* ---- fields ---- */
 
 /* In this order: what Lua has given this net, the methods. A field that may be missing is declared by false among the
@@ -449,7 +451,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg meta[] = {
-    {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {NULL, NULL}};
+    {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {"__call", net_call}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"net", net_new}, {NULL, NULL}};
 

@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "bind_object.h"
+#include "bind_tensor.h"
 
 static moon_optim *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
 
@@ -71,7 +72,7 @@ static moon_status step_list(lua_State *L, moon_tensor **room, size_t n) {
 static size_t check_list(lua_State *L) {
   if (!lua_istable(L, 2))
     luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(check(L, 1)),
-               luaL_typename(L, 2));
+               bind_shown(L, 2));
   return (size_t)lua_rawlen(L, 2);
 }
 

@@ -5,18 +5,12 @@
 #include <string.h>
 
 #include "bind_object.h"
+#include "bind_tensor.h"
 
 /* ---- one value ---- */
 
-static const char *const expected[] = {"a number", "a whole number",          "a boolean",
+static const char *const expected[] = {"a number", "a whole number",          "true or false",
                                        "a string", "two numbers {low, high}", "a layer"};
-
-/* "moonglass.tensor", "string": what the value at an index is. May push a string. */
-static const char *type_name(lua_State *L, int index) {
-  if (lua_type(L, index) == LUA_TUSERDATA && luaL_getmetafield(L, index, "__name") == LUA_TSTRING)
-    return lua_tostring(L, -1);
-  return luaL_typename(L, index);
-}
 
 static bool read_range(lua_State *L, int index, moon_option *o) {
   if (lua_type(L, index) != LUA_TTABLE || lua_rawlen(L, index) != 2) return false;
@@ -46,8 +40,8 @@ void bind_read_option(lua_State *L, int index, const char *name, const moon_opti
   *option = (moon_option){.name = info->name, .kind = info->kind};
   if (!read_value(L, index, option)) {
     bool closed = info->kind == MOON_LAYER && luaL_testudata(L, index, BIND_LAYER);
-    luaL_error(L, "%s: option '%s' is %s, got %s%s", name, info->name, expected[info->kind], closed ? "a closed " : "",
-               type_name(L, index));
+    luaL_error(L, "%s: %s is %s, expected %s", name, info->name, closed ? "a closed layer" : bind_shown(L, index),
+               expected[info->kind]);
   }
   if (option->text && strlen(option->text) != lua_rawlen(L, index))
     luaL_error(L, "%s: option '%s' holds a zero byte", name, info->name);
@@ -152,9 +146,10 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
     if (value) bind_read_option(L, value, name, &info, &options[count++]);
   }
   if (next <= last) {
-    const char *got = type_name(L, next);
-    luaL_error(L, "%s: argument %d is a %s, expected a table of named options (by place: %s)", name, next - first + 1,
-               got, push_names(L, family, name, true));
+    const char *got = bind_shown(L, next), *by_place = push_names(L, family, name, true);
+    bool none = strcmp(by_place, "none") == 0;
+    luaL_error(L, "%s: argument %d is %s, expected a table of named options (%s: %s)", name, next - first + 1, got,
+               none ? "known" : "by place", none ? push_names(L, family, name, false) : by_place);
   }
   return count;
 }
@@ -182,7 +177,8 @@ int bind_construct(lua_State *L, const bind_described *d) {
   const char *kind = lua_tostring(L, lua_upvalueindex(2));
   int first = 1;
   if (!kind) {
-    if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s: got %s, expected a name", d->noun, type_name(L, 1));
+    if (lua_type(L, 1) != LUA_TSTRING)
+      return luaL_error(L, "%s: name is %s, expected a string", d->noun, bind_shown(L, 1));
     kind = lua_tostring(L, 1);
     first = 2;
   }

@@ -4,6 +4,7 @@
 --   local c = assert(moon.checkpoint.load(path))
 --   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as they were
 local autoencoder = require "moonglass.autoencoder"
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
@@ -98,6 +99,7 @@ end
 -- on_checkpoint, when all of them have seen the epoch.
 -- true | nil, message, code
 function checkpoint.save(path, state)
+  checks.path("checkpoint.save", path)
   check_state(state)
   if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
   local tensors, metadata = state.net:archive()
@@ -198,6 +200,7 @@ end
 
 --- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
 function checkpoint.load(path)
+  checks.path("checkpoint.load", path)
   local tensors, metadata, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, metadata, code end
   local ok, result = pcall(read, tensors, metadata)

@@ -17,9 +17,25 @@ function checks.net(what, net)
     net == nil and "nothing" or options.show(net), what)
 end
 
+--- A tensor. A list of numbers is none, but can become one.
+function checks.is_tensor(what, name, t)
+  if native.is_tensor(t) then return end
+  local list = type(t) == "table" and getmetatable(t) == nil
+  errors.raise("%s: %s is %s, expected a tensor%s", what, name, options.show(t),
+    list and ": moon.tensor(list) makes one" or "")
+end
+
+--- The name of a file.
+function checks.path(what, path)
+  if type(path) ~= "string" then
+    errors.raise("%s: path is %s, expected the name of a file", what, options.show(path))
+  end
+  if path:find("\0", 1, true) then errors.raise("%s: the path holds a zero byte", what) end
+end
+
 --- A tensor with elements; of that rank, if one is given.
 function checks.tensor(what, name, t, rank)
-  if not native.is_tensor(t) then errors.raise("%s: %s is %s, expected a tensor", what, name, options.show(t)) end
+  checks.is_tensor(what, name, t)
   if t:numel() == 0 then errors.raise("%s: %s is %s, which is empty", what, name, show(t)) end
   if rank and t:rank() ~= rank then
     errors.raise("%s: %s is %s, expected %d dimension%s", what, name, show(t), rank, rank == 1 and "" or "s")
@@ -67,7 +83,7 @@ end
 local function advice(low, high)
   if low < 0 then return "scale them, or use the loss mse" end
   if high > 127 and high <= 255 then return "divide by 255, or use bytes" end
-  return ("divide by %g"):format(high)
+  return "divide by the largest that there can be"
 end
 
 --- Binary cross-entropy is a loss for targets in [0, 1]: with others it falls below 0 and goes on falling. y nil: the

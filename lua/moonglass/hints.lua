@@ -2,6 +2,7 @@
 -- A function that does not exist is nil in `moon` and the tables in it, as in any table of Lua's, so that a script can
 -- ask whether it is there. Lua's own message then says which name was nil, and here comes the nearest one that is not.
 local core = require "moonglass.core"
+local host = require "moonglass.host"
 local options = require "moonglass.options"
 
 -- The names of moon, of the tables in it, and of all methods.
@@ -10,7 +11,7 @@ local function known()
   local function add(t)
     for name in pairs(t) do names[#names + 1] = name end
   end
-  local moon = package.loaded["moonglass"]
+  local moon = host.package and host.package.loaded["moonglass"]
   if type(moon) ~= "table" then return names end
   add(moon)
   for _, v in pairs(moon) do

@@ -13,7 +13,7 @@ local mixed = {}
 local Mixed = {__name = "moonglass.mixed_net", loss = false, optimizer = false} -- which a net has after fit; nil before
 
 -- As in a native net: a name that does not exist raises.
-function Mixed:__index(name)
+function Mixed.__index(_, name)
   local method = Mixed[name]
   if method ~= nil then return method or nil end
   if type(name) == "string" and name:find("^__") then return nil end

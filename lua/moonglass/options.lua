@@ -77,6 +77,15 @@ local function unknown(what, name, rules)
     options.names(rules))
 end
 
+-- Names the first in the alphabet of the options that have to be there and are not.
+local function check_required(what, rules, result)
+  local first
+  for name, rule in pairs(rules) do
+    if rule.required and result[name] == nil and (not first or name < first) then first = name end
+  end
+  if first then errors.raise("%s: option %s is missing", what, first) end
+end
+
 --- rules: name = {kind, default}; kind is one of the above or a list of allowed values. A rule with required = true
 -- has no default. Returns a function from the user's table (or nil) to a new one.
 function options.checker(what, rules)
@@ -91,11 +100,9 @@ function options.checker(what, rules)
       result[name] = check_value(what, name, rule, v)
     end
     for name, rule in pairs(rules) do
-      if result[name] == nil then
-        if rule.required then errors.raise("%s: option %s is missing", what, name) end
-        result[name] = rule[2]
-      end
+      if result[name] == nil then result[name] = rule[2] end
     end
+    check_required(what, rules, result)
     return result
   end
 end

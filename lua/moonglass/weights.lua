@@ -95,6 +95,7 @@ local load_options = options.checker("load", {prefix = {"text", ""}})
 -- missing, of another shape, or begins so but belongs to no layer is an error.
 function weights.load(net, path, given)
   checks.net("load", net)
+  checks.path("load", path)
   local prefix = load_options(given).prefix
   local tensors, message, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, message, code end

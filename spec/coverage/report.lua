@@ -54,7 +54,8 @@ end
 local function read_c()
   local sources = {}
   for _, object in ipairs(lines_of(("find '%s/obj' -name '*.gcno' | sort"):format(build))) do
-    for _, text in ipairs(lines_of(("gcov --json-format --stdout --branch-probabilities '%s' 2>/dev/null"):format(object))) do
+    local command = "gcov --json-format --stdout --branch-probabilities '%s' 2>/dev/null"
+    for _, text in ipairs(lines_of(command:format(object))) do
       local document = assert(json.decode(text))
       for _, file in ipairs(document.files) do
         local path = file.file:match("(csrc/.*)$")
@@ -158,7 +159,9 @@ end
 local c, lua = {}, {}
 for path, lines in pairs(read_c()) do c[#c + 1] = sum_c(path, lines) end
 local run = read_lua()
-for _, path in ipairs(lines_of("find lua/moonglass -name '*.lua'")) do lua[#lua + 1] = sum_lua(path, run[path] or {}) end
+for _, path in ipairs(lines_of("find lua/moonglass -name '*.lua'")) do
+  lua[#lua + 1] = sum_lua(path, run[path] or {})
+end
 for _, list in ipairs{c, lua} do table.sort(list, function(a, b) return a.path < b.path end) end
 
 print(("%-40s %-24s %s"):format("file", "lines", "branches"))
@@ -166,8 +169,9 @@ for _, sum in ipairs(c) do show(sum) end
 for _, sum in ipairs(lua) do show(sum) end
 local all_c, all_lua = total("C", c), total("Lua", lua)
 write_missed{c, lua}
-print(("a kernel's line counts if any instruction set ran it; marked as never reached: %d lines; missed ones: %s"):format(
-  all_c.skipped + all_lua.skipped, build .. "/missed.txt"))
+print("a kernel's line counts if any instruction set ran it")
+print(("marked as never reached: %d lines; missed ones: %s"):format(all_c.skipped + all_lua.skipped,
+  build .. "/missed.txt"))
 
 hold("C lines", all_c.run, all_c.lines, bars.lines)
 hold("C branches", all_c.taken, all_c.branches, bars.branches)

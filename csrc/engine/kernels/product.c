@@ -17,7 +17,7 @@
 
 enum { LANES = 16, TILE_ROWS = 8, TILE_VECTORS = 3, TILE_COLUMNS = LANES * TILE_VECTORS, DEPTH = 256 };
 
-enum { MOST = 4096, AHEAD = 16 }; /* columns that are looked at for zeros */
+enum { MOST = 2048, AHEAD = 16 }; /* columns that are looked at for zeros */
 
 /* A tile's part of the product. The last vector of a row has `tail` lanes. */
 typedef struct tile {
