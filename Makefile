@@ -216,6 +216,19 @@ test: all hosts $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
 	@LUA=$(TEST_LUA) SPEC='$(SPEC)' MOONGLASS_BIN=$(abspath $(B))/moonglass \
 	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh $(C_TESTS)
 
+# The long tests. Programs are built like the C tests, scripts run as they are; each ends with a summary of its own.
+STRESS ?= $(patsubst spec/stress/%.c,$(B)/stress/%,$(wildcard spec/stress/*.c)) $(wildcard spec/stress/*.lua spec/stress/*.sh)
+
+## stress: the tests that take long: refused allocations, killed savers, faults, a soak (STRESS=file: that one only)
+.PHONY: stress
+stress: all hosts $(filter $(B)/%,$(STRESS))
+	@LUA=$(TEST_LUA) SPEC= MOONGLASS_BIN=$(abspath $(B))/moonglass \
+	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh $(STRESS)
+
+$(B)/stress/%: spec/stress/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Icsrc -Ispec/c $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
+
 $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Icsrc $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)

@@ -12,7 +12,7 @@ local run <close> = experiment.start{
     {"kind", "l1", "of sparsity", {"l1", "kl", "k"}},
     {"l1", 1e-5, "weight of the sum of the absolute codes", "amount"},
     {"reduction", "batchmean", "of that sum: its mean over the images of a batch, or its sum", {"batchmean", "sum"}},
-    {"layers", "code", "where that penalty is: on the code, or on all hidden layers", {"code", "all"}},
+    {"layers", "code", "where it is: code, encoder (with the code), all (hidden ones), or numbers: 1,3", "layers"},
     {"kl-target", 0.05, "mean of a unit that costs nothing", "fraction"},
     {"kl-weight", 0.01, "weight of the divergence from it", "amount"},
     {"k", 8, "code units that are kept"},
@@ -21,6 +21,10 @@ local run <close> = experiment.start{
   },
   defaults = {epochs = 20},
   check = function(o)
+    local layers = 2 * #(o.hidden or {}) + 2
+    for _, i in ipairs(type(o.layers) == "table" and o.layers or {}) do
+      if i > layers then return ("--layers has %d, but the net has %d layers"):format(i, layers) end
+    end
     return o.kind == "k" and o.k > o.code and ("--k is %d, but the code has %d units"):format(o.k, o.code)
   end,
 }
@@ -86,6 +90,9 @@ run:picture("filters", moon.cat({left, moon.full(255, left:size(1), 8, {dtype = 
 local images = test:rows(1, math.min(20, #test))
 run:picture("reconstructions",
   moon.image.rows({images, standard:predict(images), sparse:predict(images)}, {scale = 2}))
+local shares = moon.linspace(0, 1, 101):totable()
+run:columns("quantiles", {"share", "standard", "sparse"},
+  {shares, moon.metrics.quantile(standard_code, shares), moon.metrics.quantile(sparse_code, shares)})
 run:plot("histogram", "codes",
   {{values = standard_code, label = "standard"}, {values = sparse_code, label = "sparse"}},
   {title = "Code values of the test images", xlabel = "value", logy = true})

@@ -148,10 +148,12 @@ static inline void mooni_rng_block(mooni_rng *rng, uint32_t out[MOONI_LANES]) {
 
 /* ---- gemm.c: the only file that sees blis.h ---- */
 
-/* A matrix in memory: element (i, j) at p[i * rs + j * cs]. */
+/* A matrix in memory: element (i, j) at p[i * rs + j * cs]. sparse: whole rows or columns may be 0, and a product may
+** leave them out, which changes no bit unless they meet an infinity or a NaN. */
 typedef struct mooni_mat {
   float *p;
   size_t rs, cs;
+  bool sparse;
 } mooni_mat;
 
 /* c [m x n] = alpha a [m x k] b [k x n] + beta c. Never fails at a shape that mooni_gemm_plan has let pass. */

@@ -219,7 +219,7 @@ static moon_status matmul_misfit(const moon_tensor *a, bool ta, const moon_tenso
 
 static mooni_mat matrix(const moon_tensor *t, bool transposed) {
   size_t width = t->shape[1];
-  return (mooni_mat){moon_tensor_float(t), transposed ? 1 : width, transposed ? width : 1};
+  return (mooni_mat){.p = moon_tensor_float(t), .rs = transposed ? 1 : width, .cs = transposed ? width : 1};
 }
 
 /* y = beta y, where beta 0 clears NaN too. */

@@ -188,7 +188,7 @@ static double reference(const mooni_mat *a, const mooni_mat *b, size_t i, size_t
 static mooni_mat matrix(moon_tensor **owner, moon_ctx *ctx, size_t rows, size_t columns, bool by_row) {
   moon_tensor_new(ctx, owner, MOON_FLOAT32, 2, (size_t[]){2 * rows, columns});
   moon_tensor_uniform(*owner, -1, 1);
-  return (mooni_mat){moon_tensor_float(*owner), by_row ? 2 * columns : 1, by_row ? 1 : 2 * rows};
+  return (mooni_mat){.p = moon_tensor_float(*owner), .rs = by_row ? 2 * columns : 1, .cs = by_row ? 1 : 2 * rows};
 }
 
 static bool inside(const mooni_mat *c, size_t m, size_t n, size_t at) {
@@ -222,10 +222,31 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
   for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
 }
 
+/* Two of three rows of a are 0, or of its columns, in runs as the pixels of an image; told of it or not, the product has
+** the same bits. */
+static void check_sparse_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned layout, float beta) {
+  moon_tensor *ta, *tb, *tc, *td;
+  mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);
+  mooni_mat c = matrix(&tc, ctx, m, n, layout & 4), d = matrix(&td, ctx, m, n, layout & 4);
+  bool columns = layout & 8;
+  for (size_t i = 0; i < m; i++)
+    for (size_t l = 0; l < k; l++)
+      if ((columns ? l : i) % 29 / 10 != 1) a.p[i * a.rs + l * a.cs] = l % 2 ? -0.0f : 0;
+  if (beta == 0) moon_tensor_fill(tc, NAN);
+  moon_tensor_copy(td, tc);
+  CHECK(mooni_gemm_plan(ctx, 1, m, n, k, a, b, c) == MOON_OK);
+  mooni_gemm(ctx, m, n, k, 1, a, b, beta, c);
+  a.sparse = true;
+  mooni_gemm(ctx, m, n, k, 1, a, b, beta, d);
+  CHECK(memcmp(c.p, d.p, moon_tensor_bytes(tc)) == 0);
+  moon_tensor *all[] = {ta, tb, tc, td};
+  for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
+}
+
 static void products_of(const mooni_kernels *kernels) {
-  static const size_t shapes[][3] = {{1, 1, 1},       {1, 784, 32}, {3, 5, 7},     {17, 33, 65},  {32, 784, 128},
-                                     {31, 127, 33},   {7, 1, 129},  {128, 32, 31}, {64, 100, 31}, {785, 129, 1},
-                                     {201, 203, 205}, {5, 300, 2},  {6, 64, 300},  {3000, 3, 300}};
+  static const size_t shapes[][3] = {{1, 1, 1},       {1, 784, 32}, {3, 5, 7},     {17, 33, 65},   {32, 784, 128},
+                                     {31, 127, 33},   {7, 1, 129},  {128, 32, 31}, {64, 100, 31},  {785, 129, 1},
+                                     {201, 203, 205}, {5, 300, 2},  {6, 64, 300},  {3000, 3, 300}, {32, 128, 5000}};
   moon_ctx *ctx;
   moon_ctx_new(&ctx, NULL);
   ctx->k = kernels;
@@ -233,6 +254,10 @@ static void products_of(const mooni_kernels *kernels) {
     for (unsigned layout = 0; layout < 8; layout++)
       for (float beta = 0; beta < 3; beta += 2)
         check_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout, beta);
+  for (size_t s = 0; s < MOONI_COUNT(shapes); s++)
+    for (unsigned layout = 0; layout < 16; layout++)
+      for (float beta = 0; beta < 3; beta++)
+        check_sparse_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout, beta);
   moon_ctx_release(ctx);
 }
 

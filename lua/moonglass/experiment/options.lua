@@ -48,6 +48,7 @@ end
 
 local function any() return true end
 local count = whole_reader("a whole number of at least 1", function(v) return v >= 1 end)
+local layers = list_reader("code, encoder, all, or a list of layers like 1,3", count)
 
 --- By name, for the options of scripts.
 options.readers = {
@@ -62,6 +63,10 @@ options.readers = {
   share = number_reader("a number from 0 to 1", function(v) return v >= 0 and v <= 1 end),
   widths = list_reader("a list of widths like 256,128", count),
   digits = list_reader("a list of labels like 0,1,2", whole_reader("a label", function(v) return v >= 0 end)),
+  layers = function(text)
+    if text == "code" or text == "encoder" or text == "all" then return text end
+    return layers(text)
+  end,
   text = function(text) return text end,
 }
 
