@@ -21,7 +21,7 @@
 ** - The floating-point mode is the host's: the engine computes in one of its own (round to nearest, no traps), so that
 **   the results do not depend on it, and puts the host's back. Texts in files do not depend on the locale either.
 ** - A call takes no more than 64 KB of the caller's stack, one that predicts with weights that are not tied no more than
-**   16 KB. The system's LAPACK (moon_tensor_eigh) has a measure of its own.
+**   32 KB. The system's LAPACK (moon_tensor_eigh) has a measure of its own.
 */
 #ifndef MOONGLASS_H
 #define MOONGLASS_H

@@ -154,7 +154,7 @@ static void *load_deep(void *arg) {
   return NULL;
 }
 
-/* The header promises 64 KB, and 16 KB to what only predicts with weights that are not tied. The rest is the thread's
+/* The header promises 64 KB, and 32 KB to what only predicts with weights that are not tied. The rest is the thread's
 ** own. */
 static void small_stacks(void) {
   enum { ROOM = 256 << 10 };
@@ -172,9 +172,9 @@ static void small_stacks(void) {
   CHECK(other.r.evaluated == 1);
   size_t deep = stack_of(ROOM, load_deep, &good) - own;
   CHECK(good);
-  if (!SANITIZED && (all > 64 << 10 || serving > 16 << 10 || deep > 16 << 10))
+  if (!SANITIZED && (all > 64 << 10 || serving > 32 << 10 || deep > 32 << 10))
     fprintf(stderr, "stack: %zu bytes for all, %zu to predict, %zu for a deep file\n", all, serving, deep);
-  CHECK(SANITIZED || (all <= 64 << 10 && serving <= 16 << 10 && deep <= 16 << 10));
+  CHECK(SANITIZED || (all <= 64 << 10 && serving <= 32 << 10 && deep <= 32 << 10));
   end(&plain);
   end(&other);
   unlink(saved);

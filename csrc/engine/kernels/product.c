@@ -91,9 +91,9 @@ static compute_fn *const computes[2][2][TILE_ROWS * TILE_VECTORS] = {
 /* ---- what is 0 throughout ---- */
 
 typedef struct zeros {
-  bool rows, columns;          /* of a: which of the two is looked at, if any */
-  uint16_t live[MOST / LANES]; /* a bit for each: it is not all 0 */
-  uint16_t list[MOST + AHEAD]; /* the columns that are not, each counted from its block's first; or each tile's row */
+  bool rows, columns;             /* of a: which of the two is looked at, if any */
+  uint16_t live[MOST / LANES];    /* a bit for each: it is not all 0 */
+  uint16_t list[MOST + AHEAD];    /* the columns that are not, each counted from its block's first; or each tile's row */
   size_t begin[MOST / DEPTH + 1]; /* columns: of each block in the list */
   size_t tiles;
 } zeros;
@@ -159,15 +159,16 @@ static void take_columns(tile *t, const zeros *z, size_t block) {
 
 /* ---- all of c ---- */
 
-/* All rows of c, in `width` columns. */
+/* All rows of c, in `width` columns; z NULL: a has not been looked at. */
 static void panel(tile t, const zeros *z, size_t rows, size_t width) {
   size_t vectors = (width + LANES - 1) / LANES, rest = width % LANES;
-  size_t tiles = z->rows ? z->tiles : (rows + TILE_ROWS - 1) / TILE_ROWS;
+  bool listed = z && z->rows;
+  size_t tiles = listed ? z->tiles : (rows + TILE_ROWS - 1) / TILE_ROWS;
   const float *a = t.a;
   float *c = t.c;
   t.tail = (__mmask16)((1u << rest) - 1);
   for (size_t s = 0; s < tiles; s++) {
-    size_t i = z->rows ? z->list[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
+    size_t i = listed ? z->list[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
     t.a = a + i * t.a_row;
     t.c = c + i * t.c_row;
     computes[t.list != NULL][rest != 0][(high - 1) * TILE_VECTORS + vectors - 1](&t);
@@ -221,9 +222,7 @@ static void turn(float *block, const float *b, size_t column, size_t depth, size
 
 /* block: room for one block of b if that has to be turned, else NULL. */
 static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c,
-                   float *block) {
-  zeros z;
-  find_zeros(&z, m, n, k, a, beta, c);
+                   const zeros *z, float *block) {
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     for (size_t from = 0; from < k; from += DEPTH) {
@@ -243,24 +242,30 @@ static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni
         t.b = block;
         t.b_row = (width + LANES - 1) / LANES * LANES;
       }
-      if (z.columns) take_columns(&t, &z, from / DEPTH);
-      panel(t, &z, m, width);
+      if (z && z->columns) take_columns(&t, z, from / DEPTH);
+      panel(t, z, m, width);
     }
   }
 }
 
-/* A function of its own, so that what never comes here, as predicting, gets by on a small stack. */
+/* Two functions, so that either has its own room on the stack alone, which is small in some hosts' threads: one that
+** predicts never comes to the second. What is turned has no sparse matrix against it, but where the first layer is
+** tied. */
+static __attribute__((noinline)) void straight(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
+                                               float beta, mooni_mat c) {
+  zeros z;
+  find_zeros(&z, m, n, k, a, beta, c);
+  panels(m, n, k, alpha, a, b, beta, c, &z, NULL);
+}
+
 static __attribute__((noinline)) void turned(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
                                              float beta, mooni_mat c) {
   float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
-  panels(m, n, k, alpha, a, b, beta, c, block);
+  panels(m, n, k, alpha, a, b, beta, c, NULL, block);
 }
 
 void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
-  if (b.cs == 1)
-    panels(m, n, k, alpha, a, b, beta, c, NULL);
-  else
-    turned(m, n, k, alpha, a, b, beta, c);
+  (b.cs == 1 ? straight : turned)(m, n, k, alpha, a, b, beta, c);
 }
 
 #endif
