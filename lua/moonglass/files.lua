@@ -28,6 +28,14 @@ local function of_core(name, what)
   end
 end
 
+of_core("file_kind", "file_kind")
+--- Why Lua should not open the path for writing, or rename to it, in words: what is there is no file. nil if it may.
+-- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
+function files.in_the_way(path)
+  local kind = files.file_kind(path)
+  if kind and kind ~= "file" then return ("cannot write '%s': not a regular file"):format(path) end
+end
+
 of_core("idx_load", "data.idx")
 of_core("png_read", "png.read")
 of_core("png_write", "png.write")

@@ -21,6 +21,7 @@ local known = {["7 2 1 0 4 1 4 9 5 9"] = "MNIST", ["9 2 1 1 6 1 4 6 5 7"] = "Fas
 -- ---- folders and files ----
 
 local function is_readable(path)
+  if errors.guard(files.file_kind, path) ~= "file" then return false end
   local file = io.open(path, "rb")
   if file then file:close() end
   return file ~= nil
