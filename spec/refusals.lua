@@ -139,9 +139,9 @@ local calls = {
   optimizer = {"adam"}, info = {}, registered = {"layers"}, seed = {5}, draw_seed = {}, clock = false,
   dense = {5, 3, {activation = "gelu"}}, activation = {"relu"}, dropout = {0.5}, gaussian_noise = {0.1},
   masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2},
-  limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
+  nearest = {"colour", {"color", "size"}}, limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
   dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
-  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, methods = false,
+  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false, methods = false,
 }
 for _, family in ipairs{"losses", "optimizers"} do
   for _, name in ipairs(core.registered(family)) do calls[name] = {} end

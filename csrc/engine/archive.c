@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "fpmode.h"
 #include "json.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -453,6 +454,7 @@ static moon_status load(moon_archive *a, mooni_reader *file) {
 }
 
 moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
+  MOONI_IEEE;
   mooni_reader file;
   moon_archive *a;
   MOONI_TRY(mooni_reader_open(&file, ctx, path));

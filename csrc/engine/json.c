@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEEPEST = 128, LONGEST_NUMBER = 300 };
+enum { DEEPEST = 64, LONGEST_NUMBER = 300 };
 
 typedef struct parser {
   const char *at, *end;
@@ -262,7 +262,7 @@ static bool read_member(parser *p, mooni_json *container, mooni_json ***last) {
 static bool read_container(parser *p, mooni_json *v, char close) {
   mooni_json **last = &v->first;
   v->type = *p->at++ == '{' ? MOONI_JSON_OBJECT : MOONI_JSON_ARRAY;
-  if (++p->depth > DEEPEST) return fail(p, "values nested too deep");
+  if (++p->depth > DEEPEST) return fail(p, "nested more than 64 deep");
   skip_space(p);
   if (!take(p, close)) {
     do {

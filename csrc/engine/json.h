@@ -25,7 +25,7 @@ typedef struct mooni_json {
 } mooni_json;
 
 /* The value of size bytes, to be given back with mooni_free; what begins a message. MOON_EFORMAT: not JSON, or a key
-** twice in an object, an integer of more than 64 bits, values nested more than 128 deep. MOON_ENOMEM. */
+** twice in an object, an integer of more than 64 bits, values nested more than 64 deep. MOON_ENOMEM. */
 moon_status mooni_json_parse(moon_ctx *ctx, mooni_json **out, const char *text, size_t size, const char *what);
 
 /* The value of a key, NULL if there is none, or no object; and what it is, or NULL, when it has that type. */

@@ -15,6 +15,7 @@
 
 #include "archive.h"
 #include "file.h"
+#include "fpmode.h"
 #include "json.h"
 
 enum {
@@ -176,6 +177,7 @@ static moon_status add_all(moon_archive *archive, const moon_net *net, const cha
 }
 
 moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive) {
+  MOONI_IEEE;
   char *text;
   size_t items = archive->item_count, entries = archive->entry_count;
   if (moon_net_count(net) > LAYERS_MAX)
@@ -399,7 +401,7 @@ static moon_status make_layers(loader *l) {
 
 /* ---- loading: the tensors ---- */
 
-/* Fill the layer's parameters; those of a repetition, or shared ones, are another's to fill, and only looked at. */
+/* Fill the layer's parameters; those of a repetition, or shared ones, are another's to fill. */
 static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
   const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
   moon_parameter p;
@@ -413,6 +415,33 @@ static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
     MOONI_TRY(want_tensor(l, &t, name, rank, turn ? (size_t[]){shape[1], shape[0]} : shape));
     ++*used;
     if (d == original && !p.shared) MOONI_TRY(turn ? moon_tensor_transpose(p.value, t) : moon_tensor_copy(p.value, t));
+  }
+  return MOON_OK;
+}
+
+/* The same numbers, NaN being one? turn: b is the transpose of the matrix a. */
+static bool same_numbers(const moon_tensor *a, const moon_tensor *b, bool turn) {
+  const float *x = moon_tensor_float(a), *y = moon_tensor_float(b);
+  size_t columns = turn ? moon_tensor_shape(a)[1] : 1, rows = moon_tensor_numel(a) / columns;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      float v = x[i * columns + j], w = y[j * rows + i];
+      if (v != w && !(isnan(v) && isnan(w))) return false;
+    }
+  return true;
+}
+
+/* What two layers share stands in the file twice: it must say the same there. */
+static moon_status check_shared(const loader *l, size_t i) {
+  const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
+  moon_parameter p;
+  for (size_t k = 0; moon_layer_parameter(original->layer, k, &p); k++) {
+    char name[NAME_MAX_BYTES];
+    if (d == original && !p.shared) continue;
+    tensor_name(name, d->place, p.name);
+    if (!same_numbers(p.value, moon_archive_find(l->archive, name), is_transposed(&p)))
+      return mooni_fail(l->ctx, MOON_EFORMAT,
+                        "tensor '%s' differs from the one that it shares its numbers with in this net", name);
   }
   return MOON_OK;
 }
@@ -446,6 +475,7 @@ static moon_status check_strays(const loader *l, size_t used) {
 static moon_status fill_layers(const loader *l) {
   size_t used = 0;
   for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, fill_layer(l, i, &used)));
+  for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, check_shared(l, i)));
   return check_strays(l, used);
 }
 
@@ -486,7 +516,7 @@ static moon_status read_head(loader *l, const mooni_json *root, const mooni_json
   l->count = (*layers)->count;
   if (l->count < 1 || l->count > LAYERS_MAX)
     return mooni_fail(l->ctx, MOON_EFORMAT, "a net of %zu layers, expected 1 to %d", l->count, LAYERS_MAX);
-  return get_index(l->ctx, &l->encoder, "encoder", mooni_json_get(root, "encoder"), l->count + 1);
+  return get_index(l->ctx, &l->encoder, "encoder", mooni_json_get(root, "encoder"), l->count);
 }
 
 static moon_status load_root(loader *l, const mooni_json *root, moon_net **out) {
@@ -501,6 +531,7 @@ static moon_status load_root(loader *l, const mooni_json *root, moon_net **out) 
 }
 
 moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive) {
+  MOONI_IEEE;
   mooni_json *root;
   loader l = {.ctx = ctx, .archive = archive};
   const char *text = moon_archive_text(archive, ENTRY);

@@ -694,6 +694,8 @@ static void test_archive_headers(void) {
   char *deep = calloc(1, 5001);
   deep[0] = '{', deep[1] = '"', deep[2] = '"', deep[3] = ':';
   memset(deep + 4, '[', 4996);
+  FAILS(load_header(deep, 0), MOON_EFORMAT, "nested more than 64 deep");
+  for (size_t i = 5; i < 4998; i += 3) memcpy(deep + i, "{},", 3);
   FAILS(load_header(deep, 0), MOON_EFORMAT, "not valid JSON");
   for (size_t i = 4; i < 5000; i++) deep[i] = i == 4 ? '[' : i == 4999 ? '}' : i == 4998 ? ']' : i & 1 ? '1' : ',';
   FAILS(load_header(deep, 0), MOON_EFORMAT, "not described by an object");
@@ -1059,14 +1061,16 @@ static const struct {
     {"{\"version\":1}", "layers: expected an array, got nothing"},
     {"{\"version\":1,\"version\":1}", "duplicate"},
     {"{\"version\":1,\"encoder\":0,\"layers\":[]}", "a net of 0 layers"},
-    {"{\"version\":1,\"encoder\":2,\"layers\":[" FITS "]}", "encoder: 2, expected 0 to 1"},
-    {"{\"version\":1,\"encoder\":-1,\"layers\":[" FITS "]}", "encoder: -1, expected 0 to 1"},
+    {"{\"version\":1,\"encoder\":2,\"layers\":[" FITS "]}", "encoder: 2, expected 0 to 0"},
+    {"{\"version\":1,\"encoder\":-1,\"layers\":[" FITS "]}", "encoder: -1, expected 0 to 0"},
+    {"{\"version\":1,\"encoder\":1,\"layers\":[" FITS "]}", "encoder: 1, expected 0 to 0"},
     {"{\"version\":1,\"encoder\":0.5,\"layers\":[" FITS "]}", "encoder: expected a whole number, got a real number"},
     {"{\"version\":1,\"layers\":[" FITS "]}", "encoder: expected a whole number, got nothing"},
     {LAYERS("7"), "layer 1: expected an object"},
     {LAYERS("{\"kind\":\"dense\"}"), "layer 1: expected an object of 'kind' and 'options'"},
     {LAYERS("{\"kind\":1,\"options\":{}}"), "kind: expected a text, got an integer"},
-    {LAYERS("{\"kind\":\"dens\",\"options\":{}}"), "layer 1: unknown layer 'dens' (known: dense, "},
+    {LAYERS("{\"kind\":\"dens\",\"options\":{}}"),
+     "layer 1: unknown layer 'dens'; did you mean 'dense'? (known: dense, "},
     {LAYERS("{\"kind\":\"dense\",\"options\":3}"), "options: expected an object, got an integer"},
     {LAYERS(DENSE("")), "layer 1 (dense): in: expected a whole number, got nothing"},
     {LAYERS(DENSE("\"in\":3,\"out\":2,\"wings\":2")), "unknown option 'wings' (known: in, out"},
