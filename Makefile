@@ -328,6 +328,19 @@ valgrind: all $(B)/spec/lua_host_test $(B)/spec/embed_test
 	$(VALGRIND) $(B)/spec/lua_host_test quick
 	$(VALGRIND) $(B)/spec/embed_test $(B)/spec/embed_life
 
+# What trains long, or starts other programs, is left to the sanitizers.
+VALGRIND_TESTS := equivalence_test threads_test
+VALGRIND_SPECS := tensor binding shapes data image autoencoder onnx metrics
+
+## test-valgrind: C tests and Lua specs under valgrind: no error, nothing lost (some minutes)
+.PHONY: test-valgrind
+test-valgrind: valgrind $(VALGRIND_TESTS:%=$(B)/spec/%)
+	for t in $(VALGRIND_TESTS); do $(VALGRIND) $(B)/spec/$$t || exit 1; done
+	for s in $(VALGRIND_SPECS); do \
+	  echo "$$s" && MOONGLASS_BIN=$(abspath $(B))/moonglass LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' \
+	  $(VALGRIND) $(LUA) spec/busted.lua spec/$${s}_spec.lua || exit 1; \
+	done
+
 ## tsan: the worker pool, and several contexts at once, under the thread sanitizer
 .PHONY: tsan
 tsan:

@@ -102,8 +102,8 @@ MOON_API const char *moon_status_name(moon_status status);
 
 /* METHOD: bytes that the context's objects hold now, the most they ever held, and the limit (0: none).
 ** A limit below what is held now only stops further allocation. Not counted: the context itself, what a tensor wraps
-** or maps, shared weights (moon_net_share), BLIS's buffers, the stacks of the workers, and what is parsed while the
-** header of a file is read or written. BLIS's buffers stay with the process, for all contexts: one for each thread that
+** or maps, shared weights (moon_net_share), BLIS's buffers, the stacks of the workers, and what is made while the
+** header of a file is written. BLIS's buffers stay with the process, for all contexts: one for each thread that
 ** has been in a product of BLIS's at once with others, of up to 7 MB; moon_net_plan takes them. */
 MOON_API size_t moon_memory_used(const moon_ctx *ctx);
 MOON_API size_t moon_memory_peak(const moon_ctx *ctx);

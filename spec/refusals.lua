@@ -135,13 +135,14 @@ end
 -- What the functions of the core are called with. false: not of this kind, or it is one of the cases further down.
 local calls = {
   tensor = {{{1, 2}, {3, 4}}}, zeros = {2, 3}, ones = {2, 3}, full = {7, 2, 3}, arange = {1, 9, 2},
-  linspace = {0, 1, 5}, eye = {3}, rand = {2, 3}, randn = {2, 3}, randperm = {9}, layer = {"dense", 3, 2}, loss = {"mse"},
-  optimizer = {"adam"}, info = {}, registered = {"layers"}, seed = {5}, draw_seed = {}, clock = false,
+  linspace = {0, 1, 5}, eye = {3}, rand = {2, 3}, randn = {2, 3}, randperm = {9}, layer = {"dense", 3, 2},
+  loss = {"mse"}, optimizer = {"adam"}, info = {}, registered = {"layers"}, seed = {5}, draw_seed = {}, clock = false,
   dense = {5, 3, {activation = "gelu"}}, activation = {"relu"}, dropout = {0.5}, gaussian_noise = {0.1},
-  masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2},
-  nearest = {"colour", {"color", "size"}}, limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
+  masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2}, nearest = {"colour", {"color", "size"}},
+  limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
   dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
-  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false, methods = false,
+  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false,
+  methods = false,
 }
 for _, family in ipairs{"losses", "optimizers"} do
   for _, name in ipairs(core.registered(family)) do calls[name] = {} end

@@ -377,8 +377,9 @@ describe("sizes", function()
       end
     end
     for _, t in ipairs{moon.zeros(0, 4), moon.zeros(3, 0), moon.zeros(0, 0), moon.zeros(3, 5)} do
-      raises({"input is %[%d x %d%], expected %[rows x 4%]", "at least one row"}, "predict", net.predict, net, t)
-      raises({"input is %[%d x %d%], expected %[rows x 4%]", "at least one row"}, "fit", net.fit, net, t, {loss = "mse"})
+      local messages = {"input is %[%d x %d%], expected %[rows x 4%]", "at least one row"}
+      raises(messages, "predict", net.predict, net, t)
+      raises(messages, "fit", net.fit, net, t, {loss = "mse"})
     end
   end)
 

@@ -681,7 +681,74 @@ static const struct {
      2, "duplicate"},
 };
 
+/* Values in a field that nobody asks for: what is JSON and what is not. */
+static const char *const json_values[] = {"0",
+                                          "-0",
+                                          "-12",
+                                          "9223372036854775807",
+                                          "-9223372036854775808",
+                                          "0.5",
+                                          "-1.25e-3",
+                                          "1E+2",
+                                          "1e-400",
+                                          "true",
+                                          "false",
+                                          "null",
+                                          "[]",
+                                          "{}",
+                                          "[[],{\"\":[1,\"x\"]}]",
+                                          "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+                                          "\"\\u00e9\\ud83d\\ude00\"",
+                                          "\"\xf0\x9f\x98\x80\"",
+                                          "\t1\r\n",
+                                          "[ 1 , 2 ]"};
+static const struct {
+  const char *value, *message;
+} not_json[] = {{"01", "is expected"},
+                {"-", "a digit is expected"},
+                {"1.", "a digit is expected"},
+                {".5", "a digit is expected"},
+                {"1e", "a digit is expected"},
+                {"+1", "a digit is expected"},
+                {"0x10", "is expected"},
+                {"NaN", "a digit is expected"},
+                {"1e400", "too large"},
+                {"9223372036854775808", "more than 64 bits"},
+                {"-9223372036854775809", "more than 64 bits"},
+                {"tru", "a value is expected"},
+                {"nul", "a value is expected"},
+                {"[1,]", "a digit is expected"},
+                {"[1 2]", "',' or the end"},
+                {"{\"a\" 1}", "':' is expected"},
+                {"{a:1}", "a text is expected"},
+                {"{\"a\":1,}", "a text is expected"},
+                {"'a'", "a digit is expected"},
+                {"\"\\x\"", "unknown escape"},
+                {"\"\\u12g4\"", "four hexadecimal digits"},
+                {"\"\\ud83d\"", "half a surrogate pair"},
+                {"\"\\ud83d\\u0041\"", "half a surrogate pair"},
+                {"\"\\ude00\"", "half a surrogate pair"},
+                {"\"\t\"", "control character"},
+                {"\"\xc0\x80\"", "not UTF-8"},
+                {"\"\xed\xa0\x80\"", "not UTF-8"},
+                {"\"\xf5\x80\x80\x80\"", "not UTF-8"},
+                {"", "a digit is expected"}};
+
+static void test_json(void) {
+  char header[256];
+  static const char form[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"more\":%s}}";
+  for (size_t i = 0; i < MOONI_COUNT(json_values); i++) {
+    snprintf(header, sizeof header, form, json_values[i]);
+    WORKS(load_header(header, 0));
+  }
+  for (size_t i = 0; i < MOONI_COUNT(not_json); i++) {
+    snprintf(header, sizeof header, form, not_json[i].value);
+    FAILS(load_header(header, 0), MOON_EFORMAT, not_json[i].message);
+  }
+}
+
 static void test_archive_headers(void) {
+  test_json();
   static bytes b;
   for (size_t i = 0; i < MOONI_COUNT(accepted); i++) WORKS(load_header(accepted[i].header, accepted[i].data));
   for (size_t i = 0; i < MOONI_COUNT(refused); i++)

@@ -1,14 +1,14 @@
 #!/bin/sh
 # Every allocation refused, one after the other: the C tests that try a part of the points in `make test` try all of them
-# here, and print how many there are. In the root of the tree, after make: sh spec/stress/memory_refusals.sh
-tests=$(dirname "${MOONGLASS_BIN:-build/moonglass}")/spec
+# here, and print how many there are. In the root of the tree: sh spec/stress/memory_refusals.sh
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0
+env -u MAKEFLAGS -u MAKELEVEL make -s build/spec/refusal_test build/spec/lua_refusal_test || exit 1
 for name in refusal_test lua_refusal_test; do
   began=$(date +%s)
   echo "== $name"
-  "$tests/$name" full >"$log" 2>&1
+  "build/spec/$name" full >"$log" 2>&1
   status=$?
   cat "$log"
   set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -n 1)
