@@ -329,8 +329,8 @@ valgrind: all $(B)/spec/lua_host_test $(B)/spec/embed_test
 	$(VALGRIND) $(B)/spec/embed_test $(B)/spec/embed_life
 
 # What trains long, or starts other programs, is left to the sanitizers.
-VALGRIND_TESTS := equivalence_test threads_test
-VALGRIND_SPECS := tensor binding shapes data image autoencoder onnx metrics
+VALGRIND_TESTS := files_test
+VALGRIND_SPECS := binding shapes data train onnx metrics
 
 ## test-valgrind: C tests and Lua specs under valgrind: no error, nothing lost (some minutes)
 .PHONY: test-valgrind

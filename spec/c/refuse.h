@@ -20,7 +20,7 @@ typedef struct refusal {
 
 static atomic_bool refuse_armed;
 static atomic_size_t refuse_calls, refuse_first, refuse_last, refuse_count;
-static atomic_long refuse_live; /* blocks that malloc has given and free has not seen again */
+static atomic_long __attribute__((unused)) refuse_live; /* blocks that malloc has given and free has not seen again */
 
 static void refuse_arm(refusal r) {
   atomic_store(&refuse_calls, 0);
