@@ -210,6 +210,47 @@ $(B)/lua:
 	printf '#!/bin/sh\nLD_PRELOAD="%s" exec %s "$$@"\n' '$(SAN_LIBS)' $(LUA) > $@
 	chmod +x $@
 
+# ---- fuzzing it ----
+
+# A target is a C file in spec/fuzz. Those that go through Lua take the binding, too.
+FUZZ_TARGETS := idx idx_gz png safetensors net checkpoint calls script
+FUZZ_LUA     := checkpoint script
+FUZZ         ?= $(FUZZ_TARGETS)
+T            ?= 60
+FUZZ_CC      ?= clang-14
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
+FUZZ_DEFINES = -D_GNU_SOURCE -DFUZZ_FOLDER='"$(CURDIR)/spec/fuzz"' -DLUA_FOLDER='"$(CURDIR)/lua"' -DSEEDS='"$(CURDIR)/spec/fuzz/seeds/$*"'
+# What a target links: $(call FUZZ_LINK,name)
+FUZZ_LINK = $(if $(filter $(1),$(FUZZ_LUA)),$(BIND_OBJ)) $(B)/libmoonglass.a $(LIBS) $(if $(filter $(1),$(FUZZ_LUA)),$(LUA_LIBS))
+
+## deps-fuzz: install what fuzz needs (Debian packages: clang and its sanitizers)
+.PHONY: deps-fuzz
+deps-fuzz:
+	@$(MAKE) --no-print-directory deps PACKAGES='$(FUZZ_PACKAGES)'
+
+## fuzz: libFuzzer on every reader of files and on random calls, from C and Lua (T=60: seconds each; FUZZ=name: one)
+.PHONY: fuzz
+fuzz:
+	@command -v $(FUZZ_CC) >/dev/null || { echo "fuzz: make deps-fuzz comes first" >&2; exit 1; }
+	@$(MAKE) --no-print-directory CC=$(FUZZ_CC) OPT=-O1 SAN=fuzzer-no-link,address,undefined B=build/fuzz \
+	  $(FUZZ:%=build/fuzz/fuzz_%)
+	@sh spec/fuzz/run.sh build/fuzz $(T) $(FUZZ)
+
+FUZZ_HEADERS := $(wildcard spec/fuzz/*.h)
+
+$(B)/fuzz_%: spec/fuzz/%.c $(FUZZ_HEADERS) $(B)/libmoonglass.a $(BIND_OBJ)
+	$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LUA_CFLAGS) $(FUZZ_DEFINES) -fsanitize=fuzzer $(LDFLAGS_ALL) -o $@ $< \
+	  $(call FUZZ_LINK,$*)
+
+# The same without a fuzzer, on the seeds: one of the C tests.
+REPLAYS := $(FUZZ_TARGETS:%=$(B)/spec/replay_%)
+C_TESTS += $(REPLAYS)
+
+$(B)/spec/replay_%: spec/fuzz/%.c spec/fuzz/replay.c $(FUZZ_HEADERS) $(B)/libmoonglass.a $(BIND_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) $(LUA_CFLAGS) $(FUZZ_DEFINES) $(LDFLAGS_ALL) -o $@ $< spec/fuzz/replay.c \
+	  $(call FUZZ_LINK,$*)
+
 ## test: build, and run the C tests and the Lua specs (SPEC=path: these specs only; SAN=address,undefined: sanitized)
 .PHONY: test
 test: all hosts $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
@@ -245,6 +286,30 @@ $(B)/spec/module_test_c++: MODULE_LUA = $(LUA_CXX) -lstdc++
 $(B)/spec/module_test $(B)/spec/module_test_static $(B)/spec/module_test_c++: spec/c/module_test.c spec/c/check.h
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(MODULE_LUA) -lpthread -ldl -lm
+
+## test-shuffled: the Lua specs in a random order, twice over (SPEC=path: these specs only)
+.PHONY: test-shuffled
+test-shuffled:
+	@$(MAKE) --no-print-directory test SPEC='--shuffle --repeat=2 $(SPEC)'
+
+# ---- coverage ----
+
+# A build of its own, of objects that count, in which all tests run. The kernels are optimised a little: without, they
+# take too long. What the tests start as programs with Lua counts its lines too (spec/coverage/lines.c).
+COVERAGE := build/coverage
+COVERED = $(MAKE) --no-print-directory B=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
+  KERNEL_FLAGS='-O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd'
+
+## coverage: run all tests with counters: lines and branches of each file, totals, bars (SPEC=path; takes long)
+.PHONY: coverage
+coverage:
+	rm -rf $(COVERAGE)
+	@$(COVERED) all
+	$(CC) -shared -fPIC -O1 $(LUA_CFLAGS) -o $(COVERAGE)/lines.so spec/coverage/lines.c
+	@status=0; \
+	LUA_INIT_5_4='package.loadlib("$(abspath $(COVERAGE))/lines.so", "luaopen_lines")()' \
+	MOONGLASS_COVERAGE=$(abspath $(COVERAGE)) $(COVERED) test SPEC='$(SPEC)' || status=1; \
+	$(LUA) spec/coverage/report.lua $(COVERAGE) || status=1; exit $$status
 
 ## lint: luacheck, clang-format, and the rules of layering
 .PHONY: lint

@@ -230,7 +230,8 @@ describe("the constructors", function()
   it("say what is wrong", function()
     local function message(f, ...) return select(2, pcall(f, ...)) end
     local plain, deep = moon.autoencoder.plain, moon.autoencoder.deep
-    assert.matches("unknown option 'inputs' %(known: activation, .*input", message(plain, {inputs = 3}))
+    assert.matches("unknown option 'inputs'; did you mean 'input'%? %(known: activation, .*input",
+      message(plain, {inputs = 3}))
     assert.matches("option hidden is missing", message(plain, {input = 3}))
     assert.matches("expected one width", message(plain, {input = 3, hidden = {2}}))
     assert.matches("hidden is 2.5, expected a width", message(deep, {input = 3, hidden = 2.5, code = 1}))

@@ -355,7 +355,7 @@ describe("scripts/sparse.lua", function()
 
   it("refuses what does not fit, before it writes", function()
     for arguments, message in pairs{
-      ["--kind l2"] = "argument for option '--kind' must be one of 'l1', 'kl', 'k'",
+      ["--kind l2"] = "--kind: 'l2' is not one of l1, kl, k; did you mean 'l1'?",
       ["--kind k --k 40"] = "--k is 40, but the code has 32 units",
       ["--layers middle"] = "--layers: 'middle' is not code, encoder, all, or a list of layers like 1,3",
       ["--hidden 9 --layers 2,5"] = "--layers has 5, but the net has 4 layers",

@@ -60,7 +60,7 @@ static const mooni_option_spec options[] = {
      .kind = MOON_TEXT,
      .offset = offsetof(dense, activity_reduction),
      .text = "batchmean",
-     .choices = "batchmean|sum",
+     .choices = (const char *const[]){"batchmean", "sum", NULL},
      .help = "batchmean: the penalty is divided by the rows of the batch; sum: it is not"},
     {.name = "kl_weight",
      .kind = MOON_NUMBER,
@@ -172,7 +172,7 @@ static mooni_mat input_mat(const float *p, size_t width) {
 /* A matrix in the weight's place, seen as [in x out], from row i on. */
 static mooni_mat weight_view(const dense *d, const float *p, size_t i) {
   mooni_mat m = d->tied ? transposed(row_major(p, d->in)) : row_major(p, d->out);
-  m.p += i * m.rs;
+  if (i) m.p += i * m.rs; /* p may be NULL, for a plan */
   return m;
 }
 

@@ -99,12 +99,16 @@ static int open_temporary(mooni_writer *w, char *letters) {
   return EEXIST;
 }
 
-/* What is there already must be a regular file: rename would put a file in the place of a device. */
+/* What is there already must be a regular file: rename would put a file in the place of a device, or of a link that
+** leads nowhere, whose owner expects it to stay. */
 static moon_status check_target(moon_ctx *ctx, const char *path) {
   struct stat about;
   if (!path || !*path) return cannot(ctx, "write", path, "the path is empty");
   if (!path[folder_length(path)]) return mooni_io_error(ctx, "write", path, EISDIR);
-  if (stat(path, &about)) return MOON_OK;
+  if (stat(path, &about)) {
+    int error = errno;
+    return error == ENOENT && lstat(path, &about) ? MOON_OK : mooni_io_error(ctx, "write", path, error);
+  }
   if (S_ISDIR(about.st_mode)) return mooni_io_error(ctx, "write", path, EISDIR);
   if (!S_ISREG(about.st_mode)) return cannot(ctx, "write", path, "not a regular file");
   return MOON_OK;

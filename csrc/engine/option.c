@@ -14,8 +14,14 @@ static void append(moon_ctx *ctx, const char *text) {
 
 moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
                           const void *list) {
-  const char *known;
-  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s' (known: ", what, name);
+  const char *known, *nearest = NULL;
+  size_t least = SIZE_MAX;
+  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
+    size_t distance = moon_name_distance(name, known);
+    if (distance < least) least = distance, nearest = known;
+  }
+  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s'%s%s%s (known: ", what, name, nearest ? "; did you mean '" : "",
+             nearest ? nearest : "", nearest ? "'?" : "");
   for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
     if (i) append(ctx, ", ");
     append(ctx, known);
@@ -65,21 +71,18 @@ static moon_status check_number(moon_ctx *ctx, const char *what, const mooni_opt
   return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected %s", what, o->name, isnan(v) ? fabs(v) : v, bounds);
 }
 
-/* Is text one of "a|b|c"? */
-static bool is_choice(const char *choices, const char *text) {
-  size_t n = strlen(text);
-  for (const char *c = choices; c; c = strchr(c, '|')) {
-    if (*c == '|') c++;
-    if (strncmp(c, text, n) == 0 && (c[n] == '|' || !c[n])) return true;
-  }
-  return false;
+static const char *choice_at(const void *choices, size_t i) { return ((const char *const *)choices)[i]; }
+
+static bool is_choice(const char *const *choices, const char *text) {
+  while (*choices && strcmp(*choices, text) != 0) choices++;
+  return *choices != NULL;
 }
 
 static moon_status check_text(moon_ctx *ctx, const char *what, const mooni_option_spec *o, const char *text) {
   if (!text || strlen(text) >= MOONI_TEXT)
     return mooni_fail(ctx, MOON_ERANGE, "%s: %s must be a text of at most %d bytes", what, o->name, MOONI_TEXT - 1);
   if (o->choices && !is_choice(o->choices, text))
-    return mooni_fail(ctx, MOON_ERANGE, "%s: unknown %s '%s' (known: %s)", what, o->name, text, o->choices);
+    return mooni_prepend(ctx, mooni_unknown(ctx, o->name, text, choice_at, o->choices), "%s: ", what);
   return MOON_OK;
 }
 

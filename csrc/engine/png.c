@@ -10,8 +10,7 @@
 
 enum {
   SIDE_MAX = 1000000,   /* pixels of width or height */
-  CHUNK_MAX = 8 << 20,  /* bytes that one chunk besides the pixels may unpack to */
-  CHUNKS_MAX = 1000,    /* such chunks kept */
+  CHUNK_MAX = 8 << 20,  /* bytes that one chunk besides the pixels may hold */
   DEFLATE_RATIO = 1032, /* the most that deflate shrinks by */
   SIGNATURE = 8
 };
@@ -90,25 +89,34 @@ typedef struct header {
   uint64_t packed;             /* bytes of the rows as they are in the file, at least */
 } header;
 
-/* Ask for 8-bit channels: grey, grey and alpha, RGB or RGBA. */
+/* The header, and how many channels of 8 bits come of it: grey, grey and alpha, RGB or RGBA. What is not needed for the
+** pixels (texts, profiles, palettes to suggest) is passed over, its checksum looked at, and not kept. */
 static bool read_header(png_structp png, png_infop info, header *h) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_user_limits(png, SIDE_MAX, SIDE_MAX);
   png_set_chunk_malloc_max(png, CHUNK_MAX);
-  png_set_chunk_cache_max(png, CHUNKS_MAX);
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_read_info(png, info);
   h->width = png_get_image_width(png, info);
   h->height = png_get_image_height(png, info);
   h->depth = png_get_bit_depth(png, info);
+  h->channels = png_get_color_type(png, info) == PNG_COLOR_TYPE_PALETTE ? 3 : png_get_channels(png, info);
+  if (png_get_valid(png, info, PNG_INFO_tRNS)) h->channels++;
   h->packed = (uint64_t)h->width * (unsigned)(h->depth * png_get_channels(png, info)) / 8 * h->height;
+  return true;
+}
+
+/* Ask for the channels. From here on libpng holds a row. */
+static bool expect_rows(png_structp png, png_infop info, header *h) {
+  if (setjmp(png_jmpbuf(png))) return false;
   png_set_palette_to_rgb(png);
   if (h->depth < 8) png_set_expand_gray_1_2_4_to_8(png);
   if (png_get_valid(png, info, PNG_INFO_tRNS)) png_set_tRNS_to_alpha(png);
   png_set_scale_16(png);
   h->passes = png_set_interlace_handling(png);
   png_read_update_info(png, info);
-  h->channels = png_get_channels(png, info);
+  if (png_get_rowbytes(png, info) != (size_t)h->width * (size_t)h->channels) png_error(png, "rows of another size");
   return true;
 }
 
@@ -140,6 +148,7 @@ static moon_status read_image(stream *s, png_structp png, png_infop info, moon_t
   moon_tensor *t;
   if (!read_header(png, info, &h)) return failure(s);
   MOONI_TRY(check_size(s, &h));
+  if (!expect_rows(png, info, &h)) return failure(s);
   int rank = h.channels == 1 ? 2 : 3;
   MOONI_TRY(moon_tensor_new(s->ctx, &t, MOON_UINT8, rank, (size_t[]){h.height, h.width, (size_t)h.channels}));
   if (!read_rows(png, &h, moon_tensor_byte(t), (size_t)h.width * (size_t)h.channels)) {

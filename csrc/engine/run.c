@@ -389,7 +389,7 @@ static void update(const worker *w) {
     mooni_share(n, MOONI_COLUMN_GRAIN, w->team->index, w->team->count, &from, &to);
     for (size_t p = 1; rows && p < w->team->count; p++)
       net->ctx->k->add(grad + from, parts + (p - 1) * net->param_floats + from, to - from);
-    parts += n;
+    if (rows) parts += n; /* else there are none */
     if (to > from && j->opt && (rows || net->uses[i] > 1))
       mooni_optim_update(j->opt, mooni_optim_segment(j->opt, net->values[i], i), grad, from, 1, to - from, to - from);
   }

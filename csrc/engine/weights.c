@@ -396,7 +396,7 @@ static moon_status make_layers(loader *l) {
 
 /* ---- loading: the tensors ---- */
 
-/* Fill the layer's parameters; those of a repetition, or shared ones, are another's to fill, and only looked at. */
+/* Fill the layer's parameters; those of a repetition, or shared ones, are another's to fill. */
 static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
   const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
   moon_parameter p;
@@ -410,6 +410,33 @@ static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
     MOONI_TRY(want_tensor(l, &t, name, rank, turn ? (size_t[]){shape[1], shape[0]} : shape));
     ++*used;
     if (d == original && !p.shared) MOONI_TRY(turn ? moon_tensor_transpose(p.value, t) : moon_tensor_copy(p.value, t));
+  }
+  return MOON_OK;
+}
+
+/* The same numbers, NaN being one? turn: b is the transpose of the matrix a. */
+static bool same_numbers(const moon_tensor *a, const moon_tensor *b, bool turn) {
+  const float *x = moon_tensor_float(a), *y = moon_tensor_float(b);
+  size_t columns = turn ? moon_tensor_shape(a)[1] : 1, rows = moon_tensor_numel(a) / columns;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      float v = x[i * columns + j], w = y[j * rows + i];
+      if (v != w && !(isnan(v) && isnan(w))) return false;
+    }
+  return true;
+}
+
+/* What two layers share stands in the file twice: it must say the same there. */
+static moon_status check_shared(const loader *l, size_t i) {
+  const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
+  moon_parameter p;
+  for (size_t k = 0; moon_layer_parameter(original->layer, k, &p); k++) {
+    char name[NAME_MAX_BYTES];
+    if (d == original && !p.shared) continue;
+    tensor_name(name, d->place, p.name);
+    if (!same_numbers(p.value, moon_archive_find(l->archive, name), is_transposed(&p)))
+      return mooni_fail(l->ctx, MOON_EFORMAT,
+                        "tensor '%s' differs from the one that it shares its numbers with in this net", name);
   }
   return MOON_OK;
 }
@@ -443,6 +470,7 @@ static moon_status check_strays(const loader *l, size_t used) {
 static moon_status fill_layers(const loader *l) {
   size_t used = 0;
   for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, fill_layer(l, i, &used)));
+  for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, check_shared(l, i)));
   return check_strays(l, used);
 }
 
@@ -484,7 +512,7 @@ static moon_status read_head(loader *l, const json_t *root, const json_t **layer
   l->count = json_array_size(*layers);
   if (l->count < 1 || l->count > LAYERS_MAX)
     return mooni_fail(l->ctx, MOON_EFORMAT, "a net of %zu layers, expected 1 to %d", l->count, LAYERS_MAX);
-  return get_index(l->ctx, &l->encoder, "encoder", json_object_get(root, "encoder"), l->count + 1);
+  return get_index(l->ctx, &l->encoder, "encoder", json_object_get(root, "encoder"), l->count);
 }
 
 static moon_status load_root(loader *l, const json_t *root, moon_net **out) {

@@ -1,6 +1,7 @@
 /* bind_files.c - all that reads and writes file formats. What opens a file is a list of its own: a host without file
 ** access leaves it out. A failed read or write gives nil, message, code; misuse raises. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bind_object.h"
 
@@ -47,6 +48,20 @@ static int read_tensor(lua_State *L, reader *read) {
 
 /* core.idx_load(path) -> tensor: an IDX file, plain or gzipped */
 static int idx_load(lua_State *L) { return read_tensor(L, moon_idx_load); }
+
+/* core.file_kind(path) -> "file", "folder", "other" (to wait for a FIFO would be to hang), "link" (one that leads
+** nowhere); nil if nothing can be seen there */
+static int file_kind(lua_State *L) {
+  struct stat about;
+  const char *path = check_path(L, 1);
+  if (stat(path, &about) == 0)
+    lua_pushstring(L, S_ISREG(about.st_mode) ? "file" : S_ISDIR(about.st_mode) ? "folder" : "other");
+  else if (lstat(path, &about) == 0)
+    lua_pushliteral(L, "link");
+  else
+    lua_pushnil(L);
+  return 1;
+}
 
 /* ---- PNG ---- */
 
@@ -107,7 +122,7 @@ static int safetensors_load(lua_State *L) {
 static int safetensors_save(lua_State *L) {
   const char *path = check_path(L, 1);
   lua_settop(L, 3);
-  moon_archive **owner = bind_read_archive(L, "safetensors_save", 2, 3);
+  moon_archive **owner = bind_read_archive(L, "safetensors.save", 2, 3);
   moon_status status;
   TRY_TWICE(L, status, moon_archive_save(*owner, path));
   bind_drop_archive(owner);
@@ -130,6 +145,7 @@ static int load_net(lua_State *L) {
 
 /* net:save(path) -> true */
 static int net_save(lua_State *L) {
+  bind_check(L, 1, BIND_NET);
   const char *path = check_path(L, 2);
   moon_status status;
   TRY_TWICE(L, status, moon_net_save(bind_check(L, 1, BIND_NET), path));
@@ -139,6 +155,7 @@ static int net_save(lua_State *L) {
 static const luaL_Reg in_memory[] = {{"png_decode", png_decode}, {"png_encode", png_encode}, {NULL, NULL}};
 
 static const luaL_Reg on_disk[] = {
+    {"file_kind", file_kind},
     {"idx_load", idx_load},
     {"idx", idx_load},
     {"png_read", png_read},

@@ -3,6 +3,7 @@
 --   ae = moon.autoencoder.plain{input = 784, hidden = 32}
 --   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
 -- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local native = require "moonglass.native"
@@ -15,13 +16,27 @@ local autoencoder = {}
 
 local methods = {}
 
+local function predict(what, net, x, given)
+  checks.is_tensor(what, "x", x)
+  return errors.guard_as(what, "predict", net.predict, net, x, given)
+end
+
 --- The code of each row. options: batch_size, as in all of these.
-function methods:encode(x, given) return errors.guard(self.encoder.predict, self.encoder, x, given) end
+function methods:encode(x, given)
+  checks.net("encode", self)
+  return predict("encode", self.encoder, x, given)
+end
 
 --- The rows that codes stand for.
-function methods:decode(code, given) return errors.guard(self.decoder.predict, self.decoder, code, given) end
+function methods:decode(code, given)
+  checks.net("decode", self)
+  return predict("decode", self.decoder, code, given)
+end
 
-function methods:reconstruct(x, given) return errors.guard(self.predict, self, x, given) end
+function methods:reconstruct(x, given)
+  checks.net("reconstruct", self)
+  return predict("reconstruct", self, x, given)
+end
 
 --- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
 function autoencoder.adopt(net, layers)
@@ -44,6 +59,11 @@ local function check_half(name, half)
   errors.raise("autoencoder: %s is %s, expected a list of layers", name, options.show(half))
 end
 
+local function check_noise(noise)
+  if noise == nil or native.is_layer(noise) or (type(noise) == "table" and noise.forward) then return end
+  errors.raise("autoencoder: noise is %s, expected a layer, such as moon.gaussian_noise(0.4)", options.show(noise))
+end
+
 local build_options = options.checker("autoencoder", {
   encoder = {"any", required = true}, decoder = {"any", required = true}, noise = {"any"},
 })
@@ -54,6 +74,7 @@ function autoencoder.build(given)
   local o = build_options(given)
   check_half("encoder", o.encoder)
   check_half("decoder", o.decoder)
+  check_noise(o.noise)
   local front = table.move(as_list(o.encoder), 1, #as_list(o.encoder), o.noise and 2 or 1, {o.noise})
   local encoder = sequential(front)
   return autoencoder.adopt(sequential{encoder, table.unpack(as_list(o.decoder))}, #encoder)

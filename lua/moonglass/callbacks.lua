@@ -110,6 +110,8 @@ function callbacks.csv_logger(path, given)
   end
 
   function self.on_train_begin(_, state)
+    local obstacle = errors.guard(files.in_the_way, path)
+    must("csv_logger", not obstacle, obstacle)
     if state.resumed then csv_resume(path, state) end
     local message
     file, message = io.open(path, (o.append or state.resumed) and "a" or "w")

@@ -4,6 +4,7 @@
 --   local c = assert(moon.checkpoint.load(path))
 --   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as they were
 local autoencoder = require "moonglass.autoencoder"
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
@@ -15,6 +16,8 @@ local snapshots = require "moonglass.snapshots"
 local train = require "moonglass.train"
 
 local checkpoint = {}
+
+local version = "1"
 
 -- ---- numbers as texts, exactly ----
 
@@ -37,13 +40,15 @@ local function list_text(list, n)
   return table.concat(texts, " ")
 end
 
+-- nil and the first word that is neither a number nor "-".
 local function text_list(text)
   local list, i = {}, 0
   for word in (text or ""):gmatch("%S+") do
     i = i + 1
     list[i] = text_number(word)
+    if not list[i] and word ~= "-" then return nil, word end
   end
-  return list
+  return list, i
 end
 
 -- A number, a boolean or a text, which has ' before it.
@@ -98,12 +103,13 @@ end
 -- on_checkpoint, when all of them have seen the epoch.
 -- true | nil, message, code
 function checkpoint.save(path, state)
+  checks.path("checkpoint.save", path)
   check_state(state)
   if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
   local tensors, metadata = state.net:archive()
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
   add_callbacks(state, tensors, metadata)
-  metadata["checkpoint"] = "1"
+  metadata["checkpoint"] = version
   metadata["epoch"] = number_text(state.epoch or 0)
   if state.seed then metadata["seed"] = number_text(state.seed) end
   local history = state.history
@@ -174,16 +180,30 @@ local function read_callbacks(metadata, tensors)
   return remembered
 end
 
+-- A list as long as the losses, of which there is one for each epoch.
+local function read_list(metadata, name, n)
+  local key = "history." .. name
+  local list, count = text_list(metadata[key])
+  if not list then bad("%s: '%s' is no number", key, count) end
+  if name == "loss" and #list ~= count then bad("%s: an epoch has no loss", key) end
+  if n and count ~= n then bad("%s has %d numbers, expected %d", key, count, n) end
+  return list, count
+end
+
 local function read_history(metadata)
   if not metadata["history.epochs"] then return nil end
+  local loss, n = read_list(metadata, "loss")
   return train.history{
-    loss = text_list(metadata["history.loss"]), val_loss = text_list(metadata["history.val_loss"]),
-    epoch_seconds = text_list(metadata["history.epoch_seconds"]), epochs = whole(metadata, "history.epochs"),
+    loss = loss, val_loss = read_list(metadata, "val_loss", n), epoch_seconds = read_list(metadata, "epoch_seconds", n),
+    epochs = whole(metadata, "history.epochs"),
   }
 end
 
 local function read(tensors, metadata)
   if not metadata["checkpoint"] then bad("not a checkpoint: there is no entry 'checkpoint'") end
+  if metadata["checkpoint"] ~= version then
+    bad("a checkpoint of version '%s', expected '%s'", metadata["checkpoint"], version)
+  end
   local of_net = {}
   for name, t in pairs(tensors) do
     if not (name:find("^opt%.") or name:find("^callback%.")) then of_net[name] = t end
@@ -198,6 +218,7 @@ end
 
 --- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
 function checkpoint.load(path)
+  checks.path("checkpoint.load", path)
   local tensors, metadata, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, metadata, code end
   local ok, result = pcall(read, tensors, metadata)

@@ -2,6 +2,7 @@
 -- raise(format, ...)   raises a message
 -- guard(f, ...)        f(...), its error raised again at the user's place: for calls into the core
 -- pass(prefix, message) raises a caught message again, with words in front
+-- guard_as(own, theirs, f, ...)  as guard, for a call whose messages begin with another name than the user has called
 local host = require "moonglass.host"
 
 local errors = {}
@@ -60,5 +61,17 @@ local function check(ok, ...)
 end
 
 function errors.guard(f, ...) return check(pcall(f, ...)) end
+
+local function check_as(own, theirs, ok, ...)
+  if ok then return ... end
+  local message = ...
+  if type(message) == "string" then
+    local text = unplaced(message)
+    if text:sub(1, #theirs + 2) == theirs .. ": " then message = own .. text:sub(#theirs + 1) end
+  end
+  errors.pass("", message)
+end
+
+function errors.guard_as(own, theirs, f, ...) return check_as(own, theirs, pcall(f, ...)) end
 
 return errors

@@ -3,14 +3,15 @@
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+require "moonglass.hints" -- for the program, which looks for it among what is loaded
 
 local moon = {}
 
 -- Parts of the core that have a place of their own below.
 local placed = {
-  methods = true, net = true, net_from = true, load_net = true, idx = true, idx_load = true,
+  methods = true, file_kind = true, net = true, net_from = true, load_net = true, idx = true, idx_load = true,
   png_read = true, png_write = true, png_decode = true, png_encode = true,
-  safetensors_load = true, safetensors_save = true, log = true,
+  safetensors_load = true, safetensors_save = true, log = true, nearest = true,
 }
 for name, value in pairs(core) do
   if not placed[name] then moon[name] = value end

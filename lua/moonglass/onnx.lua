@@ -312,8 +312,9 @@ function onnx.export(path, net, given)
   if model.size > bytes_max then
     return nil, ("onnx.export: %d bytes, an ONNX file may have %d"):format(model.size, bytes_max), "range"
   end
-  local ok
-  ok, why = write(path, model:pieces())
+  local ok = nil
+  why = files.in_the_way(path)
+  if not why then ok, why = write(path, model:pieces()) end
   if ok then return true end
   return nil, "onnx.export: " .. why, "I/O"
 end

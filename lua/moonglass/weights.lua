@@ -1,5 +1,6 @@
 --- The tensors of a net as its file names them: as torch.nn.Sequential names those of the same stack, "0.weight" [out x
 -- in], "0.bias", "2.weight", the number being the place of a module.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
@@ -47,28 +48,10 @@ local function below(prefix, tensors)
   return list
 end
 
--- The same numbers everywhere, NaN counting as equal to NaN?
-local function same(a, b)
-  if a == b then return true end
-  local both_nan = a:ne(a) * b:ne(b)
-  return (a:ne(b) - both_nan):sum() == 0
-end
-
--- A weight that two layers share stands in a file twice. The name of a tensor that is not what the net has there.
-local function contradiction(net, tensors)
-  for name, t in pairs((net:archive())) do
-    if not same(t, tensors[name]) then return name end
-  end
-end
-
 -- A net of the same architecture with these tensors, or nil, message, code.
 local function twin(net, tensors)
   local _, metadata = net:archive()
-  local made, message, code = core.net_from(tensors, metadata)
-  if not made then return nil, message, code end
-  local name = contradiction(made, tensors)
-  if not name then return made end
-  return nil, ("tensor '%s' differs from the one that it shares its numbers with in this net"):format(name), "format"
+  return core.net_from(tensors, metadata)
 end
 
 -- {{to, from}, ...}. A layer that is tied to one outside the net has a weight that lies the other way here.
@@ -93,6 +76,8 @@ local load_options = options.checker("load", {prefix = {"text", ""}})
 -- ("encoder."). Floats of 16 and 64 bits become float32. true | nil, message, code: then nothing has changed. What is
 -- missing, of another shape, or begins so but belongs to no layer is an error.
 function weights.load(net, path, given)
+  checks.net("load", net)
+  checks.path("load", path)
   local prefix = load_options(given).prefix
   local tensors, message, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, message, code end

@@ -464,6 +464,37 @@ static void misuse(void) {
   free_rig(&r);
 }
 
+/* Of "did you mean": one edit of short names, a third of long ones, no case, and beginnings. */
+static void near_names(void) {
+  const struct {
+    const char *name, *known;
+    size_t distance;
+  } cases[] = {
+      {"relu", "relu", 0},
+      {"ReLU", "relu", 0},
+      {"rleu", "relu", 1},
+      {"wieght", "weight", 1},
+      {"ephocs", "epochs", 2},
+      {"optimiser", "optimizer", 1},
+      {"fti", "fit", 1},
+      {"lx", "lr", 1},
+      {"x", "y", SIZE_MAX},
+      {"", "x", SIZE_MAX},
+      {"", "", SIZE_MAX},
+      {"mena", "std", SIZE_MAX},
+      {"leraning_rate", "lr", SIZE_MAX},
+      {"binary_crossentropi", "binary_crossentropy", 1},
+      {"va", "validation", SIZE_MAX},
+      {"validation", "val", SIZE_MAX},
+      {"a_name_that_is_longer_than_any_name_that_there_is_", "a_name_that_is_longer_than_any_name_that_there_is",
+       SIZE_MAX},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    CHECK(moon_name_distance(cases[i].name, cases[i].known) == cases[i].distance);
+  size_t begins = moon_name_distance("batch", "batch_size");
+  CHECK(begins != SIZE_MAX && begins > moon_name_distance("bacth_zise", "batch_size"));
+}
+
 int main(void) {
   step_allocates_nothing();
   accounting();
@@ -475,5 +506,6 @@ int main(void) {
   interrupt();
   floating_point_mode_is_the_hosts();
   misuse();
+  near_names();
   return check_report();
 }

@@ -315,6 +315,34 @@ def check_theirs(program, folder, names):
     assert len(lines) > len(KINDS) * len(names), "theirs.lua has not looked at everything"
 
 
+def reads(path):
+    """What the package does with a file: open it, and make every tensor of it."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            for name in file.keys():
+                file.get_tensor(name)
+    except Exception:  # of several kinds, by what was wrong
+        return "refused"
+    return "read"
+
+
+def check_list(program):
+    """The list of files to read and to refuse, given to both; a table of those that the two do not agree on."""
+    differences = []
+    with tempfile.TemporaryDirectory() as folder:
+        lines = moonglass(program, "list.lua", folder).splitlines()
+        for line in lines:
+            number, wanted, ours, expected, name, why = line.split("\t")
+            theirs = reads(f"{folder}/{number}.safetensors")
+            count(ours == wanted, f"{name}: is {ours} here, expected to be {wanted}")
+            count(theirs == expected, f"{name}: is {theirs} by the package, expected to be {expected}")
+            if ours != theirs:
+                differences.append(f"  {name}: {ours} here, {theirs} by the package: {why or 'NOT EXPLAINED'}")
+                count(why != "", f"{name}: the difference is not explained")
+    print(f"safetensors {safetensors.__version__}: {len(lines)} files, {len(differences)} of them read by one of the two:")
+    print("\n".join(differences))
+
+
 def main(program):
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -323,6 +351,7 @@ def main(program):
         check_ours(folder, names)
         write_theirs(folder, names)
         check_theirs(program, folder, names)
+    check_list(program)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 

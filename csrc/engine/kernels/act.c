@@ -31,7 +31,7 @@
 #define DEFINE(name, needs_z, unit, Y, DY, D2Y)                                                                     \
   static void name##_forward(float *restrict ys, float *restrict zs, const float *restrict bias, size_t rows,       \
                              size_t width, size_t stride) {                                                         \
-    for (; bias && rows; rows--, ys += stride, zs += needs_z ? stride : 0) {                                        \
+    for (; bias && rows; rows--, ys += stride, zs = needs_z ? zs + stride : zs) {                                   \
       MOONI_EACH                                                                                                    \
       for (size_t j = 0; j < width; j++) {                                                                          \
         float z = ys[j] + bias[j];                                                                                  \
@@ -40,7 +40,7 @@
       }                                                                                                             \
     }                                                                                                               \
     JOIN_ROWS()                                                                                                     \
-    for (; rows; rows--, ys += stride, zs += needs_z ? stride : 0) {                                                \
+    for (; rows; rows--, ys += stride, zs = needs_z ? zs + stride : zs) {                                           \
       MOONI_EACH                                                                                                    \
       for (size_t j = 0; j < width; j++) {                                                                          \
         float z = ys[j];                                                                                            \
@@ -52,7 +52,7 @@
   static void name##_backward(float *restrict dys, const float *restrict ys, const float *restrict zs, size_t rows, \
                               size_t width, size_t stride) {                                                        \
     JOIN_ROWS()                                                                                                     \
-    for (; rows; rows--, dys += stride, ys += stride, zs += needs_z ? stride : 0) {                                 \
+    for (; rows; rows--, dys += stride, ys += stride, zs = needs_z ? zs + stride : zs) {                            \
       MOONI_EACH                                                                                                    \
       for (size_t j = 0; j < width; j++) {                                                                          \
         float y = ys[j], z = needs_z ? zs[j] : 0;                                                                   \

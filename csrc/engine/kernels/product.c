@@ -17,7 +17,7 @@
 
 enum { LANES = 16, TILE_ROWS = 8, TILE_VECTORS = 3, TILE_COLUMNS = LANES * TILE_VECTORS, DEPTH = 256 };
 
-enum { MOST = 4096, AHEAD = 16 }; /* columns that are looked at for zeros */
+enum { MOST = 2048, AHEAD = 16 }; /* columns that are looked at for zeros */
 
 /* A tile's part of the product. The last vector of a row has `tail` lanes. */
 typedef struct tile {
@@ -91,11 +91,10 @@ static compute_fn *const computes[2][2][TILE_ROWS * TILE_VECTORS] = {
 /* ---- what is 0 throughout ---- */
 
 typedef struct zeros {
-  bool rows, columns;             /* of a: what is looked at */
-  uint16_t live[MOST / LANES];    /* a bit for each of them: it is not all 0 */
-  uint16_t list[MOST + AHEAD];    /* columns: those that are not all 0, each counted from its block's first */
+  bool rows, columns;             /* of a: which of the two is looked at, if any */
+  uint16_t live[MOST / LANES];    /* a bit for each: it is not all 0 */
+  uint16_t list[MOST + AHEAD];    /* the columns that are not, each counted from its block's first; or each tile's row */
   size_t begin[MOST / DEPTH + 1]; /* columns: of each block in the list */
-  uint16_t start[MOST];           /* rows: the first of each tile */
   size_t tiles;
 } zeros;
 
@@ -127,7 +126,7 @@ static void list_tiles(zeros *z, size_t m, size_t n, float beta, mooni_mat c) {
   z->tiles = 0;
   for (size_t i = 0; i < m;) {
     if (z->live[i / LANES] >> i % LANES & 1) {
-      z->start[z->tiles++] = (uint16_t)i;
+      z->list[z->tiles++] = (uint16_t)i;
       i += TILE_ROWS;
     } else {
       if (beta == 0) memset(c.p + i * c.rs, 0, n * sizeof *c.p);
@@ -169,7 +168,7 @@ static void panel(tile t, const zeros *z, size_t rows, size_t width) {
   float *c = t.c;
   t.tail = (__mmask16)((1u << rest) - 1);
   for (size_t s = 0; s < tiles; s++) {
-    size_t i = listed ? z->start[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
+    size_t i = listed ? z->list[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
     t.a = a + i * t.a_row;
     t.c = c + i * t.c_row;
     computes[t.list != NULL][rest != 0][(high - 1) * TILE_VECTORS + vectors - 1](&t);

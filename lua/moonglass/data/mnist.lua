@@ -21,6 +21,7 @@ local known = {["7 2 1 0 4 1 4 9 5 9"] = "MNIST", ["9 2 1 1 6 1 4 6 5 7"] = "Fas
 -- ---- folders and files ----
 
 local function is_readable(path)
+  if errors.guard(files.file_kind, path) ~= "file" then return false end
   local file = io.open(path, "rb")
   if file then file:close() end
   return file ~= nil
@@ -138,10 +139,11 @@ end
 --- mnist(dir, split), mnist(split): images uint8 [n x 784] (a row an image), labels uint8 [n], from 0.
 -- split is "train" or "test". nil, message, code if a file is missing or not what it should be.
 function mnist.load(dir, split)
-  if split == nil and prefix[dir] then dir, split = nil, dir end
+  if split == nil then dir, split = nil, dir end
   check_dir("data.mnist", dir)
   if not prefix[split] then
-    errors.raise("data.mnist: split is %s (known: %s)", options.show(split), options.names(prefix))
+    errors.raise("data.mnist: split is %s%s (known: %s)", options.show(split),
+      type(split) == "string" and options.question(split, prefix) or "", options.names(prefix))
   end
   local folder, message, code = find_folder(dir, {split})
   if not folder then return nil, message, code end

@@ -134,7 +134,9 @@ function Script:draw(what, path, width, height)
     return nil, what .. ": this host does not let Lua run programs (io.popen), and so not gnuplot", "I/O"
   end
   local temporary = path .. ".tmp"
-  local ok, message = write_file(temporary, "") -- where nothing can be written, the system's words say why
+  local ok, message = nil, files.in_the_way(path)
+  -- Where nothing can be written, the system's words say why.
+  if not message then ok, message = write_file(temporary, "") end
   if ok then
     ok, message = run_script(with_output(self.lines, temporary, width, height))
     if ok then ok, message = check_png(temporary) end

@@ -1,0 +1,35 @@
+/* header.h - for the targets that are fed a safetensors file: the length in its first 8 bytes put right. */
+#ifndef FUZZ_HEADER_H
+#define FUZZ_HEADER_H
+
+#include "fuzz.h"
+
+/* How long the JSON object at the beginning of a text is; all of the text if it does not end. */
+static inline size_t object_length(const uint8_t *text, size_t size) {
+  size_t depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < size; i++) {
+    if (quoted && text[i] == '\\')
+      i++;
+    else if (text[i] == '"')
+      quoted = !quoted;
+    else if (!quoted && text[i] == '{')
+      depth++;
+    else if (!quoted && text[i] == '}' && --depth == 0)
+      return i + 1;
+  }
+  return size;
+}
+
+/* A copy, to be freed, whose header is as long as it says; NULL if there is nothing to put right. */
+static inline uint8_t *with_right_length(const uint8_t *data, size_t size) {
+  if (size < 10 || data[8] != '{') return NULL;
+  uint64_t length = object_length(data + 8, size - 8);
+  uint8_t *copy = malloc(size);
+  EXPECT(copy);
+  memcpy(copy, data, size);
+  for (int i = 0; i < 8; i++) copy[i] = (uint8_t)(length >> 8 * i);
+  return copy;
+}
+
+#endif

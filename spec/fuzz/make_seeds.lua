@@ -1,0 +1,182 @@
+-- Makes the seeds that are not findings, small files of every kind: build/moonglass spec/fuzz/make_seeds.lua [folder].
+-- Findings are added by hand, under a name that tells what was wrong.
+local lfs = require "lfs"
+local files = dofile "spec/files.lua"
+local moon = require "moonglass"
+
+local folder = arg and arg[1] or "spec/fuzz/seeds"
+
+local function seed(target, name, bytes)
+  lfs.mkdir(folder .. "/" .. target)
+  files.write(("%s/%s/%s"):format(folder, target, name), bytes)
+end
+
+-- ---- IDX ----
+
+local function idx(type, format, shape, values)
+  local parts = {"\0\0", string.char(type, #shape)}
+  for _, n in ipairs(shape) do parts[#parts + 1] = (">I4"):pack(n) end
+  for _, v in ipairs(values) do parts[#parts + 1] = format:pack(v) end
+  return table.concat(parts)
+end
+
+local idx_files = {
+  bytes_2x3 = idx(0x08, "B", {2, 3}, {0, 1, 127, 128, 254, 255}),
+  signed_bytes = idx(0x09, "b", {4}, {0, 1, -128, 127}),
+  int16_1x3x1 = idx(0x0B, ">i2", {1, 3, 1}, {1, -257, 32767}),
+  int32 = idx(0x0C, ">i4", {2}, {65536, -2}),
+  float_4_dimensions = idx(0x0D, ">f", {1, 1, 1, 2}, {1, -2.5}),
+  double = idx(0x0E, ">d", {2}, {-0.75, 1e300}),
+  no_rows = idx(0x08, "B", {0, 28}, {}),
+  claims_2_to_31_images = idx(0x08, "B", {1 << 31, 28, 28}, {1, 2}),
+}
+for name, bytes in pairs(idx_files) do
+  seed("idx", name, bytes)
+  seed("idx_gz", name .. "_one_member", "\0" .. bytes)
+  seed("idx_gz", name .. "_two_members", "\8" .. bytes)
+end
+local packed = os.tmpname()
+files.write(packed, idx_files.bytes_2x3)
+seed("idx_gz", "as_gzip_packs_it", (files.run(("gzip -nc %s"):format(packed))))
+seed("idx_gz", "named_as_gzip_packs_it", (files.run(("gzip -Nc %s"):format(packed))))
+os.remove(packed)
+seed("idx_gz", "wrong_checksum", "\x80" .. idx_files.int32)
+
+-- ---- PNG ----
+
+local function crc32(text)
+  local crc = 0xffffffff
+  for i = 1, #text do
+    crc = crc ~ text:byte(i)
+    for _ = 1, 8 do crc = crc & 1 == 1 and (crc >> 1) ~ 0xedb88320 or crc >> 1 end
+  end
+  return crc ~ 0xffffffff
+end
+
+local function adler32(text)
+  local a, b = 1, 0
+  for i = 1, #text do
+    a = (a + text:byte(i)) % 65521
+    b = (b + a) % 65521
+  end
+  return b << 16 | a
+end
+
+local function chunk(type, data) return (">I4"):pack(#data) .. type .. data .. (">I4"):pack(crc32(type .. data)) end
+
+-- Rows as they are, each with its filter before it, in one block that is stored.
+local function stored(raw)
+  return "\x78\x01\x01" .. ("<I2I2"):pack(#raw, #raw ~ 0xffff) .. raw .. (">I4"):pack(adler32(raw))
+end
+
+local function png(width, height, depth, colour, interlace, raw, more)
+  return "\137PNG\r\n\26\n" .. chunk("IHDR", (">I4I4BBBBB"):pack(width, height, depth, colour, 0, 0, interlace))
+    .. (more or "") .. chunk("IDAT", stored(raw)) .. chunk("IEND", "")
+end
+
+local palette = chunk("PLTE", "\1\2\3\4\5\6\xff\xfe\xfd")
+local png_files = {
+  grey_8 = png(2, 2, 8, 0, 0, "\0\0\1\0\xfe\xff"),
+  grey_1 = png(4, 1, 1, 0, 0, "\0\xa0"),
+  grey_2 = png(3, 1, 2, 0, 0, "\0\x1b"),
+  grey_4 = png(2, 1, 4, 0, 0, "\0\x1f"),
+  grey_16 = png(2, 1, 16, 0, 0, "\0\x80\x80\xff\xff"),
+  grey_alpha = png(1, 2, 8, 4, 0, "\0\1\2\0\3\4"),
+  rgb = png(2, 1, 8, 2, 0, "\0\1\2\3\4\5\6"),
+  rgba_16 = png(1, 1, 16, 6, 0, "\0\x10\x10\x20\x20\x30\x30\x40\x40"),
+  palette_2 = png(3, 1, 2, 3, 0, "\0\x60", palette),
+  palette_8_transparent = png(2, 1, 8, 3, 0, "\0\2\1", palette .. chunk("tRNS", "\x10\x20")),
+  grey_transparent = png(2, 1, 8, 0, 0, "\0\7\9", chunk("tRNS", "\0\7")),
+  adam7 = png(3, 2, 8, 0, 1, "\0\1\0\3\0\2\0\4\5\6"),
+  filters = png(2, 5, 8, 0, 0, "\0\1\2\1\1\2\2\1\2\3\1\2\4\1\2"),
+  text_chunks = png(1, 1, 8, 0, 0, "\0\1", chunk("tEXt", "Title\0moon") .. chunk("gAMA", "\0\0\xb1\x8f")),
+  zipped_text = png(1, 1, 8, 0, 0, "\0\1", chunk("zTXt", "Title\0\0" .. stored("moon"))),
+  a_million_squared = png(1000000, 1000000, 8, 6, 0, "\0"),
+  written_here = moon.png.encode(moon.image.grid(moon.rand(4, 9), {shape = {3, 3}})),
+}
+for name, bytes in pairs(png_files) do seed("png", name, bytes) end
+
+-- ---- safetensors, nets, checkpoints ----
+
+local path = os.tmpname()
+
+local function saved(ok, message)
+  assert(ok, message)
+  return files.read(path)
+end
+
+moon.seed(3)
+local full = moon.autoencoder{
+  noise = moon.gaussian_noise(0.4, {clip = {0, 1}}),
+  encoder = {moon.dense(3, 2, {activation = "relu", activity_l1 = 1e-5})},
+  decoder = {moon.dense(2, 3, {activation = "sigmoid"})},
+}
+local shared = moon.dense(2, 2, {activation = "tanh"})
+local first = moon.dense(3, 2)
+local nets = {
+  autoencoder = full,
+  repeated_layer = moon.sequential{shared, moon.dropout(0.25), shared},
+  tied = moon.sequential{first, moon.activation("elu"), moon.dense(2, 3, {tied = first})},
+  k_sparse = moon.sequential{moon.dense(3, 4, {bias = false}), moon.k_sparse(2), moon.masking_noise(0.5)},
+  no_parameters = moon.sequential{moon.salt_pepper_noise(0.1), moon.activation("softmax")},
+}
+
+-- As net.c reads it.
+local function as_text(net)
+  local tensors, metadata = net:archive()
+  local names, lines = {}, {metadata.moonglass}
+  for name in pairs(tensors) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do lines[#lines + 1] = name .. " " .. table.concat(tensors[name].shape, " ") end
+  return table.concat(lines, "\n")
+end
+
+for name, net in pairs(nets) do
+  seed("safetensors", "net_" .. name, saved(net:save(path)))
+  seed("net", name, as_text(net))
+end
+seed("safetensors", "small_archive", saved(moon.safetensors.save(path, {
+  bytes = moon.tensor({1, 2, 3}, {dtype = "uint8"}),
+  ["f/\"\\\n\xc3\xa9"] = moon.tensor{{0.5, -3}}, none = moon.zeros(0, 4),
+}, {key = "a \"text\"\n"})))
+seed("safetensors", "empty", saved(moon.safetensors.save(path, {})))
+
+local function header(text, data) return ("<s8"):pack(text) .. data end
+for i, kind in ipairs{"F16", "BF16", "F64", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"} do
+  local size = ({2, 2, 8, 8, 4, 2, 1, 8, 4, 2, 1})[i]
+  seed("safetensors", kind, header(('{"t":{"dtype":"%s","shape":[2],"data_offsets":[0,%d]}}'):format(kind, 2 * size),
+    ("\1"):rep(2 * size)))
+end
+
+local function trained(net, options)
+  options.epochs, options.verbose, options.seed, options.loss = 2, 0, 5, "mse"
+  options.callbacks = options.callbacks or {}
+  table.insert(options.callbacks, moon.callbacks.checkpoint(path))
+  net:fit(moon.rand(6, 3), options)
+  return files.read(path)
+end
+
+seed("checkpoint", "adam", trained(moon.sequential{moon.dense(3, 2, {activation = "relu"}), moon.dense(2, 3)},
+  {optimizer = "adam"}))
+seed("checkpoint", "sgd_with_validation", trained(moon.autoencoder.plain{input = 3, hidden = 1},
+  {optimizer = moon.sgd{momentum = 0.9}, validation_split = 0.4}))
+seed("checkpoint", "early_stopping", trained(moon.sequential{moon.dense(3, 3)},
+  {callbacks = {moon.callbacks.early_stopping{monitor = "loss", restore_best = true}}}))
+seed("checkpoint", "net_only", saved(moon.checkpoint.save(path, {net = moon.sequential{moon.dense(3, 1)}})))
+os.remove(path)
+
+-- ---- programs ----
+
+local function program(n, seed_of_it)
+  local x, bytes = seed_of_it, {}
+  for i = 1, n do
+    x = (x * 6364136223846793005 + 1442695040888963407)
+    bytes[i] = string.char(x >> 40 & 255)
+  end
+  return table.concat(bytes)
+end
+
+for i = 1, 12 do
+  seed("calls", ("random_%02d"):format(i), program(200 * i, i))
+  seed("script", ("random_%02d"):format(i), program(60 * i, 100 + i))
+end

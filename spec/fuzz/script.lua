@@ -1,0 +1,183 @@
+-- A program of random calls, made of bytes: each call is a function of the library or a method of a live object, and
+-- arguments: numbers on the edges, names that the library knows, values that earlier calls gave, tables of all that.
+-- A call may raise an error, which must be a text; it must not harm the state.
+local moon = require "moonglass"
+local core = require "moonglass.core"
+
+-- ---- what is called ----
+
+-- Left out: set_threads with 256 of them is no use here, and a limit would only be lowered.
+local left_out = {set_threads = true, limits = true, set_log = true, info = true, interactive = true}
+
+local functions, methods = {}, {}
+
+local function gather(name, v, seen)
+  if type(v) == "function" then
+    functions[#functions + 1] = {name = name, f = v}
+  elseif type(v) == "table" and not seen[v] then
+    seen[v] = true
+    local meta = getmetatable(v)
+    if meta and meta.__call then functions[#functions + 1] = {name = name, f = v} end
+    local keys = {}
+    for key in pairs(v) do
+      if type(key) == "string" and not left_out[key] then keys[#keys + 1] = key end
+    end
+    table.sort(keys)
+    for _, key in ipairs(keys) do gather(name .. "." .. key, v[key], seen) end
+  end
+end
+
+gather("moon", moon, {})
+for class, list in pairs(core.methods) do
+  methods[class] = {}
+  for name in pairs(list) do methods[class][#methods[class] + 1] = name end
+  table.sort(methods[class])
+end
+
+local operators = {
+  function(a, b) return a + b end, function(a, b) return a - b end, function(a, b) return a * b end,
+  function(a, b) return a / b end, function(a) return -a end, function(a) return #a end,
+  function(a, b) return a == b end, function(a, b) return a[b] end, function(a, b) a[b] = 1 end,
+  function(a) return tostring(a) end, function(a, b) return a < b end, function(a, b) return a .. b end,
+  function(a, b) a.weight = b end, function(a, b) a.lr = b end, function(a) return a.shape end,
+}
+
+-- No program is run, and nothing is asked of the terminal.
+os.execute, io.popen, os.exit = nil, nil, nil -- luacheck: ignore 122
+
+-- ---- what it is called with ----
+
+local numbers = {
+  0, 1, 2, 3, 4, 5, 7, 8, 16, 0.5, 0.25, 1e-3, 1e-7, -1, -2, 255, 256, 1000, 65536, 2 ^ 24, 2 ^ 31 - 1, 2 ^ 31,
+  1 << 31, 1 << 32, 2 ^ 53, math.maxinteger, math.mininteger, 1e18, 1e300, 1 / 0, -1 / 0, 0 / 0, -0.0, 1.5,
+}
+
+local texts = {
+  "", "3", "a.png", "b.safetensors", "c.idx", "d.onnx", "e.csv", "sum", "mean", "batchmean", "uint8", "float32",
+  "none", "each", "all", "loss", "val_loss", "train", "test", "weight", "bias", "__index", "__gc", "__metatable",
+  "0.weight", "checkpoint.safetensors", "%d.safetensors", "a\0b", "\xff", ("long"):rep(100), "%s%n", ".", "x",
+}
+for _, family in ipairs{"layers", "losses", "optimizers", "activations", "inits"} do
+  local ok, list = pcall(core.registered, family)
+  for _, name in ipairs(ok and list or {}) do texts[#texts + 1] = name end
+end
+
+local keys = {
+  "input", "hidden", "code", "encoder", "decoder", "noise", "activation", "init", "bias", "tied", "activity_l1",
+  "activity_reduction", "weight_l2", "kl_weight", "kl_target", "contractive", "lr", "beta1", "beta2", "eps", "momentum",
+  "weight_decay", "nesterov", "reduction", "from_logits", "delta", "loss", "optimizer", "epochs", "batch_size",
+  "shuffle", "seed", "validation", "validation_split", "callbacks", "verbose", "threads", "on_nan", "resume",
+  "initial_epoch", "history", "dtype", "shape", "columns", "pad", "normalize", "n", "classes", "k", "alpha", "clip",
+  "net", "opt", "epoch", "patience", "min_delta", "monitor", "restore_best", "every", "best", "append", "dim",
+  "opset", "name", "prefix", "forward", "backward", "parameters", "components", "iterations", "l1", "step", "p",
+  "sigma", "largest", "in", "out", "snapshot", "restore", "on_epoch_end", "on_batch_end",
+}
+
+-- ---- reading the program ----
+
+local program, at, live
+
+local function byte()
+  at = at + 1
+  return program:byte(at) or 0
+end
+
+local function pick(list) return list[byte() % #list + 1] end
+
+local argument
+
+local function list_of(depth)
+  local t = {}
+  for i = 1, byte() % 5 do t[i] = argument(depth - 1) end
+  return t
+end
+
+local function options_of(depth)
+  local t = {}
+  for _ = 1, byte() % 5 do t[pick(keys)] = argument(depth - 1) end
+  return t
+end
+
+-- A function that gives its arguments back, raises, or yields outside a coroutine.
+local called_back = {
+  function(...) return ... end, function() return nil end, function() error("called back", 0) end,
+  function() error({}, 0) end, function(x) return x end, function() return 0 end,
+  function() return coroutine.yield() end, function() collectgarbage() end,
+}
+
+-- Small shapes come often: they are what fits together.
+function argument(depth)
+  local kind = byte() % 16
+  if kind < 4 and #live > 0 then return pick(live) end
+  if kind < 7 then return byte() % 6 end
+  if kind < 9 then return pick(numbers) end
+  if kind < 11 then return pick(texts) end
+  if kind == 11 then return nil end
+  if kind == 12 then return byte() % 2 == 0 end
+  if depth <= 0 then return pick(numbers) end
+  if kind == 13 then return list_of(depth) end
+  if kind == 14 then return options_of(depth) end
+  return pick(called_back)
+end
+
+local function keep(ok, ...)
+  if not ok then
+    local message = ...
+    assert(message == nil or type(message) == "string" or type(message) == "table", "an error that is no text")
+    return
+  end
+  for i = 1, math.min(select("#", ...), 3) do
+    local v = select(i, ...)
+    if v ~= nil and type(v) ~= "boolean" then
+      if #live < 12 then live[#live + 1] = v else live[at % 12 + 1] = v end
+    end
+  end
+end
+
+local function methods_of(v)
+  if type(v) ~= "userdata" then return nil end
+  local meta = getmetatable(v)
+  return type(meta) == "table" and methods[meta.__name]
+end
+
+local function call()
+  local f, first
+  local kind = byte() % 4
+  local object = kind > 0 and #live > 0 and pick(live) or nil
+  local list = methods_of(object)
+  if kind == 3 and object ~= nil then
+    f, first = pick(operators), object
+  elseif list then
+    f, first = object[pick(list)], object
+  else
+    f = pick(functions).f
+  end
+  local arguments, n = {first}, first ~= nil and 1 or 0
+  for _ = 1, byte() % 4 do
+    n = n + 1
+    arguments[n] = argument(2)
+  end
+  keep(pcall(f, table.unpack(arguments, 1, n)))
+end
+
+-- Things to begin with, so that not every program has to make them.
+local function beginnings()
+  local ae = moon.autoencoder.plain{input = 4, hidden = 2}
+  return {ae, moon.rand(4, 4), moon.adam(), moon.mse(), moon.zeros(2, 3), ae:layer(1)}
+end
+
+local names = {}
+for i, v in ipairs(functions) do names[i] = v.name end
+
+return function(bytes)
+  program, at, live = bytes, 0, beginnings()
+  moon.seed(1)
+  local ok, message = pcall(function()
+    while at < #program do call() end
+  end)
+  live = nil
+  collectgarbage()
+  assert(ok, message)
+  local check = moon.ones(2, 2)
+  assert(check:sum() == 4 and moon.rand(3):max() < 1, "the state is harmed")
+end, names

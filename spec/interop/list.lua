@@ -1,0 +1,19 @@
+-- moonglass list.lua folder: writes the files of spec/safetensors_cases.lua as <number>.safetensors, and prints a line
+-- for each: number, what the list wants of us ("read" or "refused"), what we do, what it says that the package does,
+-- the case's name, and why the two differ; with tabs between.
+local moon = require "moonglass"
+
+local here, folder = arg[0]:match("^(.*/)"), assert(arg[1], "which folder?")
+
+local function word(ok) return ok and "read" or "refused" end
+
+for i, case in ipairs(dofile(here .. "../safetensors_cases.lua")) do
+  local path = ("%s/%d.safetensors"):format(folder, i)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(type(case.bytes) == "function" and case.bytes() or case.bytes))
+  assert(file:close())
+  local theirs = case.theirs
+  if theirs == nil then theirs = case.ok end
+  local ours = word(moon.safetensors.load(path))
+  print(table.concat({i, word(case.ok), ours, word(theirs), case.name, case.why or ""}, "\t"))
+end
