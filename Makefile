@@ -318,8 +318,8 @@ lint: all
 	clang-format --dry-run -Werror $(C_FILES)
 	sh spec/lint.sh $(B)
 
-VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible \
-  --show-leak-kinds=definite,indirect,possible
+VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+  --show-leak-kinds=definite,indirect
 
 ## valgrind: train two batches, and the lives of hosts with Lua and without, under valgrind: no error, nothing lost
 .PHONY: valgrind
