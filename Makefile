@@ -5,7 +5,7 @@
 # Debian's names. The demo and the tests need no others, and nothing from the network.
 PACKAGES := gcc make binutils pkg-config lua5.4 liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem lua-busted lua-check clang-format valgrind libc6-dbg tmux curl gnuplot-nox \
-            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc
+            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc locales
 
 ## deps: install what building, testing and the demo need (Debian packages, by apt-get)
 .PHONY: deps
@@ -106,9 +106,10 @@ SO_FILE  := libmoonglass.so.$(VERSION)
 SO_LINKS := $(SONAME) libmoonglass.so
 
 # What leaves a library is what csrc/exports.txt records, nothing of BLIS in particular; and a library's own calls stay
-# within it, whatever else of these names the host has loaded.
+# within it, whatever else of these names the host has loaded. Once loaded it stays: lua_close unloads its modules, and
+# each time BLIS's pool would be lost with them.
 BIND_NAMES := ^(luaopen_|moon_lua_)
-SHARED = $(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,--version-script=$(filter %.map,$^)
+SHARED = $(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,--version-script=$(filter %.map,$^)
 
 $(B)/libmoonglass_lua.a: $(BIND_OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -191,7 +192,11 @@ LUA_CPATH_TREE := $(abspath $(B))/lib/?.so
 
 # ---- checking it ----
 
-C_TESTS := $(patsubst spec/c/%.c,$(B)/spec/%,$(wildcard spec/c/*.c))
+# Kinds of Lua besides the shared one, for module_test.
+LUA_ARCHIVE := $(wildcard $(shell pkg-config --variable=libdir lua5.4 2>/dev/null)/liblua5.4.a)
+LUA_CXX := $(wildcard /usr/lib/$(MULTIARCH)/liblua5.4-c++.so)
+MODULE_TESTS := $(if $(LUA_ARCHIVE),$(B)/spec/module_test_static) $(if $(LUA_CXX),$(B)/spec/module_test_c++)
+C_TESTS := $(patsubst spec/c/%.c,$(B)/spec/%,$(wildcard spec/c/*.c)) $(MODULE_TESTS)
 SPEC ?= spec
 
 # A lua5.4 that was built without the sanitizers needs their libraries in front of it. Lua's own leaks at exit are not
@@ -252,6 +257,19 @@ test: all hosts $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
 	@LUA=$(TEST_LUA) SPEC='$(SPEC)' MOONGLASS_BIN=$(abspath $(B))/moonglass \
 	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh $(C_TESTS)
 
+# The long tests. Programs are built like the C tests, scripts run as they are; each ends with a summary of its own.
+STRESS ?= $(patsubst spec/stress/%.c,$(B)/stress/%,$(wildcard spec/stress/*.c)) $(wildcard spec/stress/*.lua spec/stress/*.sh)
+
+## stress: the tests that take long: refused allocations, killed savers, faults, a soak (STRESS=file: that one only)
+.PHONY: stress
+stress: all hosts $(filter $(B)/%,$(STRESS))
+	@LUA=$(TEST_LUA) SPEC= MOONGLASS_BIN=$(abspath $(B))/moonglass \
+	LUA_PATH_5_4='$(LUA_PATH_TREE);;' LUA_CPATH_5_4='$(LUA_CPATH_TREE);;' sh spec/run.sh $(STRESS)
+
+$(B)/stress/%: spec/stress/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Icsrc -Ispec/c $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
+
 $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Icsrc $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
@@ -261,6 +279,38 @@ $(B)/spec/lua_host_test: spec/c/lua_host_test.c $(wildcard spec/c/*.h) $(BIND_OB
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(BIND_OBJ) $(B)/libmoonglass.a $(LIBS) $(LUA_LIBS) -ldl
 
+# module test: no engine in it, it loads core.so. Once with each kind of Lua that is here: shared, linked in, as C++.
+$(B)/spec/module_test: MODULE_LUA = $(LUA_LIBS)
+$(B)/spec/module_test_static: MODULE_LUA = -Wl,-E $(LUA_ARCHIVE)
+$(B)/spec/module_test_c++: MODULE_LUA = $(LUA_CXX) -lstdc++
+$(B)/spec/module_test $(B)/spec/module_test_static $(B)/spec/module_test_c++: spec/c/module_test.c spec/c/check.h
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(MODULE_LUA) -lpthread -ldl -lm
+
+## test-shuffled: the Lua specs in a random order, twice over (SPEC=path: these specs only)
+.PHONY: test-shuffled
+test-shuffled:
+	@$(MAKE) --no-print-directory test SPEC='--shuffle --repeat=2 $(SPEC)'
+
+# ---- coverage ----
+
+# A build of its own, of objects that count, in which all tests run. The kernels are optimised a little: without, they
+# take too long. What the tests start as programs with Lua counts its lines too (spec/coverage/lines.c).
+COVERAGE := build/coverage
+COVERED = $(MAKE) --no-print-directory B=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
+  KERNEL_FLAGS='-O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd'
+
+## coverage: run all tests with counters: lines and branches of each file, totals, bars (SPEC=path; takes long)
+.PHONY: coverage
+coverage:
+	rm -rf $(COVERAGE)
+	@$(COVERED) all
+	$(CC) -shared -fPIC -O1 $(LUA_CFLAGS) -o $(COVERAGE)/lines.so spec/coverage/lines.c
+	@status=0; \
+	LUA_INIT_5_4='package.loadlib("$(abspath $(COVERAGE))/lines.so", "luaopen_lines")()' \
+	MOONGLASS_COVERAGE=$(abspath $(COVERAGE)) $(COVERED) test SPEC='$(SPEC)' || status=1; \
+	$(LUA) spec/coverage/report.lua $(COVERAGE) || status=1; exit $$status
+
 ## lint: luacheck, clang-format, and the rules of layering
 .PHONY: lint
 lint: all
@@ -268,13 +318,15 @@ lint: all
 	clang-format --dry-run -Werror $(C_FILES)
 	sh spec/lint.sh $(B)
 
-## valgrind: train two batches, and a host with Lua states, under valgrind: no error, nothing lost
+VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+  --show-leak-kinds=definite,indirect
+
+## valgrind: train two batches, and the lives of hosts with Lua and without, under valgrind: no error, nothing lost
 .PHONY: valgrind
-valgrind: all $(B)/spec/lua_host_test
-	valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
-	--show-leak-kinds=definite,indirect $(B)/moonglass spec/valgrind_run.lua
-	valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
-	--show-leak-kinds=definite,indirect $(B)/spec/lua_host_test quick
+valgrind: all $(B)/spec/lua_host_test $(B)/spec/embed_test
+	$(VALGRIND) $(B)/moonglass spec/valgrind_run.lua
+	$(VALGRIND) $(B)/spec/lua_host_test quick
+	$(VALGRIND) $(B)/spec/embed_test $(B)/spec/embed_life
 
 ## tsan: the worker pool, and several contexts at once, under the thread sanitizer
 .PHONY: tsan

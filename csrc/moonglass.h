@@ -18,6 +18,10 @@
 ** - After a fork the child has all that the parent had, but the workers, which it starts anew when it needs them.
 ** - Indices count from 0. Matrices are row-major: [rows x columns]. Numbers are float32 unless said.
 ** - Nothing here prints, exits, raises a signal or keeps writable global state.
+** - The floating-point mode is the host's: the engine computes in one of its own (round to nearest, no traps), so that
+**   the results do not depend on it, and puts the host's back. Texts in files do not depend on the locale either.
+** - A call takes no more than 64 KB of the caller's stack, one that predicts with weights that are not tied no more than
+**   32 KB. The system's LAPACK (moon_tensor_eigh) has a measure of its own.
 */
 #ifndef MOONGLASS_H
 #define MOONGLASS_H
@@ -30,16 +34,19 @@
 extern "C" {
 #endif
 
+/* The version of this header: major.minor.patch. */
 #define MOON_VERSION "0.1.0"
 
+/* Before each entry: it is exported. */
 #if defined(__GNUC__)
 #define MOON_API __attribute__((visibility("default")))
 #else
 #define MOON_API
 #endif
 
+/* How a call ended. Numbers are only ever added, at the end. */
 typedef enum moon_status {
-  MOON_OK = 0,
+  MOON_OK = 0,    /* it did what it was asked for */
   MOON_ENOMEM,    /* the allocator or the memory limit refused */
   MOON_ESHAPE,    /* a shape or a width does not fit */
   MOON_ETYPE,     /* an element type or an object of the wrong kind */
@@ -50,14 +57,15 @@ typedef enum moon_status {
   MOON_EINTERRUPT /* moon_interrupt was called; the last whole step stands */
 } moon_status;
 
-typedef struct moon_ctx moon_ctx;
-typedef struct moon_tensor moon_tensor;
-typedef struct moon_layer moon_layer;
-typedef struct moon_loss moon_loss;
-typedef struct moon_optim moon_optim;
-typedef struct moon_net moon_net;
-typedef struct moon_dataset moon_dataset;
-typedef struct moon_archive moon_archive;
+/* The objects; what is in them is nobody's business. */
+typedef struct moon_ctx moon_ctx;         /* what all others of it have in common: memory, threads, error text */
+typedef struct moon_tensor moon_tensor;   /* numbers in a shape */
+typedef struct moon_layer moon_layer;     /* a function of rows, with parameters or without */
+typedef struct moon_loss moon_loss;       /* how far a prediction is from its target */
+typedef struct moon_optim moon_optim;     /* changes parameters by their gradients */
+typedef struct moon_net moon_net;         /* layers, one behind the other */
+typedef struct moon_dataset moon_dataset; /* rows to train on, in some order */
+typedef struct moon_archive moon_archive; /* named tensors and texts: a file in memory */
 
 /* ---- Context -------------------------------------------------------------------------------------------------- */
 
@@ -68,18 +76,20 @@ typedef void *(*moon_alloc_fn)(void *ud, void *ptr, size_t osize, size_t nsize);
 /* Receives one line of text, without a newline, that a person may want to see. */
 typedef void (*moon_log_fn)(void *ud, const char *message);
 
+/* How a context is made. Zero is every field's default: moon_config c = {0}. */
 typedef struct moon_config {
   moon_alloc_fn alloc; /* NULL: malloc, realloc, free. Called by the context's thread only, with alloc_ud */
-  void *alloc_ud;
+  void *alloc_ud;      /* alloc's first argument */
   size_t memory_limit; /* bytes; 0: none. See moon_memory_used for what counts */
   int threads;         /* that work on a batch, the caller's included: 1 to 256; 0: one */
   uint64_t seed;       /* of the random stream */
   moon_log_fn log;     /* NULL: silent. Called by the context's thread only, with log_ud */
-  void *log_ud;
+  void *log_ud;        /* log's first argument */
 } moon_config;
 
-/* CONSTRUCTOR: a context; config (copied) NULL takes every default. The only entry whose error has no text.
-** MOON_ENOMEM, MOON_ERANGE (threads). The last release, of the context or of its last object, ends its workers. */
+/* CONSTRUCTOR, and its references: a context; config (copied) NULL takes every default. The only entry whose error has
+** no text. MOON_ENOMEM, MOON_ERANGE (threads). The last release, of the context or of its last object, ends its
+** workers. */
 MOON_API moon_status moon_ctx_new(moon_ctx **ctx, const moon_config *config);
 MOON_API moon_ctx *moon_ctx_retain(moon_ctx *ctx);
 MOON_API void moon_ctx_release(moon_ctx *ctx);
@@ -93,7 +103,8 @@ MOON_API const char *moon_status_name(moon_status status);
 /* METHOD: bytes that the context's objects hold now, the most they ever held, and the limit (0: none).
 ** A limit below what is held now only stops further allocation. Not counted: the context itself, what a tensor wraps
 ** or maps, shared weights (moon_net_share), BLIS's buffers, the stacks of the workers, and what is parsed while the
-** header of a file is read or written. */
+** header of a file is read or written. BLIS's buffers stay with the process, for all contexts: one for each thread that
+** has been in a product of BLIS's at once with others, of up to 7 MB; moon_net_plan takes them. */
 MOON_API size_t moon_memory_used(const moon_ctx *ctx);
 MOON_API size_t moon_memory_peak(const moon_ctx *ctx);
 MOON_API size_t moon_memory_limit(const moon_ctx *ctx);
@@ -111,12 +122,13 @@ MOON_API uint64_t moon_random(moon_ctx *ctx);
 MOON_API moon_status moon_set_threads(moon_ctx *ctx, int threads);
 MOON_API int moon_threads(const moon_ctx *ctx);
 
-/* METHOD, any thread or signal handler, as long as the context lives: the running (or else the next) step, evaluate,
-** predict, encode, decode or errors returns MOON_EINTERRUPT before its next batch, once for however many requests.
-** moon_clear_interrupt forgets a request that nothing has answered. */
+/* METHOD, any thread or signal handler, as long as the context lives: the running (or else the next) step, forward,
+** evaluate, predict, encode, decode, errors or moon_dataset_batch returns MOON_EINTERRUPT before its next batch, once
+** for however many requests. moon_clear_interrupt forgets a request that nothing has answered. */
 MOON_API void moon_interrupt(moon_ctx *ctx);
 MOON_API void moon_clear_interrupt(moon_ctx *ctx);
 
+/* What runs here; the texts are static. */
 typedef struct moon_build {
   const char *version;     /* of Moonglass */
   const char *blis;        /* version of BLIS */
@@ -137,9 +149,14 @@ MOON_API const char *moon_version(void);
 ** A tensor is a view (element type, shape, offset) on counted storage; always contiguous, row-major. The result of a
 ** function is a tensor that the caller has made, of the shape that is said here. */
 
+/* The most dimensions that a tensor has. */
 #define MOON_MAX_RANK 4
 
-typedef enum moon_dtype { MOON_FLOAT32 = 0, MOON_UINT8 = 1 } moon_dtype;
+/* Element types. */
+typedef enum moon_dtype {
+  MOON_FLOAT32 = 0, /* float */
+  MOON_UINT8 = 1    /* uint8_t: stored images and labels */
+} moon_dtype;
 
 /* CONSTRUCTOR: a tensor of zeros. rank 0 to MOON_MAX_RANK (rank 0: one element); a dimension may be 0.
 ** MOON_ESHAPE (rank, or more elements than memory can address), MOON_ENOMEM. */
@@ -156,6 +173,7 @@ MOON_API moon_status moon_tensor_wrap(moon_ctx *ctx, moon_tensor **out, moon_dty
 ** (0, shape). */
 MOON_API moon_status moon_tensor_view(moon_tensor **out, moon_tensor *t, size_t first, int rank, const size_t *shape);
 
+/* METHOD: one reference more, one less. The storage goes with its last view. */
 MOON_API moon_tensor *moon_tensor_retain(moon_tensor *t);
 MOON_API void moon_tensor_release(moon_tensor *t);
 
@@ -252,8 +270,16 @@ MOON_API bool moon_tensor_allclose(const moon_tensor *a, const moon_tensor *b, d
 /* ---- What is registered, and its options -----------------------------------------------------------------------
 ** Layers, losses, optimisers, activations and initialisers are found by name. Their options are named values. */
 
-typedef enum moon_family { MOON_LAYERS, MOON_LOSSES, MOON_OPTIMS, MOON_ACTIVATIONS, MOON_INITS } moon_family;
+/* What a name is looked for among. */
+typedef enum moon_family {
+  MOON_LAYERS,      /* moon_layer_new */
+  MOON_LOSSES,      /* moon_loss_new */
+  MOON_OPTIMS,      /* moon_optim_new */
+  MOON_ACTIVATIONS, /* the dense layer's option activation; moon_tensor_unary */
+  MOON_INITS        /* the dense layer's option init */
+} moon_family;
 
+/* What a value is, and the fields of moon_option that it is in. */
 typedef enum moon_option_kind {
   MOON_NUMBER, /* number */
   MOON_COUNT,  /* number, a whole one */
@@ -267,25 +293,33 @@ typedef enum moon_option_kind {
 ** the three number kinds will do for another (else a value of the wrong kind is MOON_ETYPE); texts are copied, layers
 ** retained. */
 typedef struct moon_option {
-  const char *name;
-  moon_option_kind kind;
-  double number, upper;
-  const char *text;
-  moon_layer *layer;
+  const char *name;      /* as moon_option_describe gives it */
+  moon_option_kind kind; /* of the value */
+  double number;         /* of MOON_NUMBER, MOON_COUNT, MOON_FLAG; the lower one of MOON_RANGE */
+  double upper;          /* of MOON_RANGE */
+  const char *text;      /* of MOON_TEXT */
+  moon_layer *layer;     /* of MOON_LAYER */
 } moon_option;
 
+/* What is known of an option. Texts are static. */
 typedef struct moon_option_info {
-  const char *name;
-  moon_option_kind kind;
-  bool positional;      /* may be given by place, in the order of the list */
-  bool required;        /* has no default */
-  double number, upper; /* the default (NaN: none) */
-  const char *text;     /* the default of a text, or NULL */
-  const char *help;     /* one line */
+  const char *name;      /* as it is given */
+  moon_option_kind kind; /* what it wants */
+  bool positional;       /* may be given by place, in the order of the list */
+  bool required;         /* has no default */
+  double number;         /* the default (NaN: none) */
+  double upper;          /* of MOON_RANGE */
+  const char *text;      /* the default of a text, or NULL */
+  const char *help;      /* one line */
 } moon_option_info;
 
 /* The i-th registered name of a family, or NULL past the last. Static text. */
 MOON_API const char *moon_registered(const moon_ctx *ctx, moon_family family, size_t i);
+
+/* For messages that ask "did you mean": how many letters of `name` are to be changed, put in, left out or swapped with
+** their neighbour to make `known` of it, upper and lower case being the same. SIZE_MAX if more than a third are, which
+** is not near, unless `known` begins with `name`. */
+MOON_API size_t moon_name_distance(const char *name, const char *known);
 
 /* The i-th option of layer, loss or optimiser `name`; false past the last or for an unknown name. Static texts. */
 MOON_API bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *name, size_t i,
@@ -317,6 +351,7 @@ MOON_API moon_status moon_layer_width(const moon_layer *layer, size_t *out, size
 /* METHOD: an option's present value (texts valid as long as the layer). MOON_ERANGE for an unknown name. */
 MOON_API moon_status moon_layer_get(const moon_layer *layer, const char *name, moon_option *value);
 
+/* One of a layer's parameters, as moon_layer_parameter shows it. */
 typedef struct moon_parameter {
   const char *name;   /* "weight", "bias" */
   moon_tensor *value; /* dense: weight [in x out], bias [out]. Not retained; lives as long as the layer. */
@@ -433,7 +468,8 @@ MOON_API void moon_net_seed(moon_net *net, uint64_t seed);
 MOON_API moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt);
 
 /* METHOD: y [n x out] = net(x [n x in]). training turns noise and dropout on. x may hold bytes, which count as
-** value/255; y is float32. What backward needs is kept in the net until its next call. MOON_ESHAPE, MOON_ENOMEM. */
+** value/255; y is float32. What backward needs is kept in the net until its next call. MOON_ESHAPE, MOON_ENOMEM,
+** MOON_EINTERRUPT. */
 MOON_API moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training);
 
 /* METHOD: from dy [n x out], the gradient on the last forward's output, write every parameter's gradient (penalties
@@ -495,7 +531,8 @@ MOON_API void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t e
 MOON_API void moon_dataset_unshuffle(moon_dataset *data);
 
 /* METHOD: copy rows first..first+count-1 of the present order: x [count x in] float32; y [count x k] float32, or
-** class numbers [count] of their own element type. y may be NULL. MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE. */
+** class numbers [count] of their own element type. y may be NULL. MOON_ESHAPE, MOON_ERANGE, MOON_EINTERRUPT;
+** MOON_ESTATE for parameters of a share as x or y. */
 MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
                                         size_t count);
 
@@ -513,7 +550,7 @@ MOON_API moon_status moon_png_read(moon_ctx *ctx, moon_tensor **out, const char 
 MOON_API moon_status moon_png_decode(moon_ctx *ctx, moon_tensor **out, const void *bytes, size_t size);
 
 /* Write [h x w] or [h x w x 1..4] as a PNG: bytes as they are, float32 as value x 255, rounded and clamped. The file
-** appears whole or not at all. encode: CONSTRUCTOR of a byte tensor [size]. */
+** appears whole or not at all. encode: CONSTRUCTOR of a byte tensor [size]. MOON_ESHAPE, MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_png_write(const moon_tensor *image, const char *path);
 MOON_API moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes);
 

@@ -23,7 +23,7 @@ typedef struct moon_lua_config {
   int threads;         /* worker threads, 1 to 256; 0: one */
   unsigned flags;      /* MOON_LUA_... or-ed together */
   moon_log_fn log;     /* NULL: silent. Gets the engine's lines, and those of a fit with verbose > 0 */
-  void *log_ud;
+  void *log_ud;        /* log's first argument */
 } moon_lua_config;
 
 /* The core has no function that opens a file, whoever chooses its name: eigh needs the system's LAPACK, and a net as an

@@ -40,17 +40,12 @@ for _, name in ipairs(moon.registered("activations")) do
     series = {{x = xs, y = y, label = "y"}, {x = xs, y = dz, label = "dy/dz"}},
   }
   head[#head + 1], head[#head + 2] = name, name .. "'"
-  columns[#columns + 1], columns[#columns + 2] = y:totable(), dz:totable()
+  columns[#columns + 1], columns[#columns + 2] = y, dz
   steepest[#steepest + 1] = {name, y:min(), y:max(), dz:max(), xs[dz:argmax()]}
 end
 
 run:plot("panels", "activations", panels, {title = "y (blue) and dy/dz (orange) over z", columns = 4})
 run:table("ranges", steepest, {nil, "%.3f", "%.3f", "%.3f", "%.2f"})
 
-local rows = {head}
-for i = 1, n do
-  rows[i + 1] = {}
-  for k, column in ipairs(columns) do rows[i + 1][k] = column[i] end
-end
-run:write("activations.csv", experiment.files.csv(rows))
+run:columns("activations", head, columns)
 run:figure("activations", #panels, "%d")

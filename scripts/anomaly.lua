@@ -71,6 +71,8 @@ local scores = moon.cat({normal_errors, strange_errors}, 1)
 local positive = moon.cat({moon.zeros(#normal), moon.ones(#strange)}, 1)
 local auc, roc = moon.metrics.auc(scores, positive), moon.metrics.roc(scores, positive)
 run:figure("AUC", auc, "%.4f")
+run:columns("roc", {"threshold", "false alarms", "caught"}, {roc.thresholds, roc.fpr, roc.tpr})
+run:columns("errors", {"other", "error"}, {positive, scores})
 run:plot("lines", "roc", {
   {x = roc.fpr, y = roc.tpr, label = ("errors, area %.4f"):format(auc)},
   {x = {0, 1}, y = {0, 1}, label = "chance"},

@@ -4,21 +4,62 @@
 --   scripts/experiments.lua plain deep --epochs 2
 local moon = require "moonglass"
 local files = require "moonglass.experiment.files"
-local lfs = require "lfs"
 
 local all = {
   "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features", "memorise",
   "compression", "anomaly", "demo",
 }
-local out = os.getenv("MOONGLASS_OUT") or "out"
 local scripts = arg[0]:match("^(.*)/[^/]*$") or "."
 
-local names, options = {}, {}
-for _, word in ipairs(arg) do
-  local list = (#options > 0 or word:find("^%-")) and options or names
-  list[#list + 1] = word
+-- ---- the command line ----
+
+local usage = [[
+Usage: experiments [names] [--out <folder>] [options]
+
+Run the named scripts, or else all of the lecture's, one after the other, and make <folder>/index.html of what they
+leave. Each script gets those of the options that it has: --epochs 2, --rows 1000, --data <folder>, ...
+
+   names        %s; also stacked
+   --out <folder>   default: out, or MOONGLASS_OUT]]
+
+local function fail(format, ...)
+  io.stderr:write("experiments: ", format:format(...), "\n")
+  os.exit(2)
 end
-if #names == 0 then names = all end
+
+-- The value of an option at place i of the words, and the place of the next one; "--out x" and "--out=x" are the same.
+local function option_value(words, i)
+  local value = words[i]:match("^%-%-[%w-]+=(.*)$")
+  if value then return value, i + 1 end
+  if not words[i + 1] then fail("option '%s' requires an argument", words[i]) end
+  return words[i + 1], i + 2
+end
+
+-- Names of scripts, words for the scripts, the folder.
+local function parse(words)
+  local names, options, out, i = {}, {}, os.getenv("MOONGLASS_OUT") or "out", 1
+  while i <= #words do
+    local word = words[i]
+    if word == "--help" or word == "-h" then
+      print(usage:format(table.concat(all, ", ")))
+      os.exit(true)
+    elseif word:find("^%-%-out$") or word:find("^%-%-out=") then
+      out, i = option_value(words, i)
+    else
+      local list = (#options > 0 or word:find("^%-")) and options or names
+      list[#list + 1] = word
+      i = i + 1
+    end
+  end
+  for _, name in ipairs(names) do
+    if not name:find("^[%w_]+$") or not files.exists(("%s/%s.lua"):format(scripts, name)) or name == "experiments" then
+      fail("there is no script '%s' (known: %s, stacked)", name, table.concat(all, ", "))
+    end
+  end
+  return #names > 0 and names or all, options, out
+end
+
+local names, options, out = parse(arg)
 
 -- One word of a shell command.
 local function quoted(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
@@ -32,38 +73,57 @@ local function interpreter()
   return table.concat(words, " ")
 end
 
-local function last_lines(path, n)
-  local lines = {}
-  for line in io.lines(path) do lines[#lines + 1] = line end
-  return table.concat(lines, "\n", math.max(1, #lines - n + 1))
-end
+local function command_of(name) return interpreter() .. " " .. quoted(("%s/%s.lua"):format(scripts, name)) end
 
--- The options that the script knows, with their values.
-local function known_options(command, log)
-  if #options == 0 then return "" end
-  os.execute(("%s --help >%s 2>&1"):format(command, quoted(log)))
-  local file = assert(io.open(log))
-  local help = file:read("a")
-  file:close()
-  local words, known = {}, false
+-- By name of a script the words that it gets: the options that it knows, with their values.
+local function hand_out()
+  local given, unknown = {}, {}
+  for _, name in ipairs(names) do given[name] = {} end
+  if #options == 0 then return given end
   for _, word in ipairs(options) do
     local option = word:match("^(%-%-[%w-]+)")
-    if option then known = help:find("\n%s*" .. option:gsub("%-", "%%-") .. "[ \n]") end
-    if known then words[#words + 1] = quoted(word) end
+    if option then unknown[#unknown + 1], unknown[option] = option, true end
   end
-  return table.concat(words, " ")
+  for _, name in ipairs(names) do
+    local pipe = assert(io.popen(command_of(name) .. " --help"))
+    local help, known = pipe:read("a"), false
+    pipe:close()
+    for _, word in ipairs(options) do
+      local option = word:match("^(%-%-[%w-]+)")
+      if option then known = help:find("\n%s*" .. option:gsub("%-", "%%-") .. "[ \n]") end
+      if known then table.insert(given[name], quoted(word)) end
+      if known and option then unknown[option] = nil end
+    end
+  end
+  for _, option in ipairs(unknown) do
+    if unknown[option] then fail("none of the scripts has an option '%s'", option) end
+  end
+  return given
 end
 
--- Its summary, or nil and what went wrong.
-local function run(name)
+-- ---- running ----
+
+local function lines_of(path)
+  local lines = {}
+  for line in io.lines(path) do lines[#lines + 1] = line end
+  return lines
+end
+
+-- Its summary and the names of the files that it left; or nil and what went wrong.
+local function run(name, words)
   local folder = ("%s/%s"):format(out, name)
   assert(files.make_folder(folder))
   local log = folder .. "/log.txt"
-  local command = ("%s %s"):format(interpreter(), quoted(scripts .. "/" .. name .. ".lua"))
-  local ok = os.execute(("%s --out %s %s >%s 2>&1"):format(command, quoted(folder), known_options(command, log),
-    quoted(log)))
-  return ok and last_lines(log, 2):match("^[^\n]*"), last_lines(log, 1)
+  local ok = os.execute(("%s --out %s %s >%s 2>&1 </dev/null"):format(command_of(name), quoted(folder),
+    table.concat(words, " "), quoted(log)))
+  local lines = lines_of(log)
+  if not ok then return nil, lines[#lines] or "it printed nothing" end
+  local made = {}
+  for file in lines[#lines]:match("^in .*: (.*)$"):gmatch("[^,%s]+") do made[#made + 1] = file end
+  return lines[#lines - 1], made
 end
+
+-- ---- the page ----
 
 -- Rows of a CSV file without quoted fields.
 local function read_csv(path)
@@ -78,15 +138,6 @@ local function read_csv(path)
   return rows
 end
 
-local function pictures(name)
-  local list = {}
-  for file in lfs.dir(out .. "/" .. name) do
-    if file:find("%.png$") then list[#list + 1] = file end
-  end
-  table.sort(list)
-  return list
-end
-
 -- What a script says about itself in its first lines.
 local function about(name)
   local lines = {}
@@ -98,30 +149,46 @@ local function about(name)
   return table.concat(lines, " ")
 end
 
+local longest_table = 30
+
+-- Tables but the losses of each epoch, pictures, and pages.
+local function add_file(page, folder, file)
+  local path = ("%s/%s"):format(folder, file)
+  if file:find("%.png$") then
+    page:picture(path, file)
+  elseif file:find("%.html$") then
+    page:link(path, file)
+  elseif file:find("%.csv$") and not file:find("history%.csv$") then
+    local rows = read_csv(("%s/%s"):format(out, path))
+    if #rows <= longest_table then page:table(rows) end
+  end
+end
+
 local function make_index(results)
   local page = moon.page("Experiments with autoencoders")
   for _, r in ipairs(results) do
     page:heading(("%s (%.0f s)"):format(r.name, r.seconds)):text(about(r.name))
-    if not r.summary then
-      page:code("failed: " .. r.message)
-    else
-      local figures = ("%s/%s/figures.csv"):format(out, r.name)
-      if files.exists(figures) then page:table(read_csv(figures)) end
-      for _, file in ipairs(pictures(r.name)) do page:picture(r.name .. "/" .. file, file) end
+    if not r.made then page:code("failed: " .. r.message) end
+    for _, file in ipairs(r.made or {}) do
+      if file == "figures.csv" then add_file(page, r.name, file) end -- made last, but it belongs to the top
     end
+    for _, file in ipairs(r.made or {}) do
+      if file ~= "figures.csv" then add_file(page, r.name, file) end
+    end
+    page:link(r.name .. "/log.txt", "what it printed")
   end
   assert(files.write(out .. "/index.html", page:html()))
 end
 
-local results, failed = {}, 0
+local given, results, failed, all_seconds = hand_out(), {}, 0, 0
 for _, name in ipairs(names) do
   local start = moon.clock()
-  local summary, message = run(name)
-  local r = {name = name, summary = summary, message = message, seconds = moon.clock() - start}
-  results[#results + 1] = r
-  if not summary then failed = failed + 1 end
-  print(("%6.1f s  %s"):format(r.seconds, summary or ("%s FAILED: %s"):format(name, message)))
+  local summary, made = run(name, given[name])
+  local r = {name = name, seconds = moon.clock() - start}
+  if summary then r.made = made else r.message, failed = made, failed + 1 end
+  results[#results + 1], all_seconds = r, all_seconds + r.seconds
+  print(("%6.1f s  %s"):format(r.seconds, summary or ("%s FAILED: %s"):format(name, r.message)))
 end
 make_index(results)
-print(("%d experiments, %d failed: %s/index.html"):format(#results, failed, out))
+print(("%d experiments in %.0f s, %d failed: %s/index.html"):format(#results, all_seconds, failed, out))
 os.exit(failed == 0)

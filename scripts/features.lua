@@ -46,14 +46,15 @@ run:picture("decoder-filters", moon.image.grid(deep:layer(#deep).weight, {normal
 
 local codes, points = deep:encode(test), plane:encode(test)
 local axes, drawn = moon.pca(codes, 2), math.min(3000, #test)
-local colours = run.test_labels:rows(1, drawn)
-run:plot("scatter", "plane", points:rows(1, drawn), colours,
-  {title = "The code of 2 numbers", xlabel = "number 1", ylabel = "number 2"})
-run:plot("scatter", "components", axes:encode(codes:rows(1, drawn)), colours, {
-  title = ("The code of %d numbers: %.0f %% of its variance is in this plane"):format(o.code,
-    100 * axes.explained_ratio:sum()),
-  xlabel = "principal component 1", ylabel = "principal component 2",
-})
+local function scatter(name, places, title, kind)
+  local labels, x, y = run.test_labels:rows(1, drawn), kind .. " 1", kind .. " 2"
+  run:columns(name, {"label", x, y}, {labels, places:t()[1], places:t()[2]})
+  run:plot("scatter", name, places, labels, {title = title, xlabel = x, ylabel = y})
+end
+scatter("plane", points:rows(1, drawn), "The code of 2 numbers", "number")
+scatter("components", axes:encode(codes:rows(1, drawn)),
+  ("The code of %d numbers: %.0f %% of its variance is in this plane"):format(o.code,
+    100 * axes.explained_ratio:sum()), "principal component")
 
 -- ---- from one digit to another: through the larger code, through the plane, and from pixels to pixels. Halfway
 -- between pixels both digits show; halfway between points of the plane is mostly a digit again, if another one ----

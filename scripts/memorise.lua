@@ -66,8 +66,14 @@ local images = test:rows(1, math.min(20, #test))
 run:picture("reconstructions",
   moon.image.rows({images, first.ae:predict(images), second.ae:predict(images)}, {scale = 2}))
 
+local curves = {first.curves[1], first.curves[2], second.curves[1], second.curves[2]}
+local names, columns = {"epoch"}, {{}}
+for epoch in ipairs(curves[1].y) do columns[1][epoch] = epoch end
+for i, curve in ipairs(curves) do names[i + 1], columns[i + 1] = curve.label:gsub(",", ""), curve.y end
+run:columns("curves", names, columns)
+
 -- The first epochs of a net with noise would be far above the rest.
 local top = 0
 for _, curve in ipairs(first.curves) do top = math.max(top, table.unpack(curve.y)) end
-run:plot("lines", "curves", {first.curves[1], first.curves[2], second.curves[1], second.curves[2]},
+run:plot("lines", "curves", curves,
   {title = "Loss of training and test images", xlabel = "epoch", yrange = {nil, 1.05 * top}, legend = "below"})

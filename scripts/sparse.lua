@@ -12,7 +12,7 @@ local run <close> = experiment.start{
     {"kind", "l1", "of sparsity", {"l1", "kl", "k"}},
     {"l1", 1e-5, "weight of the sum of the absolute codes", "amount"},
     {"reduction", "batchmean", "of that sum: its mean over the images of a batch, or its sum", {"batchmean", "sum"}},
-    {"layers", "code", "where that penalty is: on the code, or on all hidden layers", {"code", "all"}},
+    {"layers", "code", "where it is: code, encoder (with the code), all (hidden ones), or numbers: 1,3", "layers"},
     {"kl-target", 0.05, "mean of a unit that costs nothing", "fraction"},
     {"kl-weight", 0.01, "weight of the divergence from it", "amount"},
     {"k", 8, "code units that are kept"},
@@ -21,6 +21,10 @@ local run <close> = experiment.start{
   },
   defaults = {epochs = 20},
   check = function(o)
+    local layers = 2 * #(o.hidden or {}) + 2
+    for _, i in ipairs(type(o.layers) == "table" and o.layers or {}) do
+      if i > layers then return ("--layers has %d, but the net has %d layers"):format(i, layers) end
+    end
     return o.kind == "k" and o.k > o.code and ("--k is %d, but the code has %d units"):format(o.k, o.code)
   end,
 }
@@ -63,13 +67,14 @@ local of_sparse, sparse_code = judged("sparse", sparse)
 run:table("codes", {titles, of_standard, of_sparse}, formats)
 
 -- A code dies when the penalty weighs too much: what comes out no longer depends on what went in, and the best constant
--- is the mean image. Its binary cross-entropy is linear in the target, so the mean target is enough.
+-- is the mean image, at whose loss the training settles. Of a code of zeros that is to be expected, even if it is not
+-- there yet. The binary cross-entropy is linear in the target, so for the mean image the mean target is enough.
 local image, target = train:mean(1):div_(255):clamp_(1e-7, 1 - 1e-7), test:mean(1):div_(255)
 local of_mean = -(target * image:log() + (1 - target) * (1 - image):log()):mean()
 run:figure("test loss of the mean image", of_mean, "%.4f")
 for _, row in ipairs{of_standard, of_sparse} do
-  local name, loss, dead = row[1], row[3], row[#row]
-  if dead == o.code or math.abs(loss / of_mean - 1) < 0.01 then
+  local name, loss, zeros, dead = row[1], row[3], row[5], row[#row]
+  if zeros > 0.99 or math.abs(loss / of_mean - 1) < 0.01 then
     print(("The %s net's code has died, %d of %d units are always 0: its loss without penalty is %.4f, and the mean "
       .. "image alone has %.4f."):format(name, dead, o.code, loss, of_mean))
   end
@@ -86,6 +91,9 @@ run:picture("filters", moon.cat({left, moon.full(255, left:size(1), 8, {dtype = 
 local images = test:rows(1, math.min(20, #test))
 run:picture("reconstructions",
   moon.image.rows({images, standard:predict(images), sparse:predict(images)}, {scale = 2}))
+local shares = moon.linspace(0, 1, 101):totable()
+run:columns("quantiles", {"share", "standard", "sparse"},
+  {shares, moon.metrics.quantile(standard_code, shares), moon.metrics.quantile(sparse_code, shares)})
 run:plot("histogram", "codes",
   {{values = standard_code, label = "standard"}, {values = sparse_code, label = "sparse"}},
   {title = "Code values of the test images", xlabel = "value", logy = true})

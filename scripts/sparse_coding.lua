@@ -34,9 +34,11 @@ local dictionary = moon.dictionary(train, coding{
   atoms = o.atoms, epochs = o.passes, seed = o.seed,
   on_epoch = function(d, pass)
     passes[pass + 1] = {pass, moon.dictionary.objective(few, d.atoms, d:encode(few), o.l1)}
+    print(("dictionary, pass %d/%d  F %.3f"):format(pass, o.passes, passes[pass + 1][2]))
   end,
 })
-run:table("dictionary", passes, {"%d", "%.3f"})
+run:write("dictionary.csv", experiment.files.csv(passes))
+run:save_tensors("dictionary", {atoms = dictionary.atoms})
 local atoms, codes = dictionary.atoms, dictionary:encode(few)
 
 -- ---- the autoencoder: the same F, with W' for D. The loss has no 1/2, and so the penalty is twice as large ----
@@ -86,6 +88,7 @@ for i, method in ipairs{"ista", "fista"} do
   curves[i] = {y = above, label = method:upper()}
   run:figure(("%s after %d steps above the least F by"):format(method:upper(), o.steps), above[o.steps], "%.2g")
 end
+run:columns("convergence", {"ISTA", "FISTA"}, {curves[1].y, curves[2].y}) -- a row for each step
 run:plot("lines", "convergence", curves, {title = "F above its least value", xlabel = "step", logy = true})
 
 local worth = 0

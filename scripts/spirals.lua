@@ -12,6 +12,7 @@ local run <close> = experiment.start{
     {"set", "spirals", "the points", {"spirals", "circles", "blobs"}},
     {"n", 300, "points of a class; as many again for the test"},
     {"noise", nil, "deviation of the points (default: the set's own)", "amount"},
+    {"points", nil, "train on x, y of this safetensors file; softmax regression begins with its w, if any", "text"},
     {"hidden", 100, "ReLUs of the hidden layer"},
     {"penalty", 1e-3, "of the squared weights", "amount"},
     {"method", "batch", "gradient descent on all points, or on minibatches", {"batch", "sgd", "adam"}},
@@ -25,7 +26,23 @@ local o = run.options
 
 -- ---- the points: those of the test are drawn from another seed ----
 
-local x, y = moon.data[o.set]{n = o.n, noise = o.noise, seed = o.seed}
+-- x [n x 2], y [n] and what the file has besides.
+local function read_points(path)
+  local file, message = moon.safetensors.load(path)
+  if not file then error(message, 0) end
+  local points, labels = file.x, file.y
+  if not (points and labels) or points:rank() ~= 2 or points:size(2) ~= 2 or labels:numel() ~= #points then
+    error(path .. ": expected tensors x [n x 2] and y [n]", 0)
+  end
+  return points, labels:reshape(#points):byte(), file.w
+end
+
+local x, y, first_weights
+if o.points then
+  x, y, first_weights = read_points(o.points)
+else
+  x, y = moon.data[o.set]{n = o.n, noise = o.noise, seed = o.seed}
+end
 local test_x, test_y = moon.data[o.set]{n = o.n, noise = o.noise, seed = o.seed + 1000}
 local classes = math.tointeger(y:max()) + 1
 local whole = o.method == "batch"
@@ -64,16 +81,19 @@ local function dense(inputs, outputs, activation)
   return moon.dense(inputs, outputs, {activation = activation, weight_l2 = o.penalty / 2})
 end
 
-train("softmax", moon.sequential{dense(2, classes, "softmax")})
+local softmax = moon.sequential{dense(2, classes, "softmax")}
+if first_weights then softmax:layer(1).weight = first_weights end
+train("softmax", softmax)
 train("net", moon.sequential{dense(2, o.hidden, "relu"), dense(o.hidden, classes, "softmax")})
 
 -- ---- what it leaves ----
 
 run:table("results", results, {nil, "%.4f", "%.3f", "%.3f", "%.2f"})
+run:columns("points", {"class", "x1", "x2"}, {y, x:t()[1], x:t()[2]})
 run:plot("scatter", "points", x, y, {title = "training points", width = 640, height = 560})
 run:plot("lines", "loss", curves, {
   title = "loss, penalty included", xlabel = whole and "step" or "epoch", ylabel = "loss", logx = true, yrange = {0},
 })
-local history = {{"epoch", "softmax", "net"}}
-for i = 1, epochs do history[i + 1] = {i, curves[1].y[i], curves[2].y[i]} end
-run:write("history.csv", experiment.files.csv(history))
+local counted = {}
+for i = 1, epochs do counted[i] = i end
+run:columns("history", {"epoch", "softmax", "net"}, {counted, curves[1].y, curves[2].y})

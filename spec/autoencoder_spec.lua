@@ -130,6 +130,16 @@ describe("the constructors", function()
     assert.near(0.5 * sum / 5, ae:penalty(), 1e-5)
   end)
 
+  it("sparse in the encoder, and in the layers of a list", function()
+    local x = rows(5, 8)
+    for _, case in ipairs{{"encoder", {1, 2}}, {{1, 3}, {1, 3}}, {{4}, {4}}, {{}, {}}} do
+      local ae, sum = moon.autoencoder.sparse{input = 8, hidden = {6}, code = 4, l1 = 0.5, layers = case[1]}, 0
+      ae:forward(x, false)
+      for _, i in ipairs(case[2]) do sum = sum + ae:slice(1, i):predict(x):abs():sum() end
+      assert.near(0.5 * sum / 5, ae:penalty(), 1e-5)
+    end
+  end)
+
   it("sparse in the mean", function()
     local ae = moon.autoencoder.sparse{input = 8, hidden = {6}, code = 4, kl_weight = 2, kl_target = 0.1}
     assert.same({"relu", "sigmoid", "relu", "sigmoid"}, activations(ae))
@@ -202,7 +212,8 @@ describe("the constructors", function()
     assert.matches("sparse: layers and k are given", message{layers = "all", k = 1})
     assert.matches("sparse: kl_target and k are given", message{kl_target = 0.1, k = 1})
     assert.matches("sparse: kl_target is given, but no kl_weight", message{kl_target = 0.1})
-    assert.matches("layers is 'some' %(known: code, all%)", message{layers = "some"})
+    assert.matches("layers is 'some' %(known: all, code, encoder, or a list of numbers%)", message{layers = "some"})
+    assert.matches("layers has 3, expected dense layers of 1 to 2", message{layers = {1, 3}})
     assert.matches("tied is 1, expected true or false", message{tied = 1})
     assert.matches("activation is tanh, expected one with outputs in %[0, 1%]", message{kl_weight = 1,
       code_activation = "tanh"})
@@ -219,7 +230,8 @@ describe("the constructors", function()
   it("say what is wrong", function()
     local function message(f, ...) return select(2, pcall(f, ...)) end
     local plain, deep = moon.autoencoder.plain, moon.autoencoder.deep
-    assert.matches("unknown option 'inputs' %(known: activation, .*input", message(plain, {inputs = 3}))
+    assert.matches("unknown option 'inputs'; did you mean 'input'%? %(known: activation, .*input",
+      message(plain, {inputs = 3}))
     assert.matches("option hidden is missing", message(plain, {input = 3}))
     assert.matches("expected one width", message(plain, {input = 3, hidden = {2}}))
     assert.matches("hidden is 2.5, expected a width", message(deep, {input = 3, hidden = 2.5, code = 1}))

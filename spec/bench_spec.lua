@@ -80,6 +80,11 @@ describe("bench", function()
     assert.is_nil(got.floor_s)
   end)
 
+  it("epoch beside busy processes", function()
+    local got = run_bench("epoch --sizes 20-8-20 --rows 40 --rounds 1 --floor 0 --busy 2")
+    assert.equal(2, got.busy) -- and they have ended, or there would be no end of the output
+  end)
+
   it("row, startup", function()
     assert.is_true(run_bench("row --sizes 20-8-20").row_us > 0)
     local got = run_bench("startup --sizes 20-8-20 --batch 8 --threads 2")
@@ -132,6 +137,7 @@ local function canned()
   epoch("moonglass", 128, 2, 0.4)
   epoch("jax", 128, 2, 0.3)
   r:add{test = "require", engine = "moonglass", unit = "ms", value = 3.5}
+  r:add{test = "busy", engine = "moonglass", sizes = lecture, batch = 128, threads = 2, unit = "s", value = 1}
   for threads, speed in ipairs{1e5, 1.5e5} do
     r:add{test = "scale", engine = "moonglass", sizes = lecture, batch = 64, threads = threads, unit = "rows/s",
           value = speed}
@@ -187,9 +193,11 @@ describe("report", function()
       "128, 1              0.800      -            -              -              -",
       "with require, ms       3.50", "64       100000     150000      1.50",
     } do has(text, part) end
-    has(text, "fastest peer / ours, batch 32, threads 2 (jax)   >= 1.9      2.20     met")
-    has(text, "fastest peer / ours, batch 128, threads 2 (jax)  >= 1.6      0.75  MISSED")
-    has(text, "start with require, ms                            <= 20      3.50     met")
+    text = text:gsub(" +", " ")
+    has(text, "fastest peer / ours, batch 32, threads 2 (jax) >= 1.9 2.20 met")
+    has(text, "fastest peer / ours, batch 128, threads 2 (jax) >= 1.6 0.75 MISSED")
+    has(text, "start with require, ms <= 20 3.50 met")
+    has(text, "1 thread / 2 threads beside a busy process, batch 128 >= 0.7 0.80 met")
     assert.is_nil(text:find("batch 1024", 1, true))
   end)
 

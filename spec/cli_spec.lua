@@ -180,6 +180,15 @@ describe("moonglass as a session in a pipe", function()
                  "stdin:1: attempt to index a nil value (global 'foo')\n", err)
   end)
 
+  it("asks what a nil field of the library may have meant, and leaves it nil for scripts that look", function()
+    local _, err = session("moon = require 'moonglass'\nmoon.dens(3, 2)\n" ..
+      "\nmoon.callbaks.progress()\nmoon.nothing_like_it()\n")
+    assert.equal("stdin:1: attempt to call a nil value (field 'dens'); did you mean 'dense'?\n" ..
+                 "stdin:1: attempt to index a nil value (field 'callbaks'); did you mean 'callbacks'?\n" ..
+                 "stdin:1: attempt to call a nil value (field 'nothing_like_it')\n", err)
+    has(session("require('moonglass').dens == nil\n"), "true\n")
+  end)
+
   it("shows where an error came from, down to the line typed", function()
     local _, err = session("function f() error('deep') end function g() f() end\ng()\n")
     has(err, "stdin:1: deep\nstack traceback:\n")

@@ -55,7 +55,7 @@ describe("data.mnist", function()
 
   it("takes the split alone", function()
     assert.has_no_error(function() moon.data.mnist("train") end)
-    has(message(moon.data.mnist, "valid"), "data.mnist: split is nil (known: test, train)")
+    has(message(moon.data.mnist, "valid"), "data.mnist: split is 'valid' (known: test, train)")
     has(message(moon.data.mnist, shapes, "valid"), "split is 'valid' (known: test, train)")
     has(message(moon.data.mnist, 7, "test"), "dir is 7, expected the name of a folder")
   end)

@@ -24,6 +24,11 @@ local function run(command)
   return output, status
 end
 
+-- A figure of a script's that experiments.lua has run.
+local function figure_of(script, name)
+  return tonumber(read_file(("%s/%s/figures.csv"):format(folder, script)):match("\n" .. name .. ",([^\n]+)"))
+end
+
 local function has(text, part)
   assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text:sub(1, 2000)))
 end
@@ -66,15 +71,45 @@ describe("scripts/demo.lua", function()
       assert.same({2 * (lines * 29 + 1), 2 * (10 * 29 + 1)}, picture.shape)
       assert.is_true(picture:max() - picture:min() == 255)
       assert.equal(784, net:parameters()[1].value:size(1))
+      local weights = assert(moon.png.read(folder .. "/" .. name .. "-weights.png"))
+      assert.same({2 * (2 * 29 + 1), 2 * (16 * 29 + 1)}, weights.shape)
+      assert.is_true(weights:max() - weights:min() == 255)
+      local plot = assert(moon.png.read(folder .. "/" .. name .. "-loss.png"))
+      assert.is_true(plot:size(1) == 320 and plot:max() - plot:min() > 200)
       assert.equal(epochs + 1, select(2, read_file(folder .. "/" .. name .. "-history.csv"):gsub("\n", "")))
     end
+    -- The penalty is on the hidden layer and the code, not on the decoder's.
+    local net, test = assert(moon.load(folder .. "/sparse.safetensors")), assert(moon.data.mnist(shapes, "test"))
+    local sum = net:slice(1, 1):predict(test):sum() + net:encode(test):sum()
+    local loss = moon.bce():forward(net:predict(test), test / 255)
+    assert.near(loss + 1e-4 * sum / 20, tonumber(output:match("sparse test loss ([%d.]+)")), 6e-5)
     local html = read_file(folder .. "/demo.html")
-    assert.equal(11, select(2, html:gsub('<img alt="[^"]*" src="data:image/png;base64,', "")))
-    has(html, "train 40 x 784, test 20 x 784, uint8")
+    assert.equal(16, select(2, html:gsub('<img alt="[^"]*" src="data:image/png;base64,', "")))
+    has(html, "train 40 x 784 uint8, labels 40\ntest 20 x 784 uint8, labels 20")
     -- The picture in the page is the file beside it.
     local encoded = html:match('What the net makes of them" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
       or html:match('below what the net makes of them" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
     assert.equal(math.ceil(#read_file(folder .. "/simple.png") / 3) * 4, #encoded)
+  end)
+end)
+
+-- One line that says it, status 2, and nothing written.
+local function rejects(script, arguments, message)
+  local output, status = run(("'%s' scripts/%s.lua --data %s --out %s %s"):format(program, script, shapes, folder,
+    arguments))
+  assert.equal(("%s: %s (--help lists the options)\n"):format(script, message), output)
+  assert.equal(2, status)
+  assert.is_nil(lfs.attributes(folder, "mode"))
+end
+
+describe("scripts/demo.lua and stacked.lua", function()
+  it("fail on bad options", function()
+    rejects("demo", "--epochs 0", "--epochs: '0' is not a whole number of at least 1")
+    rejects("demo", "--dataset cifar", "--dataset: 'cifar' is not one of mnist, fashion")
+    rejects("demo", "--hidden 3", "unknown option '--hidden'")
+    rejects("stacked", "--hidden 9,x", "--hidden: '9,x' is not a list of widths like 256,128")
+    rejects("stacked", "--decay -1", "--decay: '-1' is not a number of at least 0")
+    rejects("stacked", "--loss mae", "--loss: 'mae' is not one of bce, mse; did you mean 'mse'?")
   end)
 end)
 
@@ -90,6 +125,9 @@ describe("scripts/stacked.lua", function()
     assert.is_true(tonumber(pca) > 0)
     local picture = assert(moon.png.read(folder .. "/reconstructions.png"))
     assert.same({2 * (3 * 29 + 1), 2 * (20 * 29 + 1)}, picture.shape)
+    assert.is_true(picture:max() - picture:min() == 255)
+    local plot = assert(moon.png.read(folder .. "/loss.png"))
+    assert.is_true(plot:size(1) == 600 and plot:max() - plot:min() > 200)
   end)
 end)
 
@@ -98,17 +136,49 @@ describe("scripts/experiments.lua", function()
     local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain deep --data %s --epochs 1"):format(
       folder, program, shapes))
     assert.equal(0, status, output)
-    has(output, "2 experiments, 0 failed")
+    assert.matches("\n2 experiments in %d+ s, 0 failed: ", output)
     local html = read_file(folder .. "/index.html")
     for _, name in ipairs{"plain", "deep"} do
       assert.equal("file", lfs.attributes(("%s/%s/log.txt"):format(folder, name), "mode"))
       has(html, ('src="%s/reconstructions.png"'):format(name))
+      has(html, ('href="%s/log.txt"'):format(name))
+      has(html, ("<td>%.5g</td>"):format(figure_of(name, "squared error a test image")))
+    end
+  end)
+
+  it("shows what the last run left, and no older pictures", function()
+    os.execute(("mkdir -p %s/activations"):format(folder))
+    dofile("spec/files.lua").write(folder .. "/activations/old.png", "")
+    local output, status = run(("'%s' scripts/experiments.lua activations --out %s"):format(program, folder))
+    assert.equal(0, status, output)
+    local html = read_file(folder .. "/index.html")
+    has(html, 'src="activations/activations.png"')
+    has(html, "<td>softplus</td>")
+    assert.is_nil(html:find("old.png", 1, true))
+  end)
+
+  it("explains itself, and refuses what it does not know, before anything runs", function()
+    local output, status = run(("'%s' scripts/experiments.lua --help"):format(program))
+    assert.equal(0, status)
+    has(output, "Usage: experiments [names]")
+    for arguments, message in pairs{
+      ["plane"] = "there is no script 'plane' (known: plain, deep, ",
+      ["../plain"] = "there is no script '../plain'",
+      ["plain --epoch 3"] = "none of the scripts has an option '--epoch'",
+      ["activations --batch=3"] = "none of the scripts has an option '--batch'",
+      ["plain --out"] = "option '--out' requires an argument",
+    } do
+      output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua %s"):format(folder, program, arguments))
+      assert.matches("^experiments: [^\n]+\n$", output)
+      has(output, message)
+      assert.equal(2, status)
+      assert.is_nil(lfs.attributes(folder, "mode"))
     end
   end)
 
   it("keeps options from scripts that do not have them", function()
-    local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua activations --epochs 1 --points 9")
-      :format(folder, program))
+    local output, status = run(("'%s' scripts/experiments.lua activations plain --out=%s --data %s --epochs 1 "
+      .. "--points 9"):format(program, folder, shapes))
     assert.equal(0, status, output)
     assert.equal(10, select(2, read_file(folder .. "/activations/activations.csv"):gsub("\n", "")))
   end)
@@ -118,7 +188,7 @@ describe("scripts/experiments.lua", function()
       program))
     assert.equal(1, status)
     has(output, "plain FAILED: plain: ")
-    has(output, "1 experiments, 1 failed")
+    assert.matches("\n1 experiments in %d+ s, 1 failed: ", output)
     has(read_file(folder .. "/index.html"), "failed: plain: ")
   end)
 end)

@@ -220,6 +220,11 @@ describe("scripts/memorise.lua", function()
     assert.same({2 * (3 * 29 + 1), 2 * (20 * 29 + 1)}, drawn.shape)
     assert.is_true(drawn:max() - drawn:min() == 255)
     check_plot("curves.png")
+    local curves = read_csv("curves.csv")
+    assert.same({"epoch", "memorising training images", "memorising test images", against .. " training images",
+      against .. " test images"}, curves[1])
+    assert.near(rows[2][2], curves[#curves][2], 1e-5)
+    assert.near(rows[2][3], curves[#curves][3], 1e-5)
     return rows[2], rows[3]
   end
 

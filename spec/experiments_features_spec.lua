@@ -136,6 +136,10 @@ describe("scripts/features.lua", function()
     assert.is_true(picture("decoder-filters"):equal(moon.image.grid(weights, {normalize = "each", scale = 2})))
     check_plot("plane", 5)
     check_plot("components", 5)
+    local places, points_of = csv "plane", plane:encode(test)
+    assert.equal(#test, #places)
+    assert.same({test_labels[7], 3}, {places[7][1], #places[7]})
+    assert.near(points_of:get(7, 2), places[7][3], 1e-4)
 
     -- The second pair of images: its lines are 4 (the larger code), 5 (the plane) and 6 (pixels).
     local between = picture "interpolation"
@@ -285,6 +289,13 @@ describe("scripts/anomaly.lua", function()
     assert.same({"others", caught, #others - caught}, {rows[2][1], rows[2][2], rows[2][3]})
     check_plot("roc", 3)
     check_plot("errors", 3)
+    local errors = csv "errors"
+    assert.equal(#normal + #others, #errors)
+    assert.near(of_normal[1], errors[1][2], 1e-6)
+    assert.same({0, 1}, {errors[1][1], errors[#errors][1]})
+    local roc, area = csv "roc", 0
+    for i = 2, #roc do area = area + (roc[i][2] - roc[i - 1][2]) * (roc[i][3] + roc[i - 1][3]) / 2 end
+    assert.near(all.AUC, area, 1e-5)
 
     -- Line 1 begins with the least error, line 3 with the largest, each over its reconstruction.
     local image, strangest = picture "others", net:errors(others):argmax()

@@ -320,6 +320,16 @@ describe("scripts/sparse.lua", function()
     assert.near(0.01 * sum / 20, found["sparse test loss"] - found["sparse without penalty"], 1e-4)
   end)
 
+  it("puts the penalty on the layers that are named", function()
+    for layers, numbers in pairs{encoder = {1, 2}, ["1,3"] = {1, 3}} do
+      train("sparse", "--epochs 2 --batch 4 --l1 0.01 --hidden 12 --code 4 --layers " .. layers)
+      local net, x, sum = assert(moon.load(folder .. "/sparse.safetensors")), test_images(), 0
+      for _, i in ipairs(numbers) do sum = sum + net:slice(1, i):predict(x):abs():sum() end
+      local found = figures()
+      assert.near(0.01 * sum / 20, found["sparse test loss"] - found["sparse without penalty"], 1e-4)
+    end
+  end)
+
   it("has the other reading of the penalty, which is as many times as strong as a batch has rows", function()
     train("sparse", "--epochs 2 --batch 8 --l1 0.01 --reduction sum --code 5")
     local sum = read_file(folder .. "/sparse.safetensors")
@@ -345,8 +355,10 @@ describe("scripts/sparse.lua", function()
 
   it("refuses what does not fit, before it writes", function()
     for arguments, message in pairs{
-      ["--kind l2"] = "argument for option '--kind' must be one of 'l1', 'kl', 'k'",
+      ["--kind l2"] = "--kind: 'l2' is not one of l1, kl, k; did you mean 'l1'?",
       ["--kind k --k 40"] = "--k is 40, but the code has 32 units",
+      ["--layers middle"] = "--layers: 'middle' is not code, encoder, all, or a list of layers like 1,3",
+      ["--hidden 9 --layers 2,5"] = "--layers has 5, but the net has 4 layers",
       ["--kl-target 1"] = "--kl-target: '1' is not a number above 0 and below 1",
       ["--l1 -1"] = "--l1: '-1' is not a number of at least 0",
     } do
@@ -385,6 +397,12 @@ describe("scripts/sparse_coding.lua", function()
     assert.is_true(found["dictionary F"] < found["autoencoder F"])
     local above = "%s after 50 steps above the least F by"
     assert.is_true(found[above:format("FISTA")] < 0.5 * found[above:format("ISTA")])
+
+    local saved = assert(moon.safetensors.load(folder .. "/dictionary.safetensors")).atoms
+    assert.same({12, 784}, saved.shape)
+    local codes = moon.dictionary.codes(test, saved, {l1 = 0.05, nonnegative = true})
+    assert.near(moon.dictionary.objective(test, saved, codes, 0.05), found["dictionary F"], 1e-3)
+    assert.equal(1 + 200, select(2, read_file(folder .. "/convergence.csv"):gsub("\n", "")))
 
     local atoms = assert(moon.png.read(folder .. "/atoms.png"))
     assert.same({2 * (3 * 29 + 1), 4 * (4 * 29 + 1) + 8}, atoms.shape)

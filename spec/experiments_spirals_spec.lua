@@ -189,6 +189,36 @@ describe("scripts/spirals.lua", function()
     assert.near(0.2444, figures["net loss"], 3e-3) -- where gradient descent ends
   end)
 
+  it("trains on the points of a file, from the file's first weights", function()
+    local path = os.tmpname()
+    local x, y = moon.data.spirals{n = 20, seed = 8}
+    assert(moon.safetensors.save(path, {x = x, y = y:float(), w = moon.full(0.5, 2, 3)}))
+    succeed("spirals", ("--points %s --steps 3 --n 30 --seed 2"):format(path))
+    local columns = read_csv("points.csv")
+    for i = 1, 60 do
+      assert.near(x:get(i, 2), columns.x2[i], 1e-6)
+      assert.equal(y[i], columns.class[i])
+    end
+    -- From equal weights: the logarithm of 3, and the penalty.
+    assert.near(math.log(3) + 0.5e-3 * 6 * 0.25, read_csv("history.csv").softmax[1], 1e-5)
+    assert(moon.safetensors.save(path, {x = x}))
+    os.execute(("rm -rf '%s'"):format(folder))
+    fails("spirals", "--points " .. path, 1, "expected tensors x [n x 2] and y [n]")
+    os.remove(path)
+    fails("spirals", "--points " .. path, 1, path)
+  end)
+
+  for name, expected in pairs(published) do
+    it("lands on the losses published for " .. name, function()
+      if not load_points(name) then return pending(name .. ".safetensors is not here: set MOONGLASS_REFERENCE") end
+      succeed("spirals", ("--points %s/%s.safetensors --steps 200 --penalty %g"):format(reference, name,
+        2 * expected.weight_l2))
+      local losses, file = read_csv("history.csv").softmax, load_points(name)
+      for step = 1, 200 do assert.near(file.losses[step], losses[step], 1e-5) end
+      assert.near(expected.accuracy, read_figures()["softmax accuracy"], 1e-5)
+    end)
+  end
+
   it("has other sets, and takes noise, penalty, width and rate", function()
     succeed("spirals", "--set circles --n 40 --noise 0.03 --method sgd --batch 20 --steps 400 --hidden 30 --penalty 0 "
       .. "--lr 0.5 --seed 5")

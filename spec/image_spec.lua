@@ -97,7 +97,8 @@ describe("image.grid", function()
   end)
 
   it("says what is wrong", function()
-    has(message(grid, three, {column = 3}), "unknown option 'column' (known: background, columns, normalize, pad,")
+    has(message(grid, three, {column = 3}),
+      "unknown option 'column'; did you mean 'columns'? (known: background, columns, normalize, pad,")
     has(message(grid, 3), "image.grid: got 3, expected a tensor")
     has(message(grid, moon.zeros(4)), "got [4], expected [n x h*w] or [n x h x w]")
     has(message(grid, moon.zeros(0, 4)), "with at least one row")

@@ -38,6 +38,9 @@ set -- "$B"/obj/engine/*.o "$B"/obj/kernels-*/*.o "$B"/obj/lua/*.o
 never='abort|exit|_exit|_Exit|quick_exit|atexit|__assert_fail|raise|kill|signal|sigaction|sigprocmask|pthread_sigmask'
 never="$never|printf|vprintf|fprintf|vfprintf|dprintf|vdprintf|__v?[fd]?printf_chk|puts|fputs|putchar|fputc|perror|syslog"
 never="$never|stdin|stdout|stderr|alarm|setitimer|pthread_kill|pthread_exit|execv?[lpe]*|posix_spawn|popen|vfork|daemon"
+never="$never|on_exit|at_quick_exit|__cxa_atexit|(__register|pthread)_atfork|bsd_signal|__sysv_signal|sigset|sigaltstack"
+never="$never|errx?|v?warnx?|error|error_at_line|psignal|clearenv|uselocale|tzset|nice|setpriority|prctl"
+never="$never|setrlimit|sched_setaffinity|pthread_setaffinity_np|fesetround|fesetenv|feenableexcept|mlockall|dup[23]?"
 never="$never|setlocale|srand|rand|srandom|random|srand48|chdir|fchdir|putenv|setenv|unsetenv|umask|system|fork"
 rule "a library must not call these" "$(nm -uA "$@" | awk '{print $1, $NF}' | sed 's/@.*//' | grep -E " ($never)\$")"
 
@@ -54,6 +57,7 @@ done; nm -A "$@" 2>/dev/null | awk '$(NF-1) == "C" {print $1, $NF}')"
 so=$B/lib/moonglass/core.so
 rule "core.so must not bring a Lua of its own" "$(readelf -d "$so" | grep -i 'NEEDED.*lua')"
 rule "core.so changes the floating-point mode when it is loaded" "$(nm "$so" | grep -i set_fast_math)"
+rule "core.so must stay once it is loaded (-z nodelete)" "$(readelf -d "$so" | grep -q NODELETE || echo "$so")"
 
 # ---- exports ----
 

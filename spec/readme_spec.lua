@@ -5,7 +5,8 @@ local lfs = require "lfs"
 
 local root = lfs.currentdir()
 local readmes = {
-  "README.md", "csrc/README.md", "csrc/engine/README.md", "data/README.md", "lua/README.md", "scripts/README.md",
+  "README.md", "csrc/README.md", "csrc/engine/README.md", "data/README.md", "lua/README.md", "lua/REFERENCE.md",
+  "scripts/README.md",
   "scripts/bench/README.md", "scripts/hosts/README.md", "scripts/hosts/lighttpd/README.md",
   "scripts/hosts/lupa/README.md", "spec/README.md",
 }

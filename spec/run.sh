@@ -1,6 +1,7 @@
 #!/bin/sh
-# Run the C tests given as arguments, then the Lua specs, and end with one line: N passed, N failed[, N skipped].
-# `make test` calls it, with LUA, SPEC, MOONGLASS_BIN and Lua's paths set.
+# Run the tests given as arguments (programs, or scripts of Lua or the shell), then the Lua specs unless SPEC is empty,
+# and end with one line: N passed, N failed[, N skipped]. `make test` and `make stress` call it, with LUA, SPEC,
+# MOONGLASS_BIN and Lua's paths set.
 set -u
 
 log=$(mktemp)
@@ -22,26 +23,33 @@ add() { # status passed failed skipped
   [ "$1" -eq 0 ] || [ "$3" -gt 0 ] || { failed=$((failed + 1)); echo "  ended with status $1"; }
 }
 
+# run <command ...>: what it prints goes to the log too; its exit status into $status.
+run() {
+  { "$@" 2>&1; echo $? >"$log.status"; } | tee "$log"
+  status=$(cat "$log.status")
+  rm -f "$log.status"
+}
+
 for t in "$@"; do
   echo "== ${t##*/}"
-  "$t" >"$log" 2>&1
-  status=$?
-  cat "$log"
-  add $status "$(count passed)" "$(count failed)" "$(count skipped)"
+  case $t in
+    *.lua) run "$LUA" "$t" ;;
+    *.sh) run sh "$t" ;;
+    *) run "$t" ;;
+  esac
+  add "$status" "$(count passed)" "$(count failed)" "$(count skipped)"
 done
 
-echo "== specs under $LUA"
-if rocks=$(luarocks --lua-version 5.4 path --lr-path 2>/dev/null); then LUA_PATH_5_4="$LUA_PATH_5_4$rocks"; fi
-export LUA_PATH_5_4
-{
-  ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0 "$LUA" spec/busted.lua $SPEC
-  echo $? >"$log.status"
-} 2>&1 | tee "$log"
-status=$(cat "$log.status")
-rm -f "$log.status"
-errors=$(count error)
-failures=$(count failure)
-add "$status" "$(count success)" "${failures:+$((failures + ${errors:-0}))}" "$(count pending)"
+specs() {
+  echo "== specs under $LUA"
+  if rocks=$(luarocks --lua-version 5.4 path --lr-path 2>/dev/null); then LUA_PATH_5_4="$LUA_PATH_5_4$rocks"; fi
+  export LUA_PATH_5_4 ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
+  run "$LUA" spec/busted.lua $SPEC
+  errors=$(count error)
+  failures=$(count failure)
+  add "$status" "$(count success)" "${failures:+$((failures + ${errors:-0}))}" "$(count pending)"
+}
+[ -z "$SPEC" ] || specs
 
 summary="$passed passed, $failed failed"
 [ "$skipped" -eq 0 ] || summary="$summary, $skipped skipped"

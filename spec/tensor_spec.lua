@@ -91,8 +91,10 @@ describe("tensor constructors", function()
     assert.equal("rand: size 2 is a table, expected a whole number of at least 0", failure(moon.rand, 2, { 3 }))
     assert.equal("zeros: 5 sizes, expected at most 4", failure(moon.zeros, 1, 1, 1, 1, 1))
     assert.equal("zeros: expected sizes, as numbers or as one table of numbers", failure(moon.zeros))
-    assert.equal("zeros: unknown option 'dtpye' (known: dtype)", failure(moon.zeros, 2, { dtpye = "uint8" }))
-    assert.equal("zeros: unknown dtype 'int8' (known: float32, uint8)", failure(moon.zeros, 2, { dtype = "int8" }))
+    assert.equal("zeros: unknown option 'dtpye'; did you mean 'dtype'? (known: dtype)",
+      failure(moon.zeros, 2, { dtpye = "uint8" }))
+    assert.equal("zeros: unknown dtype 'int8'; did you mean 'uint8'? (known: float32, uint8)",
+      failure(moon.zeros, 2, { dtype = "int8" }))
     assert.equal("full: value is nil, expected a number", failure(moon.full, nil, 2))
     for _, size in ipairs { 2 ^ 53, 1 << 62, math.maxinteger } do
       assert.is_false(pcall(moon.zeros, size))
@@ -175,7 +177,7 @@ describe("tensor elements", function()
 
   it("raise on names that do not exist", function()
     local t = moon.zeros(2)
-    assert.equal("a tensor has no field or method 'sume'", failure(function() return t.sume end))
+    assert.equal("a tensor has no field or method 'sume'; did you mean 'sum'?", failure(function() return t.sume end))
     assert.equal("a tensor has no field 'shape' that could be set", failure(function() t.shape = { 1 } end))
   end)
 
@@ -327,7 +329,8 @@ describe("tensor arithmetic", function()
     assert.equal("add: alpha is 'x' (a string), expected a number", fails(t, "add_", 1, "x"))
     assert.equal("sub: the result is [4 x 2], but goes into [2]", fails(moon.ones(2), "sub_", moon.ones(4, 2)))
     assert.equal("sub: the result overlaps an operand; clone that first", fails(t, "sub_", t[1]))
-    assert.equal("add: expected a float32 tensor, got uint8", fails(moon.zeros(2, { dtype = "uint8" }), "add_", 1))
+    assert.equal("add: a uint8 tensor cannot be changed in place: t:float() is a float32 copy of it",
+      fails(moon.zeros(2, { dtype = "uint8" }), "add_", 1))
     same_numbers({ 7, 7, 7, 7, 7, 7 }, t)
     local line = moon.arange(10)
     local tail = line:rows(2, 6)

@@ -466,11 +466,13 @@ describe("mistakes", function()
   local function fit(opts, xs, ys) return message(function() net:fit(xs or x, ys or y, opts) end) end
 
   it("in options are named, with the place in the script", function()
-    assert.matches("train_spec%.lua:%d+: fit: unknown option 'epoch' %(known: batch_size, callbacks, epochs,",
+    assert.matches("train_spec%.lua:%d+: fit: unknown option 'epoch'; did you mean 'epochs'%? %(known: batch_size, "
+      .. "callbacks, epochs,",
       fit{loss = "mse", epoch = 3})
     assert.matches("fit: option loss is missing: a name %(.*mse", fit{})
-    assert.matches("unknown loss 'mes' %(known: .*mse", fit{loss = "mes"})
-    assert.matches("unknown optimizer 'adm' %(known: .*adam", fit{loss = "mse", optimizer = "adm"})
+    assert.matches("unknown loss 'mes'; did you mean 'mse'%? %(known: .*mse", fit{loss = "mes"})
+    assert.matches("unknown optimizer 'adm'; did you mean 'adam'%? %(known: .*adam",
+      fit{loss = "mse", optimizer = "adm"})
     assert.matches("fit: loss is 7, expected a name", fit{loss = 7})
     assert.matches("fit: epochs is 0, expected a whole number", fit{loss = "mse", epochs = 0})
     assert.matches("fit: batch_size is 2.5, expected a whole number", fit{loss = "mse", batch_size = 2.5})

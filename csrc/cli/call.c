@@ -47,11 +47,24 @@ static void on_interrupt(int number) {
 
 /* Message handlers: an error's value becomes a text. */
 
+/* The text on the top, and what may have been meant, if the library is loaded. */
+static void add_hint(lua_State *L) {
+  lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(L, -1, "moonglass.hints");
+  lua_remove(L, -2);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+    lua_remove(L, -2);
+  else
+    lua_pop(L, 1);
+}
+
 static void push_message(lua_State *L) {
   if (lua_type(L, 1) == LUA_TSTRING || luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL)
     luaL_tolstring(L, 1, NULL);
   else
     lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  add_hint(L);
 }
 
 static int explain_script(lua_State *L) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "fpmode.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors files are little-endian, and this file copies floats as they are"
@@ -52,8 +53,29 @@ static moon_status check_json_memory(moon_ctx *ctx, const char *text, size_t siz
   return need <= ctx->limit && ctx->used <= ctx->limit - need ? MOON_OK : mooni_nomem(ctx, need);
 }
 
+/* The parser calls itself for what is in an array or object, 2048 deep if the file wants it: more than the stack of a
+** host's thread may hold. Ours go no deeper than a checkpoint's values. */
+static bool is_nested_too_deeply(const char *text, size_t size) {
+  enum { DEEPEST = 64 };
+  size_t depth = 0;
+  bool quoted = false;
+  for (size_t i = 0; i < size; i++) {
+    char c = text[i];
+    if (quoted && c == '\\')
+      i++;
+    else if (c == '"')
+      quoted = !quoted;
+    else if (!quoted && (c == '[' || c == '{') && ++depth > DEEPEST)
+      return true;
+    else if (!quoted && (c == ']' || c == '}') && depth)
+      depth--;
+  }
+  return false;
+}
+
 moon_status mooni_json_parse(moon_ctx *ctx, json_t **out, const char *text, size_t size, const char *what) {
   json_error_t error;
+  if (is_nested_too_deeply(text, size)) return mooni_fail(ctx, MOON_EFORMAT, "%s is nested more than 64 deep", what);
   MOONI_TRY(check_json_memory(ctx, text, size));
   *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
   if (*out) return MOON_OK;
@@ -502,6 +524,7 @@ static moon_status load(moon_archive *a, mooni_reader *file) {
 }
 
 moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
+  MOONI_IEEE;
   mooni_reader file;
   moon_archive *a;
   MOONI_TRY(mooni_reader_open(&file, ctx, path));

@@ -2,6 +2,7 @@
 ** a batch is gathered and scaled to float32 in one pass. */
 #include <string.h>
 
+#include "fpmode.h"
 #include "internal.h"
 
 moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y) {
@@ -90,6 +91,7 @@ static moon_status batch_shape(const moon_dataset *data, const moon_tensor *t, c
 }
 
 moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
+  MOONI_IEEE;
   const moon_tensor *target = data->y ? data->y : data->x;
   MOONI_TRY(mooni_interrupted(data->ctx)); /* a training in steps of its own comes by here once a batch */
   if (first > data->rows || count > data->rows - first)

@@ -60,7 +60,7 @@ static const mooni_option_spec options[] = {
      .kind = MOON_TEXT,
      .offset = offsetof(dense, activity_reduction),
      .text = "batchmean",
-     .choices = "batchmean|sum",
+     .choices = (const char *const[]){"batchmean", "sum", NULL},
      .help = "batchmean: the penalty is divided by the rows of the batch; sum: it is not"},
     {.name = "kl_weight",
      .kind = MOON_NUMBER,
@@ -158,8 +158,16 @@ static bool whole_batch(const moon_layer *layer) { return ((const dense *)layer)
 
 static bool gives_columns(const moon_layer *layer) { return !((const dense *)layer)->act->rowwise; }
 
-static mooni_mat row_major(const float *p, size_t width) { return (mooni_mat){(float *)(uintptr_t)p, width, 1}; }
-static mooni_mat transposed(mooni_mat m) { return (mooni_mat){m.p, m.cs, m.rs}; }
+static mooni_mat row_major(const float *p, size_t width) {
+  return (mooni_mat){.p = (float *)(uintptr_t)p, .rs = width, .cs = 1};
+}
+
+static mooni_mat transposed(mooni_mat m) { return (mooni_mat){m.p, m.cs, m.rs, m.sparse}; }
+
+/* An input, in which a pixel may be 0 in the whole batch, or a unit have died. */
+static mooni_mat input_mat(const float *p, size_t width) {
+  return (mooni_mat){.p = (float *)(uintptr_t)p, .rs = width, .cs = 1, .sparse = true};
+}
 
 /* A matrix in the weight's place, seen as [in x out], from row i on. */
 static mooni_mat weight_view(const dense *d, const float *p, size_t i) {
@@ -233,7 +241,7 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
   stretch i = own_inputs(d, pass->part, pass->parts);
   float *y = pass->part ? pass->spare + (pass->part - 1) * pass->step : pass->y;
   if (length(i))
-    mooni_gemm(layer->ctx, pass->rows, d->out, length(i), 1, row_major(pass->x + i.from, d->in),
+    mooni_gemm(layer->ctx, pass->rows, d->out, length(i), 1, input_mat(pass->x + i.from, d->in),
                weight_view(d, moon_tensor_float(layer->params[0]->value), i.from), 0, row_major(y, d->out));
   else
     memset(y, 0, pass->rows * d->out * sizeof(float));
@@ -424,7 +432,7 @@ static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, str
   float *dw = pass->grad[0];
   const float *w = moon_tensor_float(layer->params[0]->value);
   extent e = extent_of(d, i);
-  mooni_gemm(layer->ctx, length(i), d->out, pass->rows, 1, transposed(row_major(pass->x + i.from, d->in)),
+  mooni_gemm(layer->ctx, length(i), d->out, pass->rows, 1, transposed(input_mat(pass->x + i.from, d->in)),
              row_major(pass->dy, d->out), pass->accumulate & 1 ? 1 : 0, weight_view(d, dw, i.from));
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
     layer->ctx->k->axpy(dw + e.at + r * e.stride, (float)(2 * d->weight_l2), w + e.at + r * e.stride, e.width);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fpmode.h"
 #include "ops.h"
 
 /* Divide and conquer (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16, 1995): the vectors come out orthogonal to
@@ -95,6 +96,7 @@ static moon_status solve(moon_ctx *ctx, ssyevd_fn *ssyevd, size_t n, float *bloc
 }
 
 moon_status moon_tensor_eigh(moon_tensor *values, moon_tensor *vectors, const moon_tensor *a) {
+  MOONI_IEEE;
   moon_ctx *ctx = values->storage->ctx;
   ssyevd_fn *ssyevd;
   MOONI_TRY(check(ctx, values, vectors, a));

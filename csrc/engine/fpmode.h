@@ -1,40 +1,55 @@
-/* fpmode.h - denormal numbers count as zero while the engine computes: the moments of weights that no longer move decay
-** into them, and each one costs as much as a hundred normal operations. The caller's mode comes back afterwards. */
+/* fpmode.h - the floating-point mode in which the engine computes. A host may have set one of its own: with traps an
+** infinity would end it by a signal, and with another rounding, or without denormals, the same net would give other
+** bits. So an entry that computes says in one line which mode it wants; the caller's, its flags too, comes back when
+** the scope of that line ends:
+**
+**   MOONI_IEEE;     round to nearest, no traps: what every system starts with
+**   MOONI_FLUSHING; the same, and denormal numbers count as zero: the moments of weights that no longer move decay into
+**                   them, and each one costs as much as a hundred normal operations */
 #ifndef MOONI_FPMODE_H
 #define MOONI_FPMODE_H
+
+#define MOONI_IEEE MOONI_FPMODE(MOONI_FP_IEEE)
+#define MOONI_FLUSHING MOONI_FPMODE(MOONI_FP_FLUSHING)
+#define MOONI_FPMODE(mode) \
+  __attribute__((cleanup(mooni_fp_leave), unused)) mooni_fpmode fpmode_before_ = mooni_fp_enter(mode)
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
 
 typedef unsigned mooni_fpmode;
 
-static inline mooni_fpmode mooni_fp_enter(void) {
-  enum { FLUSH_TO_ZERO = 1 << 15, DENORMALS_ARE_ZERO = 1 << 6 };
+enum { MOONI_FP_IEEE = 0x1f80, MOONI_FP_FLUSHING = MOONI_FP_IEEE | 1 << 15 | 1 << 6 };
+
+static inline mooni_fpmode mooni_fp_enter(mooni_fpmode mode) {
   mooni_fpmode before = _mm_getcsr();
-  _mm_setcsr(before | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+  _mm_setcsr(mode);
   return before;
 }
 
-static inline void mooni_fp_leave(mooni_fpmode before) { _mm_setcsr(before); }
+static inline void mooni_fp_leave(const mooni_fpmode *before) { _mm_setcsr(*before); }
 
 #elif defined(__aarch64__)
 #include <stdint.h>
 
 typedef uint64_t mooni_fpmode;
 
-static inline mooni_fpmode mooni_fp_enter(void) {
+enum { MOONI_FP_IEEE = 0, MOONI_FP_FLUSHING = 1 << 24 };
+
+static inline mooni_fpmode mooni_fp_enter(mooni_fpmode mode) {
   mooni_fpmode before;
   __asm__ volatile("mrs %0, fpcr" : "=r"(before));
-  __asm__ volatile("msr fpcr, %0" : : "r"(before | (uint64_t)1 << 24));
+  __asm__ volatile("msr fpcr, %0" : : "r"(mode));
   return before;
 }
 
-static inline void mooni_fp_leave(mooni_fpmode before) { __asm__ volatile("msr fpcr, %0" : : "r"(before)); }
+static inline void mooni_fp_leave(const mooni_fpmode *before) { __asm__ volatile("msr fpcr, %0" : : "r"(*before)); }
 
 #else
 typedef int mooni_fpmode;
-static inline mooni_fpmode mooni_fp_enter(void) { return 0; }
-static inline void mooni_fp_leave(mooni_fpmode before) { (void)before; }
+enum { MOONI_FP_IEEE, MOONI_FP_FLUSHING };
+static inline mooni_fpmode mooni_fp_enter(mooni_fpmode mode) { return mode; }
+static inline void mooni_fp_leave(const mooni_fpmode *before) { (void)before; }
 #endif
 
 #endif

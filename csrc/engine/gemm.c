@@ -85,7 +85,7 @@ void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, moo
                &rntm);
 }
 
-static mooni_mat transposed(mooni_mat x) { return (mooni_mat){x.p, x.cs, x.rs}; }
+static mooni_mat transposed(mooni_mat x) { return (mooni_mat){x.p, x.cs, x.rs, x.sparse}; }
 
 static bool suits(mooni_mat b, mooni_mat c) { return c.cs == 1 && (b.cs == 1 || b.rs == 1); }
 
@@ -140,9 +140,9 @@ static void rehearse(void *arg, const mooni_team *team) {
   const rehearsal *r = arg;
   const shape *s = &r->s;
   float *a = r->scratch + team->index * r->floats, *b = a + s->m * s->k, *c = b + s->k * s->n;
-  mooni_mat ma = {a, s->a_by_row ? s->k : 1, s->a_by_row ? 1 : s->m};
-  mooni_mat mb = {b, s->b_by_row ? s->n : 1, s->b_by_row ? 1 : s->k};
-  mooni_mat mc = {c, s->c_by_row ? s->n : 1, s->c_by_row ? 1 : s->m};
+  mooni_mat ma = {.p = a, .rs = s->a_by_row ? s->k : 1, .cs = s->a_by_row ? 1 : s->m};
+  mooni_mat mb = {.p = b, .rs = s->b_by_row ? s->n : 1, .cs = s->b_by_row ? 1 : s->k};
+  mooni_mat mc = {.p = c, .rs = s->c_by_row ? s->n : 1, .cs = s->c_by_row ? 1 : s->m};
   for (int i = 0; i < (team->count > 1 ? 3 : 1); i++) {
     mooni_barrier(team);
     mooni_gemm_blis(s->m, s->n, s->k, 1, ma, mb, 0, mc);

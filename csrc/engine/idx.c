@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "file.h"
+#include "fpmode.h"
 
 enum {
   CHUNK = 1 << 16,      /* bytes read at a time */
@@ -286,6 +287,7 @@ static moon_status load(source *s, moon_tensor **out) {
 }
 
 moon_status moon_idx_load(moon_ctx *ctx, moon_tensor **out, const char *path) {
+  MOONI_IEEE;
   source s;
   moon_status status = source_open(&s, ctx, path);
   if (status == MOON_OK) status = load(&s, out);

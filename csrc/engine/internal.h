@@ -148,10 +148,12 @@ static inline void mooni_rng_block(mooni_rng *rng, uint32_t out[MOONI_LANES]) {
 
 /* ---- gemm.c: the only file that sees blis.h ---- */
 
-/* A matrix in memory: element (i, j) at p[i * rs + j * cs]. */
+/* A matrix in memory: element (i, j) at p[i * rs + j * cs]. sparse: whole rows or columns may be 0, and a product may
+** leave them out, which changes no bit unless they meet an infinity or a NaN. */
 typedef struct mooni_mat {
   float *p;
   size_t rs, cs;
+  bool sparse;
 } mooni_mat;
 
 /* c [m x n] = alpha a [m x k] b [k x n] + beta c. Never fails at a shape that mooni_gemm_plan has let pass. */
@@ -195,9 +197,9 @@ typedef struct mooni_option_spec {
   moon_option_kind kind;
   unsigned flags;
   size_t offset;
-  double number, low, high; /* default and bounds of a number */
-  const char *text;         /* default of a text */
-  const char *choices;      /* "a|b|c", or NULL for any text */
+  double number, low, high;   /* default and bounds of a number */
+  const char *text;           /* default of a text */
+  const char *const *choices; /* NULL at the end; or NULL for any text */
   const char *help;
 } mooni_option_spec;
 
@@ -209,7 +211,8 @@ moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *wha
 moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
                               const moon_option *value);
 
-/* "unknown <what> 'name' (known: a, b, c)" as MOON_ERANGE; names are asked for by index until NULL. */
+/* "unknown <what> 'name'; did you mean 'nearest'? (known: a, b, c)" as MOON_ERANGE; names are asked for by index until
+** NULL. Without the question if none is near. */
 moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
                           const void *list);
 
@@ -239,8 +242,8 @@ typedef struct mooni_target {
 
 typedef struct mooni_loss_class {
   const char *name;
-  const char *aliases; /* Keras's names, "a|b", or NULL */
-  size_t size;         /* of the object, a moon_loss first */
+  const char *aliases[3]; /* Keras's names, NULL at the end */
+  size_t size;            /* of the object, a moon_loss first */
   const mooni_option_spec *options;
   const char *fuses;  /* the activation that it can take over when that comes last, or NULL */
   bool takes_classes; /* class numbers as targets */

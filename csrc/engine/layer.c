@@ -1,6 +1,7 @@
 /* layer.c - what all layers have in common: options, parameters, life. */
 #include <string.h>
 
+#include "fpmode.h"
 #include "internal.h"
 
 static void param_release(moon_ctx *ctx, mooni_param *p) {
@@ -37,6 +38,7 @@ moon_status mooni_layer_share_param(moon_layer *layer, mooni_param *param) {
 
 moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, const moon_option *options,
                            size_t count) {
+  MOONI_IEEE;
   const mooni_layer_class *class = mooni_find_layer(kind);
   if (!class) return mooni_unregistered(ctx, MOON_LAYERS, kind);
   moon_layer *layer = mooni_calloc(ctx, 1, class->size);

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fpmode.h"
 #include "internal.h"
 
 moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options, size_t count) {
@@ -80,6 +81,7 @@ static moon_status shape_error(const moon_loss *loss, const moon_tensor *predict
 /* The prediction as rows: rank 1 is one column a row, anything else rows of all the rest. */
 moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad, const moon_tensor *prediction,
                             const moon_tensor *target) {
+  MOONI_IEEE;
   moon_ctx *ctx = loss->ctx;
   size_t rows = mooni_rows(prediction), width = mooni_width(prediction);
   MOONI_TRY(mooni_want_float(prediction, loss->class->name));

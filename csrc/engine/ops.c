@@ -1,5 +1,6 @@
 /* ops.c - operations on whole tensors: element-wise functions, products, and moving elements about. */
 #include "ops.h"
+#include "fpmode.h"
 
 #include <math.h>
 #include <string.h>
@@ -72,6 +73,7 @@ static void apply_act(moon_tensor *out, const mooni_act *act) {
 }
 
 moon_status moon_tensor_unary(moon_tensor *out, const char *name, const moon_tensor *a, double p, double q) {
+  MOONI_IEEE;
   moon_ctx *ctx = out->storage->ctx;
   const mooni_unary *f = find_unary(ctx, name);
   const mooni_act *act = f ? NULL : mooni_find_act(ctx, name);
@@ -155,6 +157,7 @@ static const char *binary_name(const void *ctx, size_t i) { return ((const moon_
 
 moon_status moon_tensor_binary(moon_tensor *out, const char *name, const moon_tensor *a, const moon_tensor *b,
                                double alpha) {
+  MOONI_IEEE;
   moon_ctx *ctx = out->storage->ctx;
   const mooni_binary *f = find_binary(ctx, name);
   operand left, right;
@@ -191,6 +194,7 @@ static bool is_close(float a, float b, double rtol, double atol) {
 }
 
 bool moon_tensor_allclose(const moon_tensor *a, const moon_tensor *b, double rtol, double atol) {
+  MOONI_IEEE;
   float x_buffer[MOONI_CHUNK], y_buffer[MOONI_CHUNK];
   if (!moon_tensor_same_shape(a, b)) return false;
   for (size_t i = 0; i < a->numel; i += MOONI_CHUNK) {
@@ -215,7 +219,7 @@ static moon_status matmul_misfit(const moon_tensor *a, bool ta, const moon_tenso
 
 static mooni_mat matrix(const moon_tensor *t, bool transposed) {
   size_t width = t->shape[1];
-  return (mooni_mat){moon_tensor_float(t), transposed ? 1 : width, transposed ? width : 1};
+  return (mooni_mat){.p = moon_tensor_float(t), .rs = transposed ? 1 : width, .cs = transposed ? width : 1};
 }
 
 /* y = beta y, where beta 0 clears NaN too. */
@@ -225,6 +229,7 @@ static void scale(float *y, size_t n, float beta) {
 
 moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, const moon_tensor *b, bool tb,
                                double alpha, double beta) {
+  MOONI_IEEE;
   moon_ctx *ctx = out->storage->ctx;
   MOONI_TRY(mooni_want_float(out, "matmul"));
   MOONI_TRY(mooni_want_float(a, "matmul"));

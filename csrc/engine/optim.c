@@ -126,15 +126,14 @@ void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const flo
 }
 
 moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad, size_t count) {
+  MOONI_FLUSHING;
   MOONI_TRY(check(opt, value, grad, count));
   MOONI_TRY(mooni_optim_reserve(opt, value, count));
-  mooni_fpmode mode = mooni_fp_enter();
   mooni_optim_begin(opt);
   for (size_t i = 0; i < count; i++) {
     size_t n = value[i]->numel;
     mooni_optim_update(opt, mooni_optim_segment(opt, value[i], i), moon_tensor_float(grad[i]), 0, 1, n, n);
   }
-  mooni_fp_leave(mode);
   return MOON_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fpmode.h"
 #include "internal.h"
 
 /* Append to the context's message while it has room. */
@@ -13,8 +14,14 @@ static void append(moon_ctx *ctx, const char *text) {
 
 moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
                           const void *list) {
-  const char *known;
-  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s' (known: ", what, name);
+  const char *known, *nearest = NULL;
+  size_t least = SIZE_MAX;
+  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
+    size_t distance = moon_name_distance(name, known);
+    if (distance < least) least = distance, nearest = known;
+  }
+  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s'%s%s%s (known: ", what, name, nearest ? "; did you mean '" : "",
+             nearest ? nearest : "", nearest ? "'?" : "");
   for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
     if (i) append(ctx, ", ");
     append(ctx, known);
@@ -64,21 +71,18 @@ static moon_status check_number(moon_ctx *ctx, const char *what, const mooni_opt
   return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected %s", what, o->name, isnan(v) ? fabs(v) : v, bounds);
 }
 
-/* Is text one of "a|b|c"? */
-static bool is_choice(const char *choices, const char *text) {
-  size_t n = strlen(text);
-  for (const char *c = choices; c; c = strchr(c, '|')) {
-    if (*c == '|') c++;
-    if (strncmp(c, text, n) == 0 && (c[n] == '|' || !c[n])) return true;
-  }
-  return false;
+static const char *choice_at(const void *choices, size_t i) { return ((const char *const *)choices)[i]; }
+
+static bool is_choice(const char *const *choices, const char *text) {
+  while (*choices && strcmp(*choices, text) != 0) choices++;
+  return *choices != NULL;
 }
 
 static moon_status check_text(moon_ctx *ctx, const char *what, const mooni_option_spec *o, const char *text) {
   if (!text || strlen(text) >= MOONI_TEXT)
     return mooni_fail(ctx, MOON_ERANGE, "%s: %s must be a text of at most %d bytes", what, o->name, MOONI_TEXT - 1);
   if (o->choices && !is_choice(o->choices, text))
-    return mooni_fail(ctx, MOON_ERANGE, "%s: unknown %s '%s' (known: %s)", what, o->name, text, o->choices);
+    return mooni_prepend(ctx, mooni_unknown(ctx, o->name, text, choice_at, o->choices), "%s: ", what);
   return MOON_OK;
 }
 
@@ -117,6 +121,7 @@ static void store(void *object, const mooni_option_spec *o, const moon_option *v
 
 moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
                                const moon_option *options, size_t count) {
+  MOONI_IEEE;
   for (size_t i = 0; i < count; i++)
     if (!find(spec, options[i].name)) return unknown_option(ctx, what, spec, options[i].name);
   for (const mooni_option_spec *o = spec; o->name; o++) {
@@ -152,6 +157,7 @@ moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *wha
 
 moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
                               const moon_option *value) {
+  MOONI_IEEE;
   const mooni_option_spec *o = find(spec, value->name);
   if (!o) return unknown_option(ctx, what, spec, value->name);
   if (!(o->flags & MOONI_SETTABLE))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "fpmode.h"
 
 enum {
   SIDE_MAX = 1000000,   /* pixels of width or height */
@@ -183,6 +184,7 @@ static moon_status decode(moon_ctx *ctx, moon_tensor **out, const void *bytes, s
 }
 
 moon_status moon_png_decode(moon_ctx *ctx, moon_tensor **out, const void *bytes, size_t size) {
+  MOONI_IEEE;
   moon_status status = decode(ctx, out, bytes, size);
   return status == MOON_EFORMAT ? mooni_prepend(ctx, status, "png: ") : status;
 }
@@ -201,6 +203,7 @@ static moon_status read_file(mooni_reader *file, moon_tensor **out) {
 }
 
 moon_status moon_png_read(moon_ctx *ctx, moon_tensor **out, const char *path) {
+  MOONI_IEEE;
   mooni_reader file;
   MOONI_TRY(mooni_reader_open(&file, ctx, path));
   moon_status status = read_file(&file, out);
@@ -284,6 +287,7 @@ static moon_status encode(stream *s, const moon_tensor *image) {
 }
 
 moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes) {
+  MOONI_IEEE;
   stream s;
   moon_tensor *t;
   moon_status status = encode(&s, image);
@@ -297,6 +301,7 @@ moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes) {
 }
 
 moon_status moon_png_write(const moon_tensor *image, const char *path) {
+  MOONI_IEEE;
   stream s;
   mooni_writer w;
   moon_status status = encode(&s, image);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fpmode.h"
 #include "ops.h"
 
 /* What is known of the numbers seen so far. */
@@ -115,6 +116,7 @@ static double reduce_run(const reducer *r, const moon_tensor *a, size_t first, s
 }
 
 moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a) {
+  MOONI_IEEE;
   const reducer *r = find_reducer(name);
   if (!r) return unknown_reducer(a->storage->ctx, name);
   if (!a->numel && !r->takes_none) return of_nothing(name, a);
@@ -154,6 +156,7 @@ static void reduce_columns(float *y, const reducer *r, const moon_tensor *a, siz
 }
 
 moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim) {
+  MOONI_IEEE;
   const reducer *r = find_reducer(name);
   moon_ctx *ctx = out->storage->ctx;
   size_t shape[MOON_MAX_RANK], outer = 1, inner = 1;
@@ -312,6 +315,7 @@ static moon_status check_topk(const moon_tensor *values, const moon_tensor *inde
 
 moon_status moon_tensor_topk(moon_tensor *values, moon_tensor *index, const moon_tensor *a, size_t k, int dim,
                              bool largest) {
+  MOONI_IEEE;
   size_t outer = 1, inner = 1;
   MOONI_TRY(check_topk(values, index, a, k, dim));
   if (!values->numel) return MOON_OK;

@@ -12,14 +12,9 @@ const mooni_layer_class *const mooni_layers[] = {
     &mooni_dense,         &mooni_activation,        &mooni_dropout,  &mooni_gaussian_noise,
     &mooni_masking_noise, &mooni_salt_pepper_noise, &mooni_k_sparse, NULL};
 
-/* Is name one of the aliases "a|b"? */
-static bool is_alias(const char *aliases, const char *name) {
-  size_t n = strlen(name);
-  for (const char *a = aliases; a; a = strchr(a, '|')) {
-    if (*a == '|') a++;
-    if (strncmp(a, name, n) == 0 && (a[n] == '|' || !a[n])) return true;
-  }
-  return false;
+static bool is_alias(const char *const *aliases, const char *name) {
+  while (*aliases && strcmp(*aliases, name) != 0) aliases++;
+  return *aliases != NULL;
 }
 
 const mooni_act *mooni_find_act(const moon_ctx *ctx, const char *name) {
@@ -71,9 +66,20 @@ typedef struct family_list {
   moon_family family;
 } family_list;
 
+/* The losses' other names, one class after the other. */
+static const char *alias_at(const moon_ctx *ctx, size_t i) {
+  for (const mooni_loss_class *const *c = ctx->k->losses; *c; c++)
+    for (const char *const *alias = (*c)->aliases; *alias; alias++)
+      if (!i--) return *alias;
+  return NULL;
+}
+
 static const char *name_at(const void *list, size_t i) {
   const family_list *l = list;
-  return moon_registered(l->ctx, l->family, i);
+  size_t n = 0;
+  const char *name;
+  while ((name = moon_registered(l->ctx, l->family, n)) != NULL && n < i) n++;
+  return name || l->family != MOON_LOSSES ? name : alias_at(l->ctx, i - n);
 }
 
 moon_status mooni_unregistered(moon_ctx *ctx, moon_family family, const char *name) {

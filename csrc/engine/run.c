@@ -175,6 +175,7 @@ static moon_status plan_step(moon_net *net, mooni_split *split, size_t rows, siz
 }
 
 moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt) {
+  MOONI_IEEE;
   mooni_split split;
   (void)loss; /* no loss needs memory of its own */
   if (!in) in = net->inputs;
@@ -397,7 +398,7 @@ static void update(const worker *w) {
 static void work(void *arg, const mooni_team *team) {
   job *j = arg;
   worker w = {j, team, share_of(j->split, j->rows, team->index, team->count)};
-  mooni_fpmode mode = mooni_fp_enter();
+  MOONI_FLUSHING;
   if (j->forward) {
     gather(&w);
     forward(&w);
@@ -407,7 +408,6 @@ static void work(void *arg, const mooni_team *team) {
     backward(&w);
     update(&w);
   }
-  mooni_fp_leave(mode);
 }
 
 static void run(job *j) {
@@ -458,6 +458,7 @@ static moon_status output_width(const moon_net *net, size_t *out, size_t in) {
 /* ---- forward and backward apart ---- */
 
 moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training) {
+  MOONI_IEEE;
   size_t width;
   mooni_split split;
   MOONI_TRY(mooni_interrupted(net->ctx));
@@ -475,6 +476,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
 }
 
 moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor *dy) {
+  MOONI_FLUSHING;
   size_t rows = net->forward_rows, out = net->slots[net->count - 1].out;
   MOONI_TRY(want_own_weights(net, "backward: "));
   if (!rows)
@@ -488,9 +490,7 @@ moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor 
   memcpy(net->gradient[0], moon_tensor_float(dy), rows * out * sizeof(float));
   job j = {.net = net, .split = MOONI_SERIAL, .rows = rows, .backward = true, .dx = dx != NULL};
   worker w = {&j, &(mooni_team){0, 1, NULL}, {0, rows, 0, 1}};
-  mooni_fpmode mode = mooni_fp_enter();
   size_t at = backward(&w);
-  mooni_fp_leave(mode);
   if (dx) memcpy(moon_tensor_float(dx), net->gradient[at], rows * net->in * sizeof(float));
   return MOON_OK;
 }
@@ -548,6 +548,7 @@ static moon_status prepare(moon_net *net, job *j, const batch *b, const moon_los
 }
 
 static moon_status step(moon_net *net, double *objective, const batch *b, const moon_loss *loss, moon_optim *opt) {
+  MOONI_IEEE;
   job j;
   MOONI_TRY(prepare(net, &j, b, loss, opt, "step"));
   run(&j);
@@ -574,6 +575,7 @@ moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_data
 
 moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data, const moon_loss *loss,
                               size_t size) {
+  MOONI_IEEE;
   double total = 0;
   if (!size) size = 32;
   for (size_t first = 0; first < data->rows; first += size) {
@@ -596,6 +598,7 @@ typedef void take_fn(const moon_net *net, moon_tensor *result, const float *x, c
 
 static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moon_tensor *x, size_t size,
                          take_fn *take) {
+  MOONI_IEEE;
   enum { GOOD_BATCH = 256 };
   size_t n = x->shape[0], width = x->shape[1];
   if (!size) size = GOOD_BATCH * (size_t)net->ctx->threads;

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "fpmode.h"
 #include "internal.h"
 
 static size_t element_size(moon_dtype dtype) { return dtype == MOON_UINT8 ? 1 : sizeof(float); }
@@ -155,6 +156,7 @@ double moon_tensor_get(const moon_tensor *t, size_t index) {
 }
 
 void moon_tensor_set(moon_tensor *t, size_t index, double value) {
+  MOONI_IEEE;
   if (t->storage->frozen) return;
   if (t->dtype == MOON_UINT8)
     moon_tensor_byte(t)[index] = to_byte(value);
@@ -163,6 +165,7 @@ void moon_tensor_set(moon_tensor *t, size_t index, double value) {
 }
 
 void moon_tensor_fill(moon_tensor *t, double value) {
+  MOONI_IEEE;
   if (t->storage->frozen) return;
   if (t->dtype == MOON_UINT8) {
     memset(moon_tensor_data(t), to_byte(value), t->numel);
@@ -181,6 +184,7 @@ static void widen(float *y, const uint8_t *x, size_t n) {
 }
 
 moon_status moon_tensor_copy(moon_tensor *dst, const moon_tensor *src) {
+  MOONI_IEEE;
   if (!moon_tensor_same_shape(dst, src)) {
     char to[MOONI_SHAPE_TEXT], from[MOONI_SHAPE_TEXT];
     return mooni_fail(dst->storage->ctx, MOON_ESHAPE, "copy: %s does not fit into %s", mooni_tensor_text(from, src),
@@ -197,6 +201,7 @@ moon_status moon_tensor_copy(moon_tensor *dst, const moon_tensor *src) {
 }
 
 moon_status moon_tensor_uniform(moon_tensor *t, double a, double b) {
+  MOONI_IEEE;
   MOONI_TRY(mooni_want_float(t, "uniform"));
   MOONI_TRY(mooni_want_writable(t, "uniform"));
   moon_ctx *ctx = t->storage->ctx;
@@ -205,6 +210,7 @@ moon_status moon_tensor_uniform(moon_tensor *t, double a, double b) {
 }
 
 moon_status moon_tensor_normal(moon_tensor *t, double mean, double deviation) {
+  MOONI_IEEE;
   MOONI_TRY(mooni_want_float(t, "normal"));
   MOONI_TRY(mooni_want_writable(t, "normal"));
   moon_ctx *ctx = t->storage->ctx;
@@ -213,6 +219,7 @@ moon_status moon_tensor_normal(moon_tensor *t, double mean, double deviation) {
 }
 
 moon_status moon_tensor_permutation(moon_tensor *t, double first) {
+  MOONI_IEEE;
   moon_ctx *ctx = t->storage->ctx;
   MOONI_TRY(mooni_want_float(t, "permutation"));
   if (t->rank != 1 || t->numel > (size_t)1 << 24)

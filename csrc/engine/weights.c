@@ -15,6 +15,7 @@
 
 #include "archive.h"
 #include "file.h"
+#include "fpmode.h"
 
 enum {
   VERSION = 1,
@@ -175,6 +176,7 @@ static moon_status add_all(moon_archive *archive, const moon_net *net, const cha
 }
 
 moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive) {
+  MOONI_IEEE;
   char *text;
   size_t items = archive->item_count, entries = archive->entry_count;
   if (moon_net_count(net) > LAYERS_MAX)
@@ -525,6 +527,7 @@ static moon_status load_root(loader *l, const json_t *root, moon_net **out) {
 }
 
 moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive) {
+  MOONI_IEEE;
   json_t *root;
   loader l = {.ctx = ctx, .archive = archive};
   const char *text = moon_archive_text(archive, ENTRY);

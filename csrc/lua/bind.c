@@ -1,5 +1,5 @@
 /* bind.c - handles, errors and the context: what every class of the binding stands on. */
-#include "bind.h"
+#include "bind_tensor.h"
 
 #include <limits.h>
 #include <string.h>
@@ -12,6 +12,7 @@ static const char home_key = 0;
 typedef struct home {
   moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
   bool closed;
+  size_t settled; /* what the objects held after the last full collection that they made necessary */
   moon_lua_config config;
 } home;
 
@@ -81,11 +82,9 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, name);
   lua_pop(L, 1);
-  if (index) {
-    push_home(L);
-    lua_insert(L, -2);
-    lua_pushcclosure(L, index, 2);
-  }
+  push_home(L);
+  lua_insert(L, -2);
+  lua_pushcclosure(L, index, 2);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }
@@ -97,10 +96,33 @@ void **bind_new(lua_State *L, const char *name) {
   return handle;
 }
 
+/* Is the running function known to its caller by the name of a method of the class? ar->name is that name then. */
+static bool is_method(lua_State *L, const char *name, lua_Debug *ar) {
+  int top = lua_gettop(L);
+  bool found = lua_getstack(L, 0, ar) && lua_getinfo(L, "n", ar) && ar->name &&
+               luaL_getmetatable(L, name) == LUA_TTABLE && lua_getfield(L, -1, "__index") == LUA_TFUNCTION &&
+               lua_getupvalue(L, -1, 2) && lua_getfield(L, -1, ar->name) == LUA_TFUNCTION;
+  lua_settop(L, top);
+  return found;
+}
+
+/* Raises Lua's usual error; but a method without its object has probably been called by t.sum(). */
+static int wrong_object(lua_State *L, int arg, const char *name) {
+  lua_Debug ar;
+  if (arg != 1 || !is_method(L, name, &ar)) {
+    if (lua_type(L, arg) != LUA_TTABLE || strcmp(name, BIND_TENSOR) != 0) return luaL_typeerror(L, arg, name);
+    return luaL_argerror(L, arg, BIND_TENSOR " expected, got table: moon.tensor(list) makes one");
+  }
+  return luaL_error(L, "%s: called on %s, expected a %s: methods take a colon, object:%s(...)", ar.name,
+                    lua_isnone(L, 1) ? "nothing" : bind_shown(L, 1), name, ar.name);
+}
+
 void *bind_check(lua_State *L, int arg, const char *name) {
-  void *object = *(void **)luaL_checkudata(L, arg, name);
-  if (!object) luaL_argerror(L, arg, lua_pushfstring(L, "this %s is closed", name));
-  return object;
+  void **handle = luaL_testudata(L, arg, name);
+  if (!handle) wrong_object(L, arg, name);
+  if (!*handle && arg == 1) luaL_error(L, "this %s is closed", name);
+  if (!*handle) luaL_argerror(L, arg, lua_pushfstring(L, "this %s is closed", name));
+  return *handle;
 }
 
 void *bind_test(lua_State *L, int arg, const char *name) {
@@ -122,6 +144,16 @@ int bind_file_result(lua_State *L, moon_ctx *ctx, moon_status status) {
   return 3;
 }
 
+/* A collector of generations takes a tensor that has lived through two of them for old, and waits for Lua's own objects
+** to double before it looks at the old ones: so when ours have doubled, it is made to. */
+static void collect_old(lua_State *L) {
+  enum { SLACK = 16 << 20 };
+  home *h = find_home(L);
+  if (!h || !h->ctx || moon_memory_used(h->ctx) / 2 < h->settled + SLACK / 2) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  h->settled = moon_memory_used(h->ctx);
+}
+
 void bind_weigh(lua_State *L, size_t bytes) {
   size_t kilobytes = bytes / 1024 + 1;
   if (!lua_gc(L, LUA_GCISRUNNING)) return; /* the host has stopped its collector: that is its decision */
@@ -130,6 +162,7 @@ void bind_weigh(lua_State *L, size_t bytes) {
 #else
   lua_gc(L, LUA_GCSTEP, kilobytes > INT_MAX ? INT_MAX : (int)kilobytes);
 #endif
+  collect_old(L);
 }
 
 moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const size_t *shape) {
@@ -258,14 +291,16 @@ static void make_ctx(lua_State *L, home *h) {
 static int core_limits(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t most = find_home(L)->config.memory_limit;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_type(L, 1) != LUA_TTABLE) return luaL_error(L, "limits: got %s, expected {memory = bytes}", bind_shown(L, 1));
   lua_pushnil(L);
   while (lua_next(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
-    if (lua_rawlen(L, -2) != 6 || key[0] != 'm')
-      return luaL_error(L, "limits: unknown limit '%s' (known: memory)", key);
-    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)luaL_checknumber(L, -1);
-    if (bytes < 0) return luaL_error(L, "limits: memory is a number of bytes, 0 for none; got %I", (LUAI_UACINT)bytes);
+    if (strcmp(key, "memory") != 0)
+      return bind_unknown(L, "limits", "limit", key, (const char *const[]){"memory", NULL});
+    double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+    if (!(number >= 0 && number < 9223372036854775808.0))
+      return luaL_error(L, "limits: memory is %s, expected a number of bytes, or 0 for no limit", bind_shown(L, -1));
+    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)number;
     if (most && (!bytes || (lua_Unsigned)bytes > most))
       return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
                         (LUAI_UACINT)most);
@@ -363,10 +398,12 @@ static const luaL_Reg log_functions[] = {{"log", core_log}, {NULL, NULL}};
 /* A second opening, also one after another that failed for want of memory, sets all anew but the context: what the Lua
 ** library has added to the methods is gone, as it has to be when the library is loaded again. */
 int luaopen_moonglass_core(lua_State *L) {
+  luaL_checkversion(L); /* also: are this Lua's numbers the ones that we were compiled with? */
   home *h = need_home(L);
   if (!h->ctx) make_ctx(L, h);
   lua_newtable(L);
   bind_functions(L, core_functions);
+  bind_functions(L, bind_nearest_functions);
   if (h->config.log) bind_functions(L, log_functions);
   bind_open_tensor(L);
   bind_open_layer(L);

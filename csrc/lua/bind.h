@@ -30,8 +30,8 @@ bool bind_has_files(lua_State *L);
 void bind_functions(lua_State *L, const luaL_Reg *functions);
 
 /* Make metatable `name` with the meta functions, an __index table of methods, __name, and __gc and __close = release.
-** The methods table is also left as core.methods[name], so that Lua can add to it; if an `index` function is given it
-** becomes __index and finds the methods table as its upvalue 2. Leaves the stack as it was; the core table is on top. */
+** The methods table is also left as core.methods[name], so that Lua can add to it; __index, the function, finds it as
+** its upvalue 2. Leaves the stack as it was; the core table is on top. */
 void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods, lua_CFunction index);
 
 /* An empty handle of the class, pushed with one user value; its pointer is NULL until the caller fills it. */
@@ -73,6 +73,25 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
 void bind_push_option(lua_State *L, const moon_option *option);
 
 /* A loss or optimiser given as an object, a name or nothing is Lua's business; here they are objects. */
+
+/* bind_nearest.c: a name that does not exist, and the nearest of those that do. They have to outlive it. */
+typedef struct bind_nearest {
+  const char *name, *nearest; /* nearest: NULL until a near one is offered */
+  size_t distance;
+} bind_nearest;
+
+void bind_offer(bind_nearest *n, const char *known);
+
+/* Offer the names in a table: keys that are texts, and texts under numbers. */
+void bind_offer_names(lua_State *L, bind_nearest *n, int table);
+
+/* Push what a message says of it, "; did you mean 'weight'?", or "". */
+const char *bind_push_question(lua_State *L, const bind_nearest *n);
+
+/* Raise "zeros: unknown option 'dtpye'; did you mean 'dtype'? (known: dtype)". known ends with NULL. */
+int bind_unknown(lua_State *L, const char *name, const char *what, const char *given, const char *const *known);
+
+extern const luaL_Reg bind_nearest_functions[]; /* for the core table */
 
 /* Each class adds its constructors to the core table on the top of the stack. */
 void bind_open_tensor(lua_State *L);  /* bind_tensor.c: tensors, and the functions that make them */

@@ -91,6 +91,12 @@ static int dataset_tostring(lua_State *L) {
   return 1;
 }
 
+static int dataset_index(lua_State *L) {
+  if (bind_method(L)) return 1;
+  bind_nearest n = bind_key(L);
+  return bind_no_field(L, "dataset", &n);
+}
+
 static const luaL_Reg methods[] = {
     {"batch", dataset_batch},         {"rows", dataset_rows}, {"shuffle", dataset_shuffle},
     {"unshuffle", dataset_unshuffle}, {NULL, NULL},
@@ -101,6 +107,6 @@ static const luaL_Reg meta[] = {{"__len", dataset_rows}, {"__tostring", dataset_
 static const luaL_Reg functions[] = {{"dataset", dataset_new}, {NULL, NULL}};
 
 void bind_open_dataset(lua_State *L) {
-  bind_class(L, BIND_DATASET, meta, methods, NULL);
+  bind_class(L, BIND_DATASET, meta, methods, dataset_index);
   bind_functions(L, functions);
 }

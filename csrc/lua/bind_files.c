@@ -122,7 +122,7 @@ static int safetensors_load(lua_State *L) {
 static int safetensors_save(lua_State *L) {
   const char *path = check_path(L, 1);
   lua_settop(L, 3);
-  moon_archive **owner = bind_read_archive(L, "safetensors_save", 2, 3);
+  moon_archive **owner = bind_read_archive(L, "safetensors.save", 2, 3);
   moon_status status;
   TRY_TWICE(L, status, moon_archive_save(*owner, path));
   bind_drop_archive(owner);
@@ -145,6 +145,7 @@ static int load_net(lua_State *L) {
 
 /* net:save(path) -> true */
 static int net_save(lua_State *L) {
+  bind_check(L, 1, BIND_NET);
   const char *path = check_path(L, 2);
   moon_status status;
   TRY_TWICE(L, status, moon_net_save(bind_check(L, 1, BIND_NET), path));

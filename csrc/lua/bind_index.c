@@ -134,7 +134,11 @@ static int index_name(lua_State *L, const moon_tensor *t) {
     lua_pushstring(L, moon_tensor_dtype(t) == MOON_UINT8 ? "uint8" : "float32");
     return 1;
   }
-  return luaL_error(L, "a tensor has no field or method '%s'", lua_tostring(L, 2));
+  bind_nearest n = {.name = lua_tostring(L, 2)};
+  bind_offer(&n, "shape");
+  bind_offer(&n, "dtype");
+  bind_offer_names(L, &n, lua_upvalueindex(2));
+  return luaL_error(L, "a tensor has no field or method '%s'%s", n.name, bind_push_question(L, &n));
 }
 
 /* t[i]: a view of row i, or the number in a tensor of one dimension. One past the end is nil, which is where ipairs

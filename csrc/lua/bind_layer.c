@@ -89,6 +89,11 @@ static moon_tensor *find_parameter(const moon_layer *layer, const char *key) {
   return NULL;
 }
 
+static void offer_parameters(bind_nearest *n, const moon_layer *layer) {
+  moon_parameter p;
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) bind_offer(n, p.name);
+}
+
 static moon_tensor *parameter_at(lua_State *L) {
   return lua_type(L, 2) == LUA_TSTRING ? find_parameter(check(L, 1), lua_tostring(L, 2)) : NULL;
 }
@@ -98,7 +103,12 @@ static int layer_index(lua_State *L) {
   if (bind_method(L)) return 1;
   void **handle = bind_new(L, BIND_TENSOR);
   moon_tensor *t = parameter_at(L);
-  if (!t) return bind_option_field(L, &layers) ? 1 : bind_no_field(L, layers.noun);
+  if (!t) {
+    if (bind_option_field(L, &layers)) return 1;
+    bind_nearest n = bind_key(L);
+    offer_parameters(&n, check(L, 1));
+    return bind_no_option_field(L, &layers, &n);
+  }
   *handle = moon_tensor_retain(t);
   return 1;
 }
@@ -106,7 +116,11 @@ static int layer_index(lua_State *L) {
 /* layer.weight = t copies t's elements. */
 static int layer_newindex(lua_State *L) {
   moon_tensor *t = parameter_at(L);
-  if (!t) return bind_fixed_field(L, &layers);
+  if (!t) {
+    bind_nearest n = bind_key(L);
+    offer_parameters(&n, check(L, 1));
+    return bind_fixed_field(L, &layers, &n);
+  }
   if (!luaL_testudata(L, 3, BIND_TENSOR))
     return luaL_error(L, "%s: %s takes a tensor, got %s", moon_layer_kind(check(L, 1)), lua_tostring(L, 2),
                       luaL_typename(L, 3));
@@ -170,6 +184,8 @@ static int layer_equal(lua_State *L) {
   return 1;
 }
 
+static int layer_call(lua_State *L) { return luaL_error(L, "a layer is not called: layer:forward(x)"); }
+
 static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &layers); }
 
 static const luaL_Reg methods[] = {
@@ -186,6 +202,7 @@ static const luaL_Reg meta[] = {
     {"__newindex", layer_newindex},
     {"__tostring", layer_tostring},
     {"__eq", layer_equal},
+    {"__call", layer_call},
     {NULL, NULL},
 };
 

@@ -67,15 +67,25 @@ static int loss_kind(lua_State *L) {
 }
 
 static int loss_index(lua_State *L) {
-  return bind_method(L) || bind_option_field(L, &losses) ? 1 : bind_no_field(L, losses.noun);
+  if (bind_method(L) || bind_option_field(L, &losses)) return 1;
+  bind_nearest n = bind_key(L);
+  return bind_no_option_field(L, &losses, &n);
 }
-static int loss_newindex(lua_State *L) { return bind_fixed_field(L, &losses); }
+
+static int loss_newindex(lua_State *L) {
+  bind_nearest n = bind_key(L);
+  return bind_fixed_field(L, &losses, &n);
+}
+
+static int loss_call(lua_State *L) { return luaL_error(L, "a loss is not called: loss:forward(prediction, target)"); }
+
 static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &losses); }
 
 static const luaL_Reg methods[] = {
     {"forward", loss_forward}, {"backward", loss_backward}, {"kind", loss_kind}, {NULL, NULL}};
 
-static const luaL_Reg meta[] = {{"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {NULL, NULL}};
+static const luaL_Reg meta[] = {
+    {"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {"__call", loss_call}, {NULL, NULL}};
 
 void bind_open_loss(lua_State *L) {
   bind_class(L, BIND_LOSS, meta, methods, loss_index);

@@ -17,7 +17,7 @@ static moon_dtype read_dtype(lua_State *L, const char *name) {
   const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
   if (strcmp(text, "float32") == 0) return MOON_FLOAT32;
   if (strcmp(text, "uint8") == 0) return MOON_UINT8;
-  luaL_error(L, "%s: unknown dtype '%s' (known: float32, uint8)", name, text);
+  bind_unknown(L, name, "dtype", text, (const char *const[]){"float32", "uint8", NULL});
   return MOON_FLOAT32;
 }
 
@@ -28,7 +28,7 @@ static moon_dtype read_options(lua_State *L, const char *name, int index) {
   while (lua_next(L, index)) {
     if (lua_type(L, -2) == LUA_TSTRING) {
       const char *key = lua_tostring(L, -2);
-      if (strcmp(key, "dtype") != 0) luaL_error(L, "%s: unknown option '%s' (known: dtype)", name, key);
+      if (strcmp(key, "dtype") != 0) bind_unknown(L, name, "option", key, (const char *const[]){"dtype", NULL});
       dtype = read_dtype(L, name);
     }
     lua_pop(L, 1);
@@ -140,7 +140,9 @@ static int make_tensor(lua_State *L) {
   form f = {MOON_FLOAT32, 0, {0}};
   bool typed = !lua_isnoneornil(L, 2);
   if (typed) {
-    luaL_checktype(L, 2, LUA_TTABLE);
+    if (lua_type(L, 2) != LUA_TTABLE)
+      return luaL_error(L, "tensor: argument 2 is %s, expected options, as in tensor({1, 2}, {dtype = \"uint8\"})",
+                        bind_shown(L, 2));
     f.dtype = read_options(L, "tensor", 2);
   }
   if (luaL_testudata(L, 1, BIND_TENSOR)) {
@@ -266,7 +268,8 @@ static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
 /* cat({a, b, ...}, dim): one after the other along dimension dim (1 if not given); the engine checks that they fit. */
 static int make_cat(lua_State *L) {
   form f;
-  luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_type(L, 1) != LUA_TTABLE)
+    return luaL_error(L, "cat: got %s, expected a list of tensors: cat({a, b}, dim)", bind_shown(L, 1));
   lua_settop(L, 2);
   size_t count = lua_rawlen(L, 1);
   if (!count) return luaL_error(L, "cat: expected a list of at least one tensor");

@@ -99,7 +99,7 @@ static size_t batch_option(lua_State *L, const char *name) {
   lua_Integer batch = 0;
   for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
-    if (strcmp(key, "batch_size") != 0) luaL_error(L, "%s: unknown option '%s' (known: batch_size)", name, key);
+    if (strcmp(key, "batch_size") != 0) bind_unknown(L, name, "option", key, (const char *const[]){"batch_size", NULL});
     batch = bind_whole(L, -1, name, "batch_size", 0, 1, LUA_MAXINTEGER);
   }
   return (size_t)batch;
@@ -359,19 +359,26 @@ static int net_tostring(lua_State *L) {
   return 1;
 }
 
+static int net_call(lua_State *L) { return luaL_error(L, "a net is not called: net:forward(x) or net:predict(x)"); }
+
 /* ---- fields ---- */
 
 /* In this order: what Lua has given this net, the methods. A field that may be missing is declared by false among the
 ** methods, and reads as nil; any other unknown name raises. */
 static int net_index(lua_State *L) {
-  if (lua_type(L, 2) != LUA_TSTRING) return bind_no_field(L, "net");
-  if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
+  if (lua_type(L, 2) == LUA_TNUMBER)
+    return luaL_error(L, "net: a layer is net:layer(%s), not net[%s]", lua_tostring(L, 2), lua_tostring(L, 2));
+  if (lua_type(L, 2) == LUA_TSTRING && lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
     lua_pushvalue(L, 2);
     if (lua_gettable(L, -2) != LUA_TNIL) return 1;
   }
   lua_pushvalue(L, 2);
   int type = lua_rawget(L, lua_upvalueindex(2));
-  if (type == LUA_TNIL) return bind_no_field(L, "net");
+  if (type == LUA_TNIL) {
+    bind_nearest n = bind_key(L);
+    if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) bind_offer_names(L, &n, -1);
+    return bind_no_field(L, "net", &n);
+  }
   if (type == LUA_TBOOLEAN && !lua_toboolean(L, -1)) lua_pushnil(L);
   return 1;
 }
@@ -444,7 +451,7 @@ static const luaL_Reg methods[] = {
 };
 
 static const luaL_Reg meta[] = {
-    {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {NULL, NULL}};
+    {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {"__call", net_call}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"net", net_new}, {NULL, NULL}};
 

@@ -28,11 +28,21 @@ int bind_construct(lua_State *L, const bind_described *d);
 bool bind_method(lua_State *L);
 bool bind_option_field(lua_State *L, const bind_described *d);
 
-/* Raise "layer has no field or method 'foo'" for the key at index 2; names that begin with "__" give nil. */
-int bind_no_field(lua_State *L, const char *noun);
+/* What the key at index 2 is near to: nothing yet. */
+bind_nearest bind_key(lua_State *L);
 
-/* __newindex of something that is fixed: raises, saying why. */
-int bind_fixed_field(lua_State *L, const bind_described *d);
+/* Offer the options of a registered name. */
+void bind_offer_options(lua_State *L, bind_nearest *n, moon_family family, const char *name);
+
+/* Raise "layer has no field or method 'wieght'; did you mean 'weight'?" for the key at index 2; the methods (upvalue 2)
+** are offered to n, which may have others. Names that begin with "__" give nil. */
+int bind_no_field(lua_State *L, const char *noun, bind_nearest *n);
+
+/* The end of __index: raises that, options being offered too. */
+int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n);
+
+/* __newindex of something that is fixed: raises, saying why; options are offered to n. */
+int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n);
 
 /* Find the option of a registered name. */
 bool bind_find_option(lua_State *L, moon_family family, const char *name, const char *option, moon_option_info *info);

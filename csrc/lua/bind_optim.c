@@ -2,6 +2,7 @@
 #include <limits.h>
 
 #include "bind_object.h"
+#include "bind_tensor.h"
 
 static moon_optim *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
 
@@ -71,7 +72,7 @@ static moon_status step_list(lua_State *L, moon_tensor **room, size_t n) {
 static size_t check_list(lua_State *L) {
   if (!lua_istable(L, 2))
     luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(check(L, 1)),
-               luaL_typename(L, 2));
+               bind_shown(L, 2));
   return (size_t)lua_rawlen(L, 2);
 }
 
@@ -186,7 +187,9 @@ static int optim_kind(lua_State *L) {
 }
 
 static int optim_index(lua_State *L) {
-  return bind_method(L) || bind_option_field(L, &optims) ? 1 : bind_no_field(L, optims.noun);
+  if (bind_method(L) || bind_option_field(L, &optims)) return 1;
+  bind_nearest n = bind_key(L);
+  return bind_no_option_field(L, &optims, &n);
 }
 
 /* opt.lr = v. Which options may change, and to what, the engine knows. */
@@ -194,8 +197,10 @@ static int optim_newindex(lua_State *L) {
   const char *name = moon_optim_kind(check(L, 1));
   moon_option_info info;
   moon_option value;
-  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, MOON_OPTIMS, name, lua_tostring(L, 2), &info))
-    return bind_fixed_field(L, &optims);
+  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, MOON_OPTIMS, name, lua_tostring(L, 2), &info)) {
+    bind_nearest n = bind_key(L);
+    return bind_fixed_field(L, &optims, &n);
+  }
   bind_read_option(L, 3, name, &info, &value);
   BIND_TRY(L, bind_ctx(L), moon_optim_set(check(L, 1), &value));
   return 0;

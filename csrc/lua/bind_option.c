@@ -5,18 +5,12 @@
 #include <string.h>
 
 #include "bind_object.h"
+#include "bind_tensor.h"
 
 /* ---- one value ---- */
 
-static const char *const expected[] = {"a number", "a whole number",          "a boolean",
+static const char *const expected[] = {"a number", "a whole number",          "true or false",
                                        "a string", "two numbers {low, high}", "a layer"};
-
-/* "moonglass.tensor", "string": what the value at an index is. May push a string. */
-static const char *type_name(lua_State *L, int index) {
-  if (lua_type(L, index) == LUA_TUSERDATA && luaL_getmetafield(L, index, "__name") == LUA_TSTRING)
-    return lua_tostring(L, -1);
-  return luaL_typename(L, index);
-}
 
 static bool read_range(lua_State *L, int index, moon_option *o) {
   if (lua_type(L, index) != LUA_TTABLE || lua_rawlen(L, index) != 2) return false;
@@ -46,8 +40,8 @@ void bind_read_option(lua_State *L, int index, const char *name, const moon_opti
   *option = (moon_option){.name = info->name, .kind = info->kind};
   if (!read_value(L, index, option)) {
     bool closed = info->kind == MOON_LAYER && luaL_testudata(L, index, BIND_LAYER);
-    luaL_error(L, "%s: option '%s' is %s, got %s%s", name, info->name, expected[info->kind], closed ? "a closed " : "",
-               type_name(L, index));
+    luaL_error(L, "%s: %s is %s, expected %s", name, info->name, closed ? "a closed layer" : bind_shown(L, index),
+               expected[info->kind]);
   }
   if (option->text && strlen(option->text) != lua_rawlen(L, index))
     luaL_error(L, "%s: option '%s' holds a zero byte", name, info->name);
@@ -109,7 +103,13 @@ static void check_names(lua_State *L, int named, moon_family family, const char 
     bool text = lua_type(L, -2) == LUA_TSTRING;
     const char *key = text ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
     if (text && bind_find_option(L, family, name, key, &info)) continue;
-    luaL_error(L, "%s: unknown option '%s' (known: %s)", name, key, push_names(L, family, name, false));
+    if (!text)
+      luaL_error(L, "%s: the value at [%s] has no name, expected options by name (known: %s)", name, key,
+                 push_names(L, family, name, false));
+    bind_nearest n = {.name = key};
+    bind_offer_options(L, &n, family, name);
+    luaL_error(L, "%s: unknown option '%s'%s (known: %s)", name, key, bind_push_question(L, &n),
+               push_names(L, family, name, false));
   }
 }
 
@@ -146,9 +146,10 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
     if (value) bind_read_option(L, value, name, &info, &options[count++]);
   }
   if (next <= last) {
-    const char *got = type_name(L, next);
-    luaL_error(L, "%s: argument %d is a %s, expected a table of named options (by place: %s)", name, next - first + 1,
-               got, push_names(L, family, name, true));
+    const char *got = bind_shown(L, next), *by_place = push_names(L, family, name, true);
+    bool none = strcmp(by_place, "none") == 0;
+    luaL_error(L, "%s: argument %d is %s, expected a table of named options (%s: %s)", name, next - first + 1, got,
+               none ? "known" : "by place", none ? push_names(L, family, name, false) : by_place);
   }
   return count;
 }
@@ -176,7 +177,8 @@ int bind_construct(lua_State *L, const bind_described *d) {
   const char *kind = lua_tostring(L, lua_upvalueindex(2));
   int first = 1;
   if (!kind) {
-    if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s: got %s, expected a name", d->noun, type_name(L, 1));
+    if (lua_type(L, 1) != LUA_TSTRING)
+      return luaL_error(L, "%s: name is %s, expected a string", d->noun, bind_shown(L, 1));
     kind = lua_tostring(L, 1);
     first = 2;
   }
@@ -215,17 +217,31 @@ bool bind_option_field(lua_State *L, const bind_described *d) {
   return true;
 }
 
-int bind_no_field(lua_State *L, const char *noun) {
-  if (lua_type(L, 2) == LUA_TSTRING && strncmp(lua_tostring(L, 2), "__", 2) == 0) return 0;
-  return luaL_error(L, "%s has no field or method '%s'", noun, luaL_tolstring(L, 2, NULL));
+bind_nearest bind_key(lua_State *L) { return (bind_nearest){.name = luaL_tolstring(L, 2, NULL)}; }
+
+void bind_offer_options(lua_State *L, bind_nearest *n, moon_family family, const char *name) {
+  moon_option_info info;
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), family, name, i, &info); i++) bind_offer(n, info.name);
 }
 
-int bind_fixed_field(lua_State *L, const bind_described *d) {
-  const char *kind = d->kind(bind_check(L, 1, d->class)), *key = luaL_tolstring(L, 2, NULL);
+int bind_no_field(lua_State *L, const char *noun, bind_nearest *n) {
+  if (lua_type(L, 2) == LUA_TSTRING && strncmp(n->name, "__", 2) == 0) return 0;
+  bind_offer_names(L, n, lua_upvalueindex(2));
+  return luaL_error(L, "%s has no field or method '%s'%s", noun, n->name, bind_push_question(L, n));
+}
+
+int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n) {
+  bind_offer_options(L, n, d->family, d->kind(bind_check(L, 1, d->class)));
+  return bind_no_field(L, d->noun, n);
+}
+
+int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n) {
+  const char *kind = d->kind(bind_check(L, 1, d->class));
   moon_option_info info;
-  if (bind_find_option(L, d->family, kind, key, &info))
-    return luaL_error(L, "%s: option '%s' is fixed at construction", kind, key);
-  return luaL_error(L, "%s has no field '%s' that can be set", d->noun, key);
+  if (bind_find_option(L, d->family, kind, n->name, &info))
+    return luaL_error(L, "%s: option '%s' is fixed at construction", kind, n->name);
+  bind_offer_options(L, n, d->family, kind);
+  return luaL_error(L, "%s has no field '%s' that can be set%s", d->noun, n->name, bind_push_question(L, n));
 }
 
 /* ---- in words ---- */

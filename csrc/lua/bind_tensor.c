@@ -55,10 +55,16 @@ static int binary(lua_State *L) {
   return 1;
 }
 
+/* Results are float32: bytes have no room for them. */
+static void check_in_place(lua_State *L, const moon_tensor *t) {
+  if (moon_tensor_dtype(t) == MOON_UINT8)
+    luaL_error(L, "%s: a uint8 tensor cannot be changed in place: t:float() is a float32 copy of it", operation(L));
+}
+
 /* In place. */
 static int binary_(lua_State *L) {
   double scale = alpha(L);
-  check(L, 1);
+  check_in_place(L, check(L, 1));
   operand(L, 2);
   BIND_TRY(L, bind_ctx(L), moon_tensor_binary(check(L, 1), operation(L), check(L, 1), check(L, 2), scale));
   lua_settop(L, 1);
@@ -101,6 +107,7 @@ static int unary(lua_State *L) {
   moon_tensor *t = check(L, 1);
   parameters(L, operation(L), &p, &q);
   lua_settop(L, 1);
+  if (flag(L)) check_in_place(L, t);
   if (!flag(L)) bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
   BIND_TRY(L, bind_ctx(L), moon_tensor_unary(check(L, -1), operation(L), check(L, 1), p, q));
   return 1;
@@ -213,8 +220,18 @@ static int tensor_transpose(lua_State *L) {
 }
 
 static int tensor_tostring(lua_State *L) {
-  bind_push_tensor_text(L, check(L, 1));
+  luaL_checkudata(L, 1, BIND_TENSOR);
+  const moon_tensor *t = bind_test(L, 1, BIND_TENSOR);
+  if (t)
+    bind_push_tensor_text(L, t);
+  else
+    lua_pushliteral(L, BIND_TENSOR " (closed)");
   return 1;
+}
+
+/* t < u has to be one boolean in Lua. */
+static int tensor_compare(lua_State *L) {
+  return luaL_error(L, "tensors are compared by methods, element by element: t:lt(u), t:le(u), t:gt(u), t:ge(u)");
 }
 
 /* ---- the class ---- */
@@ -226,6 +243,8 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg meta[] = {
     {"__eq", tensor_equal},
+    {"__lt", tensor_compare},
+    {"__le", tensor_compare},
     {"__len", bind_tensor_len},
     {"__newindex", bind_tensor_newindex},
     {"__tostring", tensor_tostring},

@@ -3,6 +3,7 @@
 --   ae = moon.autoencoder.plain{input = 784, hidden = 32}
 --   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
 -- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local native = require "moonglass.native"
@@ -15,13 +16,27 @@ local autoencoder = {}
 
 local methods = {}
 
+local function predict(what, net, x, given)
+  checks.is_tensor(what, "x", x)
+  return errors.guard_as(what, "predict", net.predict, net, x, given)
+end
+
 --- The code of each row. options: batch_size, as in all of these.
-function methods:encode(x, given) return errors.guard(self.encoder.predict, self.encoder, x, given) end
+function methods:encode(x, given)
+  checks.net("encode", self)
+  return predict("encode", self.encoder, x, given)
+end
 
 --- The rows that codes stand for.
-function methods:decode(code, given) return errors.guard(self.decoder.predict, self.decoder, code, given) end
+function methods:decode(code, given)
+  checks.net("decode", self)
+  return predict("decode", self.decoder, code, given)
+end
 
-function methods:reconstruct(x, given) return errors.guard(self.predict, self, x, given) end
+function methods:reconstruct(x, given)
+  checks.net("reconstruct", self)
+  return predict("reconstruct", self, x, given)
+end
 
 --- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
 function autoencoder.adopt(net, layers)
@@ -44,6 +59,11 @@ local function check_half(name, half)
   errors.raise("autoencoder: %s is %s, expected a list of layers", name, options.show(half))
 end
 
+local function check_noise(noise)
+  if noise == nil or native.is_layer(noise) or (type(noise) == "table" and noise.forward) then return end
+  errors.raise("autoencoder: noise is %s, expected a layer, such as moon.gaussian_noise(0.4)", options.show(noise))
+end
+
 local build_options = options.checker("autoencoder", {
   encoder = {"any", required = true}, decoder = {"any", required = true}, noise = {"any"},
 })
@@ -54,6 +74,7 @@ function autoencoder.build(given)
   local o = build_options(given)
   check_half("encoder", o.encoder)
   check_half("decoder", o.decoder)
+  check_noise(o.noise)
   local front = table.move(as_list(o.encoder), 1, #as_list(o.encoder), o.noise and 2 or 1, {o.noise})
   local encoder = sequential(front)
   return autoencoder.adopt(sequential{encoder, table.unpack(as_list(o.decoder))}, #encoder)
@@ -92,35 +113,33 @@ local function dense(n_in, n_out, opts, more)
   return errors.guard(core.dense, n_in, n_out, opts)
 end
 
--- The dense layers down to the code. of.code, of.hidden: further options of the layer that gives the code, and of the
--- other hidden ones.
-local function down(width, o, of)
-  local list = {}
-  for i = 1, #width - 2 do
-    list[i] = dense(width[i], width[i + 1], {activation = o.activation, init = o.init}, of.hidden)
+-- The dense layers down to the code. more[i]: further options of dense layer i, counted from the input.
+local function down(width, o, more)
+  local list, n = {}, #width - 1
+  for i = 1, n do
+    local activation = i == n and o.code_activation or o.activation
+    list[i] = dense(width[i], width[i + 1], {activation = activation, init = o.init}, more[i])
   end
-  local activation = o.code_activation or o.activation
-  list[#width - 1] = dense(width[#width - 1], width[#width], {activation = activation, init = o.init}, of.code)
   return list
 end
 
 -- And up again: layer i of `encoder` is mirrored and, if tied, lends its weight.
-local function up(width, o, of, encoder)
-  local list = {}
-  for i = #encoder, 1, -1 do
-    local last = i == 1
-    local opts = {activation = last and o.output or o.activation, init = o.init, tied = o.tied and encoder[i] or nil}
-    list[#list + 1] = dense(width[i + 1], width[i], opts, not last and of.hidden or nil)
+local function up(width, o, more, encoder)
+  local list, n = {}, #encoder
+  for i = n, 1, -1 do
+    local opts = {activation = i == 1 and o.output or o.activation, init = o.init, tied = o.tied and encoder[i] or nil}
+    list[#list + 1] = dense(width[i + 1], width[i], opts, more[2 * n + 1 - i])
   end
   return list
 end
 
--- of.after: a layer behind the code's.
-local function hourglass(what, o, of)
+-- more(n): a table of further options by the number of the dense layer, n being the code's. after: a layer behind that.
+local function hourglass(what, o, more, after)
   local width = widths(what, o)
-  local encoder = down(width, o, of)
-  local decoder = up(width, o, of, encoder)
-  encoder[#encoder + 1] = of.after
+  local given = more and more(#width - 1) or {}
+  local encoder = down(width, o, given)
+  local decoder = up(width, o, given, encoder)
+  encoder[#encoder + 1] = after
   return autoencoder.build{encoder = encoder, decoder = decoder, noise = o.noise}
 end
 
@@ -129,6 +148,10 @@ local deep_options = options.checker("autoencoder.deep",
   sizes{code = {"count", required = true}, contractive = {"number", 0}})
 local denoising_options = options.checker("autoencoder.denoising",
   sizes{code = {"count"}, noise = {"any", required = true}})
+
+local function contractive(o)
+  return function(code) return {[code] = {contractive = o.contractive}} end
+end
 
 --- One hidden layer, which is the code. Options of all of these: input, hidden, activation="relu", code_activation
 -- (that of the others by default), output="sigmoid" (the last activation), init="glorot_uniform", and tied=false: with
@@ -140,17 +163,17 @@ function autoencoder.plain(given)
   if type(o.hidden) == "table" then
     errors.raise("autoencoder.plain: hidden is a table, expected one width (autoencoder.deep takes a list)")
   end
-  return hourglass("autoencoder.plain", o, {code = {contractive = o.contractive}})
+  return hourglass("autoencoder.plain", o, contractive(o))
 end
 
 --- The same with layers in between: {input=784, hidden={128}, code=32}.
 function autoencoder.deep(given)
   local o = deep_options(given)
-  return hourglass("autoencoder.deep", o, {code = {contractive = o.contractive}})
+  return hourglass("autoencoder.deep", o, contractive(o))
 end
 
 --- Plain, or with a code deep, behind a layer of noise.
-function autoencoder.denoising(given) return hourglass("autoencoder.denoising", denoising_options(given), {}) end
+function autoencoder.denoising(given) return hourglass("autoencoder.denoising", denoising_options(given)) end
 
 -- ---- sparse codes ----
 
@@ -184,32 +207,65 @@ local function sparsity(o)
   return chosen or "l1"
 end
 
--- What hourglass needs for each kind.
+-- By name the first and the last of some dense layers, from the number of the code's.
+local spans = {
+  code = function(code) return code, code end,
+  encoder = function(code) return 1, code end,
+  all = function(code) return 1, 2 * code - 1 end,
+}
+
+-- The numbers of the dense layers that are meant.
+local function chosen_layers(layers, code)
+  local list = layers
+  if type(layers) ~= "table" then
+    if not spans[layers] then
+      errors.raise("autoencoder.sparse: layers is %s (known: all, code, encoder, or a list of numbers)",
+        options.show(layers))
+    end
+    local first, last = spans[layers](code)
+    list = {}
+    for i = first, last do list[#list + 1] = i end
+  end
+  for _, i in ipairs(list) do
+    if math.type(i) ~= "integer" or i < 1 or i > 2 * code then
+      errors.raise("autoencoder.sparse: layers has %s, expected dense layers of 1 to %d", options.show(i), 2 * code)
+    end
+  end
+  return list
+end
+
+-- What hourglass needs for each kind: more, after.
 local makers = {}
 
 function makers.l1(o)
-  local penalty = {activity_l1 = o.l1 or 1e-5, activity_reduction = o.reduction}
-  return {code = penalty, hidden = o.layers == "all" and penalty or nil}
+  return function(code)
+    local more = {}
+    for _, i in ipairs(chosen_layers(o.layers or "code", code)) do
+      more[i] = {activity_l1 = o.l1 or 1e-5, activity_reduction = o.reduction}
+    end
+    return more
+  end
 end
 
 function makers.kl_weight(o)
   o.code_activation = o.code_activation or "sigmoid"
-  return {code = {kl_weight = o.kl_weight, kl_target = o.kl_target}}
+  return function(code) return {[code] = {kl_weight = o.kl_weight, kl_target = o.kl_target}} end
 end
 
 function makers.k(o)
   o.code_activation = o.code_activation or "linear"
-  return {after = errors.guard(core.k_sparse, o.k)}
+  return nil, errors.guard(core.k_sparse, o.k)
 end
 
 local sparse_options = options.checker("autoencoder.sparse", sizes{
-  code = {"count"}, l1 = {"number"}, reduction = {{"batchmean", "sum"}}, layers = {{"code", "all"}},
+  code = {"count"}, l1 = {"number"}, reduction = {{"batchmean", "sum"}}, layers = {"any"},
   kl_weight = {"number"}, kl_target = {"fraction"}, k = {"count"},
 })
 
 --- Plain, or with a code deep, and the code made sparse in one of three ways; options of two of them are an error.
 -- l1=1e-5, reduction="batchmean", layers="code": l1 times the sum of the code's absolute values as a penalty (its mean
--- over the rows, or with "sum" that of each batch); layers="all": of all hidden layers, the decoder's too.
+-- over the rows, or with "sum" that of each batch); layers="encoder": of the code and the hidden layers before it,
+-- "all": of all hidden layers, the decoder's too, or a list of the dense layers' numbers, the first being 1.
 -- kl_weight, kl_target=0.05: a penalty that draws the mean of each code element over the batch to kl_target; for codes
 -- in [0, 1], code_activation="sigmoid" by default.
 -- k: only the k largest elements of each code stay, the others are 0; code_activation="linear" by default.

@@ -6,11 +6,15 @@
 -- state.stop = true ends the training.
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+local host = require "moonglass.host"
 local monitor = require "moonglass.monitor"
 local native = require "moonglass.native"
+local numeral = require "moonglass.numeral"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
 local schedules = require "moonglass.schedules"
+
+local io, os = host.io, host.os
 
 local callbacks = {progress = progress.new}
 for name, constructor in pairs(schedules) do callbacks[name] = constructor end
@@ -32,7 +36,7 @@ local csv_options = options.checker("csv_logger", {append = {"flag", false}})
 
 local csv_head = "epoch,loss,val_loss,seconds\n"
 
-local function csv_number(v) return v and ("%.9g"):format(v) or "" end
+local function csv_number(v) return v and numeral("%.9g", v) or "" end
 
 local function csv_line(epoch, loss, val_loss, seconds)
   return ("%d,%s,%s,%s\n"):format(epoch, csv_number(loss), csv_number(val_loss), csv_number(seconds))

@@ -4,11 +4,13 @@
 --   local c = assert(moon.checkpoint.load(path))
 --   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as they were
 local autoencoder = require "moonglass.autoencoder"
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
+local numeral = require "moonglass.numeral"
 local options = require "moonglass.options"
 local snapshots = require "moonglass.snapshots"
 local train = require "moonglass.train"
@@ -19,13 +21,14 @@ local version = "1"
 
 -- ---- numbers as texts, exactly ----
 
-local special = {nan = 0 / 0, inf = math.huge, ["-inf"] = -math.huge}
+local nan = string.unpack("<d", "\0\0\0\0\0\0\xf8\x7f") -- 0 / 0 would end a host that traps it
+local special = {nan = nan, inf = math.huge, ["-inf"] = -math.huge}
 
 local function number_text(v)
   if v ~= v then return "nan" end
   if v == math.huge then return "inf" end
   if v == -math.huge then return "-inf" end
-  return math.type(v) == "integer" and ("%d"):format(v) or ("%a"):format(v)
+  return math.type(v) == "integer" and ("%d"):format(v) or numeral("%a", v)
 end
 
 local function text_number(text) return special[text] or tonumber(text) end
@@ -100,6 +103,7 @@ end
 -- on_checkpoint, when all of them have seen the epoch.
 -- true | nil, message, code
 function checkpoint.save(path, state)
+  checks.path("checkpoint.save", path)
   check_state(state)
   if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
   local tensors, metadata = state.net:archive()
@@ -214,6 +218,7 @@ end
 
 --- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
 function checkpoint.load(path)
+  checks.path("checkpoint.load", path)
   local tensors, metadata, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, metadata, code end
   local ok, result = pcall(read, tensors, metadata)

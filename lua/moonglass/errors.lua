@@ -2,9 +2,13 @@
 -- raise(format, ...)   raises a message
 -- guard(f, ...)        f(...), its error raised again at the user's place: for calls into the core
 -- pass(prefix, message) raises a caught message again, with words in front
+-- guard_as(own, theirs, f, ...)  as guard, for a call whose messages begin with another name than the user has called
+local host = require "moonglass.host"
+
 local errors = {}
 
-local getinfo = debug and debug.getinfo -- a host may leave the debug library out: messages then come without a place
+-- Without the debug library messages come without a place.
+local getinfo = host.debug and host.debug.getinfo
 
 -- The folder of this file, as chunk names show it: "/usr/share/lua/5.4/moonglass/".
 local folder = getinfo and getinfo(1, "S").source:match("^@(.*)errors%.lua$") or "\0"
@@ -57,5 +61,17 @@ local function check(ok, ...)
 end
 
 function errors.guard(f, ...) return check(pcall(f, ...)) end
+
+local function check_as(own, theirs, ok, ...)
+  if ok then return ... end
+  local message = ...
+  if type(message) == "string" then
+    local text = unplaced(message)
+    if text:sub(1, #theirs + 2) == theirs .. ": " then message = own .. text:sub(#theirs + 1) end
+  end
+  errors.pass("", message)
+end
+
+function errors.guard_as(own, theirs, f, ...) return check_as(own, theirs, pcall(f, ...)) end
 
 return errors

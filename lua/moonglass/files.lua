@@ -1,11 +1,14 @@
 --- All that opens files: the core's functions and Lua's io.open; in a host that has opened Moonglass without files,
 -- stand-ins that say so: nil, message, code, as when a file cannot be read or written.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
+local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 
 local files = {}
 
 local can_open = core.info().files
-local has_io = type(io) == "table" and io.open ~= nil
+local has_io = host.io and host.io.open ~= nil
 
 --- Why `what` cannot work here, in words; nil if it can. With true as well, it needs Lua's io library.
 function files.lacking(what, needs_io)
@@ -16,9 +19,13 @@ end
 --- The same as a result: nil, message, code.
 function files.refuse(what, needs_io) return nil, files.lacking(what, needs_io), "I/O" end
 
--- The core's function, or what says that there is none.
+-- The core's function of a path, or what says that there is none.
 local function of_core(name, what)
-  files[name] = core[name] or function() return files.refuse(what) end
+  local f = core[name] or function() return files.refuse(what) end
+  files[name] = function(path, ...)
+    checks.path(what, path)
+    return errors.guard(f, path, ...)
+  end
 end
 
 of_core("file_kind", "file_kind")
@@ -36,7 +43,21 @@ of_core("safetensors_load", "safetensors.load")
 of_core("safetensors_save", "safetensors.save")
 of_core("load_net", "load")
 
+local png_write = files.png_write
+
+function files.png_write(path, picture)
+  checks.path("png.write", path)
+  checks.is_tensor("png.write", "picture", picture)
+  return png_write(path, picture)
+end
+
+local net_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
+
 --- METHOD net:save(path): true | nil, message, code
-files.net_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
+function files.net_save(net, path)
+  checks.net("save", net)
+  checks.path("save", path)
+  return errors.guard(net_save, net, path)
+end
 
 return files

@@ -5,12 +5,15 @@
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+local host = require "moonglass.host"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local protobuf = require "moonglass.protobuf"
 local summary = require "moonglass.summary"
 local weights = require "moonglass.weights"
+
+local io, os = host.io, host.os
 
 local onnx = {}
 
@@ -292,7 +295,7 @@ local function check_arguments(path, net, o)
   end
 end
 
-local function can_rename() return type(os) == "table" and os.rename and os.remove end
+local function can_rename() return os and os.rename and os.remove end
 
 --- Write a net as an ONNX file: its inference, so that dropout and noise are left out. Options: opset=17, 11 to 23,
 -- the version of ONNX's operators; name="moonglass", the graph's. true | nil, message, code: when the file cannot be

@@ -1,7 +1,9 @@
 --- Checking of named options.
 --   local fit_options = options.checker("fit", { epochs = {"count", 1}, path = {"text"} })
 --   local o = fit_options(given)     -- a new table: what was given, else the defaults
--- An unknown name is an error that lists the known ones; a value of the wrong kind names what was expected.
+-- An unknown name is an error that lists the known ones and asks whether the nearest was meant; a value of the wrong
+-- kind names what was expected.
+local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 
 local options = {}
@@ -42,6 +44,9 @@ function options.show(v)
   return "a " .. (type(name) == "string" and name or type(v))
 end
 
+--- "; did you mean 'epochs'?", or "" if none of the names is near: keys of a table, or elements of a list.
+function options.question(name, known) return core.nearest(tostring(name), known) end
+
 local function choice(v, choices)
   for _, c in ipairs(choices) do
     if v == c then return true end
@@ -52,7 +57,8 @@ local function check_value(what, name, rule, v)
   local kind = rule[1]
   if type(kind) == "table" then
     if not choice(v, kind) then
-      errors.raise("%s: %s is %s (known: %s)", what, name, options.show(v), table.concat(kind, ", "))
+      errors.raise("%s: %s is %s%s (known: %s)", what, name, options.show(v),
+        type(v) == "string" and options.question(v, kind) or "", table.concat(kind, ", "))
     end
   elseif not kinds[kind][1](v) then
     errors.raise("%s: %s is %s, expected %s", what, name, options.show(v), kinds[kind][2])
@@ -60,6 +66,24 @@ local function check_value(what, name, rule, v)
   -- A count may have come as 32.0; loops and messages want 32.
   if kind == "count" or kind == "size" or kind == "seed" then return math.tointeger(v) end
   return v
+end
+
+local function unknown(what, name, rules)
+  if type(name) ~= "string" then
+    errors.raise("%s: the value at [%s] has no name, expected options by name (known: %s)", what, tostring(name),
+      options.names(rules))
+  end
+  errors.raise("%s: unknown option '%s'%s (known: %s)", what, name, options.question(name, rules),
+    options.names(rules))
+end
+
+-- Names the first in the alphabet of the options that have to be there and are not.
+local function check_required(what, rules, result)
+  local first
+  for name, rule in pairs(rules) do
+    if rule.required and result[name] == nil and (not first or name < first) then first = name end
+  end
+  if first then errors.raise("%s: option %s is missing", what, first) end
 end
 
 --- rules: name = {kind, default}; kind is one of the above or a list of allowed values. A rule with required = true
@@ -72,17 +96,13 @@ function options.checker(what, rules)
     local result = {}
     for name, v in pairs(given or {}) do
       local rule = rules[name]
-      if not rule then
-        errors.raise("%s: unknown option '%s' (known: %s)", what, tostring(name), options.names(rules))
-      end
+      if not rule then unknown(what, name, rules) end
       result[name] = check_value(what, name, rule, v)
     end
     for name, rule in pairs(rules) do
-      if result[name] == nil then
-        if rule.required then errors.raise("%s: option %s is missing", what, name) end
-        result[name] = rule[2]
-      end
+      if result[name] == nil then result[name] = rule[2] end
     end
+    check_required(what, rules, result)
     return result
   end
 end

@@ -1,7 +1,7 @@
 --- A page of text, tables and pictures as one HTML file, for the results of an experiment.
 --   local page = moon.page("Autoencoders on MNIST")
 --   page:heading("The data")   page:text("...")   page:code("...")   page:table(rows)   page:picture(png, "caption")
---   page:html()
+--   page:link("log.txt", "all that it printed")   page:html()
 -- Whatever is given is text: it is escaped, and nothing of it becomes markup.
 local errors = require "moonglass.errors"
 local options = require "moonglass.options"
@@ -63,6 +63,9 @@ function Page:table(rows)
   end
   return add(self, "<table>\n%s\n</table>", table.concat(lines, "\n"))
 end
+
+--- A line with a link to a file, its path being relative to the page.
+function Page:link(path, text) return add(self, '<p><a href="%s">%s</a></p>', escape(path), escape(text)) end
 
 local png_signature = "\137PNG\r\n\26\n"
 

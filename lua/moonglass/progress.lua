@@ -1,7 +1,10 @@
 --- Progress of a training in words: a bar redrawn in place on a terminal, one line an epoch anywhere else.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 local options = require "moonglass.options"
+
+local io, os = host.io, host.os
 
 local progress = {}
 

@@ -22,7 +22,8 @@ end
 
 -- Layers one after the other; a net among them stands for its layers.
 local function flatten(list, into)
-  for i, element in ipairs(list) do
+  for i = 1, #list do
+    local element = list[i]
     if native.is_net(element) or mixed.is_mixed(element) then
       for k = 1, #element do into[#into + 1] = element:layer(k) end
     elseif native.is_layer(element) or is_lua_layer(element) then
@@ -36,7 +37,9 @@ local function flatten(list, into)
 end
 
 local function check_list(list)
-  if type(list) ~= "table" then errors.raise("sequential: got %s, expected a list of layers", options.show(list)) end
+  if type(list) ~= "table" then
+    errors.raise("sequential: got %s, expected a list of layers: sequential{layer, layer}", options.show(list))
+  end
   local n = #list
   if n == 0 then errors.raise("sequential: the list is empty, expected at least one layer") end
   for key in pairs(list) do

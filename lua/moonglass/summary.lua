@@ -1,4 +1,5 @@
 --- A net as a table: layers, output shapes, parameters.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local native = require "moonglass.native"
 
@@ -72,6 +73,7 @@ end
 
 --- METHOD net:summary() -> text
 function summary.of(net)
+  checks.net("summary", net)
   local rows = {{"", "layer", "output", "parameters"}}
   local width = net:inputs() > 0 and net:inputs() or "?"
   for i = 1, #net do

@@ -1,6 +1,8 @@
 --- Training: step, fit and evaluate, one implementation for native nets and for nets with layers written in Lua.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
@@ -35,8 +37,26 @@ local function has_methods(v, ...)
   return true
 end
 
+-- The object of that name; the message says who asked for it.
+local function by_name(what, make, name)
+  local ok, made = pcall(make, name)
+  if not ok then errors.pass(what .. ": ", made) end
+  return made
+end
+
+-- moon.adam instead of what it makes.
+local function check_made(what, noun, family, v)
+  for _, name in ipairs(core.registered(family)) do
+    if rawequal(v, core[name]) then
+      errors.raise("%s: %s is the function %s itself, expected what it makes: moon.%s{}, or the name '%s'", what, noun,
+        name, name, name)
+    end
+  end
+end
+
 local function find_loss(what, loss)
-  if type(loss) == "string" then return errors.guard(core.loss, loss) end
+  if type(loss) == "string" then return by_name(what, core.loss, loss) end
+  check_made(what, "loss", "losses", loss)
   if type(loss) == "function" then return loss_of_function(loss) end
   if native.is_loss(loss) or has_methods(loss, "forward", "backward") then return loss end
   errors.raise("%s: loss is %s, expected a name (%s), a loss object, a table with forward and backward, or a function",
@@ -44,7 +64,8 @@ local function find_loss(what, loss)
 end
 
 local function find_optimizer(what, opt)
-  if type(opt) == "string" then return errors.guard(core.optimizer, opt) end
+  if type(opt) == "string" then return by_name(what, core.optimizer, opt) end
+  check_made(what, "optimizer", "optimizers", opt)
   if native.is_optimizer(opt) or has_methods(opt, "step") then return opt end
   errors.raise("%s: optimizer is %s, expected a name (%s), an optimiser object or a table with step", what,
     options.show(opt), table.concat(core.registered("optimizers"), ", "))
@@ -99,8 +120,13 @@ end
 --- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
 -- Returns the objective before the update, penalties included.
 function train.step(net, x, y, loss, opt)
-  if all_native(net, loss, opt) and opt then return errors.guard(native_net.step, net, x, y, loss, opt) end
-  if not native.is_tensor(x) then errors.raise("step: x is %s, expected a tensor", options.show(x)) end
+  checks.net("step", net)
+  checks.is_tensor("step", "x", x)
+  if y ~= nil then checks.is_tensor("step", "y", y) end
+  if all_native(net, loss, opt) and opt then
+    checks.first_targets("step", loss, x, y)
+    return errors.guard(native_net.step, net, x, y, loss, opt)
+  end
   if type(opt) == "string" then
     errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
   end
@@ -117,14 +143,15 @@ local function arguments(y, opts)
 end
 
 local function check_tensor(what, name, t)
-  if not native.is_tensor(t) then errors.raise("%s: %s is %s, expected a tensor", what, name, options.show(t)) end
+  checks.is_tensor(what, name, t)
   if #t == 0 then errors.raise("%s: %s is %s: there must be at least one row", what, name, native.shape_text(t)) end
 end
 
-local function make_dataset(what, x, y)
+local function make_dataset(what, loss, x, y)
   check_tensor(what, "x", x)
   if y ~= nil then check_tensor(what, "y", y) end
-  return errors.guard(core.dataset, x, y)
+  checks.targets(what, loss, x, y)
+  return errors.guard_as(what, "dataset", core.dataset, x, y)
 end
 
 -- The last rows are for validation, before any shuffle, as in Keras.
@@ -147,7 +174,7 @@ local function given_validation(validation, y)
 end
 
 -- Two datasets, the second nil without validation.
-local function datasets(x, y, o)
+local function datasets(loss, x, y, o)
   check_tensor("fit", "x", x)
   local xv, yv
   if o.validation ~= nil then
@@ -155,7 +182,7 @@ local function datasets(x, y, o)
   elseif o.validation_split then
     x, y, xv, yv = split(x, y, o.validation_split)
   end
-  return make_dataset("fit", x, y), xv ~= nil and make_dataset("fit: validation", xv, yv) or nil
+  return make_dataset("fit", loss, x, y), xv ~= nil and make_dataset("fit: validation", loss, xv, yv) or nil
 end
 
 -- ---- callbacks ----
@@ -177,11 +204,15 @@ local function add_callback(listeners, callback)
   end
   for name in pairs(callback) do
     if type(name) == "string" and name:find("^on_") and not is_event[name] then
-      errors.raise("fit: a callback has no event '%s' (known: %s)", name, table.concat(events, ", "))
+      errors.raise("fit: a callback has no event '%s'%s (known: %s)", name, options.question(name, events),
+        table.concat(events, ", "))
     end
   end
   for _, name in ipairs(events) do
     if callback[name] then
+      if type(callback[name]) ~= "function" then
+        errors.raise("fit: a callback's %s is %s, expected a function", name, options.show(callback[name]))
+      end
       table.insert(listeners[name], function(state) return callback[name](callback, state) end)
     end
   end
@@ -194,6 +225,22 @@ local function listeners_of(callbacks, verbose)
   if verbose > 0 then add_callback(listeners, progress.new{bar = verbose == 1}) end
   for _, callback in ipairs(callbacks) do add_callback(listeners, callback) end
   return listeners
+end
+
+-- One callback is a table, too, and would pass for an empty list; what makes a callback is a function, too.
+local function check_callbacks(callbacks)
+  local makers = host.package and host.package.loaded["moonglass.callbacks"] or {}
+  for key, callback in pairs(callbacks) do
+    if type(key) == "string" then
+      errors.raise("fit: callbacks is a table with names in it, expected a list of callbacks: {callback, ...}")
+    end
+    for name, maker in pairs(makers) do
+      if rawequal(callback, maker) then
+        errors.raise("fit: a callback is the function %s itself, expected what it makes: moon.callbacks.%s()", name,
+          name)
+      end
+    end
+  end
 end
 
 local function fire(list, state)
@@ -282,8 +329,9 @@ end
 local function prepare(net, x, y, given)
   local o = fit_options(given)
   o.callbacks = o.callbacks or {}
+  check_callbacks(o.callbacks)
   if o.resume ~= nil then resume(net, o, given) end
-  local moon = package.loaded["moonglass"]
+  local moon = host.package and host.package.loaded["moonglass"]
   o.verbose = o.verbose or (type(moon) == "table" and moon.interactive and 1 or 0)
   if o.validation ~= nil and o.validation_split then
     errors.raise("fit: validation and validation_split exclude each other")
@@ -293,7 +341,7 @@ local function prepare(net, x, y, given)
       .. "or a function", table.concat(core.registered("losses"), ", "))
   end
   local loss, opt = find_loss("fit", o.loss or net.loss), find_optimizer("fit", o.optimizer)
-  local data, validation = datasets(x, y, o)
+  local data, validation = datasets(loss, x, y, o)
   local run = {
     data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
     rows = data:rows(), batch = batch_size(o.batch_size, data:rows()), seed = o.seed or core.draw_seed(),
@@ -324,7 +372,7 @@ local function train_epoch(net, run, state)
   for first = 1, rows, batch do
     local count = rows - first + 1
     if count > batch then count = batch end
-    local value = errors.guard(step, net, data, first, count, loss, opt)
+    local value = errors.guard_as("fit", "step", step, net, data, first, count, loss, opt)
     sum, done = sum + value * count, done + count
     state.batch = state.batch + 1
     if run.stop_on_nan and value - value ~= 0 then stop_for_nan(value, state.batch, state.epoch) end
@@ -366,6 +414,7 @@ end
 --- METHOD net:fit(x, y, options), net:fit(x, options) with target x. Returns the history.
 -- An error, of a callback too, leaves the net as the last whole step made it.
 function train.fit(net, x, y, given)
+  checks.net("fit", net)
   y, given = arguments(y, given)
   local run, state, threads = prepare(net, x, y, given)
   local restore <close> = with_threads(threads) -- luacheck: ignore restore
@@ -403,6 +452,7 @@ end
 --- METHOD net:evaluate(x, y, {loss=, batch_size=}), net:evaluate(x, options) with target x: the mean over the rows,
 -- penalties included. The loss of the last fit is the default.
 function train.evaluate(net, x, y, given)
+  checks.net("evaluate", net)
   y, given = arguments(y, given)
   local o = evaluate_options(given)
   if o.loss == nil and net.loss == nil then
@@ -410,7 +460,7 @@ function train.evaluate(net, x, y, given)
       table.concat(core.registered("losses"), ", "))
   end
   local loss = find_loss("evaluate", o.loss or net.loss)
-  return train.evaluate_rows(net, make_dataset("evaluate", x, y), loss, o.batch_size)
+  return train.evaluate_rows(net, make_dataset("evaluate", loss, x, y), loss, o.batch_size)
 end
 
 train.native_net = native_net

@@ -1,5 +1,6 @@
 --- The tensors of a net as its file names them: as torch.nn.Sequential names those of the same stack, "0.weight" [out x
 -- in], "0.bias", "2.weight", the number being the place of a module.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
@@ -75,6 +76,8 @@ local load_options = options.checker("load", {prefix = {"text", ""}})
 -- ("encoder."). Floats of 16 and 64 bits become float32. true | nil, message, code: then nothing has changed. What is
 -- missing, of another shape, or begins so but belongs to no layer is an error.
 function weights.load(net, path, given)
+  checks.net("load", net)
+  checks.path("load", path)
   local prefix = load_options(given).prefix
   local tensors, message, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, message, code end

@@ -7,9 +7,11 @@
 **   bench run REPEAT COMMAND ...    milliseconds and peak memory of a command, from its start to its end
 **
 ** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: made-up rows)
-** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count). */
+** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
+** --busy 0 (processes that keep a core busy beside the epochs). */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -18,12 +20,12 @@
 
 #include "floor.h"
 
-enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, MAX_SERVERS = 256, PATH = 4096 };
+enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, MAX_SERVERS = 256, MAX_BUSY = 64, PATH = 4096 };
 
 typedef struct options {
   const char *mode, *data, *perf;
   size_t sizes[MAX_LAYERS + 1], count;
-  size_t batch, rows, rounds;
+  size_t batch, rows, rounds, busy;
   int threads;
   bool floor;
 } options;
@@ -75,6 +77,7 @@ static bool read_option(options *o, const char *name, const char *value) {
   if (!strcmp(name, "--batch")) return read_count(&o->batch, value, 1, 1 << 20);
   if (!strcmp(name, "--rows")) return read_count(&o->rows, value, 1, 1 << 30);
   if (!strcmp(name, "--rounds")) return read_count(&o->rounds, value, 1, MAX_ROUNDS);
+  if (!strcmp(name, "--busy")) return read_count(&o->busy, value, 0, MAX_BUSY);
   if (!strcmp(name, "--data")) return o->data = value, true;
   if (!strcmp(name, "--perf")) return o->perf = value, true;
   if (!strcmp(name, "--threads") && read_count(&n, value, 1, 256)) return o->threads = (int)n, true;
@@ -215,9 +218,10 @@ static void print_head(const bench *b, const options *o) {
   moon_build_info(b->ctx, &info);
   printf("{\"mode\": \"%s\", \"sizes\": \"", o->mode);
   for (size_t i = 0; i < o->count; i++) printf("%s%zu", i ? "-" : "", o->sizes[i]);
-  printf("\", \"batch\": %zu, \"threads\": %d, \"version\": \"%s\", \"blis\": \"%s\", \"blis_config\": \"%s\", "
+  printf("\", \"batch\": %zu, \"threads\": %d, \"busy\": %zu, \"version\": \"%s\", \"blis\": \"%s\", \"blis_config\": "
+         "\"%s\", "
          "\"simd\": \"%s\"",
-         o->batch, moon_threads(b->ctx), info.version, info.blis, info.blis_config, info.simd);
+         o->batch, moon_threads(b->ctx), o->busy, info.version, info.blis, info.blis_config, info.simd);
 }
 
 /* A layout as a text: how a, b and c are stored, by rows or by columns: "rrc". */
@@ -247,6 +251,26 @@ static void print_gemms(const floor_set *f) {
     print_gemm(&f->gemms[i], f->threads);
   }
   printf("]");
+}
+
+/* Other work on the machine: processes that do nothing but take a core each, and end with this one whatever ends it. */
+static size_t start_busy(pid_t pids[MAX_BUSY], size_t count) {
+  pid_t parent = getpid();
+  for (size_t i = 0; i < count; i++) {
+    pids[i] = fork();
+    if (pids[i] < 0) return i;
+    if (pids[i] == 0)
+      for (volatile unsigned long n = 1;; n++)
+        if (n % (1u << 24) == 0 && getppid() != parent) _exit(0);
+  }
+  return count;
+}
+
+static void stop_busy(const pid_t *pids, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    kill(pids[i], SIGKILL);
+    waitpid(pids[i], NULL, 0);
+  }
 }
 
 /* One epoch to warm up, then epoch and floor in turns. */
@@ -280,7 +304,10 @@ static moon_status epoch_mode(bench *b, const options *o) {
   MOONI_TRY(make_data(b, o));
   MOONI_TRY(make_training(b, o));
   if (o->floor) MOONI_TRY(floor_new(b->ctx, &f, o->sizes, o->count, o->batch, o->threads));
-  moon_status status = measure_epochs(b, o, &f);
+  pid_t pids[MAX_BUSY];
+  size_t busy = start_busy(pids, o->busy);
+  moon_status status = busy == o->busy ? measure_epochs(b, o, &f) : mooni_fail(b->ctx, MOON_ESTATE, "cannot fork");
+  stop_busy(pids, busy);
   floor_free(b->ctx, &f);
   return status;
 }

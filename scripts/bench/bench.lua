@@ -44,7 +44,9 @@ local function one_of(known)
   end
 end
 
-local parts = {epoch = true, row = true, start = true, job = true, deep = true, scale = true}
+local all_parts = {"epoch", "row", "start", "busy", "job", "deep", "scale"}
+local parts = {}
+for _, part in ipairs(all_parts) do parts[part] = true end
 
 local function read_options()
   local parser = argparse("bench", "Time this engine and its peers on the same work."):help_max_width(110)
@@ -56,7 +58,7 @@ local function read_options()
       if text == "none" then return {} end
       return list_of(one_of(measure.packages))(text)
     end)
-  parser:option("--only", "parts to run, of epoch,row,start,job,deep,scale (default: all)")
+  parser:option("--only", "parts to run, of epoch,row,start,busy,job,deep,scale (default: all)")
     :convert(list_of(one_of(parts)))
   parser:option("--epochs", "epochs that a peer runs at a time; the first warms up"):default("3"):convert(count)
   parser:flag("--quick", "unless said otherwise: one round, batches 32 and 128, parts epoch,row,start")
@@ -67,7 +69,7 @@ local function read_options()
   if not ok then fail(o:gsub("%s*\n%s*", " "), 2) end
   o.rounds = o.rounds or (o.quick and 1 or 3)
   o.batches = o.batches or (o.quick and {32, 128} or {32, 128, 256, 1024})
-  o.only = o.only or (o.quick and {"epoch", "row", "start"} or {"epoch", "row", "start", "job", "deep", "scale"})
+  o.only = o.only or (o.quick and {"epoch", "row", "start"} or all_parts)
   return o
 end
 
@@ -128,6 +130,9 @@ local function shared_cases(o)
   end
   if has(o.only, "row") then cases[#cases + 1] = {kind = "row", sizes = report.lecture} end
   if has(o.only, "start") then cases[#cases + 1] = {kind = "start"} end
+  for _, batch in ipairs(has(o.only, "busy") and o.batches or {}) do
+    cases[#cases + 1] = {kind = "busy", sizes = report.lecture, batch = batch, threads = most, busy = 1}
+  end
   if has(o.only, "job") then
     cases[#cases + 1] = {kind = "job", sizes = report.lecture, batch = 32, threads = most, row = true}
   end

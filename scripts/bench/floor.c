@@ -49,7 +49,7 @@ static void *run_share(void *arg) {
 }
 
 static mooni_mat matrix(float *p, size_t rows, size_t columns, bool by_column) {
-  return by_column ? (mooni_mat){p, 1, rows} : (mooni_mat){p, columns, 1};
+  return (mooni_mat){.p = p, .rs = by_column ? 1 : columns, .cs = by_column ? rows : 1};
 }
 
 static float *at(mooni_mat m, size_t i, size_t j) { return m.p + i * m.rs + j * m.cs; }

@@ -84,6 +84,14 @@ function Measure:epoch(case)
   return ("%.3f s, floor %.3f s"):format(got.epoch_s, got.floor_s)
 end
 
+--- An epoch while other processes keep cores busy.
+function Measure:busy(case)
+  local got = self:bench("epoch", {sizes = case.sizes, batch = case.batch, threads = case.threads, busy = case.busy,
+                                   rounds = 3, floor = 0, data = self.config.data})
+  add(self.results, "busy", "moonglass", case, "s", got.epoch_s)
+  return ("%.3f s beside %d busy"):format(got.epoch_s, case.busy)
+end
+
 -- Enough rows for a tenth of a second and more, so that small batches do not take minutes.
 function Measure:scale(case)
   local rows = math.min(60000, math.max(6000, case.batch * 100))
@@ -194,7 +202,7 @@ end
 -- ---- in turns ----
 
 local kinds = {epoch = {"epoch", "peer_epoch"}, job = {"job", "peer_job"}, row = {"row"}, scale = {"scale"},
-               start = {"start"}}
+               start = {"start"}, busy = {"busy"}}
 
 local function describe(case)
   local parts = {case.sizes}

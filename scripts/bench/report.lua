@@ -154,6 +154,15 @@ local function speed_up_bar(batch, bar)
   end
 end
 
+-- With all threads, beside a process that wants a core for itself, as a share of the speed of one thread without that.
+local function busy_bar(batch, bar)
+  return ("1 thread / 2 threads beside a busy process, batch %d"):format(batch), bar, function(results)
+    local one = results:best(of("epoch", "moonglass", report.lecture, batch, 1))
+    local two = results:best(of("busy", "moonglass", report.lecture, batch, 2))
+    return one and two and one / two
+  end
+end
+
 -- Title, the least value (negative: the most), and how to find the value.
 local bars = {
   {peer_bar(32, 2, 1.9)}, {peer_bar(128, 2, 1.6)}, {peer_bar(1024, 2, 1.6)},
@@ -167,7 +176,7 @@ local bars = {
   {ratio_bar("jax / ours, whole job", 3, "job", "jax")}, {ratio_bar("keras / ours, whole job", 8, "job", "keras")},
   {limit_bar("peak memory of the whole job, MB", 150, "job_peak")},
   {limit_bar("start with require, ms", 20, "require")}, {limit_bar("a single row, us", 25, "row")},
-  {speed_up_bar(128, 1.6)},
+  {speed_up_bar(128, 1.6)}, {busy_bar(32, 0.7)}, {busy_bar(128, 0.7)}, {busy_bar(1024, 0.7)},
 }
 
 --- What was measured against what is wanted; bars whose figures are not there are left out.

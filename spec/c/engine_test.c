@@ -188,7 +188,7 @@ static double reference(const mooni_mat *a, const mooni_mat *b, size_t i, size_t
 static mooni_mat matrix(moon_tensor **owner, moon_ctx *ctx, size_t rows, size_t columns, bool by_row) {
   moon_tensor_new(ctx, owner, MOON_FLOAT32, 2, (size_t[]){2 * rows, columns});
   moon_tensor_uniform(*owner, -1, 1);
-  return (mooni_mat){moon_tensor_float(*owner), by_row ? 2 * columns : 1, by_row ? 1 : 2 * rows};
+  return (mooni_mat){.p = moon_tensor_float(*owner), .rs = by_row ? 2 * columns : 1, .cs = by_row ? 1 : 2 * rows};
 }
 
 static bool inside(const mooni_mat *c, size_t m, size_t n, size_t at) {
@@ -222,10 +222,31 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
   for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
 }
 
+/* Two of three rows of a are 0, or of its columns, in runs as the pixels of an image; told of it or not, the product has
+** the same bits. */
+static void check_sparse_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned layout, float beta) {
+  moon_tensor *ta, *tb, *tc, *td;
+  mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);
+  mooni_mat c = matrix(&tc, ctx, m, n, layout & 4), d = matrix(&td, ctx, m, n, layout & 4);
+  bool columns = layout & 8;
+  for (size_t i = 0; i < m; i++)
+    for (size_t l = 0; l < k; l++)
+      if ((columns ? l : i) % 29 / 10 != 1) a.p[i * a.rs + l * a.cs] = l % 2 ? -0.0f : 0;
+  if (beta == 0) moon_tensor_fill(tc, NAN);
+  moon_tensor_copy(td, tc);
+  CHECK(mooni_gemm_plan(ctx, 1, m, n, k, a, b, c) == MOON_OK);
+  mooni_gemm(ctx, m, n, k, 1, a, b, beta, c);
+  a.sparse = true;
+  mooni_gemm(ctx, m, n, k, 1, a, b, beta, d);
+  CHECK(memcmp(c.p, d.p, moon_tensor_bytes(tc)) == 0);
+  moon_tensor *all[] = {ta, tb, tc, td};
+  for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
+}
+
 static void products_of(const mooni_kernels *kernels) {
-  static const size_t shapes[][3] = {{1, 1, 1},       {1, 784, 32}, {3, 5, 7},     {17, 33, 65},  {32, 784, 128},
-                                     {31, 127, 33},   {7, 1, 129},  {128, 32, 31}, {64, 100, 31}, {785, 129, 1},
-                                     {201, 203, 205}, {5, 300, 2},  {6, 64, 300},  {3000, 3, 300}};
+  static const size_t shapes[][3] = {{1, 1, 1},       {1, 784, 32}, {3, 5, 7},     {17, 33, 65},   {32, 784, 128},
+                                     {31, 127, 33},   {7, 1, 129},  {128, 32, 31}, {64, 100, 31},  {785, 129, 1},
+                                     {201, 203, 205}, {5, 300, 2},  {6, 64, 300},  {3000, 3, 300}, {32, 128, 5000}};
   moon_ctx *ctx;
   moon_ctx_new(&ctx, NULL);
   ctx->k = kernels;
@@ -233,6 +254,10 @@ static void products_of(const mooni_kernels *kernels) {
     for (unsigned layout = 0; layout < 8; layout++)
       for (float beta = 0; beta < 3; beta += 2)
         check_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout, beta);
+  for (size_t s = 0; s < MOONI_COUNT(shapes); s++)
+    for (unsigned layout = 0; layout < 16; layout++)
+      for (float beta = 0; beta < 3; beta++)
+        check_sparse_product(ctx, shapes[s][0], shapes[s][1], shapes[s][2], layout, beta);
   moon_ctx_release(ctx);
 }
 
@@ -439,6 +464,37 @@ static void misuse(void) {
   free_rig(&r);
 }
 
+/* Of "did you mean": one edit of short names, a third of long ones, no case, and beginnings. */
+static void near_names(void) {
+  const struct {
+    const char *name, *known;
+    size_t distance;
+  } cases[] = {
+      {"relu", "relu", 0},
+      {"ReLU", "relu", 0},
+      {"rleu", "relu", 1},
+      {"wieght", "weight", 1},
+      {"ephocs", "epochs", 2},
+      {"optimiser", "optimizer", 1},
+      {"fti", "fit", 1},
+      {"lx", "lr", 1},
+      {"x", "y", SIZE_MAX},
+      {"", "x", SIZE_MAX},
+      {"", "", SIZE_MAX},
+      {"mena", "std", SIZE_MAX},
+      {"leraning_rate", "lr", SIZE_MAX},
+      {"binary_crossentropi", "binary_crossentropy", 1},
+      {"va", "validation", SIZE_MAX},
+      {"validation", "val", SIZE_MAX},
+      {"a_name_that_is_longer_than_any_name_that_there_is_", "a_name_that_is_longer_than_any_name_that_there_is",
+       SIZE_MAX},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    CHECK(moon_name_distance(cases[i].name, cases[i].known) == cases[i].distance);
+  size_t begins = moon_name_distance("batch", "batch_size");
+  CHECK(begins != SIZE_MAX && begins > moon_name_distance("bacth_zise", "batch_size"));
+}
+
 int main(void) {
   step_allocates_nothing();
   accounting();
@@ -450,5 +506,6 @@ int main(void) {
   interrupt();
   floating_point_mode_is_the_hosts();
   misuse();
+  near_names();
   return check_report();
 }

@@ -694,6 +694,8 @@ static void test_archive_headers(void) {
   char *deep = calloc(1, 5001);
   deep[0] = '{', deep[1] = '"', deep[2] = '"', deep[3] = ':';
   memset(deep + 4, '[', 4996);
+  FAILS(load_header(deep, 0), MOON_EFORMAT, "nested more than 64 deep");
+  for (size_t i = 5; i < 4998; i += 3) memcpy(deep + i, "{},", 3);
   FAILS(load_header(deep, 0), MOON_EFORMAT, "not valid JSON");
   moon_set_memory_limit(ctx, moon_memory_used(ctx) + 200000); /* the parser's own memory counts, too */
   FAILS(load_header(deep, 0), MOON_ENOMEM, "out of memory");
@@ -1065,7 +1067,8 @@ static const struct {
     {LAYERS("7"), "layer 1: expected an object"},
     {LAYERS("{\"kind\":\"dense\"}"), "layer 1: expected an object of 'kind' and 'options'"},
     {LAYERS("{\"kind\":1,\"options\":{}}"), "kind: expected a text, got an integer"},
-    {LAYERS("{\"kind\":\"dens\",\"options\":{}}"), "layer 1: unknown layer 'dens' (known: dense, "},
+    {LAYERS("{\"kind\":\"dens\",\"options\":{}}"),
+     "layer 1: unknown layer 'dens'; did you mean 'dense'? (known: dense, "},
     {LAYERS("{\"kind\":\"dense\",\"options\":3}"), "options: expected an object, got an integer"},
     {LAYERS(DENSE("")), "layer 1 (dense): in: expected a whole number, got nothing"},
     {LAYERS(DENSE("\"in\":3,\"out\":2,\"wings\":2")), "unknown option 'wings' (known: in, out"},

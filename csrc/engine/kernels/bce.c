@@ -29,7 +29,7 @@ static double apply(LOSS_ARGUMENTS) {
 static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION, {0}};
 
 const mooni_loss_class MOONI_K(bce) = {.name = "bce",
-                                       .aliases = "binary_crossentropy",
+                                       .aliases = {"binary_crossentropy"},
                                        .size = sizeof(moon_loss),
                                        .options = options,
                                        .fuses = "sigmoid",

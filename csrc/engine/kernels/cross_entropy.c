@@ -56,11 +56,12 @@ static double apply(LOSS_ARGUMENTS) {
 
 static const mooni_option_spec options[] = {FROM_LOGITS_OPTION, {0}};
 
-const mooni_loss_class MOONI_K(cross_entropy) = {.name = "cross_entropy",
-                                                 .aliases = "categorical_crossentropy|sparse_categorical_crossentropy",
-                                                 .size = sizeof(moon_loss),
-                                                 .options = options,
-                                                 .fuses = "softmax",
-                                                 .takes_classes = true,
-                                                 .rowwise = true,
-                                                 .apply = apply};
+const mooni_loss_class MOONI_K(cross_entropy) = {
+    .name = "cross_entropy",
+    .aliases = {"categorical_crossentropy", "sparse_categorical_crossentropy"},
+    .size = sizeof(moon_loss),
+    .options = options,
+    .fuses = "softmax",
+    .takes_classes = true,
+    .rowwise = true,
+    .apply = apply};

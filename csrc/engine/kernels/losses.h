@@ -9,7 +9,7 @@
 #define REDUCTION_OPTION                                                                              \
   {                                                                                                   \
     .name = "reduction", .kind = MOON_TEXT, .offset = offsetof(moon_loss, reduction), .text = "mean", \
-    .choices = "mean|batchmean|sum",                                                                  \
+    .choices = (const char *const[]){"mean", "batchmean", "sum", NULL},                               \
     .help = "mean: over all elements; batchmean: summed over features, mean over rows; sum"           \
   }
 

@@ -13,4 +13,4 @@ static double apply(LOSS_ARGUMENTS) {
 static const mooni_option_spec options[] = {REDUCTION_OPTION, {0}};
 
 const mooni_loss_class MOONI_K(mse) = {
-    .name = "mse", .aliases = "mean_squared_error", .size = sizeof(moon_loss), .options = options, .apply = apply};
+    .name = "mse", .aliases = {"mean_squared_error"}, .size = sizeof(moon_loss), .options = options, .apply = apply};

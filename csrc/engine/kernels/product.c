@@ -4,32 +4,51 @@
 **
 ** c is made in tiles of up to 8 rows and 48 columns, which stay in registers: each element of a's part goes, spread over
 ** a vector, against three vectors of b's row. So a may have any strides, while rows of b and c must be contiguous; of a
-** b whose columns are, blocks are transposed on the way. */
+** b whose columns are, blocks are transposed on the way.
+**
+** Of a sparse a (images: many pixels are 0 in all of a batch) what is 0 throughout is left out: in y = x W columns of x
+** with their rows of W, in dW = x'dz rows of dW. The bits are those of the whole product, since what is left out adds 0
+** to a sum that keeps its order, and blocks stay cut where they are. */
 #include "kernels.h"
 
 #if defined(MOONI_HAS_PRODUCT)
 #include <immintrin.h>
+#include <string.h>
 
 enum { LANES = 16, TILE_ROWS = 8, TILE_VECTORS = 3, TILE_COLUMNS = LANES * TILE_VECTORS, DEPTH = 256 };
+
+enum { MOST = 2048, AHEAD = 16 }; /* columns that are looked at for zeros */
 
 /* A tile's part of the product. The last vector of a row has `tail` lanes. */
 typedef struct tile {
   const float *a, *b;
   float *c;
   size_t a_row, a_column, b_row, c_row, depth;
+  const uint16_t *list; /* NULL, or the `depth` columns of a that are to be taken */
   __mmask16 tail;
   float alpha, beta;
 } tile;
 
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* With ROWS, VECTORS and MASKED constant all of acc is registers. */
-MOONI_INLINE void compute(const tile *t, const int ROWS, const int VECTORS, const bool MASKED) {
+/* With ROWS, VECTORS, MASKED and LISTED constant all of acc is registers. */
+MOONI_INLINE void compute(const tile *t, const int ROWS, const int VECTORS, const bool MASKED, const bool LISTED) {
   __m512 acc[TILE_ROWS][TILE_VECTORS], row[TILE_VECTORS];
   const float *upper = t->a, *lower = t->a + 4 * t->a_row, *b = t->b;
   size_t a_row = t->a_row;
   UNROLL for (int i = 0; i < ROWS; i++) UNROLL for (int j = 0; j < VECTORS; j++) acc[i][j] = _mm512_setzero_ps();
-  for (size_t k = t->depth; k; k--, upper += t->a_column, lower += t->a_column, b += t->b_row) {
+  for (size_t k = 0; k < t->depth; k++) {
+    if (LISTED) {
+      upper = t->a + t->list[k] * t->a_column;
+      lower = upper + 4 * a_row;
+      b = t->b + t->list[k] * t->b_row;
+      const float *next = t->b + t->list[k + AHEAD] * t->b_row;
+      UNROLL for (int j = 0; j < VECTORS; j++) _mm_prefetch((const char *)(next + LANES * j), _MM_HINT_T0);
+    } else if (k) {
+      upper += t->a_column;
+      lower += t->a_column;
+      b += t->b_row;
+    }
     UNROLL for (int j = 0; j < VECTORS; j++) row[j] = MASKED && j == VECTORS - 1
                                                           ? _mm512_maskz_loadu_ps(t->tail, b + LANES * j)
                                                           : _mm512_loadu_ps(b + LANES * j);
@@ -50,9 +69,11 @@ MOONI_INLINE void compute(const tile *t, const int ROWS, const int VECTORS, cons
 
 typedef void compute_fn(const tile *t);
 
-#define COMPUTE(rows, vectors)                                                              \
-  static void whole_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, false); } \
-  static void masked_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, true); }
+#define COMPUTE(rows, vectors)                                                                           \
+  static void whole_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, false, false); }       \
+  static void masked_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, true, false); }       \
+  static void whole_listed_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, false, true); } \
+  static void masked_listed_##rows##_##vectors(const tile *t) { compute(t, rows, vectors, true, true); }
 #define FOR_VECTORS(X, rows) X(rows, 1) X(rows, 2) X(rows, 3)
 #define FOR_ROWS(X) \
   FOR_VECTORS(X, 1) \
@@ -62,17 +83,95 @@ FOR_ROWS(COMPUTE)
 
 #define WHOLE(rows, vectors) whole_##rows##_##vectors,
 #define MASKED(rows, vectors) masked_##rows##_##vectors,
-static compute_fn *const computes[2][TILE_ROWS * TILE_VECTORS] = {{FOR_ROWS(WHOLE)}, {FOR_ROWS(MASKED)}};
+#define WHOLE_LISTED(rows, vectors) whole_listed_##rows##_##vectors,
+#define MASKED_LISTED(rows, vectors) masked_listed_##rows##_##vectors,
+static compute_fn *const computes[2][2][TILE_ROWS * TILE_VECTORS] = {
+    {{FOR_ROWS(WHOLE)}, {FOR_ROWS(MASKED)}}, {{FOR_ROWS(WHOLE_LISTED)}, {FOR_ROWS(MASKED_LISTED)}}};
 
-/* All rows of c, in `width` columns. */
-static void panel(tile t, size_t rows, size_t width) {
+/* ---- what is 0 throughout ---- */
+
+typedef struct zeros {
+  bool rows, columns;          /* of a: which of the two is looked at, if any */
+  uint16_t live[MOST / LANES]; /* a bit for each: it is not all 0 */
+  uint16_t list[MOST + AHEAD]; /* the columns that are not, each counted from its block's first; or each tile's row */
+  size_t begin[MOST / DEPTH + 1]; /* columns: of each block in the list */
+  size_t tiles;
+} zeros;
+
+/* Which columns of x [rows x columns] have an element that is not 0. The more they are, the sooner that is known. */
+static void look(uint16_t *live, const float *x, size_t rows, size_t columns, size_t stride) {
+  for (size_t j = 0; j < columns; j += LANES) {
+    unsigned all = columns - j < LANES ? (1u << (columns - j)) - 1 : 0xffff, seen = 0;
+    for (size_t i = 0; i < rows && seen != all; i++) {
+      __m512 v = _mm512_maskz_loadu_ps((__mmask16)all, x + i * stride + j);
+      seen |= _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+    }
+    live[j / LANES] = (uint16_t)seen;
+  }
+}
+
+static void list_columns(zeros *z, size_t k) {
+  size_t n = 0;
+  for (size_t i = 0; i < k; i += LANES) {
+    if (i % DEPTH == 0) z->begin[i / DEPTH] = n;
+    for (unsigned mask = z->live[i / LANES]; mask; mask &= mask - 1)
+      z->list[n++] = (uint16_t)(i % DEPTH + (unsigned)__builtin_ctz(mask));
+  }
+  z->begin[(k + DEPTH - 1) / DEPTH] = n;
+  memset(z->list + n, 0, AHEAD * sizeof *z->list);
+}
+
+/* A tile begins at a row that is not 0. What is in none is 0 in c too, or, where c is added to, stays as it is. */
+static void list_tiles(zeros *z, size_t m, size_t n, float beta, mooni_mat c) {
+  z->tiles = 0;
+  for (size_t i = 0; i < m;) {
+    if (z->live[i / LANES] >> i % LANES & 1) {
+      z->list[z->tiles++] = (uint16_t)i;
+      i += TILE_ROWS;
+    } else {
+      if (beta == 0) memset(c.p + i * c.rs, 0, n * sizeof *c.p);
+      i++;
+    }
+  }
+}
+
+/* The zeros of a sparse a [m x k], whichever way its elements are contiguous. */
+static void find_zeros(zeros *z, size_t m, size_t n, size_t k, mooni_mat a, float beta, mooni_mat c) {
+  z->columns = a.sparse && a.cs == 1 && k <= MOST;
+  z->rows = a.sparse && !z->columns && a.rs == 1 && m <= MOST && (beta == 0 || beta == 1);
+  if (z->columns) {
+    look(z->live, a.p, m, k, a.rs);
+    list_columns(z, k);
+  }
+  if (z->rows) {
+    look(z->live, a.p, k, m, a.cs);
+    list_tiles(z, m, n, beta, c);
+  }
+}
+
+/* A list costs a little for each of its columns: it has to save an eighth of the block. */
+static void take_columns(tile *t, const zeros *z, size_t block) {
+  size_t count = z->begin[block + 1] - z->begin[block];
+  if (8 * count > 7 * t->depth) return;
+  t->list = z->list + z->begin[block];
+  t->depth = count;
+}
+
+/* ---- all of c ---- */
+
+/* All rows of c, in `width` columns; z NULL: a has not been looked at. */
+static void panel(tile t, const zeros *z, size_t rows, size_t width) {
   size_t vectors = (width + LANES - 1) / LANES, rest = width % LANES;
+  bool listed = z && z->rows;
+  size_t tiles = listed ? z->tiles : (rows + TILE_ROWS - 1) / TILE_ROWS;
+  const float *a = t.a;
+  float *c = t.c;
   t.tail = (__mmask16)((1u << rest) - 1);
-  for (size_t i = 0; i < rows; i += TILE_ROWS) {
-    size_t high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
-    computes[rest != 0][(high - 1) * TILE_VECTORS + vectors - 1](&t);
-    t.a += high * t.a_row;
-    t.c += high * t.c_row;
+  for (size_t s = 0; s < tiles; s++) {
+    size_t i = listed ? z->list[s] : s * TILE_ROWS, high = rows - i < TILE_ROWS ? rows - i : TILE_ROWS;
+    t.a = a + i * t.a_row;
+    t.c = c + i * t.c_row;
+    computes[t.list != NULL][rest != 0][(high - 1) * TILE_VECTORS + vectors - 1](&t);
   }
 }
 
@@ -121,8 +220,9 @@ static void turn(float *block, const float *b, size_t column, size_t depth, size
                 width - j < LANES ? width - j : LANES, depth - k < LANES ? depth - k : LANES);
 }
 
-void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
-  float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
+/* block: room for one block of b if that has to be turned, else NULL. */
+static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c,
+                   const zeros *z, float *block) {
   for (size_t j = 0, width; j < n; j += width) {
     width = panel_width(n - j);
     for (size_t from = 0; from < k; from += DEPTH) {
@@ -137,14 +237,35 @@ void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mo
                 .depth = depth,
                 .alpha = alpha,
                 .beta = from ? 1 : beta};
-      if (b.cs != 1) {
+      if (block) {
         turn(block, t.b, b.cs, depth, width);
         t.b = block;
         t.b_row = (width + LANES - 1) / LANES * LANES;
       }
-      panel(t, m, width);
+      if (z && z->columns) take_columns(&t, z, from / DEPTH);
+      panel(t, z, m, width);
     }
   }
+}
+
+/* Two functions, so that either has its own room on the stack alone, which is small in some hosts' threads: one that
+** predicts never comes to the second. What is turned has no sparse matrix against it, but where the first layer is
+** tied. */
+static __attribute__((noinline)) void straight(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
+                                               float beta, mooni_mat c) {
+  zeros z;
+  find_zeros(&z, m, n, k, a, beta, c);
+  panels(m, n, k, alpha, a, b, beta, c, &z, NULL);
+}
+
+static __attribute__((noinline)) void turned(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
+                                             float beta, mooni_mat c) {
+  float block[DEPTH * TILE_COLUMNS] __attribute__((aligned(64)));
+  panels(m, n, k, alpha, a, b, beta, c, NULL, block);
+}
+
+void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+  (b.cs == 1 ? straight : turned)(m, n, k, alpha, a, b, beta, c);
 }
 
 #endif

@@ -3,8 +3,11 @@
 -- source tree, and Debian's Fashion-MNIST that has the files. A folder that was named must have them.
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
+
+local io, os, debug = host.io, host.os, host.debug
 
 local mnist = {}
 
@@ -136,10 +139,11 @@ end
 --- mnist(dir, split), mnist(split): images uint8 [n x 784] (a row an image), labels uint8 [n], from 0.
 -- split is "train" or "test". nil, message, code if a file is missing or not what it should be.
 function mnist.load(dir, split)
-  if split == nil and prefix[dir] then dir, split = nil, dir end
+  if split == nil then dir, split = nil, dir end
   check_dir("data.mnist", dir)
   if not prefix[split] then
-    errors.raise("data.mnist: split is %s (known: %s)", options.show(split), options.names(prefix))
+    errors.raise("data.mnist: split is %s%s (known: %s)", options.show(split),
+      type(split) == "string" and options.question(split, prefix) or "", options.names(prefix))
   end
   local folder, message, code = find_folder(dir, {split})
   if not folder then return nil, message, code end

@@ -31,11 +31,11 @@ function files.check_writable(folder)
   return true
 end
 
---- Remove the folder's files whose names end so.
-function files.remove_all(folder, ending)
+--- Remove the folder's files whose names match the pattern.
+function files.remove_all(folder, pattern)
   local names = {}
   for name in lfs.dir(folder) do
-    if name:sub(-#ending) == ending then names[#names + 1] = name end
+    if name:find(pattern) then names[#names + 1] = name end
   end
   for _, name in ipairs(names) do
     local ok, message = os.remove(folder .. "/" .. name)

@@ -70,6 +70,20 @@ end
 
 -- ---- start and end ----
 
+-- What a run that was killed was just writing: the engine's temporaries, ".model.safetensors.x1y2z3".
+local leftovers = {
+  "^%..+%.run%-checkpoint%.%w%w%w%w%w%w$", "^%..+%.safetensors%.%w%w%w%w%w%w$", "^%..+%.png%.%w%w%w%w%w%w$",
+}
+
+-- The folder, as a run needs it.
+local function prepare_folder(run, trains)
+  local o = run.options
+  must(files.make_folder(o.out))
+  must(files.check_writable(o.out))
+  for _, pattern in ipairs(leftovers) do must(files.remove_all(o.out, pattern)) end
+  if trains and not o.resume then must(files.remove_all(o.out, "%.run%-checkpoint$")) end
+end
+
 --- spec: name (of the script; out/<name> is the default folder); about; options = {{name, default, help, reader}}, the
 -- reader being one of options.readers, a list of choices, or missing: whole numbers, lists of them ("256,128") and
 -- texts are told by the default; false is a flag; of choices whose default is a list several can be named. Without the
@@ -82,9 +96,7 @@ function experiment.start(spec)
   local run = setmetatable({name = spec.name, options = given, figures = {}, made = {}}, Run)
   local ok, err = pcall(function()
     if spec.data ~= false then load(run) end
-    must(files.make_folder(given.out))
-    must(files.check_writable(given.out))
-    if spec.training ~= false and not given.resume then must(files.remove_all(given.out, ".run-checkpoint")) end
+    prepare_folder(run, spec.training ~= false)
     if given.threads then moon.set_threads(given.threads) end
     moon.seed(given.seed)
   end)
@@ -155,9 +167,31 @@ function Run:table(name, rows, formats)
   self:write(name .. ".csv", files.csv(rows))
 end
 
+--- Columns with their names, lists or tensors [n], left as <name>.csv: the numbers of a plot. A shorter one ends in
+-- empty fields.
+function Run:columns(name, names, columns)
+  local lists, rows, n = {}, {names}, 0
+  for k, column in ipairs(columns) do
+    lists[k] = type(column) == "table" and column or column:totable()
+    n = math.max(n, #lists[k])
+  end
+  for i = 1, n do
+    local row = {}
+    for k, list in ipairs(lists) do row[k] = list[i] == nil and "" or list[i] end
+    rows[i + 1] = row
+  end
+  self:write(name .. ".csv", files.csv(rows))
+end
+
 --- A net, as <name>.safetensors.
 function Run:save(net, name)
   must(net:save(self:path(name .. ".safetensors")))
+  self.made[#self.made + 1] = name .. ".safetensors"
+end
+
+--- Tensors by name, as <name>.safetensors.
+function Run:save_tensors(name, tensors)
+  must(moon.safetensors.save(self:path(name .. ".safetensors"), tensors))
   self.made[#self.made + 1] = name .. ".safetensors"
 end
 
@@ -167,7 +201,7 @@ function Run:picture(name, picture)
   self.made[#self.made + 1] = name .. ".png"
 end
 
---- moon.plot[kind](<name>.png, ...). Without gnuplot the script says so once and goes on.
+--- moon.plot[kind](<name>.png, ...). Without gnuplot the script says so once and goes on. Has it been drawn?
 function Run:plot(kind, name, ...)
   local ok, message = moon.plot[kind](self:path(name .. ".png"), ...)
   if ok then
@@ -176,6 +210,7 @@ function Run:plot(kind, name, ...)
     self.no_plots = true
     print(("no plots: %s"):format(message))
   end
+  return ok
 end
 
 local shown = 20
@@ -218,11 +253,10 @@ local function callbacks_for(given, o, checkpoint)
   return list
 end
 
+-- Without the seconds: of one seed it is the same file each time, resumed or not.
 local function history_rows(history)
-  local rows = {{"epoch", "loss", "val_loss", "seconds"}}
-  for i, loss in ipairs(history.loss) do
-    rows[#rows + 1] = {i, loss, history.val_loss[i] or "", ("%.3f"):format(history.epoch_seconds[i])}
-  end
+  local rows = {{"epoch", "loss", "val_loss"}}
+  for i, loss in ipairs(history.loss) do rows[i + 1] = {i, loss, history.val_loss[i] or ""} end
   return rows
 end
 

@@ -1,6 +1,7 @@
 --- The command line of a script, by argparse: its own options and those that all have. A mistake in them ends the
 -- program with one line and status 2.
 local argparse = require "argparse"
+local question = require("moonglass.options").question
 
 local options = {}
 
@@ -37,17 +38,39 @@ local function list_reader(what, item)
   end
 end
 
+local function is_one_of(known, name)
+  for _, other in ipairs(known) do
+    if name == other then return true end
+  end
+  return false
+end
+
+-- A reader of one of these names.
+local function name_reader(known)
+  return function(text)
+    if is_one_of(known, text) then return text end
+    return nil, ("'%s' is not one of %s%s"):format(text, table.concat(known, ", "), question(text, known))
+  end
+end
+
 -- A reader of lists of these names.
 local function names_reader(known)
-  local is_known = {}
-  for _, name in ipairs(known) do is_known[name] = true end
-  return list_reader("a list of some of " .. table.concat(known, ", "), function(name)
-    return is_known[name] and name or nil
+  local read = list_reader("a list of some of " .. table.concat(known, ", "), function(name)
+    return is_one_of(known, name) and name or nil
   end)
+  return function(text)
+    local list, message = read(text)
+    if list then return list end
+    for name in text:gmatch("[^,]+") do
+      if not is_one_of(known, name) then return nil, message .. question(name, known) end
+    end
+    return nil, message
+  end
 end
 
 local function any() return true end
 local count = whole_reader("a whole number of at least 1", function(v) return v >= 1 end)
+local layers = list_reader("code, encoder, all, or a list of layers like 1,3", count)
 
 --- By name, for the options of scripts.
 options.readers = {
@@ -62,6 +85,10 @@ options.readers = {
   share = number_reader("a number from 0 to 1", function(v) return v >= 0 and v <= 1 end),
   widths = list_reader("a list of widths like 256,128", count),
   digits = list_reader("a list of labels like 0,1,2", whole_reader("a label", function(v) return v >= 0 end)),
+  layers = function(text)
+    if text == "code" or text == "encoder" or text == "all" then return text end
+    return layers(text)
+  end,
   text = function(text) return text end,
 }
 
@@ -102,11 +129,9 @@ local function add_option(parser, name, default, help, reader)
   local is_list = type(default) == "table"
   if is_list then default = table.concat(default, ",") end
   if default ~= nil then option:default(tostring(default)) end
-  if type(reader) == "table" and not is_list then
-    option:choices(reader)
-    return
-  end
-  local read = type(reader) == "table" and names_reader(reader) or assert(options.readers[reader], reader)
+  local names = type(reader) == "table" and reader
+  if names and not is_list then option:argname("{" .. table.concat(names, ",") .. "}") end
+  local read = names and (is_list and names_reader or name_reader)(names) or assert(options.readers[reader], reader)
   option:convert(function(given)
     local v, message = read(given)
     if v == nil then message = ("--%s: %s"):format(name, message) end

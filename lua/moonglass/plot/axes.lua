@@ -96,6 +96,7 @@ function axes.add(script, what, o, legend, tight)
   for _, axis in ipairs{"x", "y"} do
     local log, range = o["log" .. axis], axis .. "range"
     if log then script:add("set logscale %s %s", axis, log_base(what, "log" .. axis, log)) end
+    script:add('set format %s "%s"', axis, log and "%g" or "% h") -- gnuplot's own gives all powers the same digits
     script:add("set %s %s%s", range, range_text(what, range, o[range], log),
       axis == "x" and tight and " noextend" or "")
   end

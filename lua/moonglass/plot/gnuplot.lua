@@ -2,6 +2,10 @@
 -- The command line is always the same; the user's texts are strings without a byte that means anything to gnuplot; the
 -- file appears whole or not at all.
 local files = require "moonglass.files"
+local host = require "moonglass.host"
+local numeral = require "moonglass.numeral"
+
+local io, os = host.io, host.os
 
 local gnuplot = {}
 
@@ -20,10 +24,8 @@ Script.__index = Script
 --- A script in the making.
 function gnuplot.new_script() return setmetatable({lines = {}, blocks = 0}, Script) end
 
--- A finite number with a decimal point, whatever the host's locale has.
-local function point(text) return (text:gsub(",", ".")) end
-
-function gnuplot.number(v) return point(("%.12g"):format(v)) end
+--- A finite number.
+function gnuplot.number(v) return numeral("%.12g", v) end
 
 --- Another line; the format's values are integers, or texts that are quoted already.
 function Script:add(line, ...)
@@ -31,7 +33,7 @@ function Script:add(line, ...)
 end
 
 -- What is not finite is a gap.
-local function cell(v) return v and v - v == 0 and ("%.12g"):format(v) or "NaN" end
+local function cell(v) return v and v - v == 0 and gnuplot.number(v) or "NaN" end
 
 --- The first n numbers of each list, side by side, as a datablock. Returns its name.
 function Script:block(n, ...)
@@ -44,7 +46,7 @@ function Script:block(n, ...)
   self.blocks = self.blocks + 1
   local name = "$data" .. self.blocks
   self:add(name .. " << EOD")
-  self:add(point(table.concat(rows, "\n")))
+  self:add(table.concat(rows, "\n"))
   self:add("EOD")
   return name
 end
@@ -53,8 +55,7 @@ end
 
 -- A host may have left out what starts programs and writes files.
 local function can_run()
-  if type(io) ~= "table" or type(os) ~= "table" then return false end
-  return io.popen and io.open and os.tmpname and os.rename and os.remove
+  return host.io and host.os and io.popen and io.open and os.tmpname and os.rename and os.remove
 end
 
 -- What gnuplot complained about, on one line; its end says what is wrong.

@@ -30,21 +30,24 @@ local function read_series(what, element, o)
   if x_n ~= n then errors.raise("%s: x has %d numbers, y has %d", what, x_n, n) end
   given.check_drawable(what, n, x, y, o)
   -- A line of one point would not be seen.
-  return {x = x, y = y, n = n, label = s.label, style = n == 1 and "points" or s.style}
+  return {x = x, y = y, n = n, label = s.label, style = n == 1 and "points" or s.style, counts = s.x == nil}
 end
+
+local most_counted = 10 -- tics for each of so many
 
 --- Axes and curves, into the script.
 function lines.add(script, what, list, o, legend)
   given.check_filled(what, "series", list)
-  local curves, labelled = {}, false
+  local curves, labelled, few = {}, false, true
   for i, element in ipairs(list) do
     local place = ("%s: series %d"):format(what, i)
     local s = read_series(place, element, o)
     curves[i] = ("%s using 1:2 with %s linetype %d %s"):format(script:block(s.n, s.x, s.y), styles[s.style],
       axes.line_type(i - 1), given.legend_entry(place, "label", s.label))
-    labelled = labelled or s.label
+    labelled, few = labelled or s.label, few and s.counts and s.n <= most_counted
   end
   axes.add(script, what, o, labelled and legend, true)
+  if few and not o.logx then script:add("set xtics 1") end -- there is no epoch 1.5
   axes.add_plot(script, curves)
 end
 

@@ -1,0 +1,182 @@
+-- What the tests have run, and what not: lua5.4 spec/coverage/report.lua build/coverage. `make coverage` calls it.
+-- C comes from gcov, Lua from the files that lines.c has left. Lines and branches of each file, totals, and the bars;
+-- what was missed goes to <folder>/missed.txt. Ends with status 1 below a bar.
+--
+-- The kernels are compiled once for each instruction set: a line counts as run if it ran in one of them, and of a
+-- line's branches the set counts in which most were taken. Lines that say "never reached: <why>" in a comment are left
+-- out, and their number is printed.
+local json = require "dkjson"
+
+local build = assert(arg[1], "usage: report.lua <build folder>")
+local marker = "never reached: %S"
+
+local bars = {lines = 95, branches = 85, lua = 95, parser = 100}
+local parsers = {}
+for _, name in ipairs{"archive", "weights", "idx", "png", "option", "file"} do
+  parsers["csrc/engine/" .. name .. ".c"] = true
+end
+
+local function lines_of(command)
+  local pipe, list = assert(io.popen(command)), {}
+  for line in pipe:lines() do list[#list + 1] = line end
+  assert(pipe:close(), command)
+  return list
+end
+
+-- The numbers of the lines of a file that are marked, and how many they are.
+local function marked(path)
+  local set, n, number = {}, 0, 0
+  for line in io.lines(path) do
+    number = number + 1
+    if line:find(marker) then set[number], n = true, n + 1 end
+  end
+  return set, n
+end
+
+-- ---- C ----
+
+local function count_taken(branches)
+  local n = 0
+  for _, branch in ipairs(branches) do n = n + (branch.count > 0 and 1 or 0) end
+  return n
+end
+
+-- Add one object's record of a line to what others had of it.
+local function add_line(lines, record)
+  local line = lines[record.line_number] or {count = 0, branches = 0, taken = 0}
+  line.count = line.count + record.count
+  local all, taken = #record.branches, count_taken(record.branches)
+  if line.branches == 0 or taken * line.branches > line.taken * all then line.branches, line.taken = all, taken end
+  lines[record.line_number] = line
+end
+
+-- path -> line number -> {count, branches, taken}, of the sources below csrc.
+local function read_c()
+  local sources = {}
+  for _, object in ipairs(lines_of(("find '%s/obj' -name '*.gcno' | sort"):format(build))) do
+    local command = "gcov --json-format --stdout --branch-probabilities '%s' 2>/dev/null"
+    for _, text in ipairs(lines_of(command:format(object))) do
+      local document = assert(json.decode(text))
+      for _, file in ipairs(document.files) do
+        local path = file.file:match("(csrc/.*)$")
+        if path then
+          sources[path] = sources[path] or {}
+          for _, record in ipairs(file.lines) do add_line(sources[path], record) end
+        end
+      end
+    end
+  end
+  return sources
+end
+
+local function sum_c(path, lines)
+  local skip, skipped = marked(path)
+  local sum = {path = path, lines = 0, run = 0, branches = 0, taken = 0, skipped = skipped, missed = {}}
+  for number, line in pairs(lines) do
+    if not skip[number] then
+      sum.lines, sum.run = sum.lines + 1, sum.run + (line.count > 0 and 1 or 0)
+      sum.branches, sum.taken = sum.branches + line.branches, sum.taken + line.taken
+      if line.count == 0 then sum.missed[#sum.missed + 1] = number end
+    end
+  end
+  return sum
+end
+
+-- ---- Lua ----
+
+-- The lines that have code: those of all instructions but each function's last, a return that most never come to.
+local function code_lines(path)
+  local set, last = {}, nil
+  for _, text in ipairs(lines_of(("luac5.4 -l -p '%s'"):format(path))) do
+    local line = text:match("^%s+%d+%s+%[(%d+)%]")
+    if last then set[last] = true end
+    last = line and tonumber(line)
+  end
+  return set
+end
+
+local function read_lua()
+  local run = {}
+  for _, text in ipairs(lines_of(("cat '%s'/*.lines | sort -u"):format(build))) do
+    local path, line = text:match("^(%S+) (%d+)$")
+    run[path] = run[path] or {}
+    run[path][tonumber(line)] = true
+  end
+  return run
+end
+
+local function sum_lua(path, run)
+  local skip, skipped = marked(path)
+  local sum = {path = path, lines = 0, run = 0, branches = 0, taken = 0, skipped = skipped, missed = {}}
+  for number in pairs(code_lines(path)) do
+    if not skip[number] then
+      sum.lines = sum.lines + 1
+      if run[number] then sum.run = sum.run + 1 else sum.missed[#sum.missed + 1] = number end
+    end
+  end
+  return sum
+end
+
+-- ---- printing ----
+
+local function percent(part, whole) return whole > 0 and 100 * part / whole or 100 end
+
+local function show(sum)
+  print(("%-40s %5d of %5d  %6.2f %%%s"):format(sum.path, sum.run, sum.lines, percent(sum.run, sum.lines),
+    sum.branches > 0 and ("  %5d of %5d  %6.2f %%"):format(sum.taken, sum.branches, percent(sum.taken, sum.branches))
+    or ""))
+end
+
+local function total(name, list)
+  local all = {path = name, lines = 0, run = 0, branches = 0, taken = 0, skipped = 0}
+  for _, sum in ipairs(list) do
+    for _, key in ipairs{"lines", "run", "branches", "taken", "skipped"} do all[key] = all[key] + sum[key] end
+  end
+  show(all)
+  return all
+end
+
+local function write_missed(lists)
+  local out = assert(io.open(build .. "/missed.txt", "w"))
+  for _, list in ipairs(lists) do
+    for _, sum in ipairs(list) do
+      table.sort(sum.missed)
+      if #sum.missed > 0 then out:write(sum.path, ": ", table.concat(sum.missed, " "), "\n") end
+    end
+  end
+  out:close()
+end
+
+local failed = false
+
+local function hold(what, part, whole, bar)
+  local value = percent(part, whole)
+  if value >= bar then return end
+  failed = true
+  print(("below the bar: %s %.2f %%, expected %g %%"):format(what, value, bar))
+end
+
+local c, lua = {}, {}
+for path, lines in pairs(read_c()) do c[#c + 1] = sum_c(path, lines) end
+local run = read_lua()
+for _, path in ipairs(lines_of("find lua/moonglass -name '*.lua'")) do
+  lua[#lua + 1] = sum_lua(path, run[path] or {})
+end
+for _, list in ipairs{c, lua} do table.sort(list, function(a, b) return a.path < b.path end) end
+
+print(("%-40s %-24s %s"):format("file", "lines", "branches"))
+for _, sum in ipairs(c) do show(sum) end
+for _, sum in ipairs(lua) do show(sum) end
+local all_c, all_lua = total("C", c), total("Lua", lua)
+write_missed{c, lua}
+print("a kernel's line counts if any instruction set ran it")
+print(("marked as never reached: %d lines; missed ones: %s"):format(all_c.skipped + all_lua.skipped,
+  build .. "/missed.txt"))
+
+hold("C lines", all_c.run, all_c.lines, bars.lines)
+hold("C branches", all_c.taken, all_c.branches, bars.branches)
+for _, sum in ipairs(c) do
+  if parsers[sum.path] then hold(sum.path, sum.run, sum.lines, bars.parser) end
+end
+hold("Lua lines", all_lua.run, all_lua.lines, bars.lua)
+os.exit(not failed)
