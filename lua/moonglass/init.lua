@@ -10,7 +10,7 @@ local moon = {}
 local placed = {
   methods = true, net = true, net_from = true, load_net = true, idx = true, idx_load = true,
   png_read = true, png_write = true, png_decode = true, png_encode = true,
-  safetensors_load = true, safetensors_save = true, log = true,
+  safetensors_load = true, safetensors_save = true, file_write = true, file_rotate = true, log = true,
 }
 for name, value in pairs(core) do
   if not placed[name] then moon[name] = value end

@@ -84,7 +84,10 @@ function experiment.start(spec)
     if spec.data ~= false then load(run) end
     must(files.make_folder(given.out))
     must(files.check_writable(given.out))
-    if spec.training ~= false and not given.resume then must(files.remove_all(given.out, ".run-checkpoint")) end
+    if spec.training ~= false and not given.resume then
+      must(files.remove_all(given.out, ".run-checkpoint"))
+      must(files.remove_all(given.out, ".run-checkpoint.1"))
+    end
     if given.threads then moon.set_threads(given.threads) end
     moon.seed(given.seed)
   end)
@@ -213,7 +216,8 @@ local function callbacks_for(given, o, checkpoint)
   if o.patience and o.patience > 0 then
     list[#list + 1] = moon.callbacks.early_stopping{patience = o.patience, restore_best = true}
   end
-  list[#list + 1] = moon.callbacks.checkpoint(checkpoint, {every = math.max(1, o.epochs // most_checkpoints)})
+  list[#list + 1] = moon.callbacks.checkpoint(checkpoint,
+    {every = math.max(1, o.epochs // most_checkpoints), keep = 2})
   for _, callback in ipairs(given.callbacks or {}) do list[#list + 1] = callback end
   return list
 end
@@ -228,8 +232,9 @@ end
 
 -- The checkpoint to go on from, nil if there is none: of a net like this one, which the command line has made.
 local function to_resume(run, net, path)
-  if not run.options.resume or not files.exists(path) then return nil end
-  local checkpoint = must(moon.checkpoint.load(path))
+  if not run.options.resume or not (files.exists(path) or files.exists(path .. ".1")) then return nil end
+  local checkpoint, skipped = must(moon.checkpoint.latest(path))
+  for _, message in ipairs(skipped) do print(("going on from the checkpoint before: %s"):format(message)) end
   if checkpoint.seed ~= run.options.seed or checkpoint.net:summary() ~= net:summary() then
     error(("%s is of another net or seed: --resume takes the options of the run that left it"):format(path), 0)
   end
