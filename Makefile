@@ -5,7 +5,7 @@
 # Debian's names. The demo and the tests need no others, and nothing from the network.
 PACKAGES := gcc make binutils pkg-config lua5.4 liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem lua-busted lua-check clang-format valgrind libc6-dbg tmux curl gnuplot-nox \
-            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc locales
+            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc locales strace
 
 ## deps: install what building, testing and the demo need (Debian packages, by apt-get)
 .PHONY: deps
@@ -318,8 +318,8 @@ lint: all
 	clang-format --dry-run -Werror $(C_FILES)
 	sh spec/lint.sh $(B)
 
-VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible \
-  --show-leak-kinds=definite,indirect,possible
+VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
+  --show-leak-kinds=definite,indirect
 
 ## valgrind: train two batches, and the lives of hosts with Lua and without, under valgrind: no error, nothing lost
 .PHONY: valgrind

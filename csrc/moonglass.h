@@ -494,8 +494,9 @@ MOON_API moon_status moon_net_decode(moon_net *net, moon_tensor *y, const moon_t
 
 /* METHOD: one training step on a batch; *objective (loss and penalties, before the update) may be NULL.
 ** x [n x in] and y (NULL: the target is x) [n x out] may hold bytes, which count as value/255; y may be class numbers
-** [n] for cross_entropy. Allocates nothing once planned. On any failure no weight has changed. MOON_ESHAPE, MOON_ERANGE
-** (a class that does not exist), MOON_ENOMEM, MOON_EINTERRUPT; MOON_ESTATE for a share (moon_net_share). */
+** [n] for cross_entropy. Allocates nothing once planned. On any failure no weight has changed; nor has one, or a moment
+** or the count of steps, when the objective is not a finite number, which is MOON_OK. MOON_ESHAPE, MOON_ERANGE (a class
+** that does not exist), MOON_ENOMEM, MOON_EINTERRUPT; MOON_ESTATE for a share (moon_net_share). */
 MOON_API moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
                                    const moon_loss *loss, moon_optim *opt);
 
@@ -554,6 +555,25 @@ MOON_API moon_status moon_png_decode(moon_ctx *ctx, moon_tensor **out, const voi
 MOON_API moon_status moon_png_write(const moon_tensor *image, const char *path);
 MOON_API moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes);
 
+/* ---- Any file --------------------------------------------------------------------------------------------------- */
+
+typedef struct moon_bytes {
+  const void *data;
+  size_t size;
+} moon_bytes;
+
+/* FUNCTION: write a file of these parts, one after the other. The file appears whole or not at all, and outlives a power
+** cut from then on: a temporary beside it (".name.xxxxxx.moonglass"), fsync, rename, fsync of the folder. On failure
+** what was there stays, and the temporary is removed; that of a process that was killed is removed by the next write of
+** the same path. Past its limit on the size of files (RLIMIT_FSIZE) the system ends a process that does not ignore
+** SIGXFSZ. MOON_EIO, MOON_ENOMEM. */
+MOON_API moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon_bytes *parts, size_t count);
+
+/* FUNCTION: before path is written anew: let path.1 be what path is, path.2 what path.1 was, up to path.<keep - 1>. path
+** itself stays (on a file system without hard links it becomes path.1), and nothing happens if it is path.1 already, or
+** is not there. keep: 1 (nothing to do) to 10, else MOON_ERANGE. MOON_EIO, MOON_ENOMEM. */
+MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep);
+
 /* ---- Files of tensors -------------------------------------------------------------------------------------------
 ** An archive is a list of named tensors and of text entries, held in memory: one safetensors file. */
 
@@ -564,8 +584,9 @@ MOON_API moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const 
 MOON_API moon_archive *moon_archive_retain(moon_archive *archive);
 MOON_API void moon_archive_release(moon_archive *archive);
 
-/* METHOD: write it. The file appears whole or not at all: a temporary beside it, fsync, rename. MOON_EIO,
-** MOON_ENOMEM. */
+/* METHOD: write it, as moon_file_write does. Each tensor has a field "crc32" in the header, by which load notices that
+** a byte of it, of its description or of the texts has changed: MOON_EFORMAT. Files without it load as well, and other
+** readers pass over it. MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_archive_save(const moon_archive *archive, const char *path);
 
 /* METHOD: add a tensor (retained, not copied) or set a text entry (copied). MOON_ERANGE for a tensor's name that is

@@ -105,11 +105,11 @@ end
 describe("scripts/demo.lua and stacked.lua", function()
   it("fail on bad options", function()
     rejects("demo", "--epochs 0", "--epochs: '0' is not a whole number of at least 1")
-    rejects("demo", "--dataset cifar", "argument for option '--dataset' must be one of 'mnist', 'fashion'")
+    rejects("demo", "--dataset cifar", "--dataset: 'cifar' is not one of mnist, fashion")
     rejects("demo", "--hidden 3", "unknown option '--hidden'")
     rejects("stacked", "--hidden 9,x", "--hidden: '9,x' is not a list of widths like 256,128")
     rejects("stacked", "--decay -1", "--decay: '-1' is not a number of at least 0")
-    rejects("stacked", "--loss mae", "argument for option '--loss' must be one of 'bce', 'mse'")
+    rejects("stacked", "--loss mae", "--loss: 'mae' is not one of bce, mse; did you mean 'mse'?")
   end)
 end)
 

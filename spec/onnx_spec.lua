@@ -434,12 +434,11 @@ end)
 
 describe("moon.onnx.export writes whole files:", function()
   local net = moon.sequential{moon.dense(30, 20)}
-  local temporary = path .. ".tmp"
 
   it("where it cannot, it says why", function()
     local ok, message, code = moon.onnx.export("/nowhere/at/all.onnx", net)
     assert.is_nil(ok)
-    assert.equal("onnx.export: /nowhere/at/all.onnx.tmp: No such file or directory", message)
+    assert.equal("onnx.export: cannot write '/nowhere/at/all.onnx': No such file or directory", message)
     assert.equal("I/O", code)
     local folder = os.tmpname()
     os.remove(folder)
@@ -447,42 +446,24 @@ describe("moon.onnx.export writes whole files:", function()
     ok, message, code = moon.onnx.export(folder, net)
     assert(lfs.rmdir(folder))
     assert.is_nil(ok)
-    assert.is_truthy(message:find("^onnx.export: .*directory"))
+    assert.equal(("onnx.export: cannot write '%s': Is a directory"):format(folder), message)
     assert.equal("I/O", code)
-    assert.is_nil(exists(folder .. ".tmp"))
   end)
 
-  it("a host that lets Lua write no files, or rename none, is told so", function()
-    local library, rename = require "moonglass.files", os.rename
+  it("a host that lets Lua write no files is told so", function()
+    local library = require "moonglass.files"
     local lacking = library.lacking
-    library.lacking = function(what, needs_io) return what .. (needs_io and ": no files here" or "") end
+    library.lacking = function(what) return what .. ": no files here" end
     local answer = {moon.onnx.export(path, net)}
     library.lacking = lacking
     assert.same({nil, "onnx.export: no files here", "I/O"}, answer)
-    os.rename = nil -- luacheck: ignore 122
-    answer = {moon.onnx.export(path, net)}
-    os.rename = rename -- luacheck: ignore 122
-    assert.same({nil, "onnx.export: this host does not let Lua rename files", "I/O"}, answer)
   end)
 
-  it("a full disk leaves the old file", function()
-    if not exists("/dev/full") then return pending "there is no /dev/full" end
-    files.write(path, "old")
-    assert(lfs.link("/dev/full", temporary, true))
-    local ok, message, code = moon.onnx.export(path, net)
-    assert.is_nil(ok)
-    assert.is_truthy(message:find("No space left on device", 1, true))
-    assert.equal("I/O", code)
-    assert.equal("old", files.read(path))
-    assert.is_nil(lfs.symlinkattributes(temporary))
-  end)
-
-  it("a refusal leaves the old file, success no temporary one", function()
+  it("a refusal leaves the old file", function()
     files.write(path, "old")
     assert.is_nil(moon.onnx.export(path, moon.sequential{moon.k_sparse(2, {alpha = 2})}))
     assert.equal("old", files.read(path))
     assert.is_true(moon.onnx.export(path, net))
-    assert.is_nil(exists(temporary))
   end)
 end)
 

@@ -72,7 +72,7 @@ local function check_files(out, units)
   for name in lfs.dir(out) do names[#names + 1] = name end
   table.sort(names)
   assert.same({".", "..", "figures.csv", "filters.png", "history.csv", "loss.png", "model.run-checkpoint",
-    "model.safetensors", "reconstructions.png"}, names)
+    "model.run-checkpoint.1", "model.safetensors", "reconstructions.png"}, names)
 
   local test = assert(moon.data.mnist(shapes, "test"))
   local picture = assert(moon.png.read(out .. "reconstructions.png"))

@@ -30,10 +30,12 @@ int cli_open_core(lua_State *L) {
   return 1;
 }
 
-/* Runs as a hook, at the next instruction, call or return: a place where Lua may raise an error. */
+/* Runs as a hook, at the next instruction, call or return: a place where Lua may raise an error. Of one Ctrl-C comes
+** one error: a training that catches this one has no other waiting for it. */
 static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
+  if (context) moon_clear_interrupt(context);
   luaL_error(L, "interrupted!");
 }
 

@@ -1,6 +1,7 @@
 /* main.c - the program `moonglass`: Lua with the library linked in. It runs scripts as `lua` does, and without any it
 ** is a session. */
 #include <lualib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -280,6 +281,7 @@ static int protected_main(lua_State *L) {
 
 int main(int argc, char **argv) {
   lua_State *L = luaL_newstate();
+  signal(SIGXFSZ, SIG_IGN); /* past a limit on the size of files a write fails, and the script is told */
   if (!L) {
     fprintf(stderr, "%s: cannot create a state: not enough memory\n", CLI_NAME);
     return EXIT_FAILURE;

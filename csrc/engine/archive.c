@@ -1,10 +1,16 @@
 /* archive.c - named tensors and text entries, and the safetensors format that keeps them in a file: the length of a
 ** JSON header as 8 little-endian bytes, the header, the tensors' bytes one after the other. A file is held to be
 ** hostile: its header must describe the bytes behind it exactly, and nothing is taken for a tensor before that is
-** known. */
+** known.
+**
+** Files of ours have a checksum in each tensor's description, "crc32": a field more than the format has, which others'
+** readers pass over, and which is gone when others write the tensor, whatever texts they keep. It is zlib's crc32 of all
+** texts, each key and text with its zero byte; the tensor's name and dtype, likewise; its dimensions, as 8 little-endian
+** bytes each; and its bytes. So no byte that means anything can change unnoticed, if there is a tensor. */
 #include "archive.h"
 
 #include <string.h>
+#include <zlib.h>
 
 #include "file.h"
 #include "fpmode.h"
@@ -20,6 +26,7 @@ enum {
   NAME_SHOWN = 100        /* of a tensor's name in a message */
 };
 static const char METADATA[] = "__metadata__";
+static const char CRC[] = "crc32";
 
 /* ---- JSON that is written ---- */
 
@@ -237,6 +244,30 @@ static const element *find_element(const char *name) {
   return NULL;
 }
 
+/* ---- checksums ---- */
+
+static uint32_t crc(uint32_t so_far, const void *bytes, size_t n) {
+  return n ? (uint32_t)crc32_z(so_far, bytes, n) : so_far;
+}
+
+static uint32_t crc_text(uint32_t so_far, const char *text) { return crc(so_far, text, strlen(text) + 1); }
+
+/* What every tensor's begins with. */
+static uint32_t crc_of_entries(const moon_archive *a) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < a->entry_count; i++)
+    sum = crc_text(crc_text(sum, a->entries[i].key), a->entries[i].text);
+  return sum;
+}
+
+/* What comes before the tensor's bytes. */
+static uint32_t crc_of_description(uint32_t entries, const char *name, const char *dtype, int rank,
+                                   const size_t *shape) {
+  uint32_t sum = crc_text(crc_text(entries, name), dtype);
+  for (int i = 0; i < rank; i++) sum = crc(sum, &(uint64_t){shape[i]}, sizeof(uint64_t));
+  return sum;
+}
+
 /* ---- reading: the header ---- */
 
 /* A tensor as the header describes it; name is the JSON's. */
@@ -246,6 +277,8 @@ typedef struct claim {
   int rank;
   size_t shape[MOON_MAX_RANK];
   size_t begin, end; /* in the data */
+  bool has_crc;
+  int64_t crc;
 } claim;
 
 static moon_status bad_tensor(moon_ctx *ctx, const claim *c, const char *text) {
@@ -305,6 +338,9 @@ static moon_status parse_claim(moon_ctx *ctx, claim *c, const mooni_json *value)
   if (!offsets || offsets->type != MOONI_JSON_ARRAY || offsets->count != 2 || !whole(offsets->first, &c->begin) ||
       !whole(offsets->first->next, &c->end))
     return bad_tensor(ctx, c, "no 'data_offsets' of two whole numbers");
+  const mooni_json *sum = mooni_json_get(value, CRC);
+  c->has_crc = sum && sum->type == MOONI_JSON_INTEGER;
+  c->crc = c->has_crc ? sum->integer : 0;
   return check_extent(ctx, c);
 }
 
@@ -381,21 +417,39 @@ static moon_status parse_claims(moon_archive *a, claim *claims, const mooni_json
 
 /* ---- reading: the data ---- */
 
-static moon_status read_widened(mooni_reader *file, const claim *c, float *y, uint8_t *chunk) {
+static moon_status read_widened(mooni_reader *file, const claim *c, float *y, uint8_t *chunk, uint32_t *sum) {
   for (size_t left = c->end - c->begin, n; left; left -= n) {
     n = left < CHUNK ? left : CHUNK;
     MOONI_TRY(mooni_reader_read(file, chunk, n));
+    if (c->has_crc) *sum = crc(*sum, chunk, n);
     c->type->widen(y, chunk, n / c->type->size);
     y += n / c->type->size;
   }
   return MOON_OK;
 }
 
-static moon_status read_tensor(moon_archive *a, mooni_reader *file, const claim *c, uint8_t *chunk) {
+static moon_status read_as_it_is(mooni_reader *file, const claim *c, void *bytes, uint32_t *sum) {
+  size_t n = c->end - c->begin;
+  MOONI_TRY(mooni_reader_read(file, bytes, n));
+  if (c->has_crc) *sum = crc(*sum, bytes, n);
+  return MOON_OK;
+}
+
+static moon_status check_crc(moon_ctx *ctx, const claim *c, uint32_t sum) {
+  if (!c->has_crc || c->crc == (int64_t)sum) return MOON_OK;
+  return mooni_fail(ctx, MOON_EFORMAT,
+                    "damaged: the checksum of tensor '%.*s' and of the texts is %lu, the header has %lld", NAME_SHOWN,
+                    c->name, (unsigned long)sum, (long long)c->crc);
+}
+
+/* entries: the texts' checksum. */
+static moon_status read_tensor(moon_archive *a, mooni_reader *file, const claim *c, uint8_t *chunk, uint32_t entries) {
   moon_tensor *t;
+  uint32_t sum = crc_of_description(entries, c->name, c->type->name, c->rank, c->shape);
   MOONI_TRY(moon_tensor_new(a->ctx, &t, c->type->dtype, c->rank, c->shape));
-  moon_status status = c->type->widen ? read_widened(file, c, moon_tensor_float(t), chunk)
-                                      : mooni_reader_read(file, moon_tensor_data(t), c->end - c->begin);
+  moon_status status = c->type->widen ? read_widened(file, c, moon_tensor_float(t), chunk, &sum)
+                                      : read_as_it_is(file, c, moon_tensor_data(t), &sum);
+  if (status == MOON_OK) status = check_crc(a->ctx, c, sum);
   if (status == MOON_OK) status = append(a, c->name, t);
   moon_tensor_release(t);
   return status;
@@ -404,8 +458,9 @@ static moon_status read_tensor(moon_archive *a, mooni_reader *file, const claim 
 static moon_status read_data(moon_archive *a, mooni_reader *file, const claim *claims, size_t count) {
   uint8_t *chunk = mooni_alloc(a->ctx, CHUNK);
   if (!chunk) return mooni_nomem(a->ctx, CHUNK);
+  uint32_t entries = crc_of_entries(a);
   moon_status status = MOON_OK;
-  for (size_t i = 0; i < count && status == MOON_OK; i++) status = read_tensor(a, file, &claims[i], chunk);
+  for (size_t i = 0; i < count && status == MOON_OK; i++) status = read_tensor(a, file, &claims[i], chunk, entries);
   mooni_free(a->ctx, chunk);
   return status;
 }
@@ -475,7 +530,9 @@ moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *pat
 /* jansson's ways of failing, here, are only want of memory. */
 static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
 
-static json_t *describe(const moon_tensor *t, size_t begin) {
+static json_t *describe(const mooni_item *item, size_t begin, uint32_t entries) {
+  const moon_tensor *t = item->tensor;
+  const char *dtype = moon_tensor_dtype(t) == MOON_UINT8 ? "U8" : "F32";
   json_t *shape = json_array();
   bool ok = shape != NULL;
   for (int i = 0; ok && i < moon_tensor_rank(t); i++)
@@ -484,9 +541,10 @@ static json_t *describe(const moon_tensor *t, size_t begin) {
     json_decref(shape);
     return NULL;
   }
-  size_t end = begin + moon_tensor_bytes(t);
-  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", moon_tensor_dtype(t) == MOON_UINT8 ? "U8" : "F32", "shape", shape,
-                   "data_offsets", (json_int_t)begin, (json_int_t)end);
+  size_t bytes = moon_tensor_bytes(t);
+  uint32_t sum = crc_of_description(entries, item->name, dtype, moon_tensor_rank(t), moon_tensor_shape(t));
+  return json_pack("{s:s, s:o, s:[I, I], s:I}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)begin,
+                   (json_int_t)(begin + bytes), CRC, (json_int_t)crc(sum, moon_tensor_data(t), bytes));
 }
 
 static bool put_metadata(const moon_archive *a, json_t *header) {
@@ -502,13 +560,14 @@ static const moon_dtype data_order[] = {MOON_FLOAT32, MOON_UINT8};
 
 static json_t *make_header(const moon_archive *a) {
   size_t at = 0;
+  uint32_t entries = crc_of_entries(a);
   json_t *header = json_object();
   bool ok = header != NULL && (!a->entry_count || put_metadata(a, header));
   for (size_t d = 0; ok && d < MOONI_COUNT(data_order); d++)
     for (size_t i = 0; ok && i < a->item_count; i++) {
       const moon_tensor *t = a->items[i].tensor;
       if (moon_tensor_dtype(t) != data_order[d]) continue;
-      ok = put(header, a->items[i].name, describe(t, at));
+      ok = put(header, a->items[i].name, describe(&a->items[i], at, entries));
       at += moon_tensor_bytes(t);
     }
   if (ok) return header;

@@ -1,9 +1,11 @@
 /* file.c - files as the formats see them: read only what is a regular file, write so that a file appears at once. */
 #include "file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,6 +72,9 @@ void mooni_reader_close(mooni_reader *r) {
 
 /* ---- writing ---- */
 
+enum { LETTERS = 6 };
+static const char ENDING[] = ".moonglass"; /* a temporary's, so that nobody else's file is taken for one */
+
 /* Length of the folder's part of a path, its last slash included. */
 static size_t folder_length(const char *path) {
   const char *slash = strrchr(path, '/');
@@ -85,16 +90,39 @@ static void unlikely_letters(char *letters, const mooni_writer *w, unsigned atte
   uint64_t bits = (uint64_t)now.tv_nsec ^ ((uint64_t)now.tv_sec << 30) ^ ((uint64_t)getpid() << 20);
   bits = (bits ^ (uint64_t)(uintptr_t)w ^ attempt) * 0x9e3779b97f4a7c15u;
   bits ^= bits >> 29;
-  for (int i = 0; i < 6; i++, bits /= sizeof alphabet - 1) letters[i] = alphabet[bits % (sizeof alphabet - 1)];
+  for (int i = 0; i < LETTERS; i++, bits /= sizeof alphabet - 1) letters[i] = alphabet[bits % (sizeof alphabet - 1)];
 }
 
-/* Make the temporary ".name.xxxxxx" beside the target: the same folder, so that rename can be atomic. 0 or errno. */
+/* Every temporary is locked from its first moment until it has the target's name or is gone. So a lock that can be had
+** tells what a killed process has left from what another one is writing just now. False if a save of the same file has
+** taken this temporary for such a remnant before it was locked. */
+static bool lock_temporary(mooni_writer *w) {
+  struct stat about;
+  if (flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) return false;
+  return fstat(w->fd, &about) || about.st_nlink > 0;
+}
+
+static void drop_temporary(mooni_writer *w) {
+  if (w->fd >= 0) close(w->fd);
+  w->fd = -1;
+  unlink(w->temporary);
+}
+
+/* Make the temporary ".name.xxxxxx.moonglass" beside the target: the same folder, so that rename can be atomic. A second
+** descriptor keeps the lock when the first has been closed. 0 or errno. */
 static int open_temporary(mooni_writer *w, char *letters) {
   for (unsigned attempt = 0; attempt < 100; attempt++) {
     unlikely_letters(letters, w, attempt);
     w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
-    if (w->fd >= 0) return 0;
-    if (errno != EEXIST && errno != EINTR) return errno;
+    if (w->fd < 0 && errno != EEXIST && errno != EINTR) return errno;
+    if (w->fd >= 0 && lock_temporary(w)) {
+      w->lock = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
+      if (w->lock >= 0) return 0;
+      int error = errno;
+      drop_temporary(w);
+      return error;
+    }
+    if (w->fd >= 0) drop_temporary(w);
   }
   return EEXIST;
 }
@@ -115,18 +143,18 @@ static moon_status check_target(moon_ctx *ctx, const char *path) {
 }
 
 moon_status mooni_writer_open(mooni_writer *w, moon_ctx *ctx, const char *path) {
-  enum { NAME_KEPT = 200, EXTRA = 16 }; /* a long name is cut, so that the temporary's stays below the system's 255 */
-  *w = (mooni_writer){.ctx = ctx, .fd = -1};
+  enum { NAME_KEPT = 200 }; /* a long name is cut, so that the temporary's stays below the system's 255 */
+  *w = (mooni_writer){.ctx = ctx, .fd = -1, .lock = -1};
   MOONI_TRY(check_target(ctx, path));
-  size_t folder = folder_length(path), size = strlen(path) + EXTRA;
+  size_t folder = folder_length(path), size = strlen(path) + LETTERS + sizeof ENDING + 2;
   w->path = mooni_strdup(ctx, path);
   w->temporary = mooni_alloc(ctx, size);
   if (!w->path || !w->temporary) {
     mooni_writer_abort(w);
     return mooni_nomem(ctx, size);
   }
-  int n = snprintf(w->temporary, size, "%.*s.%.*s.xxxxxx", (int)folder, path, (int)NAME_KEPT, path + folder);
-  int error = open_temporary(w, w->temporary + n - 6);
+  int n = snprintf(w->temporary, size, "%.*s.%.*s.xxxxxx%s", (int)folder, path, (int)NAME_KEPT, path + folder, ENDING);
+  int error = open_temporary(w, w->temporary + n - (sizeof ENDING - 1) - LETTERS);
   if (!error) return MOON_OK;
   mooni_writer_abort(w);
   return mooni_io_error(ctx, "write", path, error);
@@ -153,15 +181,46 @@ static int sync_file(int fd) {
   return rc && errno != EINVAL && errno != ENOSYS ? errno : 0;
 }
 
+/* Is this the name of a temporary of the same target? Only the letters may differ. */
+static bool is_temporary(const char *name, const char *ours) {
+  size_t letters = strlen(ours) - (sizeof ENDING - 1) - LETTERS;
+  return strlen(name) == strlen(ours) && memcmp(name, ours, letters) == 0 &&
+         strcmp(name + letters + LETTERS, ENDING) == 0;
+}
+
+/* Remove what killed processes have left of earlier writes of this file. Without room for a look there will be another
+** save. */
+static void remove_remnants(int folder, const char *ours) {
+  int listed = fcntl(folder, F_DUPFD_CLOEXEC, 0);
+  DIR *dir = listed < 0 ? NULL : fdopendir(listed);
+  if (!dir && listed >= 0) close(listed);
+  for (const struct dirent *e; dir && (e = readdir(dir)) != NULL;) {
+    if (!is_temporary(e->d_name, ours)) continue;
+    int fd = openat(folder, e->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlinkat(folder, e->d_name, 0);
+    close(fd);
+  }
+  if (dir) closedir(dir);
+}
+
 /* Make the rename itself last through a power cut. The file is whole whatever comes of it, so a failure says nothing
 ** that the caller could act on. The path is spoilt. */
-static void sync_folder(char *path) {
-  size_t length = folder_length(path);
-  path[length] = 0;
-  int fd = open(length ? path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static void settle_folder(mooni_writer *w) {
+  size_t length = folder_length(w->path);
+  w->path[length] = 0;
+  int fd = open(length ? w->path : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return;
+  remove_remnants(fd, w->temporary + length);
   sync_file(fd);
   close(fd);
+}
+
+static void forget(mooni_writer *w) {
+  if (w->lock >= 0) close(w->lock);
+  mooni_free(w->ctx, w->path);
+  mooni_free(w->ctx, w->temporary);
+  *w = (mooni_writer){.ctx = w->ctx, .fd = -1, .lock = -1};
 }
 
 moon_status mooni_writer_commit(mooni_writer *w) {
@@ -174,21 +233,70 @@ moon_status mooni_writer_commit(mooni_writer *w) {
     status = mooni_io_error(w->ctx, "write", w->path, error);
     unlink(w->temporary);
   } else {
-    sync_folder(w->path);
+    settle_folder(w);
   }
-  mooni_free(w->ctx, w->path);
-  mooni_free(w->ctx, w->temporary);
-  *w = (mooni_writer){.ctx = w->ctx, .fd = -1};
+  forget(w);
   return status;
 }
 
 /* Harmless after a failed open, a commit or another abort. */
 void mooni_writer_abort(mooni_writer *w) {
-  if (w->fd >= 0) {
-    close(w->fd);
-    unlink(w->temporary);
+  if (w->fd >= 0) drop_temporary(w);
+  forget(w);
+}
+
+moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon_bytes *parts, size_t count) {
+  mooni_writer w;
+  MOONI_TRY(mooni_writer_open(&w, ctx, path));
+  moon_status status = MOON_OK;
+  for (size_t i = 0; i < count && status == MOON_OK; i++)
+    status = mooni_writer_write(&w, parts[i].data, parts[i].size);
+  if (status == MOON_OK) return mooni_writer_commit(&w);
+  mooni_writer_abort(&w);
+  return status;
+}
+
+/* ---- keeping what a file held before ---- */
+
+enum { KEEP_MAX = 10 };
+
+static int remove_if_there(const char *path) { return unlink(path) && errno != ENOENT ? errno : 0; }
+
+/* from and to have room for path and a number. path.1 is first made a link under another name, path.0, so that there is
+** no moment without a file called path, nor, if two are kept, without a path.1. Some file systems have no links. */
+static int rotate(const char *path, int keep, char *from, char *to, size_t size) {
+  struct stat newest, first;
+  snprintf(to, size, "%s.1", path);
+  if (stat(path, &newest)) return errno == ENOENT ? 0 : errno;
+  /* The same file under both names: no save has worked since they were linked, and the older ones are still wanted. */
+  if (stat(to, &first) == 0 && first.st_dev == newest.st_dev && first.st_ino == newest.st_ino) return 0;
+  snprintf(from, size, "%s.0", path);
+  int error = remove_if_there(from);
+  if (error) return error;
+  bool linked = link(path, from) == 0;
+  if (!linked && errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) return errno;
+  for (int i = keep - 1; i >= 2 && !error; i--) {
+    snprintf(from, size, "%s.%d", path, i - 1);
+    snprintf(to, size, "%s.%d", path, i);
+    if (rename(from, to) && errno != ENOENT) error = errno;
   }
-  mooni_free(w->ctx, w->path);
-  mooni_free(w->ctx, w->temporary);
-  *w = (mooni_writer){.ctx = w->ctx, .fd = -1};
+  snprintf(from, size, linked ? "%s.0" : "%s", path);
+  snprintf(to, size, "%s.1", path);
+  if (!error && rename(from, to)) error = errno;
+  if (error && linked) unlink(from);
+  return error;
+}
+
+moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep) {
+  enum { NUMBER = 16 };
+  if (keep < 1 || keep > KEEP_MAX)
+    return mooni_fail(ctx, MOON_ERANGE, "rotate: expected 1 to %d files to keep, got %d", KEEP_MAX, keep);
+  MOONI_TRY(check_target(ctx, path));
+  if (keep == 1) return MOON_OK;
+  size_t size = strlen(path) + NUMBER;
+  char *names = mooni_alloc(ctx, 2 * size);
+  if (!names) return mooni_nomem(ctx, 2 * size);
+  int error = rotate(path, keep, names, names + size, size);
+  mooni_free(ctx, names);
+  return error ? mooni_io_error(ctx, "keep the old", path, error) : MOON_OK;
 }

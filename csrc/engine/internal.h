@@ -516,10 +516,10 @@ bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, s
 /* ---- file.c ---- */
 
 /* A whole file that appears at once: written beside the target, synced, renamed on commit. abort after a failure (or
-** instead of commit) leaves nothing behind. */
+** instead of commit) leaves nothing behind; what a killed process leaves, the next commit of the same path removes. */
 typedef struct mooni_writer {
   moon_ctx *ctx;
-  int fd;
+  int fd, lock; /* lock: the temporary once more, for its lock */
   char *path, *temporary;
 } mooni_writer;
 

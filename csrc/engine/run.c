@@ -3,6 +3,7 @@
 ** Everything that can fail, fails while planning: shapes, memory, BLIS's own buffers, threads. What runs after it
 ** allocates nothing. A step is one job of the worker pool, with barriers between the layers where it is divided by
 ** columns, and before the update where it is divided by rows. */
+#include <math.h>
 #include <string.h>
 
 #include "fpmode.h"
@@ -336,12 +337,26 @@ static float *grad_of(const worker *w, size_t place) {
   return p;
 }
 
+static double objective_of(const job *j) {
+  double value = 0, penalty = 0;
+  for (size_t i = 0; i < team_size(j->net, j->split); i++) {
+    value += j->value[i];
+    penalty += j->penalty[i];
+  }
+  return value + penalty;
+}
+
+/* Only a finite objective leads to an update: what comes of another one would be lost for good. All workers have to be
+** past a barrier behind the loss, so that each sees the same sum; by columns a layer's backward has one before it has
+** the gradient of a parameter. */
+static bool is_finite(const job *j) { return isfinite(objective_of(j)); }
+
 /* By columns, what a worker has the whole gradient of it updates at once, while it is in its cache. */
 static void ready(const mooni_pass *pass, size_t i, size_t at, size_t rows, size_t width, size_t stride) {
   const job *j = pass->job;
   const moon_net *net = j->net;
   size_t place = net->slots[pass->layer].param[i];
-  if (net->uses[place] > 1) return;
+  if (net->uses[place] > 1 || !is_finite(j)) return;
   mooni_optim_update(j->opt, mooni_optim_segment(j->opt, net->values[place], place), pass->grad[i], at, rows, width,
                      stride);
 }
@@ -383,6 +398,7 @@ static void update(const worker *w) {
   bool rows = j->split == MOONI_BY_ROWS;
   if (!rows && !any_shared(net)) return;
   mooni_barrier(w->team);
+  bool updates = j->opt && is_finite(j);
   for (size_t i = 0; i < net->param_count; i++) {
     size_t n = net->values[i]->numel, from, to;
     float *grad = moon_tensor_float(net->grads[i]);
@@ -390,7 +406,7 @@ static void update(const worker *w) {
     for (size_t p = 1; rows && p < w->team->count; p++)
       net->ctx->k->add(grad + from, parts + (p - 1) * net->param_floats + from, to - from);
     if (rows) parts += n; /* else there are none */
-    if (to > from && j->opt && (rows || net->uses[i] > 1))
+    if (to > from && updates && (rows || net->uses[i] > 1))
       mooni_optim_update(j->opt, mooni_optim_segment(j->opt, net->values[i], i), grad, from, 1, to - from, to - from);
   }
 }
@@ -417,15 +433,10 @@ static void run(job *j) {
   if (j->forward && net->training) net->draw++;
   if (j->opt) mooni_optim_begin(j->opt);
   mooni_pool_run(net->ctx, count, work, j);
+  if (j->opt && !is_finite(j)) j->opt->steps--;
   if (!j->forward) return;
   net->penalty = 0;
   for (size_t i = 0; i < count; i++) net->penalty += j->penalty[i];
-}
-
-static double value_of(const job *j) {
-  double value = 0;
-  for (size_t i = 0; i < team_size(j->net, j->split); i++) value += j->value[i];
-  return value;
 }
 
 /* ---- checks ---- */
@@ -552,7 +563,7 @@ static moon_status step(moon_net *net, double *objective, const batch *b, const 
   job j;
   MOONI_TRY(prepare(net, &j, b, loss, opt, "step"));
   run(&j);
-  if (objective) *objective = value_of(&j) + net->penalty;
+  if (objective) *objective = objective_of(&j);
   return MOON_OK;
 }
 
@@ -584,7 +595,7 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
     job j;
     MOONI_TRY(prepare(net, &j, &b, loss, NULL, "evaluate"));
     run(&j);
-    total += (value_of(&j) + net->penalty) * (double)count;
+    total += objective_of(&j) * (double)count;
   }
   *objective = total / (double)data->rows;
   return MOON_OK;

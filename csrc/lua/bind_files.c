@@ -1,5 +1,6 @@
 /* bind_files.c - all that reads and writes file formats. What opens a file is a list of its own: a host without file
 ** access leaves it out. A failed read or write gives nil, message, code; misuse raises. */
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -61,6 +62,46 @@ static int file_kind(lua_State *L) {
   else
     lua_pushnil(L);
   return 1;
+}
+
+/* ---- any file ---- */
+
+/* The strings of the list at an index, as a buffer; their number in *n. Pushed with them is a list of our own, which
+** holds them whatever becomes of the other. */
+static moon_bytes *push_parts(lua_State *L, int list, size_t *n) {
+  luaL_checktype(L, list, LUA_TTABLE);
+  *n = lua_rawlen(L, list);
+  if (*n > INT_MAX / sizeof(moon_bytes)) luaL_argerror(L, list, "too many parts");
+  lua_createtable(L, (int)*n, 0);
+  moon_bytes *parts = lua_newuserdatauv(L, *n * sizeof *parts + 1, 0);
+  for (size_t i = 0; i < *n; i++) {
+    if (lua_rawgeti(L, list, (lua_Integer)i + 1) != LUA_TSTRING)
+      luaL_error(L, "file_write: part %I is a %s, expected a string", (LUAI_UACINT)(i + 1), luaL_typename(L, -1));
+    parts[i].data = lua_tolstring(L, -1, &parts[i].size);
+    lua_rawseti(L, -3, (lua_Integer)i + 1);
+  }
+  return parts;
+}
+
+/* core.file_write(path, list of strings) -> true: the strings one after the other */
+static int file_write(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *path = check_path(L, 1);
+  size_t n;
+  const moon_bytes *parts = push_parts(L, 2, &n);
+  moon_status status;
+  TRY_TWICE(L, status, moon_file_write(ctx, path, parts, n));
+  return bind_file_result(L, ctx, status);
+}
+
+/* core.file_rotate(path, keep) -> true: before path is written anew, path.1 becomes what path is */
+static int file_rotate(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *path = check_path(L, 1);
+  lua_Integer keep = luaL_checkinteger(L, 2);
+  moon_status status;
+  TRY_TWICE(L, status, moon_file_rotate(ctx, path, keep < 1 || keep > INT_MAX ? 0 : (int)keep));
+  return bind_file_result(L, ctx, status);
 }
 
 /* ---- PNG ---- */
@@ -156,6 +197,8 @@ static const luaL_Reg in_memory[] = {{"png_decode", png_decode}, {"png_encode", 
 
 static const luaL_Reg on_disk[] = {
     {"file_kind", file_kind},
+    {"file_write", file_write},
+    {"file_rotate", file_rotate},
     {"idx_load", idx_load},
     {"idx", idx_load},
     {"png_read", png_read},

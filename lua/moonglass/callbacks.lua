@@ -63,6 +63,9 @@ local function csv_up_to(text, epoch)
   return table.concat(lines), csv_epoch(lines[#lines])
 end
 
+-- What reading and writing an open file gives does not name it, as open's message does.
+local function must_of_file(path, ok, message) must("csv_logger", ok, ("%s: %s"):format(path, message)) end
+
 -- A file's text, "" if there is none. Errors are raised.
 local function read_file(path)
   local file, message, code = io.open(path, "rb")
@@ -71,20 +74,8 @@ local function read_file(path)
   local text
   text, message = file:read("a")
   file:close()
-  must("csv_logger", text, message)
+  must_of_file(path, text, message)
   return text
-end
-
--- The file has the old text or the new one, whatever happens meanwhile.
-local function replace_file(path, text)
-  local temporary = path .. ".tmp"
-  local file, message = io.open(temporary, "wb")
-  must("csv_logger", file, message)
-  local ok, closed, close_message
-  ok, message = file:write(text)
-  closed, close_message = file:close()
-  must("csv_logger", ok and closed, message or close_message)
-  must("csv_logger", os.rename(temporary, path))
 end
 
 -- A training that was killed may have logged epochs that its checkpoint does not have, or have lost some that it has.
@@ -93,7 +84,7 @@ local function csv_resume(path, state)
   local kept, last = csv_up_to(text, state.initial_epoch)
   if kept == "" then kept = csv_head end
   kept = kept .. csv_of_history(state.history, last + 1, state.initial_epoch)
-  if kept ~= text then replace_file(path, kept) end
+  if kept ~= text then must("csv_logger", files.write(path, kept)) end
 end
 
 --- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file; a resumed training always does,
@@ -106,7 +97,7 @@ function callbacks.csv_logger(path, given)
   local function write(text)
     local ok, message = file:write(text)
     if ok then ok, message = file:flush() end
-    must("csv_logger", ok, message)
+    must_of_file(path, ok, message)
   end
 
   function self.on_train_begin(_, state)
@@ -121,11 +112,16 @@ function callbacks.csv_logger(path, given)
 
   function self.on_epoch_end(_, state) write(csv_line(state.epoch, state.loss, state.val_loss, state.seconds)) end
 
-  local function close()
+  function self.on_abort()
     if file then file:close() end
     file = nil
   end
-  self.on_train_end, self.on_abort = close, close
+
+  function self.on_train_end()
+    local ended = file
+    file = nil
+    must_of_file(path, ended:close())
+  end
   return self
 end
 
@@ -205,14 +201,21 @@ end
 -- ---- checkpoint ----
 
 local checkpoint_options = options.checker("checkpoint", {
-  every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures},
+  every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures}, keep = {"count", 1},
 })
 
+local epoch_format = "%%0?%d*d" -- a pattern of it
+
 --- moon.checkpoint.save after every `every` epochs, when all callbacks have seen the epoch; best=true: only when the
--- monitor (val_loss, without validation loss) is the lowest so far. A %d in the path becomes the epoch.
+-- monitor (val_loss, without validation loss) is the lowest so far. A %d in the path becomes the epoch. keep=3: the two
+-- before the last stay as path.1 and path.2, for moon.checkpoint.latest.
 function callbacks.checkpoint(path, given)
   check_path("checkpoint", path)
   local o = checkpoint_options(given)
+  if o.keep > 10 then errors.raise("checkpoint: keep is %d, expected 1 to 10", o.keep) end
+  if o.keep > 1 and path:find(epoch_format) then
+    errors.raise("checkpoint: keep goes with one path for all epochs, and '%s' is another for each", path)
+  end
   local self = {name = "checkpoint"}
   local best, due = math.huge, false
 
@@ -227,7 +230,8 @@ function callbacks.checkpoint(path, given)
 
   function self.on_checkpoint(_, state)
     if not due then return end
-    local name = path:gsub("%%0?%d*d", function(format) return format:format(state.epoch) end)
+    local name = path:gsub(epoch_format, function(format) return format:format(state.epoch) end)
+    if o.keep > 1 then must(self.name, errors.guard(files.file_rotate, name, o.keep)) end
     must(self.name, require("moonglass.checkpoint").save(name, state))
   end
 

@@ -1,4 +1,4 @@
---- All that opens files: the core's functions and Lua's io.open; in a host that has opened Moonglass without files,
+--- All that opens files: the core's functions and Lua's io.open, which is for reading and for adding to the end; in a host that has opened Moonglass without files,
 -- stand-ins that say so: nil, message, code, as when a file cannot be read or written.
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
@@ -42,6 +42,15 @@ of_core("png_write", "png.write")
 of_core("safetensors_load", "safetensors.load")
 of_core("safetensors_save", "safetensors.save")
 of_core("load_net", "load")
+of_core("file_rotate", "checkpoint")
+
+local file_write = core.file_write
+
+--- A text, or a list of texts one after the other, as a file that appears whole or not at all. true | nil, message, code
+function files.write(path, content)
+  if not file_write then return files.refuse("write") end
+  return file_write(path, type(content) == "table" and content or {content})
+end
 
 local png_write = files.png_write
 

@@ -11,7 +11,7 @@ local moon = {}
 local placed = {
   methods = true, file_kind = true, net = true, net_from = true, load_net = true, idx = true, idx_load = true,
   png_read = true, png_write = true, png_decode = true, png_encode = true,
-  safetensors_load = true, safetensors_save = true, log = true, nearest = true,
+  safetensors_load = true, safetensors_save = true, file_write = true, file_rotate = true, log = true, nearest = true,
 }
 for name, value in pairs(core) do
   if not placed[name] then moon[name] = value end

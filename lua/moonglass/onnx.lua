@@ -263,21 +263,6 @@ end
 
 -- ---- the file ----
 
--- The file appears whole or not at all. true | nil, message
-local function write(path, pieces)
-  local temporary = path .. ".tmp"
-  local file, why = io.open(temporary, "wb")
-  if not file then return nil, why end
-  local ok = true
-  for _, piece in ipairs(pieces) do
-    if ok then ok, why = file:write(piece) end
-  end
-  local closed, close_why = file:close()
-  if ok and closed then ok, why = os.rename(temporary, path) else ok, why = nil, why or close_why end
-  if not ok then os.remove(temporary) end
-  return ok, why
-end
-
 local export_options = options.checker("onnx.export", {opset = {"count", 17}, name = {"text", "moonglass"}})
 
 local function check_arguments(path, net, o)
@@ -295,8 +280,6 @@ local function check_arguments(path, net, o)
   end
 end
 
-local function can_rename() return os and os.rename and os.remove end
-
 --- Write a net as an ONNX file: its inference, so that dropout and noise are left out. Options: opset=17, 11 to 23,
 -- the version of ONNX's operators; name="moonglass", the graph's. true | nil, message, code: when the file cannot be
 -- written ("I/O"), would be of 2 GB or more ("range"), or for a layer that is written in Lua, or is none of the
@@ -304,19 +287,16 @@ local function can_rename() return os and os.rename and os.remove end
 function onnx.export(path, net, given)
   local o = export_options(given)
   check_arguments(path, net, o)
-  if files.lacking("onnx.export", true) then return files.refuse("onnx.export", true) end
-  if not can_rename() then return nil, "onnx.export: this host does not let Lua rename files", "I/O" end
+  if files.lacking("onnx.export") then return files.refuse("onnx.export") end
   local why = obstacle(net)
   if why then return nil, why, "type" end
   local model = errors.guard(model_message, net, o)
   if model.size > bytes_max then
     return nil, ("onnx.export: %d bytes, an ONNX file may have %d"):format(model.size, bytes_max), "range"
   end
-  local ok = nil
-  why = files.in_the_way(path)
-  if not why then ok, why = write(path, model:pieces()) end
+  local ok, message, code = errors.guard(files.write, path, model:pieces())
   if ok then return true end
-  return nil, "onnx.export: " .. why, "I/O"
+  return nil, "onnx.export: " .. message, code
 end
 
 return onnx

@@ -97,6 +97,10 @@ function progress.new(given)
     open = false
   end
 
+  function self.on_train_end(_, state)
+    if state.stopped then o.write(state.stopped .. "\n") end
+  end
+
   function self.on_abort()
     if open then o.write("\n") end
     open = false

@@ -1,11 +1,13 @@
 --- Training: step, fit and evaluate, one implementation for native nets and for nets with layers written in Lua.
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
+local divergence = require "moonglass.divergence"
 local errors = require "moonglass.errors"
 local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
+local savepoint = require "moonglass.savepoint"
 local snapshots = require "moonglass.snapshots"
 
 local train = {}
@@ -89,6 +91,7 @@ end
 
 local function step_from_lua(net, x, y, loss, opt)
   local value = objective(net, loss, net:forward(x, true), y)
+  if value - value ~= 0 then return value end -- as in the core: nothing good could come of an update
   local gradient = loss:backward()
   if not native.is_tensor(gradient) then
     errors.raise("loss: its gradient is %s, expected a tensor of the prediction's shape", options.show(gradient))
@@ -118,7 +121,7 @@ local function all_native(net, loss, opt)
 end
 
 --- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
--- Returns the objective before the update, penalties included.
+-- Returns the objective before the update, penalties included. By one that is not finite nothing is updated.
 function train.step(net, x, y, loss, opt)
   checks.net("step", net)
   checks.is_tensor("step", "x", x)
@@ -173,7 +176,7 @@ local function given_validation(validation, y)
   return xv, yv
 end
 
--- Two datasets, the second nil without validation.
+-- Two datasets, the second nil without validation; and the tensors of the first.
 local function datasets(loss, x, y, o)
   check_tensor("fit", "x", x)
   local xv, yv
@@ -182,7 +185,7 @@ local function datasets(loss, x, y, o)
   elseif o.validation_split then
     x, y, xv, yv = split(x, y, o.validation_split)
   end
-  return make_dataset("fit", loss, x, y), xv ~= nil and make_dataset("fit: validation", loss, xv, yv) or nil
+  return make_dataset("fit", loss, x, y), xv ~= nil and make_dataset("fit: validation", loss, xv, yv) or nil, x, y
 end
 
 -- ---- callbacks ----
@@ -279,7 +282,7 @@ local fit_options = options.checker("fit", {
   shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
   validation = {"any"}, validation_split = {"fraction"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
-  on_nan = {{"error", "ignore"}, "error"},
+  on_nan = {{"error", "stop", "ignore"}, "error"},
 })
 
 local default_batch = 32
@@ -298,12 +301,23 @@ local function epoch_seed(seed, epoch)
   return (z ~ (z >> 31)) >> 11
 end
 
+-- Fits under way that have threads of their own, in the order of their beginnings; each remembers what was set before.
+-- In coroutines they may end in any order.
+local with_threads = {}
+
+local function forget_threads(own)
+  local i = 1
+  while with_threads[i] ~= own do i = i + 1 end
+  table.remove(with_threads, i)
+  if with_threads[i] then with_threads[i].before = own.before else core.set_threads(own.before) end
+end
+
 -- The threads of this call; what was set before comes back whichever way the call ends.
-local function with_threads(threads)
+local function own_threads(threads)
   if not threads then return nil end
-  local before = core.info().threads
-  errors.guard(core.set_threads, threads)
-  return setmetatable({}, {__close = function() core.set_threads(before) end})
+  local own = setmetatable({before = core.info().threads}, {__close = forget_threads})
+  with_threads[#with_threads + 1] = own
+  return own
 end
 
 -- What a checkpoint holds, by the options that it stands for.
@@ -341,11 +355,11 @@ local function prepare(net, x, y, given)
       .. "or a function", table.concat(core.registered("losses"), ", "))
   end
   local loss, opt = find_loss("fit", o.loss or net.loss), find_optimizer("fit", o.optimizer)
-  local data, validation = datasets(loss, x, y, o)
+  local data, validation, xt, yt = datasets(loss, x, y, o)
   local run = {
-    data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
+    net = net, x = xt, y = yt, data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
     rows = data:rows(), batch = batch_size(o.batch_size, data:rows()), seed = o.seed or core.draw_seed(),
-    listeners = listeners_of(o.callbacks, o.verbose), stop_on_nan = o.on_nan == "error",
+    listeners = listeners_of(o.callbacks, o.verbose), on_nan = o.on_nan, threads = o.threads,
     step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua,
     remembered = o.resume and o.resume.callbacks,
   }
@@ -357,25 +371,69 @@ local function prepare(net, x, y, given)
   }
   -- Memory for the largest batch is taken before the first step; a net of any width plans when it sees its rows.
   if all_native(net, loss, opt) and net:inputs() ~= 0 then errors.guard(net.plan, net, run.batch, loss, opt) end
-  return run, state, o.threads
+  return run, state
 end
 
-local function stop_for_nan(value, batch, epoch)
-  errors.raise("fit: loss is %s after batch %d of epoch %d (is the learning rate too high, or x not in [0, 1]?)",
-    value ~= value and "nan" or "infinite", batch, epoch)
+-- ---- what is not a finite number ----
+
+-- Which weights the training leaves: those of the last whole step, unless that has spoilt them.
+local function weights_left(run, state)
+  if run.savepoint:is_whole() then return "" end
+  local epoch = run.savepoint:go_back()
+  if not epoch then return "" end
+  if epoch == state.initial_epoch then return ". The weights are again those that fit began with" end
+  return (". The weights are again those after epoch %d"):format(epoch)
 end
+
+-- The loss, or a weight, is none: the end of the training, as an error or as a stop.
+local function diverged(run, state, what)
+  local message = ("fit: %s: %s"):format(what, divergence.cause(run)) .. weights_left(run, state)
+  if run.on_nan == "error" then errors.raise(message) end
+  state.stop, state.stopped, state.history.stopped = true, message, message
+end
+
+local function watch(run, state)
+  if run.on_nan == "ignore" then return end
+  run.savepoint = errors.guard(savepoint.new, run.net, run.opt, state.initial_epoch)
+  run.began_finite = run.savepoint.epoch ~= nil
+end
+
+local function check_weights(run, state)
+  if run.savepoint:is_whole() then return true end
+  diverged(run, state, ("weights, or the optimiser's moments, are not finite after epoch %d"):format(state.epoch))
+end
+
+-- Now and then, and before they go into a checkpoint.
+local function check_between(run, state)
+  local kept = run.savepoint
+  if not kept or state.stopped then return end
+  local due = kept:is_due(state.batch)
+  if (due or #run.listeners.on_checkpoint > 0) and check_weights(run, state) and due then kept:take(state.epoch) end
+end
+
+local function check_at_end(run, state)
+  if run.savepoint and not state.stopped then check_weights(run, state) end
+end
+
+-- ---- epochs ----
 
 -- One pass over the rows. No garbage here, and one call into the core a batch.
 local function train_epoch(net, run, state)
   local step, data, loss, opt, on_batch = run.step, run.data, run.loss, run.opt, run.listeners.on_batch_end
   local rows, batch, sum, done = run.rows, run.batch, 0, 0
+  local threads, watched = run.threads, run.savepoint ~= nil
   for first = 1, rows, batch do
     local count = rows - first + 1
     if count > batch then count = batch end
+    if threads then core.set_threads(threads) end -- another fit, in another coroutine, may have its own
     local value = errors.guard_as("fit", "step", step, net, data, first, count, loss, opt)
-    sum, done = sum + value * count, done + count
     state.batch = state.batch + 1
-    if run.stop_on_nan and value - value ~= 0 then stop_for_nan(value, state.batch, state.epoch) end
+    if watched and value - value ~= 0 then
+      diverged(run, state, ("loss is %s after batch %d of epoch %d"):format(value ~= value and "nan" or "infinite",
+        state.batch, state.epoch))
+      break
+    end
+    sum, done = sum + value * count, done + count
     if #on_batch > 0 then
       state.batch_loss, state.loss = value, sum / done
       fire(on_batch, state)
@@ -404,10 +462,12 @@ local function end_epoch(net, run, state, loss, seconds, done)
   fire(run.listeners.on_checkpoint, state)
 end
 
--- Tells the callbacks when an error ends the training, so that an open line or file can be closed.
+-- Tells the callbacks when an error ends the training, so that an open line or file can be closed: all of them, and it is
+-- that error which comes out, whatever they raise.
 local function abort_guard(listeners, state)
   return setmetatable({}, {__close = function(_, err)
-    if err ~= nil then fire(listeners.on_abort, state) end
+    if err == nil then return end
+    for _, listener in ipairs(listeners.on_abort) do pcall(listener, state) end
   end})
 end
 
@@ -416,19 +476,24 @@ end
 function train.fit(net, x, y, given)
   checks.net("fit", net)
   y, given = arguments(y, given)
-  local run, state, threads = prepare(net, x, y, given)
-  local restore <close> = with_threads(threads) -- luacheck: ignore restore
+  local run, state = prepare(net, x, y, given)
+  local restore <close> = own_threads(run.threads) -- luacheck: ignore restore
+  if run.threads then errors.guard(core.set_threads, run.threads) end
   local guard <close> = abort_guard(run.listeners, state) -- luacheck: ignore guard
   net.loss, net.optimizer = run.loss, run.opt
   fire(run.listeners.on_train_begin, state)
   if run.remembered then snapshots.give(state.callbacks, run.remembered, state) end
+  watch(run, state)
   for epoch = state.initial_epoch + 1, state.epochs do
     if state.stop then break end
     begin_epoch(net, run, state, epoch)
     local start = core.clock()
     local loss, done = train_epoch(net, run, state)
-    end_epoch(net, run, state, loss, core.clock() - start, done)
+    local seconds = core.clock() - start
+    check_between(run, state)
+    end_epoch(net, run, state, loss, seconds, done)
   end
+  check_at_end(run, state)
   fire(run.listeners.on_train_end, state)
   return state.history
 end

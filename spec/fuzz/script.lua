@@ -120,6 +120,99 @@ function argument(depth)
   return pick(called_back)
 end
 
+-- ---- arguments that are likely to fit ----
+
+local function live_of(class)
+  local found = {}
+  for _, v in ipairs(live) do
+    local meta = type(v) == "userdata" and getmetatable(v)
+    if meta and meta.__name == "moonglass." .. class then found[#found + 1] = v end
+  end
+  return found[byte() % math.max(#found, 1) + 1]
+end
+
+local sizes = {4, 4, 4, 4, 4, 2, 3, 1}
+local activations = core.registered("activations")
+
+-- By letter: one argument.
+local fitting = {
+  t = function() return live_of("tensor") end, n = function() return live_of("net") end,
+  l = function() return live_of("layer") end, o = function() return live_of("optimizer") end,
+  s = function() return live_of("loss") end, i = function() return pick(sizes) end,
+  f = function() return pick(numbers) end, b = function() return byte() % 2 == 0 end,
+  a = function() return pick(activations) end, d = function() return byte() % 2 + 1 end,
+}
+
+local names_of_files = {"a.png", "b.safetensors", "c.safetensors", "d.onnx", "b.safetensors"}
+
+function fitting.p() return byte() % 8 == 0 and pick(texts) or pick(names_of_files) end
+
+function fitting.T() return {fitting.t(), fitting.t()} end -- a list of tensors
+
+function fitting.L() -- a list of layers
+  local list = {}
+  for i = 1, byte() % 3 + 1 do list[i] = fitting.l() end
+  return list
+end
+
+function fitting.D()
+  return {activation = fitting.a(), bias = fitting.b(), tied = byte() % 8 == 0 and fitting.l() or nil}
+end
+
+function fitting.F()
+  local t = {loss = fitting.s(), optimizer = fitting.o(), epochs = byte() % 3 + 1, verbose = 0}
+  if byte() % 2 == 0 then t.batch_size = pick(sizes) end
+  if byte() % 4 == 0 then t.validation_split = 0.5 end
+  if byte() % 4 == 0 then t.callbacks = {pick(called_back), moon.callbacks.early_stopping{monitor = "loss"}} end
+  if byte() % 4 == 0 then t.callbacks = {moon.callbacks.checkpoint("c.safetensors")} end
+  if byte() % 4 == 0 then t[pick(keys)] = argument(1) end
+  return t
+end
+
+function fitting.E() return {loss = fitting.s(), batch_size = pick(sizes)} end
+function fitting.P() return {input = 4, hidden = pick(sizes)} end
+function fitting.A() return {input = 4, hidden = {3}, code = pick(sizes), activation = fitting.a()} end
+function fitting.N() return {input = 4, hidden = 2, noise = moon.masking_noise(0.5)} end
+function fitting.C() return {net = fitting.n(), opt = fitting.o(), epoch = byte()} end
+
+-- By function, or method with its object before it.
+local likely = {
+  ["moon.dense"] = "iiD", ["moon.activation"] = "a", ["moon.sequential"] = "L", ["moon.cat"] = "Td",
+  ["moon.linspace"] = "ffi", ["moon.pca"] = "td", ["moon.gradcheck"] = "lt", ["moon.eigh"] = "t",
+  ["moon.autoencoder.plain"] = "P", ["moon.autoencoder.deep"] = "A", ["moon.autoencoder.denoising"] = "N",
+  ["moon.checkpoint.save"] = "pC", ["moon.checkpoint.load"] = "p", ["moon.load"] = "p", ["moon.onnx.export"] = "pn",
+  ["moon.safetensors.save"] = "pT", ["moon.png.write"] = "pt", ["moon.png.encode"] = "t", ["moon.image.grid"] = "t",
+  ["moon.image.rows"] = "T", ["moon.metrics.mse"] = "tt", ["moon.metrics.psnr"] = "tt", ["moon.probe"] = "tt",
+  ["tensor.matmul"] = "tt", ["tensor.get"] = "tii", ["tensor.set"] = "tfii", ["tensor.rows"] = "tii",
+  ["tensor.index"] = "tt", ["tensor.copy_"] = "tt", ["tensor.add_"] = "ttf", ["tensor.reshape"] = "tii",
+  ["tensor.topk"] = "td", ["tensor.sum"] = "td", ["tensor.argmax"] = "td",
+  ["layer.forward"] = "ltb", ["layer.backward"] = "lt", ["loss.forward"] = "stt", ["loss.backward"] = "s",
+  ["net.forward"] = "ntb", ["net.backward"] = "nt", ["net.predict"] = "nt", ["net.errors"] = "nt",
+  ["net.step"] = "nttso", ["net.fit"] = "nttF", ["net.evaluate"] = "nttE", ["net.slice"] = "nii", ["net.save"] = "np",
+  ["net.load"] = "np", ["net.plan"] = "niso", ["net.summary"] = "n", ["net.archive"] = "n",
+}
+local likely_names = {}
+for name in pairs(likely) do likely_names[#likely_names + 1] = name end
+table.sort(likely_names)
+
+local by_name = {}
+for _, entry in ipairs(functions) do by_name[entry.name] = entry.f end
+
+-- A function, and arguments that may do for it.
+local function likely_call()
+  local name = pick(likely_names)
+  local arguments, n = {}, 0
+  for letter in likely[name]:gmatch(".") do
+    n = n + 1
+    arguments[n] = fitting[letter]()
+  end
+  local f = by_name[name]
+  if not f and arguments[1] ~= nil then f = arguments[1][name:match("%.(.*)$")] end
+  return f, arguments, n
+end
+
+-- ---- calling ----
+
 local function keep(ok, ...)
   if not ok then
     local message = ...
@@ -140,7 +233,7 @@ local function methods_of(v)
   return type(meta) == "table" and methods[meta.__name]
 end
 
-local function call()
+local function call_something()
   local f, first
   local kind = byte() % 4
   local object = kind > 0 and #live > 0 and pick(live) or nil
@@ -160,10 +253,16 @@ local function call()
   keep(pcall(f, table.unpack(arguments, 1, n)))
 end
 
+local function call()
+  if byte() % 4 == 0 then return call_something() end
+  local ok, f, arguments, n = pcall(likely_call)
+  if ok and f then keep(pcall(f, table.unpack(arguments, 1, n))) end
+end
+
 -- Things to begin with, so that not every program has to make them.
 local function beginnings()
   local ae = moon.autoencoder.plain{input = 4, hidden = 2}
-  return {ae, moon.rand(4, 4), moon.adam(), moon.mse(), moon.zeros(2, 3), ae:layer(1)}
+  return {ae, moon.rand(4, 4), moon.adam(), moon.mse(), moon.rand(4), ae:layer(1), ae:layer(2), moon.rand(4, 4)}
 end
 
 local names = {}

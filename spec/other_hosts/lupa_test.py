@@ -63,8 +63,11 @@ class Lupa(unittest.TestCase):
             b"return moon.autoencoder.plain{input = 784, hidden = 1000}:fit(moon.rand(5000, 784), {loss = 'mse'})",
             b"return moon.autoencoder.plain{input = 784, hidden = 1500}:fit(moon.rand(200, 784), {loss = 'mse'})",
         ):
-            with self.assertRaisesRegex(moonglass.LuaError, "memory", msg=code):
+            with self.assertRaises(moonglass.LuaError, msg=code) as caught:
                 self.lua.execute(code)
+            # An object of Lua's own may be what meets the limit: lupa has no text for that.
+            if not isinstance(caught.exception, moonglass.LuaMemoryError):
+                self.assertIn("memory", str(caught.exception), code)
             self.assertLess(self.lua.get_memory_used(), 24 * MB)
         with self.assertRaises(moonglass.LuaMemoryError):
             self.lua.execute(b"return ('x'):rep(1 << 30)")

@@ -128,10 +128,10 @@ table.sort(names)
 
 for _, name in ipairs(names) do
   local list = read_seeds(name)
-  local tried, taken, stop = 0, 0, os.clock() + seconds / #names
+  local tried, taken, stop = 0, 0, moon.clock() + seconds / #names
   collectgarbage()
   local before, begun = moon.info().memory, failed
-  while os.clock() < stop do
+  while moon.clock() < stop do
     if try(name, formats[name], damage(list)) then taken = taken + 1 end
     tried = tried + 1
   end

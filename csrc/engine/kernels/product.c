@@ -91,9 +91,9 @@ static compute_fn *const computes[2][2][TILE_ROWS * TILE_VECTORS] = {
 /* ---- what is 0 throughout ---- */
 
 typedef struct zeros {
-  bool rows, columns;             /* of a: which of the two is looked at, if any */
-  uint16_t live[MOST / LANES];    /* a bit for each: it is not all 0 */
-  uint16_t list[MOST + AHEAD];    /* the columns that are not, each counted from its block's first; or each tile's row */
+  bool rows, columns;          /* of a: which of the two is looked at, if any */
+  uint16_t live[MOST / LANES]; /* a bit for each: it is not all 0 */
+  uint16_t list[MOST + AHEAD]; /* the columns that are not, each counted from its block's first; or each tile's row */
   size_t begin[MOST / DEPTH + 1]; /* columns: of each block in the list */
   size_t tiles;
 } zeros;

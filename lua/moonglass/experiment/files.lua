@@ -45,17 +45,7 @@ function files.remove_all(folder, pattern)
 end
 
 --- Write a file that appears whole or not at all.
-function files.write(path, content)
-  local temporary = path .. ".tmp"
-  local file, message = io.open(temporary, "wb")
-  if not file then return nil, message end
-  local ok
-  ok, message = file:write(content)
-  local closed, close_message = file:close()
-  if ok and closed then ok, message = os.rename(temporary, path) else ok, message = nil, message or close_message end
-  if not ok then os.remove(temporary) end
-  return ok, message
-end
+files.write = require("moonglass.files").write
 
 -- A field with a comma, a quote or a line's end stands in quotes (RFC 4180).
 local function csv_field(v)

@@ -81,7 +81,7 @@ local function prepare_folder(run, trains)
   must(files.make_folder(o.out))
   must(files.check_writable(o.out))
   for _, pattern in ipairs(leftovers) do must(files.remove_all(o.out, pattern)) end
-  if trains and not o.resume then must(files.remove_all(o.out, "%.run%-checkpoint$")) end
+  if trains and not o.resume then must(files.remove_all(o.out, "%.run%-checkpoint%.?%d*$")) end
 end
 
 --- spec: name (of the script; out/<name> is the default folder); about; options = {{name, default, help, reader}}, the
@@ -248,7 +248,8 @@ local function callbacks_for(given, o, checkpoint)
   if o.patience and o.patience > 0 then
     list[#list + 1] = moon.callbacks.early_stopping{patience = o.patience, restore_best = true}
   end
-  list[#list + 1] = moon.callbacks.checkpoint(checkpoint, {every = math.max(1, o.epochs // most_checkpoints)})
+  list[#list + 1] = moon.callbacks.checkpoint(checkpoint,
+    {every = math.max(1, o.epochs // most_checkpoints), keep = 2})
   for _, callback in ipairs(given.callbacks or {}) do list[#list + 1] = callback end
   return list
 end
@@ -262,8 +263,9 @@ end
 
 -- The checkpoint to go on from, nil if there is none: of a net like this one, which the command line has made.
 local function to_resume(run, net, path)
-  if not run.options.resume or not files.exists(path) then return nil end
-  local checkpoint = must(moon.checkpoint.load(path))
+  if not run.options.resume or not (files.exists(path) or files.exists(path .. ".1")) then return nil end
+  local checkpoint, skipped = must(moon.checkpoint.latest(path))
+  for _, message in ipairs(skipped) do print(("going on from the checkpoint before: %s"):format(message)) end
   if checkpoint.seed ~= run.options.seed or checkpoint.net:summary() ~= net:summary() then
     error(("%s is of another net or seed: --resume takes the options of the run that left it"):format(path), 0)
   end

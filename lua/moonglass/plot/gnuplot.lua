@@ -55,7 +55,7 @@ end
 
 -- A host may have left out what starts programs and writes files.
 local function can_run()
-  return host.io and host.os and io.popen and io.open and os.tmpname and os.rename and os.remove
+  return host.io and host.os and io.popen and io.open and os.tmpname and os.remove
 end
 
 -- What gnuplot complained about, on one line; its end says what is wrong.
@@ -106,25 +106,35 @@ end
 -- The last chunk of every PNG. Without it the disk is full, or gnuplot has drawn nothing, which it counts as success.
 local png_end = "\0\0\0\0IEND\xAE\x42\x60\x82"
 
-local function check_png(path)
+-- The picture's bytes | nil, message
+local function read_png(path)
   local file, message = io.open(path, "rb")
   if not file then return nil, message end
-  file:seek("end", -#png_end)
-  local tail = file:read(#png_end)
+  local bytes
+  bytes, message = file:read("a")
   file:close()
-  if tail == png_end then return true end
+  if not bytes then return nil, ("%s: %s"):format(path, message) end
+  if bytes:sub(-#png_end) == png_end then return bytes end
   return nil, "gnuplot has not written the whole picture"
 end
 
--- The script with its output going to the file. gnuplot would run a "|command", and look up a "~name": "./" hides that.
 local function with_output(lines, path, width, height)
-  local place = path:find("^/") and path or "./" .. path
   local head = {
     "set encoding utf8",
     ('set terminal pngcairo noenhanced size %d,%d font "sans,10" background "#ffffff"'):format(width, height),
-    "set output " .. gnuplot.quote(place),
+    "set output " .. gnuplot.quote(path),
   }
   return table.concat(head, "\n") .. "\n" .. table.concat(lines, "\n") .. "\nunset output\n"
+end
+
+-- What gnuplot draws, by way of a file of its own. The bytes | nil, message
+local function draw(lines, width, height)
+  local path = os.tmpname()
+  local bytes
+  local ok, message = run_script(with_output(lines, path, width, height))
+  if ok then bytes, message = read_png(path) end
+  os.remove(path)
+  return bytes, message
 end
 
 --- Run the script, and leave its picture of width x height pixels in the file. true | nil, message, code
@@ -133,16 +143,9 @@ function Script:draw(what, path, width, height)
   if not can_run() then
     return nil, what .. ": this host does not let Lua run programs (io.popen), and so not gnuplot", "I/O"
   end
-  local temporary = path .. ".tmp"
-  local ok, message = nil, files.in_the_way(path)
-  -- Where nothing can be written, the system's words say why.
-  if not message then ok, message = write_file(temporary, "") end
-  if ok then
-    ok, message = run_script(with_output(self.lines, temporary, width, height))
-    if ok then ok, message = check_png(temporary) end
-    if ok then ok, message = os.rename(temporary, path) end
-    if not ok then os.remove(temporary) end
-  end
+  local ok
+  local bytes, message = draw(self.lines, width, height)
+  if bytes then ok, message = files.write(path, bytes) end
   if ok then return true end
   return nil, ("%s: %s"):format(what, message), "I/O"
 end
