@@ -275,8 +275,8 @@ $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Icsrc $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
 
-# lua host test: the one C test that has Lua, and the binding with it.
-$(B)/spec/lua_host_test: spec/c/lua_host_test.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
+# lua_*_test: C tests that have Lua, and the binding with it.
+$(B)/spec/lua_%_test: spec/c/lua_%_test.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(BIND_OBJ) $(B)/libmoonglass.a $(LIBS) $(LUA_LIBS) -ldl
 

@@ -132,7 +132,7 @@ MOON_API void moon_clear_interrupt(moon_ctx *ctx);
 typedef struct moon_build {
   const char *version;     /* of Moonglass */
   const char *blis;        /* version of BLIS */
-  const char *blis_config; /* its kernels, e.g. "haswell", "skx"; "generic" is slow; "unknown": it must not be asked */
+  const char *blis_config; /* its kernels, e.g. "haswell", "skx"; "generic" is slow; "unknown": it cannot be asked */
   const char *simd;        /* of our own kernels: "avx512", "avx2", "base" */
 } moon_build;
 

@@ -8,6 +8,7 @@
 
 #include "file.h"
 #include "fpmode.h"
+#include "json.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors files are little-endian, and this file copies floats as they are"
@@ -20,68 +21,7 @@ enum {
 };
 static const char METADATA[] = "__metadata__";
 
-/* ---- JSON ---- */
-
-bool mooni_is_utf8(const char *text) {
-  for (const unsigned char *p = (const unsigned char *)text; *p;) {
-    unsigned c = *p++, low = 0x80, high = 0xbf;
-    int more = c < 0x80 ? 0 : c >= 0xc2 && c <= 0xdf ? 1 : c >= 0xe0 && c <= 0xef ? 2 : c >= 0xf0 && c <= 0xf4 ? 3 : -1;
-    if (more < 0) return false;
-    if (c == 0xe0) low = 0xa0; /* no overlong forms, no surrogates, nothing past U+10FFFF */
-    if (c == 0xed) high = 0x9f;
-    if (c == 0xf0) low = 0x90;
-    if (c == 0xf4) high = 0x8f;
-    for (; more; more--, low = 0x80, high = 0xbf)
-      if (*p < low || *p++ > high) return false;
-  }
-  return true;
-}
-
-const char *mooni_json_kind(const json_t *value) {
-  static const char *const kinds[] = {"an object",     "an array", "a text", "an integer",
-                                      "a real number", "true",     "false",  "null"};
-  return value ? kinds[json_typeof(value)] : "nothing";
-}
-
-/* The parser's memory is not counted by the context, so the most it can come to is held against the limit beforehand.
-** The weights are the sizes of its nodes on a 64-bit machine, rounded up. */
-static moon_status check_json_memory(moon_ctx *ctx, const char *text, size_t size) {
-  size_t need = 2 * size;
-  if (!ctx->limit) return MOON_OK;
-  for (size_t i = 0; i < size; i++)
-    need += text[i] == '{' ? 320 : text[i] == '[' ? 160 : text[i] == ',' ? 48 : text[i] == ':' ? 96 : 0;
-  return need <= ctx->limit && ctx->used <= ctx->limit - need ? MOON_OK : mooni_nomem(ctx, need);
-}
-
-/* The parser calls itself for what is in an array or object, 2048 deep if the file wants it: more than the stack of a
-** host's thread may hold. Ours go no deeper than a checkpoint's values. */
-static bool is_nested_too_deeply(const char *text, size_t size) {
-  enum { DEEPEST = 64 };
-  size_t depth = 0;
-  bool quoted = false;
-  for (size_t i = 0; i < size; i++) {
-    char c = text[i];
-    if (quoted && c == '\\')
-      i++;
-    else if (c == '"')
-      quoted = !quoted;
-    else if (!quoted && (c == '[' || c == '{') && ++depth > DEEPEST)
-      return true;
-    else if (!quoted && (c == ']' || c == '}') && depth)
-      depth--;
-  }
-  return false;
-}
-
-moon_status mooni_json_parse(moon_ctx *ctx, json_t **out, const char *text, size_t size, const char *what) {
-  json_error_t error;
-  if (is_nested_too_deeply(text, size)) return mooni_fail(ctx, MOON_EFORMAT, "%s is nested more than 64 deep", what);
-  MOONI_TRY(check_json_memory(ctx, text, size));
-  *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-  if (*out) return MOON_OK;
-  if (json_error_code(&error) == json_error_out_of_memory) return mooni_nomem(ctx, size);
-  return mooni_fail(ctx, MOON_EFORMAT, "%s is not valid JSON: %s at byte %d", what, error.text, error.position);
-}
+/* ---- JSON that is written ---- */
 
 moon_status mooni_json_text(moon_ctx *ctx, char **out, json_t *value) {
   size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) : 0;
@@ -313,23 +253,21 @@ static moon_status bad_tensor(moon_ctx *ctx, const claim *c, const char *text) {
 }
 
 /* A whole number that is not negative; false for anything else. */
-static bool whole(const json_t *value, size_t *out) {
-  if (!json_is_integer(value) || json_integer_value(value) < 0) return false;
-  *out = (size_t)json_integer_value(value);
-  return (json_int_t)*out == json_integer_value(value);
+static bool whole(const mooni_json *value, size_t *out) {
+  if (!value || value->type != MOONI_JSON_INTEGER || value->integer < 0) return false;
+  *out = (size_t)value->integer;
+  return (int64_t)*out == value->integer;
 }
 
-static moon_status parse_shape(moon_ctx *ctx, claim *c, const json_t *shape) {
+static moon_status parse_shape(moon_ctx *ctx, claim *c, const mooni_json *shape) {
   char text[64];
-  if (!json_is_array(shape)) return bad_tensor(ctx, c, "no array 'shape'");
-  if (json_array_size(shape) > MOON_MAX_RANK) {
-    snprintf(text, sizeof text, "%zu dimensions, expected at most %d", json_array_size(shape), MOON_MAX_RANK);
+  if (!shape || shape->type != MOONI_JSON_ARRAY) return bad_tensor(ctx, c, "no array 'shape'");
+  if (shape->count > MOON_MAX_RANK) {
+    snprintf(text, sizeof text, "%zu dimensions, expected at most %d", shape->count, MOON_MAX_RANK);
     return bad_tensor(ctx, c, text);
   }
-  c->rank = (int)json_array_size(shape);
-  for (int i = 0; i < c->rank; i++)
-    if (!whole(json_array_get(shape, (size_t)i), &c->shape[i]))
-      return bad_tensor(ctx, c, "a dimension is not a whole number of 0 or more");
+  for (const mooni_json *size = shape->first; size; size = size->next)
+    if (!whole(size, &c->shape[c->rank++])) return bad_tensor(ctx, c, "a dimension is not a whole number of 0 or more");
   return MOON_OK;
 }
 
@@ -351,21 +289,21 @@ static moon_status check_extent(moon_ctx *ctx, const claim *c) {
   return MOON_OK;
 }
 
-static moon_status parse_claim(moon_ctx *ctx, claim *c, const char *name, const json_t *value) {
-  *c = (claim){.name = name};
-  if (!json_is_object(value)) return bad_tensor(ctx, c, "not described by an object");
-  const char *type = json_string_value(json_object_get(value, "dtype"));
+static moon_status parse_claim(moon_ctx *ctx, claim *c, const mooni_json *value) {
+  *c = (claim){.name = value->key};
+  if (value->type != MOONI_JSON_OBJECT) return bad_tensor(ctx, c, "not described by an object");
+  const char *type = mooni_json_text_of(mooni_json_get(value, "dtype"));
   if (!type) return bad_tensor(ctx, c, "no text 'dtype'");
   c->type = find_element(type);
   if (!c->type)
     return mooni_fail(ctx, MOON_EFORMAT,
                       "tensor '%.*s': unknown dtype '%.20s' (known: F32, U8, F16, BF16, F64, I64, "
                       "I32, I16, I8, U64, U32, U16, BOOL)",
-                      NAME_SHOWN, name, type);
-  MOONI_TRY(parse_shape(ctx, c, json_object_get(value, "shape")));
-  const json_t *offsets = json_object_get(value, "data_offsets");
-  if (json_array_size(offsets) != 2 || !whole(json_array_get(offsets, 0), &c->begin) ||
-      !whole(json_array_get(offsets, 1), &c->end))
+                      NAME_SHOWN, c->name, type);
+  MOONI_TRY(parse_shape(ctx, c, mooni_json_get(value, "shape")));
+  const mooni_json *offsets = mooni_json_get(value, "data_offsets");
+  if (!offsets || offsets->type != MOONI_JSON_ARRAY || offsets->count != 2 || !whole(offsets->first, &c->begin) ||
+      !whole(offsets->first->next, &c->end))
     return bad_tensor(ctx, c, "no 'data_offsets' of two whole numbers");
   return check_extent(ctx, c);
 }
@@ -414,37 +352,29 @@ static moon_status check_tiling(moon_ctx *ctx, const claim *c, size_t n, size_t 
   return MOON_OK;
 }
 
-static moon_status take_metadata(moon_archive *a, const json_t *metadata) {
-  const char *key;
-  const json_t *value;
-  if (!json_is_object(metadata))
+static moon_status take_metadata(moon_archive *a, const mooni_json *metadata) {
+  if (metadata->type != MOONI_JSON_OBJECT)
     return mooni_fail(a->ctx, MOON_EFORMAT, "%s is %s, expected an object", METADATA, mooni_json_kind(metadata));
-  for (void *i = json_object_iter((json_t *)(uintptr_t)metadata); i;
-       i = json_object_iter_next((json_t *)(uintptr_t)metadata, i)) {
-    key = json_object_iter_key(i);
-    value = json_object_iter_value(i);
-    if (!json_is_string(value))
-      return mooni_fail(a->ctx, MOON_EFORMAT, "%s: '%.*s' is %s, expected a text", METADATA, NAME_SHOWN, key,
-                        mooni_json_kind(value));
+  for (const mooni_json *v = metadata->first; v; v = v->next) {
+    if (v->type != MOONI_JSON_TEXT)
+      return mooni_fail(a->ctx, MOON_EFORMAT, "%s: '%.*s' is %s, expected a text", METADATA, NAME_SHOWN, v->key,
+                        mooni_json_kind(v));
     void *list = a->entries;
     MOONI_TRY(make_room(a->ctx, &list, a->entry_count, &a->entry_room, sizeof *a->entries));
     a->entries = list;
-    MOONI_TRY(put_entry(a, NULL, key, json_string_value(value))); /* the parser has refused duplicates */
+    MOONI_TRY(put_entry(a, NULL, v->key, v->text)); /* the parser has refused duplicates */
   }
   return MOON_OK;
 }
 
 /* All tensors of the header, in the order of their data. */
-static moon_status parse_claims(moon_archive *a, claim *claims, json_t *header, size_t data) {
+static moon_status parse_claims(moon_archive *a, claim *claims, const mooni_json *header, size_t data) {
   size_t n = 0;
-  for (void *i = json_object_iter(header); i; i = json_object_iter_next(header, i)) {
-    const char *name = json_object_iter_key(i);
-    const json_t *value = json_object_iter_value(i);
-    if (strcmp(name, METADATA) == 0)
-      MOONI_TRY(take_metadata(a, value));
+  for (const mooni_json *v = header->first; v; v = v->next)
+    if (strcmp(v->key, METADATA) == 0)
+      MOONI_TRY(take_metadata(a, v));
     else
-      MOONI_TRY(parse_claim(a->ctx, &claims[n++], name, value));
-  }
+      MOONI_TRY(parse_claim(a->ctx, &claims[n++], v));
   sort_claims(claims, n);
   return check_tiling(a->ctx, claims, n, data);
 }
@@ -480,8 +410,8 @@ static moon_status read_data(moon_archive *a, mooni_reader *file, const claim *c
   return status;
 }
 
-static moon_status load_header(moon_archive *a, mooni_reader *file, json_t *header) {
-  size_t count = json_object_size(header) - (json_object_get(header, METADATA) != NULL);
+static moon_status load_header(moon_archive *a, mooni_reader *file, const mooni_json *header) {
+  size_t count = header->count - (mooni_json_get(header, METADATA) != NULL);
   claim *claims = mooni_calloc(a->ctx, count + 1, sizeof *claims);
   if (!claims) return mooni_nomem(a->ctx, count * sizeof *claims);
   moon_status status = parse_claims(a, claims, header, file->size - file->at);
@@ -490,7 +420,7 @@ static moon_status load_header(moon_archive *a, mooni_reader *file, json_t *head
   return status;
 }
 
-static moon_status read_header(moon_ctx *ctx, mooni_reader *file, json_t **header, size_t size) {
+static moon_status read_header(moon_ctx *ctx, mooni_reader *file, mooni_json **header, size_t size) {
   char *text = mooni_alloc(ctx, size);
   if (!text) return mooni_nomem(ctx, size);
   moon_status status = mooni_reader_read(file, text, size);
@@ -505,7 +435,7 @@ static moon_status read_header(moon_ctx *ctx, mooni_reader *file, json_t **heade
 static moon_status load(moon_archive *a, mooni_reader *file) {
   uint8_t bytes[8];
   uint64_t size = 0;
-  json_t *header;
+  mooni_json *header;
   if (file->size < sizeof bytes)
     return mooni_fail(a->ctx, MOON_EFORMAT, "truncated: expected a header length of 8 bytes, the file holds %zu",
                       file->size);
@@ -519,7 +449,7 @@ static moon_status load(moon_archive *a, mooni_reader *file) {
                       (unsigned long long)size, file->size - sizeof bytes);
   MOONI_TRY(read_header(a->ctx, file, &header, (size_t)size));
   moon_status status = load_header(a, file, header);
-  json_decref(header);
+  mooni_free(a->ctx, header);
   return status;
 }
 

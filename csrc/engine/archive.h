@@ -1,4 +1,4 @@
-/* archive.h - archives and JSON, as archive.c and weights.c share them. */
+/* archive.h - archives, and the writing of JSON, as archive.c and weights.c share them. */
 #ifndef MOONI_ARCHIVE_H
 #define MOONI_ARCHIVE_H
 
@@ -25,15 +25,6 @@ struct moon_archive {
 
 /* Forget what was added last, back to these counts: the undoing of a failed series of additions. */
 void mooni_archive_cut(moon_archive *archive, size_t items, size_t entries);
-
-bool mooni_is_utf8(const char *text);
-
-/* The JSON value of size bytes, to be given back with json_decref; what begins a message. MOON_EFORMAT, and MOON_ENOMEM
-** if the parser, which takes its memory from malloc, would go over the context's limit. */
-moon_status mooni_json_parse(moon_ctx *ctx, json_t **out, const char *text, size_t size, const char *what);
-
-/* "an integer", "a text", ... : what a value is, for messages. */
-const char *mooni_json_kind(const json_t *value);
 
 /* Compact text on one line, to be freed with mooni_free. Takes over value, which may be NULL: then, and when memory
 ** ran out while it was made, MOON_ENOMEM. */

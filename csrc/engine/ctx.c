@@ -60,6 +60,12 @@ char *mooni_strdup(moon_ctx *ctx, const char *text) {
   return copy;
 }
 
+bool mooni_malloc_has(size_t bytes) {
+  void *volatile p = malloc(bytes); /* or a compiler would leave both calls out */
+  free(p);
+  return p != NULL;
+}
+
 size_t moon_memory_used(const moon_ctx *ctx) { return ctx->used; }
 size_t moon_memory_peak(const moon_ctx *ctx) { return ctx->peak; }
 size_t moon_memory_limit(const moon_ctx *ctx) { return ctx->limit; }

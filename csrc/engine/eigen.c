@@ -75,10 +75,7 @@ static moon_status probe(moon_ctx *ctx) {
                       "eigh: BLIS_ARCH_TYPE is set in the environment: LAPACK's BLIS might end the process over it; "
                       "unset it");
   const size_t room = (size_t)16 << 20;
-  void *volatile p = malloc(room);
-  if (!p) return mooni_nomem(ctx, room);
-  free(p);
-  return MOON_OK;
+  return mooni_malloc_has(room) ? MOON_OK : mooni_nomem(ctx, room);
 }
 
 /* All in one block: the matrix, which the vectors replace; the values; and the workspace, floats and integers. */

@@ -6,6 +6,7 @@
 ** the memory is there, then make the call once on scratch, before anything depends on it. */
 #include <blis.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -53,6 +54,9 @@ static cntx_t *avx512_kernels(void) {
   return NULL;
 }
 
+/* BLIS takes memory when it starts, too: no more than this, which is to be tried for before anything here starts it. */
+enum { START = 1 << 20 };
+
 /* The kernels for a product of this size. */
 static cntx_t *kernels_for(size_t m, size_t n) {
   enum { LARGE = 16384, LEAST_ROWS = 32, LEAST_COLUMNS = 64 };
@@ -77,12 +81,17 @@ struct mooni_warm {
   size_t count;
 };
 
-void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+/* cntx NULL: BLIS's own choice. */
+static void multiply(cntx_t *cntx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                     mooni_mat c) {
   rntm_t rntm = BLIS_RNTM_INITIALIZER;
   bli_rntm_set_num_threads(1, &rntm);
   bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &alpha, a.p, (inc_t)a.rs,
-               (inc_t)a.cs, b.p, (inc_t)b.rs, (inc_t)b.cs, &beta, c.p, (inc_t)c.rs, (inc_t)c.cs, kernels_for(m, n),
-               &rntm);
+               (inc_t)a.cs, b.p, (inc_t)b.rs, (inc_t)b.cs, &beta, c.p, (inc_t)c.rs, (inc_t)c.cs, cntx, &rntm);
+}
+
+void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+  multiply(kernels_for(m, n), m, n, k, alpha, a, b, beta, c);
 }
 
 static mooni_mat transposed(mooni_mat x) { return (mooni_mat){x.p, x.cs, x.rs, x.sparse}; }
@@ -129,9 +138,58 @@ static size_t packing_bytes(cntx_t *cntx) {
   return (mc + nc) * kc * sizeof(float) + ((size_t)1 << 20);
 }
 
-/* A product on scratch of its own, by each of a team: at once, and often enough that they do meet in BLIS's pool. */
+/* ---- rehearsing ----
+** A product on scratch by each of a team, with kernels that compute nothing but wait for each other: there each of them
+** holds all the memory that BLIS has for it, so that its pool comes to have enough for all at once, however the threads
+** are scheduled. */
+
+typedef struct stand_in {
+  cntx_t cntx; /* BLIS's, but for the kernels. The first, since they are given its address */
+  const mooni_team *team;
+  bool met;
+} stand_in;
+
+static void meet(cntx_t *cntx) {
+  stand_in *s = (stand_in *)cntx;
+  if (!s->met) mooni_barrier(s->team);
+  s->met = true;
+}
+
+static void packed_kernel(dim_t m, dim_t n, dim_t k, float *alpha, float *a, float *b, float *beta, float *c,
+                          inc_t rs_c, inc_t cs_c, auxinfo_t *data, cntx_t *cntx) {
+  (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)b, (void)beta, (void)c, (void)rs_c, (void)cs_c, (void)data;
+  meet(cntx);
+}
+
+/* For small products, which BLIS does not pack. */
+static void unpacked_kernel(conj_t conja, conj_t conjb, dim_t m, dim_t n, dim_t k, float *alpha, float *a, inc_t rs_a,
+                            inc_t cs_a, float *b, inc_t rs_b, inc_t cs_b, float *beta, float *c, inc_t rs_c, inc_t cs_c,
+                            auxinfo_t *data, cntx_t *cntx) {
+  (void)conja, (void)conjb, (void)rs_a, (void)cs_a, (void)rs_b, (void)cs_b;
+  packed_kernel(m, n, k, alpha, a, b, beta, c, rs_c, cs_c, data, cntx);
+}
+
+/* BLIS keeps its kernels as pointers to objects, into which ISO C has no cast. */
+static void_fp address(void (*kernel)(void)) {
+  void_fp p;
+  memcpy(&p, &kernel, sizeof p);
+  return p;
+}
+
+static void stand_in_for(stand_in *s, const cntx_t *cntx, const mooni_team *team) {
+  void_fp packed = address((void (*)(void))packed_kernel), unpacked = address((void (*)(void))unpacked_kernel);
+  *s = (stand_in){*cntx, team, false};
+  bli_func_set_dt(packed, BLIS_FLOAT, bli_cntx_get_l3_vir_ukrs(BLIS_GEMM_UKR, &s->cntx));
+  bli_func_set_dt(packed, BLIS_FLOAT, bli_cntx_get_l3_nat_ukrs(BLIS_GEMM_UKR, &s->cntx));
+  for (int i = 0; i < BLIS_NUM_3OP_RC_COMBOS; i++)
+    if (bli_cntx_get_l3_sup_ker_dt(BLIS_FLOAT, (stor3_t)i, &s->cntx))
+      bli_func_set_dt(unpacked, BLIS_FLOAT, bli_cntx_get_l3_sup_kers((stor3_t)i, &s->cntx));
+}
+
 typedef struct rehearsal {
   shape s;
+  const cntx_t *cntx;
+  stand_in *stand_ins;
   float *scratch;
   size_t floats; /* for each */
 } rehearsal;
@@ -143,10 +201,10 @@ static void rehearse(void *arg, const mooni_team *team) {
   mooni_mat ma = {.p = a, .rs = s->a_by_row ? s->k : 1, .cs = s->a_by_row ? 1 : s->m};
   mooni_mat mb = {.p = b, .rs = s->b_by_row ? s->n : 1, .cs = s->b_by_row ? 1 : s->k};
   mooni_mat mc = {.p = c, .rs = s->c_by_row ? s->n : 1, .cs = s->c_by_row ? 1 : s->m};
-  for (int i = 0; i < (team->count > 1 ? 3 : 1); i++) {
-    mooni_barrier(team);
-    mooni_gemm_blis(s->m, s->n, s->k, 1, ma, mb, 0, mc);
-  }
+  stand_in *own = &r->stand_ins[team->index];
+  stand_in_for(own, r->cntx, team);
+  multiply(&own->cntx, s->m, s->n, s->k, 1, ma, mb, 0, mc);
+  meet(&own->cntx); /* or nobody would come further, should BLIS find a way without kernels */
 }
 
 moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
@@ -162,19 +220,19 @@ moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, s
     return mooni_fail(ctx, MOON_ESTATE,
                       "BLIS_ARCH_TYPE is set in the environment: BLIS might end the process over it; unset it");
   if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
+  if (!mooni_malloc_has(START)) return mooni_nomem(ctx, START);
 
   cntx_t *cntx = kernels_for(m, n);
-  size_t floats = (m * k + k * n + m * n + 15) & ~(size_t)15,
-         probe = callers * packing_bytes(cntx ? cntx : bli_gks_query_cntx());
-  void *room = malloc(probe);
-  free(room);
-  float *scratch = mooni_calloc(ctx, callers * floats, sizeof(float));
-  if (!room || !scratch) {
-    mooni_free(ctx, scratch);
-    return mooni_nomem(ctx, room ? callers * floats * sizeof(float) : probe);
-  }
-  mooni_pool_run(ctx, callers, rehearse, &(rehearsal){s, scratch, floats});
-  mooni_free(ctx, scratch);
+  if (!cntx) cntx = bli_gks_query_cntx();
+  size_t floats = (m * k + k * n + m * n + 15) & ~(size_t)15, probe = callers * packing_bytes(cntx);
+  size_t bytes = callers * (sizeof(stand_in) + floats * sizeof(float));
+  stand_in *stand_ins = mooni_calloc(ctx, 1, bytes);
+  if (!stand_ins) return mooni_nomem(ctx, bytes);
+  bool room = mooni_malloc_has(probe);
+  if (room)
+    mooni_pool_run(ctx, callers, rehearse, &(rehearsal){s, cntx, stand_ins, (float *)(stand_ins + callers), floats});
+  mooni_free(ctx, stand_ins);
+  if (!room) return mooni_nomem(ctx, probe);
   ctx->warm->seen[ctx->warm->count++ % WARM] = s;
   return MOON_OK;
 }
@@ -192,7 +250,7 @@ const char *mooni_blis_version(void) { return bli_info_get_version_str(); }
 
 const char *mooni_blis_config(void) {
   static const char *const text[2][2] = {{NULL, "zen3"}, {NULL, "zen3+skx"}};
-  if (may_end_the_process()) return "unknown";
+  if (may_end_the_process() || !mooni_malloc_has(START)) return "unknown";
   const char *own = text[avx512_kernels() != NULL][avx2_kernels() != NULL];
   return own ? own : bli_arch_string(bli_arch_query_id());
 }

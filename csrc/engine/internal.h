@@ -51,6 +51,9 @@ void *mooni_calloc(moon_ctx *ctx, size_t count, size_t size);
 void mooni_free(moon_ctx *ctx, void *p);
 char *mooni_strdup(moon_ctx *ctx, const char *text);
 
+/* Would malloc give so many bytes now? For libraries that take them from there and do not bear a refusal. */
+bool mooni_malloc_has(size_t bytes);
+
 /* Set the context's message and give the status back. mooni_prepend puts "text: " before the present message. */
 moon_status mooni_fail(moon_ctx *ctx, moon_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

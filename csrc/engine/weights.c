@@ -16,6 +16,7 @@
 #include "archive.h"
 #include "file.h"
 #include "fpmode.h"
+#include "json.h"
 
 enum {
   VERSION = 1,
@@ -202,7 +203,7 @@ moon_status moon_net_save(const moon_net *net, const char *path) {
 
 /* A layer of the file: what the JSON says, and what has become of it. */
 typedef struct draft {
-  const json_t *options;
+  const mooni_json *options;
   const mooni_layer_class *class;
   size_t place;    /* of its first module in torch.nn.Sequential */
   size_t original; /* its own index, or that of the layer which it repeats */
@@ -224,14 +225,14 @@ static moon_status in_layer(const loader *l, size_t i, moon_status status) {
   return mooni_prepend(l->ctx, MOON_EFORMAT, "layer %zu (%s): ", i + 1, class->name);
 }
 
-static moon_status bad(moon_ctx *ctx, const char *name, const char *expected, const json_t *got) {
+static moon_status bad(moon_ctx *ctx, const char *name, const char *expected, const mooni_json *got) {
   return mooni_fail(ctx, MOON_EFORMAT, "%.60s: expected %s, got %s", name, expected, mooni_json_kind(got));
 }
 
 /* An index from 0 to below `below`. */
-static moon_status get_index(moon_ctx *ctx, size_t *out, const char *name, const json_t *value, size_t below) {
-  if (!json_is_integer(value)) return bad(ctx, name, "a whole number", value);
-  json_int_t n = json_integer_value(value);
+static moon_status get_index(moon_ctx *ctx, size_t *out, const char *name, const mooni_json *value, size_t below) {
+  if (!value || value->type != MOONI_JSON_INTEGER) return bad(ctx, name, "a whole number", value);
+  int64_t n = value->integer;
   if (n < 0 || (uintmax_t)n >= below)
     return mooni_fail(ctx, MOON_EFORMAT, "%s: %lld, expected 0 to %lld", name, (long long)n, (long long)below - 1);
   *out = (size_t)n;
@@ -240,41 +241,42 @@ static moon_status get_index(moon_ctx *ctx, size_t *out, const char *name, const
 
 /* ---- loading: the architecture ---- */
 
-static moon_status draft_repeat(loader *l, size_t i, const json_t *json) {
+static moon_status draft_repeat(loader *l, size_t i, const mooni_json *json) {
   draft *d = &l->drafts[i];
-  MOONI_TRY(get_index(l->ctx, &d->original, "of", json_object_get(json, "of"), i));
+  MOONI_TRY(get_index(l->ctx, &d->original, "of", mooni_json_get(json, "of"), i));
   if (l->drafts[d->original].original != d->original)
     return mooni_fail(l->ctx, MOON_EFORMAT, "of: layer %zu is a repetition itself", d->original);
   d->class = l->drafts[d->original].class;
   return MOON_OK;
 }
 
-static moon_status draft_layer(loader *l, size_t i, const json_t *json) {
+static moon_status draft_layer(loader *l, size_t i, const mooni_json *json) {
   draft *d = &l->drafts[i];
   *d = (draft){.original = i};
-  if (json_object_size(json) != 2)
+  if (json->type != MOONI_JSON_OBJECT || json->count != 2)
     return mooni_fail(l->ctx, MOON_EFORMAT, "expected an object of 'kind' and 'options' (or 'of')");
-  const char *kind = json_string_value(json_object_get(json, "kind"));
-  if (!kind) return bad(l->ctx, "kind", "a text", json_object_get(json, "kind"));
+  const char *kind = mooni_json_text_of(mooni_json_get(json, "kind"));
+  if (!kind) return bad(l->ctx, "kind", "a text", mooni_json_get(json, "kind"));
   if (strcmp(kind, REPEAT) == 0) return draft_repeat(l, i, json);
   d->class = mooni_find_layer(kind);
   if (!d->class) return mooni_unregistered(l->ctx, MOON_LAYERS, kind);
-  d->options = json_object_get(json, "options");
-  return json_is_object(d->options) ? MOON_OK : bad(l->ctx, "options", "an object", d->options);
+  d->options = mooni_json_get(json, "options");
+  return d->options && d->options->type == MOONI_JSON_OBJECT ? MOON_OK
+                                                             : bad(l->ctx, "options", "an object", d->options);
 }
 
 /* The activation that the layer will have. */
 static const char *draft_activation(const draft *d) {
   const mooni_option_spec *o = find_option(d->class, "activation");
-  const json_t *given = json_object_get(d->options, "activation");
-  return given ? json_string_value(given) : o ? o->text : NULL;
+  const mooni_json *given = mooni_json_get(d->options, "activation");
+  return given ? mooni_json_text_of(given) : o ? o->text : NULL;
 }
 
-static moon_status draft_layers(loader *l, const json_t *layers) {
-  size_t place = 0;
-  for (size_t i = 0; i < l->count; i++) {
+static moon_status draft_layers(loader *l, const mooni_json *layers) {
+  size_t place = 0, i = 0;
+  for (const mooni_json *json = layers->first; json; json = json->next, i++) {
     draft *d = &l->drafts[i];
-    MOONI_TRY(in_layer(l, i, draft_layer(l, i, json_array_get(layers, i))));
+    MOONI_TRY(in_layer(l, i, draft_layer(l, i, json)));
     d->place = place;
     place += torch_modules(d->class, draft_activation(&l->drafts[d->original]));
   }
@@ -308,39 +310,44 @@ static moon_status check_weight(const loader *l, const draft *d) {
   size_t in, out;
   moon_tensor *t;
   if (!find_option(d->class, "in") || !find_option(d->class, "out")) return MOON_OK;
-  MOONI_TRY(get_index(l->ctx, &in, "in", json_object_get(d->options, "in"), PTRDIFF_MAX));
-  MOONI_TRY(get_index(l->ctx, &out, "out", json_object_get(d->options, "out"), PTRDIFF_MAX));
+  MOONI_TRY(get_index(l->ctx, &in, "in", mooni_json_get(d->options, "in"), PTRDIFF_MAX));
+  MOONI_TRY(get_index(l->ctx, &out, "out", mooni_json_get(d->options, "out"), PTRDIFF_MAX));
   tensor_name(name, d->place, "weight");
   return want_tensor(l, &t, name, 2, (size_t[]){out, in});
+}
+
+static bool is_number(const mooni_json *json) {
+  return json->type == MOONI_JSON_INTEGER || json->type == MOONI_JSON_REAL;
 }
 
 /* One option out of its JSON; a name that the class does not have is left to the constructor to refuse. A layer that
 ** is not made yet is given as NULL. */
 static moon_status read_option(const loader *l, moon_option *v, const mooni_option_spec *o, const char *name,
-                               const json_t *json) {
+                               const mooni_json *json) {
   size_t index;
   *v = (moon_option){.name = name, .kind = o ? o->kind : MOON_NUMBER};
   if (!o) return MOON_OK;
   switch (o->kind) {
     case MOON_NUMBER:
     case MOON_COUNT:
-      if (!json_is_number(json)) return bad(l->ctx, name, "a number", json);
-      v->number = json_number_value(json);
+      if (!is_number(json)) return bad(l->ctx, name, "a number", json);
+      v->number = json->number;
       return MOON_OK;
     case MOON_FLAG:
-      if (!json_is_boolean(json)) return bad(l->ctx, name, "true or false", json);
-      v->number = json_is_true(json);
+      if (json->type != MOONI_JSON_TRUE && json->type != MOONI_JSON_FALSE)
+        return bad(l->ctx, name, "true or false", json);
+      v->number = json->type == MOONI_JSON_TRUE;
       return MOON_OK;
     case MOON_TEXT:
-      if (!json_is_string(json)) return bad(l->ctx, name, "a text", json);
-      v->text = json_string_value(json);
+      v->text = mooni_json_text_of(json);
+      if (!v->text) return bad(l->ctx, name, "a text", json);
       return MOON_OK;
     case MOON_RANGE:
-      if (json_array_size(json) != 2 || !json_is_number(json_array_get(json, 0)) ||
-          !json_is_number(json_array_get(json, 1)))
+      if (json->type != MOONI_JSON_ARRAY || json->count != 2 || !is_number(json->first) ||
+          !is_number(json->first->next))
         return bad(l->ctx, name, "an array of two numbers", json);
-      v->number = json_number_value(json_array_get(json, 0));
-      v->upper = json_number_value(json_array_get(json, 1));
+      v->number = json->first->number;
+      v->upper = json->first->next->number;
       return MOON_OK;
     case MOON_LAYER:
       MOONI_TRY(get_index(l->ctx, &index, name, json, l->count));
@@ -352,13 +359,11 @@ static moon_status read_option(const loader *l, moon_option *v, const mooni_opti
 
 /* All options into v; *ready unless one of them is a layer that must be made first. */
 static moon_status read_options(const loader *l, const draft *d, moon_option *v, size_t *count, bool *ready) {
-  json_t *options = (json_t *)(uintptr_t)d->options;
   *count = 0;
   *ready = true;
-  for (void *i = json_object_iter(options); i; i = json_object_iter_next(options, i)) {
-    const char *name = json_object_iter_key(i);
-    const mooni_option_spec *o = find_option(d->class, name);
-    MOONI_TRY(read_option(l, &v[*count], o, name, json_object_iter_value(i)));
+  for (const mooni_json *json = d->options->first; json; json = json->next) {
+    const mooni_option_spec *o = find_option(d->class, json->key);
+    MOONI_TRY(read_option(l, &v[*count], o, json->key, json));
     if (v[*count].kind == MOON_LAYER && !v[*count].layer) *ready = false;
     ++*count;
   }
@@ -370,8 +375,8 @@ static moon_status make_layer(loader *l, size_t i) {
   draft *d = &l->drafts[i];
   size_t count;
   bool ready;
-  moon_option *v = mooni_calloc(l->ctx, json_object_size(d->options), sizeof *v);
-  if (!v) return mooni_nomem(l->ctx, json_object_size(d->options) * sizeof *v);
+  moon_option *v = mooni_calloc(l->ctx, d->options->count, sizeof *v);
+  if (!v) return mooni_nomem(l->ctx, d->options->count * sizeof *v);
   moon_status status = read_options(l, d, v, &count, &ready);
   if (status == MOON_OK && ready) status = check_weight(l, d);
   if (status == MOON_OK && ready) status = moon_layer_new(l->ctx, &d->layer, d->class->name, v, count);
@@ -492,7 +497,7 @@ static moon_status make_net(const loader *l, moon_net **out) {
   return status;
 }
 
-static moon_status build(loader *l, const json_t *layers, moon_net **out) {
+static moon_status build(loader *l, const mooni_json *layers, moon_net **out) {
   MOONI_TRY(draft_layers(l, layers));
   MOONI_TRY(make_layers(l));
   MOONI_TRY(fill_layers(l));
@@ -500,23 +505,22 @@ static moon_status build(loader *l, const json_t *layers, moon_net **out) {
 }
 
 /* The head of the architecture; the layers are only counted. */
-static moon_status read_head(loader *l, const json_t *root, const json_t **layers) {
-  const json_t *version = json_object_get(root, "version");
-  if (!json_is_object(root)) return bad(l->ctx, ENTRY, "an object", root);
-  if (!json_is_integer(version)) return bad(l->ctx, "version", "a whole number", version);
-  if (json_integer_value(version) != VERSION)
-    return mooni_fail(l->ctx, MOON_EFORMAT, "a net of version %lld, expected %d",
-                      (long long)json_integer_value(version), VERSION);
-  *layers = json_object_get(root, "layers");
-  if (!json_is_array(*layers)) return bad(l->ctx, "layers", "an array", *layers);
-  l->count = json_array_size(*layers);
+static moon_status read_head(loader *l, const mooni_json *root, const mooni_json **layers) {
+  const mooni_json *version = mooni_json_get(root, "version");
+  if (root->type != MOONI_JSON_OBJECT) return bad(l->ctx, ENTRY, "an object", root);
+  if (!version || version->type != MOONI_JSON_INTEGER) return bad(l->ctx, "version", "a whole number", version);
+  if (version->integer != VERSION)
+    return mooni_fail(l->ctx, MOON_EFORMAT, "a net of version %lld, expected %d", (long long)version->integer, VERSION);
+  *layers = mooni_json_get(root, "layers");
+  if (!*layers || (*layers)->type != MOONI_JSON_ARRAY) return bad(l->ctx, "layers", "an array", *layers);
+  l->count = (*layers)->count;
   if (l->count < 1 || l->count > LAYERS_MAX)
     return mooni_fail(l->ctx, MOON_EFORMAT, "a net of %zu layers, expected 1 to %d", l->count, LAYERS_MAX);
-  return get_index(l->ctx, &l->encoder, "encoder", json_object_get(root, "encoder"), l->count);
+  return get_index(l->ctx, &l->encoder, "encoder", mooni_json_get(root, "encoder"), l->count);
 }
 
-static moon_status load_root(loader *l, const json_t *root, moon_net **out) {
-  const json_t *layers = NULL;
+static moon_status load_root(loader *l, const mooni_json *root, moon_net **out) {
+  const mooni_json *layers = NULL;
   MOONI_TRY(read_head(l, root, &layers));
   l->drafts = mooni_calloc(l->ctx, l->count, sizeof *l->drafts);
   if (!l->drafts) return mooni_nomem(l->ctx, l->count * sizeof *l->drafts);
@@ -528,7 +532,7 @@ static moon_status load_root(loader *l, const json_t *root, moon_net **out) {
 
 moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive) {
   MOONI_IEEE;
-  json_t *root;
+  mooni_json *root;
   loader l = {.ctx = ctx, .archive = archive};
   const char *text = moon_archive_text(archive, ENTRY);
   if (!text) return mooni_fail(ctx, MOON_EFORMAT, "no text entry '%s': not a net of Moonglass", ENTRY);
@@ -536,7 +540,7 @@ moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_arch
   mooni_rng rng = ctx->rng; /* the first weights are overwritten: what they draw must not be missed later */
   moon_status status = load_root(&l, root, out);
   ctx->rng = rng;
-  json_decref(root);
+  mooni_free(ctx, root);
   return status;
 }
 

@@ -2,6 +2,7 @@
 #include "bind_tensor.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -144,13 +145,29 @@ int bind_file_result(lua_State *L, moon_ctx *ctx, moon_status status) {
   return 3;
 }
 
+static int call_nothing(lua_State *L) {
+  (void)L;
+  return 0;
+}
+
+/* Lua calls a finaliser once: if it has no memory for the call, the finaliser is lost, and what it would have given back.
+** So there is a call first, whose memory Lua keeps for the next one. */
+void bind_collect(lua_State *L) {
+  if (!lua_checkstack(L, 2 * LUA_MINSTACK)) return;
+  lua_pushcfunction(L, call_nothing);
+  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+    lua_gc(L, LUA_GCCOLLECT);
+  else
+    lua_pop(L, 1);
+}
+
 /* A collector of generations takes a tensor that has lived through two of them for old, and waits for Lua's own objects
 ** to double before it looks at the old ones: so when ours have doubled, it is made to. */
 static void collect_old(lua_State *L) {
   enum { SLACK = 16 << 20 };
   home *h = find_home(L);
   if (!h || !h->ctx || moon_memory_used(h->ctx) / 2 < h->settled + SLACK / 2) return;
-  lua_gc(L, LUA_GCCOLLECT);
+  bind_collect(L);
   h->settled = moon_memory_used(h->ctx);
 }
 
@@ -300,7 +317,7 @@ static int core_limits(lua_State *L) {
     double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
     if (!(number >= 0 && number < 9223372036854775808.0))
       return luaL_error(L, "limits: memory is %s, expected a number of bytes, or 0 for no limit", bind_shown(L, -1));
-    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)number;
+    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)ceil(number);
     if (most && (!bytes || (lua_Unsigned)bytes > most))
       return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
                         (LUAI_UACINT)most);

@@ -44,12 +44,15 @@ void *bind_test(lua_State *L, int arg, const char *name);
 /* Raise moon_error's text, with the place in the script; never returns. */
 int bind_raise(lua_State *L, moon_ctx *ctx);
 
+/* Collect all garbage, when memory has run out. */
+void bind_collect(lua_State *L);
+
 /* BIND_TRY(L, ctx, call): make the call; if memory ran out, collect once and make it again; raise what is left. */
 #define BIND_TRY(L, ctx, call)                      \
   do {                                              \
     moon_status status_ = (call);                   \
     if (status_ == MOON_ENOMEM) {                   \
-      lua_gc((L), LUA_GCCOLLECT);                   \
+      bind_collect((L));                            \
       status_ = (call);                             \
     }                                               \
     if (status_ != MOON_OK) bind_raise((L), (ctx)); \

@@ -20,7 +20,7 @@ static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, a
   do {                             \
     (status) = (call);             \
     if ((status) == MOON_ENOMEM) { \
-      lua_gc((L), LUA_GCCOLLECT);  \
+      bind_collect((L));           \
       (status) = (call);           \
     }                              \
   } while (0)

@@ -419,7 +419,7 @@ static int net_from(lua_State *L) {
   moon_net *net = NULL;
   moon_status status = moon_net_from_archive(ctx, &net, *owner);
   if (status == MOON_ENOMEM) {
-    lua_gc(L, LUA_GCCOLLECT);
+    bind_collect(L);
     status = moon_net_from_archive(ctx, &net, *owner);
   }
   bind_drop_archive(owner);

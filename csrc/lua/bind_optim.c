@@ -112,7 +112,7 @@ static void push_moments(lua_State *L, size_t place) {
     moon_status status = find_moment(L, element, place, slot, &name, &moment);
     if (status == MOON_ERANGE) break; /* past the last */
     if (status == MOON_ENOMEM) {
-      lua_gc(L, LUA_GCCOLLECT);
+      bind_collect(L);
       status = find_moment(L, element, place, slot, &name, &moment);
     }
     if (status != MOON_OK) bind_raise(L, bind_ctx(L));
