@@ -233,6 +233,7 @@ deps-fuzz:
 fuzz:
 	@command -v $(FUZZ_CC) >/dev/null || { echo "fuzz: make deps-fuzz comes first" >&2; exit 1; }
 	@$(MAKE) --no-print-directory CC=$(FUZZ_CC) OPT=-O1 SAN=fuzzer-no-link,address,undefined B=build/fuzz \
+	  WARN='-Wall -Wextra -Wno-pass-failed -Wno-unknown-pragmas' \
 	  $(FUZZ:%=build/fuzz/fuzz_%)
 	@sh spec/fuzz/run.sh build/fuzz $(T) $(FUZZ)
 

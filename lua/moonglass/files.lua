@@ -33,7 +33,8 @@ of_core("file_kind", "file_kind")
 -- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
 function files.in_the_way(path)
   local kind = files.file_kind(path)
-  if kind and kind ~= "file" then return ("cannot write '%s': not a regular file"):format(path) end
+  if not kind or kind == "file" then return nil end
+  return ("cannot write '%s': %s"):format(path, kind == "folder" and "Is a directory" or "not a regular file")
 end
 
 of_core("idx_load", "data.idx")
