@@ -256,7 +256,8 @@ describe("checkpoints that are kept", function()
 
   local function train(epochs, keep)
     local net = moon.autoencoder.plain{input = 6, hidden = 3}
-    net:fit(moon.rand(8, 6), {loss = "mse", epochs = epochs, callbacks = {moon.callbacks.checkpoint(path, {keep = keep})}})
+    local each = moon.callbacks.checkpoint(path, {keep = keep})
+    net:fit(moon.rand(8, 6), {loss = "mse", epochs = epochs, callbacks = {each}})
   end
 
   it("are the last ones", function()

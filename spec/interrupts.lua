@@ -86,12 +86,11 @@ function interrupts.run(clock, n)
       program, log), "w"))
   session:setvbuf("no")
   local result = {steps = 0, slowest = 0, late = 0, failures = {}}
-  local at = 0
   local function size() return #files.read(log) end
   wait_for(log, 0, "> ", 20, clock)
   session:write(("dofile '%s'\n"):format(source))
   for i = 1, n do
-    at = size()
+    local at = size()
     session:write(("run(%d)\n"):format(i))
     local text = wait_for(log, at, "training " .. i, 20, clock)
     os.execute(("sleep %.4f"):format((i * 7919 % 97) / 97 * 0.15))

@@ -225,7 +225,7 @@ describe("scripts/deep.lua: long trainings", function()
   local function content(out)
     local all = {}
     for name in lfs.dir(out) do
-      if not name:find("^%.%.?$") and not name:find("%.run%-checkpoint$") and not name:find("%.html$") then
+      if not name:find("^%.%.?$") and not name:find("%.run%-checkpoint") and not name:find("%.html$") then
         all[name] = read_file(out .. "/" .. name)
       end
     end
@@ -260,6 +260,21 @@ describe("scripts/deep.lua: long trainings", function()
       for name in pairs(resumed) do assert.is_truthy(whole[name], name) end
       for name, bytes in pairs(whole) do assert.is_true(bytes == resumed[name], script .. ": " .. name) end
     end
+  end)
+
+  it("goes on from the checkpoint before one that is damaged", function()
+    deep(folder .. "/whole", "--epochs 6")
+    deep(folder .. "/halves", "--epochs 4")
+    local newest = folder .. "/halves/model.run-checkpoint"
+    local bytes = read_file(newest)
+    local file = assert(io.open(newest, "wb"))
+    file:write(bytes:sub(1, -2), string.char(bytes:byte(-1) ~ 1))
+    file:close()
+    local output = deep(folder .. "/halves", "--epochs 6 --resume")
+    has(output, "going on from the checkpoint before: '" .. newest .. "': damaged: ")
+    has(output, "\nepoch 4/6")
+    assert.same(losses(folder .. "/whole"), losses(folder .. "/halves"))
+    assert.is_true(read_file(folder .. "/whole/model.safetensors") == read_file(folder .. "/halves/model.safetensors"))
   end)
 
   it("stops when the test loss gets no better, and keeps the best net", function()

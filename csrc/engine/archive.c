@@ -255,8 +255,7 @@ static uint32_t crc_text(uint32_t so_far, const char *text) { return crc(so_far,
 /* What every tensor's begins with. */
 static uint32_t crc_of_entries(const moon_archive *a) {
   uint32_t sum = 0;
-  for (size_t i = 0; i < a->entry_count; i++)
-    sum = crc_text(crc_text(sum, a->entries[i].key), a->entries[i].text);
+  for (size_t i = 0; i < a->entry_count; i++) sum = crc_text(crc_text(sum, a->entries[i].key), a->entries[i].text);
   return sum;
 }
 

@@ -249,8 +249,7 @@ moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon_bytes *p
   mooni_writer w;
   MOONI_TRY(mooni_writer_open(&w, ctx, path));
   moon_status status = MOON_OK;
-  for (size_t i = 0; i < count && status == MOON_OK; i++)
-    status = mooni_writer_write(&w, parts[i].data, parts[i].size);
+  for (size_t i = 0; i < count && status == MOON_OK; i++) status = mooni_writer_write(&w, parts[i].data, parts[i].size);
   if (status == MOON_OK) return mooni_writer_commit(&w);
   mooni_writer_abort(&w);
   return status;

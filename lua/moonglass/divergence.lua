@@ -1,5 +1,5 @@
---- Why a loss is not a finite number: the likely cause in words, by a look at the data, the targets, the weights and the
--- learning rate. Only done when it has happened.
+--- Why a loss is not a finite number: the likely cause in words, by a look at the data, the targets, the weights and
+-- the learning rate. Only done when it has happened.
 local native = require "moonglass.native"
 
 local divergence = {}

@@ -1,5 +1,6 @@
---- All that opens files: the core's functions and Lua's io.open, which is for reading and for adding to the end; in a host that has opened Moonglass without files,
--- stand-ins that say so: nil, message, code, as when a file cannot be read or written.
+--- All that opens files: the core's functions, and Lua's io.open for reading and for adding to the end; in a host that
+-- has opened Moonglass without files, stand-ins that say so: nil, message, code, as when a file cannot be read or
+-- written.
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
@@ -47,7 +48,8 @@ of_core("file_rotate", "checkpoint")
 
 local file_write = core.file_write
 
---- A text, or a list of texts one after the other, as a file that appears whole or not at all. true | nil, message, code
+--- A text, or a list of texts one after the other, as a file that appears whole or not at all.
+-- true | nil, message, code
 function files.write(path, content)
   if not file_write then return files.refuse("write") end
   return file_write(path, type(content) == "table" and content or {content})

@@ -294,9 +294,10 @@ function onnx.export(path, net, given)
   if model.size > bytes_max then
     return nil, ("onnx.export: %d bytes, an ONNX file may have %d"):format(model.size, bytes_max), "range"
   end
-  local ok, message, code = errors.guard(files.write, path, model:pieces())
+  local ok, code
+  ok, why, code = errors.guard(files.write, path, model:pieces())
   if ok then return true end
-  return nil, "onnx.export: " .. message, code
+  return nil, "onnx.export: " .. why, code
 end
 
 return onnx

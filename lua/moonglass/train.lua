@@ -399,20 +399,23 @@ local function watch(run, state)
 end
 
 local function check_weights(run, state)
+  run.checked = state.epoch
   if run.savepoint:is_whole() then return true end
   diverged(run, state, ("weights, or the optimiser's moments, are not finite after epoch %d"):format(state.epoch))
 end
 
--- Now and then, and before they go into a checkpoint.
+-- After an epoch: now and then, and before they go into a checkpoint.
 local function check_between(run, state)
   local kept = run.savepoint
   if not kept or state.stopped then return end
-  local due = kept:is_due(state.batch)
-  if (due or #run.listeners.on_checkpoint > 0) and check_weights(run, state) and due then kept:take(state.epoch) end
+  local due, last = kept:is_due(state.batch), state.epoch == state.epochs
+  if not (due or last or #run.listeners.on_checkpoint > 0) then return end
+  if check_weights(run, state) and due and not last then kept:take(state.epoch) end
 end
 
+-- A callback may have ended the training after any epoch.
 local function check_at_end(run, state)
-  if run.savepoint and not state.stopped then check_weights(run, state) end
+  if run.savepoint and not state.stopped and run.checked ~= state.epoch then check_weights(run, state) end
 end
 
 -- ---- epochs ----
@@ -462,8 +465,8 @@ local function end_epoch(net, run, state, loss, seconds, done)
   fire(run.listeners.on_checkpoint, state)
 end
 
--- Tells the callbacks when an error ends the training, so that an open line or file can be closed: all of them, and it is
--- that error which comes out, whatever they raise.
+-- Tells all callbacks when an error ends the training, so that an open line or file can be closed. That error is the
+-- one that comes out, whatever they raise.
 local function abort_guard(listeners, state)
   return setmetatable({}, {__close = function(_, err)
     if err == nil then return end

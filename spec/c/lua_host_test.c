@@ -592,6 +592,52 @@ static void test_interrupts(void) {
   lua_close(L);
 }
 
+/* What the host does with signals stays as it is, at every moment from opening to closing. */
+typedef struct signals {
+  void (*handler[65])(int);
+  int flags[65];
+  sigset_t blocked;
+} signals;
+
+static void look_at_signals(signals *s) {
+  memset(s, 0, sizeof *s);
+  for (int i = 1; i < 65; i++) {
+    struct sigaction action;
+    if (sigaction(i, NULL, &action)) continue; /* the C library's own */
+    s->handler[i] = action.sa_handler;
+    s->flags[i] = action.sa_flags;
+  }
+  pthread_sigmask(SIG_SETMASK, NULL, &s->blocked);
+}
+
+static signals at_first;
+
+static int same_signals(lua_State *L) {
+  signals now;
+  look_at_signals(&now);
+  CHECK(memcmp(&at_first, &now, sizeof now) == 0);
+  return (void)L, 0;
+}
+
+static void test_signals(void) {
+  struct sigaction mine = {.sa_handler = on_alarm, .sa_flags = SA_RESTART}, before;
+  sigaction(SIGINT, &mine, &before);
+  look_at_signals(&at_first);
+  lua_State *L = new_state(NULL);
+  lua_register(L, "same_signals", same_signals);
+  same_signals(L);
+  must_run(L, "moon = require 'moonglass'; same_signals()", 0);
+  must_run(L, "moon.set_threads(2); net = moon.sequential{moon.dense(300, 300)}; x = moon.rand(256, 300)", 0);
+  must_run(L, "net:fit(x, {loss = 'mse', callbacks = {{on_batch_end = same_signals, on_train_end = same_signals}}})",
+           0);
+  must_run(L, "same_signals(); path = os.tmpname(); assert(net:save(path)); assert(moon.load(path))", 0);
+  must_run(L, "os.remove(path); same_signals()", 0);
+  must_run(L, "moon.interrupt(); assert(not pcall(net.fit, net, x, {loss = 'mse'})); same_signals()", 0);
+  lua_close(L);
+  same_signals(NULL);
+  sigaction(SIGINT, &before, NULL);
+}
+
 /* ---- threads ---- */
 
 enum { STATES = 8 };
@@ -795,6 +841,7 @@ int main(int argc, char **argv) {
     test_thousand_states();
     test_refusals();
     test_interrupts();
+    test_signals();
     test_states_in_threads();
     test_no_files();
     test_descriptors();

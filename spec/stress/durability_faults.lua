@@ -1,0 +1,26 @@
+-- build/moonglass spec/stress/durability_faults.lua: every I/O call of every kind of save and load refused, for each
+-- reason that a system may give.
+local moon = require "moonglass"
+local tally = dofile "spec/tally.lua"
+local faults = dofile "spec/faults.lua"
+
+if not faults.can_trace() then
+  print "no strace, or it may not trace: nothing done"
+  tally.finish()
+end
+
+local function report(what, name, c, seconds)
+  tally.add(c)
+  print(("%s refused: %-12s %5d checks, %.0f s"):format(what, name, c.points, seconds))
+end
+
+for _, name in ipairs(faults.sorted(faults.savers)) do
+  local start = moon.clock()
+  local c = faults.refuse_everywhere(faults.savers[name], {"EIO", "ENOSPC", "EFBIG", "EINTR", "EROFS", "EDQUOT"})
+  report("save", name, c, moon.clock() - start)
+end
+for _, name in ipairs(faults.sorted(faults.loaders)) do
+  local start = moon.clock()
+  report("load", name, faults.refuse_reading(faults.loaders[name], {"EIO", "EINTR"}), moon.clock() - start)
+end
+tally.finish()

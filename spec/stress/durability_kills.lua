@@ -1,0 +1,20 @@
+-- build/moonglass spec/stress/durability_kills.lua [kills]: kill -9 at random moments of a saving loop (500), and at
+-- each system call of each kind of save.
+local moon = require "moonglass"
+local tally = dofile "spec/tally.lua"
+local faults = dofile "spec/faults.lua"
+
+local start = moon.clock()
+local random = faults.kill_at_random(moon, math.tointeger(tonumber((...))) or 500)
+tally.add(random)
+print(("killed at random: %d checks, %d saves, %d kills in the middle of one, at most %d temporaries at a time, %.0f s")
+  :format(random.points, random.saves, random.caught, random.most, moon.clock() - start))
+
+for _, name in ipairs(faults.sorted(faults.savers)) do
+  if not faults.can_trace() then print("no strace, or it may not trace: system calls left out") break end
+  start = moon.clock()
+  local c = faults.kill_everywhere(faults.savers[name])
+  tally.add(c)
+  print(("killed at each system call: %-12s %4d kills, %.0f s"):format(name, c.points // 3, moon.clock() - start))
+end
+tally.finish()
