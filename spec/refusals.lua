@@ -142,7 +142,7 @@ local calls = {
   limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
   dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
   png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false,
-  methods = false,
+  file_write = false, file_rotate = false, methods = false,
 }
 for _, family in ipairs{"losses", "optimizers"} do
   for _, name in ipairs(core.registered(family)) do calls[name] = {} end
@@ -258,6 +258,12 @@ case("png encode, decode", tensors, function(o) return moon.png.decode(moon.png.
 case("image.grid", tensors, function(o) return moon.image.grid(o.x, {shape = {2, 2}}) end)
 case("png.write", over("picture.png", tensors), function(o) return assert(write_png(o)) end)
 case("png.read", written("read.png", tensors, write_png), function(o) return assert(moon.png.read(o.file)) end)
+case("file_write", over("text", tensors), function(o)
+  return assert(core.file_write(o.path, {"a text", "", "more"}))
+end)
+case("file_rotate", written("rotated", tensors, save_tensors), function(o)
+  return assert(core.file_rotate(o.file, 2))
+end)
 case("safetensors.save", over("tensors", tensors), function(o) return assert(save_tensors(o)) end)
 case("safetensors.load", written("load", tensors, save_tensors), function(o)
   return {assert(moon.safetensors.load(o.file))}

@@ -14,7 +14,7 @@ local options = require "moonglass.options"
 local progress = require "moonglass.progress"
 local schedules = require "moonglass.schedules"
 
-local io, os = host.io, host.os
+local io = host.io
 
 local callbacks = {progress = progress.new}
 for name, constructor in pairs(schedules) do callbacks[name] = constructor end

@@ -5,7 +5,6 @@
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
-local host = require "moonglass.host"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
@@ -13,7 +12,6 @@ local protobuf = require "moonglass.protobuf"
 local summary = require "moonglass.summary"
 local weights = require "moonglass.weights"
 
-local io, os = host.io, host.os
 
 local onnx = {}
 

@@ -228,7 +228,7 @@ static int in_child(int (*run)(size_t), size_t arg) {
 
 /* ulimit -v, wherever it hits: in the engine's memory, BLIS's, the workers' stacks. */
 static void little_address_space(void) {
-  enum { GRAIN = 64 << 10, MOST = 256 };
+  enum { GRAIN = 64 << 10, MOST = 320 };
   size_t refused = 0, good = 0;
   for (size_t i = 0; i < MOST; i++) {
     int result = in_child(life_within, i * GRAIN);
