@@ -79,7 +79,8 @@ moon_status mooni_json_parse(moon_ctx *ctx, json_t **out, const char *text, size
   MOONI_TRY(check_json_memory(ctx, text, size));
   *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
   if (*out) return MOON_OK;
-  if (json_error_code(&error) == json_error_out_of_memory) return mooni_nomem(ctx, size);
+  /* Of its first allocation jansson says nothing. */
+  if (json_error_code(&error) == json_error_out_of_memory || !*error.text) return mooni_nomem(ctx, size);
   return mooni_fail(ctx, MOON_EFORMAT, "%s is not valid JSON: %s at byte %d", what, error.text, error.position);
 }
 
