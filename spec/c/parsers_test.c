@@ -13,11 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../../csrc/engine/internal.h"
-#include "check.h"
-
-static char folder[64] = "/tmp/moonglass-parsers-XXXXXX";
-static moon_ctx *ctx;
+#include "loading.h"
 
 /* ---- system calls: one of them fails so many times, or its one call is passed over ---- */
 
@@ -73,32 +69,6 @@ static void *rationed(size_t size) {
 
 /* ---- helpers ---- */
 
-static const char *path_of(const char *name) {
-  static char path[4][512];
-  static unsigned turn;
-  char *p = path[turn++ % 4];
-  snprintf(p, sizeof path[0], "%s/%s", folder, name);
-  return p;
-}
-
-static bool failed(moon_status got, moon_status want, const char *message, int line) {
-  if (got == want && strstr(moon_error(ctx), message)) return true;
-  fprintf(stderr, "line %d: got '%s' (%s), expected '%s' (%s)\n", line, moon_status_name(got), moon_error(ctx),
-          moon_status_name(want), message);
-  return false;
-}
-
-/* The call fails with this status and a message that has this text, and holds no memory afterwards. */
-#define FAILS(call, status, message)                \
-  do {                                              \
-    size_t used_ = moon_memory_used(ctx);           \
-    moon_status got_ = (call);                      \
-    CHECK(failed(got_, status, message, __LINE__)); \
-    CHECK(moon_memory_used(ctx) == used_);          \
-  } while (0)
-
-#define WORKS(call) CHECK(failed((call), MOON_OK, "", __LINE__))
-
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
@@ -117,27 +87,6 @@ static moon_layer *dense(const char *name) {
   WORKS(
       moon_layer_new(ctx, &layer, "dense", (moon_option[]){number("in", 3), number("out", 2), text("name", name)}, 3));
   return layer;
-}
-
-static moon_status load_archive(const char *path) {
-  moon_archive *a = NULL;
-  moon_status status = moon_archive_load(ctx, &a, path);
-  moon_archive_release(a);
-  return status;
-}
-
-static moon_status load_net(const char *path) {
-  moon_net *net = NULL;
-  moon_status status = moon_net_load(ctx, &net, path);
-  moon_net_release(net);
-  return status;
-}
-
-static moon_status load_png(const char *path) {
-  moon_tensor *t = NULL;
-  moon_status status = moon_png_read(ctx, &t, path);
-  moon_tensor_release(t);
-  return status;
 }
 
 /* ---- options ---- */
@@ -170,9 +119,9 @@ static void test_reading(moon_net *net) {
   const char *path = path_of("net");
   WORKS(moon_net_save(net, path));
   fail_next(FSTAT, EIO, 1);
-  FAILS(load_net(path), MOON_EIO, "Input/output error");
+  FAILS(load_net(ctx, path), MOON_EIO, "Input/output error");
   CHECK(!times);
-  WORKS(load_net(path));
+  WORKS(load_net(ctx, path));
 }
 
 static void test_writing(moon_net *net) {
@@ -201,13 +150,13 @@ static void test_writing(moon_net *net) {
     FAILS(moon_png_write(image, path_of("old")), MOON_EIO, cases[i].message);
     CHECK(stat(path_of("old"), &after) == 0 && after.st_ino == before.st_ino);
     fail_next(NONE, 0, 0);
-    WORKS(load_net(path_of("old")));
+    WORKS(load_net(ctx, path_of("old")));
   }
   for (size_t i = 0; i < MOONI_COUNT(borne); i++) {
     fail_next(borne[i].call, borne[i].error, borne[i].times);
     WORKS(moon_net_save(net, path_of("new")));
     CHECK(!times);
-    WORKS(load_net(path_of("new")));
+    WORKS(load_net(ctx, path_of("new")));
   }
   moon_tensor_release(image);
 }
@@ -218,7 +167,7 @@ static void test_large_png(void) {
   const char *path = path_of("large.png");
   int fd = open(path, O_WRONLY | O_CREAT, 0600);
   CHECK(fd >= 0 && ftruncate(fd, ((off_t)1 << 31) + 1) == 0 && close(fd) == 0); /* a hole: it takes no room */
-  FAILS(load_png(path), MOON_EFORMAT, "a PNG of 2147483649 bytes, expected at most 2147483648");
+  FAILS(load_png(ctx, path), MOON_EFORMAT, "a PNG of 2147483649 bytes, expected at most 2147483648");
 }
 
 /* A header of more than the 100,000,000 bytes that a reader would take is not written. */
@@ -262,12 +211,12 @@ static moon_status save(moon_net *net) { return moon_net_save(net, path_of("star
 
 static moon_status load(moon_net *net) {
   (void)net;
-  return load_net(path_of("net"));
+  return load_net(ctx, path_of("net"));
 }
 
 static moon_status load_tensors(moon_net *net) {
   (void)net;
-  return load_archive(path_of("net"));
+  return load_archive(ctx, path_of("net"));
 }
 
 static void starve(moon_status (*act)(moon_net *), moon_net *net) {
