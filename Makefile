@@ -296,7 +296,8 @@ test-shuffled:
 # ---- coverage ----
 
 # A build of its own, of objects that count, in which all tests run. The kernels are optimised a little: without, they
-# take too long. What the tests start as programs with Lua counts its lines too (spec/coverage/lines.c).
+# take too long. What the tests start as programs with Lua counts its lines too (spec/coverage/lines.c). install_spec is
+# left out: it links these objects into programs of its own, without what they count with.
 COVERAGE := build/coverage
 COVERED = $(MAKE) --no-print-directory B=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
   KERNEL_FLAGS='-O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd'
@@ -309,7 +310,7 @@ coverage:
 	$(CC) -shared -fPIC -O1 $(LUA_CFLAGS) -o $(COVERAGE)/lines.so spec/coverage/lines.c
 	@status=0; \
 	LUA_INIT_5_4='package.loadlib("$(abspath $(COVERAGE))/lines.so", "luaopen_lines")()' \
-	MOONGLASS_COVERAGE=$(abspath $(COVERAGE)) $(COVERED) test SPEC='$(SPEC)' || status=1; \
+	MOONGLASS_COVERAGE=$(abspath $(COVERAGE)) $(COVERED) test SPEC='--exclude-pattern=install_spec $(SPEC)' || status=1; \
 	$(LUA) spec/coverage/report.lua $(COVERAGE) || status=1; exit $$status
 
 ## lint: luacheck, clang-format, and the rules of layering

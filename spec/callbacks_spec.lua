@@ -480,3 +480,24 @@ describe("resume", function()
     end)
   end)
 end)
+
+describe("reconstructions", function()
+  it("leaves a picture an epoch, of the rows over what the net makes of them", function()
+    temporary(function(path)
+      assert(os.execute("mkdir " .. path))
+      moon.seed(7)
+      local x, ae = moon.rand(12, 9), moon.autoencoder.plain{input = 9, hidden = 4}
+      local some, last = x:rows(1, 5), nil
+      local function keep(state) last = moon.image.rows{some, state.net:predict(some)} end
+      ae:fit(x, {loss = "mse", epochs = 2, callbacks = {callbacks.reconstructions(path, some), keep}})
+      assert.same({2 * 4 + 1, 5 * 4 + 1}, assert(moon.png.read(path .. "/epoch_001.png")).shape)
+      assert.is_true(assert(moon.png.read(path .. "/epoch_002.png")):equal(last))
+      local gone = message(function()
+        ae:fit(x, {loss = "mse", callbacks = {callbacks.reconstructions(path .. "/none", some)}})
+      end)
+      assert.matches("^spec/callbacks_spec%.lua:%d+: reconstructions: cannot write '.*/none/epoch_001%.png': No such",
+        gone)
+      for i = 1, 2 do os.remove(("%s/epoch_%03d.png"):format(path, i)) end
+    end)
+  end)
+end)

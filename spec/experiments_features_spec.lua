@@ -230,6 +230,8 @@ describe("scripts/compression.lua", function()
 
   it("rejects bad options", function()
     rejects("compression", "--methods pca,zip", "--methods: 'pca,zip' is not a list of some of pca, plain, deep")
+    rejects("compression", "--methods pca,dep",
+      "--methods: 'pca,dep' is not a list of some of pca, plain, deep; did you mean 'deep'?")
     rejects("compression", "--codes 0,2", "--codes: '0,2' is not a list of widths")
     rejects("compression", "--bits 17", "--bits is 17, expected 1 to 16")
   end)

@@ -44,7 +44,7 @@ moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path) 
   else if (!S_ISREG(about.st_mode))
     status = cannot(ctx, "read", path, "not a regular file");
   else if ((uintmax_t)about.st_size > PTRDIFF_MAX)
-    status = mooni_io_error(ctx, "read", path, EFBIG);
+    status = mooni_io_error(ctx, "read", path, EFBIG); /* never reached: where addresses have 64 bits, no file is */
   else
     r->size = (size_t)about.st_size;
   if (status != MOON_OK) mooni_reader_close(r);

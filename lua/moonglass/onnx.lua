@@ -12,7 +12,6 @@ local protobuf = require "moonglass.protobuf"
 local summary = require "moonglass.summary"
 local weights = require "moonglass.weights"
 
-
 local onnx = {}
 
 local message = protobuf.message

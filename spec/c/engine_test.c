@@ -464,6 +464,47 @@ static void misuse(void) {
   free_rig(&r);
 }
 
+/* What only C can get wrong: the binding makes results of the right shape, and checks dimensions. */
+static void misuse_from_c(void) {
+  rig r = make_rig(NULL);
+  moon_tensor *t = NULL, *wrong = NULL, *bytes = NULL;
+  moon_loss *loss = NULL;
+  moon_option size = number("size", 1);
+  double value;
+  CHECK(moon_tensor_new(r.ctx, &t, MOON_FLOAT32, 3, (size_t[]){2, 3, 4}) == MOON_OK);
+  CHECK(moon_tensor_new(r.ctx, &wrong, MOON_FLOAT32, 2, (size_t[]){2, 3}) == MOON_OK);
+  CHECK(moon_tensor_new(r.ctx, &bytes, MOON_UINT8, 2, (size_t[]){2, 3}) == MOON_OK);
+  CHECK(moon_loss_new(r.ctx, &loss, "mse", &size, 1) == MOON_ERANGE && !loss);
+  CHECK(strcmp(moon_error(r.ctx), "mse: unknown option 'size' (known: reduction)") == 0);
+  CHECK(moon_loss_apply(r.loss, &value, t, wrong, wrong) == MOON_ESHAPE);
+  CHECK(moon_loss_apply(r.loss, &value, bytes, wrong, wrong) == MOON_ESHAPE);
+  CHECK(moon_tensor_transpose(wrong, t) == MOON_ESHAPE);
+  CHECK(strcmp(moon_error(r.ctx), "transpose: [2 x 3 x 4] is not a matrix") == 0);
+  CHECK(moon_tensor_cat(wrong, (const moon_tensor *[]){t}, 0, 0) == MOON_ESHAPE);
+  CHECK(moon_tensor_cat(wrong, (const moon_tensor *[]){t}, 1, 3) == MOON_ERANGE);
+  CHECK(strcmp(moon_error(r.ctx), "cat: dimension 3 does not exist in [2 x 3 x 4]") == 0);
+  CHECK(moon_tensor_reduce_dim(wrong, "sum", t, 3) == MOON_ERANGE);
+  CHECK(strcmp(moon_error(r.ctx), "sum: dimension 3 does not exist in a tensor of rank 3") == 0);
+  CHECK(moon_tensor_topk(t, t, t, 1, -1, true) == MOON_ERANGE);
+  CHECK(moon_tensor_unary(wrong, "expo", wrong, 0, 0) == MOON_ERANGE);
+  CHECK(strstr(moon_error(r.ctx), "unknown function 'expo'; did you mean 'exp'? (known: ") != NULL);
+  CHECK(strstr(moon_error(r.ctx), "relu") != NULL);
+  CHECK(moon_tensor_binary(wrong, "plus", wrong, wrong, 1) == MOON_ERANGE);
+  CHECK(strstr(moon_error(r.ctx), "unknown function 'plus' (known: add, ") != NULL);
+  CHECK(moon_tensor_reduce(&value, "average", wrong) == MOON_ERANGE);
+  CHECK(strstr(moon_error(r.ctx), "unknown reduction 'average' (known: ") != NULL);
+  CHECK(moon_dataset_batch(r.data, t, NULL, 0, 2) == MOON_ESHAPE);
+  CHECK(moon_dataset_batch(r.data, wrong, NULL, 99, 2) == MOON_ERANGE);
+  CHECK(moon_loss_ctx(r.loss) == r.ctx && moon_optim_ctx(r.opt) == r.ctx);
+  moon_loss_release(moon_loss_retain(r.loss));
+  moon_optim_release(moon_optim_retain(r.opt));
+  moon_dataset_release(moon_dataset_retain(r.data));
+  moon_tensor_release(t);
+  moon_tensor_release(wrong);
+  moon_tensor_release(bytes);
+  free_rig(&r);
+}
+
 /* Of "did you mean": one edit of short names, a third of long ones, no case, and beginnings. */
 static void near_names(void) {
   const struct {
@@ -506,6 +547,7 @@ int main(void) {
   interrupt();
   floating_point_mode_is_the_hosts();
   misuse();
+  misuse_from_c();
   near_names();
   return check_report();
 }

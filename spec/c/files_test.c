@@ -10,11 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "../../csrc/engine/internal.h"
-#include "check.h"
-
-static char folder[64] = "/tmp/moonglass-files-XXXXXX";
-static moon_ctx *ctx;
+#include "loading.h"
 
 /* ---- helpers ---- */
 
@@ -22,14 +18,6 @@ typedef struct bytes {
   size_t size;
   uint8_t data[1 << 16];
 } bytes;
-
-static const char *path_of(const char *name) {
-  static char path[4][512];
-  static unsigned turn;
-  char *p = path[turn++ % 4];
-  snprintf(p, sizeof path[0], "%s/%s", folder, name);
-  return p;
-}
 
 static void put(bytes *b, const void *data, size_t n) {
   if (n) memcpy(b->data + b->size, data, n);
@@ -71,24 +59,6 @@ static int left_over(void) {
   return n;
 }
 
-static bool failed(moon_status got, moon_status want, const char *message, int line) {
-  if (got == want && strstr(moon_error(ctx), message)) return true;
-  fprintf(stderr, "line %d: got '%s' (%s), expected '%s' (%s)\n", line, moon_status_name(got), moon_error(ctx),
-          moon_status_name(want), message);
-  return false;
-}
-
-/* The call fails with this status and a message that has this text, and holds no memory afterwards. */
-#define FAILS(call, status, message)                \
-  do {                                              \
-    size_t used_ = moon_memory_used(ctx);           \
-    moon_status got_ = (call);                      \
-    CHECK(failed(got_, status, message, __LINE__)); \
-    CHECK(moon_memory_used(ctx) == used_);          \
-  } while (0)
-
-#define WORKS(call) CHECK(failed((call), MOON_OK, "", __LINE__))
-
 static moon_tensor *tensor(moon_dtype dtype, int rank, const size_t *shape, const double *values) {
   moon_tensor *t = NULL;
   moon_tensor_new(ctx, &t, dtype, rank, shape);
@@ -115,38 +85,11 @@ static bool same_tensor(const moon_tensor *a, const moon_tensor *b) {
          !memcmp(moon_tensor_data(a), moon_tensor_data(b), moon_tensor_bytes(a));
 }
 
-/* A loader of one format, for the tests that treat all alike; what it gives is released at once. */
-typedef moon_status load_fn(moon_ctx *c, const char *path);
-
 static moon_status load_idx(moon_ctx *c, const char *path) {
   moon_tensor *t = NULL;
   moon_status status = moon_idx_load(c, &t, path);
   CHECK((status == MOON_OK) == (t != NULL));
   moon_tensor_release(t);
-  return status;
-}
-
-static moon_status load_png(moon_ctx *c, const char *path) {
-  moon_tensor *t = NULL;
-  moon_status status = moon_png_read(c, &t, path);
-  CHECK((status == MOON_OK) == (t != NULL));
-  moon_tensor_release(t);
-  return status;
-}
-
-static moon_status load_archive(moon_ctx *c, const char *path) {
-  moon_archive *a = NULL;
-  moon_status status = moon_archive_load(c, &a, path);
-  CHECK((status == MOON_OK) == (a != NULL));
-  moon_archive_release(a);
-  return status;
-}
-
-static moon_status load_net(moon_ctx *c, const char *path) {
-  moon_net *net = NULL;
-  moon_status status = moon_net_load(c, &net, path);
-  CHECK((status == MOON_OK) == (net != NULL));
-  moon_net_release(net);
   return status;
 }
 

@@ -84,11 +84,13 @@ end
 
 -- ---- Lua ----
 
--- The lines that have code: those of all instructions but each function's last, a return that most never come to.
+-- The lines that have code: those of all instructions but each function's last, a return that most never come to, and
+-- but a chunk's first, which belongs to no line.
 local function code_lines(path)
   local set, last = {}, nil
   for _, text in ipairs(lines_of(("luac5.4 -l -p '%s'"):format(path))) do
-    local line = text:match("^%s+%d+%s+%[(%d+)%]")
+    local line, name = text:match("^%s+%d+%s+%[(%d+)%]%s+(%S+)")
+    if name == "VARARGPREP" then line = nil end
     if last then set[last] = true end
     last = line and tonumber(line)
   end

@@ -1,0 +1,68 @@
+/* loading.h - what the tests of file formats share: a folder, the context, checks of a call's status and message, and
+** loaders. */
+#ifndef LOADING_H
+#define LOADING_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../../csrc/engine/internal.h"
+#include "check.h"
+
+static char folder[64] = "/tmp/moonglass-files-XXXXXX"; /* for mkdtemp */
+static moon_ctx *ctx;
+
+static const char *path_of(const char *name) {
+  static char path[4][512];
+  static unsigned turn;
+  char *p = path[turn++ % 4];
+  snprintf(p, sizeof path[0], "%s/%s", folder, name);
+  return p;
+}
+
+static bool failed(moon_status got, moon_status want, const char *message, int line) {
+  if (got == want && strstr(moon_error(ctx), message)) return true;
+  fprintf(stderr, "line %d: got '%s' (%s), expected '%s' (%s)\n", line, moon_status_name(got), moon_error(ctx),
+          moon_status_name(want), message);
+  return false;
+}
+
+/* The call fails with this status and a message that has this text, and holds no memory afterwards. */
+#define FAILS(call, status, message)                \
+  do {                                              \
+    size_t used_ = moon_memory_used(ctx);           \
+    moon_status got_ = (call);                      \
+    CHECK(failed(got_, status, message, __LINE__)); \
+    CHECK(moon_memory_used(ctx) == used_);          \
+  } while (0)
+
+#define WORKS(call) CHECK(failed((call), MOON_OK, "", __LINE__))
+
+/* A loader of one format, for the tests that treat all alike; what it gives is released at once. */
+typedef moon_status load_fn(moon_ctx *c, const char *path);
+
+static moon_status load_png(moon_ctx *c, const char *path) {
+  moon_tensor *t = NULL;
+  moon_status status = moon_png_read(c, &t, path);
+  CHECK((status == MOON_OK) == (t != NULL));
+  moon_tensor_release(t);
+  return status;
+}
+
+static moon_status load_archive(moon_ctx *c, const char *path) {
+  moon_archive *a = NULL;
+  moon_status status = moon_archive_load(c, &a, path);
+  CHECK((status == MOON_OK) == (a != NULL));
+  moon_archive_release(a);
+  return status;
+}
+
+static moon_status load_net(moon_ctx *c, const char *path) {
+  moon_net *net = NULL;
+  moon_status status = moon_net_load(c, &net, path);
+  CHECK((status == MOON_OK) == (net != NULL));
+  moon_net_release(net);
+  return status;
+}
+
+#endif
