@@ -141,7 +141,8 @@ local calls = {
   masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2}, nearest = {"colour", {"color", "size"}},
   limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
   dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
-  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false,
+  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false,
+  file_kind = false, file_write = false, file_rotate = false,
   methods = false,
 }
 for _, family in ipairs{"losses", "optimizers"} do
@@ -269,6 +270,9 @@ case("checkpoint.load", written("saved-checkpoint", training, save_checkpoint), 
   local c = assert(moon.checkpoint.load(o.file))
   return {c.net, c.opt, c.opt:moments(c.net:parameters()), c.epoch, c.history.loss}
 end)
+case("core.file_write", over("text", training), function(o)
+  return assert(core.file_write(o.path, {"another", " text"}))
+end)
 case("onnx.export", over("onnx", training), function(o) return assert(moon.onnx.export(o.path, o.net)) end)
 
 -- ---- the sweeps ----
@@ -359,4 +363,4 @@ sweep_all("lua")
 if host.malloc then sweep_all("malloc") end
 if host.full then print(("%d points refused"):format(total)) end
 for _, name in ipairs{"picture.png", "read.png", "tensors", "load", "net", "saved", "checkpoint", "saved-checkpoint",
-  "onnx"} do os.remove(path_of(name)) end
+  "text", "onnx"} do os.remove(path_of(name)) end
