@@ -172,14 +172,6 @@ describe("where nothing more fits", function()
     end
   end)
 
-  it("csv_logger says which file is full", function()
-    if not lfs.attributes("/dev/full") then return pending "there is no /dev/full" end
-    local x = moon.rand(8, 200)
-    local ok, message = pcall(net.fit, net, x, moon.rand(8, 100),
-      {loss = "mse", callbacks = {moon.callbacks.csv_logger("/dev/full")}})
-    assert.is_false(ok)
-    assert.matches("csv_logger: /dev/full: No space left on device", message, 1, true)
-  end)
 end)
 
 describe("a changed byte", function()

@@ -275,6 +275,9 @@ case("checkpoint.load", written("saved-checkpoint", training, save_checkpoint), 
   local c = assert(moon.checkpoint.load(o.file))
   return {c.net, c.opt, c.opt:moments(c.net:parameters()), c.epoch, c.history.loss}
 end)
+case("core.file_write", over("text", training), function(o)
+  return assert(core.file_write(o.path, {"another", " text"}))
+end)
 case("onnx.export", over("onnx", training), function(o) return assert(moon.onnx.export(o.path, o.net)) end)
 
 -- ---- the sweeps ----
@@ -365,4 +368,4 @@ sweep_all("lua")
 if host.malloc then sweep_all("malloc") end
 if host.full then print(("%d points refused"):format(total)) end
 for _, name in ipairs{"picture.png", "read.png", "tensors", "load", "net", "saved", "checkpoint", "saved-checkpoint",
-  "onnx"} do os.remove(path_of(name)) end
+  "text", "onnx"} do os.remove(path_of(name)) end

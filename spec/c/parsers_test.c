@@ -202,27 +202,12 @@ static void test_nets_that_cannot_be_saved(void) {
 
 /* ---- jansson gets 0, 1, 2, ... allocations until it works ---- */
 
-/* jansson takes a text that it has no room for for one that is not closed: then the file is called bad instead. */
-static bool is_expected(moon_status status) {
-  return status == MOON_ENOMEM || (status == MOON_EFORMAT && strstr(moon_error(ctx), "not valid JSON"));
-}
-
 static moon_status save(moon_net *net) { return moon_net_save(net, path_of("starved")); }
-
-static moon_status load(moon_net *net) {
-  (void)net;
-  return load_net(ctx, path_of("net"));
-}
-
-static moon_status load_tensors(moon_net *net) {
-  (void)net;
-  return load_archive(ctx, path_of("net"));
-}
 
 static void starve(moon_status (*act)(moon_net *), moon_net *net) {
   moon_status status = MOON_ENOMEM;
   size_t used = moon_memory_used(ctx), n;
-  for (n = 0; n < 5000 && is_expected(status); n++) {
+  for (n = 0; n < 5000 && status == MOON_ENOMEM; n++) {
     allowed = n;
     status = act(net);
     allowed = SIZE_MAX;
@@ -249,8 +234,6 @@ int main(void) {
   test_large_header();
   test_nets_that_cannot_be_saved();
   starve(save, net);
-  starve(load, net);
-  starve(load_tensors, net);
   moon_net_release(net);
   CHECK(moon_memory_used(ctx) == 0);
   moon_ctx_release(ctx);
