@@ -158,6 +158,8 @@ static void test_writing(moon_net *net) {
     CHECK(!times);
     WORKS(load_net(ctx, path_of("new")));
   }
+  FAILS(moon_file_rotate(ctx, path_of("old"), 0), MOON_ERANGE, "rotate: expected 1 to 10 files to keep, got 0");
+  FAILS(moon_file_rotate(ctx, path_of("old"), 11), MOON_ERANGE, "rotate: expected 1 to 10 files to keep, got 11");
   moon_tensor_release(image);
 }
 
