@@ -120,6 +120,8 @@ static void test_reading(moon_net *net) {
   WORKS(moon_net_save(net, path));
   fail_next(FSTAT, EIO, 1);
   FAILS(load_net(ctx, path), MOON_EIO, "Input/output error");
+  fail_next(FSTAT, EACCES, 1);
+  FAILS(load_archive(ctx, path), MOON_EIO, "Permission denied");
   CHECK(!times);
   WORKS(load_net(ctx, path));
 }
