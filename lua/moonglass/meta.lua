@@ -1198,7 +1198,7 @@ function Autoencoder:encode(x, options) end
 ---@return moonglass.Tensor x [rows x out]
 function Autoencoder:decode(code, options) end
 
----decode(encode(x)).
+---What it makes of each row: decode(encode(x)).
 ---@param x moonglass.Tensor [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x out]
@@ -1334,7 +1334,7 @@ function Pca:encode(x, options) end
 ---@return moonglass.Tensor x [rows x width]
 function Pca:decode(code, options) end
 
----decode(encode(x)).
+---What it makes of each row: decode(encode(x)).
 ---@param x moonglass.Tensor [rows x width]
 ---@param options moonglass.PcaOptions?
 ---@return moonglass.Tensor reconstruction [rows x width]
@@ -1370,7 +1370,7 @@ function Dictionary:encode(x, options) end
 ---@return moonglass.Tensor x [rows x width]
 function Dictionary:decode(code) end
 
----decode(encode(x)).
+---What it makes of each row: decode(encode(x)).
 ---@param x moonglass.Tensor [rows x width]
 ---@param options moonglass.DictionaryBatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x width]
