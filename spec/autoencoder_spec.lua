@@ -28,6 +28,19 @@ describe("an autoencoder", function()
     assert.equal(3, #ae)
   end)
 
+  it("is made by build, too, and a net becomes one by adopt", function()
+    local layers = {encoder = {moon.dense(8, 2)}, decoder = {moon.dense(2, 8)}}
+    local built = moon.autoencoder.build(layers)
+    local net = moon.sequential{layers.encoder[1], layers.decoder[1]}
+    assert.equal(0, net:encoder_layers())
+    assert.equal(net, moon.autoencoder.adopt(net, 1))
+    assert.equal(1, net:encoder_layers())
+    local x = rows(5, 8)
+    assert.equal(built:encode(x), net:encode(x))
+    assert.equal(built:reconstruct(x), net:reconstruct(x))
+    assert.equal(net, moon.autoencoder.restore(net))
+  end)
+
   it("shares its halves' parameters", function()
     local ae = moon.autoencoder.plain{input = 8, hidden = 3}
     local x = rows(4, 8)

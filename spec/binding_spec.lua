@@ -254,6 +254,14 @@ describe("a layer", function()
 end)
 
 describe("a loss", function()
+  it("is what its name says", function()
+    local p, t = core.tensor{{0, 3}, {0.5, 1}}, core.tensor{{1, 1}, {0.5, 0}}
+    assert.equal((1 + 4 + 0 + 1) / 4, core.mse():forward(p, t))
+    assert.equal((1 + 2 + 0 + 1) / 4, core.mae():forward(p, t))
+    assert.equal((1 + 2 + 0 + 1) / 2, core.mae{reduction = "batchmean"}:forward(p, t))
+    assert.equal((0.5 + 1.5 + 0 + 0.5) / 4, core.huber():forward(p, t))
+  end)
+
   it("gives its value and then its gradient", function()
     local loss = core.mse()
     local p, t = core.tensor{{1, 2}}, core.tensor{{0, 4}}
@@ -308,6 +316,16 @@ describe("an optimiser", function()
     assert.equal(10, opt:steps())
     opt:step({})
     assert.equal(11, opt:steps())
+  end)
+
+  it("is made by its own constructor, or by name", function()
+    for _, pair in ipairs{
+      {core.adam{lr = 0.5}, "adam"}, {core.sgd{lr = 0.5}, "sgd"}, {core.rmsprop{lr = 0.5}, "rmsprop"},
+      {core.adagrad{lr = 0.5}, "adagrad"},
+    } do
+      assert.equal(pair[2], pair[1]:kind())
+      assert.same(core.optimizer(pair[2], {lr = 0.5}):state(), pair[1]:state())
+    end
   end)
 
   it("leaves shared parameters to their owner", function()

@@ -194,6 +194,8 @@ describe("dictionary", function()
     end
     assert.is_true(found[1]:equal(found[2]))
     assert.is_false(found[1]:equal(found[3]))
+    moon.seed(4)
+    assert.equal(found[1], moon.dictionary.learn(x, {atoms = 5, l1 = 0.1, batch_size = 8}).atoms)
   end)
 
   it("begins an atom again that no row uses", function()

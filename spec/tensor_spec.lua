@@ -134,6 +134,17 @@ describe("tensor constructors", function()
   end)
 end)
 
+describe("moon.draw_seed", function()
+  it("gives whole numbers from the context's stream", function()
+    moon.seed(4)
+    local a, b = moon.draw_seed(), moon.draw_seed()
+    moon.seed(4)
+    assert.equal(a, moon.draw_seed())
+    assert.equal("integer", math.type(a))
+    assert.is_true(a ~= b and a >= 0 and a < 1 << 53)
+  end)
+end)
+
 describe("tensor elements", function()
   it("are rows, then numbers", function()
     local t = moon.tensor { { 1, 2, 3 }, { 4, 5, 6 } }
@@ -395,6 +406,28 @@ describe("tensor functions", function()
       end
     end)
   end
+
+  it("leave in place what they give, and are called by their names", function()
+    local t = moon.linspace(-2, 2, 9)
+    for new, in_place in pairs {
+      [t:neg()] = t:clone():neg_(), [t:abs()] = t:clone():abs_(), [t:sign()] = t:clone():sign_(),
+      [t:square()] = t:clone():square_(), [t:exp()] = t:clone():exp_(), [t:floor()] = t:clone():floor_(),
+      [t:linear()] = t:clone():linear_(), [t:relu()] = t:clone():relu_(), [t:sigmoid()] = t:clone():sigmoid_(),
+      [t:tanh()] = t:clone():tanh_(), [t:softplus()] = t:clone():softplus_(), [t:elu()] = t:clone():elu_(),
+      [t:leaky_relu()] = t:clone():leaky_relu_(), [t:selu()] = t:clone():selu_(), [t:gelu()] = t:clone():gelu_(),
+      [t:silu()] = t:clone():silu_(), [t:softmax()] = t:clone():softmax_(), [t:pow(3)] = t:clone():pow_(3),
+      [t:clamp(-1, 1)] = t:clone():clamp_(-1, 1), [t:maximum(0.5)] = t:clone():maximum_(0.5),
+      [t:minimum(0.5)] = t:clone():minimum_(0.5), [t:div(3)] = t:clone():div_(3), [t:mul(3)] = t:clone():mul_(3),
+    } do
+      assert.equal(new, in_place)
+    end
+    local positive = t:abs():add_(1)
+    assert.equal(positive:log(), positive:clone():log_())
+    assert.equal(positive:sqrt(), positive:clone():sqrt_())
+    same_numbers({ -1.1113307, 1.0507010 }, moon.tensor { -1, 1 }:selu(), 1e-6)
+    same_numbers({ -0.1586553, 0.8413447 }, moon.tensor { -1, 1 }:gelu(), 1e-6)
+    same_numbers({ -1, 1 }, moon.tensor { -1, 1 }:linear())
+  end)
 
   it("handle the ends of the range", function()
     local odd = { nan, inf, -inf, 0 }
