@@ -152,7 +152,7 @@ describe("moonglass as a session in a pipe", function()
     has(session("40\n_ + 2\n"), "42\n")
     has(session("1, nil, 'three'\n"), "1\tnil\tthree\n")
     has(session("=7\n"), "7\n")
-    assert.equal("\n", (session("local x = 1\n")))
+    assert.equal("", (session("local x = 1\n")))
   end)
 
   it("has the library as moon", function()

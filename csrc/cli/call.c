@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -75,21 +76,14 @@ static int explain_script(lua_State *L) {
   return 1;
 }
 
-/* Below the typed line there is only this program, and a typed line that calls one C function needs no traceback. */
+/* Only the user's functions, which the library tells from its own; none if it cannot. */
 static int explain_session(lua_State *L) {
   push_message(L);
-  luaL_traceback(L, L, NULL, 1);
-  const char *trace = lua_tostring(L, -1);
-  const char *typed = strstr(trace, ": in main chunk");
-  if (!typed) typed = trace + strlen(trace);
-  while (typed > trace && *typed != '\n') typed--;
-  const char *frame = strchr(trace, '\n');
-  bool worth_it = frame && frame < typed && memchr(frame + 1, '\n', (size_t)(typed - frame - 1));
-  lua_pushvalue(L, -2);
-  if (worth_it) {
-    lua_pushliteral(L, "\n");
-    lua_pushlstring(L, trace, (size_t)(typed - trace));
-    lua_concat(L, 3);
+  if (cli_push_session(L, "trace")) {
+    if (lua_pcall(L, 0, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)
+      lua_concat(L, 2);
+    else
+      lua_pop(L, 1);
   }
   return 1;
 }
@@ -113,12 +107,30 @@ int cli_call(lua_State *L, int narg, int nresult, cli_mode mode) {
   return status;
 }
 
+/* Is stderr a terminal that may have colours? */
+static bool has_colour(void) {
+  const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+  return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+/* The message in red, what follows it faint. */
+static void write_coloured(const char *text) {
+  const char *trace = strstr(text, "\nstack traceback:");
+  size_t message = trace ? (size_t)(trace - text) : strlen(text);
+  fprintf(stderr, "\033[31m%.*s\033[0m", (int)message, text);
+  if (trace) fprintf(stderr, "\033[2m%s\033[0m", trace);
+  fputc('\n', stderr);
+}
+
 int cli_report(lua_State *L, int status, cli_mode mode) {
   if (status != LUA_OK) {
     const char *text = lua_tostring(L, -1);
+    if (!text) text = "(error without a text)";
     fflush(stdout);
-    if (mode == CLI_SCRIPT) fprintf(stderr, "%s: ", CLI_NAME);
-    fprintf(stderr, "%s\n", text ? text : "(error without a text)");
+    if (mode == CLI_SESSION && has_colour())
+      write_coloured(text);
+    else
+      fprintf(stderr, mode == CLI_SCRIPT ? CLI_NAME ": %s\n" : "%s\n", text);
     lua_pop(L, 1);
   }
   return status;

@@ -14,7 +14,7 @@
 /* What happens to an error's text, and what Ctrl-C means. */
 typedef enum cli_mode {
   CLI_SCRIPT, /* the program's name and the whole traceback; a second Ctrl-C ends the process */
-  CLI_SESSION /* the traceback down to the line that was typed; Ctrl-C only ever ends the computation */
+  CLI_SESSION /* the user's part of the traceback; Ctrl-C only ever ends the computation */
 } cli_mode;
 
 /* lua_pcall(L, narg, nresult) with a traceback added to an error's text. */
@@ -31,9 +31,21 @@ int cli_open_core(lua_State *L);
 /* Read, evaluate and print until the end of the input. */
 void cli_session(lua_State *L);
 
-/* ---- print.c ---- */
+/* ---- line.c: lines from a terminal through libedit, or from a pipe ---- */
 
-/* Print the n values on the top of the stack to stdout, as a session shows results. May raise. */
-void cli_print(lua_State *L, int n);
+typedef struct cli_lines cli_lines;
+
+typedef enum cli_input { CLI_LINE, CLI_CANCELLED, CLI_END } cli_input;
+
+/* NULL if there is no memory. L is whom completion asks. */
+cli_lines *cli_lines_open(lua_State *L);
+void cli_lines_close(cli_lines *s);
+
+/* The next line of a chunk whose lines so far are `before`. It belongs to s and is valid until the next; it may lack its
+** newline, and a pasted one may have several. */
+cli_input cli_read_line(cli_lines *s, const char *before, const char **line, size_t *size);
+
+/* Push moonglass.session's function `name`, or nothing and give false if the library is not there. */
+bool cli_push_session(lua_State *L, const char *name);
 
 #endif

@@ -38,6 +38,9 @@ moon.png = {read = files.png_read, write = files.png_write, decode = core.png_de
 moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
 moon.eigh = core.eigh or function() errors.raise(files.lacking("eigh")) end -- LAPACK is a file, too
 
+--- Documentation of a function, a class or an object, by name or by value; without an argument, how to ask.
+function moon.help(...) require("moonglass.help").show(...) end
+
 --- A saved net: net | nil, message, code. An autoencoder comes back as one.
 function moon.load(path)
   local net, message, code = errors.guard(files.load_net, path)

@@ -1,0 +1,144 @@
+--- What the program's session does in Lua: the C side reads lines, and calls these in protected mode.
+--   session.begin()             the session's globals
+--   session.show(...)           prints results
+--   session.complete(before, line) -> insertion, listing
+--   session.question(line)      the name that "? name" or "name ?" asks for, or nil
+--   session.trace()             the user's part of a traceback
+local session = {}
+
+-- The functions of a session, as globals; meta.lua has their words.
+session.globals = {}
+
+local known -- the names that were there when the session began
+
+local function shape_of(v)
+  local native = require "moonglass.native"
+  if native.is_tensor(v) then return "tensor", native.shape_text(v) end
+  local class = require("moonglass.help").class_of(v)
+  if class then return class.name:match("[^.]*$"):lower(), (tostring(v):match("^[^\n]*")) end
+  if type(v) == "table" then return "table", ("%d in the list"):format(rawlen(v)) end
+  if type(v) == "function" then return "function", "" end
+  return math.type(v) or type(v), (tostring(v):match("^[^\n]*"))
+end
+
+local function cut(text, width) return #text > width and text:sub(1, width - 3) .. "..." or text end
+
+function session.globals.who()
+  local names, wide, kinds = {}, 4, 4
+  local rows = {}
+  for name in pairs(_G) do
+    if type(name) == "string" and not known[name] and not name:find("^_%d*$") then names[#names + 1] = name end
+  end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    local kind, shape = shape_of(_G[name])
+    rows[i] = {name, kind, shape}
+    wide, kinds = math.max(wide, #name), math.max(kinds, #kind)
+  end
+  if #rows == 0 then return print("no globals yet") end
+  local format = ("%%-%ds  %%-%ds  %%s"):format(math.min(wide, 30), kinds)
+  for _, row in ipairs(rows) do
+    print((format:format(cut(row[1], 30), row[2], cut(row[3], 60)):gsub(" +$", "")))
+  end
+end
+
+local function report(start, ...)
+  print(("%.4g s"):format(require("moonglass.core").clock() - start))
+  return ...
+end
+
+function session.globals.time(f, ...)
+  local errors = require "moonglass.errors"
+  local meta = getmetatable(f)
+  if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
+    errors.raise("time: got %s, expected a function: time(function() return ... end)",
+      require("moonglass.options").show(f))
+  end
+  return report(require("moonglass.core").clock(), f(...))
+end
+
+function session.globals.clear()
+  local terminal = require "moonglass.terminal"
+  if terminal.is_terminal() then terminal.write("\27[H\27[2J\27[3J") end
+end
+
+function session.globals.help(...) require("moonglass.help").show(...) end
+
+function session.globals.show(...) return require("moonglass.show")(...) end
+
+--- The session's globals, and its library as `moon`: here only, so that what is typed is short. A name that LUA_INIT
+-- or a script has taken stays theirs.
+function session.begin(moon)
+  moon.interactive = true -- somebody is watching: fit shows its progress unless told otherwise
+  for name, f in pairs(session.globals) do
+    if rawget(_G, name) == nil then rawset(_G, name, f) end
+  end
+  if rawget(_G, "moon") == nil then rawset(_G, "moon", moon) end
+  known = {}
+  for name in pairs(_G) do known[name] = true end
+end
+
+local most = 0 -- how many of _1, _2, ... are set
+
+--- `_` and `_1` are the first of the results of the last line that had any, `_2` the second, and so on. No others are
+-- kept: each would keep its tensors.
+function session.keep(...)
+  local n = select("#", ...)
+  for i = 1, math.max(n, most) do rawset(_G, "_" .. i, i <= n and (select(i, ...)) or nil) end
+  rawset(_G, "_", (...))
+  most = n
+end
+
+function session.show(...)
+  print(require("moonglass.session.values")(...))
+end
+
+function session.complete(before, line) return require("moonglass.session.complete")(before, line) end
+
+--- "? moon.zeros", "moon.zeros?" -> "moon.zeros"; "?" -> "". Neither is Lua.
+function session.question(line)
+  return line:match("^%s*%?%s*(.-)%s*$") or line:match("^%s*([%w_.:]+)%s*%?+%s*$")
+end
+
+--- What is known of that name.
+function session.answer(name) require("moonglass.help").show(name) end
+
+-- Is a level of the stack code of the user's?
+local function is_users(info, folder)
+  return info.currentline > 0 and info.source:sub(2, #folder + 1) ~= folder
+end
+
+-- The global that a function is: a call at the end of a line is a tail call, which has lost its name.
+local function global_name(f)
+  for name, v in pairs(_G) do
+    if rawequal(v, f) and type(name) == "string" then return name end
+  end
+end
+
+local max_frames = 8
+
+--- The functions of the user's that an error went through, the innermost first, without those of the library and of C,
+-- down to the line that was typed; "" if it is that line's own. Called by the message handler.
+function session.trace()
+  local folder = debug.getinfo(1, "S").source:match("^@(.*)session/init%.lua$") or "\0"
+  local lines, level, typed = {}, 2, false
+  while not typed do
+    local info = debug.getinfo(level, "Slnf")
+    if not info then break end
+    typed = info.what == "main" and info.source == "=stdin"
+    if not typed and is_users(info, folder) then
+      local what = info.namewhat == "method" and "method" or "function"
+      local name = info.name or global_name(info.func)
+      name = name and ("'%s'"):format(name) or ("<%s:%d>"):format(info.short_src, info.linedefined)
+      if info.what == "main" then what, name = "main", "chunk" end
+      lines[#lines + 1] = ("\n\t%s:%d: in %s %s"):format(info.short_src, info.currentline, what, name)
+    end
+    level = level + 1
+  end
+  if #lines == 0 then return "" end
+  local more = #lines - max_frames
+  if more > 0 then lines[max_frames + 1] = ("\n\t... %d more"):format(more) end
+  return "\nstack traceback:" .. table.concat(lines, "", 1, math.min(#lines, max_frames + 1))
+end
+
+return session
