@@ -254,4 +254,7 @@ function callbacks.reconstructions(dir, x)
   }
 end
 
+--- Reconstructions of the rows of x in the terminal, redrawn in place; see show.lua.
+function callbacks.show(x, given) return require("moonglass.show").live(x, given) end
+
 return callbacks

@@ -118,7 +118,8 @@ end
 
 --- The entry of a method of an object, parents' methods included.
 function help.method(class, name)
-  local entry = class.path and (known().by_path[class.path .. ":" .. name] or known().by_path[class.path .. "." .. name])
+  local by_path, path = known().by_path, class.path
+  local entry = path and (by_path[path .. ":" .. name] or by_path[path .. "." .. name])
   for _, parent in ipairs(entry and {} or class.parents) do
     local known_parent = known().classes[parent]
     entry = entry or (known_parent and help.method(known_parent, name))

@@ -41,6 +41,9 @@ moon.eigh = core.eigh or function() errors.raise(files.lacking("eigh")) end -- L
 --- Documentation of a function, a class or an object, by name or by value; without an argument, how to ask.
 function moon.help(...) require("moonglass.help").show(...) end
 
+--- A tensor as a picture, in the terminal or in a file; see show.lua.
+function moon.show(...) return require("moonglass.show")(...) end
+
 --- A saved net: net | nil, message, code. An autoencoder comes back as one.
 function moon.load(path)
   local net, message, code = errors.guard(files.load_net, path)

@@ -1,26 +1,14 @@
 --- Progress of a training in words: a bar redrawn in place on a terminal, one line an epoch anywhere else.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
-local host = require "moonglass.host"
 local options = require "moonglass.options"
-
-local io, os = host.io, host.os
+local terminal = require "moonglass.terminal"
 
 local progress = {}
 
 local redraw_seconds = 0.1
+local measure_seconds = 2
 local bar_width = 20
-
--- A child of execute inherits our stdout, so the shell can tell. A host may lack os.execute: then it is no terminal.
-local function stdout_is_terminal()
-  return os ~= nil and os.execute ~= nil and os.execute("test -t 1") == true
-end
-
-local function write_stdout(text)
-  if not (io and io.stdout) then return end
-  io.stdout:write(text)
-  io.stdout:flush()
-end
 
 -- Where lines go: what set_log was given, else the host's log, else nil: standard output.
 local log = core.log
@@ -41,15 +29,26 @@ function progress.time(seconds)
   return ("%d:%02d"):format(s // 60, s % 60)
 end
 
---- The line of an epoch under way, `seconds` after its start.
-function progress.bar(state, seconds)
+-- The last epoch's, which stays until there is another.
+local function last_val_loss(state)
+  local list = state.history and state.history.val_loss
+  return state.val_loss or (list and list[#list])
+end
+
+--- The line of an epoch under way, `seconds` after its start, in less than `columns` (80) characters: the bar gives way
+-- first.
+function progress.bar(state, seconds, columns)
   local done = state.batch / state.batches
-  local filled = math.floor(done * bar_width)
   local rows = math.min(state.batch * state.batch_size, state.rows)
   local rate = rows / math.max(seconds, 1e-9)
-  return ("epoch %d/%d [%s%s] %d/%d  loss %.4f  %.0f rows/s  %s left"):format(state.epoch, state.epochs,
-    ("="):rep(filled), (" "):rep(bar_width - filled), state.batch, state.batches, state.loss, rate,
-    progress.time((state.rows - rows) / rate))
+  local val_loss = last_val_loss(state)
+  local head = ("epoch %d/%d "):format(state.epoch, state.epochs)
+  local tail = (" %d/%d  loss %.4f%s  %.0f rows/s  %s left"):format(state.batch, state.batches, state.loss,
+    val_loss and ("  val_loss %.4f"):format(val_loss) or "", rate, progress.time((state.rows - rows) / rate))
+  local room = math.min(bar_width, (columns or 80) - 1 - #head - #tail - 2)
+  if room < 1 then return (head .. tail:sub(2)):sub(1, math.max((columns or 80) - 1, 0)) end
+  local filled = math.floor(done * room)
+  return ("%s[%s%s]%s"):format(head, ("="):rep(filled), (" "):rep(room - filled), tail)
 end
 
 --- The line of an epoch that is over.
@@ -73,10 +72,18 @@ end
 function progress.new(given)
   local o = progress_options(given)
   local to_log = log and not o.write
-  o.write = o.write or (log and write_log or write_stdout)
-  local in_place = o.bar and not to_log and (o.terminal or (o.terminal == nil and stdout_is_terminal()))
+  o.write = o.write or (log and write_log or terminal.write)
+  local in_place = o.bar and not to_log and (o.terminal or (o.terminal == nil and terminal.is_terminal()))
   local self = {}
   local started, drawn, open = 0, 0, false
+  local columns, measured
+
+  -- Asking for the width takes some milliseconds.
+  local function measure(now)
+    if measured and now - measured < measure_seconds then return end
+    measured = now
+    columns = select(2, terminal.size())
+  end
 
   function self.on_epoch_begin()
     started = o.clock()
@@ -88,7 +95,8 @@ function progress.new(given)
       local now = o.clock()
       if now - drawn < redraw_seconds then return end
       drawn, open = now, true
-      o.write("\r" .. progress.bar(state, now - started) .. "\27[K")
+      measure(now)
+      o.write("\r" .. progress.bar(state, now - started, columns) .. "\27[K")
     end
   end
 

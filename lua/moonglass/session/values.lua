@@ -5,8 +5,8 @@ local native = require "moonglass.native"
 local max_entries, max_inside, max_line = 20, 60, 100
 
 local is_keyword = {}
-for word in ("and break do else elseif end false for function goto if in local nil not or repeat return then true until "
-  .. "while"):gmatch("%l+") do is_keyword[word] = true end
+for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true
+  until while]]):gmatch("%l+") do is_keyword[word] = true end
 
 local function is_identifier(v)
   return type(v) == "string" and v:find("^[%a_][%w_]*$") ~= nil and not is_keyword[v]
@@ -21,8 +21,10 @@ end
 
 local escapes = {['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n"}
 
+local function escape(c) return escapes[c] or ("\\x%02x"):format(c:byte()) end
+
 local function quoted(text)
-  local head = text:sub(1, max_inside):gsub('[%c"\\\127]', function(c) return escapes[c] or ("\\x%02x"):format(c:byte()) end)
+  local head = text:sub(1, max_inside):gsub('[%c"\\]', escape)
   return '"' .. head .. (#text > max_inside and '..."' or '"')
 end
 
