@@ -70,8 +70,12 @@ static void push_message(lua_State *L) {
   add_hint(L);
 }
 
+/* As in `lua`, an error that makes a text of itself says all that there is to say. */
 static int explain_script(lua_State *L) {
+  bool own_text = lua_type(L, 1) != LUA_TSTRING && luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL;
+  lua_settop(L, 1);
   push_message(L);
+  if (own_text) return 1;
   luaL_traceback(L, L, lua_tostring(L, -1), 1);
   return 1;
 }

@@ -64,7 +64,7 @@ static bool read_option(options *o, char **argv, int *i) {
     o->statements |= argument[1] == 'e';
     return operand(argv, i) != NULL;
   }
-  if (is_flag(argument, 'i')) return o->interactive = true;
+  if (is_flag(argument, 'i')) return o->interactive = o->version = true; /* the version first, as in `lua` */
   if (is_flag(argument, 'v')) return o->version = true;
   if (is_flag(argument, 'E')) return o->no_environment = true;
   if (is_flag(argument, 'h') || strcmp(argument, "--help") == 0) return o->help = true;

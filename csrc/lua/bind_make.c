@@ -303,9 +303,19 @@ static int make_eigh(lua_State *L) {
 }
 
 const luaL_Reg bind_tensor_makers[] = {
-    {"tensor", make_tensor},     {"zeros", make_zeros},       {"ones", make_ones}, {"full", make_full},
-    {"arange", make_arange},     {"eye", make_eye},           {"rand", make_rand}, {"randn", make_randn},
-    {"linspace", make_linspace}, {"randperm", make_randperm}, {"cat", make_cat},   {NULL, NULL},
+    {"tensor", make_tensor},
+    {"zeros", make_zeros},
+    {"ones", make_ones},
+    {"full", make_full},
+    {"arange", make_arange},
+    {"eye", make_eye},
+    {"rand", make_rand},
+    {"randn", make_randn},
+    {"linspace", make_linspace},
+    {"randperm", make_randperm},
+    {"cat", make_cat},
+    {"print_options", bind_print_options},
+    {NULL, NULL},
 };
 
 /* Apart from the others, because the engine opens a file for it: LAPACK. */

@@ -34,4 +34,7 @@ int bind_tensor_index(lua_State *L);          /* __index, upvalue 2 being the me
 int bind_tensor_newindex(lua_State *L);
 int bind_tensor_len(lua_State *L);
 
+/* print.c: core.print_options */
+int bind_print_options(lua_State *L);
+
 #endif

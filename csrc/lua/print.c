@@ -1,15 +1,25 @@
 /* print.c - tensors as text, laid out as numpy lays out arrays: columns aligned, at most four digits after the point,
-** powers of ten when the values differ too much, and only the edges of what is large. A last line tells the shape and
-** the type. */
+** powers of ten when the values differ too much, and only the edges of what is large, unless print_options has set
+** otherwise. A last line tells the shape and the type. */
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bind_tensor.h"
 
-enum { DIGITS = 4, EDGE = 3, THRESHOLD = 1000, LINE = 75, WORD = 80 };
+enum { WORD = 80 };
+
+/* What print_options sets. It is the state's own: a userdata in its registry, under this address. */
+typedef struct style {
+  int precision, edge_items, width; /* digits after the point, items at an edge, characters a line */
+  size_t threshold;                 /* elements, above which only edges are shown */
+} style;
+
+static const char style_key;
 
 typedef struct page {
+  style style;
   lua_State *L;
   luaL_Buffer out;
   const moon_tensor *t;
@@ -21,6 +31,13 @@ typedef struct page {
   float smallest, largest; /* of the finite ones' absolute values, zeros apart */
   int left, right;         /* room before and after the point */
 } page;
+
+static style style_of(lua_State *L) {
+  style s = {.precision = 4, .edge_items = 3, .width = 75, .threshold = 1000};
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &style_key) == LUA_TUSERDATA) s = *(style *)lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return s;
+}
 
 /* ---- one element ---- */
 
@@ -39,11 +56,11 @@ static void neutral_point(char *text) {
 }
 
 /* v in format ("%.*f" or "%.*e") with the fewest digits after the point that tell it from all other floats, but at
-** most DIGITS; how many. */
-static int shortest(char *text, bool scientific, float v) {
-  for (int digits = 0; digits <= DIGITS; digits++) {
+** most `most`; how many. */
+static int shortest(char *text, int most, bool scientific, float v) {
+  for (int digits = 0; digits <= most; digits++) {
     snprintf(text, WORD, scientific ? "%.*e" : "%.*f", digits, (double)v);
-    if (strtof(text, NULL) != v && digits < DIGITS) continue;
+    if (strtof(text, NULL) != v && digits < most) continue;
     neutral_point(text);
     break;
   }
@@ -81,7 +98,7 @@ static void write_word(const page *g, char *word, double value) {
     write_scientific(text, g->right, v);
     snprintf(word, WORD, "%*s", width(g), text);
   } else {
-    int digits = shortest(text, false, v);
+    int digits = shortest(text, g->style.precision, false, v);
     int whole = (int)strcspn(text, ".");
     snprintf(word, WORD, "%*.*s.%-*.*s", g->left, whole, text, g->right, digits, digits ? text + whole + 1 : "");
   }
@@ -100,7 +117,8 @@ static void see_room(page *g, double value) {
   char text[WORD];
   float v = (float)value;
   if (!isfinite(v)) return;
-  int digits = g->bytes ? (snprintf(text, WORD, "%d", (int)value), 0) : shortest(text, g->scientific, v);
+  int digits = g->bytes ? (snprintf(text, WORD, "%d", (int)value), 0)
+                        : shortest(text, g->style.precision, g->scientific, v);
   int whole = (int)strcspn(text, ".e");
   if (digits > g->right) g->right = digits;
   if (whole > g->left) g->left = whole;
@@ -114,9 +132,10 @@ static void see_not_finite(page *g, double value) {
 }
 
 /* Along a dimension of n, what comes after place i: the middle is left out. */
-static bool shows_edges(const page *g, size_t n) { return g->summarised && n > 2 * EDGE; }
+static bool shows_edges(const page *g, size_t n) { return g->summarised && n > 2 * (size_t)g->style.edge_items; }
 static size_t next_place(const page *g, size_t i, size_t n) {
-  return shows_edges(g, n) && i + 1 == EDGE ? n - EDGE : i + 1;
+  size_t edge = (size_t)g->style.edge_items;
+  return shows_edges(g, n) && i + 1 == edge ? n - edge : i + 1;
 }
 
 static void visit(page *g, int dim, size_t at, void (*see)(page *, double)) {
@@ -145,7 +164,7 @@ static void spaces(page *g, size_t n) {
 
 /* Break the line if the word would not fit; the padding of the word before goes. */
 static void add_word(page *g, const char *word, bool first) {
-  size_t indent = (size_t)moon_tensor_rank(g->t), n = strlen(word), limit = LINE - indent;
+  size_t indent = (size_t)moon_tensor_rank(g->t), n = strlen(word), limit = (size_t)g->style.width - indent;
   if (!first && g->column + 1 + n > limit) {
     while (luaL_bufflen(&g->out) && luaL_buffaddr(&g->out)[luaL_bufflen(&g->out) - 1] == ' ') luaL_buffsub(&g->out, 1);
     luaL_addchar(&g->out, '\n');
@@ -163,7 +182,7 @@ static void write_line(page *g, size_t at, size_t n) {
   char word[WORD];
   g->column = (size_t)moon_tensor_rank(g->t);
   for (size_t i = 0; i < n; i = next_place(g, i, n)) {
-    if (shows_edges(g, n) && i == n - EDGE) add_word(g, "...", false);
+    if (shows_edges(g, n) && i == n - (size_t)g->style.edge_items) add_word(g, "...", false);
     write_word(g, word, moon_tensor_get(g->t, at + i));
     add_word(g, word, i == 0);
   }
@@ -178,7 +197,7 @@ static void write_block(page *g, int dim, size_t at) {
     write_line(g, at, n);
   } else {
     for (size_t i = 0; i < n; i = next_place(g, i, n)) {
-      bool gap = shows_edges(g, n) && i == n - EDGE;
+      bool gap = shows_edges(g, n) && i == n - (size_t)g->style.edge_items;
       for (int part = 0; part < 1 + gap; part++) {
         for (int line = dim + 1; i && line < rank; line++) luaL_addchar(&g->out, '\n');
         if (i) spaces(g, (size_t)dim + 1);
@@ -206,9 +225,9 @@ static void write_values(page *g) {
 }
 
 void bind_push_tensor_text(lua_State *L, const moon_tensor *t) {
-  page g = {.L = L, .t = t};
+  page g = {.style = style_of(L), .L = L, .t = t};
   g.bytes = moon_tensor_dtype(t) == MOON_UINT8;
-  g.summarised = moon_tensor_numel(t) > THRESHOLD;
+  g.summarised = moon_tensor_numel(t) > g.style.threshold;
   size_t inner = 1;
   for (int i = moon_tensor_rank(t); i--; inner *= moon_tensor_shape(t)[i]) g.inner[i] = inner;
   luaL_buffinit(L, &g.out);
@@ -218,4 +237,48 @@ void bind_push_tensor_text(lua_State *L, const moon_tensor *t) {
   luaL_addvalue(&g.out);
   luaL_addstring(&g.out, g.bytes ? " uint8" : " float32");
   luaL_pushresult(&g.out);
+}
+
+/* ---- print_options ---- */
+
+enum { MAX_PRECISION = 9, MAX_EDGE = 1000, MIN_WIDTH = 20, MAX_WIDTH = 100000 };
+
+static void set_option(lua_State *L, style *s, const char *key, int value) {
+  static const char *const known[] = {"precision", "threshold", "edge_items", "width", NULL};
+  static const char name[] = "print_options";
+  if (strcmp(key, "precision") == 0)
+    s->precision = (int)bind_whole(L, value, name, key, 0, 0, MAX_PRECISION);
+  else if (strcmp(key, "threshold") == 0)
+    s->threshold = (size_t)bind_whole(L, value, name, key, 0, 0, INT_MAX);
+  else if (strcmp(key, "edge_items") == 0)
+    s->edge_items = (int)bind_whole(L, value, name, key, 0, 1, MAX_EDGE);
+  else if (strcmp(key, "width") == 0)
+    s->width = (int)bind_whole(L, value, name, key, 0, MIN_WIDTH, MAX_WIDTH);
+  else
+    bind_unknown(L, name, "option", key, known);
+}
+
+/* print_options{precision = 4}: sets what is given. Gives all of them as a table. */
+int bind_print_options(lua_State *L) {
+  style s = style_of(L);
+  lua_settop(L, 1);
+  if (!lua_isnil(L, 1)) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    for (lua_pushnil(L); lua_next(L, 1); lua_settop(L, 2)) {
+      const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : bind_shown(L, 2);
+      set_option(L, &s, key, 3);
+    }
+    *(style *)lua_newuserdatauv(L, sizeof s, 0) = s;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &style_key);
+  }
+  lua_createtable(L, 0, 4);
+  lua_pushinteger(L, s.precision);
+  lua_setfield(L, -2, "precision");
+  lua_pushinteger(L, (lua_Integer)s.threshold);
+  lua_setfield(L, -2, "threshold");
+  lua_pushinteger(L, s.edge_items);
+  lua_setfield(L, -2, "edge_items");
+  lua_pushinteger(L, s.width);
+  lua_setfield(L, -2, "width");
+  return 1;
 }

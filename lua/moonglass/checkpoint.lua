@@ -10,10 +10,10 @@ local errors = require "moonglass.errors"
 local files = require "moonglass.files"
 local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
+local new_history = require "moonglass.history"
 local numeral = require "moonglass.numeral"
 local options = require "moonglass.options"
 local snapshots = require "moonglass.snapshots"
-local train = require "moonglass.train"
 
 local checkpoint = {}
 
@@ -193,7 +193,7 @@ end
 local function read_history(metadata)
   if not metadata["history.epochs"] then return nil end
   local loss, n = read_list(metadata, "loss")
-  return train.history{
+  return new_history{
     loss = loss, val_loss = read_list(metadata, "val_loss", n), epoch_seconds = read_list(metadata, "epoch_seconds", n),
     epochs = whole(metadata, "history.epochs"),
   }

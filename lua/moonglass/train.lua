@@ -3,6 +3,7 @@ local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local divergence = require "moonglass.divergence"
 local errors = require "moonglass.errors"
+local new_history = require "moonglass.history"
 local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
@@ -250,30 +251,6 @@ local function fire(list, state)
   for i = 1, #list do list[i](state) end
 end
 
--- ---- history ----
-
-local History = {}
-
-function History.__tostring(history)
-  local lines = {"epoch        loss    val_loss  seconds"}
-  local first = history.epochs - #history.loss
-  for i, loss in ipairs(history.loss) do
-    local val_loss = history.val_loss[i]
-    lines[#lines + 1] = ("%5d  %10.6g  %10s  %7.2f"):format(first + i, loss,
-      val_loss and ("%.6g"):format(val_loss) or "", history.epoch_seconds[i] or 0)
-  end
-  return table.concat(lines, "\n")
-end
-
---- A history: loss[i], val_loss[i], epoch_seconds[i], and epochs, the number of the last one.
-function train.history(given)
-  local history = {loss = {}, val_loss = {}, epoch_seconds = {}, epochs = 0}
-  for name in pairs(history) do
-    if given and given[name] ~= nil then history[name] = given[name] end
-  end
-  return setmetatable(history, History)
-end
-
 -- ---- fit ----
 
 local fit_options = options.checker("fit", {
@@ -366,7 +343,7 @@ local function prepare(net, x, y, given)
   local state = {
     net = net, opt = opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
     batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
-    seed = run.seed, history = train.history(o.history), stop = false,
+    seed = run.seed, history = new_history(o.history), stop = false,
     callbacks = o.callbacks, resumed = o.resume ~= nil,
   }
   -- Memory for the largest batch is taken before the first step; a net of any width plans when it sees its rows.
