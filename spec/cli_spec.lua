@@ -4,6 +4,7 @@ local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
 local files = dofile "spec/files.lua"
+local terminal = dofile "spec/terminal.lua"
 local read_file, write_file = files.read, files.write
 
 -- Runs the program with arguments that are shell text; gives stdout, stderr, exit status.
@@ -139,6 +140,65 @@ describe("moonglass as a runner", function()
   end)
 end)
 
+-- The same command line for the program and for lua: outputs, errors and statuses are the same, but for the names of
+-- the programs.
+describe("moonglass as lua:", function()
+  local lua = os.getenv("LUA") or "lua5.4"
+  local folder
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+    for name, text in pairs{
+      ["s.lua"] = "print(...) print(arg[0], #arg, arg[1])", ["e.lua"] = "local function f() error('x') end f() f()",
+      ["o.lua"] = "error(setmetatable({}, {__tostring = function() return 'mine' end}))", ["syntax.lua"] = "x ==",
+      ["mod1.lua"] = "return 5", ["bang.lua"] = "#!/usr/bin/env lua\nprint('bang', arg[0])",
+      ["close.lua"] = "local c <close> = setmetatable({}, {__close = function() print('closed') end}) error('z')",
+      ["input"] = "print('in', ...) print(arg[1])",
+    } do
+      write_file(folder .. "/" .. name, text)
+    end
+  end)
+  after_each(function() os.execute("rm -rf " .. folder) end)
+
+  local function result(interpreter, arguments, environment)
+    local path = interpreter:find("/") and files.run("realpath " .. quote(interpreter)):gsub("\n", "") or interpreter
+    local command = ("cd %s && env -u LUA_INIT_5_4 LUA_PATH_5_4='./?.lua' %s %s %s <input"):format(folder,
+      environment or "", quote(path), arguments)
+    local output, errors, status = files.run(("sh -c %s"):format(quote(command)))
+    local name = path:match("[^/]*$")
+    errors = ("\n" .. errors):gsub("\n" .. name:gsub("%p", "%%%0") .. ": ", "\nlua: ")
+    -- Only the program looks for modules in its own tree as well.
+    return output, errors:gsub("\n\tno file[^\n]*", ""), status
+  end
+
+  for _, arguments in ipairs{
+    "s.lua a 'b c'", "-e 'print(1)' s.lua a", "-e 'x = 1' -e 'print(x)'", "-", "- a b", "-- s.lua q", "-- - q",
+    "-l mod1 -e 'print(mod1)'", "-lmod1 '-eprint(mod1)'", "-l g=mod1 -e 'print(g, mod1)'", "-l nosuch",
+    "e.lua", "o.lua", "syntax.lua", "nosuch.lua", "bang.lua", "close.lua", "-W -e 'warn(\"a\", \"b\")'",
+    "-e 'warn(\"a\")'", "-e 'warn(\"@on\") warn(\"q\")'", "-W s.lua", "-E -e 'print(os.getenv(\"HOME\") ~= nil)'", "-e 'os.exit(3)'",
+    "-e 'os.exit(false)'", "-e 'error()'", "-e 'error(nil)'", "-e 'error({})'", "-e 'error(\"a\", 0)'",
+    "-e 'error(\"a\", 2)'", "-e 'return 5'", "-e 'string.rep()'", "-e ''", "-e '' s.lua", "-e 'print(#arg, arg[1])'",
+    "-e 'coroutine.wrap(function() error(\"co\") end)()'", "-i -e 'os.exit(4)'",
+  } do
+    it(arguments, function()
+      local expected, output = {result(lua, arguments)}, {result(program, arguments)}
+      if arguments:find("^%-i") then expected[1], output[1] = "", "" end -- whose first lines tell the version
+      assert.same(expected, output)
+    end)
+  end
+
+  for _, init in ipairs{[['print("init")']], [['error("bad")']], "@mod1.lua", "@nosuch.lua", "'x ='"} do
+    it("LUA_INIT=" .. init, function()
+      for _, arguments in ipairs{"s.lua a", "-E s.lua a"} do
+        local environment = "LUA_INIT=" .. init
+        assert.same({result(lua, arguments, environment)}, {result(program, arguments, environment)})
+      end
+    end)
+  end
+end)
+
 describe("moonglass as a session in a pipe", function()
   -- What the session prints for these lines, without its banner and its prompts.
   local function session(lines)
@@ -204,109 +264,86 @@ describe("moonglass as a session in a pipe", function()
 end)
 
 describe("moonglass in a terminal", function()
-  local have_tmux = os.execute("command -v tmux >/dev/null 2>&1")
-  local socket, home
+  local home, t
 
-  local function tmux(arguments)
-    local pipe = assert(io.popen(("tmux -L %s -f /dev/null %s 2>&1"):format(socket, arguments)))
-    local text = pipe:read("a")
-    pipe:close()
-    return text
+  local function command()
+    return ("env -u XDG_STATE_HOME HOME=%s TERM=screen %s"):format(home, quote(program))
   end
-
-  local function screen() return tmux("capture-pane -p -J") end
-
-  -- Waits until the screen has the part: a terminal has no other sign of being done.
-  local function wait_for(part)
-    local text
-    for _ = 1, 100 do
-      text = screen()
-      if text:find(part, 1, true) then return text end
-      os.execute("sleep 0.1")
-    end
-    error(("%q did not appear in:\n%s"):format(part, text), 2)
-  end
-
-  local function type_line(text) tmux("send-keys -l " .. quote(text)) tmux("send-keys Enter") end
-  local function press(key) tmux("send-keys " .. key) end
 
   before_each(function()
-    if not have_tmux then return end
+    if not terminal.there then return end
     home = os.tmpname()
     os.remove(home)
     assert(os.execute("mkdir " .. home))
-    socket = "moonglass_" .. home:match("[^/]*$")
-    tmux(("new-session -d -x 100 -y 60 %s"):format(quote(
-      ("env -u XDG_STATE_HOME HOME=%s TERM=screen %s; echo status=$?; sleep 60"):format(home, quote(program)))))
-    wait_for("> ")
+    t = terminal.open(command() .. "; echo status=$?; sleep 60")
+    t.wait_for("> ")
   end)
 
   after_each(function()
-    if not have_tmux then return end
-    tmux("kill-server")
+    if not terminal.there then return end
+    t.close()
     os.execute("rm -rf " .. home)
   end)
 
   local function terminal_test(what, body)
-    if have_tmux then it(what, body) else pending(what .. " (no tmux)") end
+    if terminal.there then it(what, body) else pending(what .. " (no tmux)") end
   end
 
   terminal_test("prints, survives errors, and leaves on Ctrl-D", function()
-    type_line("6 * 7")
-    wait_for("\n42")
-    type_line("error('bad')")
-    wait_for("\nstdin:1: bad")
-    type_line("for i = 1, 2 do")
-    wait_for("\n>>")
-    type_line("print('i=' .. i) end")
-    wait_for("\ni=1\ni=2")
-    press("C-d")
-    wait_for("status=0")
+    t.enter("6 * 7")
+    t.wait_for("\n42")
+    t.enter("error('bad')")
+    t.wait_for("\nstdin:1: bad")
+    t.enter("for i = 1, 2 do")
+    t.wait_for("\n>>")
+    t.enter("print('i=' .. i) end")
+    t.wait_for("\ni=1\ni=2")
+    t.press("C-d")
+    t.wait_for("status=0")
   end)
 
   terminal_test("Ctrl-C clears the line and the lines before it", function()
-    type_line("for i = 1, 2 do")
-    wait_for("\n>>")
-    tmux("send-keys -l 'print(\"never\"'")
-    press("C-c")
-    type_line("'still ' .. 'here'")
-    wait_for("\nstill here")
-    assert.is_nil(screen():find("stdin:", 1, true))
+    t.enter("for i = 1, 2 do")
+    t.wait_for("\n>>")
+    t.type('print("never"')
+    t.press("C-c")
+    t.enter("'still ' .. 'here'")
+    t.wait_for("\nstill here")
+    assert.is_nil(t.screen():find("stdin:", 1, true))
   end)
 
   terminal_test("Ctrl-C ends a computation and not the session", function()
-    type_line("started = os.time() while true do end")
+    t.enter("started = os.time() while true do end")
     os.execute("sleep 0.5")
-    press("C-c")
-    wait_for("interrupted!")
-    type_line("started ~= nil, 'back'")
-    wait_for("\ntrue")
-    press("C-d")
-    wait_for("status=0")
+    t.press("C-c")
+    t.wait_for("interrupted!")
+    t.enter("started ~= nil, 'back'")
+    t.wait_for("\ntrue")
+    t.press("C-d")
+    t.wait_for("status=0")
   end)
 
   terminal_test("Ctrl-C ends training; the next call is not touched by it", function()
-    type_line("x = moon.rand(1024, 64) ae = moon.autoencoder.plain{input = 64, hidden = 16}")
-    type_line("ae:fit(x, {loss = 'mse', epochs = 1000000, verbose = 0})")
+    t.enter("x = moon.rand(1024, 64) ae = moon.autoencoder.plain{input = 64, hidden = 16}")
+    t.enter("ae:fit(x, {loss = 'mse', epochs = 1000000, verbose = 0})")
     os.execute("sleep 0.7")
-    press("C-c")
-    wait_for("interrupted")
-    type_line("'epochs ' .. #ae:fit(x, {loss = 'mse', epochs = 2, verbose = 0}).loss")
-    wait_for("\nepochs 2")
+    t.press("C-c")
+    t.wait_for("interrupted")
+    t.enter("'epochs ' .. #ae:fit(x, {loss = 'mse', epochs = 2, verbose = 0}).loss")
+    t.wait_for("\nepochs 2")
   end)
 
   terminal_test("keeps its history", function()
-    type_line("'first' .. 1")
-    wait_for("\nfirst1")
-    press("C-d")
-    wait_for("status=0")
+    t.enter("'first' .. 1")
+    t.wait_for("\nfirst1")
+    t.press("C-d")
+    t.wait_for("status=0")
     has(read_file(home .. "/.moonglass_history"), "'first'")
-    tmux(("respawn-pane -k %s"):format(quote(("env -u XDG_STATE_HOME HOME=%s TERM=screen %s"):format(home,
-                                                                                               quote(program)))))
-    wait_for("> ")
-    press("Up")
-    wait_for("> 'first' .. 1")
-    press("Enter")
-    wait_for("\nfirst1")
+    t.run(command())
+    t.wait_for("> ")
+    t.press("Up")
+    t.wait_for("> 'first' .. 1")
+    t.press("Enter")
+    t.wait_for("\nfirst1")
   end)
 end)

@@ -59,7 +59,7 @@ local function public_methods()
     ["moonglass.Knn"] = moon.knn(x, labels), ["moonglass.Probe"] = moon.probe(x, labels, {epochs = 1}),
     ["moonglass.Page"] = moon.page("a page"),
   }
-  local found = {}
+  local found = {["moonglass.session"] = require("moonglass.session").globals}
   for class, object in pairs(classes) do found[class] = getmetatable(object).__index end
   for noun, methods in pairs(core.methods) do
     local class = "moonglass." .. noun:match("%l+$"):gsub("^%l", string.upper)
@@ -195,7 +195,7 @@ local function is_called(specs_text, f)
   if not f.path:find(":") then
     local of = f.path:match("([%w_]+)%.[%w_]+$")
     if of == "moon" and specs_text:find("%f[%w_]core%." .. f.name .. "%f[^%w_]") then return true end
-    before = "%f[%w_]" .. of .. "%."
+    before = of == "session" and "%f[%w_]" or "%f[%w_]" .. of .. "%." -- a session's are globals
   end
   return specs_text:find(before .. f.name .. "%f[^%w_]%s*[({\"',)\n]") ~= nil
 end
@@ -221,6 +221,7 @@ function options.checker(what, rules)
   return checker(what, rules)
 end
 local moon = require "moonglass"
+require "moonglass.show"
 local nowhere = "build/no such folder/x.png"
 pcall(moon.plot.lines, nowhere, {{y = {1, 2}}})
 pcall(moon.plot.bars, nowhere, {"a"}, {{y = {1}}})
@@ -256,7 +257,7 @@ local classes_of = {
   ["image.rows"] = "Rows", ["data.spirals"] = "Spirals", ["data.circles"] = "Circles", ["data.blobs"] = "Blobs",
   ["onnx.export"] = "Onnx", ["dictionary.codes"] = "Codes", ["plot.lines"] = "Lines", ["plot.bars"] = "Bars",
   ["plot.histogram"] = "Histogram", ["plot.scatter"] = "Scatter", ["plot.regions"] = "Regions",
-  ["plot.panels"] = "Panels",
+  ["plot.panels"] = "Panels", show = "Show", ["callbacks.show"] = "Live",
 }
 
 local parts_of = {

@@ -1614,6 +1614,17 @@ function moon.checkpoint.load(path) end
 ---@return moonglass.Code? code
 function moon.checkpoint.latest(path) end
 
+---Options of `moon.callbacks.show`.
+---@class moonglass.LiveOptions
+---@field every integer? default 1: epochs from one picture to the next; the last epoch has one, too
+---@field columns integer? how many rows of x; as many as fit if it is not given
+
+---On a terminal, rows over what the net makes of them, drawn again in the same place after epochs; elsewhere nothing.
+---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
+---@param options moonglass.LiveOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.show(x, options) end
+
 -- ---- data ----
 
 ---Data sets.
@@ -2139,6 +2150,73 @@ function Probe:accuracy(codes, labels) end
 ---@return number error the largest relative one
 ---@return moonglass.GradcheckDetails details
 function moon.gradcheck(subject, x, options) end
+
+-- ---- in a session ----
+
+---Options of `moon.show`.
+---@class moonglass.ShowOptions
+---@field shape integer[]? {height, width} of a tile; else rows whose width is a square of 8 or more are squares
+---@field columns integer? tiles a line; as many as fit if it is not given
+---@field limit integer? tiles at most; else as many as the screen has room for, but 10 in any case
+---@field normalize "none"|"each"|"all"? as in `moon.image.grid`; else "all" for floats beyond 0 to 1, "none" for others
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? what the environment says of the terminal, if it is not given
+---@field save string? a PNG file to write instead
+
+---A picture in the terminal: kitty's, iTerm2's or sixel graphics where the environment names such a terminal, else half
+---blocks in colours, else plain text. A matrix is one picture, unless its rows are squares: [n x 784] are n tiles.
+---@param t moonglass.Tensor [h x w], [n x h*w], [n x h x w], [h*w], or bytes [h x w x 3]; floats count from 0 to 1
+---@param options moonglass.ShowOptions?
+---@return true? ok with `save`: nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.show(t, options) end
+
+---What is known of a function, a class or an object, by name or by value: `moon.help "zeros"`, `moon.help(net.fit)`.
+---In a session also `? zeros`. Without an argument it tells how to ask.
+---@param x any
+function moon.help(x) end
+
+---Options of `moon.print_options`.
+---@class moonglass.PrintOptions
+---@field precision integer? default 4, at most 9: digits after the point, at most
+---@field threshold integer? default 1000: elements up to which all are shown
+---@field edge_items integer? default 3: of a longer dimension, how many at either end
+---@field width integer? default 75: characters a line
+
+---How tensors become text. What is not given stays.
+---@param options moonglass.PrintOptions?
+---@return moonglass.PrintOptions options as they are now
+function moon.print_options(options) end
+
+---What a session of the program `moonglass` has as globals, beside `moon`.
+---`_` is the result of the last line that had one; of several, `_1` is the first, which `_` is too, `_2` the second. A
+---`;` at the end of a line keeps its results, but does not print them. `? name` is `help "name"`.
+---@class moonglass.session
+local session = {}
+
+---The globals that the session has got, with type and shape.
+function session.who() end
+
+---Call a function and print how many seconds it took: `time(net.predict, net, x)`.
+---@param f any what can be called
+---@param ... any its arguments
+---@return any results what it gives, all of it
+function session.time(f, ...) end
+
+---Clear the screen.
+function session.clear() end
+
+---`moon.help`.
+---@param x any
+function session.help(x) end
+
+---`moon.show`.
+---@param t moonglass.Tensor
+---@param options moonglass.ShowOptions?
+---@return true? ok with `save`
+---@return string? message
+---@return moonglass.Code? code
+function session.show(t, options) end
 
 -- ---- the state ----
 

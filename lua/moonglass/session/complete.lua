@@ -111,10 +111,11 @@ end
 
 -- ---- names ----
 
--- name -> true: those that an object or a table has, methods with methods = true (behind a colon), else all.
-local function add_table(names, t, only_functions)
+-- name -> true: the names in a table; only those of functions, or of all else, if `functions` is true or false.
+local function add_table(names, t, functions)
   for name, v in next, t do
-    if type(name) == "string" and name:find("^[%a_][%w_]*$") and (not only_functions or type(v) == "function") then
+    local wanted = functions == nil or functions == (type(v) == "function")
+    if wanted and type(name) == "string" and name:find("^[%a_][%w_]*$") then
       names[name] = true
     end
   end
@@ -126,15 +127,16 @@ local function add_fields(names, v)
     if field.name:find("^[%a_]") and field_of(v, field.name) ~= nil then names[field.name] = true end
   end
   local own = type(v) == "userdata" and debug.getuservalue(v, 1)
-  if type(own) == "table" then add_table(names, own) end
+  if type(own) == "table" then add_table(names, own, false) end
 end
 
+-- Behind a colon those of methods; behind a point all of a table, and of an object its fields.
 local function names_in(v, colon)
-  local names = {}
+  local names, functions = {}, colon or nil
   local class = (type(v) == "table" or type(v) == "userdata") and help.class_of(v)
-  if type(v) == "string" then add_table(names, string, colon) end
+  if type(v) == "string" then add_table(names, string, functions) end
   if class and not colon then add_fields(names, v) end
-  if type(v) == "table" then add_table(names, v, colon) end
+  if type(v) == "table" then add_table(names, v, functions) end
   local meta = type(v) ~= "string" and getmetatable(v)
   local index = type(meta) == "table" and rawget(meta, "__index")
   if type(index) == "table" and (colon or not class) then
