@@ -3,6 +3,7 @@
 --   terminal.open(command, {columns =, lines =}) -> t: a screen on which the shell runs the command
 --   t.screen(flags)           its text; with "-e" the sequences of colours, too
 --   t.wait_for(part)          waits until the screen has the part, and gives the screen
+--   t.ready()                 waits for a prompt: what is typed before is shown twice, as in any shell
 --   t.type(text), t.press(key, ...), t.enter(text), t.paste(text), t.run(command), t.close()
 local terminal = {there = os.execute("command -v tmux >/dev/null 2>&1")}
 
@@ -33,6 +34,14 @@ function terminal.open(command, size)
       os.execute("sleep 0.1")
     end
     error(("%q did not appear in:\n%s"):format(part, text), 2)
+  end
+
+  function t.ready()
+    for _ = 1, 100 do
+      if ("\n" .. t.screen()):find("\n>+%s*$") then return end
+      os.execute("sleep 0.1")
+    end
+    error("no prompt appeared in:\n" .. t.screen(), 2)
   end
 
   -- tmux takes a semicolon at the end for its own.

@@ -1,7 +1,7 @@
 --- How a training went, as fit gives it; its text is a table of epochs with a curve of each loss below.
 local terminal = require "moonglass.terminal"
 
-local History = {}
+local History = {__name = "moonglass.history"}
 
 local shown_whole, edge = 20, 5 -- epochs; of more, those at either end
 local widest_curve = 40

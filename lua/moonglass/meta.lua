@@ -2158,8 +2158,8 @@ function moon.gradcheck(subject, x, options) end
 ---@field shape integer[]? {height, width} of a tile; else rows whose width is a square of 8 or more are squares
 ---@field columns integer? tiles a line; as many as fit if it is not given
 ---@field limit integer? tiles at most; else as many as the screen has room for, but 10 in any case
----@field normalize "none"|"each"|"all"? as in `moon.image.grid`; else "all" for floats beyond 0 to 1, "none" for others
----@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? what the environment says of the terminal, if it is not given
+---@field normalize "none"|"each"|"all"? as in `moon.image.grid`; else "all" for floats beyond 0 to 1
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? else what the environment says of the terminal
 ---@field save string? a PNG file to write instead
 
 ---A picture in the terminal: kitty's, iTerm2's or sixel graphics where the environment names such a terminal, else half

@@ -119,7 +119,7 @@ end
 local live_options = options.checker("callbacks.show", {every = {"count", 1}, columns = {"count"}})
 
 -- The rows of x over what the net makes of them.
-local function compared(x, net) return image.rows{x, net:predict(x)} end
+local function compared(x, net) return image.rows{x, net:predict(x:reshape(#x, -1))} end
 
 --- A callback: on a terminal, the rows of x over what the net makes of them, drawn again in the same place after each
 -- `every` epochs, below the lines of `fit`; elsewhere nothing. What others print meanwhile shifts it.

@@ -11,12 +11,20 @@ session.globals = {}
 
 local known -- the names that were there when the session began
 
+local function count(t)
+  local n = 0
+  for _ in next, t do n = n + 1 end
+  return n
+end
+
+-- What it is, and what there is to say of it in a line.
 local function shape_of(v)
   local native = require "moonglass.native"
   if native.is_tensor(v) then return "tensor", native.shape_text(v) end
   local class = require("moonglass.help").class_of(v)
+  if class and class.name == "moonglass.History" then return "history", ("%d epochs"):format(#v.loss) end
   if class then return class.name:match("[^.]*$"):lower(), (tostring(v):match("^[^\n]*")) end
-  if type(v) == "table" then return "table", ("%d in the list"):format(rawlen(v)) end
+  if type(v) == "table" then return "table", ("%d entries"):format(count(v)) end
   if type(v) == "function" then return "function", "" end
   return math.type(v) or type(v), (tostring(v):match("^[^\n]*"))
 end
