@@ -137,6 +137,7 @@ local calls = {
   tensor = {{{1, 2}, {3, 4}}}, zeros = {2, 3}, ones = {2, 3}, full = {7, 2, 3}, arange = {1, 9, 2},
   linspace = {0, 1, 5}, eye = {3}, rand = {2, 3}, randn = {2, 3}, randperm = {9}, layer = {"dense", 3, 2},
   loss = {"mse"}, optimizer = {"adam"}, info = {}, registered = {"layers"}, seed = {5}, draw_seed = {}, clock = false,
+  print_options = {{precision = 4}},
   dense = {5, 3, {activation = "gelu"}}, activation = {"relu"}, dropout = {0.5}, gaussian_noise = {0.1},
   masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2}, nearest = {"colour", {"color", "size"}},
   limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
