@@ -168,12 +168,18 @@ demo: all
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## docs: the reference as HTML, of the C headers into build/docs/c, of the Lua library into build/docs/lua
+## reference: write lua/REFERENCE.md from the annotations in lua/moonglass/meta.lua
+.PHONY: reference
+reference:
+	$(LUA) lua/doc/make.lua reference
+
+## docs: the documentation as HTML in build/docs: the pages, c/ from the C headers, source/ from the Lua files
 .PHONY: docs
 docs:
 	mkdir -p $(B)/docs
+	$(LUA) lua/doc/make.lua html $(B)/docs
 	(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
-	ldoc -q -c lua/config.ld -d $(B)/docs/lua lua
+	cd lua && ldoc -q -c config.ld -d $(abspath $(B))/docs/source .
 
 ## pictures: put the README's selection of what `make experiments` has left into scripts/pictures
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
