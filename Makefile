@@ -301,12 +301,11 @@ test-shuffled:
 
 # ---- coverage ----
 
-# A build of its own, of objects that count, in which all tests run. The kernels are optimised a little: without, they
-# take too long. What the tests start as programs with Lua counts its lines too (spec/coverage/lines.c). install_spec is
-# left out: it links these objects into programs of its own, without what they count with.
+# A build of its own, of objects that count, in which all tests run; the kernels are optimised as ever. What the tests
+# start as programs with Lua counts its lines too (spec/coverage/lines.c). install_spec is left out: it links these
+# objects into programs of its own, without what they count with.
 COVERAGE := build/coverage
-COVERED = $(MAKE) --no-print-directory B=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage \
-  KERNEL_FLAGS='-O1 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd'
+COVERED = $(MAKE) --no-print-directory B=$(COVERAGE) CFLAGS='-O0 -g --coverage' LDFLAGS=--coverage
 
 ## coverage: run all tests with counters: lines and branches of each file, totals, bars (SPEC=path; takes long)
 .PHONY: coverage

@@ -172,6 +172,13 @@ describe("where nothing more fits", function()
     end
   end)
 
+  mounted("csv_logger says which file is full", "size=4k", function()
+    files.write(folder .. "/filler", ("x"):rep(4096))
+    local ok, message = pcall(net.fit, net, moon.rand(8, 200), moon.rand(8, 100),
+      {loss = "mse", callbacks = {moon.callbacks.csv_logger(path)}})
+    assert.is_false(ok)
+    assert.matches(("csv_logger: %s: No space left on device"):format(path), message, 1, true)
+  end)
 end)
 
 describe("a changed byte", function()

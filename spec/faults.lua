@@ -75,7 +75,7 @@ faults.savers = {
         return true
       end
       local function result(ok, ...) if ok then return ... end return nil, ... end]],
-    "result(pcall(rewrite))",
+    "result(pcall(rewrite))", goes_on = true, -- opens the new file again, to add to it
   },
 }
 
@@ -229,7 +229,9 @@ local function with_saver(saver, wanted, each)
     for _, call in ipairs(calls) do
       if wanted(call) then
         reset()
-        each(c, {source = source, folder = folder, path = path, old = before, new = new, call = call})
+        each(c, {
+          source = source, folder = folder, path = path, old = before, new = new, call = call, goes_on = saver.goes_on,
+        })
       end
     end
   end
@@ -277,7 +279,9 @@ function faults.refuse_everywhere(saver, names)
       if p.old then files.write(p.path, p.old) end
       local result, message, err = faults.refuse(p.source, p.path, p.call, name)
       local what = ("%s at %s: %s %s %s"):format(name, text_of(p.call), result, message, err)
-      note(c, faults.read(p.path) == (result == "done" and p.new or p.old), "%s: the file", what)
+      local content = faults.read(p.path)
+      local stays = content == p.old or (p.goes_on and content == p.new)
+      note(c, result == "done" and content == p.new or result ~= "done" and stays, "%s: the file", what)
       local left = faults.names(p.folder):gsub("target$", "")
       note(c, left == "" or p.call.name:find("^unlink"), "%s: left %s", what, left)
       if result ~= "done" then

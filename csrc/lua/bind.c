@@ -2,7 +2,6 @@
 #include "bind_tensor.h"
 
 #include <limits.h>
-#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -317,7 +316,8 @@ static int core_limits(lua_State *L) {
     double number = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
     if (!(number >= 0 && number < 9223372036854775808.0))
       return luaL_error(L, "limits: memory is %s, expected a number of bytes, or 0 for no limit", bind_shown(L, -1));
-    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)ceil(number);
+    lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)number;
+    if ((double)bytes < number) bytes++; /* or half a byte would be none, which is no limit */
     if (most && (!bytes || (lua_Unsigned)bytes > most))
       return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
                         (LUAI_UACINT)most);

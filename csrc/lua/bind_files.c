@@ -55,10 +55,11 @@ static int idx_load(lua_State *L) { return read_tensor(L, moon_idx_load); }
 static int file_kind(lua_State *L) {
   struct stat about;
   const char *path = check_path(L, 1);
-  if (stat(path, &about) == 0)
-    lua_pushstring(L, S_ISREG(about.st_mode) ? "file" : S_ISDIR(about.st_mode) ? "folder" : "other");
-  else if (lstat(path, &about) == 0)
-    lua_pushliteral(L, "link");
+  if (stat(path, &about) == 0 || lstat(path, &about) == 0)
+    lua_pushstring(L, S_ISREG(about.st_mode)   ? "file"
+                      : S_ISDIR(about.st_mode) ? "folder"
+                      : S_ISLNK(about.st_mode) ? "link"
+                                               : "other");
   else
     lua_pushnil(L);
   return 1;

@@ -1,5 +1,5 @@
---- Why a loss is not a finite number: the likely cause in words, by a look at the data, the targets, the weights and
--- the learning rate. Only done when it has happened.
+--- Why a loss is not a finite number: the likely cause in words, by a look at the data, the weights and the learning
+-- rate. Only done when it has happened. (Targets that do not go with the loss are refused before: checks.lua.)
 local native = require "moonglass.native"
 
 local divergence = {}
@@ -48,13 +48,6 @@ local function range(t)
   return t:min(), t:max()
 end
 
-local function of_targets(run)
-  if not (native.is_loss(run.loss) and run.loss:kind() == "bce") then return nil end
-  local low, high = range(run.y or run.x)
-  if low >= 0 and high <= 1 then return nil end
-  return ("the targets go from %.6g to %.6g, and binary cross-entropy is for targets in [0, 1]"):format(low, high)
-end
-
 local function learning_rate(opt)
   local lr = native.is_optimizer(opt) and opt.lr or type(opt) == "table" and rawget(opt, "lr")
   return type(lr) == "number" and (", %g,"):format(lr) or ""
@@ -77,7 +70,7 @@ function divergence.cause(run)
   if where then return "x has " .. where end
   where = run.y and where_bad(run.y)
   if where then return "the targets have " .. where end
-  return not run.began_finite and of_weights(run.net) or of_targets(run) or of_size(run)
+  return not run.began_finite and of_weights(run.net) or of_size(run)
 end
 
 return divergence

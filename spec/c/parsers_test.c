@@ -120,6 +120,8 @@ static void test_reading(moon_net *net) {
   WORKS(moon_net_save(net, path));
   fail_next(FSTAT, EIO, 1);
   FAILS(load_net(ctx, path), MOON_EIO, "Input/output error");
+  fail_next(FSTAT, EACCES, 1);
+  FAILS(load_archive(ctx, path), MOON_EIO, "Permission denied");
   CHECK(!times);
   WORKS(load_net(ctx, path));
 }
@@ -158,6 +160,8 @@ static void test_writing(moon_net *net) {
     CHECK(!times);
     WORKS(load_net(ctx, path_of("new")));
   }
+  FAILS(moon_file_rotate(ctx, path_of("old"), 0), MOON_ERANGE, "rotate: expected 1 to 10 files to keep, got 0");
+  FAILS(moon_file_rotate(ctx, path_of("old"), 11), MOON_ERANGE, "rotate: expected 1 to 10 files to keep, got 11");
   moon_tensor_release(image);
 }
 

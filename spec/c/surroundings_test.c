@@ -172,9 +172,14 @@ static void small_stacks(void) {
   CHECK(other.r.evaluated == 1);
   size_t deep = stack_of(ROOM, load_deep, &good) - own;
   CHECK(good);
-  if (!SANITIZED && (all > 64 << 10 || serving > 32 << 10 || deep > 32 << 10))
+#ifdef __OPTIMIZE__
+  bool measured = !SANITIZED;
+#else
+  bool measured = false; /* frames without optimisation are not what a host gets */
+#endif
+  if (measured && (all > 64 << 10 || serving > 32 << 10 || deep > 32 << 10))
     fprintf(stderr, "stack: %zu bytes for all, %zu to predict, %zu for a deep file\n", all, serving, deep);
-  CHECK(SANITIZED || (all <= 64 << 10 && serving <= 32 << 10 && deep <= 32 << 10));
+  CHECK(!measured || (all <= 64 << 10 && serving <= 32 << 10 && deep <= 32 << 10));
   end(&plain);
   end(&other);
   unlink(saved);

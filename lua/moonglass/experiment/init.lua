@@ -70,17 +70,15 @@ end
 
 -- ---- start and end ----
 
--- What a run that was killed was just writing: the engine's temporaries, ".model.safetensors.x1y2z3".
-local leftovers = {
-  "^%..+%.run%-checkpoint%.%w%w%w%w%w%w$", "^%..+%.safetensors%.%w%w%w%w%w%w$", "^%..+%.png%.%w%w%w%w%w%w$",
-}
+-- What a run that was killed was just writing: the engine's temporaries, ".model.safetensors.x1y2z3.moonglass".
+local leftover = "^%..+%.%w%w%w%w%w%w%.moonglass$"
 
 -- The folder, as a run needs it.
 local function prepare_folder(run, trains)
   local o = run.options
   must(files.make_folder(o.out))
   must(files.check_writable(o.out))
-  for _, pattern in ipairs(leftovers) do must(files.remove_all(o.out, pattern)) end
+  must(files.remove_all(o.out, leftover))
   if trains and not o.resume then must(files.remove_all(o.out, "%.run%-checkpoint%.?%d*$")) end
 end
 
