@@ -182,6 +182,17 @@ function annotations.fields(interface, class)
   return list
 end
 
+--- Is this the class of a function's options?
+function annotations.is_options(class) return class.doc:find("^Options of") ~= nil end
+
+--- The class of the options that a function takes; nil if it takes none.
+function annotations.options_of(interface, f)
+  for _, p in ipairs(f.params) do
+    local class = interface.classes[p.type]
+    if class and annotations.is_options(class) then return class end
+  end
+end
+
 --- The choices of a type: {"batchmean", "sum"} for '"batchmean"|"sum"', those of an alias for its name. {} for others.
 function annotations.choices(interface, type_text)
   local list = {}

@@ -35,8 +35,6 @@ local function cell(text) return (text:gsub("|", "\\|")) end
 
 -- ---- options and fields ----
 
-local function is_options(class) return class.doc:find("^Options of") ~= nil end
-
 local function add_table(out, interface, class, first, prefix)
   local fields = annotations.fields(interface, class)
   if #fields == 0 then return end
@@ -47,14 +45,6 @@ local function add_table(out, interface, class, first, prefix)
     out("| `%s` | %s | %s |", name, cell(type_text(field)), cell(field.text))
   end
   out("")
-end
-
--- The class of a function's options, if it is described for this function alone or first.
-local function options_of(interface, f)
-  for _, p in ipairs(f.params) do
-    local class = interface.classes[p.type]
-    if class and is_options(class) then return class end
-  end
 end
 
 -- ---- functions ----
@@ -92,7 +82,7 @@ local function add_function(out, interface, f, in_place, described)
   out("### `%s`\n", call_text(f))
   out("%s%s\n", f.doc, in_place and (" In place: `%s`."):format(call_text(in_place)) or "")
   add_arguments(out, f)
-  local class = options_of(interface, f)
+  local class = annotations.options_of(interface, f)
   if not class then return end
   if described[class] then return out("Options: those of `%s`.\n", described[class]) end
   described[class] = call_text(f)
@@ -105,14 +95,14 @@ end
 local function is_bare(class) return not class.path and #class.fields == 0 end
 
 local function add_class(out, interface, class)
-  if is_options(class) or is_bare(class) then return end
+  if annotations.is_options(class) or is_bare(class) then return end
   local name, object = short(class.name), objects[short(class.name)]
   local place = class.path and class.path:find("^moon%.") and class.path
   out("### %s\n", place and ("`%s`"):format(place) or name)
   if class.doc ~= "" then out("%s\n", class.doc) end
   local parents = {}
   for _, parent in ipairs(class.parents) do
-    if not is_options(interface.classes[parent]) then parents[#parents + 1] = short(parent) end
+    if not annotations.is_options(interface.classes[parent]) then parents[#parents + 1] = short(parent) end
   end
   if #parents > 0 then out("It has all that a %s has.\n", table.concat(parents, ", and a ")) end
   add_table(out, interface, {parents = {}, fields = class.fields}, "field", object)
