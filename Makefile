@@ -496,6 +496,32 @@ test-interop: all
 	@test -e $(INTEROP)/complete || { echo "test-interop: make interop-deps comes first" >&2; exit 1; }
 	@$(INTEROP)/bin/python spec/interop/check.py $(B)/moonglass
 
+# ---- jupyter ----
+
+JUPYTER := build/jupyter
+
+## jupyter-deps: install ipykernel and what runs notebooks in build/jupyter, for jupyter-install and test-jupyter (over the network)
+.PHONY: jupyter-deps
+jupyter-deps: $(JUPYTER)/complete
+
+$(JUPYTER)/complete:
+	@$(MAKE) --no-print-directory deps PACKAGES=python3-venv
+	$(PYTHON) -m venv --clear $(JUPYTER)
+	$(JUPYTER)/bin/python -m pip install --quiet --disable-pip-version-check ipykernel jupyter_client nbclient nbformat
+	touch $@
+
+## jupyter-install: tell Jupyter of the kernel (after jupyter-deps): for this user, or below JUPYTER_PREFIX
+.PHONY: jupyter-install
+jupyter-install: all
+	@test -e $(JUPYTER)/complete || { echo "jupyter-install: make jupyter-deps comes first" >&2; exit 1; }
+	$(JUPYTER)/bin/python scripts/jupyter/install.py $(if $(JUPYTER_PREFIX),--prefix $(JUPYTER_PREFIX))
+
+## test-jupyter: the kernel through Jupyter's own client, and the lecture's notebook in a clean environment (after jupyter-deps)
+.PHONY: test-jupyter
+test-jupyter: all
+	@test -e $(JUPYTER)/complete || { echo "test-jupyter: make jupyter-deps comes first" >&2; exit 1; }
+	@MOONGLASS=$(abspath $(B))/moonglass PYTHONDONTWRITEBYTECODE=1 $(JUPYTER)/bin/python spec/jupyter/check.py
+
 # ---- measuring it ----
 
 # BENCH: options of the script, e.g. make bench BENCH='--quick --peers jax'. They are listed by BENCH=--help.

@@ -109,22 +109,27 @@ class Engine:
         return kind.decode(), rest[: int(size)]
 
     def events(self):
-        """One after the other (kind, bytes): "stdout" and "stderr" as they come, and the frames. Ends with the child."""
+        """One after the other (kind, bytes): "stdout" and "stderr" as they come, and the frames. Raises EngineGone."""
         while True:
             event = self.take()
             while event:
+                errors = self.child.stderr.read(1 << 20)  # what was written before a frame comes before it
+                if errors:
+                    yield "stderr", errors
                 yield event
                 event = self.take()
-            for stream in [key.fileobj for key, _ in self.selector.select()]:
-                data = stream.read(1 << 20)
-                if stream is self.child.stderr and data:
-                    yield "stderr", data
-                elif data:
-                    self.buffer += data
-                elif stream is self.child.stdout:
+            ready = [key.fileobj for key, _ in self.selector.select()]
+            if self.child.stdout in ready:
+                data = self.child.stdout.read(1 << 20)
+                if not data:
                     raise EngineGone
-                else:
-                    self.selector.unregister(stream)
+                self.buffer += data
+            else:
+                errors = self.child.stderr.read(1 << 20)
+                if errors:
+                    yield "stderr", errors
+                else:  # closed
+                    self.selector.unregister(self.child.stderr)
 
     def close(self):
         self.child.kill()
@@ -206,7 +211,7 @@ class MoonglassKernel(Kernel):
                 is_open = (is_open or kind == "begin") and kind != "end"
                 if kind not in decoders:
                     handle(kind, payload)
-                elif is_open:
+                elif is_open or kind == "stderr":  # what a prompt could be among is stdout alone
                     self.publish_text(kind, decoders[kind].decode(payload))
         finally:
             signal.signal(signal.SIGINT, before)

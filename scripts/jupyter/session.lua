@@ -18,7 +18,7 @@ local stdout, token = io.stdout, os.getenv("MOONGLASS_JUPYTER_TOKEN")
 rawset(io, "stdin", assert(io.open("/dev/null", "rb")))
 io.input(io.stdin)
 
--- A cell that has closed standard output is heard no more: the kernel starts another engine.
+-- If nobody listens any more, there is nothing to go on for.
 local function send(kind, payload)
   local ok = pcall(stdout.write, stdout, "\0", token, (" %s %d\n"):format(kind, #payload), payload)
   if not (ok and stdout:flush()) then os.exit(70) end
@@ -74,18 +74,17 @@ end
 
 -- As statements of which the last, if it is an expression, gives the cell's results; with ; behind it, it does not.
 local function compile(number, code)
-  local name = ("=In[%d]"):format(number)
-  local expression = load("return " .. code, name)
-  if expression then return expression end
-  local at = #code
-  while at do
-    local head, tail = code:sub(1, at), code:sub(at + 1)
+  local name, at = ("=In[%d]"):format(number), 0
+  repeat
+    local head, tail = code:sub(1, at), code:sub(at + 1):gsub(";%s*$", "")
     -- One that begins with a bracket or a quote might go on with the line before.
-    if tail:find("^%s*[%w_#-]") and load("return " .. tail) and load(head) then
-      return load(head .. " return " .. tail, name)
+    local may_begin = at == 0 or tail:find("^%s*[%w_#-]")
+    if may_begin and load("return " .. tail) and load(head) then
+      -- As a call that is no tail call: that would leave no trace of the cell.
+      return load(("%s return select(1, %s\n)"):format(head, tail), name)
     end
-    at = code:sub(1, at - 1):match("^.*()[\n;]")
-  end
+    at = at == 0 and #code or code:sub(1, at - 1):match("^.*()[\n;]")
+  until not at
   return load(code, name)
 end
 
@@ -108,6 +107,7 @@ local function explain(message)
   local text = type(message) == "string" and hints(message)
     or (getmetatable(message) or {}).__tostring and tostring(message)
     or ("(error object is a %s value)"):format(type(message))
+  text = text:gsub("^[^\n]-session%.lua:%d+: ", "") -- the cell's own place is gone when its last call is a tail call
   local trace = debug.traceback("", 2):gsub("\n[^\n]*session%.lua.*$", "")
   return text .. "\0" .. trace:gsub("in upvalue 'chunk'", "in the cell")
 end
