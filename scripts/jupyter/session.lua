@@ -5,7 +5,7 @@
 -- it, still runs. Replies are frames within standard output, in their place among what the cell prints: a zero byte, a
 -- token that nobody else knows, "kind length\n" and the bytes. What is printed between the frames "begin" and "end" is
 -- the cell's; the rest, prompts for example, is nobody's.
-local here = arg and arg.jupyter or debug.getinfo(1, "S").source:match("^@(.*)session%.lua$")
+local here = debug.getinfo(1, "S").source:match("^@(.*)session%.lua$")
 local moon = require "moonglass"
 local hints = require "moonglass.hints"
 local words = dofile(here .. "words.lua")

@@ -2,8 +2,8 @@
 -- annotations in lua/moonglass/meta.lua. Nothing is called.
 local core = require "moonglass.core"
 
-local root = package.searchpath("moonglass.meta", package.path):match("^(.*)moonglass/meta%.lua$")
-local annotations = dofile(root .. "doc/annotations.lua")
+local here = debug.getinfo(1, "S").source:match("^@(.*)words%.lua$")
+local annotations = dofile(here .. "../../lua/doc/annotations.lua")
 
 local words = {}
 
@@ -12,7 +12,7 @@ local function read(path)
   return file:read("a")
 end
 
-local interface = annotations.parse(read(root .. "moonglass/meta.lua"))
+local interface = annotations.parse(read(assert(package.searchpath("moonglass.meta", package.path))))
 
 -- ---- values by their names ----
 
