@@ -5,7 +5,7 @@
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/files.lua"
-local annotations = dofile "lua/doc/annotations.lua"
+local annotations = dofile "lua/moonglass/annotations.lua"
 
 local text = files.read("lua/moonglass/meta.lua")
 local interface = annotations.parse(text)

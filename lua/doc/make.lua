@@ -2,7 +2,7 @@
 --   lua5.4 lua/doc/make.lua reference            lua/REFERENCE.md from the annotations
 --   lua5.4 lua/doc/make.lua html build/docs      every page below as HTML, and an index of them
 -- Run in the root of the tree.
-local annotations = dofile "lua/doc/annotations.lua"
+local annotations = dofile "lua/moonglass/annotations.lua"
 local markdown = dofile "lua/doc/markdown.lua"
 local reference = dofile "lua/doc/reference.lua"
 

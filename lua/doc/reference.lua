@@ -1,5 +1,5 @@
 --- lua/REFERENCE.md out of the annotations in lua/moonglass/meta.lua: reference.write(interface) -> Markdown.
-local annotations = dofile "lua/doc/annotations.lua"
+local annotations = dofile "lua/moonglass/annotations.lua"
 
 local reference = {}
 

@@ -112,10 +112,18 @@ local function explain(message)
   return text .. "\0" .. trace:gsub("in upvalue 'chunk'", "in the cell")
 end
 
+-- "?name", or "name?".
+local function asked_for(code) return code:match("^%s*%?+%s*([%w_.:]+)%s*$") or code:match("^%s*([%w_.:]+)%?+%s*$") end
+
 --- Run a cell: frames "begin", pictures and a result or an error, "end".
 function session.execute(number, code)
   send("begin", "")
-  local chunk, message = compile(number, code)
+  local asked, chunk, message = asked_for(code), nil, nil
+  if asked then
+    send("result", words.help(asked) or ("nothing is known of '%s'"):format(asked))
+  else
+    chunk, message = compile(number, code)
+  end
   if chunk then
     local ok, why = xpcall(function() show_results(is_silenced(code), chunk()) end, explain)
     message = not ok and why

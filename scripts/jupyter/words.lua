@@ -1,9 +1,7 @@
 --- Names in code that is being written: what may follow, and what is known of it, from the live values and from the
 -- annotations in lua/moonglass/meta.lua. Nothing is called.
+local annotations = require "moonglass.annotations"
 local core = require "moonglass.core"
-
-local here = debug.getinfo(1, "S").source:match("^@(.*)words%.lua$")
-local annotations = dofile(here .. "../../lua/doc/annotations.lua")
 
 local words = {}
 

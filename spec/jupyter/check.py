@@ -228,6 +228,9 @@ def inspection(s):
     assert "Tensor:topk(k, dim, largest)" in help_of("t:topk")["data"]["text/plain"]
     assert "A view of numbers" in help_of("t")["data"]["text/plain"]
     assert "Plots as PNG files" in help_of("moon.plot")["data"]["text/plain"]
+    equal(adam["data"]["text/plain"], s.result("?moon.adam"))
+    equal(adam["data"]["text/plain"], s.result(" moon.adam? "))
+    equal("nothing is known of 'nothing'", s.result("?nothing"))
     equal((False, {}), (help_of("nothing")["found"], help_of("nothing")["data"]))
 
 
