@@ -5,7 +5,7 @@
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/files.lua"
-local annotations = dofile "lua/doc/annotations.lua"
+local annotations = dofile "lua/moonglass/annotations.lua"
 
 local text = files.read("lua/moonglass/meta.lua")
 local interface = annotations.parse(text)
@@ -172,7 +172,7 @@ local function check_words(of)
       check_type(of, ("%s: field %s"):format(class.name, field.name), field, add)
     end
   end
-  for _, alias in pairs(of.aliases) do check_type(of, alias.name, alias, add) end
+  for _, alias in ipairs(of.aliases) do check_type(of, alias.name, alias, add) end
   return list
 end
 
