@@ -168,12 +168,18 @@ demo: all
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## docs: the reference as HTML, of the C headers into build/docs/c, of the Lua library into build/docs/lua
+## reference: write lua/REFERENCE.md from the annotations in lua/moonglass/meta.lua
+.PHONY: reference
+reference:
+	$(LUA) lua/doc/make.lua reference
+
+## docs: the documentation as HTML in build/docs: the pages, c/ from the C headers, source/ from the Lua files
 .PHONY: docs
 docs:
 	mkdir -p $(B)/docs
+	$(LUA) lua/doc/make.lua html $(B)/docs
 	(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
-	ldoc -q -c lua/config.ld -d $(B)/docs/lua lua
+	cd lua && ldoc -q -c config.ld -d $(abspath $(B))/docs/source .
 
 ## pictures: put the README's selection of what `make experiments` has left into scripts/pictures
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
@@ -489,6 +495,32 @@ $(INTEROP)/complete:
 test-interop: all
 	@test -e $(INTEROP)/complete || { echo "test-interop: make interop-deps comes first" >&2; exit 1; }
 	@$(INTEROP)/bin/python spec/interop/check.py $(B)/moonglass
+
+# ---- jupyter ----
+
+JUPYTER := build/jupyter
+
+## jupyter-deps: install ipykernel and what runs notebooks in build/jupyter, for jupyter-install and test-jupyter (over the network)
+.PHONY: jupyter-deps
+jupyter-deps: $(JUPYTER)/complete
+
+$(JUPYTER)/complete:
+	@$(MAKE) --no-print-directory deps PACKAGES=python3-venv
+	$(PYTHON) -m venv --clear $(JUPYTER)
+	$(JUPYTER)/bin/python -m pip install --quiet --disable-pip-version-check ipykernel jupyter_client nbclient nbformat
+	touch $@
+
+## jupyter-install: tell Jupyter of the kernel (after jupyter-deps): for this user, or below JUPYTER_PREFIX
+.PHONY: jupyter-install
+jupyter-install: all
+	@test -e $(JUPYTER)/complete || { echo "jupyter-install: make jupyter-deps comes first" >&2; exit 1; }
+	$(JUPYTER)/bin/python scripts/jupyter/install.py $(if $(JUPYTER_PREFIX),--prefix $(JUPYTER_PREFIX))
+
+## test-jupyter: the kernel through Jupyter's own client, and the lecture's notebook in a clean environment (after jupyter-deps)
+.PHONY: test-jupyter
+test-jupyter: all
+	@test -e $(JUPYTER)/complete || { echo "test-jupyter: make jupyter-deps comes first" >&2; exit 1; }
+	@MOONGLASS=$(abspath $(B))/moonglass PYTHONDONTWRITEBYTECODE=1 $(JUPYTER)/bin/python spec/jupyter/check.py
 
 # ---- measuring it ----
 

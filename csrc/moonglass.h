@@ -557,9 +557,10 @@ MOON_API moon_status moon_png_encode(const moon_tensor *image, moon_tensor **byt
 
 /* ---- Any file --------------------------------------------------------------------------------------------------- */
 
+/* A part of a file's content. */
 typedef struct moon_bytes {
-  const void *data;
-  size_t size;
+  const void *data; /* the caller's, NULL only if there are none */
+  size_t size;      /* in bytes */
 } moon_bytes;
 
 /* FUNCTION: write a file of these parts, one after the other. The file appears whole or not at all, and outlives a power

@@ -172,7 +172,7 @@ local function check_words(of)
       check_type(of, ("%s: field %s"):format(class.name, field.name), field, add)
     end
   end
-  for _, alias in pairs(of.aliases) do check_type(of, alias.name, alias, add) end
+  for _, alias in ipairs(of.aliases) do check_type(of, alias.name, alias, add) end
   return list
 end
 

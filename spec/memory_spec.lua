@@ -1,6 +1,9 @@
 -- Memory under a limit: temporaries that come and go, and a training that does not get what it wants.
 local moon = require "moonglass"
 
+-- The address sanitizer keeps what is freed: there the limit alone is held to.
+local sanitized = (os.getenv("MOONGLASS_BIN") or "build/moonglass"):find("/san/") ~= nil
+
 -- Kilobytes that are resident.
 local function resident()
   local file = assert(io.open("/proc/self/statm"))
@@ -24,7 +27,7 @@ describe("temporaries", function()
       assert.are.equal(y[1][1], (string.unpack("f", string.pack("f", x[513] * 2 + 1)))) -- as a float32
       if i % 50 == 0 then most = math.max(most, resident()) end
     end
-    assert.is_true(most - before < 24 << 10, ("grown by %d KB"):format(most - before))
+    assert.is_true(sanitized or most - before < 24 << 10, ("grown by %d KB"):format(most - before))
   end)
 end)
 

@@ -3,7 +3,8 @@
 --   local interface = annotations.parse(text)
 --   interface.functions   list of {path =, owner =, name =, doc =, params =, returns =, overloads =, line =}
 --   interface.classes     by name and as a list: {name =, doc =, parents =, fields =, overloads =, path =, line =}
---   interface.aliases     by name: {name =, doc =, type =}
+--   interface.aliases     by name and as a list: {name =, doc =, type =}
+--   interface.entries     functions and classes in the order of the file, each with the section that it stands in
 -- The path of a function is "moon.zeros"; of a method "Tensor:add", its owner the class that `local Tensor` stands for.
 -- params, returns and fields are lists of {name =, type =, optional =, text =, line =}.
 local annotations = {}
@@ -99,13 +100,19 @@ end
 
 -- ---- the file ----
 
+local function add_entry(interface, entry)
+  entry.section = interface.section
+  table.insert(interface.entries, entry)
+end
+
 local function class_of(interface, block)
   local class = {
-    name = block.class, parents = block.parents, fields = block.fields, overloads = block.overloads,
+    class = true, name = block.class, parents = block.parents, fields = block.fields, overloads = block.overloads,
     operators = block.operators, doc = table.concat(block.doc, "\n"), line = block.line,
   }
   interface.classes[class.name] = class
   table.insert(interface.classes, class)
+  add_entry(interface, class)
   return class
 end
 
@@ -113,17 +120,21 @@ local function add_function(interface, block, path, arguments, number)
   local owner, name = path:match("^(.*)[.:]([%w_]+)$")
   local names = {}
   for argument in arguments:gmatch("[%w_.]+") do names[#names + 1] = argument end
-  table.insert(interface.functions, {
+  local f = {
     path = path, name = name, owner = interface.locals[owner], arguments = names, params = block.params,
     returns = block.returns, overloads = block.overloads, doc = table.concat(block.doc, "\n"), line = number,
-  })
+  }
+  table.insert(interface.functions, f)
+  add_entry(interface, f)
 end
 
 -- What the block of annotations above a line belongs to.
 local function close_block(interface, block, code, number)
   local class = block.class and class_of(interface, block)
   if block.alias then
-    interface.aliases[block.alias] = {name = block.alias, type = block.type, doc = table.concat(block.doc, "\n")}
+    local alias = {name = block.alias, type = block.type, doc = table.concat(block.doc, "\n")}
+    interface.aliases[block.alias] = alias
+    table.insert(interface.aliases, alias)
   end
   local variable = code:match("^local ([%w_]+) = {}") or code:match("^([%w_.]+) = {}")
   if variable and class then
@@ -139,7 +150,7 @@ end
 
 --- The interface that a text of annotations describes. What it cannot read raises, with the line's number.
 function annotations.parse(text)
-  local interface = {functions = {}, classes = {}, aliases = {}, locals = {}}
+  local interface = {functions = {}, classes = {}, aliases = {}, entries = {}, locals = {}}
   local block, number = new_block(), 0
   for line in (text .. "\n"):gmatch("(.-)\n") do
     number = number + 1
@@ -153,6 +164,7 @@ function annotations.parse(text)
     else
       close_block(interface, block, line, number)
       block = new_block()
+      interface.section = line:match("^%-%- %-%-%-%- (.*) %-%-%-%-$") or interface.section
     end
   end
   return interface
@@ -168,6 +180,17 @@ function annotations.fields(interface, class)
   end
   for _, field in ipairs(class.fields) do list[#list + 1] = field end
   return list
+end
+
+--- Is this the class of a function's options?
+function annotations.is_options(class) return class.doc:find("^Options of") ~= nil end
+
+--- The class of the options that a function takes; nil if it takes none.
+function annotations.options_of(interface, f)
+  for _, p in ipairs(f.params) do
+    local class = interface.classes[p.type]
+    if class and annotations.is_options(class) then return class end
+  end
 end
 
 --- The choices of a type: {"batchmean", "sum"} for '"batchmean"|"sum"', those of an alias for its name. {} for others.

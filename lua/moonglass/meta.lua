@@ -1800,14 +1800,14 @@ function moon.image.rows(list, options) end
 ---@class moonglass.plot
 moon.plot = {}
 
----Options of any pair of axes.
+---Options of every pair of axes.
 ---@class moonglass.AxesOptions
 ---@field title string?
 ---@field xlabel string?
 ---@field ylabel string?
 ---@field legend "right"|"below"|"top left"|"top right"|"bottom left"|"bottom right"|"none"? where it is
 
----The size of a picture.
+---Options of every plot: the size of the picture.
 ---@class moonglass.SizeOptions
 ---@field width integer? default 800, 100 to 10000: pixels
 ---@field height integer? default 600, 100 to 10000: pixels

@@ -1,0 +1,350 @@
+#!/usr/bin/env python3
+"""The Jupyter kernel as Jupyter drives it, and the lecture's notebook, in a clean environment: a home, a Jupyter and a
+working folder that are empty. Ends with a line "N passed, N failed". MOONGLASS names the program."""
+
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from base64 import b64decode
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TREE = os.path.dirname(os.path.dirname(HERE))
+JUPYTER = os.path.join(TREE, "scripts", "jupyter")
+
+passed = failed = 0
+
+
+def test(name, function, *arguments):
+    global passed, failed
+    try:
+        function(*arguments)
+    except Exception:  # a test that fails, however, is counted, and the others go on
+        failed += 1
+        print("FAILED " + name + "\n" + traceback.format_exc())
+    else:
+        passed += 1
+
+
+def equal(expected, got):
+    assert expected == got, f"expected {expected!r}, got {got!r}"
+
+
+def clean_environment(folder):
+    """Nothing of the user's Jupyter: its folders are empty ones, and the kernel is installed there."""
+    for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON", "PYTHONPATH"))]:
+        del os.environ[name]
+    prefix = os.path.join(folder, "prefix")
+    os.environ.update(
+        HOME=folder,
+        JUPYTER_CONFIG_DIR=os.path.join(folder, "config"),
+        JUPYTER_DATA_DIR=os.path.join(folder, "data"),
+        JUPYTER_RUNTIME_DIR=os.path.join(folder, "runtime"),
+        JUPYTER_PATH=os.path.join(prefix, "share", "jupyter"),
+        IPYTHONDIR=os.path.join(folder, "ipython"),
+    )
+    run = subprocess.run(
+        [sys.executable, os.path.join(JUPYTER, "install.py"), "--prefix", prefix],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    os.chdir(folder)
+    return run.stdout.strip()
+
+
+# ---- pictures ----
+
+
+def size_of_png(bytes_):
+    assert bytes_[:8] == b"\x89PNG\r\n\x1a\n", bytes_[:8]
+    return tuple(int.from_bytes(bytes_[at : at + 4], "big") for at in (20, 16))  # height, width
+
+
+def pictures(outputs):
+    """Height and width of each picture."""
+    return [size_of_png(b64decode(o["data"]["image/png"])) for o in outputs if "image/png" in o.get("data", {})]
+
+
+# ---- a running kernel ----
+
+
+class Session:
+    def __init__(self):
+        from jupyter_client.manager import start_new_kernel
+
+        self.manager, self.client = start_new_kernel(kernel_name="moonglass", startup_timeout=60)
+
+    def run(self, code, **options):
+        """The reply, and the messages of the cell."""
+        messages = []
+        reply = self.client.execute_interactive(
+            code, output_hook=lambda m: messages.append((m["msg_type"], m["content"])), timeout=60, **options
+        )
+        return reply["content"], messages
+
+    def outputs(self, code, kind):
+        return [content for name, content in self.run(code)[1] if name == kind]
+
+    def text(self, code, stream="stdout"):
+        return "".join(o["text"] for o in self.outputs(code, "stream") if o["name"] == stream)
+
+    def result(self, code):
+        results = self.outputs(code, "execute_result")
+        return results[0]["data"]["text/plain"] if results else None
+
+    def close(self):
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+def results(s):
+    equal("2", s.result("1 + 1"))
+    equal("1\t2\tnil", s.result("1, 2, nil"))
+    equal("6", s.result("x = 3\nx * 2"))
+    equal("6", s.result("local y = x; y * 2"))
+    equal("12", s.result("_ * 2"))
+    equal(None, s.result("x * 2;"))
+    equal(None, s.result("x = 4"))
+    equal("3", s.result("function f(n)\n  return n + 1\nend\nf(2)"))
+    equal("[1. 2.]\n[2] float32", s.result("moon.tensor{1, 2}"))
+    equal("0.1.0", s.result("moon.info().version"))
+    equal("ä\\n\0", s.result('"ä\\\\n\\0"'))
+    equal(None, s.result(""))
+    # A line that could go on with the one before it does, as in Lua.
+    equal("ab", s.result("g = function(v) return v .. 'b' end\nz = g\n('a')\nz"))
+
+
+def printing(s):
+    equal("a\nb", s.text("print('a') io.write('b')"))
+    equal("bad\n", s.text("io.stderr:write('bad\\n')", "stderr"))
+    equal("child\n", s.text("os.execute('echo child')"))
+    equal("0\x00 1\n", s.text("print('0\\0 1')"))
+    equal(3000000, len(s.text("for i = 1, 3 do io.write(('x'):rep(1000000)) end")))
+    order = [
+        name for name, _ in s.run("print 'a'; show(moon.rand(1, 9)); print 'b'; show(moon.rand(1, 9)); 7")[1]
+    ]
+    equal(["stream", "display_data", "stream", "display_data", "execute_result"], order[2:-1])
+
+
+def streaming(s):
+    """Lines come while the cell runs: it waits for a file that is only made when the first line has come."""
+    gate = os.path.join(os.getcwd(), "gate")
+    code = f"print 'first'\nrepeat local f = io.open('{gate}') until f\nprint 'second'"
+    s.client.execute(code)
+    seen = ""
+    while "second" not in seen:
+        message = s.client.get_iopub_msg(timeout=20)
+        if message["msg_type"] == "stream":
+            seen += message["content"]["text"]
+        if seen == "first\n":
+            open(gate, "w").close()
+    equal("first\nsecond\n", seen)
+    equal("ok", s.client.get_shell_msg(timeout=20)["content"]["status"])
+
+
+def progress(s):
+    text = s.text("net = moon.sequential{moon.dense(4, 4)}; net:fit(moon.rand(64, 4), {loss = 'mse', epochs = 3});")
+    equal(["epoch 1/3", "epoch 2/3", "epoch 3/3"], [line[:9] for line in text.splitlines()])
+    assert "\r" not in text and "\x1b" not in text, text
+    assert "epoch        loss" in s.result("net:fit(moon.rand(64, 4), {loss = 'mse', verbose = 0})")
+
+
+def images(s):
+    shown = lambda code: pictures(s.outputs(code, "display_data"))  # noqa: E731
+    equal([(31, 31)], shown("show(moon.rand(4, 196))"))
+    equal([(6, 6)], shown("show(moon.rand(16))"))
+    equal([(4, 11)], shown("show(moon.rand(3, 10), {shape = {2, 5}, pad = 1, columns = 1}); ") and shown(
+        "show(moon.rand(1, 18), {shape = {2, 9}})"))
+    equal([(5, 7)], shown("moon.zeros(5, 7, {dtype = 'uint8'})"))
+    equal([(5, 7)], shown("moon.zeros(5, 7, 3, {dtype = 'uint8'})"))
+    equal([], shown("moon.zeros(5, 7)"))
+    equal([], shown("moon.zeros(5, 7, {dtype = 'uint8'});"))
+    equal([(5, 7)], shown("moon.png.write('p.png', moon.zeros(5, 7, {dtype = 'uint8'}));"))
+    equal([(300, 400)], shown("moon.plot.lines('l.png', {{y = {1, 2}}}, {width = 400, height = 300});"))
+    equal([], shown("moon.plot.lines('no such folder/l.png', {{y = {1, 2}}});"))
+    equal("error", s.run("show('a')")[0]["status"])
+
+
+def errors(s):
+    reply, messages = s.run("local function f()\n  error 'ups'\nend\nf()")
+    equal("error", reply["status"])
+    content = [c for name, c in messages if name == "error"][0]
+    equal(("Error", f"In[{reply['execution_count']}]:2: ups"), (content["ename"], content["evalue"]))
+    trace = "\n".join(content["traceback"])
+    assert "in upvalue 'f'" in trace or "in local 'f'" in trace, trace
+    assert ":4: in the cell" in trace and "session.lua" not in trace, trace
+    assert "did you mean 'adam'?" in s.run("moon.adm()")[0]["evalue"]
+    assert "did you mean 'epochs'?" in s.run("net:fit(moon.rand(8, 4), {loss = 'mse', epoch = 3})")[0]["evalue"]
+    assert "near <eof>" in s.run("for i = 1, 3 do")[0]["evalue"]
+    assert "a table value" in s.run("error{}")[0]["evalue"]
+    equal("mine", s.run("error(setmetatable({}, {__tostring = function() return 'mine' end}))")[0]["evalue"])
+    equal("1", s.result("1"))
+
+
+def standard_input(s):
+    equal("nil", s.result("io.read()"))
+    equal("nil", s.result("io.stdin:read('a') == '' and nil"))
+    equal("1", s.result("1"))
+
+
+def completion(s):
+    s.run("ae = moon.autoencoder.plain{input = 4, hidden = 2}; t = moon.rand(3); lst = {alpha = 1, beta = print}")
+
+    def complete(code):
+        content = s.client.complete(code, reply=True, timeout=20)["content"]
+        return code[: content["cursor_start"]], content["matches"]
+
+    equal(("moon.plot.", ["lines"]), complete("moon.plot.li"))
+    equal(("x = moon.", ["salt_pepper_noise"]), complete("x = moon.sal"))
+    equal(("ae:", ["encode", "encoder_layers"]), complete("ae:en"))
+    equal(("ae.", ["encode", "encoder", "encoder_layers"]), complete("ae.en"))
+    equal(("t:", ["clamp", "clamp_", "clone"]), complete("t:cl"))
+    equal(("t.", ["shape"]), complete("t.sh"))
+    equal(("lst.", ["alpha", "beta"]), complete("lst."))
+    equal(("lst:", ["beta"]), complete("lst:"))
+    equal(("moon.adam{", ["lr"]), complete("moon.adam{l"))
+    equal(("ae:fit(t, {loss = 'mse', ", ["epochs"]), complete("ae:fit(t, {loss = 'mse', ep"))
+    equal(("ae:fit(t, {\n  loss = f{1, 2},\n  ", ["validation", "validation_split"]),
+          complete("ae:fit(t, {\n  loss = f{1, 2},\n  vali"))
+    equal(("", ["coroutine"]), complete("corou"))
+    equal(("", ["until"]), complete("unt"))
+    equal(("no.such.", []), complete("no.such.thing"))
+
+
+def inspection(s):
+    def help_of(code):
+        return s.client.inspect(code, cursor_pos=len(code), reply=True, timeout=20)["content"]
+
+    adam = help_of("moon.adam")
+    assert adam["found"] and "moon.adam(options)" in adam["data"]["text/plain"]
+    assert "default 0.001, at least 0: learning rate" in adam["data"]["text/plain"]
+    assert "epochs" in help_of("ae:fit(")["data"]["text/plain"]
+    assert "Tensor:topk(k, dim, largest)" in help_of("t:topk")["data"]["text/plain"]
+    assert "A view of numbers" in help_of("t")["data"]["text/plain"]
+    assert "Plots as PNG files" in help_of("moon.plot")["data"]["text/plain"]
+    equal(adam["data"]["text/plain"], s.result("?moon.adam"))
+    equal(adam["data"]["text/plain"], s.result(" moon.adam? "))
+    equal("nothing is known of 'nothing'", s.result("?nothing"))
+    equal((False, {}), (help_of("nothing")["found"], help_of("nothing")["data"]))
+
+
+def complete_cells(s):
+    for code, status in (("x = 1", "complete"), ("for i = 1, 3 do", "incomplete"), ("x = = 1", "invalid")):
+        s.client.is_complete(code)
+        equal(status, s.client.get_shell_msg(timeout=20)["content"]["status"])
+
+
+def interrupt(s, code):
+    """Ended soon, in the same engine: what was there before still is."""
+    s.run("kept = 42")
+    s.client.execute(code)
+    while True:  # until the cell says that it has begun
+        message = s.client.get_iopub_msg(timeout=20)
+        if message["msg_type"] == "stream" and "begun" in message["content"]["text"]:
+            break
+    s.manager.interrupt_kernel()
+    reply = s.client.get_shell_msg(timeout=30)["content"]
+    equal(("error", "Interrupted"), (reply["status"], reply.get("ename")))
+    equal("42", s.result("kept"))
+
+
+def interrupts(s):
+    interrupt(s, "print 'begun' while true do end")
+    fit = "ae:fit(moon.rand(20000, 4), {loss = 'mse', epochs = 1000000, verbose = 0, callbacks = {first}})"
+    s.run("first = {on_epoch_begin = function(_, state) if state.epoch == 2 then print 'begun' end end}")
+    interrupt(s, fit)
+    interrupt(s, fit)
+    equal("mse", s.result("ae.loss:kind()"))
+    s.manager.interrupt_kernel()  # with nothing to end
+    time.sleep(0.2)
+    equal("42", s.result("kept"))
+
+
+def ends(s):
+    reply, _ = s.run("os.exit(3)")
+    assert "status 3" in reply["evalue"], reply
+    equal("nil", s.result("kept"))
+    equal("1", s.result("1"))
+    s.run("kept = 1")
+    s.manager.restart_kernel()
+    s.client.wait_for_ready(timeout=60)
+    equal("nil", s.result("kept"))
+
+
+def orphans(s):
+    """A killed kernel takes its engine with it."""
+    pid = int(s.result("io.open('/proc/self/stat'):read('n')"))
+    s.client.execute("while true do end")
+    s.manager.provisioner.process.kill()
+    deadline = time.time() + 20
+    while os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat").read().split(")")[-1].split()[0] != "Z":
+        assert time.time() < deadline, "the engine is still there"
+        time.sleep(0.05)
+
+
+# ---- the notebook ----
+
+
+def outputs_of(notebook, text):
+    found = [c for c in notebook.cells if c.cell_type == "code" and text in c.source]
+    equal(1, len(found))
+    return found[0].outputs
+
+
+def lecture(folder):
+    import nbclient
+    import nbformat
+
+    shutil.copy(os.path.join(JUPYTER, "lecture.ipynb"), folder)
+    notebook = nbformat.read(os.path.join(folder, "lecture.ipynb"), as_version=4)
+    nbformat.validate(notebook)
+    equal([], [c for c in notebook.cells if c.cell_type == "code" and c.outputs])  # committed without
+    os.environ["MOONGLASS_QUICK"] = "1"
+    if not os.environ.get("MOONGLASS_DATA") and not os.path.isdir("/usr/share/datasets/fashion-mnist"):
+        os.environ["MOONGLASS_DATA"] = os.path.join(TREE, "spec", "fixtures", "shapes")
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="moonglass", resources={
+        "metadata": {"path": folder}}).execute()
+    nbformat.validate(notebook)
+
+    two, three = (2 * (2 * 29 + 1), 2 * 291), (2 * (3 * 29 + 1), 2 * 291)  # lines of ten tiles of 28 and a pixel between
+    equal([two], pictures(outputs_of(notebook, "reconstructions(simple)")))
+    equal([two], pictures(outputs_of(notebook, "reconstructions(deep)")))
+    equal([three], pictures(outputs_of(notebook, "reconstructions(denoiser")))
+    equal([two], pictures(outputs_of(notebook, "reconstructions(sparse)")))
+    equal([(2 * 59, 2 * 465)], pictures(outputs_of(notebook, "weights(simple)")))
+    equal([(2 * 59, 2 * 465)], pictures(outputs_of(notebook, "weights(sparse)")))
+    equal([(360, 640)], pictures(outputs_of(notebook, "moon.plot.lines")))
+    equal(1, len(pictures(outputs_of(notebook, "show(train"))))
+    text = "".join(o.get("text", "") for o in outputs_of(notebook, "loss = \"mse\""))
+    assert "50,992 parameters" in text and "epoch 2/2" in text, text
+    losses = "".join(o.get("text", "") for o in outputs_of(notebook, "pair[2]:evaluate"))
+    equal(["simple", "deep", "denoising", "standard", "sparse"], [line.split()[0] for line in losses.splitlines()])
+    path = os.path.join(folder, "executed.ipynb")
+    nbformat.write(notebook, path)
+    assert len(json.load(open(path, encoding="utf-8"))["cells"]) == len(notebook.cells)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = clean_environment(folder)
+        test("the kernel is installed", lambda: equal(["kernel.json"], os.listdir(kernel)))
+        session = Session()
+        for f in (
+            results, printing, streaming, progress, images, errors, standard_input, completion, inspection,
+            complete_cells, interrupts, ends, orphans,
+        ):
+            test(f.__name__, f, session)
+        session.close()
+        test("lecture.ipynb", lecture, folder)
+    print(f"{passed} passed, {failed} failed")
+    return failed == 0
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main() else 1)
