@@ -98,6 +98,14 @@ describe("completion", function()
     }
   end)
 
+  it("knows what calls give, without making them", function()
+    check{
+      {"moon.zeros(2, 3):resh", "ape|"}, {"net:layer(1):forw", "ard|"}, {"moon.dense(2, 3).wei", "ght|"},
+      {"ae:encode(t):num", "el|"}, {"ae:slice(1, 1):f", "|fit forward"}, {"trap(1).x", "|"}, {"nosuch(1):x", "|"},
+      {"moon.zeros(2):reshape(1):x", "|"}, {"moon.autoencoder.plain{input = 4}:", "|"},
+    }
+  end)
+
   it("knows the names of options", function()
     check{
       {"moon.adam{l", "r = |"}, {"moon.adam({l", "r = |"}, {"net:fit(t, {ep", "ochs = |"},

@@ -221,7 +221,8 @@ end
 
 local function first_sentence(doc) return (doc:gsub("\n", " "):match("^(.-%.)%f[%s\0]") or doc):gsub("%s+", " ") end
 
-local function functions_of(class)
+--- The functions of a table or a class, without those of its parents.
+function help.functions_of(class)
   local list = {}
   for _, f in ipairs(known().functions) do
     local prefix = f.path:match("^(.*)[.:][%w_]+$")
@@ -246,7 +247,7 @@ local function class_page(class)
   write_entries(out, "fields", annotations.fields(known(), class))
   local seen = class
   while seen do
-    local list = functions_of(seen)
+    local list = help.functions_of(seen)
     if #list > 0 then out[#out + 1] = seen.path and seen.path:find("^moon") and "functions" or "methods" end
     write_functions(out, list)
     seen = seen.parents[1] and known().classes[seen.parents[1]]

@@ -1,7 +1,8 @@
 --- Completion of what is typed: complete(before, line) -> what to insert, what to list.
 --   before   the lines of the chunk that are finished; line: the present one up to the cursor
--- Nothing that the user wrote is called: values are found by raw access, but for objects of this library, whose fields
--- may be asked for. Names of options and of choices are those of the annotations.
+-- Nothing is called: values are found by raw access, but for objects of this library, whose fields may be asked for.
+-- Names of options and of choices are those of the annotations.
+local annotations = require "moonglass.annotations"
 local core = require "moonglass.core"
 local help = require "moonglass.help"
 local terminal = require "moonglass.terminal"
@@ -122,7 +123,7 @@ local function add_table(names, t, functions)
 end
 
 local function add_fields(names, v)
-  local fields = require("moonglass.annotations").fields(help.interface(), help.class_of(v))
+  local fields = annotations.fields(help.interface(), help.class_of(v))
   for _, field in ipairs(fields) do
     if field.name:find("^[%a_]") and field_of(v, field.name) ~= nil then names[field.name] = true end
   end
@@ -273,7 +274,22 @@ local function signature_at(text, open)
   return entry and help.signature(entry)
 end
 
+-- Behind a call, which is not made: what the annotations say of the class of its result.
+local function names_of_result(path, colon)
+  local entry, names = entry_of(path), {}
+  local kind = entry and entry.returns and entry.returns[1] and entry.returns[1].type
+  local class = kind and help.interface().classes[kind:match("^([%w_.]+)%f[|\0]")] -- of several, the first
+  while class do
+    for _, f in ipairs(colon and help.functions_of(class) or {}) do names[f.name] = true end
+    for _, field in ipairs(colon and {} or annotations.fields(help.interface(), class)) do names[field.name] = true end
+    class = colon and help.interface().classes[class.parents[1]]
+  end
+  return names
+end
+
 local function in_code(text, open)
+  local called, behind, started = text:match("([%a_][%w_.:]*)%s*%b()([.:])([%w_]*)$")
+  if called then return offer(matching(names_of_result(called, behind == ":"), started), started) end
   local path = text:match("[%a_][%w_.:]*$") or ""
   local base, separator, prefix = path:match("^(.-)([.:])([%w_]*)$")
   if not base then base, separator, prefix = nil, nil, path end

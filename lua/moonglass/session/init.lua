@@ -9,7 +9,7 @@ local session = {}
 -- The functions of a session, as globals; meta.lua has their words.
 session.globals = {}
 
-local known -- the names that were there when the session began
+local known = {} -- the names that were there when the session began
 
 local function count(t)
   local n = 0
