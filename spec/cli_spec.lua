@@ -167,8 +167,9 @@ describe("moonglass as lua:", function()
     local command = ("cd %s && env -u LUA_INIT_5_4 LUA_PATH_5_4='./?.lua' %s %s %s <input"):format(folder,
       environment or "", quote(path), arguments)
     local output, errors, status = files.run(("sh -c %s"):format(quote(command)))
-    local name = path:match("[^/]*$")
-    errors = ("\n" .. errors):gsub("\n" .. name:gsub("%p", "%%%0") .. ": ", "\nlua: ")
+    -- Lua may be started by a script of another name than its own, which is the one that its messages begin with.
+    local name = interpreter == lua and "lua[%d.]*" or path:match("[^/]*$"):gsub("%p", "%%%0")
+    errors = ("\n" .. errors):gsub("\n" .. name .. ": ", "\nlua: ")
     -- Only the program looks for modules in its own tree as well.
     return output, errors:gsub("\n\tno file[^\n]*", ""), status
   end
