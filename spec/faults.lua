@@ -41,15 +41,7 @@ function faults.remove_folder(folder)
   lfs.rmdir(folder)
 end
 
-function faults.read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
-
-faults.write = files.write
+faults.read, faults.write = files.read_if_there, files.write
 
 -- ---- what saves, and what loads ----
 

@@ -8,6 +8,15 @@ function files.read(path)
   return text
 end
 
+-- nil where there is no file.
+function files.read_if_there(path)
+  local file = io.open(path, "rb")
+  if not file then return nil end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
 function files.write(path, ...)
   local file = assert(io.open(path, "wb"))
   assert(file:write(...))

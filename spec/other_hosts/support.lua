@@ -1,5 +1,6 @@
 -- What the specs of other hosts share: folders, commands with an environment, and the probe's result in a plain Lua.
 local lfs = require "lfs"
+local files = dofile "spec/files.lua"
 
 local support = {}
 
@@ -15,18 +16,10 @@ function support.eventually(seconds, condition)
   return false
 end
 
-function support.read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read("a")
-  file:close()
-  return text
-end
+support.read = files.read_if_there
 
 function support.write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  assert(file:close())
+  files.write(path, text)
   return path
 end
 
