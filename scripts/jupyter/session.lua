@@ -5,10 +5,10 @@
 -- it, still runs. Replies are frames within standard output, in their place among what the cell prints: a zero byte, a
 -- token that nobody else knows, "kind length\n" and the bytes. What is printed between the frames "begin" and "end" is
 -- the cell's; the rest, prompts for example, is nobody's.
-local here = debug.getinfo(1, "S").source:match("^@(.*)session%.lua$")
 local moon = require "moonglass"
+local candidates = require "moonglass.session.candidates"
+local help = require "moonglass.help"
 local hints = require "moonglass.hints"
-local words = dofile(here .. "words.lua")
 
 local session = {}
 
@@ -120,7 +120,7 @@ function session.execute(number, code)
   send("begin", "")
   local asked, chunk, message = asked_for(code), nil, nil
   if asked then
-    send("result", words.help(asked) or ("nothing is known of '%s'"):format(asked))
+    send("result", help.text(asked) or ("nothing is known of '%s'"):format(asked))
   else
     chunk, message = compile(number, code)
   end
@@ -143,12 +143,15 @@ end
 
 --- The candidates for the last word of the code: a frame with the length of what they replace, and one on each line.
 function session.complete(code)
-  local length, list = words.complete(code)
-  send("matches", table.concat({length, table.unpack(list)}, "\n"))
+  local list, part = candidates(code, true)
+  send("matches", table.concat({list and #part or 0, table.unpack(list or {})}, "\n"))
 end
 
 --- The documentation of the name that the code ends with: a frame, empty if there is none.
-function session.inspect(code) send("help", words.help(code) or "") end
+function session.inspect(code)
+  local name = code:match("([%a_][%w_.:]*)[({\"]*$")
+  send("help", name and help.text(name) or "")
+end
 
 stdout:setvbuf("line")
 _G.show = show

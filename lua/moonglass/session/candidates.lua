@@ -1,0 +1,284 @@
+--- What the end of a text of code may become: candidates(text, methods) -> names, the part of them that is there, what
+-- ends the only one (may be nil); or nil and the signature of the call that the text is at the beginning of.
+-- With methods, an object's are also found behind a point, where a call would want a colon.
+-- Nothing is called: values are found by raw access, but for objects of this library, whose fields may be asked for.
+-- Names of options and of choices are those of the annotations.
+local annotations = require "moonglass.annotations"
+local core = require "moonglass.core"
+local help = require "moonglass.help"
+local terminal = require "moonglass.terminal"
+
+local keywords = {
+  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not",
+  "or", "repeat", "return", "then", "true", "until", "while",
+}
+
+-- ---- where the cursor is ----
+
+local closers = {[")"] = "(", ["}"] = "{", ["]"] = "["}
+
+-- Behind a comment or a long string that begins at i; nil if it does not end. Second: does one begin there?
+local function skip_long(text, i)
+  local equals = text:match("^%[(=*)%[", i)
+  if not equals then return i, false end
+  local _, last = text:find("]" .. equals .. "]", i, true)
+  return last and last + 1, true
+end
+
+local function skip_comment(text, i)
+  local after, long = skip_long(text, i + 2)
+  if long then return after end
+  local newline = text:find("\n", i, true)
+  return newline and newline + 1
+end
+
+-- Behind a short string that begins at i; nil if it does not end.
+local function skip_string(text, i)
+  local quote, at = text:sub(i, i), i + 1
+  while at <= #text do
+    local c = text:sub(at, at)
+    if c == quote then return at + 1 end
+    at = at + (c == "\\" and 2 or 1)
+  end
+end
+
+-- The open brackets at the end of text, innermost last, each with the place of its last comma; and where an open short
+-- string begins. nil in a comment or a long string: nothing is completed there.
+local function scan(text)
+  local open, i = {}, 1
+  while i <= #text do
+    local c, after = text:sub(i, i), i + 1
+    if text:find("^%-%-", i) then
+      after = skip_comment(text, i)
+    elseif c == "[" and text:find("^%[=*%[", i) then
+      after = skip_long(text, i)
+    elseif c == '"' or c == "'" then
+      after = skip_string(text, i)
+      if not after then return open, i end
+    elseif c:find("[({[]") then
+      open[#open + 1] = {kind = c, at = i, comma = i}
+    elseif closers[c] then
+      if #open > 0 and open[#open].kind == closers[c] then open[#open] = nil end
+    elseif #open > 0 and (c == "," or c == ";") then
+      open[#open].comma = i
+    end
+    if not after then return nil end
+    i = after
+  end
+  return open
+end
+
+-- ---- values ----
+
+-- The value of a field without calling anything of the user's.
+local function field_of(v, name)
+  local kind = type(v)
+  if kind == "string" then return string[name] end
+  local meta = getmetatable(v)
+  if kind == "table" then
+    local own = rawget(v, name)
+    if own ~= nil then return own end
+  end
+  local index = type(meta) == "table" and rawget(meta, "__index")
+  if type(index) == "table" then return field_of(index, name) end
+  if index and help.class_of(v) then
+    local ok, value = pcall(function() return v[name] end)
+    if ok then return value end
+  end
+end
+
+-- "net.encoder" -> the value, "t:sum" -> the method; nil if there is none.
+local function value_of(path)
+  local v = _G
+  for part in path:gmatch("[^.:]+") do
+    v = field_of(v, part)
+    if v == nil then return nil end
+  end
+  return v
+end
+
+-- The annotations of what is called: of a function, a method, or a table that can be called.
+local function entry_of(path)
+  local f = value_of(path)
+  if f == nil then return nil end
+  local base, name = path:match("^(.*):([%w_]+)$")
+  local class = base and help.class_of(value_of(base))
+  local entry = class and help.method(class, name) or (type(f) == "function" and help.of_function(f)) or nil
+  if entry or type(f) ~= "table" then return entry end
+  local called = help.interface().by_class[path]
+  return called and {path = path, arguments = {"options"}, params = {}, overloads = called.overloads}
+end
+
+-- ---- names ----
+
+-- name -> true: the names in a table; only those of functions, or of all else, if `functions` is true or false.
+local function add_table(names, t, functions)
+  for name, v in next, t do
+    local wanted = functions == nil or functions == (type(v) == "function")
+    if wanted and type(name) == "string" and name:find("^[%a_][%w_]*$") then
+      names[name] = true
+    end
+  end
+end
+
+local function add_fields(names, v)
+  local fields = annotations.fields(help.interface(), help.class_of(v))
+  for _, field in ipairs(fields) do
+    if field.name:find("^[%a_]") and field_of(v, field.name) ~= nil then names[field.name] = true end
+  end
+  local own = type(v) == "userdata" and debug.getuservalue(v, 1)
+  if type(own) == "table" then add_table(names, own, false) end
+end
+
+-- Behind a colon those of methods; behind a point all of a table, and of an object its fields.
+local function names_in(v, colon)
+  local names, functions = {}, colon or nil
+  local class = (type(v) == "table" or type(v) == "userdata") and help.class_of(v)
+  if type(v) == "string" then add_table(names, string, functions) end
+  if class and not colon then add_fields(names, v) end
+  if type(v) == "table" then add_table(names, v, functions) end
+  local meta = type(v) ~= "string" and getmetatable(v)
+  local index = type(meta) == "table" and rawget(meta, "__index")
+  if type(index) == "table" and (colon or not class) then
+    for name in pairs(names_in(index, colon)) do names[name] = true end
+  elseif class and colon then
+    local methods = core.methods[meta.__name] or meta
+    add_table(names, methods, true)
+    local own = type(v) == "userdata" and debug.getuservalue(v, 1)
+    if type(own) == "table" then add_table(names, own, true) end
+  end
+  return names
+end
+
+local function global_names()
+  local names = names_in(_G)
+  for _, word in ipairs(keywords) do names[word] = true end
+  return names
+end
+
+-- ---- candidates: sorted names that begin with what is there ----
+
+local function matching(names, prefix)
+  local list = {}
+  for name in pairs(names) do
+    if name:sub(1, #prefix) == prefix and (prefix ~= "" or name:sub(1, 1) ~= "_") then list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+-- ---- options, choices, files ----
+
+-- The path of what is called by the bracket: `moon.adam` of "moon.adam{", "moon.adam({" and "net:fit(x, {".
+local function callee(text, open)
+  local brace = open[#open]
+  if not brace or brace.kind ~= "{" then return nil end
+  local pattern = "([%a_][%w_.:]*)%s*$"
+  local path = text:sub(1, brace.at - 1):match(pattern)
+  if path then return path end
+  local call = open[#open - 1]
+  if call and call.kind == "(" and text:sub(1, brace.at - 1):find("[(,]%s*$") then
+    return text:sub(1, call.at - 1):match(pattern)
+  end
+end
+
+local function options_at(text, open)
+  local path = callee(text, open)
+  local entry = path and entry_of(path)
+  return entry and help.options(entry)
+end
+
+-- The option whose value the string that begins at `quote` is, if its values are known.
+local function choices_at(text, open, quote)
+  local name = text:sub(1, quote - 1):match("([%a_][%w_]*)%s*=%s*$")
+  for _, field in ipairs(name and options_at(text, open) or {}) do
+    local choices = field.name == name and help.choices(field) or {}
+    if #choices > 0 then return choices end
+  end
+end
+
+-- Entries of the folder that a started path names; a folder ends with a slash.
+local function files_like(path)
+  local folder, prefix = path:match("^(.-)([^/]*)$")
+  local shown = folder == "" and "." or folder:gsub("^~/", (terminal.env("HOME") or "~") .. "/")
+  local pipe = io.popen("ls -1ap -- '" .. shown:gsub("'", "'\\''") .. "' 2>/dev/null")
+  local list = {}
+  for name in pipe:lines() do
+    local hidden = name:sub(1, 1) == "." and prefix:sub(1, 1) ~= "."
+    if name:sub(1, #prefix) == prefix and not hidden and name ~= "./" and name ~= "../" then list[#list + 1] = name end
+  end
+  pipe:close()
+  return list, prefix
+end
+
+local function in_string(text, open, quote)
+  local content = text:sub(quote + 1)
+  local choices = choices_at(text, open, quote)
+  if choices then
+    local names = {}
+    for _, choice in ipairs(choices) do names[tostring(choice)] = true end
+    return matching(names, content), content, text:sub(quote, quote)
+  end
+  return files_like(content)
+end
+
+-- Is a name the key of an entry here, not a value?
+local function at_key(text, open, prefix)
+  local brace = open[#open]
+  return brace and brace.kind == "{" and text:sub(brace.comma + 1, #text - #prefix):find("^%s*$") ~= nil
+end
+
+-- Inside a call's brackets with nothing typed yet, Tab shows what the call takes.
+local function signature_at(text, open)
+  local call = open[#open]
+  local path = call and call.kind == "(" and text:sub(1, call.at - 1):match("([%a_][%w_.:]*)%s*$")
+  local entry = path and entry_of(path)
+  return entry and help.signature(entry)
+end
+
+-- Behind a call, which is not made: what the annotations say of the class of its result.
+local function names_of_result(path, colon)
+  local entry, names = entry_of(path), {}
+  local kind = entry and entry.returns and entry.returns[1] and entry.returns[1].type
+  local class = kind and help.interface().classes[kind:match("^([%w_.]+)%f[|\0]")] -- of several, the first
+  while class do
+    for _, f in ipairs(colon and help.functions_of(class) or {}) do names[f.name] = true end
+    for _, field in ipairs(colon and {} or annotations.fields(help.interface(), class)) do names[field.name] = true end
+    class = colon and help.interface().classes[class.parents[1]]
+  end
+  return names
+end
+
+local function in_code(text, open, methods)
+  local called, behind, started = text:match("([%a_][%w_.:]*)%s*%b()([.:])([%w_]*)$")
+  if called then return matching(names_of_result(called, behind == ":"), started), started end
+  local path = text:match("[%a_][%w_.:]*$") or ""
+  local base, separator, prefix = path:match("^(.-)([.:])([%w_]*)$")
+  if not base then base, separator, prefix = nil, nil, path end
+  if base == "" or text:sub(1, #text - #path):find("[.:%)%]]$") then return {}, "" end
+  if separator then
+    local v = value_of(base)
+    if v == nil then return {}, prefix end
+    local names = names_in(v, separator == ":")
+    if methods and help.class_of(v) then
+      for name in pairs(names_in(v, true)) do names[name] = true end
+    end
+    return matching(names, prefix), prefix
+  end
+  local known = at_key(text, open, prefix) and options_at(text, open)
+  if known then
+    local names = {}
+    for _, field in ipairs(known) do names[field.name] = true end
+    local list = matching(names, prefix)
+    if #list > 0 or prefix == "" then return list, prefix, " = " end
+  end
+  if prefix == "" then return nil, signature_at(text, open) end
+  return matching(global_names(), prefix), prefix
+end
+
+return function(text, methods)
+  local open, quote = scan(text)
+  if not open then return {}, "" end
+  if quote then return in_string(text, open, quote) end
+  return in_code(text, open, methods)
+end
