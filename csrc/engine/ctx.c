@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "internal.h"
 
@@ -16,11 +17,28 @@ typedef struct block {
   size_t total;
 } block;
 
+/* Rows of a set in a shuffled order lie each on another page, and there are only so many whose place the processor
+** knows: so large blocks are to lie on huge pages, if the system would have that. */
+static void want_huge_pages(void *p, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const uintptr_t huge = 1 << 21;
+  uintptr_t from = ((uintptr_t)p + huge - 1) & ~(huge - 1), to = ((uintptr_t)p + bytes) & ~(huge - 1);
+  if (to > from) madvise((void *)from, to - from, MADV_HUGEPAGE);
+#else
+  (void)p, (void)bytes;
+#endif
+}
+
 static void *default_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+  enum { LARGE = 1 << 22 };
   (void)ud, (void)osize;
-  if (nsize) return realloc(ptr, nsize);
-  free(ptr);
-  return NULL;
+  if (!nsize) {
+    free(ptr);
+    return NULL;
+  }
+  void *p = realloc(ptr, nsize);
+  if (p && nsize >= LARGE) want_huge_pages(p, nsize);
+  return p;
 }
 
 void *mooni_alloc(moon_ctx *ctx, size_t bytes) {

@@ -440,21 +440,33 @@ static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, str
   if (pass->ready) pass->ready(pass, 0, e.at, e.rows, e.width, e.stride);
 }
 
+static stretch own_outputs(const dense *d, const mooni_pass *pass) { return share(d->out, pass->part, pass->parts); }
+
 static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
-  size_t out = ((const dense *)layer)->out;
-  stretch s = share(out, pass->part, pass->parts);
-  if (!length(s)) return;
-  layer->ctx->k->column_sums(pass->grad[1] + s.from, pass->dy + s.from, pass->rows, length(s), out,
-                             pass->accumulate & 2);
-  if (pass->ready) pass->ready(pass, 1, s.from, 1, length(s), length(s));
+  const dense *d = (const dense *)layer;
+  stretch o = own_outputs(d, pass);
+  if (d->bias && length(o))
+    layer->ctx->k->column_sums(pass->grad[1] + o.from, pass->dy + o.from, pass->rows, length(o), d->out,
+                               pass->accumulate & 2);
 }
 
+static void bias_ready(const moon_layer *layer, const mooni_pass *pass) {
+  const dense *d = (const dense *)layer;
+  stretch o = own_outputs(d, pass);
+  if (d->bias && length(o) && pass->ready) pass->ready(pass, 1, o.from, 1, length(o), length(o));
+}
+
+/* The bias's sums come before the others have read dz: then it is still in this core's cache alone. Nothing may be
+** updated before the barrier. */
 static void backward(moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   stretch i = own_inputs(d, pass->part, pass->parts);
-  make_dz(layer, pass, own_region(d, pass, d->act->rowwise && !pass->logits));
+  bool rowwise = d->act->rowwise && !pass->logits; /* then the others make parts of the columns that the bias is of */
+  make_dz(layer, pass, own_region(d, pass, rowwise));
+  if (!rowwise) bias_gradient(layer, pass);
   if (pass->parts > 1) mooni_barrier(pass->team);
-  if (d->bias) bias_gradient(layer, pass);
+  if (rowwise) bias_gradient(layer, pass);
+  bias_ready(layer, pass);
   if (!length(i)) return;
   if (pass->dx) /* before the weights may change */
     mooni_gemm(layer->ctx, pass->rows, length(i), d->out, 1, row_major(pass->dy, d->out),

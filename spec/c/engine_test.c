@@ -344,20 +344,97 @@ static void exp_and_log(const mooni_kernels *k) {
   CHECK(y[0] == 1 && y[2] == INFINITY && isnan(y[3]) && y[4] == 0);
 }
 
+/* Cross-entropy of logits z against targets t: value and gradient. */
+static void logits(const mooni_kernels *k) {
+  enum { N = 2001 };
+  static float z[N], t[N], g[N];
+  double sum = 0, worst = 0;
+  moon_ctx *ctx;
+  moon_loss *loss;
+  for (size_t i = 0; i < N; i++) z[i] = -87 + 174 * (float)i / (N - 1), t[i] = (float)(i % 256) / 255;
+  moon_ctx_new(&ctx, NULL);
+  moon_loss_new(ctx, &loss, "bce", NULL, 0);
+  const mooni_loss_class *const *class = k->losses;
+  while (strcmp((*class)->name, "bce") != 0) class++;
+  double value = (*class)->apply(loss, g, z, (mooni_target){t, NULL}, 1, N, N, 1, true);
+  for (size_t i = 0; i < N; i++) {
+    double x = (double)z[i], p = 1 / (1 + exp(-x));
+    sum += (x > 0 ? x : 0) - x * (double)t[i] + log1p(exp(-fabs(x)));
+    worst = fmax(worst, fabs((double)g[i] - (p - (double)t[i])) / fmax(p, (double)t[i]));
+  }
+  if (worst > 4e-7) fprintf(stderr, "%s: gradient of logits %g off\n", k->isa, worst);
+  CHECK(worst <= 4e-7);
+  CHECK(fabs(value / sum - 1) < 1e-6);
+  z[7] = NAN;
+  CHECK(isnan((*class)->apply(loss, g, z, (mooni_target){t, NULL}, 1, N, N, 1, true)));
+  moon_loss_release(loss);
+  moon_ctx_release(ctx);
+}
+
+/* Adam's step, whose root is of its own making: over all magnitudes of a mean square, 0 and infinity too. */
+static void roots(const mooni_kernels *k) {
+  enum { N = 2003 };
+  static float w[N], m[N], v[N], g[N], before[N];
+  float *slots[] = {m, v};
+  double worst = 0;
+  moon_ctx *ctx;
+  moon_optim *adam;
+  for (size_t i = 0; i < N; i++) before[i] = v[i] = ldexpf(1 + (float)(i % 97) / 97, (int)(i % 250) - 123), m[i] = 1;
+  before[0] = v[0] = 0;
+  memset(w, 0, sizeof w);
+  before[1] = v[1] = 1, g[1] = 1e30f; /* whose square is infinite */
+  moon_ctx_new(&ctx, NULL);
+  moon_optim_new(ctx, &adam, "adam", (moon_option[]){{.name = "eps", .kind = MOON_NUMBER, .number = 1e-7}}, 1);
+  const mooni_optim_class *const *class = k->optims;
+  while (strcmp((*class)->name, "adam") != 0) class++;
+  adam->rate[0] = 1;
+  (*class)->update(adam, w, slots, g, 1, N, N);
+  for (size_t i = 0; i < N; i++) {
+    double expected = -(double)m[i] / (sqrt((double)v[i]) + 1e-7);
+    worst = fmax(worst, expected == 0 ? fabs((double)w[i]) : fabs((double)w[i] / expected - 1));
+  }
+  if (worst > 4e-7) fprintf(stderr, "%s: step of adam %g off\n", k->isa, worst);
+  CHECK(worst <= 4e-7 && v[0] == 0 && v[1] == INFINITY && w[1] == 0 && v[7] < before[7]);
+  moon_optim_release(adam);
+  moon_ctx_release(ctx);
+}
+
+/* Each byte by each scale is what a division gives. */
+static void widening(const mooni_kernels *k) {
+  uint8_t bytes[256];
+  float y[256];
+  bool same = true;
+  for (size_t i = 0; i < 256; i++) bytes[i] = (uint8_t)i;
+  for (float scale = 1; scale <= 255; scale++) {
+    k->from_bytes(y, bytes, 256, scale);
+    for (size_t i = 0; i < 256; i++) same = same && y[i] == (float)i / scale;
+  }
+  CHECK(same);
+}
+
 /* The kernels of all instruction sets that this CPU has give the same numbers, but for rounding. */
 static void instruction_sets(void) {
   functions_of(&mooni_kernels_base);
   exp_and_log(&mooni_kernels_base);
+  logits(&mooni_kernels_base);
+  roots(&mooni_kernels_base);
+  widening(&mooni_kernels_base);
 #if defined(__x86_64__)
   __builtin_cpu_init();
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     functions_of(&mooni_kernels_avx2);
     exp_and_log(&mooni_kernels_avx2);
+    logits(&mooni_kernels_avx2);
+    roots(&mooni_kernels_avx2);
+    widening(&mooni_kernels_avx2);
   }
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512dq")) {
     functions_of(&mooni_kernels_avx512);
     exp_and_log(&mooni_kernels_avx512);
+    logits(&mooni_kernels_avx512);
+    roots(&mooni_kernels_avx512);
+    widening(&mooni_kernels_avx512);
   }
 #endif
 }

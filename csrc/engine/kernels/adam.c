@@ -29,7 +29,7 @@ static void update(UPDATE_ARGUMENTS) {
     for (size_t i = 0; i < width; i++) {
       m[i] += (g[i] - m[i]) * a;
       v[i] += (g[i] * g[i] - v[i]) * b;
-      w[i] = keep * w[i] - rate * m[i] / (sqrtf(v[i]) + eps);
+      w[i] = keep * w[i] - rate * m[i] / (v_root(v[i]) + eps);
     }
   }
 }

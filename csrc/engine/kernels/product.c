@@ -98,15 +98,36 @@ typedef struct zeros {
   size_t tiles;
 } zeros;
 
-/* Which columns of x [rows x columns] have an element that is not 0. The more they are, the sooner that is known. */
-static void look(uint16_t *live, const float *x, size_t rows, size_t columns, size_t stride) {
-  for (size_t j = 0; j < columns; j += LANES) {
-    unsigned all = columns - j < LANES ? (1u << (columns - j)) - 1 : 0xffff, seen = 0;
-    for (size_t i = 0; i < rows && seen != all; i++) {
-      __m512 v = _mm512_maskz_loadu_ps((__mmask16)all, x + i * stride + j);
-      seen |= _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ);
+enum { GROUP = 8, CHECK = 16 }; /* vectors of columns that are looked at together; rows before a look at what is seen */
+
+/* The columns among `vectors` vectors of x [rows x 16 a vector] that have an element that is not 0, bit by bit. -0 may
+** count as either. By rows, as x lies in memory; and the more of them there are, the sooner that is known. */
+MOONI_INLINE void look_at(uint16_t *live, const float *x, size_t rows, size_t vectors, __mmask16 tail, size_t stride) {
+  __m512i seen[GROUP];
+  UNROLL for (size_t j = 0; j < GROUP; j++) seen[j] = _mm512_setzero_si512();
+  unsigned all = 0;
+  for (size_t i = 0; i < rows && !all; i++, x += stride) {
+    UNROLL for (size_t j = 0; j < GROUP; j++) if (j < vectors) {
+      __mmask16 lanes = j == vectors - 1 ? tail : 0xffff;
+      seen[j] = _mm512_or_si512(seen[j], _mm512_maskz_loadu_epi32(lanes, x + LANES * j));
     }
-    live[j / LANES] = (uint16_t)seen;
+    if (i % CHECK == CHECK - 1) {
+      all = 1;
+      UNROLL for (size_t j = 0; j < GROUP; j++) if (j < vectors)
+        all &= _mm512_test_epi32_mask(seen[j], seen[j]) == (j == vectors - 1 ? tail : 0xffff);
+    }
+  }
+  UNROLL for (size_t j = 0; j < GROUP; j++) if (j < vectors) live[j] = _mm512_test_epi32_mask(seen[j], seen[j]);
+}
+
+static void look(uint16_t *live, const float *x, size_t rows, size_t columns, size_t stride) {
+  size_t vectors = (columns + LANES - 1) / LANES;
+  __mmask16 tail = (__mmask16)(columns % LANES ? (1u << columns % LANES) - 1 : 0xffff);
+  for (size_t j = 0; j < vectors; j += GROUP) {
+    if (vectors - j > GROUP)
+      look_at(live + j, x + j * LANES, rows, GROUP, 0xffff, stride);
+    else
+      look_at(live + j, x + j * LANES, rows, vectors - j, tail, stride);
   }
 }
 
