@@ -62,20 +62,21 @@ static void fetch(const uint8_t *bytes, size_t n) {
   for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(bytes + i);
 }
 
-void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
-                  size_t from, size_t to, float scale) {
-  if (mooni_map_gather(dst, x, order, first, count, from, to, scale)) return;
-  size_t width = mooni_width(x);
+void mooni_gather(moon_ctx *ctx, mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first,
+                  size_t count, float scale) {
+  if (mooni_map_gather(dst, x, order, first, count, scale)) return;
+  size_t width = mooni_width(x), n = dst.to - dst.from;
+  float *to = dst.p + dst.from;
   const float *floats = moon_tensor_float(x);
   const uint8_t *bytes = moon_tensor_byte(x);
-  for (size_t i = 0; i < count; i++, dst += width) {
+  for (size_t i = 0; i < count; i++, to += dst.stride) {
     enum { AHEAD = 4 };
     size_t row = order ? order[first + i] : first + i;
-    if (bytes && order && i + AHEAD < count) fetch(bytes + order[first + i + AHEAD] * width + from, to - from);
+    if (bytes && order && i + AHEAD < count) fetch(bytes + order[first + i + AHEAD] * width + dst.from, n);
     if (floats)
-      memcpy(dst + from, floats + row * width + from, (to - from) * sizeof *dst);
+      memcpy(to, floats + row * width + dst.from, n * sizeof *to);
     else
-      ctx->k->from_bytes(dst + from, bytes + row * width + from, to - from, scale);
+      ctx->k->from_bytes(to, bytes + row * width + dst.from, n, scale);
   }
 }
 
@@ -90,6 +91,12 @@ static moon_status batch_shape(const moon_dataset *data, const moon_tensor *t, c
                     count, mooni_tensor_text(whole, source));
 }
 
+static void gather_rows(const moon_dataset *data, moon_tensor *to, const moon_tensor *from, size_t first,
+                        size_t count) {
+  mooni_view all = mooni_part_of(moon_tensor_float(to), count, mooni_width(to), false, 0, 1);
+  mooni_gather(data->ctx, all, from, data->order, first, count, 255);
+}
+
 moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
   MOONI_IEEE;
   const moon_tensor *target = data->y ? data->y : data->x;
@@ -100,11 +107,11 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
   MOONI_TRY(mooni_want_writable(x, "batch"));
   if (y) MOONI_TRY(mooni_want_writable(y, "batch"));
-  mooni_gather(data->ctx, moon_tensor_float(x), data->x, data->order, first, count, 0, mooni_width(x), 255);
+  gather_rows(data, x, data->x, first, count);
   if (!y) return MOON_OK;
   if (target->rank == 1)
     for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(target, data->order[first + i]));
   else
-    mooni_gather(data->ctx, moon_tensor_float(y), target, data->order, first, count, 0, mooni_width(y), 255);
+    gather_rows(data, y, target, first, count);
   return MOON_OK;
 }

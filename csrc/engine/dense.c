@@ -169,10 +169,10 @@ static mooni_mat input_mat(const float *p, size_t width) {
   return (mooni_mat){.p = (float *)(uintptr_t)p, .rs = width, .cs = 1, .sparse = true};
 }
 
-/* A matrix in the weight's place, seen as [in x out], from row i on. */
-static mooni_mat weight_view(const dense *d, const float *p, size_t i) {
+/* A matrix in the weight's place, seen as [in x out], from row i and column j on. */
+static mooni_mat weight_view(const dense *d, const float *p, size_t i, size_t j) {
   mooni_mat m = d->tied ? transposed(row_major(p, d->in)) : row_major(p, d->out);
-  if (i) m.p += i * m.rs; /* p may be NULL, for a plan */
+  if (i || j) m.p += i * m.rs + j * m.cs; /* p may be NULL, for a plan */
   return m;
 }
 
@@ -191,66 +191,108 @@ static stretch share(size_t n, size_t part, size_t parts) {
 
 static stretch own_inputs(const dense *d, size_t part, size_t parts) { return share(d->in, part, parts); }
 
-static void plan_forward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts) {
-  const dense *d = (const dense *)layer;
-  mooni_plan_gemm(plan, rows, d->out, length(own_inputs(d, part, parts)), row_major(NULL, d->in),
-                  weight_view(d, NULL, 0), row_major(NULL, d->out));
-}
-
-static void plan_backward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx) {
-  const dense *d = (const dense *)layer;
-  size_t in = length(own_inputs(d, part, parts));
-  mooni_mat x = row_major(NULL, d->in), dz = row_major(NULL, d->out), w = weight_view(d, NULL, 0);
-  mooni_plan_gemm(plan, in, d->out, rows, transposed(x), dz, w);
-  if (dx) mooni_plan_gemm(plan, rows, in, d->out, dz, transposed(w), x);
-}
-
-/* What the part does alone of a matrix [rows x out]: columns of all rows; or rows, where a row must be seen as a whole
+/* What a part does alone of a matrix [rows x out]: columns of all rows; or rows, where a row must be seen as a whole
 ** (softmax). */
 typedef struct region {
   size_t r0, rows, c0, columns;
 } region;
 
-static region own_region(const dense *d, const mooni_pass *pass, bool rowwise) {
-  region g = {0, pass->rows, 0, d->out};
-  if (rowwise) {
-    stretch s;
-    mooni_share(pass->rows, 1, pass->part, pass->parts, &s.from, &s.to);
-    g.r0 = s.from;
-    g.rows = length(s);
-  } else {
-    stretch s = share(d->out, pass->part, pass->parts);
-    g.c0 = s.from;
-    g.columns = length(s);
+static region region_of(const dense *d, size_t rows, bool rowwise, size_t part, size_t parts) {
+  stretch s;
+  if (!rowwise) {
+    s = share(d->out, part, parts);
+    return (region){0, rows, s.from, length(s)};
   }
-  return g;
+  mooni_share(rows, 1, part, parts, &s.from, &s.to);
+  return (region){s.from, length(s), 0, d->out};
 }
 
-/* Add the other parts' sums to the first one's. */
+static region own_region(const dense *d, const mooni_pass *pass, bool rowwise) {
+  return region_of(d, pass->rows, rowwise, pass->part, pass->parts);
+}
+
+/* A loss may take a softmax over: then what is left of it is not by rows. */
+static void plan_forward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts) {
+  const dense *d = (const dense *)layer;
+  for (size_t rowwise = 0; rowwise <= d->act->rowwise; rowwise++)
+    for (size_t p = 0; p < parts; p++) {
+      region g = region_of(d, rows, rowwise, p, parts);
+      mooni_plan_gemm(plan, g.rows, g.columns, length(own_inputs(d, part, parts)), row_major(NULL, d->in),
+                      weight_view(d, NULL, 0, 0), row_major(NULL, d->out));
+    }
+}
+
+/* The products with the gradients of `out` outputs: all of them, or a part's. */
+static void plan_outputs(const dense *d, mooni_plan *plan, size_t rows, size_t in, size_t out, bool dx) {
+  mooni_mat x = row_major(NULL, d->in), dz = row_major(NULL, d->out), w = weight_view(d, NULL, 0, 0);
+  mooni_plan_gemm(plan, in, out, rows, transposed(x), dz, w);
+  if (dx) mooni_plan_gemm(plan, rows, in, out, dz, transposed(w), x);
+}
+
+static void plan_backward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx) {
+  const dense *d = (const dense *)layer;
+  size_t in = length(own_inputs(d, part, parts));
+  plan_outputs(d, plan, rows, in, d->out, dx);
+  for (size_t p = 0; parts > 1 && p < parts; p++) plan_outputs(d, plan, rows, in, length(share(d->out, p, parts)), dx);
+}
+
+/* The part's columns of a matrix like x, or like y. */
+static mooni_view like_x(const mooni_pass *pass, const float *x) {
+  return mooni_part_of(x, pass->rows, pass->in, pass->x_apart, pass->part, pass->parts);
+}
+
+static mooni_view like_y(const mooni_pass *pass, const float *y) {
+  return mooni_part_of(y, pass->rows, pass->out, pass->y_apart, pass->part, pass->parts);
+}
+
+/* Where a part leaves its share of the sums in another's region g: by rows of g, one behind the other. */
+static float *post(const mooni_pass *pass, size_t part, region g) {
+  return pass->spare + part * pass->step + g.r0 * g.columns + g.c0 * g.rows;
+}
+
 static void sum_parts(const moon_layer *layer, const mooni_pass *pass, region g) {
-  size_t out = ((const dense *)layer)->out;
-  for (size_t p = 1; p < pass->parts; p++)
-    for (size_t r = g.r0; r < g.r0 + g.rows; r++)
-      layer->ctx->k->add(pass->y + r * out + g.c0, pass->spare + (p - 1) * pass->step + r * out + g.c0, g.columns);
+  mooni_view y = like_y(pass, pass->y);
+  for (size_t p = 0; p < pass->parts; p++) {
+    const float *from = post(pass, p, g);
+    float *to = y.p + g.r0 * y.stride + g.c0;
+    if (p != pass->part)
+      for (size_t r = 0; r < g.rows; r++, from += g.columns, to += y.stride) layer->ctx->k->add(to, from, g.columns);
+  }
 }
 
+/* The part's share of the sums in region g, which may be empty. */
+static void multiply(const moon_layer *layer, const mooni_pass *pass, region g, float *to, size_t stride) {
+  const dense *d = (const dense *)layer;
+  mooni_view x = like_x(pass, pass->x);
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  if (!g.rows || !g.columns) return;
+  if (x.to > x.from)
+    mooni_gemm(layer->ctx, g.rows, g.columns, x.to - x.from, 1, input_mat(x.p + g.r0 * x.stride + x.from, x.stride),
+               weight_view(d, w, x.from, g.c0), 0, row_major(to, stride));
+  else
+    for (size_t r = 0; r < g.rows; r++) memset(to + r * stride, 0, g.columns * sizeof *to);
+}
+
+/* Of y a part writes its own region only: no line of it is another core's. What it has for others it leaves where they
+** find it. */
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   const mooni_act *act = pass->logits ? mooni_find_act(layer->ctx, "linear") : d->act;
   const float *bias = d->bias ? moon_tensor_float(layer->params[1]->value) : NULL;
-  stretch i = own_inputs(d, pass->part, pass->parts);
-  float *y = pass->part ? pass->spare + (pass->part - 1) * pass->step : pass->y;
-  if (length(i))
-    mooni_gemm(layer->ctx, pass->rows, d->out, length(i), 1, input_mat(pass->x + i.from, d->in),
-               weight_view(d, moon_tensor_float(layer->params[0]->value), i.from), 0, row_major(y, d->out));
-  else
-    memset(y, 0, pass->rows * d->out * sizeof(float));
-
+  mooni_view y = like_y(pass, pass->y);
   region g = own_region(d, pass, act->rowwise);
-  size_t at = g.r0 * d->out + g.c0;
+  float *own = y.p + g.r0 * y.stride + g.c0, *work = NULL;
+  if (pass->work) work = like_y(pass, pass->work).p + g.r0 * y.stride + g.c0;
+  for (size_t p = 0; p < pass->parts; p++) {
+    region other = region_of(d, pass->rows, act->rowwise, p, pass->parts);
+    if (p == pass->part)
+      multiply(layer, pass, g, own, y.stride);
+    else
+      multiply(layer, pass, other, post(pass, pass->part, other), other.columns);
+  }
   if (pass->parts > 1) mooni_barrier(pass->team);
   sum_parts(layer, pass, g);
-  act->forward(pass->y + at, pass->work ? pass->work + at : NULL, bias ? bias + g.c0 : NULL, g.rows, g.columns, d->out);
+  act->forward(own, work, bias ? bias + g.c0 : NULL, g.rows, g.columns, y.stride);
 }
 
 /* ---- penalties on the outputs ----
@@ -268,16 +310,18 @@ static double activity_scale(const dense *d, const mooni_pass *pass) {
 
 static double activity(const moon_layer *layer, const mooni_pass *pass, region g) {
   const dense *d = (const dense *)layer;
+  mooni_view y = like_y(pass, pass->y);
   double sum = 0;
-  for (size_t r = g.r0; r < g.r0 + g.rows; r++) sum += layer->ctx->k->sum_abs(pass->y + r * d->out + g.c0, g.columns);
+  for (size_t r = g.r0; r < g.r0 + g.rows; r++) sum += layer->ctx->k->sum_abs(y.p + r * y.stride + g.c0, g.columns);
   return activity_scale(d, pass) * sum;
 }
 
 static void add_activity(const moon_layer *layer, const mooni_pass *pass, region g) {
   const dense *d = (const dense *)layer;
   float scale = (float)activity_scale(d, pass);
-  for (size_t at = g.r0 * d->out + g.c0, r = 0; r < g.rows; r++, at += d->out)
-    layer->ctx->k->add_sign(pass->dy + at, scale, pass->y + at, g.columns);
+  mooni_view y = like_y(pass, pass->y), dy = like_y(pass, pass->dy);
+  for (size_t r = 0, at = g.r0 * y.stride + g.c0; r < g.rows; r++, at += y.stride)
+    layer->ctx->k->add_sign(dy.p + at, scale, y.p + at, g.columns);
 }
 
 /* ---- kl_weight: sparse in the mean ----
@@ -290,8 +334,8 @@ static void add_activity(const moon_layer *layer, const mooni_pass *pass, region
 static void mean_outputs(const moon_layer *layer, const mooni_pass *pass, double mean[BLOCK], size_t c, size_t n) {
   const double least = 1e-7;
   float sum[BLOCK];
-  size_t out = ((const dense *)layer)->out;
-  layer->ctx->k->column_sums(sum, pass->y + c, pass->rows, n, out, false);
+  mooni_view y = like_y(pass, pass->y);
+  layer->ctx->k->column_sums(sum, y.p + c, pass->rows, n, y.stride, false);
   for (size_t j = 0; j < n; j++) {
     double q = (double)sum[j] / (double)pass->rows;
     mean[j] = q < least ? least : q > 1 - least ? 1 - least : q;
@@ -314,11 +358,12 @@ static void add_divergence(const moon_layer *layer, const mooni_pass *pass, regi
   const dense *d = (const dense *)layer;
   double q[BLOCK], p = d->kl_target, scale = d->kl_weight / (double)pass->batch;
   float slope[BLOCK];
+  mooni_view dy = like_y(pass, pass->dy);
   for (size_t n, c = g.c0; c < g.c0 + g.columns; c += n) {
     n = block_width(c, g.c0 + g.columns);
     mean_outputs(layer, pass, q, c, n);
     for (size_t j = 0; j < n; j++) slope[j] = (float)(scale * ((1 - p) / (1 - q[j]) - p / q[j]));
-    for (size_t r = g.r0; r < g.r0 + g.rows; r++) layer->ctx->k->add(pass->dy + r * d->out + c, slope, n);
+    for (size_t r = g.r0; r < g.r0 + g.rows; r++) layer->ctx->k->add(dy.p + r * dy.stride + c, slope, n);
   }
 }
 
@@ -337,18 +382,21 @@ static void square_columns(const moon_layer *layer, float s[BLOCK], size_t c, si
   for (size_t i = 0; !d->tied && i < d->in; i++) k->add_product(s, w + i * d->out + c, w + i * d->out + c, n);
 }
 
-/* act' and act'' at n outputs of row r from column c on. */
-static void slopes(const dense *d, const mooni_pass *pass, float first[BLOCK], float second[BLOCK], size_t r, size_t c,
-                   size_t n) {
-  size_t at = r * d->out + c;
-  d->act->slopes(first, second, pass->y + at, pass->work ? pass->work + at : NULL, n);
+/* act' and act'' at n outputs of row r from column c on, which are part p's. */
+static void slopes(const dense *d, const mooni_pass *pass, size_t p, float first[BLOCK], float second[BLOCK], size_t r,
+                   size_t c, size_t n) {
+  mooni_view y = mooni_part_of(pass->y, pass->rows, d->out, pass->y_apart, p, pass->parts), z = {0};
+  if (pass->work) z = mooni_part_of(pass->work, pass->rows, d->out, pass->y_apart, p, pass->parts);
+  size_t at = r * y.stride + c;
+  d->act->slopes(first, second, y.p + at, z.p ? z.p + at : NULL, n);
 }
 
-static void square_slopes(const moon_layer *layer, const mooni_pass *pass, float m[BLOCK], size_t c, size_t n) {
+static void square_slopes(const moon_layer *layer, const mooni_pass *pass, size_t p, float m[BLOCK], size_t c,
+                          size_t n) {
   float first[BLOCK], second[BLOCK];
   memset(m, 0, n * sizeof *m);
   for (size_t r = 0; r < pass->rows; r++) {
-    slopes((const dense *)layer, pass, first, second, r, c, n);
+    slopes((const dense *)layer, pass, p, first, second, r, c, n);
     layer->ctx->k->add_product(m, first, first, n);
   }
 }
@@ -360,7 +408,7 @@ static double jacobian(const moon_layer *layer, const mooni_pass *pass, region g
   for (size_t n, c = g.c0; c < g.c0 + g.columns; c += n) {
     n = block_width(c, g.c0 + g.columns);
     square_columns(layer, s, c, n);
-    square_slopes(layer, pass, m, c, n);
+    square_slopes(layer, pass, pass->part, m, c, n);
     for (size_t j = 0; j < n; j++) sum += (double)s[j] * (double)m[j];
   }
   return d->contractive / (double)pass->batch * sum;
@@ -371,27 +419,29 @@ static void add_jacobian(const moon_layer *layer, const mooni_pass *pass, region
   const dense *d = (const dense *)layer;
   const mooni_kernels *k = layer->ctx->k;
   float s[BLOCK], first[BLOCK], second[BLOCK], scale = (float)(2 * d->contractive / (double)pass->batch);
+  mooni_view dy = like_y(pass, pass->dy);
   for (size_t n, c = g.c0; c < g.c0 + g.columns; c += n) {
     n = block_width(c, g.c0 + g.columns);
     square_columns(layer, s, c, n);
     for (size_t j = 0; j < n; j++) s[j] *= scale;
     for (size_t r = g.r0; r < g.r0 + g.rows; r++) {
-      slopes(d, pass, first, second, r, c, n);
+      slopes(d, pass, pass->part, first, second, r, c, n);
       k->mul(first, second, n);
-      k->add_product(pass->dy + r * d->out + c, s, first, n);
+      k->add_product(dy.p + r * dy.stride + c, s, first, n);
     }
   }
 }
 
-/* To the gradient of the weight, in the rows i. */
-static void add_jacobian_weight(const moon_layer *layer, const mooni_pass *pass, stretch i) {
+/* To the gradient of the weight, in the rows i and in part p's columns. */
+static void add_jacobian_weight(const moon_layer *layer, const mooni_pass *pass, stretch i, size_t p) {
   const dense *d = (const dense *)layer;
   const mooni_kernels *k = layer->ctx->k;
   const float *w = moon_tensor_float(layer->params[0]->value);
   float m[BLOCK], *dw = pass->grad[0], scale = (float)(2 * d->contractive / (double)pass->batch);
-  for (size_t n, c = 0; c < d->out; c += n) {
-    n = block_width(c, d->out);
-    square_slopes(layer, pass, m, c, n);
+  stretch o = share(d->out, p, pass->parts);
+  for (size_t n, c = o.from; c < o.to; c += n) {
+    n = block_width(c, o.to);
+    square_slopes(layer, pass, p, m, c, n);
     for (size_t j = 0; j < n; j++) m[j] *= scale;
     for (size_t j = 0; d->tied && j < n; j++) {
       size_t at = (c + j) * d->in + i.from;
@@ -407,11 +457,12 @@ static void add_jacobian_weight(const moon_layer *layer, const mooni_pass *pass,
 /* Turn dy into dz, in the part's region. */
 static void make_dz(const moon_layer *layer, const mooni_pass *pass, region g) {
   const dense *d = (const dense *)layer;
-  size_t at = g.r0 * d->out + g.c0;
+  mooni_view y = like_y(pass, pass->y), dy = like_y(pass, pass->dy), z = {0};
+  if (pass->work) z = like_y(pass, pass->work);
+  size_t at = g.r0 * y.stride + g.c0;
   if (d->activity_l1 > 0) add_activity(layer, pass, g);
   if (d->kl_weight > 0) add_divergence(layer, pass, g);
-  if (!pass->logits)
-    d->act->backward(pass->dy + at, pass->y + at, pass->work ? pass->work + at : NULL, g.rows, g.columns, d->out);
+  if (!pass->logits) d->act->backward(dy.p + at, y.p + at, z.p ? z.p + at : NULL, g.rows, g.columns, y.stride);
   if (d->contractive > 0) add_jacobian(layer, pass, g);
 }
 
@@ -425,35 +476,58 @@ static extent extent_of(const dense *d, stretch i) {
   return d->tied ? (extent){i.from, d->out, length(i), d->in} : (extent){i.from * d->out, 1, n, n};
 }
 
+/* dz as it lies in memory: in one piece, or in one for each part. */
+static size_t pieces(const mooni_pass *pass) { return pass->y_apart ? pass->parts : 1; }
+
+static mooni_view piece(const mooni_pass *pass, size_t p) {
+  return mooni_part_of(pass->dy, pass->rows, pass->out, pass->y_apart, p, pieces(pass));
+}
+
+static void input_gradient(const moon_layer *layer, const mooni_pass *pass) {
+  const dense *d = (const dense *)layer;
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  mooni_view dx = like_x(pass, pass->dx);
+  bool begun = false;
+  for (size_t p = 0; p < pieces(pass); p++) {
+    mooni_view dz = piece(pass, p);
+    if (dz.to == dz.from) continue;
+    mooni_gemm(layer->ctx, pass->rows, dx.to - dx.from, dz.to - dz.from, 1, row_major(dz.p + dz.from, dz.stride),
+               transposed(weight_view(d, w, dx.from, dz.from)), begun, row_major(dx.p + dx.from, dx.stride));
+    begun = true;
+  }
+}
+
 /* The gradient of the part's rows of the weight, and then their update. In tiles that stay in the cache between the two
 ** it was no faster. */
 static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, stretch i) {
   const dense *d = (const dense *)layer;
   float *dw = pass->grad[0];
   const float *w = moon_tensor_float(layer->params[0]->value);
+  mooni_view x = like_x(pass, pass->x);
   extent e = extent_of(d, i);
-  mooni_gemm(layer->ctx, length(i), d->out, pass->rows, 1, transposed(input_mat(pass->x + i.from, d->in)),
-             row_major(pass->dy, d->out), pass->accumulate & 1 ? 1 : 0, weight_view(d, dw, i.from));
+  for (size_t p = 0; p < pieces(pass); p++) {
+    mooni_view dz = piece(pass, p);
+    if (dz.to > dz.from)
+      mooni_gemm(layer->ctx, length(i), dz.to - dz.from, pass->rows, 1, transposed(input_mat(x.p + x.from, x.stride)),
+                 row_major(dz.p + dz.from, dz.stride), pass->accumulate & 1 ? 1 : 0,
+                 weight_view(d, dw, i.from, dz.from));
+  }
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
     layer->ctx->k->axpy(dw + e.at + r * e.stride, (float)(2 * d->weight_l2), w + e.at + r * e.stride, e.width);
-  if (d->contractive > 0) add_jacobian_weight(layer, pass, i);
+  for (size_t p = 0; d->contractive > 0 && p < pass->parts; p++) add_jacobian_weight(layer, pass, i, p);
   if (pass->ready) pass->ready(pass, 0, e.at, e.rows, e.width, e.stride);
 }
 
-static stretch own_outputs(const dense *d, const mooni_pass *pass) { return share(d->out, pass->part, pass->parts); }
-
 static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
-  const dense *d = (const dense *)layer;
-  stretch o = own_outputs(d, pass);
-  if (d->bias && length(o))
-    layer->ctx->k->column_sums(pass->grad[1] + o.from, pass->dy + o.from, pass->rows, length(o), d->out,
+  mooni_view dz = like_y(pass, pass->dy);
+  if (((const dense *)layer)->bias && dz.to > dz.from)
+    layer->ctx->k->column_sums(pass->grad[1] + dz.from, dz.p + dz.from, pass->rows, dz.to - dz.from, dz.stride,
                                pass->accumulate & 2);
 }
 
 static void bias_ready(const moon_layer *layer, const mooni_pass *pass) {
-  const dense *d = (const dense *)layer;
-  stretch o = own_outputs(d, pass);
-  if (d->bias && length(o) && pass->ready) pass->ready(pass, 1, o.from, 1, length(o), length(o));
+  stretch o = share(pass->out, pass->part, pass->parts);
+  if (((const dense *)layer)->bias && length(o) && pass->ready) pass->ready(pass, 1, o.from, 1, length(o), length(o));
 }
 
 /* The bias's sums come before the others have read dz: then it is still in this core's cache alone. Nothing may be
@@ -468,10 +542,7 @@ static void backward(moon_layer *layer, const mooni_pass *pass) {
   if (rowwise) bias_gradient(layer, pass);
   bias_ready(layer, pass);
   if (!length(i)) return;
-  if (pass->dx) /* before the weights may change */
-    mooni_gemm(layer->ctx, pass->rows, length(i), d->out, 1, row_major(pass->dy, d->out),
-               transposed(weight_view(d, moon_tensor_float(layer->params[0]->value), i.from)), 0,
-               row_major(pass->dx + i.from, d->in));
+  if (pass->dx) input_gradient(layer, pass); /* before the weights may change */
   weight_gradient(layer, pass, i);
 }
 

@@ -241,6 +241,7 @@ typedef struct mooni_act {
 typedef struct mooni_target {
   const float *values; /* NULL for classes */
   const uint32_t *classes;
+  size_t stride; /* of the values' rows */
 } mooni_target;
 
 typedef struct mooni_loss_class {
@@ -252,7 +253,7 @@ typedef struct mooni_loss_class {
   bool takes_classes; /* class numbers as targets */
   bool rowwise;       /* looks at a row of the prediction as a whole */
   /* scale times the loss, summed over p [rows x width], or, with logits, over fuses(p); its gradient on p into grad
-  ** unless NULL. Rows of p, grad and the target's values begin `stride` floats apart. */
+  ** unless NULL. Rows of p and grad begin `stride` floats apart. */
   double (*apply)(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
                   size_t stride, double scale, bool logits);
 } mooni_loss_class;
@@ -350,11 +351,13 @@ struct mooni_pass {
   size_t first; /* the number, in the whole batch, of the first row here; a multiple of MOONI_ROW_GRAIN */
   size_t part, parts;
   const mooni_team *team;
-  const float *x; /* [rows x in] */
-  float *y;       /* [rows x out] */
-  float *dy;      /* [rows x out]; backward may spoil it */
-  float *dx;      /* [rows x in], or NULL: not wanted */
-  float *spare;   /* in a forward by columns: parts - 1 buffers for y, `step` floats apart, for any use */
+  const float *x;        /* [rows x in] */
+  float *y;              /* [rows x out] */
+  float *dy;             /* [rows x out]; backward may spoil it */
+  float *dx;             /* [rows x in], or NULL: not wanted */
+  bool x_apart, y_apart; /* how x and dx, and y, dy and work, lie in memory: mooni_part_of. Only a layer that takes, or
+                         ** gives, columns will meet it */
+  float *spare;          /* in a forward by columns: a buffer for each part, `step` >= rows x out floats apart */
   size_t step;
   float *work;
   float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
@@ -374,6 +377,15 @@ enum { MOONI_ROW_GRAIN = 8, MOONI_COLUMN_GRAIN = 16 };
 
 /* Part `part` of `parts` equal shares of n, cut at multiples of grain: *from up to *to. */
 void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from, size_t *to);
+
+/* Where a part's share of the columns (MOONI_COLUMN_GRAIN) of a matrix [rows x width] at p lies: element (r, c) at
+** p[r * stride + c], c counted from the matrix's first column. Apart: the columns of each part lie together, by rows, one
+** part's behind the other's, so that no core's prefetcher comes upon lines that another is writing. */
+typedef struct mooni_view {
+  float *p;
+  size_t stride, from, to; /* the columns */
+} mooni_view;
+mooni_view mooni_part_of(const float *p, size_t rows, size_t width, bool apart, size_t part, size_t parts);
 
 typedef struct mooni_layer_class {
   const char *name;
@@ -502,16 +514,16 @@ struct moon_dataset {
 };
 
 /* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale; of each row only the
-** columns `from` up to `to`. */
-void mooni_gather(moon_ctx *ctx, float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
-                  size_t from, size_t to, float scale);
+** columns that dst is a view of. */
+void mooni_gather(moon_ctx *ctx, mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first,
+                  size_t count, float scale);
 
 /* ---- map.c ---- */
 
 /* What mooni_gather does, for a tensor on a large mapped file: without making it resident. False, with nothing done, for
 ** any other tensor. Any number of workers may gather at once. */
-bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count, size_t from,
-                      size_t to, float scale);
+bool mooni_map_gather(mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
+                      float scale);
 
 /* ---- file.c ---- */
 

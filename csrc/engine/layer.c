@@ -116,3 +116,13 @@ void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from
   if (*from > n) *from = n;
   if (*to > n) *to = n;
 }
+
+mooni_view mooni_part_of(const float *p, size_t rows, size_t width, bool apart, size_t part, size_t parts) {
+  mooni_view v = {.p = (float *)(uintptr_t)p, .stride = width};
+  mooni_share(width, MOONI_COLUMN_GRAIN, part, parts, &v.from, &v.to);
+  if (apart) {
+    v.stride = v.to - v.from;
+    v.p += rows * v.from - v.from;
+  }
+  return v;
+}

@@ -93,7 +93,7 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
   if (classes ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
     return shape_error(loss, prediction, target);
 
-  mooni_target t = {moon_tensor_float(target), NULL};
+  mooni_target t = {moon_tensor_float(target), NULL, width};
   void *scratch = NULL;
   moon_status status = MOON_OK;
   if (classes || !t.values) {
@@ -103,7 +103,7 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
       status = mooni_classes(scratch, target, NULL, 0, rows, width);
     else
       ctx->k->from_bytes(scratch, moon_tensor_byte(target), rows * width, mooni_target_scale(loss));
-    t = classes ? (mooni_target){NULL, scratch} : (mooni_target){scratch, NULL};
+    t = classes ? (mooni_target){NULL, scratch, 0} : (mooni_target){scratch, NULL, width};
   }
   if (status == MOON_OK) {
     double v = loss->class->apply(loss, grad ? moon_tensor_float(grad) : NULL, moon_tensor_float(prediction), t, rows,

@@ -131,36 +131,35 @@ static bool read_row(const mooni_map *map, float *dst, size_t at, size_t width, 
 
 /* Of at most BLOCK rows `width` bytes. Asking for what is not in memory makes the kernel fetch it, so all are asked for
 ** first. */
-static void gather_block(const mooni_map *map, float *dst, const uint8_t *bytes, size_t row_bytes, size_t width,
-                         const uint32_t *order, size_t first, size_t count, float scale) {
+static void gather_block(const mooni_map *map, float *dst, size_t stride, const uint8_t *bytes, size_t row_bytes,
+                         size_t width, const uint32_t *order, size_t first, size_t count, float scale) {
   uint16_t missing[BLOCK];
   size_t misses = 0;
   for (size_t i = 0; i < count; i++) {
     const uint8_t *row = bytes + (order ? order[first + i] : first + i) * row_bytes;
     size_t at = (size_t)(row - map->base);
     if (is_written(map, at, width))
-      map->ctx->k->from_bytes(dst + i * row_bytes, row, width, scale);
-    else if (!read_row(map, dst + i * row_bytes, at, width, scale, false))
+      map->ctx->k->from_bytes(dst + i * stride, row, width, scale);
+    else if (!read_row(map, dst + i * stride, at, width, scale, false))
       missing[misses++] = (uint16_t)i;
   }
   for (size_t k = 0; k < misses; k++) {
     size_t i = missing[k];
     const uint8_t *row = bytes + (order ? order[first + i] : first + i) * row_bytes;
-    if (!read_row(map, dst + i * row_bytes, (size_t)(row - map->base), width, scale, true))
-      map->ctx->k->from_bytes(dst + i * row_bytes, row, width, scale);
+    if (!read_row(map, dst + i * stride, (size_t)(row - map->base), width, scale, true))
+      map->ctx->k->from_bytes(dst + i * stride, row, width, scale);
   }
 }
 
-bool mooni_map_gather(float *dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count, size_t from,
-                      size_t to, float scale) {
+bool mooni_map_gather(mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
+                      float scale) {
   const mooni_map *map = x->storage->map;
   if (!map || map->owner != getpid()) return false;
-  size_t width = mooni_width(x);
-  if (from == to) return true;
+  if (dst.from == dst.to) return true;
   for (size_t done = 0, n; done < count; done += n) {
     n = count - done < BLOCK ? count - done : BLOCK;
-    gather_block(map, dst + done * width + from, moon_tensor_byte(x) + from, width, to - from, order, first + done, n,
-                 scale);
+    gather_block(map, dst.p + done * dst.stride + dst.from, dst.stride, moon_tensor_byte(x) + dst.from, mooni_width(x),
+                 dst.to - dst.from, order, first + done, n, scale);
   }
   return true;
 }

@@ -237,7 +237,28 @@ typedef struct worker {
   share s;
 } worker;
 
-/* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. */
+/* Does a part that has its columns of layer i's output need no others: for the layer above, or else for the loss? By
+** columns nets train, so no layer is idle. */
+static bool same_columns(const job *j, size_t i) {
+  const moon_net *net = j->net;
+  const moon_layer *l = net->layers[i];
+  bool last = i == net->count - 1;
+  if (!l->class->gives_columns || !((last && j->fused) || l->class->gives_columns(l))) return false;
+  return last ? !j->loss->class->rowwise : net->layers[i + 1]->class->takes_columns;
+}
+
+/* Do the columns of each part lie apart (mooni_part_of) in the input of layer i, or in what the loss gets? Where the input
+** is the target as well, it has to suit both. */
+static bool apart(const job *j, size_t i) {
+  const moon_net *net = j->net;
+  if (j->split != MOONI_BY_COLUMNS) return false;
+  if (i) return same_columns(j, i - 1);
+  bool both = j->target.values == net->input;
+  return net->layers[0]->class->takes_columns && (!both || same_columns(j, net->count - 1));
+}
+
+/* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. The
+** loss's gradient goes into the first: it is not the last layer's. */
 static mooni_pass make_pass(const worker *w, size_t i) {
   const job *j = w->j;
   const moon_net *net = j->net;
@@ -262,17 +283,18 @@ static mooni_pass make_pass(const worker *w, size_t i) {
                      .job = w->j,
                      .layer = i,
                      .step = padded(net->rows * net->widest),
-                     .spare = net->gradient[i % 2]};
+                     .x_apart = apart(j, i),
+                     .y_apart = apart(j, i + 1),
+                     .spare = net->gradient[(net->count - i) % 2]};
   return pass;
 }
 
 /* The worker's rows, or columns, of a batch of t. */
-static void fetch(const worker *w, float *to, const moon_tensor *t, float scale) {
-  const job *j = w->j;
-  const batch *b = j->gather;
-  size_t width = mooni_width(t), c0 = 0, c1 = width;
-  if (j->split == MOONI_BY_COLUMNS) mooni_share(width, MOONI_COLUMN_GRAIN, w->s.part, w->s.parts, &c0, &c1);
-  mooni_gather(j->net->ctx, to + w->s.first * width, t, b->order, b->first + w->s.first, w->s.rows, c0, c1, scale);
+static void fetch(const worker *w, float *to, bool parted, const moon_tensor *t, float scale) {
+  const batch *b = w->j->gather;
+  size_t width = mooni_width(t);
+  mooni_view own = mooni_part_of(to + w->s.first * width, w->s.rows, width, parted, w->s.part, w->s.parts);
+  mooni_gather(w->j->net->ctx, own, t, b->order, b->first + w->s.first, w->s.rows, scale);
 }
 
 static void gather(const worker *w) {
@@ -280,19 +302,9 @@ static void gather(const worker *w) {
   const batch *b = j->gather;
   const moon_net *net = j->net;
   if (!b) return;
-  fetch(w, net->input, b->x, 255);
-  if (b->y && j->target.values) fetch(w, net->target, b->y, mooni_target_scale(j->loss));
+  fetch(w, net->input, apart(j, 0), b->x, 255);
+  if (b->y && j->target.values) fetch(w, net->target, apart(j, net->count), b->y, mooni_target_scale(j->loss));
   if (j->split == MOONI_BY_COLUMNS && !net->layers[0]->class->takes_columns) mooni_barrier(w->team);
-}
-
-/* Does a part that has its columns of layer i's output need no others: for the layer above, or else for the loss? By
-** columns nets train, so no layer is idle. */
-static bool same_columns(const job *j, size_t i) {
-  const moon_net *net = j->net;
-  const moon_layer *l = net->layers[i];
-  bool last = i == net->count - 1;
-  if (!l->class->gives_columns || !((last && j->fused) || l->class->gives_columns(l))) return false;
-  return last ? !j->loss->class->rowwise : net->layers[i + 1]->class->takes_columns;
 }
 
 static void forward(const worker *w) {
@@ -313,19 +325,21 @@ static void apply_loss(const worker *w) {
   job *j = w->j;
   const moon_net *net = j->net;
   const slot *last = &net->slots[net->count - 1];
-  bool columns = j->split == MOONI_BY_COLUMNS && same_columns(j, net->count - 1);
-  size_t r0 = w->s.first, r1 = r0 + w->s.rows, c0 = 0, c1 = last->out;
-  if (columns)
-    mooni_share(last->out, MOONI_COLUMN_GRAIN, w->s.part, w->s.parts, &c0, &c1);
-  else if (j->split == MOONI_BY_COLUMNS)
-    mooni_share(j->rows, 1, w->s.part, w->s.parts, &r0, &r1);
-  size_t at = r0 * last->out + c0;
-  mooni_target t = {j->target.values ? j->target.values + at : NULL, j->target.classes ? j->target.classes + r0 : NULL};
-  float *grad = j->backward ? net->gradient[0] + (j->split == MOONI_BY_ROWS ? r0 * net->widest : at) : NULL;
-  if (r1 > r0 && c1 > c0)
-    j->value[w->team->index] = j->loss->class->apply(j->loss, grad, last->y + at, t, r1 - r0, c1 - c0, last->out,
-                                                     j->scale, j->fused || j->loss->from_logits);
-  if (j->split == MOONI_BY_COLUMNS && !columns) mooni_barrier(w->team);
+  bool columns = apart(j, net->count), by_columns = j->split == MOONI_BY_COLUMNS;
+  size_t r0 = w->s.first, r1 = r0 + w->s.rows, parts = columns ? w->s.parts : 1, part = columns ? w->s.part : 0;
+  if (by_columns && !columns) mooni_share(j->rows, 1, w->s.part, w->s.parts, &r0, &r1);
+  bool target_apart = apart(j, j->target.values == net->input ? 0 : net->count);
+  mooni_view y = mooni_part_of(last->y, j->rows, last->out, columns, part, parts), t = {0}, g = {0};
+  if (j->target.values) t = mooni_part_of(j->target.values, j->rows, last->out, target_apart, part, parts);
+  if (j->backward) g = mooni_part_of(net->gradient[0], j->rows, last->out, columns, part, parts);
+  if (j->backward && j->split == MOONI_BY_ROWS) g.p += r0 * (net->widest - last->out); /* where backward looks for it */
+  mooni_target target = {t.p ? t.p + r0 * t.stride + t.from : NULL, j->target.classes ? j->target.classes + r0 : NULL,
+                         t.stride};
+  if (r1 > r0 && y.to > y.from)
+    j->value[w->team->index] = j->loss->class->apply(j->loss, g.p ? g.p + r0 * g.stride + g.from : NULL,
+                                                     y.p + r0 * y.stride + y.from, target, r1 - r0, y.to - y.from,
+                                                     y.stride, j->scale, j->fused || j->loss->from_logits);
+  if (by_columns && !columns) mooni_barrier(w->team);
 }
 
 /* Where the worker puts the gradient of a parameter: the first, or the only one, into the tensor itself. */

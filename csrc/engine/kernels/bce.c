@@ -5,8 +5,8 @@
 
 #define EPSILON 1e-7f
 
-MOONI_INLINE float value_of_logit(float z, float t) { return v_relu(z) - z * t + v_logistic_of(z).log1p; }
-MOONI_INLINE float gradient_of_logit(float z, float t) { return v_logistic_of(z).sigmoid - t; }
+MOONI_INLINE float value_of_logit(float z, float t) { return v_relu(z) - z * t + v_log1p_exp_minus(v_abs(z)); }
+MOONI_INLINE float gradient_of_logit(float z, float t) { return v_sigmoid_by_abs(z) - t; }
 
 MOONI_INLINE float value_of_probability(float p, float t) {
   float q = v_select(p < EPSILON, EPSILON, v_select(p > 1 - EPSILON, 1 - EPSILON, p));
@@ -23,7 +23,7 @@ LOSS_ROWS(probability_rows, value_of_probability, gradient_of_probability)
 
 static double apply(LOSS_ARGUMENTS) {
   (void)loss;
-  return scale * (logits ? logit_rows : probability_rows)(grad, p, t.values, rows, width, stride, (float)scale);
+  return scale * (logits ? logit_rows : probability_rows)(grad, p, t, rows, width, stride, (float)scale);
 }
 
 static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION, {0}};

@@ -48,7 +48,7 @@ static double apply(LOSS_ARGUMENTS) {
   double total = 0;
   for (size_t r = 0; r < rows; r++) {
     size_t at = r * stride;
-    row_target row = {t.values ? t.values + at : NULL, t.values ? 0 : t.classes[r]};
+    row_target row = {t.values ? t.values + r * t.stride : NULL, t.values ? 0 : t.classes[r]};
     total += (logits ? logit_row : probability_row)(grad ? grad + at : NULL, p + at, row, width, (float)scale);
   }
   return scale * total;

@@ -11,7 +11,7 @@ static double apply(LOSS_ARGUMENTS) {
   double total = 0;
   float d = (float)((const huber *)loss)->delta, s = (float)scale;
   for (size_t r = 0; r < rows; r++) {
-    const float *restrict pr = p + r * stride, *restrict tr = t.values + r * stride;
+    const float *restrict pr = p + r * stride, *restrict tr = t.values + r * t.stride;
     float part = 0;
     MOONI_SUMMING(part)
     for (size_t j = 0; j < width; j++) {

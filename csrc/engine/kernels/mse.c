@@ -7,7 +7,7 @@ LOSS_ROWS(all_rows, value_of, gradient_of)
 
 static double apply(LOSS_ARGUMENTS) {
   (void)loss, (void)logits;
-  return scale * all_rows(grad, p, t.values, rows, width, stride, (float)scale);
+  return scale * all_rows(grad, p, t, rows, width, stride, (float)scale);
 }
 
 static const mooni_option_spec options[] = {REDUCTION_OPTION, {0}};

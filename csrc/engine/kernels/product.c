@@ -114,7 +114,7 @@ MOONI_INLINE void look_at(uint16_t *live, const float *x, size_t rows, size_t ve
     if (i % CHECK == CHECK - 1) {
       all = 1;
       UNROLL for (size_t j = 0; j < GROUP; j++) if (j < vectors)
-        all &= _mm512_test_epi32_mask(seen[j], seen[j]) == (j == vectors - 1 ? tail : 0xffff);
+          all &= _mm512_test_epi32_mask(seen[j], seen[j]) == (j == vectors - 1 ? tail : 0xffff);
     }
   }
   UNROLL for (size_t j = 0; j < GROUP; j++) if (j < vectors) live[j] = _mm512_test_epi32_mask(seen[j], seen[j]);
