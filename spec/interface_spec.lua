@@ -60,7 +60,7 @@ local function public_methods()
     ["moonglass.Page"] = moon.page("a page"),
   }
   local found = {["moonglass.session"] = require("moonglass.session").globals}
-  for class, object in pairs(classes) do found[class] = getmetatable(object).__index end
+  for class, object in pairs(classes) do found[class] = getmetatable(object) end
   for noun, methods in pairs(core.methods) do
     local class = "moonglass." .. noun:match("%l+$"):gsub("^%l", string.upper)
     found[class] = {}

@@ -145,8 +145,7 @@ end
 
 -- ---- what a learnt dictionary can do ----
 
-local Dictionary = {__name = "moonglass.dictionary"}
-Dictionary.__index = Dictionary
+local Dictionary = options.strict({__name = "moonglass.dictionary"}, "a dictionary")
 
 local batch_options = options.checker("dictionary", {batch_size = {"count", 1024}})
 

@@ -10,15 +10,8 @@ local train = require "moonglass.train"
 
 local mixed = {}
 
-local Mixed = {__name = "moonglass.mixed_net", loss = false, optimizer = false} -- which a net has after fit; nil before
-
--- As in a native net: a name that does not exist raises.
-function Mixed.__index(_, name)
-  local method = Mixed[name]
-  if method ~= nil then return method or nil end
-  if type(name) == "string" and name:find("^__") then return nil end
-  errors.raise("net has no field or method '%s'%s", tostring(name), options.question(name, Mixed))
-end
+-- loss and optimizer are there after fit.
+local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, optimizer = false}, "net")
 
 for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do Mixed[name] = train[name] end
 Mixed.summary = summary.of

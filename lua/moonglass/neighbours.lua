@@ -10,8 +10,7 @@ local metrics = require "moonglass.metrics"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 
-local Neighbours = {__name = "moonglass.knn"}
-Neighbours.__index = Neighbours
+local Neighbours = options.strict({__name = "moonglass.knn"}, "a knn")
 
 -- [width + 1 x n]: for each row b of x, less the mean row, a column of -2 b and, below, |b|^2; and that mean [width].
 -- Near the mean the sum above has fewer digits to lose.

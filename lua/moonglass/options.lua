@@ -47,6 +47,18 @@ end
 --- "; did you mean 'epochs'?", or "" if none of the names is near: keys of a table, or elements of a list.
 function options.question(name, known) return core.nearest(tostring(name), known) end
 
+--- For a table of methods that becomes a metatable: a name that objects do not have raises, as with the engine's own.
+-- Where the class has false, the objects have a field that may be nil. what: "a pca".
+function options.strict(class, what)
+  function class.__index(_, name)
+    local v = class[name]
+    if v ~= nil then return v or nil end
+    if type(name) == "string" and name:find("^__") then return nil end
+    errors.raise("%s has no field or method '%s'%s", what, tostring(name), options.question(name, class))
+  end
+  return class
+end
+
 local function choice(v, choices)
   for _, c in ipairs(choices) do
     if v == c then return true end

@@ -22,8 +22,7 @@ end
 
 -- ---- methods ----
 
-local Pca = {__name = "moonglass.pca"}
-Pca.__index = Pca
+local Pca = options.strict({__name = "moonglass.pca"}, "a pca")
 
 -- out, whose rows from..to become f(those rows of x as float32), batch by batch.
 local function fill(out, x, batch_size, f)

@@ -8,8 +8,7 @@ local metrics = require "moonglass.metrics"
 local options = require "moonglass.options"
 local sequential = require "moonglass.sequential"
 
-local Probe = {__name = "moonglass.probe"}
-Probe.__index = Probe
+local Probe = options.strict({__name = "moonglass.probe"}, "a probe")
 
 local probe_options = options.checker("probe", {
   epochs = {"count", 10}, lr = {"positive", 0.01}, batch_size = {"count"}, seed = {"seed"}, classes = {"count"},
