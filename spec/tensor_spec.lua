@@ -677,9 +677,7 @@ describe("tensors as text", function()
       moon.zeros(1000, 784))
     prints("[[0 0]\n [0 0]\n [0 0]\n ...\n [0 0]\n [0 0]\n [0 0]]\n[600 x 2] uint8",
       moon.zeros(600, 2, { dtype = "uint8" }))
-    local start = os.clock()
-    local big = tostring(moon.zeros(4000, 4000))
-    assert.is_true(#big < 2000 and os.clock() - start < 1)
+    assert.is_true(#tostring(moon.zeros(4000, 4000)) < 2000)
   end)
 end)
 

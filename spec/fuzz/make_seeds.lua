@@ -100,9 +100,17 @@ for name, bytes in pairs(png_files) do seed("png", name, bytes) end
 
 local path = os.tmpname()
 
+local function header(text, data) return ("<s8"):pack(text) .. data end
+
+-- Without the checksums that files of ours have: with them a changed seed is refused at once, and fuzzing ends there.
+local function without_checksums(bytes)
+  local text, data = ("<s8"):unpack(bytes)
+  return header(text:gsub(',"crc32":%d+', ""), bytes:sub(data))
+end
+
 local function saved(ok, message)
   assert(ok, message)
-  return files.read(path)
+  return without_checksums(files.read(path))
 end
 
 moon.seed(3)
@@ -139,9 +147,9 @@ seed("safetensors", "small_archive", saved(moon.safetensors.save(path, {
   bytes = moon.tensor({1, 2, 3}, {dtype = "uint8"}),
   ["f/\"\\\n\xc3\xa9"] = moon.tensor{{0.5, -3}}, none = moon.zeros(0, 4),
 }, {key = "a \"text\"\n"})))
+seed("safetensors", "with_checksums", files.read(path))
 seed("safetensors", "empty", saved(moon.safetensors.save(path, {})))
 
-local function header(text, data) return ("<s8"):pack(text) .. data end
 for i, kind in ipairs{"F16", "BF16", "F64", "I64", "I32", "I16", "I8", "U64", "U32", "U16", "BOOL"} do
   local size = ({2, 2, 8, 8, 4, 2, 1, 8, 4, 2, 1})[i]
   seed("safetensors", kind, header(('{"t":{"dtype":"%s","shape":[2],"data_offsets":[0,%d]}}'):format(kind, 2 * size),
@@ -153,7 +161,7 @@ local function trained(net, options)
   options.callbacks = options.callbacks or {}
   table.insert(options.callbacks, moon.callbacks.checkpoint(path))
   net:fit(moon.rand(6, 3), options)
-  return files.read(path)
+  return without_checksums(files.read(path))
 end
 
 seed("checkpoint", "adam", trained(moon.sequential{moon.dense(3, 2, {activation = "relu"}), moon.dense(2, 3)},
@@ -163,6 +171,7 @@ seed("checkpoint", "sgd_with_validation", trained(moon.autoencoder.plain{input =
 seed("checkpoint", "early_stopping", trained(moon.sequential{moon.dense(3, 3)},
   {callbacks = {moon.callbacks.early_stopping{monitor = "loss", restore_best = true}}}))
 seed("checkpoint", "net_only", saved(moon.checkpoint.save(path, {net = moon.sequential{moon.dense(3, 1)}})))
+seed("checkpoint", "with_checksums", files.read(path))
 os.remove(path)
 
 -- ---- programs ----
