@@ -234,13 +234,16 @@ end
 
 local function text_of(call) return ("%s(%s) number %d"):format(call.name, call.arguments, call.number) end
 
+-- How often these come differs from run to run, as the heap lies elsewhere: the last of one may not come in the next.
+local memory_calls = {brk = true, mmap = true, munmap = true, mremap = true, madvise = true}
+
 --- Kill a saver at each of its calls: the file is the old one or the new one, and the next save that is left alone
 -- removes what has been left.
 function faults.kill_everywhere(saver)
   return with_saver(saver, function() return true end, function(c, p)
     local result = faults.kill_at(p.source, p.path, p.call)
     local content = faults.read(p.path)
-    note(c, result == nil, "%s did not end it", text_of(p.call))
+    note(c, result == nil or memory_calls[p.call.name] and content == p.new, "%s did not end it", text_of(p.call))
     note(c, content == p.old or content == p.new, "killed at %s: neither old nor new", text_of(p.call))
     faults.act(p.source, p.path)
     note(c, faults.read(p.path) == p.new and faults.names(p.folder) == "target", "after %s: %s", text_of(p.call),

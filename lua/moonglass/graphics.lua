@@ -18,6 +18,7 @@ local function starts(text, ...)
   return false
 end
 
+local konsole_draws = 220400 -- 22.04, the first Konsole with pictures
 local draws_files = {["iTerm.app"] = true, WezTerm = true, mintty = true}
 
 -- Terminals are not asked: their answer would have to be read from the input, where what the user types ahead is.
@@ -27,6 +28,7 @@ local function by_environment()
   if terminal.env("KITTY_WINDOW_ID") or starts(term, "xterm-kitty", "xterm-ghostty") or program == "ghostty" then
     return "kitty"
   end
+  if (tonumber(terminal.env("KONSOLE_VERSION")) or 0) >= konsole_draws then return "kitty" end
   if draws_files[program] or terminal.env("LC_TERMINAL") == "iTerm2" then return "iterm2" end
   if starts(term, "foot", "mlterm", "yaft", "contour") or (term and term:find("sixel", 1, true)) then return "sixel" end
   return "blocks"
@@ -220,10 +222,11 @@ local function sixel_band(numbers, y, h, w)
   return table.concat(parts, "$")
 end
 
-local sixel_cell = 12 -- pixels, at least, that a line of text is high
+-- Pixels that a character has at least: xterm's smallest usual font is 6 x 13. A terminal cuts sixels at its edge.
+graphics.cell = {width = 6, height = 12}
 
-local function sixel(picture)
-  local rows = pixels_of(picture, picture:size(2))
+local function sixel(picture, how)
+  local rows = pixels_of(picture, how.columns * graphics.cell.width)
   local h, w = #rows, #rows[1]
   local numbers, colours, bands = {}, {}, {}
   for y, row in ipairs(rows) do
@@ -239,7 +242,7 @@ local function sixel(picture)
   table.sort(palette)
   for y = 1, h, 6 do bands[#bands + 1] = sixel_band(numbers, y, h, w) end
   return ("\27P0;1q\"1;1;%d;%d%s%s\27\\"):format(w, h, table.concat(palette), table.concat(bands, "-")),
-    (h + sixel_cell - 1) // sixel_cell
+    (h + graphics.cell.height - 1) // graphics.cell.height
 end
 
 -- ---- one for all ----

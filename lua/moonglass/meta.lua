@@ -1618,6 +1618,7 @@ function moon.checkpoint.latest(path) end
 ---@class moonglass.LiveOptions
 ---@field every integer? default 1: epochs from one picture to the next; the last epoch has one, too
 ---@field columns integer? how many rows of x; as many as fit if it is not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? else what the environment says of the terminal
 
 ---On a terminal, rows over what the net makes of them, drawn again in the same place after epochs; elsewhere nothing.
 ---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]

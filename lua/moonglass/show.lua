@@ -14,7 +14,6 @@ local show_options = options.checker("show", {
 
 local smallest_tile = 8 -- a side; narrower rows are no tiles unless `shape` says so
 local always_shown = 10 -- tiles, even if they fill more than the screen
-local cell_pixels = 8   -- that a column of the terminal surely has
 local largest_scale = 4
 
 -- ---- what it is ----
@@ -68,10 +67,10 @@ local function layout(n, h, w, o, method)
   local lines, width = terminal.size()
   local in_characters = method == "blocks" or method == "ascii"
   if o.save then return o.columns or math.ceil(math.sqrt(n)), math.min(n, o.limit or n), 1 end
-  local budget = in_characters and width or width * cell_pixels
+  local budget = in_characters and width or width * graphics.cell.width
   local scale = in_characters and 1 or math.max(1, math.min(largest_scale, budget // ((w + 1) * math.min(n, 4))))
   local columns = o.columns or math.max(1, math.min(n, (budget - 1) // ((w + 1) * scale)))
-  local high = (lines - 2) * (in_characters and 2 or 2 * cell_pixels) // ((h + 1) * scale)
+  local high = (lines - 2) * (in_characters and 2 or graphics.cell.height) // ((h + 1) * scale)
   return columns, math.min(n, o.limit or math.max(always_shown, columns * high)), scale
 end
 
@@ -116,7 +115,9 @@ end
 
 -- ---- during a fit ----
 
-local live_options = options.checker("callbacks.show", {every = {"count", 1}, columns = {"count"}})
+local live_options = options.checker("callbacks.show", {
+  every = {"count", 1}, columns = {"count"}, method = {graphics.methods},
+})
 
 -- The rows of x over what the net makes of them.
 local function compared(x, net) return image.rows{x, net:predict(x:reshape(#x, -1))} end
@@ -142,9 +143,10 @@ function show.live(x, given)
   function self.on_epoch_end(_, state)
     if state.epoch % o.every ~= 0 and state.epoch ~= state.epochs then return end
     local screen, width = terminal.size()
-    local how = show.how(nil, true)
+    local how = show.how(o.method, true)
     local tile = math.floor(math.sqrt(x:numel() // #x) + 0.5) + 1
-    local fits = math.max(1, (width - 1) // (how.method == "blocks" and tile or math.max(1, tile // cell_pixels)))
+    local cells = how.method == "blocks" and tile or math.max(1, tile // graphics.cell.width)
+    local fits = math.max(1, (width - 1) // cells)
     local rows = x:rows(1, math.min(#x, o.columns or fits))
     local text, lines = graphics.encode(compared(rows, state.net), how)
     if drawn then erase(screen) end
