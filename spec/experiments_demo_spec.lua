@@ -3,17 +3,10 @@ local moon = require "moonglass"
 local lfs = require "lfs"
 
 local shapes = "spec/fixtures/shapes"
-local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local read_file = dofile("spec/files.lua").read
 
-local folder
-
-before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-end)
-
-after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
+local runs = dofile("spec/script_runs.lua")(after_each, "--data " .. shapes)
+local program, folder, has = runs.program, runs.folder, runs.has
 
 -- Output and exit status.
 local function run(command)
@@ -27,10 +20,6 @@ end
 -- A figure of a script's that experiments.lua has run.
 local function figure_of(script, name)
   return tonumber(read_file(("%s/%s/figures.csv"):format(folder, script)):match("\n" .. name .. ",([^\n]+)"))
-end
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text:sub(1, 2000)))
 end
 
 describe("page", function()
@@ -93,13 +82,8 @@ describe("scripts/demo.lua", function()
   end)
 end)
 
--- One line that says it, status 2, and nothing written.
 local function rejects(script, arguments, message)
-  local output, status = run(("'%s' scripts/%s.lua --data %s --out %s %s"):format(program, script, shapes, folder,
-    arguments))
-  assert.equal(("%s: %s (--help lists the options)\n"):format(script, message), output)
-  assert.equal(2, status)
-  assert.is_nil(lfs.attributes(folder, "mode"))
+  runs.rejects(script, arguments, ("%s: %s (--help lists the options)\n"):format(script, message))
 end
 
 describe("scripts/demo.lua and stacked.lua", function()

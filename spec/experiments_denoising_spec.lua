@@ -3,45 +3,9 @@ local lfs = require "lfs"
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
-local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
-local files = dofile("spec/files.lua")
-local read_file = files.read
-
-local folder
-
-before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-end)
-
-after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
-
--- stdout, stderr, exit status.
-local function run(script, arguments)
-  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --data %s --out %s %s"):format(program, script, shapes,
-    folder, arguments or ""))
-end
-
-local function succeeds(script, arguments)
-  local output, errors, status = run(script, arguments)
-  assert.equal("", errors)
-  assert.equal(0, status)
-  return output
-end
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
-end
-
--- One line that says it, and nothing written.
-local function rejects(script, arguments, message)
-  local output, errors, status = run(script, arguments)
-  has(errors, message)
-  assert.is_truthy(errors:find("^" .. script .. ": [^\n]+\n$"), errors)
-  assert.equal(2, status)
-  assert.equal("", output)
-  assert.is_nil(lfs.attributes(folder, "mode"))
-end
+local read_file = dofile("spec/files.lua").read
+local runs = dofile("spec/script_runs.lua")(after_each, "--data " .. shapes)
+local folder, succeeds, rejects, has = runs.folder, runs.succeeds, runs.rejects, runs.has
 
 -- A CSV file without quoted fields as a list of rows.
 local function read_csv(name)

@@ -4,43 +4,16 @@ local lfs = require "lfs"
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
-local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local files = dofile("spec/files.lua")
 
 local train, train_labels = moon.data.mnist(shapes, "train")
 local test, test_labels = moon.data.mnist(shapes, "test")
 
-local folder
-
-before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-end)
-
-after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
-
--- stdout, stderr, exit status.
-local function run(script, arguments)
-  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua %s"):format(program, script, arguments))
-end
+local runs = dofile("spec/script_runs.lua")(after_each, "")
+local folder, rejects = runs.folder, runs.rejects
 
 local function train_on_shapes(script, more)
-  local output, errors, status = run(script, ("--data %s --out %s --batch 8 %s"):format(shapes, folder, more))
-  assert.equal("", errors)
-  assert.equal(0, status)
-  return output
-end
-
--- One line that says it, status 2, and nothing written.
-local function rejects(script, arguments, ...)
-  local output, errors, status = run(script, ("--out %s %s"):format(folder, arguments))
-  for _, part in ipairs{...} do
-    assert.is_truthy(errors:find(part, 1, true), ("expected %q in:\n%s"):format(part, errors))
-  end
-  assert.is_truthy(errors:find("^" .. script .. ": [^\n]+\n$"), errors)
-  assert.equal(2, status)
-  assert.equal("", output)
-  assert.is_nil(lfs.attributes(folder, "mode"))
+  return runs.succeeds(script, ("--data %s --batch 8 %s"):format(shapes, more))
 end
 
 -- A CSV file without quoted fields: its rows, numbers as numbers, and the names of its columns.
@@ -331,8 +304,7 @@ describe("scripts/anomaly.lua", function()
     local other = os.tmpname()
     os.remove(other)
     write_set(other, 2, 5, function() return 9 end)
-    local output, errors, status = run("anomaly", ("--data %s --out %s --batch 8 --against-data %s"):format(shapes,
-      folder, other))
+    local output, errors, status = runs.run("anomaly", ("--data %s --batch 8 --against-data %s"):format(shapes, other))
     assert.equal(("anomaly: a set in MNIST's format in %s: its images have another size\n"):format(other), errors)
     assert.equal(1, status)
     assert.is_nil(output:find("epoch 1/", 1, true))

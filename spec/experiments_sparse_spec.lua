@@ -1,9 +1,7 @@
 -- Sparse codes and dictionaries, and scripts/sparse.lua and sparse_coding.lua from outside.
-local lfs = require "lfs"
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
-local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local files = dofile("spec/files.lua")
 local read_file = files.read
 
@@ -219,27 +217,8 @@ end)
 
 -- ---- the scripts ----
 
-local folder
-
-before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-end)
-
-after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
-
--- Output, errors and exit status.
-local function run(script, arguments)
-  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --data %s --out %s %s"):format(program, script, shapes,
-    folder, arguments))
-end
-
-local function train(script, arguments)
-  local output, errors, status = run(script, arguments)
-  assert.equal("", errors)
-  assert.equal(0, status)
-  return output
-end
+local runs = dofile("spec/script_runs.lua")(after_each, "--data " .. shapes)
+local folder, train = runs.folder, runs.succeeds
 
 local function figures()
   local list = {}
@@ -364,11 +343,7 @@ describe("scripts/sparse.lua", function()
       ["--kl-target 1"] = "--kl-target: '1' is not a number above 0 and below 1",
       ["--l1 -1"] = "--l1: '-1' is not a number of at least 0",
     } do
-      local output, errors, status = run("sparse", arguments)
-      assert.equal(("sparse: %s (--help lists the options)\n"):format(message), errors)
-      assert.equal("", output)
-      assert.equal(2, status)
-      assert.is_nil(lfs.attributes(folder, "mode"))
+      runs.rejects("sparse", arguments, ("sparse: %s (--help lists the options)\n"):format(message))
     end
   end)
 end)
@@ -429,11 +404,7 @@ describe("scripts/sparse_coding.lua", function()
       ["--atoms 0"] = "--atoms: '0' is not a whole number of at least 1",
       ["--l1 0"] = "--l1: '0' is not a number above 0",
     } do
-      local output, errors, status = run("sparse_coding", arguments)
-      assert.equal(("sparse_coding: %s (--help lists the options)\n"):format(message), errors)
-      assert.equal("", output)
-      assert.equal(2, status)
-      assert.is_nil(lfs.attributes(folder, "mode"))
+      runs.rejects("sparse_coding", arguments, ("sparse_coding: %s (--help lists the options)\n"):format(message))
     end
   end)
 end)

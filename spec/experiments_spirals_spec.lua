@@ -4,50 +4,9 @@ local lfs = require "lfs"
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
-local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local reference = os.getenv("MOONGLASS_REFERENCE") or "../shared/reference"
-local files = dofile("spec/files.lua")
-
-local folder
-
-before_each(function()
-  folder = os.tmpname()
-  os.remove(folder)
-end)
-
-after_each(function() os.execute(("rm -rf '%s'"):format(folder)) end)
-
--- ---- running a script ----
-
--- stdout, stderr, exit status.
-local function run(script, arguments)
-  return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --threads 1 --out %s %s"):format(program, script, folder,
-    arguments))
-end
-
-local function succeed(script, arguments)
-  local output, errors, status = run(script, arguments)
-  assert.equal("", errors)
-  assert.equal(0, status)
-  return output
-end
-
--- One line that says it, and the status.
-local function fails(script, arguments, status, ...)
-  local output, errors, got = run(script, arguments)
-  assert.is_truthy(errors:find("^" .. script .. ": [^\n]+\n$"), ("expected one line, got:\n%s"):format(errors))
-  for _, part in ipairs{...} do
-    assert.is_truthy(errors:find(part, 1, true), ("expected %q in:\n%s"):format(part, errors))
-  end
-  assert.equal(status, got)
-  return output
-end
-
--- ... and nothing has been written.
-local function refuses(script, arguments, status, ...)
-  assert.equal("", fails(script, arguments, status, ...))
-  assert.is_nil(lfs.attributes(folder, "mode"))
-end
+local runs = dofile("spec/script_runs.lua")(after_each, "--threads 1")
+local folder, succeed = runs.folder, runs.succeeds
 
 -- ---- what it left ----
 
@@ -203,9 +162,9 @@ describe("scripts/spirals.lua", function()
     assert.near(math.log(3) + 0.5e-3 * 6 * 0.25, read_csv("history.csv").softmax[1], 1e-5)
     assert(moon.safetensors.save(path, {x = x}))
     os.execute(("rm -rf '%s'"):format(folder))
-    fails("spirals", "--points " .. path, 1, "expected tensors x [n x 2] and y [n]")
+    runs.fails("spirals", "--points " .. path, 1, "expected tensors x [n x 2] and y [n]")
     os.remove(path)
-    fails("spirals", "--points " .. path, 1, path)
+    runs.fails("spirals", "--points " .. path, 1, path)
   end)
 
   for name, expected in pairs(published) do
@@ -229,15 +188,15 @@ describe("scripts/spirals.lua", function()
   end)
 
   it("refuses what it cannot use", function()
-    refuses("spirals", "--set moons", 2, "--set", "spirals", "circles", "blobs")
-    refuses("spirals", "--method newton", 2, "--method", "batch", "sgd", "adam")
-    refuses("spirals", "--n 0", 2, "--n: '0' is not a whole number of at least 1")
-    refuses("spirals", "--steps 1.5", 2, "--steps: '1.5' is not a whole number of at least 1")
-    refuses("spirals", "--penalty -1", 2, "--penalty: '-1' is not a number of at least 0")
-    refuses("spirals", "--noise x", 2, "--noise: 'x' is not a number of at least 0")
-    refuses("spirals", "--lr 0", 2, "--lr: '0' is not a number above 0")
-    refuses("spirals", "--data x", 2, "unknown option '--data'")
-    fails("spirals", "--n 5 --lr 1e30", 1, "fit: loss is")
+    runs.rejects("spirals", "--set moons", "--set", "spirals", "circles", "blobs")
+    runs.rejects("spirals", "--method newton", "--method", "batch", "sgd", "adam")
+    runs.rejects("spirals", "--n 0", "--n: '0' is not a whole number of at least 1")
+    runs.rejects("spirals", "--steps 1.5", "--steps: '1.5' is not a whole number of at least 1")
+    runs.rejects("spirals", "--penalty -1", "--penalty: '-1' is not a number of at least 0")
+    runs.rejects("spirals", "--noise x", "--noise: 'x' is not a number of at least 0")
+    runs.rejects("spirals", "--lr 0", "--lr: '0' is not a number above 0")
+    runs.rejects("spirals", "--data x", "unknown option '--data'")
+    runs.fails("spirals", "--n 5 --lr 1e30", 1, "fit: loss is")
     assert.is_nil(lfs.attributes(folder .. "/figures.csv", "mode"))
   end)
 end)
@@ -283,9 +242,9 @@ describe("scripts/activations.lua", function()
   end)
 
   it("refuses what it cannot use", function()
-    refuses("activations", "--from 1 --to 1", 2, "--from has to be below --to")
-    refuses("activations", "--points 0", 2, "--points: '0' is not a whole number of at least 1")
-    refuses("activations", "--to nan", 2, "--to: 'nan' is not a finite number")
+    runs.rejects("activations", "--from 1 --to 1", "--from has to be below --to")
+    runs.rejects("activations", "--points 0", "--points: '0' is not a whole number of at least 1")
+    runs.rejects("activations", "--to nan", "--to: 'nan' is not a finite number")
   end)
 end)
 
@@ -317,9 +276,10 @@ describe("scripts/by_hand.lua", function()
   end)
 
   it("refuses what it cannot use", function()
-    refuses("by_hand", "--steps x", 2, "--steps: 'x' is not a whole number of at least 1")
-    refuses("by_hand", "--images 0", 2, "--images: '0' is not a whole number of at least 1")
-    refuses("by_hand", "--epochs 3", 2, "unknown option '--epochs'")
-    refuses("by_hand", "--data /nowhere", 1, "train-images-idx3-ubyte", "/nowhere")
+    runs.rejects("by_hand", "--steps x", "--steps: 'x' is not a whole number of at least 1")
+    runs.rejects("by_hand", "--images 0", "--images: '0' is not a whole number of at least 1")
+    runs.rejects("by_hand", "--epochs 3", "unknown option '--epochs'")
+    assert.equal("", runs.fails("by_hand", "--data /nowhere", 1, "train-images-idx3-ubyte", "/nowhere"))
+    assert.is_nil(lfs.attributes(folder, "mode"))
   end)
 end)

@@ -253,10 +253,10 @@ static float *post(const mooni_pass *pass, size_t part, region g) {
 static void sum_parts(const moon_layer *layer, const mooni_pass *pass, region g) {
   mooni_view y = like_y(pass, pass->y);
   for (size_t p = 0; p < pass->parts; p++) {
+    if (p == pass->part) continue;
     const float *from = post(pass, p, g);
     float *to = y.p + g.r0 * y.stride + g.c0;
-    if (p != pass->part)
-      for (size_t r = 0; r < g.rows; r++, from += g.columns, to += y.stride) layer->ctx->k->add(to, from, g.columns);
+    for (size_t r = 0; r < g.rows; r++, from += g.columns, to += y.stride) layer->ctx->k->add(to, from, g.columns);
   }
 }
 

@@ -145,7 +145,8 @@ end
 
 -- ---- what a learnt dictionary can do ----
 
-local Dictionary = options.strict({__name = "moonglass.dictionary"}, "a dictionary")
+-- `descend` takes one for its options, of which these are never given here.
+local Dictionary = options.strict({__name = "moonglass.dictionary", start = false, record = false}, "a dictionary")
 
 local batch_options = options.checker("dictionary", {batch_size = {"count", 1024}})
 
