@@ -10,44 +10,12 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "bytes.h"
 #include "loading.h"
 
 /* ---- helpers ---- */
 
-typedef struct bytes {
-  size_t size;
-  uint8_t data[1 << 16];
-} bytes;
-
-static void put(bytes *b, const void *data, size_t n) {
-  if (n) memcpy(b->data + b->size, data, n);
-  b->size += n;
-}
-
-static void put_big(bytes *b, uint32_t v) {
-  uint8_t p[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v};
-  put(b, p, 4);
-}
-
-static const char *write_file(const char *name, const void *data, size_t n) {
-  const char *path = path_of(name);
-  FILE *f = fopen(path, "wb");
-  if (!f || (n && fwrite(data, 1, n, f) != n) || fclose(f)) {
-    perror(path);
-    exit(2);
-  }
-  return path;
-}
-
-static void read_file(const char *path, bytes *b) {
-  FILE *f = fopen(path, "rb");
-  b->size = f ? fread(b->data, 1, sizeof b->data, f) : 0;
-  if (f) fclose(f);
-}
-
-static bool same_bytes(const bytes *a, const bytes *b) {
-  return a->size == b->size && !memcmp(a->data, b->data, a->size);
-}
+static const char *write_file(const char *name, const void *data, size_t n) { return write_to(path_of(name), data, n); }
 
 /* Files in the folder whose name begins with a dot: temporaries that were left. */
 static int left_over(void) {
@@ -228,29 +196,6 @@ static void test_writing(void) {
   moon_archive_release(a);
   test_full_disk();
   CHECK(left_over() == 0);
-}
-
-/* ---- IDX ---- */
-
-static void make_idx(bytes *b, uint8_t type, int rank, const uint32_t *shape, const void *data, size_t n) {
-  uint8_t magic[4] = {0, 0, type, (uint8_t)rank};
-  b->size = 0;
-  put(b, magic, 4);
-  for (int i = 0; i < rank; i++) put_big(b, shape[i]);
-  put(b, data, n);
-}
-
-/* Append a gzip member of these bytes. */
-static void gzip(bytes *out, const uint8_t *data, size_t n) {
-  z_stream z = {0};
-  deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  z.next_in = (Bytef *)(uintptr_t)data;
-  z.avail_in = (uInt)n;
-  z.next_out = out->data + out->size;
-  z.avail_out = (uInt)(sizeof out->data - out->size);
-  CHECK(deflate(&z, Z_FINISH) == Z_STREAM_END);
-  out->size = sizeof out->data - z.avail_out;
-  deflateEnd(&z);
 }
 
 static void expect_idx(const bytes *b, moon_dtype dtype, int rank, const size_t *shape, const double *values) {

@@ -11,6 +11,7 @@
 #include <zlib.h>
 
 #include "../../csrc/engine/internal.h"
+#include "bytes.h"
 #include "check.h"
 
 static char folder[64] = "/tmp/moonglass-hostile-XXXXXX";
@@ -67,11 +68,6 @@ static void count_malloc(void) {}
 
 /* ---- helpers ---- */
 
-typedef struct bytes {
-  size_t size;
-  uint8_t data[1 << 16];
-} bytes;
-
 static const char *path_of(const char *name) {
   static char path[4][512];
   static unsigned turn;
@@ -80,59 +76,13 @@ static const char *path_of(const char *name) {
   return p;
 }
 
-static void put(bytes *b, const void *data, size_t n) {
-  if (n) memcpy(b->data + b->size, data, n);
-  b->size += n;
-}
-
-static void put_big(bytes *b, uint32_t v) {
-  put(b, (uint8_t[]){(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}, 4);
-}
-
-static const char *write_file(const char *name, const bytes *b) {
-  const char *path = path_of(name);
-  FILE *f = fopen(path, "wb");
-  if (!f || (b->size && fwrite(b->data, 1, b->size, f) != b->size) || fclose(f)) {
-    perror(path);
-    exit(2);
-  }
-  return path;
-}
-
-static void read_file(const char *path, bytes *b) {
-  FILE *f = fopen(path, "rb");
-  b->size = f ? fread(b->data, 1, sizeof b->data, f) : 0;
-  if (f) fclose(f);
-}
-
-static bool same_bytes(const bytes *a, const bytes *b) {
-  return a->size == b->size && !memcmp(a->data, b->data, a->size);
-}
+static const char *write_file(const char *name, const bytes *b) { return write_to(path_of(name), b->data, b->size); }
 
 static bool failed(moon_status got, moon_status want, const char *message, const char *what) {
   if (got == want && strstr(moon_error(ctx), message)) return true;
   fprintf(stderr, "%s: got '%s' (%s), expected '%s' (%s)\n", what, moon_status_name(got), moon_error(ctx),
           moon_status_name(want), message);
   return false;
-}
-
-static void make_idx(bytes *b, uint8_t type, int rank, const uint32_t *shape, const void *data, size_t n) {
-  b->size = 0;
-  put(b, (uint8_t[]){0, 0, type, (uint8_t)rank}, 4);
-  for (int i = 0; i < rank; i++) put_big(b, shape[i]);
-  put(b, data, n);
-}
-
-static void gzip(bytes *out, const void *data, size_t n) {
-  z_stream z = {0};
-  deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  z.next_in = (Bytef *)(uintptr_t)data;
-  z.avail_in = (uInt)n;
-  z.next_out = out->data + out->size;
-  z.avail_out = (uInt)(sizeof out->data - out->size);
-  CHECK(deflate(&z, Z_FINISH) == Z_STREAM_END);
-  out->size = sizeof out->data - z.avail_out;
-  deflateEnd(&z);
 }
 
 static void chunk(bytes *b, const char *type, const void *data, size_t n) {
