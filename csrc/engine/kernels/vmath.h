@@ -107,13 +107,14 @@ MOONI_INLINE float v_tanh(float x) {
   return v_select(x < 0, -y, y);
 }
 
-/* e^-a for a >= 0, 1 ulp; beyond 87.5, where it would become a denormal, that of 87.5; NaN for NaN. */
+/* e^-a for a >= 0, 1 ulp; beyond 87.5, where it would become a denormal, that of 87.5; NaN for NaN, which no conversion
+** to an integer would survive: adding 1.5 2^23 rounds to one, and leaves it in the lowest bits. */
 MOONI_INLINE float v_exp_minus(float a) {
-  float x = -v_select(a > 87.5f, 87.5f, a);
-  int32_t n = (int32_t)(x * 1.44269504f - 0.5f);
-  float r = x - (float)n * 0.693145752f; /* as in v_exp_split */
-  r -= (float)n * 1.42860677e-6f;
-  float scale = v_from_bits((int32_t)((uint32_t)(n + 127) << 23));
+  const float shift = 12582912;
+  float x = -v_select(a > 87.5f, 87.5f, a), shifted = x * 1.44269504f + shift, n = shifted - shift;
+  float r = x - n * 0.693145752f; /* as in v_exp_split */
+  r -= n * 1.42860677e-6f;
+  float scale = v_from_bits((int32_t)(((uint32_t)v_bits(shifted) + 127) << 23));
   return v_expm1_near_0(r) * scale + scale;
 }
 
