@@ -124,7 +124,8 @@ MOONI_INLINE float v_sigmoid_by_abs(float z) {
   return v_select(z < 0, u, 1) / (1 + u);
 }
 
-/* ln(1 + e^-a) for a >= 0, 2 ulp: with u = e^-a in [0, 1] it is u + u^2 times a polynomial, fitted to a relative error of 3e-8. */
+/* ln(1 + e^-a) for a >= 0, 2 ulp: with u = e^-a in [0, 1] it is u + u^2 times a polynomial, fitted to a relative
+** error of 3e-8. */
 MOONI_INLINE float v_log1p_exp_minus(float a) {
   float u = v_exp_minus(a);
   float p = 0.00536473704f;
@@ -142,7 +143,7 @@ MOONI_INLINE float v_log1p_exp_minus(float a) {
 MOONI_INLINE float v_softplus(float x) { return v_relu(x) + v_log1p_exp_minus(v_abs(x)); }
 
 /* The square root of 0 or of what is neither negative nor denormal, 2 ulp: Newton's and then Halley's step for the
-** inverse of it, from a guess by the exponent. Processors take as long for a vector of roots as for 20 of its steps. */
+** inverse of it, from a guess by the exponent: a vector of roots takes processors longer. */
 MOONI_INLINE float v_root(float x) {
   float y = v_from_bits(0x5f377800 - (v_bits(x) >> 1));
   y *= 1.50042973f - 0.499548360f * (x * y) * y; /* fitted: 9e-4 off */
