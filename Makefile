@@ -434,7 +434,7 @@ abi-record:
 
 # ---- hosts ----
 
-HOSTS := $(addprefix $(B)/hosts/,reconstruct anomaly embed scripted)
+HOSTS := $(addprefix $(B)/hosts/,reconstruct anomaly train embed scripted)
 HOST_CC = $(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -Werror -Icsrc $(LUA_CFLAGS)
 HOST_CXX = $(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Werror $(OPT) -g $(SANFLAGS) -Icsrc
 

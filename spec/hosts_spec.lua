@@ -166,6 +166,55 @@ describe("reconstruct", function()
   end)
 end)
 
+describe("train", function()
+  it("learns the same bits as a script, which loads what it saves", function()
+    local model = path("trained.safetensors")
+    local out, err, status = run("train", {"--hidden", 24, "--code", 6, "--epochs", 3, "--batch", 8, "--seed", 5,
+      path("rows.idx"), model})
+    assert.same({"", 0}, {err, status})
+    moon.seed(5)
+    local ae = moon.autoencoder.deep{input = 64, hidden = {24}, code = 6}
+    local history = ae:fit(x, {loss = "bce", epochs = 3, batch_size = 8, seed = 5})
+    local lines = {}
+    for i, loss in ipairs(history.loss) do lines[i] = ("epoch %d/3  loss %.4f\n"):format(i, loss) end
+    assert.equal(table.concat(lines), out)
+    local trained = assert(moon.load(model))
+    assert.equal(fnv(floats(ae:predict(x))), fnv(floats(trained:predict(x))))
+    assert.is_true(trained:encode(x):equal(ae:encode(x)))
+  end)
+
+  it("saves what was learnt when Ctrl-C ends it", function()
+    local model = path("interrupted.safetensors")
+    local out, err, status = sh(("timeout -s INT 1 %strain --epochs 1000000 %s %s"):format(hosts,
+      quote(path("rows.idx")), quote(model)))
+    assert.same({"", 124}, {err, status}) -- timeout's word for: I had to send the signal
+    has(out, "interrupted: what was learnt so far is saved")
+    assert.same({20, 64}, assert(moon.load(model)):predict(x).shape)
+  end)
+
+  it("refuses in one line, and writes nothing", function()
+    local rows, model = path("rows.idx"), path("never.safetensors")
+    local function refuses(status, part, ...) fails(status, part, "", run("train", {...})) end
+    refuses(2, "expected a file of images and the name of the net to write")
+    refuses(2, "expected a file of images and the name of the net to write", rows)
+    refuses(2, "more: no such option, its value is missing, or one argument too many", rows, model, "more")
+    refuses(2, "--epoch: no such option", "--epoch", 3, rows, model)
+    refuses(2, "--seed: no such option, its value is missing", rows, model, "--seed")
+    for _, bad in ipairs{"0", "-1", "1.5", "many", "", "99999999999999999999"} do
+      refuses(2, ("--code is '%s', expected a whole number from 1 to 1000000"):format(bad), "--code", bad, rows, model)
+    end
+    refuses(1, "no.idx", path("no.idx"), model)
+    write_file(path("cut.idx"), read_file(rows):sub(1, 100))
+    refuses(1, "cut.idx", path("cut.idx"), model)
+    write_file(path("empty.idx"), string.pack(">I4I4I4", 0x802, 0, 64))
+    refuses(1, "at least one row", path("empty.idx"), model)
+    assert.is_nil(lfs.attributes(model))
+    local _, complaint, status = run("train", {rows, path("no/model.safetensors")})
+    has(complaint, "no/model.safetensors")
+    assert.equal(1, status)
+  end)
+end)
+
 describe("embed", function()
   it("refuses in one line", function()
     local function refuses(status, part, ...) fails(status, part, "", run("embed", {...})) end
@@ -513,6 +562,6 @@ describe("the hosts", function()
         seen = seen + 1
       end
     end
-    assert.equal(4, seen)
+    assert.equal(5, seen)
   end)
 end)
