@@ -71,6 +71,32 @@ local prefixes = {
   ["moonglass.optimizer"] = "opt:", ["moonglass.net"] = "net:", ["moonglass.dataset"] = "data:",
 }
 
+-- ---- tables of files ----
+
+describe("the tables of files have a row for each:", function()
+  -- What find(1) lists, by `command`, has to stand in the page, without what `strip` matches at its beginning.
+  local function check(page, command, strip)
+    it(page, function()
+      local text, missing, seen = files.read(page), {}, 0
+      for path in files.run(command):gmatch("[^\n]+") do
+        local name = path:gsub("^" .. strip, "")
+        local folder = name:match("^(.*/)")
+        local listed = text:find("[`(/]" .. name:gsub("%p", "%%%0") .. "[`)]")
+          or (folder and text:find("`" .. folder .. "`", 1, true))
+        if not listed then missing[#missing + 1] = name end
+        seen = seen + 1
+      end
+      assert.same({}, missing)
+      assert.is_true(seen > 10)
+    end)
+  end
+
+  check("spec/README.md", "find spec -maxdepth 1 -name '*.lua' -o -maxdepth 1 -name '*.sh' -o -path 'spec/c/*_test.c'"
+    .. " -o -path 'spec/stress/*'", "spec/")
+  check("lua/README.md", "find lua/moonglass -name '*.lua'", "lua/moonglass/")
+  check("scripts/README.md", "find scripts -maxdepth 1 -name '*.lua'", "scripts/")
+end)
+
 -- ---- HTML ----
 
 describe("a page as HTML", function()
