@@ -751,15 +751,16 @@ describe("userdata", function()
   end
 
   it("is closed by a variable to be closed, and then raises", function()
-    local uses = {
-      layer = {"forward", "backward", "parameters", "kind", "penalty"},
-      loss = {"forward", "backward", "kind"},
-      optimizer = {"step", "moments", "steps", "state", "kind"},
-      net = {"forward", "backward", "predict", "errors", "parameters", "layer", "slice", "penalty", "seed", "archive",
-        "inputs", "encoder_layers", "save", "plan", "step", "step_rows", "evaluate_rows"},
-      dataset = {"batch", "rows", "shuffle", "unshuffle"},
-    }
     local x = core.rand(4, 6)
+    local uses = { -- what each is called with
+      layer = {forward = {x}, backward = {x}, parameters = {}, kind = {}, penalty = {}, seed = {1}},
+      loss = {forward = {x, x}, backward = {}, kind = {}},
+      optimizer = {step = {{}}, moments = {{}}, steps = {}, state = {}, kind = {}, set_steps = {1}},
+      net = {forward = {x}, backward = {x}, predict = {x}, errors = {x}, parameters = {}, layer = {1}, slice = {1, 1},
+        penalty = {}, seed = {1}, archive = {}, inputs = {}, encoder_layers = {}, save = {"x"}, plan = {1},
+        step = {x, x}, step_rows = {x}, evaluate_rows = {x}},
+      dataset = {batch = {1, 1}, rows = {}, shuffle = {1}, unshuffle = {}},
+    }
     for noun, make in pairs(makers()) do
       local kept
       do
@@ -767,9 +768,8 @@ describe("userdata", function()
         kept = object
       end
       assert.equal("moonglass." .. noun .. " (closed)", tostring(kept))
-      for _, name in ipairs(uses[noun]) do
-        local argument = name == "save" and "x" or (name == "seed" or name == "shuffle") and 1 or x
-        assert.matches("closed", failure(kept[name], kept, argument, x))
+      for name, arguments in pairs(uses[noun]) do
+        assert.matches("closed", failure(kept[name], kept, table.unpack(arguments)), name)
       end
       close(kept) -- twice does no harm
     end

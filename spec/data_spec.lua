@@ -57,7 +57,7 @@ describe("data.mnist", function()
     assert.has_no_error(function() moon.data.mnist("train") end)
     has(message(moon.data.mnist, "valid"), "data.mnist: split is 'valid' (known: test, train)")
     has(message(moon.data.mnist, shapes, "valid"), "split is 'valid' (known: test, train)")
-    has(message(moon.data.mnist, 7, "test"), "dir is 7, expected the name of a folder")
+    has(message(moon.data.mnist, 7, "test"), "folder is 7, expected the name of a folder")
   end)
 
   it("takes images of other sizes", function()

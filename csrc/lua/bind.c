@@ -34,10 +34,60 @@ static moon_ctx *open_ctx(lua_State *L, const home *h) {
 moon_ctx *bind_ctx(lua_State *L) { return open_ctx(L, lua_touserdata(L, lua_upvalueindex(1))); }
 bool bind_has_files(lua_State *L) { return !(find_home(L)->config.flags & MOON_LUA_NO_FILES); }
 
-void bind_functions(lua_State *L, const luaL_Reg *functions) {
-  push_home(L);
-  luaL_setfuncs(L, functions, 1);
+/* ---- functions, and how many arguments they take ---- */
+
+enum { TAKES = 4, MOST, FUNCTION, METHOD }; /* upvalues behind the three that functions know */
+
+static int refuse_argument(lua_State *L, int given, int most) {
+  const char *name = lua_tostring(L, lua_upvalueindex(2)), *takes = lua_tostring(L, lua_upvalueindex(TAKES));
+  int object = lua_toboolean(L, lua_upvalueindex(METHOD));
+  const char *expected = most > object ? lua_pushfstring(L, "at most %d (%s)", most - object, takes) : "none";
+  return luaL_error(L, "%s: got %d argument%s, expected %s", name, given - object, given - object == 1 ? "" : "s",
+                    expected);
 }
+
+/* Stands before every function whose arguments are counted. */
+static int counted(lua_State *L) {
+  int given = lua_gettop(L), most = (int)lua_tointeger(L, lua_upvalueindex(MOST));
+  if (given > most) {
+    while (given > most && lua_isnil(L, given)) given--;
+    if (given > most) return refuse_argument(L, given, most);
+    lua_settop(L, most);
+  }
+  return lua_tocfunction(L, lua_upvalueindex(FUNCTION))(L);
+}
+
+static int count_names(const char *takes) {
+  int n = *takes != '\0';
+  for (; *takes; takes++) n += *takes == ',';
+  return n;
+}
+
+void bind_push_function(lua_State *L, const bind_reg *function, bool method, bool flag) {
+  bool any = strcmp(function->takes, "...") == 0;
+  push_home(L);
+  lua_pushstring(L, function->name);
+  lua_pushboolean(L, flag);
+  if (any) {
+    lua_pushcclosure(L, function->f, 3);
+    return;
+  }
+  lua_pushstring(L, function->takes);
+  lua_pushinteger(L, count_names(function->takes) + method);
+  lua_pushcfunction(L, function->f);
+  lua_pushboolean(L, method);
+  lua_pushcclosure(L, counted, METHOD);
+}
+
+static void add_functions(lua_State *L, const bind_reg *functions, bool method) {
+  for (; functions->name; functions++) {
+    bind_push_function(L, functions, method, false);
+    lua_setfield(L, -2, functions->name);
+  }
+}
+
+void bind_functions(lua_State *L, const bind_reg *functions) { add_functions(L, functions, false); }
+void bind_methods(lua_State *L, const bind_reg *methods) { add_functions(L, methods, true); }
 
 static int release(lua_State *L, const char *name, void (*give_back)(void *)) {
   void **handle = luaL_checkudata(L, 1, name);
@@ -69,15 +119,16 @@ static lua_CFunction releaser(const char *name) {
   return releasers[i].func;
 }
 
-void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods, lua_CFunction index) {
+void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods, lua_CFunction index) {
   luaL_newmetatable(L, name);
-  bind_functions(L, meta);
+  push_home(L);
+  luaL_setfuncs(L, meta, 1);
   lua_pushcfunction(L, releaser(name));
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "__gc");
   lua_setfield(L, -2, "__close");
   lua_newtable(L);
-  bind_functions(L, methods);
+  bind_methods(L, methods);
   luaL_getsubtable(L, -3, "methods");
   lua_pushvalue(L, -2);
   lua_setfield(L, -2, name);
@@ -404,13 +455,13 @@ static int core_registered(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg core_functions[] = {
-    {"limits", core_limits},           {"seed", core_seed},   {"draw_seed", core_draw_seed},
-    {"set_threads", core_set_threads}, {"info", core_info},   {"interrupt", core_interrupt},
-    {"registered", core_registered},   {"clock", core_clock}, {NULL, NULL},
+static const bind_reg core_functions[] = {
+    {"limits", core_limits, "limits"},         {"seed", core_seed, "seed"}, {"draw_seed", core_draw_seed, ""},
+    {"set_threads", core_set_threads, "n"},    {"info", core_info, ""},     {"interrupt", core_interrupt, ""},
+    {"registered", core_registered, "family"}, {"clock", core_clock, ""},   {0},
 };
 
-static const luaL_Reg log_functions[] = {{"log", core_log}, {NULL, NULL}};
+static const bind_reg log_functions[] = {{"log", core_log, "line"}, {0}};
 
 /* A second opening, also one after another that failed for want of memory, sets all anew but the context: what the Lua
 ** library has added to the methods is gone, as it has to be when the library is loaded again. */

@@ -1,7 +1,7 @@
 /* bind.h - what the binding's files share. The binding uses the two public headers and Lua's, nothing else.
 **
 ** Every C function here carries the context's handle as upvalue 1, so that bind_ctx works in all of them: register
-** with bind_functions only. A C object is owned by a full userdata `moon_<noun> *`, made empty first (bind_new), so
+** with bind_functions and bind_methods only. A C object is owned by a full userdata `moon_<noun> *`, made empty first (bind_new), so
 ** that an error between the two leaks nothing. */
 #ifndef MOONGLASS_BIND_H
 #define MOONGLASS_BIND_H
@@ -26,13 +26,26 @@ moon_ctx *bind_ctx(lua_State *L);
 /* May this state's core open files? Else whatever takes a path, or loads a library, is left out of it. */
 bool bind_has_files(lua_State *L);
 
-/* luaL_setfuncs with the context as upvalue 1, into the table on the top. In an open function too. */
-void bind_functions(lua_State *L, const luaL_Reg *functions);
+/* A function that scripts call. takes: the names of its arguments, "first, count"; "..." if it checks their number itself.
+** One more argument than it takes is an error, since it would be ignored; nil counts as none. */
+typedef struct bind_reg {
+  const char *name;
+  lua_CFunction f;
+  const char *takes;
+} bind_reg;
+
+/* Push such a function, for a method with one argument more, the object. Its upvalues: 1 the context's handle, as bind_ctx
+** wants it; 2 the name; 3 flag. */
+void bind_push_function(lua_State *L, const bind_reg *function, bool method, bool flag);
+
+/* Into the table on the top, in an open function too: functions; methods of the class whose method table that is. */
+void bind_functions(lua_State *L, const bind_reg *functions);
+void bind_methods(lua_State *L, const bind_reg *methods);
 
 /* Make metatable `name` with the meta functions, an __index table of methods, __name, and __gc and __close = release.
 ** The methods table is also left as core.methods[name], so that Lua can add to it; __index, the function, finds it as
 ** its upvalue 2. Leaves the stack as it was; the core table is on top. */
-void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const luaL_Reg *methods, lua_CFunction index);
+void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods, lua_CFunction index);
 
 /* An empty handle of the class, pushed with one user value; its pointer is NULL until the caller fills it. */
 void **bind_new(lua_State *L, const char *name);
@@ -94,7 +107,7 @@ const char *bind_push_question(lua_State *L, const bind_nearest *n);
 /* Raise "zeros: unknown option 'dtpye'; did you mean 'dtype'? (known: dtype)". known ends with NULL. */
 int bind_unknown(lua_State *L, const char *name, const char *what, const char *given, const char *const *known);
 
-extern const luaL_Reg bind_nearest_functions[]; /* for the core table */
+extern const bind_reg bind_nearest_functions[]; /* for the core table */
 
 /* Each class adds its constructors to the core table on the top of the stack. */
 void bind_open_tensor(lua_State *L);  /* bind_tensor.c: tensors, and the functions that make them */

@@ -97,14 +97,20 @@ static int dataset_index(lua_State *L) {
   return bind_no_field(L, "dataset", &n);
 }
 
-static const luaL_Reg methods[] = {
-    {"batch", dataset_batch},         {"rows", dataset_rows}, {"shuffle", dataset_shuffle},
-    {"unshuffle", dataset_unshuffle}, {NULL, NULL},
+static const bind_reg methods[] = {
+    {"batch", dataset_batch, "first, count"},
+    {"rows", dataset_rows, ""},
+    {"shuffle", dataset_shuffle, "seed, epoch"},
+    {"unshuffle", dataset_unshuffle, ""},
+    {0},
 };
 
 static const luaL_Reg meta[] = {{"__len", dataset_rows}, {"__tostring", dataset_tostring}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"dataset", dataset_new}, {NULL, NULL}};
+static const bind_reg functions[] = {
+    {"dataset", dataset_new, "x, y"},
+    {0},
+};
 
 void bind_open_dataset(lua_State *L) {
   bind_class(L, BIND_DATASET, meta, methods, dataset_index);

@@ -194,23 +194,30 @@ static int net_save(lua_State *L) {
   return bind_file_result(L, bind_ctx(L), status);
 }
 
-static const luaL_Reg in_memory[] = {{"png_decode", png_decode}, {"png_encode", png_encode}, {NULL, NULL}};
-
-static const luaL_Reg on_disk[] = {
-    {"file_kind", file_kind},
-    {"file_write", file_write},
-    {"file_rotate", file_rotate},
-    {"idx_load", idx_load},
-    {"idx", idx_load},
-    {"png_read", png_read},
-    {"png_write", png_write},
-    {"safetensors_load", safetensors_load},
-    {"safetensors_save", safetensors_save},
-    {"load_net", load_net},
-    {NULL, NULL},
+static const bind_reg in_memory[] = {
+    {"png_decode", png_decode, "bytes"},
+    {"png_encode", png_encode, "picture"},
+    {0},
 };
 
-static const luaL_Reg net_methods[] = {{"save", net_save}, {NULL, NULL}};
+static const bind_reg on_disk[] = {
+    {"file_kind", file_kind, "path"},
+    {"file_write", file_write, "path, parts"},
+    {"file_rotate", file_rotate, "path, keep"},
+    {"idx_load", idx_load, "path"},
+    {"idx", idx_load, "path"},
+    {"png_read", png_read, "path"},
+    {"png_write", png_write, "path, picture"},
+    {"safetensors_load", safetensors_load, "path"},
+    {"safetensors_save", safetensors_save, "path, tensors, metadata"},
+    {"load_net", load_net, "path"},
+    {0},
+};
+
+static const bind_reg net_methods[] = {
+    {"save", net_save, "path"},
+    {0},
+};
 
 void bind_open_files(lua_State *L) {
   bind_functions(L, in_memory);
@@ -218,6 +225,6 @@ void bind_open_files(lua_State *L) {
   bind_functions(L, on_disk);
   lua_getfield(L, -1, "methods");
   lua_getfield(L, -1, BIND_NET);
-  bind_functions(L, net_methods);
+  bind_methods(L, net_methods);
   lua_pop(L, 2);
 }

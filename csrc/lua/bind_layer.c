@@ -188,14 +188,14 @@ static int layer_call(lua_State *L) { return luaL_error(L, "a layer is not calle
 
 static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &layers); }
 
-static const luaL_Reg methods[] = {
-    {"forward", layer_forward},
-    {"backward", layer_backward},
-    {"parameters", layer_parameters},
-    {"penalty", layer_penalty},
-    {"seed", layer_seed},
-    {"kind", layer_kind},
-    {NULL, NULL},
+static const bind_reg methods[] = {
+    {"forward", layer_forward, "x, training"},
+    {"backward", layer_backward, "dy"},
+    {"parameters", layer_parameters, ""},
+    {"penalty", layer_penalty, ""},
+    {"seed", layer_seed, "seed"},
+    {"kind", layer_kind, ""},
+    {0},
 };
 
 static const luaL_Reg meta[] = {

@@ -81,8 +81,12 @@ static int loss_call(lua_State *L) { return luaL_error(L, "a loss is not called:
 
 static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &losses); }
 
-static const luaL_Reg methods[] = {
-    {"forward", loss_forward}, {"backward", loss_backward}, {"kind", loss_kind}, {NULL, NULL}};
+static const bind_reg methods[] = {
+    {"forward", loss_forward, "prediction, target"},
+    {"backward", loss_backward, ""},
+    {"kind", loss_kind, ""},
+    {0},
+};
 
 static const luaL_Reg meta[] = {
     {"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {"__call", loss_call}, {NULL, NULL}};

@@ -302,24 +302,27 @@ static int make_eigh(lua_State *L) {
   return 2;
 }
 
-const luaL_Reg bind_tensor_makers[] = {
-    {"tensor", make_tensor},
-    {"zeros", make_zeros},
-    {"ones", make_ones},
-    {"full", make_full},
-    {"arange", make_arange},
-    {"eye", make_eye},
-    {"rand", make_rand},
-    {"randn", make_randn},
-    {"linspace", make_linspace},
-    {"randperm", make_randperm},
-    {"cat", make_cat},
-    {"print_options", bind_print_options},
-    {NULL, NULL},
+const bind_reg bind_tensor_makers[] = {
+    {"tensor", make_tensor, "list, options"},
+    {"zeros", make_zeros, "..."},
+    {"ones", make_ones, "..."},
+    {"full", make_full, "..."},
+    {"arange", make_arange, "a, b, step, options"},
+    {"eye", make_eye, "n, options"},
+    {"rand", make_rand, "..."},
+    {"randn", make_randn, "..."},
+    {"linspace", make_linspace, "a, b, n, options"},
+    {"randperm", make_randperm, "n"},
+    {"cat", make_cat, "list, dim"},
+    {"print_options", bind_print_options, "options"},
+    {0},
 };
 
 /* Apart from the others, because the engine opens a file for it: LAPACK. */
 void bind_open_eigh(lua_State *L) {
-  static const luaL_Reg loading[] = {{"eigh", make_eigh}, {NULL, NULL}};
+  static const bind_reg loading[] = {
+      {"eigh", make_eigh, "t"},
+      {0},
+  };
   bind_functions(L, loading);
 }

@@ -53,4 +53,7 @@ static int core_nearest(lua_State *L) {
   return 1;
 }
 
-const luaL_Reg bind_nearest_functions[] = {{"nearest", core_nearest}, {NULL, NULL}};
+const bind_reg bind_nearest_functions[] = {
+    {"nearest", core_nearest, "name, names"},
+    {0},
+};

@@ -429,35 +429,44 @@ static int net_from(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-    {"forward", net_forward},
-    {"backward", net_backward},
-    {"predict", net_predict},
-    {"errors", net_errors},
-    {"step", net_step},
-    {"step_rows", net_step_rows},
-    {"evaluate_rows", net_evaluate_rows},
-    {"plan", net_plan},
-    {"parameters", net_parameters},
-    {"penalty", net_penalty},
-    {"seed", net_seed},
-    {"layer", net_layer},
-    {"slice", net_slice},
-    {"inputs", net_inputs},
-    {"outputs", net_outputs},
-    {"encoder_layers", net_encoder_layers},
-    {"set_encoder_layers", net_set_encoder_layers},
-    {NULL, NULL},
+static const bind_reg methods[] = {
+    {"forward", net_forward, "x, training"},
+    {"backward", net_backward, "dy"},
+    {"predict", net_predict, "x, options"},
+    {"errors", net_errors, "x, options"},
+    {"step", net_step, "x, y, loss, optimizer"},
+    {"step_rows", net_step_rows, "data, first, count, loss, optimizer"},
+    {"evaluate_rows", net_evaluate_rows, "data, loss, batch"},
+    {"plan", net_plan, "rows, loss, optimizer"},
+    {"parameters", net_parameters, ""},
+    {"penalty", net_penalty, ""},
+    {"seed", net_seed, "seed"},
+    {"layer", net_layer, "i"},
+    {"slice", net_slice, "i, j"},
+    {"inputs", net_inputs, ""},
+    {"outputs", net_outputs, ""},
+    {"encoder_layers", net_encoder_layers, ""},
+    {"set_encoder_layers", net_set_encoder_layers, "layers"},
+    {0},
 };
 
 static const luaL_Reg meta[] = {
     {"__len", net_len}, {"__tostring", net_tostring}, {"__newindex", net_newindex}, {"__call", net_call}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"net", net_new}, {NULL, NULL}};
+static const bind_reg functions[] = {
+    {"net", net_new, "layers"},
+    {0},
+};
 
 /* A net's architecture is JSON, and jansson opens /dev/urandom for its first object. */
-static const luaL_Reg json_methods[] = {{"archive", net_archive}, {NULL, NULL}};
-static const luaL_Reg json_functions[] = {{"net_from", net_from}, {NULL, NULL}};
+static const bind_reg json_methods[] = {
+    {"archive", net_archive, ""},
+    {0},
+};
+static const bind_reg json_functions[] = {
+    {"net_from", net_from, "tensors, metadata"},
+    {0},
+};
 
 void bind_open_net(lua_State *L) {
   bind_open_archive(L);
@@ -467,6 +476,6 @@ void bind_open_net(lua_State *L) {
   bind_functions(L, json_functions);
   lua_getfield(L, -1, "methods");
   lua_getfield(L, -1, BIND_NET);
-  bind_functions(L, json_methods);
+  bind_methods(L, json_methods);
   lua_pop(L, 2);
 }

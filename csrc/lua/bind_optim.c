@@ -208,9 +208,14 @@ static int optim_newindex(lua_State *L) {
 
 static int optim_tostring(lua_State *L) { return bind_described_tostring(L, &optims); }
 
-static const luaL_Reg methods[] = {
-    {"step", optim_step},   {"moments", optim_moments}, {"steps", optim_steps}, {"set_steps", optim_set_steps},
-    {"state", optim_state}, {"kind", optim_kind},       {NULL, NULL},
+static const bind_reg methods[] = {
+    {"step", optim_step, "parameters"},
+    {"moments", optim_moments, "parameters"},
+    {"steps", optim_steps, ""},
+    {"set_steps", optim_set_steps, "steps"},
+    {"state", optim_state, "parameters"},
+    {"kind", optim_kind, ""},
+    {0},
 };
 
 static const luaL_Reg meta[] = {{"__newindex", optim_newindex}, {"__tostring", optim_tostring}, {NULL, NULL}};

@@ -145,6 +145,9 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
     int value = find_value(L, &info, name, argument, named);
     if (value) bind_read_option(L, value, name, &info, &options[count++]);
   }
+  if (next <= last && lua_istable(L, next))
+    luaL_error(L, "%s: argument %d is a table, expected it to be the last: the table of named options", name,
+               next - first + 1);
   if (next <= last) {
     const char *got = bind_shown(L, next), *by_place = push_names(L, family, name, true);
     bool none = strcmp(by_place, "none") == 0;
@@ -157,24 +160,19 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
 /* ---- constructors ---- */
 
 void bind_constructors(lua_State *L, const bind_described *d, lua_CFunction f) {
-  const luaL_Reg by_name[] = {{d->noun, f}, {NULL, NULL}};
   const char *name;
-  bind_functions(L, by_name);
-  lua_getfield(L, -1, d->noun);
-  lua_getupvalue(L, -1, 1); /* the context's handle, as bind_functions gave it */
+  bind_push_function(L, &(bind_reg){d->noun, f, "..."}, false, false);
+  lua_setfield(L, -2, d->noun);
   for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), d->family, i)) != NULL; i++) {
-    lua_pushvalue(L, -1);
-    lua_pushstring(L, name);
-    lua_pushcclosure(L, f, 2);
-    lua_setfield(L, -4, name);
+    bind_push_function(L, &(bind_reg){name, f, "..."}, false, true);
+    lua_setfield(L, -2, name);
   }
-  lua_pop(L, 2);
 }
 
-/* core.dense(...) has its kind as upvalue 2; core.layer("dense", ...) has no such upvalue, which reads as none. */
+/* core.dense(...) has its kind as upvalue 2, and is flagged; core.layer("dense", ...) is not. */
 int bind_construct(lua_State *L, const bind_described *d) {
   moon_ctx *ctx = bind_ctx(L);
-  const char *kind = lua_tostring(L, lua_upvalueindex(2));
+  const char *kind = lua_toboolean(L, lua_upvalueindex(3)) ? lua_tostring(L, lua_upvalueindex(2)) : NULL;
   int first = 1;
   if (!kind) {
     if (lua_type(L, 1) != LUA_TSTRING)

@@ -236,9 +236,10 @@ static int tensor_compare(lua_State *L) {
 
 /* ---- the class ---- */
 
-static const luaL_Reg methods[] = {
-    {"equal", tensor_equal}, {"allclose", tensor_allclose}, {"matmul", tensor_matmul},
-    {"t", tensor_transpose}, {"topk", tensor_topk},         {NULL, NULL},
+static const bind_reg methods[] = {
+    {"equal", tensor_equal, "other"},         {"allclose", tensor_allclose, "other, rtol, atol"},
+    {"matmul", tensor_matmul, "other"},       {"t", tensor_transpose, ""},
+    {"topk", tensor_topk, "k, dim, largest"}, {0},
 };
 
 static const luaL_Reg meta[] = {
@@ -277,38 +278,39 @@ static const char *const reductions[] = {"sum", "mean", "min", "max", "var", "st
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* table[key] = f with upvalues handle, name, flag; nothing without a key. */
-static void add(lua_State *L, int table, int handle, const char *key, lua_CFunction f, const char *name, bool set) {
+/* table[key] = f with the engine's name for it; nothing without a key. */
+static void add(lua_State *L, int table, const char *key, const bind_reg *f, bool set) {
   if (!key) return;
-  lua_pushvalue(L, handle);
-  lua_pushstring(L, name);
-  lua_pushboolean(L, set);
-  lua_pushcclosure(L, f, 3);
+  bind_push_function(L, f, true, set);
   lua_setfield(L, table, key);
 }
 
 /* name and name_ */
-static void add_function(lua_State *L, int table, int handle, const char *name) {
-  add(L, table, handle, name, unary, name, false);
-  add(L, table, handle, lua_pushfstring(L, "%s_", name), unary, name, true);
+static void add_function(lua_State *L, int table, const char *name) {
+  const char *takes = strcmp(name, "clamp") == 0 ? "low, high" : strcmp(name, "pow") == 0 ? "exponent" : "";
+  const bind_reg f = {name, unary, takes};
+  add(L, table, name, &f, false);
+  add(L, table, lua_pushfstring(L, "%s_", name), &f, true);
   lua_pop(L, 1);
 }
 
-static void add_operations(lua_State *L, int table, int metatable, int handle) {
+/* Lua calls operators, with as many arguments as it likes. */
+static void add_operations(lua_State *L, int table, int metatable) {
   const char *name;
   for (size_t i = 0; i < COUNT(binaries); i++) {
     const entry *e = &binaries[i];
-    add(L, table, handle, e->method, binary, e->name, e->flag);
-    add(L, table, handle, e->in_place, binary_, e->name, e->flag);
-    add(L, metatable, handle, e->operator, binary, e->name, false);
+    const char *takes = e->flag ? "other, alpha" : "other";
+    add(L, table, e->method, &(bind_reg){e->name, binary, takes}, e->flag);
+    add(L, table, e->in_place, &(bind_reg){e->name, binary_, takes}, e->flag);
+    add(L, metatable, e->operator, &(bind_reg){e->name, binary, "..."}, false);
   }
-  for (size_t i = 0; i < COUNT(functions); i++) add_function(L, table, handle, functions[i]);
+  for (size_t i = 0; i < COUNT(functions); i++) add_function(L, table, functions[i]);
   for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), MOON_ACTIVATIONS, i)) != NULL; i++)
-    add_function(L, table, handle, name);
+    add_function(L, table, name);
   for (size_t i = 0; i < COUNT(reductions); i++)
-    add(L, table, handle, reductions[i], reduce, reductions[i], strcmp(reductions[i], "argmax") == 0);
-  add(L, metatable, handle, "__unm", unary, "neg", false);
-  add(L, metatable, handle, "__pow", tensor_pow, "pow", false);
+    add(L, table, reductions[i], &(bind_reg){reductions[i], reduce, "dim"}, strcmp(reductions[i], "argmax") == 0);
+  add(L, metatable, "__unm", &(bind_reg){"neg", unary, "..."}, false);
+  add(L, metatable, "__pow", &(bind_reg){"pow", tensor_pow, "..."}, false);
 }
 
 void bind_open_tensor(lua_State *L) {
@@ -318,9 +320,7 @@ void bind_open_tensor(lua_State *L) {
   luaL_getmetatable(L, BIND_TENSOR);
   lua_getfield(L, core, "methods");
   lua_getfield(L, -1, BIND_TENSOR);
-  bind_functions(L, bind_tensor_elements);
-  lua_getfield(L, core, "zeros");
-  lua_getupvalue(L, -1, 1); /* the handle, as bind_functions gave it */
-  add_operations(L, core + 3, core + 1, lua_gettop(L));
+  bind_methods(L, bind_tensor_elements);
+  add_operations(L, core + 3, core + 1);
   lua_settop(L, core);
 }

@@ -28,8 +28,8 @@ moon_tensor *bind_push_view(lua_State *L, int arg, size_t first, int rank, const
 /* Push a copy of the tensor at argument arg, of the given element type. */
 moon_tensor *bind_push_copy(lua_State *L, int arg, moon_dtype dtype);
 
-extern const luaL_Reg bind_tensor_makers[];   /* bind_make.c, for the core table */
-extern const luaL_Reg bind_tensor_elements[]; /* bind_index.c, methods */
+extern const bind_reg bind_tensor_makers[];   /* bind_make.c, for the core table */
+extern const bind_reg bind_tensor_elements[]; /* bind_index.c, methods */
 int bind_tensor_index(lua_State *L);          /* __index, upvalue 2 being the methods; __newindex; __len */
 int bind_tensor_newindex(lua_State *L);
 int bind_tensor_len(lua_State *L);

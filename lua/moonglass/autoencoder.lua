@@ -5,6 +5,7 @@
 -- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
@@ -37,6 +38,8 @@ function methods:reconstruct(x, given)
   checks.net("reconstruct", self)
   return predict("reconstruct", self, x, given)
 end
+
+counted.class(methods)
 
 --- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
 function autoencoder.adopt(net, layers)

@@ -6,6 +6,7 @@
 -- least, row by row. It has no closed form, so a code takes many steps; an autoencoder learns to guess it in one.
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local options = require "moonglass.options"
 
@@ -72,7 +73,7 @@ end
 
 local codes_options = options.checker("dictionary.codes", code_rules{start = {"any"}, record = {"flag", false}})
 
-local function codes(x, atoms, given)
+local function find_codes(x, atoms, given)
   local o = codes_options(given)
   checks.rows("dictionary.codes", "atoms", atoms)
   checks.rows("dictionary.codes", "x", x, atoms:size(2))
@@ -94,13 +95,13 @@ local function objective(x, atoms, z, l1)
 end
 
 --- F, the mean over the rows of x [n x d], for atoms [k x d] and codes [n x k].
-function dictionary.objective(x, atoms, z, l1) return errors.guard(objective, x, atoms, z, l1) end
+function dictionary.objective(x, atoms, codes, l1) return errors.guard(objective, x, atoms, codes, l1) end
 
 --- The codes [n x k] of rows x [n x d], float32 or bytes, for atoms [k x d]. options: l1; steps=50; method="fista"
 -- (Beck and Teboulle 2009: F - F* falls as 1/steps^2) or "ista" (Daubechies, Defrise and De Mol 2004: as 1/steps, and F
 -- never rises); nonnegative=false; start, codes to begin from instead of 0; record=true: also returns the list of F,
 -- the mean over the rows, after each step.
-function dictionary.codes(x, atoms, given) return errors.guard(codes, x, atoms, given) end
+function dictionary.codes(x, atoms, given) return errors.guard(find_codes, x, atoms, given) end
 
 -- ---- the dictionary ----
 
@@ -236,5 +237,7 @@ end
 -- function(dictionary, epoch).
 -- -> {atoms [k x d], l1, steps, method, nonnegative}, and the methods above.
 function dictionary.learn(x, given) return errors.guard(learn, x, given) end
+
+counted.class(Dictionary)
 
 return setmetatable(dictionary, {__call = function(_, x, given) return dictionary.learn(x, given) end})

@@ -25,7 +25,7 @@ local function of_core(name, what)
   local f = core[name] or function() return files.refuse(what) end
   files[name] = function(path, ...)
     checks.path(what, path)
-    return errors.guard(f, path, ...)
+    return errors.guard_as(what, name, f, path, ...)
   end
 end
 

@@ -350,8 +350,8 @@ function help.text(x)
 end
 
 --- moon.help(x), moon.help "name": prints it.
-function help.show(...)
-  local text, message = help.text((...))
+function help.show(x)
+  local text, message = help.text(x)
   print(text or message)
 end
 

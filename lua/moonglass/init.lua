@@ -1,6 +1,7 @@
 --- Moonglass: an engine for autoencoders.   local moon = require "moonglass"
 -- This file only gathers: the core's tensors, layers, losses and optimisers by name, and the modules of this folder.
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
 require "moonglass.hints" -- for the program, which looks for it among what is loaded
@@ -39,10 +40,10 @@ moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save
 moon.eigh = core.eigh or function() errors.raise(files.lacking("eigh")) end -- LAPACK is a file, too
 
 --- Documentation of a function, a class or an object, by name or by value; without an argument, how to ask.
-function moon.help(...) require("moonglass.help").show(...) end
+function moon.help(x) require("moonglass.help").show(x) end
 
 --- A tensor as a picture, in the terminal or in a file; see show.lua.
-function moon.show(...) return require("moonglass.show")(...) end
+function moon.show(t, given) return require("moonglass.show")(t, given) end
 
 --- A saved net: net | nil, message, code. An autoencoder comes back as one.
 function moon.load(path)
@@ -50,5 +51,8 @@ function moon.load(path)
   if not net then return nil, message, code end
   return moon.autoencoder.restore(net)
 end
+
+counted.all(moon)
+counted.class(core.methods["moonglass.net"])
 
 return moon

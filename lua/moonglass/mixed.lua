@@ -2,6 +2,7 @@
 -- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx; and, if it has them,
 -- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), and the field name.
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
@@ -168,7 +169,7 @@ function Mixed:inputs() return width(self.cells[1], "inputs") end
 function Mixed:outputs() return width(self.cells[#self.cells], "outputs") end
 
 local function cannot_be_saved(what)
-  return function(net)
+  return function(net, ...) -- luacheck: ignore ...
     for i, layer in ipairs(net.layers) do
       if not native.is_layer(layer) then
         errors.raise("%s: layer %d (%s) is written in Lua; a file can only hold native layers", what, i,
@@ -179,5 +180,7 @@ local function cannot_be_saved(what)
 end
 
 Mixed.save, Mixed.archive, Mixed.load = cannot_be_saved("save"), cannot_be_saved("archive"), cannot_be_saved("load")
+
+counted.class(Mixed)
 
 return mixed

@@ -5,6 +5,7 @@
 -- computed once more, as they are written.
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local metrics = require "moonglass.metrics"
 local native = require "moonglass.native"
@@ -121,5 +122,7 @@ function Neighbours:accuracy(x, labels) return metrics.accuracy(self:predict(x),
 function Neighbours:__tostring()
   return ("knn (k %d, %d rows of %d)"):format(self.k, #self.x, #self.centre)
 end
+
+counted.class(Neighbours)
 
 return {knn = knn}

@@ -3,6 +3,7 @@
 --   page:heading("The data")   page:text("...")   page:code("...")   page:table(rows)   page:picture(png, "caption")
 --   page:link("log.txt", "all that it printed")   page:html()
 -- Whatever is given is text: it is escaped, and nothing of it becomes markup.
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local options = require "moonglass.options"
 
@@ -105,5 +106,7 @@ function Page:html()
 </html>
 ]]):format(escape(self.title), style, escape(self.title), table.concat(self.parts, "\n"))
 end
+
+counted.class(Page)
 
 return function(title) return setmetatable({title = title, parts = {}}, Page) end

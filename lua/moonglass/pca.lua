@@ -3,6 +3,7 @@
 --   pca:encode(x)   pca:decode(code)   pca:reconstruct(x)   pca:errors(x)
 -- Rows go through in batches: bytes, which count as value/255, never stand as floats all at once.
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
 local native = require "moonglass.native"
@@ -152,4 +153,6 @@ end
 -- the ones before it leave over. options: batch_size.
 -- -> {mean [d], components [k x d], variance [k] along each (over n), explained_ratio [k] (of the whole variance)}, and
 -- the methods above. Needs LAPACK at run time (Debian: liblapack3), as moon.eigh.
+counted.class(Pca)
+
 return function(x, k, given) return errors.guard(fit, x, k, given) end

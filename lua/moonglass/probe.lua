@@ -3,6 +3,7 @@
 local callbacks = require "moonglass.callbacks"
 local checks = require "moonglass.checks"
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local metrics = require "moonglass.metrics"
 local options = require "moonglass.options"
@@ -58,5 +59,7 @@ end
 function Probe:accuracy(codes, labels) return metrics.accuracy(self:predict(codes), labels) end
 
 function Probe:__tostring() return ("probe (%s)"):format(self.net:layer(1)) end
+
+counted.class(Probe)
 
 return probe

@@ -49,13 +49,13 @@ local function check_list(list)
   end
 end
 
-local function sequential(list)
-  check_list(list)
-  local layers = flatten(list, {})
-  for _, layer in ipairs(layers) do
-    if not native.is_layer(layer) then return mixed.new(layers) end
+local function sequential(layers)
+  check_list(layers)
+  local list = flatten(layers, {})
+  for _, layer in ipairs(list) do
+    if not native.is_layer(layer) then return mixed.new(list) end
   end
-  return errors.guard(core.net, layers)
+  return errors.guard(core.net, list)
 end
 
 return sequential

@@ -99,19 +99,19 @@ local function set_name(dir)
   return known[table.concat(first, " ")]
 end
 
-local function check_dir(what, dir)
-  if dir ~= nil and type(dir) ~= "string" then
-    errors.raise("%s: dir is %s, expected the name of a folder", what, options.show(dir))
+local function check_folder(what, folder)
+  if folder ~= nil and type(folder) ~= "string" then
+    errors.raise("%s: folder is %s, expected the name of a folder", what, options.show(folder))
   end
 end
 
 --- The folder that has all four files, and in words what is in it: "MNIST in data/mnist".
 -- nil, message, code if there is none.
-function mnist.find(dir)
-  check_dir("data.find", dir)
-  local folder, message, code = find_folder(dir, {"train", "test"})
-  if not folder then return nil, message, code end
-  return folder, ("%s in %s"):format(set_name(folder) or "a set in MNIST's format", folder)
+function mnist.find(folder)
+  check_folder("data.find", folder)
+  local found, message, code = find_folder(folder, {"train", "test"})
+  if not found then return nil, message, code end
+  return found, ("%s in %s"):format(set_name(found) or "a set in MNIST's format", found)
 end
 
 -- ---- loading ----
@@ -136,18 +136,18 @@ local function load_split(dir, split)
   return images:reshape(#images, -1), labels
 end
 
---- mnist(dir, split), mnist(split): images uint8 [n x 784] (a row an image), labels uint8 [n], from 0.
+--- mnist(folder, split), mnist(split): images uint8 [n x 784] (a row an image), labels uint8 [n], from 0.
 -- split is "train" or "test". nil, message, code if a file is missing or not what it should be.
-function mnist.load(dir, split)
-  if split == nil then dir, split = nil, dir end
-  check_dir("data.mnist", dir)
+function mnist.load(folder, split)
+  if split == nil then folder, split = nil, folder end
+  check_folder("data.mnist", folder)
   if not prefix[split] then
     errors.raise("data.mnist: split is %s%s (known: %s)", options.show(split),
       type(split) == "string" and options.question(split, prefix) or "", options.names(prefix))
   end
-  local folder, message, code = find_folder(dir, {split})
-  if not folder then return nil, message, code end
-  return load_split(folder, split)
+  local found, message, code = find_folder(folder, {split})
+  if not found then return nil, message, code end
+  return load_split(found, split)
 end
 
 return mnist
