@@ -425,6 +425,11 @@ MOON_API moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *con
 /* CONSTRUCTOR: layers first..first+count-1 as a net of their own, of the same context, sharing the parameters, which
 ** may be trained through either. Its buffers are its own. MOON_ERANGE, MOON_ENOMEM. */
 MOON_API moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, size_t count);
+
+/* CONSTRUCTOR: a copy of the net, of the same context, with layers, weights and gradients of its own: nothing that is
+** done to one of them changes the other. Layers that stand in several places, and tied weights, do so in the copy, which
+** has the noise that net would have next. A copy of a share can be trained. MOON_ENOMEM. */
+MOON_API moon_status moon_net_clone(const moon_net *net, moon_net **out);
 MOON_API moon_net *moon_net_retain(moon_net *net);
 MOON_API void moon_net_release(moon_net *net);
 
@@ -493,8 +498,8 @@ MOON_API moon_status moon_net_encode(moon_net *net, moon_tensor *code, const moo
 MOON_API moon_status moon_net_decode(moon_net *net, moon_tensor *y, const moon_tensor *code, size_t batch);
 
 /* METHOD: one training step on a batch; *objective (loss and penalties, before the update) may be NULL.
-** x [n x in] and y (NULL: the target is x) [n x out] may hold bytes, which count as value/255; y may be class numbers
-** [n] for cross_entropy. Allocates nothing once planned. On any failure no weight has changed; nor has one, or a moment
+** x [n x in] and y (NULL: the target is x) [n x out] may hold bytes, which count as value/255; but in y, for
+** cross_entropy, as they are. y may be class numbers [n] for cross_entropy. Allocates nothing once planned. On any failure no weight has changed; nor has one, or a moment
 ** or the count of steps, when the objective is not a finite number, which is MOON_OK. MOON_ESHAPE, MOON_ERANGE (a class
 ** that does not exist), MOON_ENOMEM, MOON_EINTERRUPT; MOON_ESTATE for a share (moon_net_share). */
 MOON_API moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,

@@ -269,6 +269,7 @@ case("safetensors.save", over("tensors", tensors), function(o) return assert(sav
 case("safetensors.load", written("load", tensors, save_tensors), function(o)
   return {assert(moon.safetensors.load(o.file))}
 end)
+case("net:clone", training, function(o) return {o.net:clone():predict(o.x)} end)
 case("net:save", over("net", training), function(o) return assert(save(o)) end)
 case("load", written("saved", training, save), function(o) return assert(moon.load(o.file)) end)
 case("checkpoint.save", over("checkpoint", training), function(o) return assert(save_checkpoint(o)) end)

@@ -362,9 +362,9 @@ struct mooni_pass {
   float *work;
   float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
   unsigned accumulate; /* bit i: add to the gradient of parameter i, for a use before this one has written it */
-  bool weights;        /* answers for what is of the weights alone: their penalty */
-  bool training;       /* not inference; for forward */
-  uint64_t draw;       /* the number of this training forward: chooses the noise */
+  bool weights;  /* answers for what is of the weights alone, which counts once a layer and batch: their penalty */
+  bool training; /* not inference; for forward */
+  uint64_t seed, draw; /* of this place, and the number of this training forward: both choose the noise */
   bool logits;         /* the loss takes the activation over: leave it out, forward and backward */
   /* NULL, or to be called for every element of a parameter, once its gradient is whole and its value not needed any
   ** more in this step: rows x width elements of parameter i from `at` on are then updated. */

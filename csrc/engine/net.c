@@ -29,6 +29,19 @@ static moon_status find_widths(moon_net *net) {
   return MOON_OK;
 }
 
+/* A layer may stand in several places; those after the first have noise of their own. */
+static void find_places(moon_net *net) {
+  for (size_t i = 0; i < net->count; i++) {
+    size_t before = 0;
+    mooni_rng rng;
+    for (size_t k = 0; k < i; k++) before += net->layers[k] == net->layers[i];
+    if (!before) continue;
+    mooni_rng_seed(&rng, before, 0);
+    net->slots[i].again = true;
+    net->slots[i].seed = mooni_rng_u64(&rng);
+  }
+}
+
 /* The place of a parameter in the list, param_count if it is new. */
 static size_t place_of(const moon_net *net, const moon_tensor *value) {
   size_t i = 0;
@@ -77,6 +90,7 @@ moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layer
   net->slots = mooni_calloc(ctx, count, sizeof *net->slots);
   moon_status status = net->layers && net->slots ? MOON_OK : mooni_nomem(ctx, count * sizeof *net->slots);
   for (size_t i = 0; status == MOON_OK && i < count; i++) net->layers[net->count++] = moon_layer_retain(layers[i]);
+  if (status == MOON_OK) find_places(net);
   if (status == MOON_OK) status = find_widths(net);
   if (status == MOON_OK) status = list_parameters(net);
   if (status == MOON_OK)
@@ -90,7 +104,10 @@ moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, si
   if (!count || first >= net->count || count > net->count - first)
     return mooni_fail(net->ctx, MOON_ERANGE, "slice: layers %zu to %zu of a net of %zu", first + 1, first + count,
                       net->count);
-  return moon_net_new(net->ctx, out, net->layers + first, count);
+  MOONI_TRY(moon_net_new(net->ctx, out, net->layers + first, count));
+  for (size_t i = 0; i < count; i++)
+    (*out)->slots[i].seed = net->slots[first + i].seed; /* the noise of the same places */
+  return MOON_OK;
 }
 
 moon_net *moon_net_retain(moon_net *net) {
@@ -137,6 +154,8 @@ size_t moon_net_code(const moon_net *net) { return net->encoder && net->inputs ?
 void moon_net_seed(moon_net *net, uint64_t seed) {
   mooni_rng rng;
   mooni_rng_seed(&rng, seed, 0);
-  for (size_t i = 0; i < net->count; i++) net->layers[i]->seed = mooni_rng_u64(&rng);
+  for (size_t i = 0; i < net->count; i++) net->layers[i]->seed = net->slots[i].seed = mooni_rng_u64(&rng);
+  for (size_t i = 0; i < net->count; i++)
+    net->slots[i].seed -= net->layers[i]->seed; /* a later place has set it anew */
   net->draw = 0;
 }

@@ -13,6 +13,8 @@ typedef struct slot {
   size_t work_width;              /* floats of work a row */
   size_t param[MOONI_MAX_PARAMS]; /* place of each parameter in the net's list */
   unsigned accumulate;            /* see mooni_pass */
+  bool again;                     /* the same layer stands before this place, too */
+  uint64_t seed;                  /* added to the layer's: each place has noise of its own */
 } slot;
 
 struct moon_net {

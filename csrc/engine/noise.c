@@ -1,8 +1,8 @@
 /* noise.c - layers that corrupt their input in training and let it pass in inference: dropout (what stays is scaled up
 ** by 1 / (1 - p)), masking noise (what stays, stays), Gaussian noise (clipped if asked), salt and pepper.
-** Every few rows have a stream of their own, chosen by the layer's seed, the number of the draw and their place in the
-** batch: the same run makes the same noise, however it is stopped and resumed and whoever does which rows. work holds
-** dy/dx. */
+** Every few rows have a stream of their own, chosen by the seed of the layer's place in the net, the number of the draw
+** and their place in the batch: the same run makes the same noise, however it is stopped and resumed and whoever does
+** which rows. work holds dy/dx. */
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -66,7 +66,7 @@ static void forward(const moon_layer *layer, const mooni_pass *pass, make_noise 
   for (size_t r = r0; r < r1; r += MOONI_ROW_GRAIN) {
     size_t rows = r1 - r < MOONI_ROW_GRAIN ? r1 - r : MOONI_ROW_GRAIN, at = r * pass->in;
     mooni_rng rng;
-    mooni_rng_seed(&rng, layer->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
+    mooni_rng_seed(&rng, pass->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
     make((const noise *)layer, layer->ctx->k, &rng, pass->y + at, pass->work + at, pass->x + at, rows * pass->in);
   }
 }

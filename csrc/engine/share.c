@@ -1,4 +1,5 @@
-/* share.c - the weights of one net in several contexts, so that several threads predict with one copy of them.
+/* share.c - copies of nets: shares, with the weights of one net in several contexts, so that several threads predict with
+** one copy of them; and clones, with weights of their own.
 **
 ** A context's memory cannot be shared: its allocator may be a Lua state's, which no other thread may call and which
 ** ends with that state. So what is shared is a copy, made once, in memory of no context (malloc), never written to
@@ -88,8 +89,11 @@ typedef struct pair {
   moon_layer *to;
 } pair;
 
+typedef moon_status give_param(moon_layer *layer, mooni_param *from);
+
 typedef struct sharing {
   moon_ctx *ctx;
+  give_param *give; /* puts what becomes of a parameter into the layer */
   pair *pairs;
   size_t count;
 } sharing;
@@ -106,6 +110,13 @@ static moon_status share_param(moon_layer *layer, mooni_param *from) {
   return status;
 }
 
+static moon_status clone_param(moon_layer *layer, mooni_param *from) {
+  MOONI_TRY(mooni_layer_add_param(layer, from->name, from->value->rank, from->value->shape));
+  const mooni_param *p = layer->params[layer->param_count - 1];
+  MOONI_TRY(moon_tensor_copy(p->value, from->value));
+  return moon_tensor_copy(p->grad, from->grad);
+}
+
 /* What has become of a parameter that a layer owns; NULL if that has not been met. */
 static mooni_param *find_param(const sharing *s, const mooni_param *from) {
   for (size_t i = 0; i < s->count; i++)
@@ -117,7 +128,7 @@ static mooni_param *find_param(const sharing *s, const mooni_param *from) {
 static moon_status share_params(const sharing *s, moon_layer *layer, const moon_layer *from) {
   for (size_t i = 0; i < from->param_count; i++) {
     mooni_param *p = from->borrowed[i] ? find_param(s, from->params[i]) : NULL;
-    MOONI_TRY(p ? mooni_layer_share_param(layer, p) : share_param(layer, from->params[i]));
+    MOONI_TRY(p ? mooni_layer_share_param(layer, p) : s->give(layer, from->params[i]));
   }
   return MOON_OK;
 }
@@ -161,17 +172,28 @@ static moon_status share_layer(sharing *s, moon_layer **out, const moon_layer *f
 
 /* ---- nets ---- */
 
-moon_status moon_net_share(const moon_net *net, moon_ctx *ctx, moon_net **out) {
+static moon_status copy_net(const moon_net *net, moon_ctx *ctx, moon_net **out, give_param *give) {
   size_t count = net->count;
   moon_layer **layers = mooni_calloc(ctx, count, sizeof *layers);
   /* Each layer, and the one it is tied to, which may stand outside the net and is not tied itself. */
-  sharing s = {ctx, mooni_calloc(ctx, 2 * count, sizeof *s.pairs), 0};
+  sharing s = {ctx, give, mooni_calloc(ctx, 2 * count, sizeof *s.pairs), 0};
   moon_status status = layers && s.pairs ? MOON_OK : mooni_nomem(ctx, 2 * count * sizeof *s.pairs);
   for (size_t i = 0; status == MOON_OK && i < count; i++) status = share_layer(&s, &layers[i], net->layers[i]);
   if (status == MOON_OK) status = moon_net_new(ctx, out, layers, count);
+  for (size_t i = 0; status == MOON_OK && i < count; i++) (*out)->slots[i].seed = net->slots[i].seed;
   if (status == MOON_OK) (*out)->encoder = net->encoder;
   while (s.count) moon_layer_release(s.pairs[--s.count].to);
   mooni_free(ctx, s.pairs);
   mooni_free(ctx, layers);
   return status;
+}
+
+moon_status moon_net_share(const moon_net *net, moon_ctx *ctx, moon_net **out) {
+  return copy_net(net, ctx, out, share_param);
+}
+
+moon_status moon_net_clone(const moon_net *net, moon_net **out) {
+  MOONI_TRY(copy_net(net, net->ctx, out, clone_param));
+  (*out)->draw = net->draw;
+  return MOON_OK;
 }

@@ -90,6 +90,17 @@ static int net_slice(lua_State *L) {
   return 1;
 }
 
+/* net:clone(): the same with parameters of its own. */
+static int net_clone(lua_State *L) {
+  size_t before = moon_memory_used(bind_ctx(L));
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *clone = NULL;
+  BIND_TRY(L, bind_ctx(L), moon_net_clone(check(L, 1), &clone));
+  *handle = clone;
+  bind_weigh_growth(L, bind_ctx(L), before);
+  return 1;
+}
+
 /* ---- options of predict and errors ---- */
 
 /* batch_size of the table at index 3, if there is one; 0: the engine's choice. */
@@ -334,7 +345,16 @@ static int net_len(lua_State *L) {
   return 1;
 }
 
-/* "net (dense 784->32 relu, dense 32->784 sigmoid)", at most a line of it. */
+/* Push ", sharing layers 1 to 2 of another net" for a slice, whose field says so; else "". */
+static const char *push_shares(lua_State *L) {
+  if (lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
+    lua_pushliteral(L, "shares");
+    if (lua_rawget(L, -2) == LUA_TSTRING) return lua_pushfstring(L, ", sharing %s", lua_tostring(L, -1));
+  }
+  return lua_pushliteral(L, "");
+}
+
+/* "net (dense 784->32 relu, dense 32->784 sigmoid)", at most a line of it; behind it what a slice shares. */
 static int net_tostring(lua_State *L) {
   enum { SHOWN = 6 };
   luaL_checkudata(L, 1, BIND_NET);
@@ -343,6 +363,7 @@ static int net_tostring(lua_State *L) {
     return 1;
   }
   const moon_net *net = pin(L);
+  const char *shares = push_shares(L);
   luaL_Buffer text;
   luaL_buffinit(L, &text);
   for (size_t i = 0; i < moon_net_count(net) && i < SHOWN; i++) {
@@ -355,6 +376,7 @@ static int net_tostring(lua_State *L) {
     luaL_addvalue(&text);
   }
   luaL_addstring(&text, ")");
+  luaL_addstring(&text, shares);
   luaL_pushresult(&text);
   return 1;
 }
@@ -443,6 +465,7 @@ static const bind_reg methods[] = {
     {"seed", net_seed, "seed"},
     {"layer", net_layer, "i"},
     {"slice", net_slice, "i, j"},
+    {"clone", net_clone, ""},
     {"inputs", net_inputs, ""},
     {"outputs", net_outputs, ""},
     {"encoder_layers", net_encoder_layers, ""},

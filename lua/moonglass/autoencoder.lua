@@ -49,7 +49,7 @@ function autoencoder.adopt(net, layers)
   return net
 end
 
---- A net that was read from a file: an autoencoder again if it was one.
+--- A net that was read from a file, or cloned: an autoencoder again if it was one.
 function autoencoder.restore(net)
   local layers = net:encoder_layers()
   return layers > 0 and autoencoder.adopt(net, layers) or net
@@ -275,6 +275,17 @@ local sparse_options = options.checker("autoencoder.sparse", sizes{
 function autoencoder.sparse(given)
   local o = sparse_options(given)
   return hourglass("autoencoder.sparse", o, makers[sparsity(o)](o))
+end
+
+local native_methods = core.methods["moonglass.net"]
+local core_clone = native_methods.clone
+
+--- METHOD net:clone(): a net with parameters, and halves, of its own. The loss comes along, the optimiser does not: its
+-- moments are those of the parameters that it has met.
+function native_methods.clone(net)
+  local copy = autoencoder.restore(errors.guard(core_clone, net))
+  copy.loss = net.loss
+  return copy
 end
 
 return setmetatable(autoencoder, {__call = function(_, given) return autoencoder.build(given) end})

@@ -957,11 +957,13 @@ function moon.registered(family) end
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? that of the last `fit`; the default of the next, and of `evaluate`
 ---@field optimizer moonglass.AnyOptimizer? that of the last `fit`
+---@field shares string? of a slice: "layers 1 to 2 of another net"
 ---@operator len: integer
 local Net = {}
 
 ---A net of layers, one after the other: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`.
----A net among them stands for its layers. The layers stay the caller's, too: two nets may share one.
+---A net among them stands for its layers. The layers stay the caller's, too: two nets may share one. One that stands in
+---several places has noise of its own in each; its penalty on the weights counts once, one on the outputs for each.
 ---@param layers moonglass.AnyLayer[] at least one
 ---@return moonglass.Net net
 function moon.sequential(layers) end
@@ -1079,7 +1081,13 @@ function Net:parameters() end
 ---@return moonglass.Layer|moonglass.LuaLayer layer
 function Net:layer(i) end
 
----Layers i to j as a net of their own, sharing the parameters.
+---A copy with parameters of its own, and halves, if it is an autoencoder: what is done to one does not change the
+---other. What is tied, or stands twice, is so within the copy, which has the noise that would come next. The loss comes
+---along, the optimiser does not. A layer written in Lua is copied by its method `clone`; without one it is an error.
+---@return moonglass.Net net
+function Net:clone() end
+
+---Layers i to j as a net of their own, sharing the parameters, which is what it says when it is printed.
 ---@param i integer
 ---@param j integer
 ---@return moonglass.Net net

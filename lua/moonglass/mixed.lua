@@ -11,35 +11,47 @@ local train = require "moonglass.train"
 
 local mixed = {}
 
--- loss and optimizer are there after fit.
-local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, optimizer = false}, "net")
+-- loss and optimizer are there after fit, shares in a slice.
+local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, optimizer = false, shares = false}, "net")
 
 for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do Mixed[name] = train[name] end
 Mixed.summary = summary.of
 
-local function check_layer(layers, i)
-  local layer = layers[i]
-  for k = 1, i - 1 do
-    -- What forward keeps for backward is kept in the layer, once.
-    if rawequal(layers[k], layer) then
-      errors.raise("sequential: layer %d is layer %d again, which only nets of native layers can have", i, k)
-    end
-  end
-  if native.is_layer(layer) then
-    for _, parameter in ipairs(layer:parameters()) do
-      if parameter.shared then
-        errors.raise("sequential: layer %d (%s) has tied weights, which only nets of native layers can have", i,
-          summary.describe(layer))
-      end
+local function check_parameters(layer, i)
+  for _, parameter in ipairs(layer:parameters()) do
+    if parameter.shared then
+      errors.raise("sequential: layer %d (%s) has tied weights, which only nets of native layers can have", i,
+        summary.describe(layer))
     end
   end
 end
 
+-- The number of the layer that layer i is once more; nil if it is none.
+local function first_place(layers, i)
+  for k = 1, i - 1 do
+    if rawequal(layers[k], layers[i]) or (native.is_layer(layers[k]) and layers[k] == layers[i]) then return k end
+  end
+end
+
+-- A layer that stands in a second place is a copy there, so that it has noise of its own. What has parameters would
+-- need the sum of two gradients, and what a layer in Lua keeps for backward it keeps once.
+local function again(layer, i, k)
+  if not native.is_layer(layer) or #layer:parameters() > 0 then
+    errors.raise("sequential: layer %d is layer %d again, which only nets of native layers can have", i, k)
+  end
+  local copy = core.net{layer}:clone():layer(1)
+  copy:seed(core.draw_seed())
+  return copy
+end
+
 --- layers: native ones and tables. Each native layer runs as a net of its own.
 function mixed.new(layers)
-  local self = setmetatable({layers = layers, cells = {}}, Mixed)
+  local self = setmetatable({layers = {}, cells = {}}, Mixed)
   for i, layer in ipairs(layers) do
-    check_layer(layers, i)
+    local k = first_place(layers, i)
+    if k then layer = again(layer, i, k) end
+    if native.is_layer(layer) then check_parameters(layer, i) end
+    self.layers[i] = layer
     self.cells[i] = native.is_layer(layer) and core.net{layer} or layer
   end
   return self
@@ -151,7 +163,7 @@ function Mixed:__len() return #self.layers end
 function Mixed:__tostring()
   local names = {}
   for i, layer in ipairs(self.layers) do names[i] = summary.describe(layer) end
-  return "net (" .. table.concat(names, ", ") .. ")"
+  return "net (" .. table.concat(names, ", ") .. ")" .. (self.shares and ", sharing " .. self.shares or "")
 end
 
 --- Layers i to j as a net of their own, sharing the parameters; a native one if they all are.
@@ -159,7 +171,39 @@ function Mixed:slice(i, j)
   if not (math.tointeger(i) and math.tointeger(j)) or i < 1 or j < i or j > #self.layers then
     errors.raise("slice: layers %s to %s, expected 1 to %d", tostring(i), tostring(j), #self.layers)
   end
-  return require("moonglass.sequential")(table.move(self.layers, i, j, 1, {}))
+  local slice = require("moonglass.sequential")(table.move(self.layers, i, j, 1, {}))
+  slice.shares = ("layers %d to %d of another net"):format(i, j)
+  return slice
+end
+
+-- Of a layer in Lua what its own method makes; of a native one, by way of its cell, with the noise that comes next.
+local function clone_layer(net, i)
+  local layer, cell = net.layers[i], net.cells[i]
+  if native.is_layer(layer) then
+    local copy = cell:clone()
+    return copy:layer(1), copy
+  end
+  if type(layer.clone) ~= "function" then
+    errors.raise("clone: layer %d (%s) is written in Lua and has no method clone, expected one that gives a copy", i,
+      summary.describe(layer))
+  end
+  local copy = call(net, i, "clone")
+  if type(copy) ~= "table" or type(copy.forward) ~= "function" or type(copy.backward) ~= "function" then
+    errors.raise("in layer %d (%s): clone gave %s, expected a layer: a table with forward and backward", i,
+      summary.describe(layer), options.show(copy))
+  end
+  if rawequal(copy, layer) then
+    errors.raise("in layer %d (%s): clone gave the layer itself, expected a copy", i, summary.describe(layer))
+  end
+  return copy, copy
+end
+
+--- A net of copies of all layers.
+function Mixed:clone()
+  local copy = setmetatable({layers = {}, cells = {}, loss = rawget(self, "loss")}, Mixed)
+  for i = 1, #self.layers do copy.layers[i], copy.cells[i] = clone_layer(self, i) end
+  local encoder = rawget(self, "encoder")
+  return encoder and require("moonglass.autoencoder").adopt(copy, #encoder) or copy
 end
 
 local function width(cell, method) return native.is_net(cell) and cell[method](cell) or 0 end

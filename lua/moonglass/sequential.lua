@@ -15,6 +15,16 @@ local methods = core.methods["moonglass.net"]
 for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do methods[name] = train[name] end
 methods.summary, methods.save, methods.load = summary.of, files.net_save, weights.load
 methods.loss, methods.optimizer = false, false -- fields that a net has after fit; nil before
+methods.shares = false -- of a slice: what it shares, in words
+
+local core_slice = methods.slice
+
+--- METHOD net:slice(i, j): layers i to j as a net of their own, sharing the parameters.
+function methods.slice(net, i, j)
+  local slice = errors.guard(core_slice, net, i, j)
+  slice.shares = ("layers %d to %d of another net"):format(i, j)
+  return slice
+end
 
 local function is_lua_layer(v)
   return type(v) == "table" and type(v.forward) == "function" and type(v.backward) == "function"

@@ -84,6 +84,7 @@ function summary.of(net)
   end
   local lines, total = align(rows), count(net:parameters())
   lines[#lines + 1] = ("%s parameters, %s bytes"):format(summary.number(total), summary.number(4 * total))
+  if net.shares then lines[#lines] = lines[#lines] .. ", sharing " .. net.shares end
   return table.concat(lines, "\n")
 end
 

@@ -542,8 +542,7 @@ static moon_status act_errors(stage *s, int part) {
 static moon_status act_share(stage *s, int part) {
   moon_net *shared = NULL;
   moon_tensor *out = NULL;
-  (void)part;
-  moon_status status = moon_net_share(s->net, s->ctx, &shared);
+  moon_status status = part ? moon_net_clone(s->net, &shared) : moon_net_share(s->net, s->ctx, &shared);
   if (status == MOON_OK) status = new_like(s, &out, s->x);
   if (status == MOON_OK) status = moon_net_predict(shared, out, s->x, 0);
   moon_net_release(shared);
@@ -730,7 +729,7 @@ static const scenario scenarios[] = {
     {"predict, encode, decode", act_predict, 3, SMALL},
     {"predict by rows", act_predict, 3, ROWS},
     {"errors", act_errors, 1, SMALL},
-    {"share", act_share, 1, SMALL},
+    {"share, clone", act_share, 2, SMALL},
     {"dataset", act_dataset, 1, SMALL},
     {"IDX", act_idx, 3, SMALL},
     {"PNG read", act_png_read, 2, SMALL},

@@ -10,7 +10,7 @@
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-/* A net of `sizes`, ended by 0; noise or not before it; every layer with the same activation, the last with `end`; with
+/* A net of `sizes`, ended by 0; noise or not before it, and with "again" the same layer behind it once more; every layer with the same activation, the last with `end`; with
 ** "l1" (and l2), "kl", "contractive" in every layer, with "tied" weights in the last, with "k_sparse" after the first. */
 typedef struct design {
   size_t sizes[6];
@@ -42,6 +42,7 @@ static moon_net *build(moon_ctx *ctx, const design *d) {
   if (d->noise) {
     moon_option p = number(strcmp(d->noise, "gaussian_noise") == 0 ? "sigma" : "p", 0.3);
     CHECK(moon_layer_new(ctx, &layers[n++], d->noise, &p, 1) == MOON_OK);
+    if (has(d, "again")) layers[n] = moon_layer_retain(layers[n - 1]), n++;
   }
   for (size_t i = 0; d->sizes[i + 1]; i++) {
     bool last = !d->sizes[i + 2];
@@ -124,6 +125,7 @@ static const design designs[] = {
     {{120, 70, 120}, "sigmoid", "sigmoid", "bce", NULL, "kl contractive l1 tied"},
     {{150, 300, 30, 150}, "gelu", "tanh", "mse", "masking_noise", "contractive"},
     {{200, 80, 16, 200}, "linear", "sigmoid", "bce", NULL, "k_sparse"},
+    {{150, 60, 150}, "relu", "sigmoid", "bce", "dropout", "again"},
 };
 
 /* After one step, all numbers of threads agree to 1e-6; the same number, bit for bit. */
