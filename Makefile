@@ -5,7 +5,7 @@
 # Debian's names. The demo and the tests need no others, and nothing from the network.
 PACKAGES := gcc make binutils pkg-config lua5.4 liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem lua-busted lua-check clang-format valgrind libc6-dbg tmux curl gnuplot-nox \
-            liblapack3 ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc locales strace
+            ca-certificates dataset-fashion-mnist g++ luarocks abigail-tools doxygen lua-ldoc locales strace
 
 ## deps: install what building, testing and the demo need (Debian packages, by apt-get)
 .PHONY: deps

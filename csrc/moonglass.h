@@ -21,7 +21,7 @@
 ** - The floating-point mode is the host's: the engine computes in one of its own (round to nearest, no traps), so that
 **   the results do not depend on it, and puts the host's back. Texts in files do not depend on the locale either.
 ** - A call takes no more than 64 KB of the caller's stack, one that predicts with weights that are not tied no more than
-**   32 KB. The system's LAPACK (moon_tensor_eigh) has a measure of its own.
+**   32 KB.
 */
 #ifndef MOONGLASS_H
 #define MOONGLASS_H
@@ -252,8 +252,9 @@ MOON_API moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *
 
 /* The eigenvalues of a symmetric matrix a [n x n] into values [n], ascending, and its eigenvectors into vectors
 ** [n x n]: each row v a unit vector with a v = value v. Only the triangle on and below a's diagonal is looked at;
-** vectors may be a itself. LAPACK does it, which is looked for at run time (liblapack.so.3): MOON_ESTATE if it is not
-** there. MOON_ESHAPE (not square, or more than 32766 rows), MOON_ETYPE, MOON_ERANGE (NaN or infinity), MOON_ENOMEM. */
+** vectors may be a itself. Computed in double, and rounded at the end: an eigenvalue is off by no more than its own
+** last place and 1e-13 of the largest. The work grows with n^3; meanwhile it holds 16 n^2 bytes and 1.2 KB times n.
+** MOON_ESHAPE (not square, or more than 32766 rows), MOON_ETYPE, MOON_ERANGE (NaN or infinity), MOON_ENOMEM. */
 MOON_API moon_status moon_tensor_eigh(moon_tensor *values, moon_tensor *vectors, const moon_tensor *a);
 
 /* out [count x ...] = the rows index[0..count-1] of a [n x ...]; same element type. MOON_ERANGE for a row past the end,
@@ -571,13 +572,17 @@ typedef struct moon_bytes {
 /* FUNCTION: write a file of these parts, one after the other. The file appears whole or not at all, and outlives a power
 ** cut from then on: a temporary beside it (".name.xxxxxx.moonglass"), fsync, rename, fsync of the folder. On failure
 ** what was there stays, and the temporary is removed; that of a process that was killed is removed by the next write of
-** the same path. Past its limit on the size of files (RLIMIT_FSIZE) the system ends a process that does not ignore
+** the same path.
+**   A file that is replaced hands on its permissions, and its owner and group as far as the process may give them (where
+** the group cannot stay, it may no more than all others); its access lists, extended attributes and further hard links
+** are not kept. A new file follows the umask. Until then the temporary is its owner's alone. A symbolic link stays: the
+** file that it leads to is replaced, or made where it leads nowhere. Past its limit on the size of files (RLIMIT_FSIZE) the system ends a process that does not ignore
 ** SIGXFSZ. MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon_bytes *parts, size_t count);
 
 /* FUNCTION: before path is written anew: let path.1 be what path is, path.2 what path.1 was, up to path.<keep - 1>. path
-** itself stays (on a file system without hard links it becomes path.1), and nothing happens if it is path.1 already, or
-** is not there. keep: 1 (nothing to do) to 10, else MOON_ERANGE. MOON_EIO, MOON_ENOMEM. */
+** itself stays: path.1 is a hard link, or a copy where there can be none. Of a symbolic link the file is kept, beside
+** the link. Nothing happens if path is path.1 already, or is not there. keep: 1 (nothing to do) to 10, else MOON_ERANGE. MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep);
 
 /* ---- Files of tensors -------------------------------------------------------------------------------------------

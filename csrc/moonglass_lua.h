@@ -26,8 +26,8 @@ typedef struct moon_lua_config {
   void *log_ud;        /* log's first argument */
 } moon_lua_config;
 
-/* The core has no function that opens a file, whoever chooses its name: eigh needs the system's LAPACK, and a net as an
-** archive needs JSON, whose library opens /dev/urandom. PNG in memory stays. */
+/* The core has no function that opens a file, whoever chooses its name: a net as an archive needs JSON, whose library
+** opens /dev/urandom. PNG in memory stays. */
 #define MOON_LUA_NO_FILES 1u
 
 /* Set how the core will be opened in this state; the last call before the opening counts. config is copied; NULL takes

@@ -24,6 +24,145 @@ local function traced_test(what, body)
   if can_trace then it(what, body) else pending(what .. " (no strace, or it may not trace)") end
 end
 
+local function mode_of(name) return lfs.attributes(name, "permissions") end
+
+local function shell(command) assert(os.execute(command)) end
+
+describe("a save over another file", function()
+  for _, name in ipairs(faults.sorted(faults.savers)) do
+    it("keeps its mode; a new file follows the umask: " .. name, function()
+      local source = faults.program_of(faults.savers[name])
+      local function save(before) assert.equal("done", (faults.act(source, path, before))) end
+      save "umask 027;"
+      assert.equal("rw-r-----", mode_of(path))
+      for _, mode in ipairs{"600", "640", "444", "666", "705"} do
+        shell(("chmod %s '%s'"):format(mode, path))
+        local kept, node = mode_of(path), lfs.attributes(path, "ino")
+        save "umask 022;"
+        assert.equal(kept, mode_of(path))
+        assert.is_true(name == "csv_logger" or node ~= lfs.attributes(path, "ino"))
+      end
+      os.remove(source)
+      assert.equal("target", faults.names(folder))
+    end)
+  end
+
+  traced_test("never has a temporary that others may read", function()
+    local source = faults.program_of(faults.savers.net)
+    local function mode() -- with which the temporary is made
+      local opened = faults.find(faults.calls(source, path), 1, "openat", folder .. "/.target.")
+      return opened.arguments:match("0%d+$")
+    end
+    assert.equal("0666", mode())
+    assert.equal("0600", mode())
+    os.remove(source)
+  end)
+
+  it("keeps its owner, if that may be given", function()
+    if (files.run "id -u") ~= "0\n" then return pending "not root" end
+    assert(moon.png.write(path, moon.rand(2, 2)))
+    shell(("chown 1234:2345 '%s' && chmod 640 '%s'"):format(path, path))
+    assert(moon.png.write(path, moon.rand(2, 2)))
+    assert.equal("rw-r-----", mode_of(path))
+    assert.same({1234, 2345}, {lfs.attributes(path, "uid"), lfs.attributes(path, "gid")})
+  end)
+
+  it("gives a group that cannot be kept no more than all others", function()
+    if (files.run "id -u") ~= "0\n" or select(3, files.run "setpriv --version") ~= 0 then
+      return pending "not root, or no setpriv"
+    end
+    assert(moon.png.write(path, moon.rand(2, 2)))
+    shell(("chown 0:2345 '%s' && chmod 664 '%s' && chmod 777 '%s'"):format(path, path, folder))
+    local source = faults.program_of(faults.savers.png)
+    shell(("chmod 644 '%s'"):format(source))
+    assert.equal("done", (faults.act(source, path, "setpriv --reuid 1234 --regid 1234 --clear-groups")))
+    os.remove(source)
+    assert.equal("rw-r--r--", mode_of(path))
+    assert.same({1234, 1234}, {lfs.attributes(path, "uid"), lfs.attributes(path, "gid")})
+  end)
+end)
+
+describe("a save through a symbolic link", function()
+  local other
+
+  before_each(function() other = faults.new_folder() end)
+  after_each(function() faults.remove_folder(other) end)
+
+  for _, name in ipairs(faults.sorted(faults.savers)) do
+    it("leaves the link, and replaces its file where that lies: " .. name, function()
+      local source = faults.program_of(faults.savers[name])
+      local function save(expected)
+        assert.equal(expected or "done", (faults.act(source, path)))
+        assert.equal("link", lfs.symlinkattributes(path, "mode"))
+      end
+      assert(lfs.link(other .. "/file", folder .. "/middle", true))
+      assert(lfs.link("middle", path, true)) -- relative to its own folder
+      save()
+      assert.equal("file", lfs.symlinkattributes(other .. "/file", "mode"))
+      shell(("chmod 600 '%s/file'"):format(other))
+      local node = lfs.attributes(path, "ino")
+      save()
+      assert.is_true(name == "csv_logger" or node ~= lfs.attributes(path, "ino"))
+      assert.equal("rw-------", mode_of(path))
+      assert.equal("middle target", faults.names(folder))
+      assert.equal("file", faults.names(other))
+      os.remove(other .. "/file")
+      os.remove(folder .. "/middle")
+      assert(lfs.link("target", folder .. "/middle", true)) -- a circle
+      save("refused")
+      assert.equal("middle target", faults.names(folder))
+      os.remove(source)
+    end)
+  end
+
+  it("into a folder that is not there says so", function()
+    assert(lfs.link(other .. "/none/file", path, true))
+    local ok, message, code = moon.png.write(path, moon.rand(2, 2))
+    assert.is_nil(ok)
+    assert.equal("I/O", code)
+    assert.equal(("cannot write '%s': No such file or directory"):format(path), message)
+  end)
+
+  it("replaces no file that a text of /proc seems to name", function()
+    files.write(path, "old")
+    local file = assert(io.open(path))
+    os.remove(path)
+    for fd = 3, 30 do
+      local name = ("/proc/self/fd/%d"):format(fd)
+      if (lfs.symlinkattributes(name, "target") or ""):find(path, 1, true) then
+        local ok, message = moon.png.write(name, moon.rand(2, 2))
+        assert.is_nil(ok)
+        assert.equal(("cannot write '%s': its link does not name a file"):format(name), message)
+      end
+    end
+    file:close()
+    assert.equal("", faults.names(folder))
+  end)
+
+  it("keeps old versions beside the link, on another file system too", function()
+    local far = lfs.attributes("/dev/shm", "mode") == "directory" and os.tmpname():gsub("^.*/", "/dev/shm/") or other
+    local targets = {other .. "/file"}
+    if lfs.attributes("/dev/shm", "dev") ~= lfs.attributes(folder, "dev") then targets[2] = far end
+    local rotate = require("moonglass.files").file_rotate
+    for _, target in ipairs(targets) do
+      assert(lfs.link(target, path, true))
+      for version = 1, 3 do
+        assert(rotate(path, 3))
+        assert(moon.safetensors.save(path, {v = moon.tensor{version}}))
+        shell(("chmod 600 '%s'"):format(target))
+      end
+      for version, name in pairs{[3] = target, [2] = path .. ".1", [1] = path .. ".2"} do
+        assert.equal(version, assert(moon.safetensors.load(name)).v[1])
+        assert.equal("file", lfs.symlinkattributes(name, "mode"))
+        assert.equal("rw-------", mode_of(name))
+      end
+      assert.equal("link", lfs.symlinkattributes(path, "mode"))
+      assert.equal("target target.1 target.2", faults.names(folder))
+      for _, name in ipairs{target, path, path .. ".1", path .. ".2"} do os.remove(name) end
+    end
+  end)
+end)
+
 describe("a save", function()
   for _, name in ipairs(faults.sorted(faults.savers)) do
     traced_test("is synced before it has its name, and the folder then: " .. name, function()

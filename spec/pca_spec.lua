@@ -1,8 +1,6 @@
 -- moon.eigh and moon.pca, held to eigenvalues that are known, to sums in double precision, and to Jacobi's rotations.
-local lfs = require "lfs"
 local moon = require "moonglass"
 
-local files = dofile "spec/files.lua"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 -- Raised text of f(...), without the place in the script.
@@ -74,8 +72,8 @@ describe("eigh", function()
     assert.same({0, 0}, vectors.shape)
   end)
 
-  -- LAPACK cuts a matrix into parts from 26 rows on.
-  for _, n in ipairs{7, 26, 90} do
+  -- Vectors are turned 64 columns, and turned back 32 vectors, at a time.
+  for _, n in ipairs{2, 7, 31, 32, 33, 64, 65, 90, 130} do
     it(("of a random [%d x %d]: A v = value v, at right angles, ascending"):format(n, n), function()
       local a = symmetric(n, n)
       local kept = a:clone()
@@ -98,6 +96,39 @@ describe("eigh", function()
     assert.is_true(values:rows(1, 57):abs():max() < 1e-6 * values[60])
     assert.is_true(values[58] > 1)
     assert.is_true(skew(vectors) < 5e-6)
+  end)
+
+  it("of any size of number, and of matrices that are in parts already", function()
+    for _, scale in ipairs{1e-44, 1e-30, 1e30, 3e37} do
+      local values, vectors = moon.eigh(moon.tensor{{2, 1, 0}, {1, 2, 0}, {0, 0, 5}} * scale)
+      local one, near = moon.tensor{scale}[1], scale < 1e-40 and 0.5 or 1e-6
+      for i, v in ipairs{1, 3, 5} do assert.near(v, values[i] / one, near) end
+      assert.is_true(skew(vectors) < 1e-6)
+    end
+    for _, a in ipairs{moon.zeros(5, 5), moon.ones(40, 40), moon.eye(33), moon.ones(70, 70) * 1e-38} do
+      local values, vectors = moon.eigh(a)
+      assert.is_true(skew(vectors) < 1e-6)
+      assert.near(1, a:matmul(vectors:t()):sub_(vectors:t() * values):abs():max() / (a:norm() + 1e-30) + 1, 1e-6)
+    end
+  end)
+
+  it("finds small eigenvalues beside large ones", function()
+    local n = 60
+    local a = moon.zeros(n, n)
+    for i = 1, n do a:set(10 ^ (i / 10 - 3), i, i) end -- 1e-3 to 1e3
+    local turn = select(2, moon.eigh(symmetric(n, 5)))
+    local values, vectors = moon.eigh(turn:t():matmul(a):matmul(turn))
+    for i = 1, n do assert.near(10 ^ (i / 10 - 3), values[i], 3e-4) end -- what is left of them in float32
+    assert.is_true(skew(vectors) < 2e-6)
+    values = moon.eigh(a)
+    for i = 1, n do assert.near(1, values[i] / 10 ^ (i / 10 - 3), 1e-7) end
+  end)
+
+  it("gives the same bits again", function()
+    local a = symmetric(77, 3)
+    local v1, w1 = moon.eigh(a)
+    local v2, w2 = moon.eigh(a)
+    assert.is_true(v1:equal(v2) and w1:equal(w2))
   end)
 
   it("looks at the lower triangle only", function()
@@ -125,7 +156,7 @@ describe("eigh", function()
     local a = symmetric(n, 1)
     collectgarbage()
     local matrix = n * n * 4
-    moon.limits{memory = moon.info().memory + 2 * matrix} -- the result, but not the three that the work needs
+    moon.limits{memory = moon.info().memory + 2 * matrix} -- the result, but not the four that the work needs
     local ok, message = pcall(moon.eigh, a)
     moon.limits{memory = 0}
     assert.is_false(ok)
@@ -139,66 +170,48 @@ describe("eigh", function()
   end)
 end)
 
--- ---- another LAPACK, or none ----
+-- ---- little address space ----
 
--- The output of the program running `script`, with a folder before the system's libraries that fill(folder) has filled.
-local function run_with(fill, script)
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(lfs.mkdir(folder))
-  fill(folder)
-  files.write(folder .. "/script.lua", script)
-  local pipe = assert(io.popen(("LD_LIBRARY_PATH='%s' '%s' '%s/script.lua' 2>&1"):format(folder, program, folder)))
-  local output = pipe:read("a")
-  pipe:close()
-  for name in lfs.dir(folder) do os.remove(folder .. "/" .. name) end
-  assert(lfs.rmdir(folder))
-  return output
-end
-
-local function compiled(source)
-  return function(folder)
-    files.write(folder .. "/fake.c", source)
-    assert(os.execute(("%s -shared -fPIC -o '%s/liblapack.so.3' '%s/fake.c'"):format(
-      os.getenv("CC") or "cc", folder, folder)))
+describe("in an address space that gets smaller", function()
+  -- What the program prints, and its exit code, of a script under a limit in KB.
+  local function run_within(limit, script)
+    local pipe = assert(io.popen(("ulimit -v %d; '%s' -e '%s' 2>&1"):format(limit, program, script)))
+    local output = pipe:read("a")
+    local _, how, code = pipe:close()
+    return output, how, code
   end
-end
 
-describe("LAPACK", function()
-  local script = [[
-    local moon = require "moonglass"
-    print(moon.tensor{1, 2}:sum(), pcall(moon.eigh, moon.eye(3)))
-    print(pcall(moon.pca, moon.rand(9, 3), 2))
-  ]]
+  local scripts = {
+    eigh = [[local moon = require "moonglass" moon.seed(1) local a = moon.rand(%d, %d)
+      local ok, values = pcall(function() return moon.eigh(a + a:t()) end)
+      print(ok and #values or values)]],
+    pca = [[local moon = require "moonglass" moon.seed(1) local ok, p = pcall(function()
+      return moon.pca(moon.rand(%d, %d), 1) end)
+      print(ok and p.components:size(2) or p)]],
+  }
 
-  it("that is not there is an error that names the package, and everything else works", function()
-    local output = run_with(function(folder)
-      files.write(folder .. "/liblapack.so.3", "no library")
-      files.write(folder .. "/liblapack.so", "no library")
-    end, script)
-    assert.matches("^3%.0\tfalse\teigh: LAPACK is not there %(.*liblapack%.so%.3: .*%); .* liblapack3\n", output)
-    assert.matches("\nfalse\t.*eigh: LAPACK is not there", output)
-  end)
+  -- The least limit, in steps of 250 KB, under which the program itself can start.
+  local function least()
+    for limit = 8000, 80000, 250 do
+      if run_within(limit, "print(1)") == "1\n" then return limit end
+    end
+  end
 
-  it("without ssyevd is an error", function()
-    assert.matches("\tfalse\teigh: the LAPACK that is there has no ssyevd_\n",
-      run_with(compiled "int nothing(void) { return 0; }", script))
-  end)
-
-  it("that finds no eigenvalues is an error with its code, and gets all it asks for", function()
-    local output = run_with(compiled [[
-      #include <stddef.h>
-      void ssyevd_(const char *job, const char *uplo, const int *n, float *a, const int *lda, float *w, float *work,
-                   const int *lwork, int *iwork, const int *liwork, int *info, size_t one, size_t two) {
-        int right = *job == 'V' && *uplo == 'U' && *n == 3 && *lda == 3 && *lwork == 1 + 6 * 3 + 2 * 9 &&
-                    *liwork == 3 + 5 * 3 && one == 1 && two == 1 && a[4] == 1;
-        work[*lwork - 1] = 1;
-        iwork[*liwork - 1] = 1;
-        w[0] = 7;
-        *info = right ? 42 : 1;
-      }]], script)
-    assert.matches("\tfalse\teigh: LAPACK found no eigenvalues of this %[3 x 3%] matrix %(ssyevd, info 42%)\n", output)
-  end)
+  for name, script in pairs(scripts) do
+    for _, n in ipairs{8, 64, 300, 700} do
+      it(("%s of %d columns is right, or out of memory, and ends no process"):format(name, n), function()
+        local limit, right, refused = least(), 0, 0
+        while right < 4 do
+          limit = limit + (n < 300 and 100 or 1000)
+          local output, how, code = run_within(limit, script:format(n, n))
+          assert.equal("exit", how, ("%d KB: %s %s"):format(limit, code, output))
+          if output == n .. "\n" then right = right + 1 else refused = refused + 1 end
+          assert.is_true(output == n .. "\n" or output:find "memory" ~= nil, ("%d KB: %s"):format(limit, output))
+        end
+        assert.is_true(refused > 0 or n < 300)
+      end)
+    end
+  end
 end)
 
 -- ---- an independent analysis, in double precision ----

@@ -1,9 +1,8 @@
-/* eigen.c - eigenvalues of symmetric matrices, by LAPACK.
+/* eigen.c - eigenvalues and eigenvectors of symmetric matrices, all in double.
 **
-** LAPACK is not linked: only this needs it, so it is looked for when it is wanted, and whoever never asks does without.
-** Its integers are taken to have 32 bits, as in every liblapack.so.3. It ends the process on an argument that it
-** refuses, so what it gets here is right by construction. */
-#include <dlfcn.h>
+** A LAPACK brings its BLAS, with buffers and maybe threads of its own, and ends the process when memory runs out in
+** there. This takes all it needs from the context before it begins, and then cannot fail for want of it. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,38 +10,153 @@
 #include "fpmode.h"
 #include "ops.h"
 
-/* Divide and conquer (Gu and Eisenstat, SIAM J. Matrix Anal. Appl. 16, 1995): the vectors come out orthogonal to
-** working precision, also where eigenvalues lie together, as the zeros of a covariance do. The lengths of the two texts
-** come last, as Fortran wants them. */
-typedef void ssyevd_fn(const char *jobz, const char *uplo, const int32_t *n, float *a, const int32_t *lda, float *w,
-                       float *work, const int32_t *lwork, int32_t *iwork, const int32_t *liwork, int32_t *info,
-                       size_t jobz_length, size_t uplo_length);
-
-/* The largest n whose workspace, 1 + 6 n + 2 n^2, LAPACK's integers can count. */
+/* The work grows with the third power: of more rows it would take hours, and more memory than there is. */
 enum { LARGEST = 32766 };
 
-/* The library stays loaded after its handle is closed: a BLAS keeps buffers, and maybe threads. */
-static void *open_lapack(moon_ctx *ctx) {
-  enum { HOW = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE };
-  char reason[256];
-  void *library = dlopen("liblapack.so.3", HOW);
-  if (library) return library;
-  snprintf(reason, sizeof reason, "%s", dlerror()); /* the other name's would be of no use */
-  library = dlopen("liblapack.so", HOW);
-  if (!library)
-    mooni_fail(ctx, MOON_ESTATE, "eigh: LAPACK is not there (%s); on Debian it is the package liblapack3", reason);
-  return library;
+enum { WIDTH = MOONI_EIGEN_WIDTH, LANES = MOONI_EIGEN_LANES };
+
+/* Rotations are gathered, of this many times n, since a pass over all vectors for each sweep alone would wait for memory. */
+enum { GATHERED = 32 };
+
+typedef struct eigen {
+  const mooni_kernels *k;
+  size_t n, panels;
+  double *a;              /* [n x n]: the matrix; then in row i, before i, the vector of reflection i */
+  double *diagonal, *off; /* [n] of the tridiagonal matrix; off[i] lies between i and i + 1 */
+  double *scale;          /* [n] of reflection i: x less scale v v'x */
+  double *p, *q;          /* [n] each */
+  double *z;              /* [panels x n x WIDTH]: row i of all panels side by side is vector i */
+  double *lanes;          /* [n x LANES] */
+  mooni_rotation *rotation;
+  size_t count;
+} eigen;
+
+/* Row i before i becomes the vector v of the reflection x - scale v v'x that leaves of it its last element alone. Of a
+** row too small for squares that are normal numbers nothing matters: beside the matrix it is nothing. */
+static void make_reflection(eigen *e, size_t i) {
+  double *v = e->a + i * e->n, last = v[i - 1], square = 0;
+  for (size_t k = 0; k + 1 < i; k++) square += v[k] * v[k];
+  if (square < 1e-280) {
+    memset(v, 0, i * sizeof *v);
+    e->off[i - 1] = last;
+    e->scale[i] = 0;
+    return;
+  }
+  double length = sqrt(last * last + square);
+  e->off[i - 1] = last > 0 ? -length : length;
+  v[i - 1] = last - e->off[i - 1];
+  e->scale[i] = 1 / (length * length + fabs(last) * length);
 }
 
-static moon_status find_ssyevd(moon_ctx *ctx, ssyevd_fn **ssyevd) {
-  void *library = open_lapack(ctx);
-  if (!library) return MOON_ESTATE;
-  void *symbol = dlsym(library, "ssyevd_");
-  dlclose(library);
-  if (!symbol) return mooni_fail(ctx, MOON_ESTATE, "eigh: the LAPACK that is there has no ssyevd_");
-  memcpy(ssyevd, &symbol, sizeof symbol); /* ISO C has no cast from an object to a function */
+/* To a tridiagonal matrix, by reflections from both sides, from the last row on (Golub and Van Loan, 8.3.1). What a
+** reflection does to the rows before it is made good when the next one reads them: v and q are of the one before. */
+static void reduce(eigen *e) {
+  const size_t n = e->n;
+  const double *v = memset(e->lanes, 0, n * sizeof *e->lanes);
+  memset(e->q, 0, n * sizeof *e->q);
+  for (size_t i = n; i-- > 0; v = e->a + i * n) {
+    double *row = e->a + i * n, projection = 0;
+    for (size_t k = 0; k <= i; k++) row[k] -= v[i] * e->q[k] + e->q[i] * v[k];
+    e->diagonal[i] = row[i];
+    if (!i) return;
+    make_reflection(e, i);
+    e->k->eigen_reduce(e->a, i, n, v, e->q, row, e->p);
+    for (size_t k = 0; k < i; k++) projection += row[k] * (e->p[k] *= e->scale[i]);
+    for (size_t k = 0; k < i; k++) e->q[k] = e->p[k] - e->scale[i] / 2 * projection * row[k];
+  }
+}
+
+/* Turn the vectors by what has been gathered. */
+static void rotate(eigen *e) {
+  for (size_t i = 0; i < e->panels; i++) e->k->eigen_rotate(e->z + i * e->n * WIDTH, e->rotation, e->count);
+  e->count = 0;
+}
+
+/* One sweep of the QL method over the rows l to m, with the shift of Wilkinson (Golub and Van Loan, 8.3.3; the implicit
+** form is Dubrulle's, Numerische Mathematik 15, 1970). */
+static void sweep(eigen *e, size_t l, size_t m) {
+  double *d = e->diagonal, *off = e->off;
+  double g = (d[l + 1] - d[l]) / (2 * off[l]), r = hypot(g, 1), s = 1, c = 1, p = 0;
+  g = d[m] - d[l] + off[l] / (g + copysign(r, g));
+  for (size_t i = m; i-- > l;) {
+    double f = s * off[i], b = c * off[i];
+    off[i + 1] = r = hypot(f, g);
+    if (r == 0) { /* the rest stands by itself already */
+      d[i + 1] -= p;
+      off[m] = 0;
+      return;
+    }
+    s = f / r;
+    c = g / r;
+    g = d[i + 1] - p;
+    r = (d[i] - g) * s + 2 * c * b;
+    p = s * r;
+    d[i + 1] = g + p;
+    g = c * r - b;
+    e->rotation[e->count++] = (mooni_rotation){i, c, s};
+  }
+  d[l] -= p;
+  off[l] = g;
+  off[m] = 0;
+}
+
+/* The diagonal becomes the eigenvalues, and z the vectors of the tridiagonal matrix. off has a place behind its end. */
+static moon_status diagonalise(moon_ctx *ctx, eigen *e) {
+  enum { SWEEPS = 60 }; /* for each: two are the rule */
+  const size_t n = e->n;
+  double size = 0;
+  for (size_t i = 0; i < n; i++) size = fmax(size, fabs(e->diagonal[i]) + fabs(e->off[i]));
+  for (size_t l = 0, sweeps = 0; l < n;) {
+    size_t m = l;
+    while (m + 1 < n && fabs(e->off[m]) > DBL_EPSILON * size) m++;
+    if (m == l) {
+      l++;
+      sweeps = 0;
+      continue;
+    }
+    if (sweeps++ == SWEEPS)
+      return mooni_fail(ctx, MOON_ERANGE, "eigh: eigenvalue %zu of %zu was not found in %d sweeps", l + 1, n, SWEEPS);
+    if (e->count + n > GATHERED * n) rotate(e);
+    sweep(e, l, m);
+  }
+  rotate(e);
   return MOON_OK;
 }
+
+/* ---- the results ---- */
+
+typedef struct place {
+  double value;
+  size_t at;
+} place;
+
+static int by_value(const void *a, const void *b) {
+  const place *x = a, *y = b;
+  if (x->value != y->value) return x->value > y->value ? 1 : -1;
+  return x->at > y->at ? 1 : -1; /* or the order of equals would be up to qsort */
+}
+
+/* Up to LANES vectors of the matrix itself, from those of the tridiagonal one, into rows of `out`. */
+static void turn_back(eigen *e, float *out, const place *places, size_t count) {
+  const size_t n = e->n;
+  memset(e->lanes, 0, n * LANES * sizeof *e->lanes);
+  for (size_t l = 0; l < count; l++)
+    for (size_t k = 0; k < n; k++) e->lanes[k * LANES + l] = e->z[(k / WIDTH * n + places[l].at) * WIDTH + k % WIDTH];
+  for (size_t i = 1; i < n; i++)
+    if (e->scale[i] > 0) e->k->eigen_reflect(e->lanes, e->a + i * n, i, e->scale[i]);
+  for (size_t l = 0; l < count; l++)
+    for (size_t k = 0; k < n; k++) out[l * n + k] = (float)e->lanes[k * LANES + l];
+}
+
+static void put_results(eigen *e, place *places, float *values, float *vectors) {
+  for (size_t i = 0; i < e->n; i++) places[i] = (place){e->diagonal[i], i};
+  qsort(places, e->n, sizeof *places, by_value);
+  for (size_t i = 0; i < e->n; i++) values[i] = (float)places[i].value;
+  for (size_t i = 0; i < e->n; i += LANES)
+    turn_back(e, vectors + i * e->n, places + i, e->n - i < LANES ? e->n - i : LANES);
+}
+
+/* ---- the entry ---- */
 
 static moon_status check_matrix(moon_ctx *ctx, const moon_tensor *a) {
   char text[MOONI_SHAPE_TEXT];
@@ -67,48 +181,36 @@ static moon_status check(moon_ctx *ctx, const moon_tensor *values, const moon_te
   return mooni_check_overlap("eigh", values, vectors, false);
 }
 
-/* BLIS may be the system's BLAS, under that name, and ends the process over a BLIS_ARCH_TYPE that it does not know, and
-** when malloc fails in it: see gemm.c. The room is more than it packs at a time. */
-static moon_status probe(moon_ctx *ctx) {
-  if (getenv("BLIS_ARCH_TYPE"))
-    return mooni_fail(ctx, MOON_ESTATE,
-                      "eigh: BLIS_ARCH_TYPE is set in the environment: LAPACK's BLIS might end the process over it; "
-                      "unset it");
-  const size_t room = (size_t)16 << 20;
-  return mooni_malloc_has(room) ? MOON_OK : mooni_nomem(ctx, room);
-}
-
-/* All in one block: the matrix, which the vectors replace; the values; and the workspace, floats and integers. */
-static moon_status solve(moon_ctx *ctx, ssyevd_fn *ssyevd, size_t n, float *block) {
-  size_t floats = 1 + 6 * n + 2 * n * n, integers = 3 + 5 * n;
-  float *w = block + n * n, *work = w + n;
-  int32_t *iwork = (int32_t *)(work + floats);
-  const int32_t order = (int32_t)n, lwork = (int32_t)floats, liwork = (int32_t)integers;
-  int32_t info = 0;
-  /* Fortran's matrices lie by columns: its upper triangle is our lower one, and its columns of vectors our rows. */
-  ssyevd("V", "U", &order, block, &order, w, work, &lwork, iwork, &liwork, &info, 1, 1);
-  if (!info) return MOON_OK;
-  return mooni_fail(ctx, MOON_ERANGE, "eigh: LAPACK found no eigenvalues of this [%zu x %zu] matrix (ssyevd, info %d)",
-                    n, n, (int)info);
+/* The matrix and, as the first vectors, the identity. */
+static void start(eigen *e, const float *a) {
+  for (size_t i = 0; i < e->n * e->n; i++) e->a[i] = (double)a[i];
+  for (size_t i = 0; i < e->n; i++) e->z[(i / WIDTH * e->n + i) * WIDTH + i % WIDTH] = 1;
 }
 
 moon_status moon_tensor_eigh(moon_tensor *values, moon_tensor *vectors, const moon_tensor *a) {
   MOONI_IEEE;
   moon_ctx *ctx = values->storage->ctx;
-  ssyevd_fn *ssyevd;
   MOONI_TRY(check(ctx, values, vectors, a));
-  size_t n = a->shape[0], count = n * n + n + (1 + 6 * n + 2 * n * n) + (3 + 5 * n);
+  size_t n = a->shape[0], panels = (n + WIDTH - 1) / WIDTH;
+  size_t doubles = n * n + 5 * n + panels * n * WIDTH + n * LANES;
+  size_t bytes = doubles * sizeof(double) + GATHERED * n * sizeof(mooni_rotation) + n * sizeof(place);
   if (!n) return MOON_OK;
-  MOONI_TRY(probe(ctx));
-  MOONI_TRY(find_ssyevd(ctx, &ssyevd));
-  float *block = mooni_calloc(ctx, count, sizeof(float));
-  if (!block) return mooni_nomem(ctx, count * sizeof(float));
-  memcpy(block, moon_tensor_float(a), moon_tensor_bytes(a));
-  moon_status status = solve(ctx, ssyevd, n, block);
-  if (status == MOON_OK) {
-    memcpy(moon_tensor_float(vectors), block, moon_tensor_bytes(vectors));
-    memcpy(moon_tensor_float(values), block + n * n, moon_tensor_bytes(values));
-  }
+  double *block = mooni_calloc(ctx, 1, bytes);
+  if (!block) return mooni_nomem(ctx, bytes);
+  eigen e = {.k = ctx->k, .n = n, .panels = panels, .z = block};
+  e.lanes = e.z + panels * n * WIDTH;
+  e.a = e.lanes + n * LANES;
+  e.diagonal = e.a + n * n;
+  e.off = e.diagonal + n;
+  e.scale = e.off + n;
+  e.p = e.scale + n;
+  e.q = e.p + n;
+  e.rotation = (mooni_rotation *)(e.q + n);
+  start(&e, moon_tensor_float(a));
+  reduce(&e);
+  moon_status status = diagonalise(ctx, &e);
+  if (status == MOON_OK)
+    put_results(&e, (place *)(e.rotation + GATHERED * n), moon_tensor_float(values), moon_tensor_float(vectors));
   mooni_free(ctx, block);
   return status;
 }

@@ -109,11 +109,14 @@ static void drop_temporary(mooni_writer *w) {
 }
 
 /* Make the temporary ".name.xxxxxx.moonglass" beside the target: the same folder, so that rename can be atomic. A second
-** descriptor keeps the lock when the first has been closed. 0 or errno. */
+** descriptor keeps the lock when the first has been closed. Until it is renamed only its owner may read it, unless there
+** is no file whose mode it will take over. 0 or errno. */
 static int open_temporary(mooni_writer *w, char *letters) {
+  struct stat about;
+  const mode_t mode = stat(w->like ? w->like : w->path, &about) ? 0666 : 0600;
   for (unsigned attempt = 0; attempt < 100; attempt++) {
     unlikely_letters(letters, w, attempt);
-    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+    w->fd = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, mode);
     if (w->fd < 0 && errno != EEXIST && errno != EINTR) return errno;
     if (w->fd >= 0 && lock_temporary(w)) {
       w->lock = fcntl(w->fd, F_DUPFD_CLOEXEC, 0);
@@ -127,37 +130,82 @@ static int open_temporary(mooni_writer *w, char *letters) {
   return EEXIST;
 }
 
-/* What is there already must be a regular file: rename would put a file in the place of a device, or of a link that
-** leads nowhere, whose owner expects it to stay. */
-static moon_status check_target(moon_ctx *ctx, const char *path) {
-  struct stat about;
+/* What is there already, *about, must be a regular file: rename would put a file in the place of a device, whose owner
+** expects it to stay. *about is all 0 where there is nothing, or a link to nothing. */
+static moon_status check_target(moon_ctx *ctx, const char *path, struct stat *about) {
   if (!path || !*path) return cannot(ctx, "write", path, "the path is empty");
   if (!path[folder_length(path)]) return mooni_io_error(ctx, "write", path, EISDIR);
-  if (stat(path, &about)) {
+  if (stat(path, about)) {
     int error = errno;
-    return error == ENOENT && lstat(path, &about) ? MOON_OK : mooni_io_error(ctx, "write", path, error);
+    memset(about, 0, sizeof *about);
+    return error == ENOENT ? MOON_OK : mooni_io_error(ctx, "write", path, error);
   }
-  if (S_ISDIR(about.st_mode)) return mooni_io_error(ctx, "write", path, EISDIR);
-  if (!S_ISREG(about.st_mode)) return cannot(ctx, "write", path, "not a regular file");
+  if (S_ISDIR(about->st_mode)) return mooni_io_error(ctx, "write", path, EISDIR);
+  if (!S_ISREG(about->st_mode)) return cannot(ctx, "write", path, "not a regular file");
   return MOON_OK;
 }
 
-moon_status mooni_writer_open(mooni_writer *w, moon_ctx *ctx, const char *path) {
+/* *path, a copy of the context's, becomes the name that its symbolic links lead to, whether there is a file or not. */
+static moon_status follow_links(moon_ctx *ctx, char **path) {
+  enum { LONGEST = 4096, HOPS = 40 }; /* Linux's own limits */
+  char target[LONGEST];
+  for (int hops = 0; hops < HOPS; hops++) {
+    ssize_t n = readlink(*path, target, sizeof target);
+    if (n < 0) return MOON_OK; /* no link, or nothing there */
+    if (n == LONGEST) return mooni_io_error(ctx, "write", *path, ENAMETOOLONG);
+    size_t folder = *target == '/' ? 0 : folder_length(*path);
+    char *next = mooni_alloc(ctx, folder + (size_t)n + 1);
+    if (!next) return mooni_nomem(ctx, folder + (size_t)n + 1);
+    memcpy(next, *path, folder);
+    memcpy(next + folder, target, (size_t)n);
+    next[folder + (size_t)n] = 0;
+    mooni_free(ctx, *path);
+    *path = next;
+  }
+  return mooni_io_error(ctx, "write", *path, ELOOP);
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The name to be renamed to: a link stays, and the file that it leads to is replaced. The system, asked first, knows
+** whether it may be followed (it may not in everybody's folder); what it came upon has to be what the name stands for:
+** links in /proc have texts that are no names. */
+static moon_status find_target(moon_ctx *ctx, const char *path, char **target) {
+  struct stat seen, named;
+  MOONI_TRY(check_target(ctx, path, &seen));
+  if (!(*target = mooni_strdup(ctx, path))) return mooni_nomem(ctx, strlen(path) + 1);
+  MOONI_TRY(follow_links(ctx, target));
+  MOONI_TRY(check_target(ctx, *target, &named));
+  return is_same_file(&seen, &named) ? MOON_OK : cannot(ctx, "write", path, "its link does not name a file");
+}
+
+/* As mooni_writer_open; the mode will be that of the file `like` (NULL: of the one that is replaced). */
+static moon_status open_like(mooni_writer *w, moon_ctx *ctx, const char *path, const char *like) {
   enum { NAME_KEPT = 200 }; /* a long name is cut, so that the temporary's stays below the system's 255 */
-  *w = (mooni_writer){.ctx = ctx, .fd = -1, .lock = -1};
-  MOONI_TRY(check_target(ctx, path));
-  size_t folder = folder_length(path), size = strlen(path) + LETTERS + sizeof ENDING + 2;
-  w->path = mooni_strdup(ctx, path);
+  *w = (mooni_writer){.ctx = ctx, .fd = -1, .lock = -1, .like = like};
+  moon_status status = find_target(ctx, path, &w->path);
+  if (status != MOON_OK) {
+    mooni_writer_abort(w);
+    return status;
+  }
+  size_t folder = folder_length(w->path), size = strlen(w->path) + LETTERS + sizeof ENDING + 2;
   w->temporary = mooni_alloc(ctx, size);
-  if (!w->path || !w->temporary) {
+  if (!w->temporary) {
     mooni_writer_abort(w);
     return mooni_nomem(ctx, size);
   }
-  int n = snprintf(w->temporary, size, "%.*s.%.*s.xxxxxx%s", (int)folder, path, (int)NAME_KEPT, path + folder, ENDING);
+  int n = snprintf(w->temporary, size, "%.*s.%.*s.xxxxxx%s", (int)folder, w->path, (int)NAME_KEPT, w->path + folder,
+                   ENDING);
   int error = open_temporary(w, w->temporary + n - (sizeof ENDING - 1) - LETTERS);
   if (!error) return MOON_OK;
   mooni_writer_abort(w);
   return mooni_io_error(ctx, "write", path, error);
+}
+
+moon_status mooni_writer_open(mooni_writer *w, moon_ctx *ctx, const char *path) {
+  return open_like(w, ctx, path, NULL);
 }
 
 moon_status mooni_writer_write(mooni_writer *w, const void *bytes, size_t size) {
@@ -223,7 +271,19 @@ static void forget(mooni_writer *w) {
   *w = (mooni_writer){.ctx = w->ctx, .fd = -1, .lock = -1};
 }
 
+/* The owner, group and mode of the file that is replaced, as far as this process may give them: where the group is
+** another one, it may no more than all others. Where nothing can be given, the temporary's mode is the narrower one. */
+static void take_over_mode(const mooni_writer *w) {
+  struct stat old, own;
+  if (stat(w->like ? w->like : w->path, &old) || fstat(w->fd, &own)) return;
+  mode_t mode = old.st_mode & 0777;
+  if (own.st_uid != old.st_uid && fchown(w->fd, old.st_uid, old.st_gid) == 0) own.st_gid = old.st_gid;
+  if (own.st_gid != old.st_gid && fchown(w->fd, (uid_t)-1, old.st_gid)) mode &= 0707 | (mode & 07) << 3;
+  if (fchmod(w->fd, mode)) return; /* a file system without modes */
+}
+
 moon_status mooni_writer_commit(mooni_writer *w) {
+  take_over_mode(w);
   int error = sync_file(w->fd);
   if (close(w->fd) && !error && errno != EINTR) error = errno;
   w->fd = -1;
@@ -261,41 +321,74 @@ enum { KEEP_MAX = 10 };
 
 static int remove_if_there(const char *path) { return unlink(path) && errno != ENOENT ? errno : 0; }
 
-/* from and to have room for path and a number. path.1 is first made a link under another name, path.0, so that there is
-** no moment without a file called path, nor, if two are kept, without a path.1. Some file systems have no links. */
-static int rotate(const char *path, int keep, char *from, char *to, size_t size) {
+static moon_status copy_file(moon_ctx *ctx, const char *from, const char *to) {
+  enum { PIECE = 8192 };
+  char piece[PIECE];
+  mooni_reader r;
+  mooni_writer w;
+  MOONI_TRY(mooni_reader_open(&r, ctx, from));
+  moon_status status = open_like(&w, ctx, to, from);
+  while (status == MOON_OK && r.at < r.size) {
+    size_t n = r.size - r.at < PIECE ? r.size - r.at : PIECE;
+    status = mooni_reader_read(&r, piece, n);
+    if (status == MOON_OK) status = mooni_writer_write(&w, piece, n);
+  }
+  mooni_reader_close(&r);
+  if (status == MOON_OK) return mooni_writer_commit(&w);
+  mooni_writer_abort(&w);
+  return status;
+}
+
+/* `to`, a name that is free, becomes a second name of path's file; a copy if that is not possible: some file systems
+** have no links, and a symbolic link may lead to another one. */
+static moon_status make_second(moon_ctx *ctx, const char *path, const char *to) {
+  if (linkat(AT_FDCWD, path, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0) return MOON_OK;
+  switch (errno) {
+    case EPERM:
+    case EOPNOTSUPP:
+    case ENOSYS:
+    case EMLINK:
+    case EXDEV: return copy_file(ctx, path, to);
+    default: return mooni_io_error(ctx, "keep the old", path, errno);
+  }
+}
+
+/* from and to have room for path and a number. path.1 is first made under another name, path.0, so that there is no
+** moment without a file called path, nor, if two are kept, without a path.1. */
+static moon_status rotate(moon_ctx *ctx, const char *path, int keep, char *from, char *to, size_t size) {
   struct stat newest, first;
   snprintf(to, size, "%s.1", path);
-  if (stat(path, &newest)) return errno == ENOENT ? 0 : errno;
+  if (stat(path, &newest)) return errno == ENOENT ? MOON_OK : mooni_io_error(ctx, "keep the old", path, errno);
   /* The same file under both names: no save has worked since they were linked, and the older ones are still wanted. */
-  if (stat(to, &first) == 0 && first.st_dev == newest.st_dev && first.st_ino == newest.st_ino) return 0;
+  if (stat(to, &first) == 0 && is_same_file(&first, &newest)) return MOON_OK;
   snprintf(from, size, "%s.0", path);
   int error = remove_if_there(from);
-  if (error) return error;
-  bool linked = link(path, from) == 0;
-  if (!linked && errno != EPERM && errno != EOPNOTSUPP && errno != ENOSYS && errno != EMLINK) return errno;
+  if (error) return mooni_io_error(ctx, "keep the old", path, error);
+  MOONI_TRY(make_second(ctx, path, from));
   for (int i = keep - 1; i >= 2 && !error; i--) {
     snprintf(from, size, "%s.%d", path, i - 1);
     snprintf(to, size, "%s.%d", path, i);
     if (rename(from, to) && errno != ENOENT) error = errno;
   }
-  snprintf(from, size, linked ? "%s.0" : "%s", path);
+  snprintf(from, size, "%s.0", path);
   snprintf(to, size, "%s.1", path);
   if (!error && rename(from, to)) error = errno;
-  if (error && linked) unlink(from);
-  return error;
+  if (!error) return MOON_OK;
+  unlink(from);
+  return mooni_io_error(ctx, "keep the old", path, error);
 }
 
 moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep) {
   enum { NUMBER = 16 };
   if (keep < 1 || keep > KEEP_MAX)
     return mooni_fail(ctx, MOON_ERANGE, "rotate: expected 1 to %d files to keep, got %d", KEEP_MAX, keep);
-  MOONI_TRY(check_target(ctx, path));
+  struct stat about;
+  MOONI_TRY(check_target(ctx, path, &about));
   if (keep == 1) return MOON_OK;
   size_t size = strlen(path) + NUMBER;
   char *names = mooni_alloc(ctx, 2 * size);
   if (!names) return mooni_nomem(ctx, 2 * size);
-  int error = rotate(path, keep, names, names + size, size);
+  moon_status status = rotate(ctx, path, keep, names, names + size, size);
   mooni_free(ctx, names);
-  return error ? mooni_io_error(ctx, "keep the old", path, error) : MOON_OK;
+  return status;
 }

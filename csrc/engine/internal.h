@@ -449,6 +449,14 @@ typedef struct mooni_binary {
   void (*apply)(float *y, const float *a, size_t as, const float *b, size_t bs, size_t n, float alpha);
 } mooni_binary;
 
+/* eigen.c: vectors in panels of so many columns, and side by side. Rows `row` and the next become c times the one less
+** s times the other, and s times the one and c times the other. */
+enum { MOONI_EIGEN_WIDTH = 64, MOONI_EIGEN_LANES = 32 };
+typedef struct mooni_rotation {
+  size_t row;
+  double c, s;
+} mooni_rotation;
+
 /* Everything that is compiled for one instruction set. Lists end with NULL, tables with a NULL name. */
 struct mooni_kernels {
   const char *isa;
@@ -473,6 +481,11 @@ struct mooni_kernels {
   /* largest.c: y = x where that is among the k largest of n (of equals, those of lower index; NaN is larger than any),
   ** else 0; mask, 1 or 0, says where. 1 <= k <= n */
   void (*keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
+  /* kernels/eigen.c */
+  void (*eigen_reduce)(double *a, size_t n, size_t stride, const double *v, const double *q, const double *u,
+                       double *p);
+  void (*eigen_rotate)(double *z, const mooni_rotation *rotation, size_t count);
+  void (*eigen_reflect)(double *z, const double *v, size_t n, double scale);
   /* kernels/random.c: whole blocks of MOONI_LANES draws */
   void (*uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
   void (*normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);
@@ -527,12 +540,14 @@ bool mooni_map_gather(mooni_view dst, const moon_tensor *x, const uint32_t *orde
 
 /* ---- file.c ---- */
 
-/* A whole file that appears at once: written beside the target, synced, renamed on commit. abort after a failure (or
+/* A whole file that appears at once: written beside the target, synced, renamed on commit. It has the mode, and if
+** possible the owner, of the file that it replaces; a link to that stays. abort after a failure (or
 ** instead of commit) leaves nothing behind; what a killed process leaves, the next commit of the same path removes. */
 typedef struct mooni_writer {
   moon_ctx *ctx;
-  int fd, lock; /* lock: the temporary once more, for its lock */
-  char *path, *temporary;
+  int fd, lock;           /* lock: the temporary once more, for its lock */
+  char *path, *temporary; /* path: of the file itself, behind all links */
+  const char *like;       /* the caller's: whose mode to take, if not path's. Or NULL */
 } mooni_writer;
 
 moon_status mooni_writer_open(mooni_writer *w, moon_ctx *ctx, const char *path);

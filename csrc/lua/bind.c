@@ -480,6 +480,5 @@ int luaopen_moonglass_core(lua_State *L) {
   bind_open_net(L);
   bind_open_dataset(L);
   bind_open_files(L);
-  if (bind_has_files(L)) bind_open_eigh(L);
   return 1;
 }

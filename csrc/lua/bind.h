@@ -117,7 +117,6 @@ void bind_open_optim(lua_State *L);   /* bind_optim.c */
 void bind_open_net(lua_State *L);     /* bind_net.c */
 void bind_open_dataset(lua_State *L); /* bind_dataset.c */
 void bind_open_files(lua_State *L);   /* bind_files.c: idx, png, safetensors, net load: everything that opens a file */
-void bind_open_eigh(lua_State *L);    /* bind_make.c: eigh, which loads a library */
 
 /* print.c: values like numpy's, at most a screenful whatever the size. Pushes one string. */
 void bind_push_tensor_text(lua_State *L, const moon_tensor *t);

@@ -314,15 +314,7 @@ const bind_reg bind_tensor_makers[] = {
     {"linspace", make_linspace, "a, b, n, options"},
     {"randperm", make_randperm, "n"},
     {"cat", make_cat, "list, dim"},
+    {"eigh", make_eigh, "t"},
     {"print_options", bind_print_options, "options"},
     {0},
 };
-
-/* Apart from the others, because the engine opens a file for it: LAPACK. */
-void bind_open_eigh(lua_State *L) {
-  static const bind_reg loading[] = {
-      {"eigh", make_eigh, "t"},
-      {0},
-  };
-  bind_functions(L, loading);
-}

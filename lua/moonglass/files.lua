@@ -34,7 +34,7 @@ of_core("file_kind", "file_kind")
 -- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
 function files.in_the_way(path)
   local kind = files.file_kind(path)
-  if not kind or kind == "file" then return nil end
+  if not kind or kind == "file" or kind == "link" then return nil end -- a link that leads nowhere: its file is made
   return ("cannot write '%s': %s"):format(path, kind == "folder" and "Is a directory" or "not a regular file")
 end
 

@@ -37,7 +37,6 @@ moon.set_log = require("moonglass.progress").set_log
 
 moon.png = {read = files.png_read, write = files.png_write, decode = core.png_decode, encode = core.png_encode}
 moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
-moon.eigh = core.eigh or function() errors.raise(files.lacking("eigh")) end -- LAPACK is a file, too
 
 --- Documentation of a function, a class or an object, by name or by value; without an argument, how to ask.
 function moon.help(x) require("moonglass.help").show(x) end

@@ -161,8 +161,8 @@ function moon.randperm(n) end
 ---@return moonglass.Tensor tensor
 function moon.cat(list, dim) end
 
----Eigenvalues and eigenvectors of a symmetric matrix, by LAPACK (Debian: liblapack3), which is loaded when first used.
----Only the triangle on and below the diagonal counts.
+---Eigenvalues and eigenvectors of a symmetric matrix, computed in double. Only the triangle on and below the diagonal
+---counts.
 ---@param t moonglass.Tensor [n x n], finite, n at most 32766
 ---@return moonglass.Tensor values [n], ascending
 ---@return moonglass.Tensor vectors [n x n], one a row, each of length 1
@@ -1323,7 +1323,7 @@ local Pca = {}
 ---@class moonglass.PcaOptions
 ---@field batch_size integer? default 1024: how many rows at a time
 
----Principal component analysis of rows. Needs LAPACK, as `moon.eigh`.
+---Principal component analysis of rows.
 ---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
 ---@param k integer how many components, 1 to the width
 ---@param options moonglass.PcaOptions?

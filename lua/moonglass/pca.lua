@@ -5,14 +5,13 @@
 local core = require "moonglass.core"
 local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
-local files = require "moonglass.files"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 
 -- Of every call here: {batch_size = rows}.
 local batch_options = options.checker("pca", {batch_size = {"count", 1024}})
 
--- LAPACK's integers count no further: see moon_tensor_eigh.
+-- moon_tensor_eigh takes no more.
 local largest_width = 32766
 
 local function check_rows(what, name, x, width)
@@ -131,7 +130,6 @@ local function check_sizes(x, k)
 end
 
 local function fit(x, k, given)
-  if not core.eigh then errors.raise(files.lacking("pca")) end
   local size = batch_options(given).batch_size
   k = check_sizes(x, k)
   local mean, covariance = moments(x, size)
@@ -149,10 +147,10 @@ local function fit(x, k, given)
   }, Pca)
 end
 
+counted.class(Pca)
+
 --- Fit to the rows of x [n x d], float32 or bytes: k directions at right angles, each the one of greatest variance that
 -- the ones before it leave over. options: batch_size.
 -- -> {mean [d], components [k x d], variance [k] along each (over n), explained_ratio [k] (of the whole variance)}, and
--- the methods above. Needs LAPACK at run time (Debian: liblapack3), as moon.eigh.
-counted.class(Pca)
-
+-- the methods above.
 return function(x, k, given) return errors.guard(fit, x, k, given) end

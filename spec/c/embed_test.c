@@ -453,10 +453,8 @@ static moon_status save_numbers(const rig *r, moon_tensor *made, const char *pat
   return status;
 }
 
-/* LAPACK's BLIS may look at the environment; and LAPACK may be missing. What BLIS_ARCH_DEBUG prints is not ours. */
 static bool eigenvalues(const rig *r) {
   moon_tensor *square, *values;
-  if (getenv("BLIS_ARCH_DEBUG")) return true;
   if (moon_tensor_new(r->ctx, &square, MOON_FLOAT32, 2, (size_t[]){9, 9}) != MOON_OK) return false;
   if (moon_tensor_new(r->ctx, &values, MOON_FLOAT32, 1, (size_t[]){9}) != MOON_OK) return false;
   moon_tensor_fill(square, 1);
@@ -464,7 +462,7 @@ static bool eigenvalues(const rig *r) {
   bool largest = status == MOON_OK && fabs(moon_tensor_get(values, 8) - 9) < 1e-5;
   moon_tensor_release(square);
   moon_tensor_release(values);
-  return getenv("BLIS_ARCH_TYPE") ? status == MOON_ESTATE : largest || status == MOON_ESTATE;
+  return largest;
 }
 
 /* A life with mistakes in it. A shared BLIS might end it over BLIS_ARCH_TYPE: then products are refused. */

@@ -480,7 +480,9 @@ static const struct {
     {"a device without room", "full", "not a regular file", "not a regular file"},
     {"a terminal", "tty", "", "not a regular file"},
     {"a file of the kernel's", "/proc/self/mem", "", ""},
-    {"a link that leads nowhere", "dangling", "No such file", "No such file"},
+    {"a link that leads to no folder", "dangling", "No such file", "No such file"},
+    {"a link to a folder", "to_folder", "Is a directory", "Is a directory"},
+    {"a link whose text ends in a slash", "slashed", "No such file", "Is a directory"},
     {"a link to itself", "itself", "Too many levels of symbolic links", "Too many levels of symbolic links"},
     {"links in a circle", "circle_1", "Too many levels of symbolic links", "Too many levels of symbolic links"},
     {"a folder that is a circle", "circle_1/x", "Too many levels of symbolic links",
@@ -505,9 +507,9 @@ static void make_paths(void) {
   for (size_t i = 99; i < sizeof long_path - 2; i += 100) long_path[i] = '/';
   write_file("plain", &plain);
   if (chdir(folder) || mkfifo("fifo", 0600) || mkdir("folder", 0700) || symlink("fifo", "to_fifo") ||
-      symlink("nowhere", "dangling") || symlink("itself", "itself") || symlink("circle_2", "circle_1") ||
-      symlink("circle_1", "circle_2") || symlink("/dev/zero", "zero") || symlink("/dev/full", "full") ||
-      symlink("/dev/tty", "tty")) {
+      symlink("nowhere/x", "dangling") || symlink("folder", "to_folder") || symlink("none/", "slashed") ||
+      symlink("itself", "itself") || symlink("circle_2", "circle_1") || symlink("circle_1", "circle_2") ||
+      symlink("/dev/zero", "zero") || symlink("/dev/full", "full") || symlink("/dev/tty", "tty")) {
     perror(folder);
     exit(2);
   }
