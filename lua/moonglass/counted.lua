@@ -6,6 +6,7 @@ local host = require "moonglass.host"
 local counted = {}
 
 local debug = host.debug or {}
+local behind = setmetatable({}, {__mode = "k"})
 
 -- Names in our sources, by what the documentation calls them: modules have taken these for themselves.
 local known_as = {given = "options", choices = "options", opt = "optimizer"}
@@ -38,11 +39,16 @@ local function count(what, f, object)
   local info = debug.getinfo and debug.getinfo(f, "Su")
   if not info or info.what == "C" or info.isvararg then return f end
   local most = info.nparams
-  return function(...)
+  local function front(...)
     if select("#", ...) > most then refuse(what, f, most, object, ...) end
     return f(...)
   end
+  behind[front] = f
+  return front
 end
+
+--- The function as it stands in its file.
+function counted.behind(f) return behind[f] or f end
 
 --- f(x, ...), which messages call `what`.
 function counted.call(what, f) return count(what, f, 0) end

@@ -4,6 +4,7 @@
 --   help.find(f)              the function's entry in the annotations, from which completion has options too
 local annotations = require "moonglass.annotations"
 local core = require "moonglass.core"
+local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
 local host = require "moonglass.host"
 local native = require "moonglass.native"
@@ -97,7 +98,7 @@ end
 
 -- A method of a class that is written in Lua: by the line on which it is defined.
 local function path_by_source(f)
-  local info = host.debug and host.debug.getinfo(f, "S")
+  local info = host.debug and host.debug.getinfo(counted.behind(f), "S")
   local file = info and info.source:match("^@(.*)$")
   if not file or not file:find("moonglass/", 1, true) or not host.io then return nil end
   local number = 0
