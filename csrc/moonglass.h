@@ -380,7 +380,8 @@ MOON_API moon_status moon_loss_get(const moon_loss *loss, const char *name, moon
 
 /* METHOD: *value (may be NULL) = loss(prediction [n x k] float32, target), and its gradient on the prediction into
 ** grad [n x k] float32 unless NULL.
-** target is [n x k], float32 or bytes that count as value/255; cross_entropy also takes class numbers [n], from 0.
+** target is [n x k], float32 or bytes, which count as value/255, but for cross_entropy as they are; that also takes class
+** numbers [n] or [n x 1], from 0.
 ** MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE (a class that does not exist), MOON_ENOMEM (targets that are bytes or classes
 ** need scratch). */
 MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad,
@@ -538,8 +539,9 @@ MOON_API void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t e
 MOON_API void moon_dataset_unshuffle(moon_dataset *data);
 
 /* METHOD: copy rows first..first+count-1 of the present order: x [count x in] float32; y [count x k] float32, or
-** class numbers [count] of their own element type. y may be NULL. MOON_ESHAPE, MOON_ERANGE, MOON_EINTERRUPT;
-** MOON_ESTATE for parameters of a share as x or y. */
+** class numbers [count] of their own element type. Bytes become value/255; but where all of y's are 0 or 1, as one-hot
+** rows are, they stay that. An x or y of bytes gets them as they are, for moon_loss_apply to read. y may be NULL.
+** MOON_ESHAPE, MOON_ERANGE, MOON_EINTERRUPT; MOON_ESTATE for parameters of a share as x or y. */
 MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
                                         size_t count);
 

@@ -206,7 +206,7 @@ describe("dictionary", function()
 
   it("refuses rows that are no numbers", function()
     assert.has_error(function() moon.dictionary(moon.full(0 / 0, 4, 3), {atoms = 2, l1 = 0.1}) end,
-      "dictionary: x has elements that are NaN, infinite or too large to be squared")
+      "dictionary: x has nan in row 1, column 1, expected finite numbers, of at most 1e+15")
     assert.has_error(function() moon.dictionary(moon.ones(4, 3), {l1 = 0.1}) end, "dictionary: option atoms is missing")
     assert.has_error(function() moon.dictionary(moon.ones(4), {atoms = 2, l1 = 0.1}) end,
       "dictionary: x is [4], expected [rows x width]")

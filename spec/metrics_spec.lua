@@ -164,12 +164,12 @@ describe("metrics.accuracy and confusion", function()
     assert.matches("accuracy: prediction is %[4%] and labels %[5%] uint8, expected the same shape",
       message(metrics.accuracy, moon.zeros(4, 3), labels))
     assert.matches("accuracy: labels is %[5 x 3%], expected 1 dimension", message(metrics.accuracy, scores, scores))
-    assert.matches("confusion: label 3 is 2%.0, expected a class of 0 to 1",
+    assert.matches("confusion: label of row 3 is 2, expected a whole number of 0 to 1",
       message(metrics.confusion, moon.zeros(5), labels, 2))
-    assert.matches("confusion: prediction 1 is 0%.5, expected a class of 0 to 2",
+    assert.matches("confusion: prediction of row 1 is 0%.5, expected a whole number of 0 to 2",
       message(metrics.confusion, moon.full(0.5, 5), labels, 3))
     assert.matches("confusion: classes is 1%.5, expected their number",
-      message(metrics.confusion, moon.full(0.5, 5), moon.zeros(5)))
+      message(metrics.confusion, moon.zeros(5), moon.zeros(5), 1.5))
   end)
 end)
 
@@ -218,7 +218,8 @@ describe("metrics.roc and auc", function()
     assert.matches("metrics_spec%.lua:%d+: auc: all 3 rows are negative, expected both kinds",
       message(function() metrics.auc(moon.rand(3), moon.zeros(3)) end))
     assert.matches("roc: all 3 rows are positive", message(metrics.roc, moon.rand(3), moon.ones(3)))
-    assert.matches("auc: a score is nan", message(metrics.auc, moon.tensor{1, nan}, moon.tensor{0, 1}))
+    assert.matches("auc: score has nan in row 2, expected numbers",
+      message(metrics.auc, moon.tensor{1, nan}, moon.tensor{0, 1}))
     assert.matches("roc: scores is %[3%] and positive %[2%]", message(metrics.roc, moon.rand(3), moon.ones(2)))
   end)
 end)
@@ -393,10 +394,135 @@ describe("the linear probe", function()
     assert.matches("metrics_spec%.lua:%d+: probe: codes is nil, expected a tensor",
       message(function() moon.probe() end))
     assert.matches("probe: labels is %[3%], expected class numbers %[4%]", message(moon.probe, x, moon.zeros(3)))
-    assert.matches("probe: a label is 0%.5, expected class numbers", message(moon.probe, x, moon.full(0.5, 4)))
-    assert.matches("target of row [24] is class 1, expected a whole number of 0 to 0", -- shuffled
+    assert.matches("probe: label of row 1 is 0%.5, expected a whole number", message(moon.probe, x, moon.full(0.5, 4)))
+    assert.matches("probe: label of row 2 is 1, expected a whole number of 0 to 0",
       message(moon.probe, x, labels, {classes = 1}))
     local probe = moon.probe(x, labels, {epochs = 1})
     assert.matches("predict: codes is %[4 x 2%], expected %[rows x 3%]", message(probe.predict, probe, moon.rand(4, 2)))
+  end)
+end)
+
+describe("labels and scores that are no such thing", function()
+  local function t(...) return moon.tensor{...} end
+
+  -- Of each call the message.
+  local function refused(calls)
+    for i, case in ipairs(calls) do
+      local text = message(case[1], table.unpack(case, 3))
+      assert.is_truthy(text:find(case[2], 1, true), ("%d: '%s' has no '%s'"):format(i, text, case[2]))
+    end
+  end
+
+  it("are refused by accuracy and confusion, with row and value", function()
+    local y, scores, bad = t(0, 0, 1), moon.eye(3), moon.eye(3)
+    bad:set(nan, 2, 3)
+    for name, f in pairs{accuracy = metrics.accuracy, confusion = metrics.confusion} do
+      refused{
+        {f, name .. ": prediction has nan in row 2, column 3, expected numbers", bad, y},
+        {f, "prediction of row 1 is 0.1, expected a whole number from 0 on: of probabilities, prediction:gt(0.5) makes",
+          t(0.1, 0.2, 0.9), y},
+        {f, "prediction of row 3 is nan, expected a whole number", t(0, 1, nan), y},
+        {f, "prediction of row 1 is -1, expected a whole number", t(-1, 1, 0), y},
+        {f, "prediction of row 2 is inf", t(0, inf, 0), y},
+        {f, "prediction is [3 x 1], expected scores [n x classes], or class numbers [n]: of probabilities,",
+          y:reshape(-1, 1), y},
+        {f, "label of row 2 is 1.5, expected a whole number of 0 to 2", scores, t(0, 1.5, 2)},
+        {f, "label of row 3 is 3, expected a whole number of 0 to 2", scores, t(0, 1, 3)},
+        {f, "label of row 1 is -1, expected a whole number of 0 to 2", scores, t(-1, 1, 2)},
+        {f, "label of row 1 is nan", scores, t(nan, 1, 2)},
+        {f, "label of row 2 is 7, expected a whole number of 0 to 2", scores, bytes{0, 7, 2}},
+        {f, "label of row 2 is -2, expected a whole number from 0 on", t(0, 1, 2), t(0, -2, 2)},
+      }
+    end
+    refused{
+      {metrics.confusion, "label of row 2 is 1, expected a whole number of 0 to 0", t(0, 0), t(0, 1), 1},
+      {metrics.confusion, "prediction of row 3 is 2, expected a whole number of 0 to 1", scores, t(0, 0, 0), 2},
+    }
+    local certain = moon.full(-inf, 3, 3)
+    for i = 1, 3 do certain:set(inf, i, i) end
+    assert.equal(1, metrics.accuracy(certain, t(0, 1, 2)))
+  end)
+
+  it("are refused by roc and auc", function()
+    for name, f in pairs{auc = metrics.auc, roc = metrics.roc} do
+      refused{
+        {f, name .. ": score has nan in row 3", t(1, 2, nan), t(0, 1, 1)},
+        {f, "positive of row 2 is nan, expected a whole number of 0 to 1", t(1, 2, 3), t(0, nan, 1)},
+        {f, "positive of row 1 is -1", t(1, 2, 3), t(-1, 1, 1)},
+        {f, "positive of row 3 is 0.5", t(1, 2, 3), t(0, 1, 0.5)},
+        {f, "positive of row 3 is 2, expected a whole number of 0 to 1", t(1, 2, 3), bytes{0, 1, 2}},
+        {f, "scores is [3 x 1]", moon.ones(3, 1), t(0, 1, 1)},
+      }
+    end
+    assert.equal(1, metrics.auc(t(-inf, 0, inf), t(0, 0, 1)))
+  end)
+
+  it("are refused by knn", function()
+    local x, y = moon.rand(5, 2), t(0, 1, 2, 3, 4)
+    local bad = x:clone()
+    bad:set(nan, 3, 1)
+    local knn = moon.knn(x, y, {k = 1})
+    refused{
+      {moon.knn, "knn: x has nan in row 3, column 1, expected finite numbers", bad, y},
+      {moon.knn, "knn: label of row 2 is 0.5, expected a whole number from 0 on", x, t(0, 0.5, 1, 1, 1)},
+      {moon.knn, "knn: label of row 5 is -1", x, t(0, 0, 1, 1, -1)},
+      {moon.knn, "knn: label of row 5 is nan", x, t(0, 0, 1, 1, nan)},
+      {knn.predict, "predict: x has nan in row 3, column 1", knn, bad},
+      {knn.neighbours, "neighbours: x has nan in row 3, column 1", knn, bad},
+      {knn.accuracy, "accuracy: label of row 1 is 1.5", knn, x, t(1.5, 1, 2, 3, 4)},
+    }
+  end)
+
+  it("are refused by the probe, under its own names", function()
+    local x, y = moon.rand(6, 3), bytes{0, 1, 0, 1, 0, 1}
+    local bad, large = x:clone(), x:clone()
+    bad:set(nan, 4, 2)
+    large:set(1e30, 5, 1)
+    local probe = moon.probe(x, y, {epochs = 1})
+    refused{
+      {moon.probe, "probe: label of row 1 is -1, expected a whole number from 0 on", x, moon.full(-1, 6)},
+      {moon.probe, "probe: codes has nan in row 4, column 2, expected finite numbers", bad, y},
+      {moon.probe, "probe: codes has 1e+30 in row 5, column 1", large, y},
+      {moon.probe, "probe: label of row 2 is nan", x, t(0, nan, 0, 0, 0, 1)},
+      {moon.probe, "probe: there is one class only, 0", x, moon.zeros(6)},
+      {moon.probe, "probe: there is one class only", x, moon.zeros(6), {classes = 1}},
+      {moon.probe, "probe: batch_size 7 is larger than the 6 rows of codes", x, y, {batch_size = 7}},
+      {probe.predict, "predict: codes has nan in row 4, column 2", probe, bad},
+      {probe.scores, "scores: codes has nan in row 4, column 2", probe, bad},
+      {probe.accuracy, "accuracy: codes has nan in row 4, column 2", probe, bad, y},
+      {probe.accuracy, "accuracy: label of row 1 is 0.5", probe, x, t(0.5, 1, 0, 1, 0, 1)},
+    }
+  end)
+
+  it("are refused by dictionaries, under their own names", function()
+    local x, atoms, z = moon.rand(6, 3), moon.rand(2, 3), moon.rand(6, 2)
+    local function with(v, source, i, j)
+      local copy = source:clone()
+      copy:set(v, i, j)
+      return copy
+    end
+    local d = moon.dictionary(x, {atoms = 2, l1 = 0.1})
+    local codes, objective = moon.dictionary.codes, moon.dictionary.objective
+    refused{
+      {moon.dictionary.learn, "dictionary: x has nan in row 4, column 2", with(nan, x, 4, 2), {atoms = 2, l1 = 0.1}},
+      {moon.dictionary.learn, "dictionary: x has 1e+30 in row 5, column 1", with(1e30, x, 5, 1), {atoms = 2, l1 = 0.1}},
+      {codes, "dictionary.codes: atoms has 1e+30 in row 2, column 3", x, with(1e30, atoms, 2, 3), {l1 = 0.1}},
+      {codes, "dictionary.codes: atoms has nan in row 1, column 1", x, with(nan, atoms, 1, 1), {l1 = 0.1}},
+      {codes, "dictionary.codes: x has -inf in row 6, column 3", with(-inf, x, 6, 3), atoms, {l1 = 0.1}},
+      {codes, "dictionary.codes: start has nan in row 2, column 1", x, atoms, {l1 = 0.1, start = with(nan, z, 2, 1)}},
+      {codes, "dictionary.codes: start is [6 x 2] uint8, expected float32: start:float()", x, atoms,
+        {l1 = 0.1, start = z:byte()}},
+      {objective, "dictionary.objective: codes has nan in row 6, column 2", x, atoms, with(nan, z, 6, 2), 0.1},
+      {objective, "dictionary.objective: codes has 3 rows, x has 6", x, atoms, z:rows(1, 3), 0.1},
+      {objective, "dictionary.objective: l1 is nil, expected a finite number", x, atoms, z},
+      {moon.dictionary.soft_threshold, "dictionary.soft_threshold: threshold is 'a'", x, "a"},
+      {moon.dictionary.soft_threshold, "dictionary.soft_threshold: t is 3, expected a tensor", 3, 1},
+      {d.encode, "encode: x has nan in row 4, column 2", d, with(nan, x, 4, 2)},
+      {d.errors, "errors: x has nan in row 4, column 2", d, with(nan, x, 4, 2)},
+      {d.decode, "decode: code is [6 x 2] uint8, expected float32", d, z:byte()},
+      {d.decode, "decode: code has nan in row 1, column 2", d, with(nan, z, 1, 2)},
+    }
+    local as_bytes = (atoms * 255):byte()
+    assert.is_true(codes(x, as_bytes, {l1 = 0.1}):allclose(codes(x, as_bytes:float() / 255, {l1 = 0.1})))
   end)
 end)

@@ -538,3 +538,24 @@ describe("mistakes", function()
     assert.matches("loss: its gradient is nil, expected a tensor", fit{loss = function() return 1 end})
   end)
 end)
+
+describe("validation_split", function()
+  it("leaves n (1 - f) rows where that is a whole number, and the whole part of it elsewhere", function()
+    local function training_rows(n, fraction)
+      local rows
+      moon.sequential{moon.dense(1, 1)}:fit(moon.zeros(n, 1), moon.zeros(n, 1), {
+        loss = "mse", validation_split = fraction, batch_size = 1,
+        callbacks = {{on_train_begin = function(_, state) rows, state.stop = state.rows, true end}},
+      })
+      return rows
+    end
+    for _, n in ipairs{2, 3, 10, 50, 100, 700, 1000, 60000} do
+      for p = 1, 99 do
+        local left = n * (100 - p) // 100
+        if left > 0 then assert.equal(left, training_rows(n, p / 100), ("%d rows, %d %%"):format(n, p)) end
+      end
+    end
+    assert.equal(2, training_rows(3, 1 / 3))
+    assert.equal(1, training_rows(3, 2 / 3))
+  end)
+end)

@@ -5,6 +5,14 @@
 #include "fpmode.h"
 #include "internal.h"
 
+/* Bytes of 0 and 1 only are no pixels. Of a picture the first rows tell. */
+static float target_scale(const moon_tensor *t) {
+  const uint8_t *bytes = moon_tensor_byte(t);
+  size_t i = 0;
+  while (bytes && i < t->numel && bytes[i] <= 1) i++;
+  return bytes && i == t->numel ? 1 : 255;
+}
+
 moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y) {
   char xt[MOONI_SHAPE_TEXT], yt[MOONI_SHAPE_TEXT];
   if (x->rank != 2 || !x->shape[0] || !x->shape[1])
@@ -21,8 +29,13 @@ moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, 
     mooni_free(ctx, order);
     return mooni_nomem(ctx, sizeof *d + x->shape[0] * sizeof *order);
   }
-  *d = (moon_dataset){1,    moon_ctx_retain(ctx), moon_tensor_retain(x), y ? moon_tensor_retain(y) : NULL, x->shape[0],
-                      order};
+  *d = (moon_dataset){.refs = 1,
+                      .ctx = moon_ctx_retain(ctx),
+                      .x = moon_tensor_retain(x),
+                      .y = y ? moon_tensor_retain(y) : NULL,
+                      .rows = x->shape[0],
+                      .order = order,
+                      .target_scale = y ? target_scale(y) : 255};
   moon_dataset_unshuffle(d);
   *out = d;
   return MOON_OK;
@@ -83,18 +96,28 @@ void mooni_gather(moon_ctx *ctx, mooni_view dst, const moon_tensor *x, const uin
 static moon_status batch_shape(const moon_dataset *data, const moon_tensor *t, const moon_tensor *source,
                                const char *name, size_t count) {
   char got[MOONI_SHAPE_TEXT], whole[MOONI_SHAPE_TEXT];
-  bool labels = source->rank == 1;
+  bool floats = t->dtype == MOON_FLOAT32 && source->rank == 2;
   if (t->rank == source->rank && t->shape[0] == count && mooni_width(t) == mooni_width(source) &&
-      (labels ? t->dtype == source->dtype : t->dtype == MOON_FLOAT32))
+      (floats || t->dtype == source->dtype))
     return MOON_OK;
   return mooni_fail(data->ctx, MOON_ESHAPE, "batch: %s is %s, expected %zu rows of %s", name, mooni_tensor_text(got, t),
                     count, mooni_tensor_text(whole, source));
 }
 
-static void gather_rows(const moon_dataset *data, moon_tensor *to, const moon_tensor *from, size_t first,
-                        size_t count) {
-  mooni_view all = mooni_part_of(moon_tensor_float(to), count, mooni_width(to), false, 0, 1);
-  mooni_gather(data->ctx, all, from, data->order, first, count, 255);
+static void gather_rows(const moon_dataset *data, moon_tensor *to, const moon_tensor *from, size_t first, size_t count,
+                        float scale) {
+  size_t width = mooni_width(to);
+  uint8_t *bytes = moon_tensor_byte(to);
+  for (size_t i = 0; bytes && i < count; i++, bytes += width)
+    memcpy(bytes, moon_tensor_byte(from) + data->order[first + i] * width, width);
+  if (bytes) return;
+  mooni_view all = mooni_part_of(moon_tensor_float(to), count, width, false, 0, 1);
+  mooni_gather(data->ctx, all, from, data->order, first, count, scale);
+}
+
+/* Class numbers are floats or bytes, and stay what they are. */
+static void take_classes(const moon_dataset *data, moon_tensor *y, size_t first, size_t count) {
+  for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(data->y, data->order[first + i]));
 }
 
 moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
@@ -107,11 +130,11 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
   MOONI_TRY(mooni_want_writable(x, "batch"));
   if (y) MOONI_TRY(mooni_want_writable(y, "batch"));
-  gather_rows(data, x, data->x, first, count);
+  gather_rows(data, x, data->x, first, count, 255);
   if (!y) return MOON_OK;
   if (target->rank == 1)
-    for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(target, data->order[first + i]));
+    take_classes(data, y, first, count);
   else
-    gather_rows(data, y, target, first, count);
+    gather_rows(data, y, target, first, count, data->target_scale);
   return MOON_OK;
 }

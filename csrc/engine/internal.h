@@ -523,7 +523,8 @@ struct moon_dataset {
   moon_ctx *ctx;
   moon_tensor *x, *y; /* y NULL: x is the target */
   size_t rows;
-  uint32_t *order; /* NULL: the tensors' own order */
+  uint32_t *order;    /* NULL: the tensors' own order */
+  float target_scale; /* for moon_dataset_batch: what bytes of y, a matrix, are divided by */
 };
 
 /* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale; of each row only the

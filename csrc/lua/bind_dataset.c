@@ -41,20 +41,23 @@ static moon_tensor *push_kept(lua_State *L, int which) {
   return bind_test(L, -1, BIND_TENSOR);
 }
 
-/* Push a tensor for count rows of t: float32, but class numbers stay as they are. */
-static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t count) {
+/* Push a tensor for count rows of t: float32, but class numbers, and whatever is to stay so, are as they are. */
+static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t count, bool stay) {
   bool classes = moon_tensor_rank(t) == 1;
   size_t shape[2] = {count, classes ? 0 : moon_tensor_shape(t)[1]};
-  return bind_new_tensor(L, classes ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
+  return bind_new_tensor(L, classes || stay ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
 }
 
-/* ds:batch(first, count) -> x, y: copies of rows of the present order; without y if x is its own target. */
+/* ds:batch(first, count, bytes) -> x, y: copies of rows of the present order; without y if x is its own target. With
+** bytes set, those of y stay bytes, for a loss to read. */
 static int dataset_batch(lua_State *L) {
   lua_Integer rows = (lua_Integer)moon_dataset_rows(check(L, 1));
   lua_Integer first = bind_whole(L, 2, "batch", "first row", 0, 1, rows);
   lua_Integer count = bind_whole(L, 3, "batch", "number of rows", 0, 1, rows - first + 1);
+  bool bytes = lua_toboolean(L, 4);
   const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
-  moon_tensor *bx = push_rows_like(L, x, (size_t)count), *by = y ? push_rows_like(L, y, (size_t)count) : NULL;
+  moon_tensor *bx = push_rows_like(L, x, (size_t)count, false);
+  moon_tensor *by = y ? push_rows_like(L, y, (size_t)count, bytes) : NULL;
   BIND_TRY(L, bind_ctx(L), moon_dataset_batch(check(L, 1), bx, by, (size_t)first - 1, (size_t)count));
   return y ? 2 : 1;
 }
@@ -98,7 +101,7 @@ static int dataset_index(lua_State *L) {
 }
 
 static const bind_reg methods[] = {
-    {"batch", dataset_batch, "first, count"},
+    {"batch", dataset_batch, "first, count, bytes"},
     {"rows", dataset_rows, ""},
     {"shuffle", dataset_shuffle, "seed, epoch"},
     {"unshuffle", dataset_unshuffle, ""},

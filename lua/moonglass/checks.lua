@@ -25,6 +25,13 @@ function checks.is_tensor(what, name, t)
     list and ": moon.tensor(list) makes one" or "")
 end
 
+--- A finite number.
+function checks.number(what, name, v)
+  if type(v) ~= "number" or v - v ~= 0 then
+    errors.raise("%s: %s is %s, expected a finite number", what, name, options.show(v))
+  end
+end
+
 --- The name of a file.
 function checks.path(what, path)
   if type(path) ~= "string" then
@@ -50,11 +57,70 @@ function checks.rows(what, name, t, width)
   end
 end
 
---- A class number for each of the rows.
-function checks.labels(what, labels, rows)
+-- The first element of t that is not as it should be: its place in words, and what it is. is_good(part) says of a part
+-- whether all is. Found by halves.
+local function first_bad(t, is_good)
+  local first, last = 1, #t
+  while first < last do
+    local middle = (first + last) // 2
+    if is_good(t:rows(first, middle)) then first = middle + 1 else last = middle end
+  end
+  local row, column = t:rows(first, first):reshape(-1), 1
+  while is_good(row:rows(column, column)) do column = column + 1 end
+  local place = #row > 1 and ("row %d, column %d"):format(first, column) or ("row %d"):format(first)
+  local v = row[column]
+  return place, v ~= v and "nan" or ("%.7g"):format(v)
+end
+
+local function no_nan(t)
+  local sum = t:sum()
+  return sum == sum or t:eq(t):min() == 1 -- infinities of both signs have no sum either
+end
+
+-- Squares of these, and sums of many of them, are still floats.
+local largest = 1e15
+local function can_be_squared(t) return no_nan(t) and t:max() <= largest and t:min() >= -largest end
+
+local function check_numbers(what, name, t, is_good, expected)
+  if t.dtype ~= "float32" or is_good(t) then return end
+  local place, value = first_bad(t, is_good)
+  errors.raise("%s: %s has %s in %s, expected %s", what, name, value, place, expected)
+end
+
+--- No element is NaN.
+function checks.no_nan(what, name, t) check_numbers(what, name, t, no_nan, "numbers") end
+
+--- Every element is a number that can be squared.
+function checks.numbers(what, name, t)
+  check_numbers(what, name, t, can_be_squared, ("finite numbers, of at most %.0e"):format(largest))
+end
+
+--- Float32 elements, for what multiplies them.
+function checks.floats(what, name, t)
+  if t.dtype ~= "float32" then
+    errors.raise("%s: %s is %s, expected float32: %s:float() makes it", what, name, show(t), name)
+  end
+end
+
+--- Class numbers from 0, in a tensor of one dimension; if their number is given, below that. hint: what to do about
+-- fractions.
+function checks.classes(what, name, t, classes, hint)
+  local last = classes and classes - 1 or math.huge
+  local function are_classes(part)
+    return part:eq(part:floor()):min() == 1 and part:min() >= 0 and part:max() <= last and part:max() < math.huge
+  end
+  if are_classes(t) then return end
+  local place, value = first_bad(t, are_classes)
+  errors.raise("%s: %s of %s is %s, expected a whole number %s%s", what, name, place, value,
+    classes and ("of 0 to %d"):format(last) or "from 0 on", hint and value:find(".", 1, true) and ": " .. hint or "")
+end
+
+--- A class number for each of the rows; if the number of classes is given, below that.
+function checks.labels(what, labels, rows, classes)
   if not native.is_tensor(labels) or labels:rank() ~= 1 or #labels ~= rows then
     errors.raise("%s: labels is %s, expected class numbers [%d]", what, show(labels), rows)
   end
+  checks.classes(what, "label", labels, classes)
 end
 
 --- Two tensors of one shape.
@@ -64,48 +130,6 @@ function checks.same_shape(what, a_name, a, b_name, b)
   if not same then
     errors.raise("%s: %s is %s and %s %s, expected the same shape", what, a_name, show(a), b_name, show(b))
   end
-end
-
--- ---- targets of binary cross-entropy ----
-
-local sampled, slack = 64, 1e-3 -- slack: of arithmetic that was to end within [0, 1]
-
--- So many rows, evenly spread: that values are not in [0, 1] at all shows in any of them.
-local function sample(t)
-  local n = #t
-  if n <= sampled then return t end
-  local rows = {}
-  for i = 1, sampled do rows[i] = (i - 1) * (n - 1) // (sampled - 1) + 1 end
-  return t:index(rows)
-end
-
--- What to do about values from low to high.
-local function advice(low, high)
-  if low < 0 then return "scale them, or use the loss mse" end
-  if high > 127 and high <= 255 then return "divide by 255, or use bytes" end
-  return "divide by the largest that there can be"
-end
-
---- Binary cross-entropy is a loss for targets in [0, 1]: with others it falls below 0 and goes on falling. y nil: the
--- target is x. Bytes count as value/255, so that they always are.
-function checks.targets(what, loss, x, y)
-  local t, name = y or x, y and "y" or "x"
-  if not (native.is_loss(loss) and loss:kind() == "bce" and native.is_tensor(t)) then return end
-  if t.dtype == "uint8" or t:numel() == 0 or t:rank() == 0 then return end
-  local rows = sample(t)
-  local low, high = rows:min(), rows:max()
-  if low < -slack or high > 1 + slack then
-    errors.raise("%s: %s has values from %.4g to %.4g; expected [0, 1]: %s", what, name, low, high, advice(low, high))
-  end
-end
-
-local seen = setmetatable({}, {__mode = "k"})
-
---- The same at the first step with a loss only: a step must cost nothing that it need not.
-function checks.first_targets(what, loss, x, y)
-  if seen[loss] then return end
-  checks.targets(what, loss, x, y)
-  seen[loss] = true
 end
 
 --- Bytes as the floats that they count as, value/255; floats as they are.

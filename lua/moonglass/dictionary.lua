@@ -14,11 +14,17 @@ local dictionary = {}
 
 -- ---- codes for given atoms ----
 
+local function soften(t, threshold, nonnegative)
+  if nonnegative then return t:sub(threshold):clamp_(0) end
+  return t - t:clamp(-threshold, threshold)
+end
+
 --- Towards 0 by `threshold`, and 0 where that would change the sign. nonnegative: negative elements become 0, too,
 -- which is relu(t - threshold).
 function dictionary.soft_threshold(t, threshold, nonnegative)
-  if nonnegative then return t:sub(threshold):clamp_(0) end
-  return t - t:clamp(-threshold, threshold)
+  checks.tensor("dictionary.soft_threshold", "t", t)
+  checks.number("dictionary.soft_threshold", "threshold", threshold)
+  return soften(t, threshold, nonnegative)
 end
 
 local squarings = 6
@@ -52,7 +58,7 @@ local function descend(x, atoms, o, each)
   local y, t = z, 1
   for _ = 1, o.steps do
     local uphill = y:matmul(gram):sub_(towards)
-    local next_z = dictionary.soft_threshold(y:add(uphill, -step), o.l1 * step, o.nonnegative)
+    local next_z = soften(y:add(uphill, -step), o.l1 * step, o.nonnegative)
     local next_t = o.method == "fista" and (1 + math.sqrt(1 + 4 * t * t)) / 2 or 1
     y = t > 1 and next_z + (next_z - z):mul_((t - 1) / next_t) or next_z
     z, t = next_z, next_t
@@ -71,27 +77,41 @@ local function code_rules(more)
   return rules
 end
 
+-- x and atoms as floats, which have to go together.
+local function rows_and_atoms(what, x, atoms)
+  checks.rows(what, "atoms", atoms)
+  checks.numbers(what, "atoms", atoms)
+  checks.rows(what, "x", x, atoms:size(2))
+  checks.numbers(what, "x", x)
+  return checks.fractions(x), checks.fractions(atoms)
+end
+
+local function check_codes(what, name, codes, width)
+  checks.rows(what, name, codes, width)
+  checks.floats(what, name, codes)
+  checks.numbers(what, name, codes)
+end
+
 local codes_options = options.checker("dictionary.codes", code_rules{start = {"any"}, record = {"flag", false}})
 
 local function find_codes(x, atoms, given)
   local o = codes_options(given)
-  checks.rows("dictionary.codes", "atoms", atoms)
-  checks.rows("dictionary.codes", "x", x, atoms:size(2))
+  x, atoms = rows_and_atoms("dictionary.codes", x, atoms)
   if o.start then
-    checks.rows("dictionary.codes", "start", o.start, #atoms)
+    check_codes("dictionary.codes", "start", o.start, #atoms)
     if #o.start ~= #x then errors.raise("dictionary.codes: start has %d rows, x has %d", #o.start, #x) end
   end
-  x = checks.fractions(x)
   if not o.record then return descend(x, atoms, o) end
   local values = {}
   return descend(x, atoms, o, function(z) values[#values + 1] = mean_objective(x, atoms, z, o.l1) end), values
 end
 
 local function objective(x, atoms, z, l1)
-  checks.rows("dictionary.objective", "atoms", atoms)
-  checks.rows("dictionary.objective", "x", x, atoms:size(2))
-  checks.rows("dictionary.objective", "codes", z, #atoms)
-  return mean_objective(checks.fractions(x), atoms, z, l1)
+  x, atoms = rows_and_atoms("dictionary.objective", x, atoms)
+  check_codes("dictionary.objective", "codes", z, #atoms)
+  if #z ~= #x then errors.raise("dictionary.objective: codes has %d rows, x has %d", #z, #x) end
+  checks.number("dictionary.objective", "l1", l1)
+  return mean_objective(x, atoms, z, l1)
 end
 
 --- F, the mean over the rows of x [n x d], for atoms [k x d] and codes [n x k].
@@ -154,6 +174,7 @@ local batch_options = options.checker("dictionary", {batch_size = {"count", 1024
 -- f(codes, rows) of each batch of x, one below the other: [n x width], or [n] without a width.
 local function by_batches(what, self, x, width, given, f)
   checks.rows(what, "x", x, self.atoms:size(2))
+  checks.numbers(what, "x", x)
   local size, data = batch_options(given).batch_size, core.dataset(x)
   local out = width and core.zeros(#x, width) or core.zeros(#x)
   for first = 1, #x, size do
@@ -179,7 +200,7 @@ local function row_errors(self, x, given)
 end
 
 local function decode(self, code)
-  checks.rows("decode", "code", code, #self.atoms)
+  check_codes("decode", "code", code, #self.atoms)
   return code:matmul(self.atoms)
 end
 
@@ -199,13 +220,6 @@ function Dictionary:__tostring()
   return ("dictionary of %d atoms of %d, l1 %.4g"):format(#self.atoms, self.atoms:size(2), self.l1)
 end
 
-local function check_finite(state)
-  local sum = state.gram:sum() + state.cross:sum()
-  if sum - sum ~= 0 then
-    errors.raise("dictionary: x has elements that are NaN, infinite or too large to be squared")
-  end
-end
-
 local learn_options = options.checker("dictionary", code_rules{
   atoms = {"count", required = true}, epochs = {"count", 1}, batch_size = {"count", 256}, seed = {"seed"},
   on_epoch = {"function"},
@@ -214,6 +228,7 @@ local learn_options = options.checker("dictionary", code_rules{
 local function learn(x, given)
   local o = learn_options(given)
   checks.rows("dictionary", "x", x)
+  checks.numbers("dictionary", "x", x)
   local width, data = x:size(2), core.dataset(x)
   local seed = o.seed or core.draw_seed()
   local self = setmetatable({
@@ -225,7 +240,6 @@ local function learn(x, given)
   for epoch = 1, o.epochs do
     data:shuffle(seed, epoch)
     pass(state, data, o)
-    check_finite(state)
     if o.on_epoch then o.on_epoch(self, epoch) end
   end
   return self

@@ -822,7 +822,7 @@ function moon.loss(kind, options) end
 
 ---The value.
 ---@param prediction moonglass.Tensor [rows x width]
----@param target moonglass.Tensor of the same shape; for cross_entropy also class numbers [rows]
+---@param target moonglass.Tensor of the same shape, bytes as value/255; for cross_entropy as they are, or class numbers
 ---@return number value
 function Loss:forward(prediction, target) end
 
@@ -1171,12 +1171,14 @@ function moon.dataset(x, y) end
 ---@return integer rows
 function Dataset:rows() end
 
----Copies of rows in the present order, as float32; bytes become value/255, class numbers stay.
+---Copies of rows in the present order, as float32; bytes become value/255, class numbers stay. A y of bytes that are
+---all 0 or 1, as one-hot rows are, stays that.
 ---@param first integer the first row
 ---@param count integer how many rows
+---@param bytes boolean? default false: with true, the bytes of y stay bytes, for a loss to read
 ---@return moonglass.Tensor x [count x in]
 ---@return moonglass.Tensor? y nil if x is its own target
-function Dataset:batch(first, count) end
+function Dataset:batch(first, count, bytes) end
 
 ---Take the rows in a new order, which depends on these two numbers alone.
 ---@param seed integer
@@ -2039,13 +2041,13 @@ function moon.metrics.confusion(prediction, labels, classes) end
 
 ---The ROC curve, from (0, 0) to (1, 1).
 ---@param scores moonglass.Tensor [rows]: the higher the more likely positive
----@param positive moonglass.Tensor [rows]: 0 where a row is not
+---@param positive moonglass.Tensor [rows]: 1 where a row is, 0 where it is not
 ---@return moonglass.Roc roc
 function moon.metrics.roc(scores, positive) end
 
 ---The area under the ROC curve: how often a positive row has the higher score, equal ones counting half.
 ---@param scores moonglass.Tensor [rows]
----@param positive moonglass.Tensor [rows]: 0 where a row is not
+---@param positive moonglass.Tensor [rows]: 1 where a row is, 0 where it is not
 ---@return number area 0 to 1
 function moon.metrics.auc(scores, positive) end
 

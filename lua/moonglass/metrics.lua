@@ -39,35 +39,31 @@ end
 
 -- ---- classes ----
 
--- [n] class numbers, from 0: of scores [n x classes] the place of the largest.
-local function predicted(what, prediction)
+-- [n] class numbers, from 0, and how many classes there are, nil if that is not known: of scores [n x classes] the
+-- place of the largest.
+local function predicted(what, prediction, classes)
   checks.tensor(what, "prediction", prediction)
-  if prediction:rank() == 1 then return prediction end
-  if prediction:rank() ~= 2 or prediction:size(2) == 1 then
-    errors.raise("%s: prediction is %s, expected scores [n x classes], or class numbers [n]", what,
-      native.shape_text(prediction))
+  if prediction:rank() == 1 then
+    checks.classes(what, "prediction", prediction, classes, "of probabilities, prediction:gt(0.5) makes classes")
+    return prediction, classes
   end
-  return prediction:argmax(2) - 1
+  if prediction:rank() ~= 2 or prediction:size(2) == 1 then
+    errors.raise("%s: prediction is %s, expected scores [n x classes], or class numbers [n]%s", what,
+      native.shape_text(prediction), prediction:rank() == 2
+        and ": of probabilities, prediction:reshape(-1):gt(0.5) makes them" or "")
+  end
+  checks.no_nan(what, "prediction", prediction)
+  return prediction:argmax(2) - 1, math.max(prediction:size(2), classes or 0)
 end
 
 --- The share of rows whose class is right. prediction: scores [n x classes], or class numbers [n]; labels: class
 -- numbers [n]. Classes count from 0.
 function metrics.accuracy(prediction, labels)
-  local classes = predicted("accuracy", prediction)
+  local guess, classes = predicted("accuracy", prediction)
   checks.tensor("accuracy", "labels", labels, 1)
-  checks.same_shape("accuracy", "prediction", classes, "labels", labels)
-  return classes:eq(labels):mean()
-end
-
--- The class numbers as a list, each below `classes`.
-local function class_list(what, name, t, classes)
-  local list = t:totable()
-  for i, v in ipairs(list) do
-    if not math.tointeger(v) or v < 0 or v >= classes then
-      errors.raise("%s: %s %d is %s, expected a class of 0 to %d", what, name, i, options.show(v), classes - 1)
-    end
-  end
-  return list
+  checks.same_shape("accuracy", "prediction", guess, "labels", labels)
+  checks.classes("accuracy", "label", labels, classes)
+  return guess:eq(labels):mean()
 end
 
 local function check_classes(what, classes)
@@ -79,17 +75,16 @@ end
 --- [classes x classes]: how many rows of the row's class were taken for the column's. Arguments as accuracy's; classes
 -- is the width of the scores if it is not given, and of class numbers one more than the largest.
 function metrics.confusion(prediction, labels, classes)
-  local guess = predicted("confusion", prediction)
+  if classes then classes = check_classes("confusion", classes) end
+  local guess, width = predicted("confusion", prediction, classes)
   checks.tensor("confusion", "labels", labels, 1)
   checks.same_shape("confusion", "prediction", guess, "labels", labels)
-  if not classes then
-    classes = prediction:rank() == 2 and prediction:size(2) or math.max(guess:max(), labels:max()) + 1
-  end
-  classes = check_classes("confusion", classes)
-  local columns = class_list("confusion", "prediction", guess, classes)
-  local counts = {}
+  checks.classes("confusion", "label", labels, classes or width)
+  classes = classes or width or math.tointeger(math.max(guess:max(), labels:max()) + 1)
+  checks.classes("confusion", "prediction", guess, classes) -- of scores wider than that
+  local columns, counts = guess:totable(), {}
   for i = 1, classes * classes do counts[i] = 0 end
-  for i, row in ipairs(class_list("confusion", "label", labels, classes)) do
+  for i, row in ipairs(labels:totable()) do
     local at = math.tointeger(row * classes + columns[i] + 1)
     counts[at] = counts[at] + 1
   end
@@ -104,8 +99,9 @@ local function by_score(what, scores, positive)
   checks.tensor(what, "scores", scores, 1)
   checks.tensor(what, "positive", positive, 1)
   checks.same_shape(what, "scores", scores, "positive", positive)
+  checks.no_nan(what, "score", scores)
+  checks.classes(what, "positive", positive, 2)
   local sorted, order = errors.guard(scores.topk, scores, #scores)
-  if sorted[1] ~= sorted[1] then errors.raise("%s: a score is nan", what) end
   local is_positive, groups, count = positive:index(order):totable(), {}, {0, 0}
   for i, score in ipairs(sorted:totable()) do
     local group = groups[#groups]
@@ -125,8 +121,8 @@ end
 
 --- The ROC curve (Fawcett 2006, An introduction to ROC analysis, algorithm 1): {fpr =, tpr =, thresholds =}, tensors of
 -- one dimension. Point i: the shares of negative and of positive rows whose score is at least thresholds[i]; from (0,
--- 0), where that is infinite, to (1, 1). scores [n]: the higher the more likely positive; positive [n]: 0 where a row
--- is not.
+-- 0), where that is infinite, to (1, 1). scores [n]: the higher the more likely positive; positive [n]: 1 where a
+-- row is, 0 where it is not.
 function metrics.roc(scores, positive)
   local groups, positives, negatives = by_score("roc", scores, positive)
   local fpr, tpr, thresholds = {0}, {0}, {math.huge}

@@ -37,6 +37,7 @@ local knn_options = options.checker("knn", {k = {"count", 5}})
 local function knn(x, labels, given)
   local o = knn_options(given)
   checks.rows("knn", "x", x)
+  checks.numbers("knn", "x", x)
   checks.labels("knn", labels, #x)
   if o.k > #x then errors.raise("knn: k is %d, but x has only %d rows", o.k, #x) end
   local self = setmetatable({x = x, labels = labels, k = o.k, classes = labels:totable()}, Neighbours)
@@ -73,6 +74,7 @@ local scores_at_once = 1 << 22 -- floats of a batch's product
 -- f(first row, index, squares) for each batch.
 local function each_batch(self, what, x, f)
   checks.rows(what, "x", x, #self.centre)
+  checks.numbers(what, "x", x)
   local batch = math.max(scores_at_once // #self.x, 1)
   for first = 1, #x, batch do
     local last = math.min(first + batch - 1, #x)

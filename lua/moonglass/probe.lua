@@ -29,9 +29,15 @@ end
 local function probe(codes, labels, given)
   local o = probe_options(given)
   checks.rows("probe", "codes", codes)
-  checks.labels("probe", labels, #codes)
+  checks.numbers("probe", "codes", codes)
+  checks.labels("probe", labels, #codes, o.classes)
   local classes = o.classes or math.tointeger(labels:max() + 1)
-  if not classes then errors.raise("probe: a label is %g, expected class numbers", labels:max()) end
+  if classes < 2 then
+    errors.raise("probe: there is one class only, 0, expected labels, or an option classes, of at least two")
+  end
+  if o.batch_size and o.batch_size > #codes then
+    errors.raise("probe: batch_size %d is larger than the %d rows of codes", o.batch_size, #codes)
+  end
   local self = setmetatable({labels = labels.dtype, mean = codes:mean(1), deviation = codes:std(1)}, Probe)
   self.deviation:add_(self.deviation:eq(0)) -- a feature that never changes stays 0
   self.net = sequential{core.dense(codes:size(2), classes, {activation = "softmax", init = "zeros"})}
@@ -42,21 +48,25 @@ local function probe(codes, labels, given)
   return self
 end
 
---- METHOD probe:scores(codes) -> [rows x classes]: the probability of each class.
-function Probe:scores(codes)
-  checks.rows("scores", "codes", codes, #self.mean)
+local function scores(what, self, codes)
+  checks.rows(what, "codes", codes, #self.mean)
+  checks.numbers(what, "codes", codes)
   return self.net:predict(standardised(self, codes))
 end
 
---- METHOD probe:predict(codes) -> [rows] class numbers, of the labels' element type.
-function Probe:predict(codes)
-  checks.rows("predict", "codes", codes, #self.mean)
-  local classes = self:scores(codes):argmax(2) - 1
+local function predict(what, self, codes)
+  local classes = scores(what, self, codes):argmax(2) - 1
   return self.labels == "uint8" and classes:byte() or classes
 end
 
+--- METHOD probe:scores(codes) -> [rows x classes]: the probability of each class.
+function Probe:scores(codes) return scores("scores", self, codes) end
+
+--- METHOD probe:predict(codes) -> [rows] class numbers, of the labels' element type.
+function Probe:predict(codes) return predict("predict", self, codes) end
+
 --- METHOD probe:accuracy(codes, labels): the share of rows whose class is predicted.
-function Probe:accuracy(codes, labels) return metrics.accuracy(self:predict(codes), labels) end
+function Probe:accuracy(codes, labels) return metrics.accuracy(predict("accuracy", self, codes), labels) end
 
 function Probe:__tostring() return ("probe (%s)"):format(self.net:layer(1)) end
 

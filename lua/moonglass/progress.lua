@@ -1,6 +1,7 @@
 --- Progress of a training in words: a bar redrawn in place on a terminal, one line an epoch anywhere else.
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local host = require "moonglass.host"
 local options = require "moonglass.options"
 local terminal = require "moonglass.terminal"
 
@@ -20,6 +21,15 @@ function progress.set_log(f)
     errors.raise("set_log: got %s, expected a function or nil", options.show(f))
   end
   log = f or core.log
+end
+
+--- Words that a fit has for its user beside its lines, as one line: to the log, else to standard error.
+function progress.warn(words)
+  if log then
+    log("warning: " .. words)
+  elseif host.io and host.io.stderr then
+    host.io.stderr:write("moonglass: warning: ", words, "\n")
+  end
 end
 
 --- 75 -> "1:15", 4000 -> "1:06:40"

@@ -20,9 +20,9 @@ methods.shares = false -- of a slice: what it shares, in words
 local core_slice = methods.slice
 
 --- METHOD net:slice(i, j): layers i to j as a net of their own, sharing the parameters.
-function methods.slice(net, i, j)
-  local slice = errors.guard(core_slice, net, i, j)
-  slice.shares = ("layers %d to %d of another net"):format(i, j)
+function methods.slice(net, ...)
+  local slice = errors.guard(core_slice, net, ...)
+  slice.shares = ("layers %d to %d of another net"):format(...)
   return slice
 end
 

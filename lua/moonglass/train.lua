@@ -3,6 +3,7 @@ local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local divergence = require "moonglass.divergence"
 local errors = require "moonglass.errors"
+local fitting = require "moonglass.fitting"
 local new_history = require "moonglass.history"
 local host = require "moonglass.host"
 local native = require "moonglass.native"
@@ -76,10 +77,11 @@ end
 
 -- ---- steps ----
 
--- Bytes count as value/255; a list of bytes is class numbers, which stay what they are.
-local function as_target(t)
-  if t.dtype == "uint8" and t:rank() > 1 then return t:float() / 255 end
-  return t
+-- What bytes count as, a loss of the core knows, which is the one place of that rule. One in Lua gets floats, but class
+-- numbers as they are.
+local function as_target(loss, t)
+  if native.is_loss(loss) or t:rank() == 1 then return t end
+  return checks.fractions(t)
 end
 
 local function objective(net, loss, prediction, target)
@@ -103,22 +105,32 @@ local function step_from_lua(net, x, y, loss, opt)
 end
 
 local function step_rows_from_lua(net, data, first, count, loss, opt)
-  local x, y = data:batch(first, count)
-  return step_from_lua(net, x, y or x, loss, opt)
+  local x, y = data:batch(first, count, true)
+  return step_from_lua(net, x, as_target(loss, y or x), loss, opt)
 end
 
 local function evaluate_rows_from_lua(net, data, loss, batch)
   local rows, sum = data:rows(), 0
   for first = 1, rows, batch do
     local count = math.min(batch, rows - first + 1)
-    local x, y = data:batch(first, count)
-    sum = sum + objective(net, loss, net:forward(x, false), y or x) * count
+    local x, y = data:batch(first, count, true)
+    sum = sum + objective(net, loss, net:forward(x, false), as_target(loss, y or x)) * count
   end
   return sum / rows
 end
 
 local function all_native(net, loss, opt)
   return native.is_net(net) and native.is_loss(loss) and (opt == nil or native.is_optimizer(opt))
+end
+
+-- What the net was last checked with: a step must cost nothing that it need not.
+local checked = setmetatable({}, {__mode = "k"})
+
+local function first_check(what, net, given, loss, x, y)
+  if checked[net] == given then return end
+  fitting.ending(what, net, loss)
+  fitting.targets(what, loss, x, y)
+  checked[net] = given
 end
 
 --- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
@@ -128,14 +140,16 @@ function train.step(net, x, y, loss, opt)
   checks.is_tensor("step", "x", x)
   if y ~= nil then checks.is_tensor("step", "y", y) end
   if all_native(net, loss, opt) and opt then
-    checks.first_targets("step", loss, x, y)
+    first_check("step", net, loss, loss, x, y)
     return errors.guard(native_net.step, net, x, y, loss, opt)
   end
   if type(opt) == "string" then
     errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
   end
+  local given = loss
   loss, opt = find_loss("step", loss), find_optimizer("step", opt)
-  return errors.guard(step_from_lua, net, x, as_target(y or x), loss, opt)
+  first_check("step", net, given, loss, x, y)
+  return errors.guard(step_from_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
 end
 
 -- ---- data ----
@@ -154,14 +168,15 @@ end
 local function make_dataset(what, loss, x, y)
   check_tensor(what, "x", x)
   if y ~= nil then check_tensor(what, "y", y) end
-  checks.targets(what, loss, x, y)
+  fitting.targets(what, loss, x, y)
   return errors.guard_as(what, "dataset", core.dataset, x, y)
 end
 
 -- The last rows are for validation, before any shuffle, as in Keras.
 local function split(x, y, fraction)
   local n = #x
-  local at = math.floor(n * (1 - fraction))
+  -- n (1 - fraction), but for the rounding: 10 (1 - 0.8) is 1.9999999999999996.
+  local at = math.floor(n * (1 - fraction) + n * 1e-15 + 1e-9)
   if at == 0 then errors.raise("fit: validation_split %g leaves none of the %d rows for training", fraction, n) end
   if y and #y ~= n then
     errors.raise("fit: x %s and y %s have different numbers of rows", native.shape_text(x), native.shape_text(y))
@@ -177,6 +192,10 @@ local function given_validation(validation, y)
   return xv, yv
 end
 
+local function warn(words)
+  if words then progress.warn(words) end
+end
+
 -- Two datasets, the second nil without validation; and the tensors of the first.
 local function datasets(loss, x, y, o)
   check_tensor("fit", "x", x)
@@ -186,7 +205,9 @@ local function datasets(loss, x, y, o)
   elseif o.validation_split then
     x, y, xv, yv = split(x, y, o.validation_split)
   end
-  return make_dataset("fit", loss, x, y), xv ~= nil and make_dataset("fit: validation", loss, xv, yv) or nil, x, y
+  local train_set = make_dataset("fit", loss, x, y)
+  warn(fitting.input("fit", x))
+  return train_set, xv ~= nil and make_dataset("fit: validation", loss, xv, yv) or nil, x, y
 end
 
 -- ---- callbacks ----
@@ -332,6 +353,7 @@ local function prepare(net, x, y, given)
       .. "or a function", table.concat(core.registered("losses"), ", "))
   end
   local loss, opt = find_loss("fit", o.loss or net.loss), find_optimizer("fit", o.optimizer)
+  warn(fitting.ending("fit", net, loss))
   local data, validation, xt, yt = datasets(loss, x, y, o)
   local run = {
     net = net, x = xt, y = yt, data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
@@ -505,6 +527,7 @@ function train.evaluate(net, x, y, given)
       table.concat(core.registered("losses"), ", "))
   end
   local loss = find_loss("evaluate", o.loss or net.loss)
+  fitting.ending("evaluate", net, loss)
   return train.evaluate_rows(net, make_dataset("evaluate", loss, x, y), loss, o.batch_size)
 end
 

@@ -31,6 +31,7 @@ static double probability_row(float *g, const float *p, row_target t, size_t wid
   const double epsilon = 1e-7;
   double sum = 0, value = 0, mass = 0;
   for (size_t j = 0; j < width; j++) sum += (double)p[j];
+  if (!(sum > 0)) sum = NAN; /* no probabilities at all: it shows in the value, as in the gradient */
   for (size_t j = 0; j < width; j++) {
     double tj = (double)target_of(t, j), q = (double)p[j] / sum;
     bool inside = !(q <= epsilon || q >= 1 - epsilon); /* NaN stays, and shows */
