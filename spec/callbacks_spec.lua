@@ -456,7 +456,8 @@ describe("resume", function()
       assert.matches("callbacks_spec%.lua:%d+: fit: resume is 'a%.b', expected a checkpoint, as moon%.checkpoint%.load",
         attempt{resume = "a.b"})
       assert.matches("fit: resume is the checkpoint of another net", attempt({resume = c}, make_net()))
-      assert.matches("fit: resume and seed exclude each other", attempt{resume = c, seed = 1})
+      assert.matches("fit: resume and seed exclude each other: the seed is 1, that of the checkpoint 8",
+        attempt{resume = c, seed = 1})
       assert.matches("fit: resume and initial_epoch exclude each other", attempt{resume = c, initial_epoch = 1})
       c.seed = nil
       assert.matches("fit: the checkpoint to resume was saved without its seed", attempt{resume = c})
@@ -498,6 +499,297 @@ describe("reconstructions", function()
       assert.matches("^spec/callbacks_spec%.lua:%d+: reconstructions: cannot write '.*/none/epoch_001%.png': No such",
         gone)
       for i = 1, 2 do os.remove(("%s/epoch_%03d.png"):format(path, i)) end
+    end)
+  end)
+end)
+
+-- ---- before the first epoch ----
+
+local function lua_layer() return {forward = function(_, t) return t end, backward = function(_, t) return t end} end
+
+describe("what can be known before the first epoch", function()
+  local folder
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+  end)
+
+  teardown(function() os.execute("rm -r " .. folder) end)
+
+  local function listing()
+    local pipe = assert(io.popen(("cd %s && ls -lA --time-style=full-iso . && cat $(find . -type f)"):format(folder)))
+    local text = pipe:read("a")
+    pipe:close()
+    return text
+  end
+
+  -- fit(x, y, opts), refused with these words: nothing is trained, drawn, written, opened or told.
+  local function refused(words, net, x, y, opts)
+    local before, files_before, events, weight = {}, listing(), 0, net:parameters()
+    for i, parameter in ipairs(weight) do before[i] = parameter.value:clone() end
+    local function count() events = events + 1 end
+    opts.callbacks = opts.callbacks or {}
+    table.insert(opts.callbacks, {on_train_begin = count, on_batch_end = count, on_abort = count})
+    opts.loss, opts.verbose = opts.loss or "mse", 0
+    moon.seed(5)
+    local drawn = moon.rand(1):get(1)
+    moon.seed(5)
+    local ok, err = pcall(net.fit, net, x, y, opts)
+    assert.is_false(ok, words)
+    assert.matches(words, err, 1, true)
+    assert.equal(0, events, words)
+    for i, parameter in ipairs(weight) do assert.is_true(parameter.value:equal(before[i]), words) end
+    assert.equal(files_before, listing(), words)
+    assert.equal(drawn, moon.rand(1):get(1), words)
+    assert.is_nil(net.loss, words)
+  end
+
+  local function net() return moon.sequential{moon.dense(4, 3, {activation = "sigmoid"}), moon.dense(3, 4)} end
+  local x = moon.rand(20, 4)
+
+  local function with(words, callback, opts, other)
+    opts = opts or {}
+    opts.callbacks = {callback}
+    refused(words, other or net(), x, nil, opts)
+  end
+
+  it("is said by early_stopping and reduce_on_plateau", function()
+    with("early_stopping: monitor is val_loss, but fit has no validation", callbacks.early_stopping{})
+    with("reduce_on_plateau: monitor is val_loss, but fit has no validation", callbacks.reduce_on_plateau{})
+    -- Behind one of this library's, which sets no figure; one of the user's might.
+    local function list(first) return {callbacks = {first, callbacks.early_stopping{}}, loss = "mse", epochs = 2} end
+    refused("monitor is val_loss", net(), x, nil, list(callbacks.progress{write = function() end}))
+    assert.has_no.errors(function() net():fit(x, list(function(state) state.val_loss = 1 end)) end)
+  end)
+
+  it("is said by checkpoint", function()
+    with("checkpoint: monitor is val_loss, but", callbacks.checkpoint(folder .. "/c", {monitor = "val_loss"}))
+    with("checkpoint: cannot write 'not/there/c': No such file or directory", callbacks.checkpoint("not/there/c"))
+    with("checkpoint: cannot write '/dev/null/c': Not a directory", callbacks.checkpoint("/dev/null/c"))
+    with(("checkpoint: cannot write '%s': Is a directory"):format(folder), callbacks.checkpoint(folder))
+    with("Is a directory", callbacks.checkpoint(folder .. "/"))
+    with("cannot write '/dev/null': not a regular file", callbacks.checkpoint("/dev/null"))
+    with("'not/there/4'", callbacks.checkpoint("not/there/%d", {every = 4}))
+    with("File name too long", callbacks.checkpoint(folder .. "/" .. ("n"):rep(300)))
+    assert(os.execute(("mkdir %s/kept.2"):format(folder)))
+    with("kept.2': Is a directory", callbacks.checkpoint(folder .. "/kept", {keep = 3}))
+    local mixed = moon.sequential{moon.dense(4, 4), lua_layer()}
+    with("checkpoint: layer 2 (Lua layer) is written in Lua", callbacks.checkpoint(folder .. "/c"), nil, mixed)
+    with("checkpoint: opt is a table, expected an optimiser object", callbacks.checkpoint(folder .. "/c"),
+      {optimizer = {step = function() end}})
+    refused("callback mine has snapshot, but no restore", net(), x, nil,
+      {callbacks = {{name = "mine", snapshot = function() end}, callbacks.checkpoint(folder .. "/c")}})
+  end)
+
+  it("is said by csv_logger, and no file of somebody else is lost", function()
+    with("csv_logger: cannot write 'not/there/c': No such file or directory", callbacks.csv_logger("not/there/c"))
+    with("Is a directory", callbacks.csv_logger(folder))
+    local path = folder .. "/data.csv"
+    for _, text in ipairs{"epoch,accuracy\n1,0.5\n", "a\0b", "\n", "epoch,accuracy"} do
+      files.write(path, text)
+      with("expected 'epoch,loss,val_loss,seconds'", callbacks.csv_logger(path))
+      with("has the columns '", callbacks.csv_logger(path, {append = true}))
+    end
+    os.remove(path)
+  end)
+
+  it("is said by reconstructions and show", function()
+    with("reconstructions: cannot write 'not/there/epoch_001.png'", callbacks.reconstructions("not/there", x))
+    with("reconstructions: input is [5 x 9], expected [rows x 4]", callbacks.reconstructions(folder, moon.rand(5, 9)))
+    with("reconstructions: x is [0 x 4], which is empty", callbacks.reconstructions(folder, moon.zeros(0, 4)))
+    with("callbacks.show: input is [5 x 9], expected [rows x 4]", callbacks.show(moon.rand(5, 9)))
+    local wide = moon.sequential{moon.dense(4, 9)}
+    refused("reconstructions: line 2 is [1 x 9] uint8, line 1 is [1 x 4] uint8", wide, x, moon.rand(20, 9),
+      {callbacks = {callbacks.reconstructions(folder, x)}})
+    local long = moon.sequential{moon.dense(6, 6)}
+    refused("callbacks.show: rows of 6 make no square", long, moon.rand(20, 6), nil,
+      {callbacks = {callbacks.show(moon.rand(5, 6))}})
+  end)
+
+  it("is said by the schedules", function()
+    local none = {optimizer = {step = function() end}}
+    with("cosine: the optimizer's lr is nil", callbacks.cosine{epochs = 2}, none)
+    with("step_decay: the optimizer's lr is nil", callbacks.step_decay{every = 1, factor = 0.5}, none)
+    with("learning_rate: the optimizer's lr is nil", callbacks.learning_rate(function() end), none)
+    none.validation_split = 0.5
+    with("reduce_on_plateau: the optimizer's lr is nil", callbacks.reduce_on_plateau{}, none)
+  end)
+
+  it("is said of rows, targets and class numbers, also of those for validation", function()
+    local y, bad = moon.zeros(20), moon.zeros(20)
+    bad[20] = 7
+    for _, first in ipairs{false, lua_layer()} do
+      local function classifier()
+        local last = moon.dense(5, 3, {activation = "softmax"})
+        return moon.sequential{moon.dense(4, 5), first or moon.activation "relu", last}
+      end
+      local function wrong(words, xs, ys, more)
+        local opts = {loss = "cross_entropy", batch_size = 4}
+        for name, v in pairs(more or {}) do opts[name] = v end
+        refused(words, classifier(), xs, ys, opts)
+      end
+      wrong("fit: input is [20 x 5], expected [rows x 4]", moon.rand(20, 5), y)
+      wrong("fit: target of row 20 is class 7, expected a whole number of 0 to 2", x, bad, {shuffle = false})
+      wrong("fit: target of row 20 is class 7", x, bad:byte(), {validation_split = 0.2})
+      wrong("fit: target of row 20 is class 7", x, bad:reshape(20, 1))
+      wrong("fit: target of row 1 is class -1", x, y - 1)
+      wrong("fit: target of row 1 is class 0.5", x, y + 0.5)
+      wrong("fit: target of row 1 is class nan", x, y + 0 / 0)
+      wrong("fit: target is [20 x 4], expected [rows x 3], or class numbers [rows]", x, moon.rand(20, 4))
+      wrong("fit: target is [20 x 4], expected [rows x 3]", x, moon.rand(20, 4), {loss = "mse"})
+      wrong("fit: validation: input is [8 x 5], expected [rows x 4]", x, y,
+        {validation = {moon.rand(8, 5), moon.zeros(8)}})
+      wrong("fit: validation: target of row 20 is class 7", x, y, {validation = {x, bad}})
+      wrong("fit: validation: target is [20 x 2], expected [rows x 3]", x, y, {validation = {x, moon.rand(20, 2)}})
+      wrong("fit: validation: x is [0 x 4]", x, y, {validation = {moon.zeros(0, 4), moon.zeros(0)}})
+    end
+    refused("fit: target is [20 x 4], expected [rows x 3]", moon.sequential{moon.dense(4, 3)}, x, nil, {})
+  end)
+
+  it("may be said by any callback, by its check", function()
+    with("mine: no luck", {check = function() error "mine: no luck" end})
+    with("fit: a callback's check is true, expected a function", {check = true})
+    local seen
+    local callback = {check = function(self, state) seen = {self, state.rows, state.validation, state.epochs} end}
+    net():fit(x, {loss = "mse", epochs = 2, validation_split = 0.25, callbacks = {callback}})
+    assert.same({callback, 15, true, 2}, seen)
+  end)
+end)
+
+describe("a path with a %", function()
+  local function train(path, opts)
+    moon.seed(3)
+    return moon.sequential{moon.dense(2, 2)}:fit(moon.rand(8, 2), {loss = "mse", epochs = 2,
+      callbacks = {callbacks.checkpoint(path, opts)}})
+  end
+
+  it("has the epoch for %d, a % for %%, and is refused for any other", function()
+    temporary(function(path)
+      assert(os.execute("mkdir " .. path))
+      train(path .. "/%03d_100%%")
+      assert.equal(1, assert(moon.checkpoint.load(path .. "/001_100%")).epoch)
+      train(path .. "/50%%", {keep = 2})
+      assert.equal(1, assert(moon.checkpoint.load(path .. "/50%.1")).epoch)
+      for _, wrong in ipairs{"%", "%s", "%x", "%5.2f", "100%.st", "%-3d", "%100d", "%i"} do
+        local found = message(callbacks.checkpoint, path .. "/" .. wrong)
+        assert.matches("checkpoint: path '.*' has %%.*, expected %%d or %%03d for the epoch, %%%% for a %%$", found)
+      end
+      assert.matches("keep goes with one path", message(callbacks.checkpoint, path .. "/%d", {keep = 2}))
+      os.execute("rm -r " .. path)
+    end)
+  end)
+end)
+
+describe("csv_logger{append = true}", function()
+  local head = "epoch,loss,val_loss,seconds\n"
+
+  local function after(text)
+    local kept
+    temporary(function(path)
+      path = path .. ".csv"
+      if text then files.write(path, text) end
+      moon.sequential{moon.dense(1, 1)}:fit(moon.ones(4, 1), moon.zeros(4, 1),
+        {loss = "mse", callbacks = {callbacks.csv_logger(path, {append = true})}})
+      kept = files.read(path)
+    end)
+    local line = "1,[^,\n]+,,[^,\n]+\n$"
+    assert.matches("\n" .. line, kept)
+    return (kept:gsub(line, ""))
+  end
+
+  it("goes on behind whole lines, and one head", function()
+    for _, text in ipairs{head, head .. "1,0.5,,0.01\n", head .. "1,0.5,0.4,0.01\n2,nan,,0.02\n"} do
+      assert.equal(text, after(text))
+    end
+    assert.equal(head, after(nil))
+    assert.equal(head, after "")
+  end)
+
+  it("ends a last line that lacks its end, and drops one that was cut off", function()
+    assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01"))
+    for _, cut in ipairs{"2", "2,", "2,0.4", "2,0.4,", "2,0.4,,", "2,0.4,1.6,"} do
+      assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01\n" .. cut))
+    end
+    for length = 1, #head - 1 do assert.equal(head, after(head:sub(1, length))) end
+  end)
+end)
+
+describe("a monitored value that is NaN", function()
+  local nan = 0 / 0
+
+  local function run(values, list)
+    local net = moon.sequential{moon.dense(2, 2)}
+    table.insert(list, 1, function(state) state.val_loss = values[state.epoch] end)
+    return net:fit(moon.rand(8, 2), {loss = "mse", epochs = #values, callbacks = list}), net
+  end
+
+  it("is never the best", function()
+    local stopping = callbacks.early_stopping{patience = 5, restore_best = true}
+    local kept
+    local history, net = run({nan, 0.5, nan, 0.7}, {stopping, function(state)
+      if state.epoch == 2 then kept = state.net:layer(1).weight:clone() end
+    end})
+    assert.same({0.5, 2}, {stopping.best, stopping.best_epoch})
+    assert.is_true(net:layer(1).weight:equal(kept))
+    assert.is_nil(history.warning)
+    temporary(function(path)
+      run({nan, 0.5, nan, 0.7}, {callbacks.checkpoint(path, {best = true})})
+      assert.equal(2, assert(moon.checkpoint.load(path)).epoch)
+    end)
+  end)
+
+  it("is told of where there is no other", function()
+    local stopping = callbacks.early_stopping{patience = 2, restore_best = true}
+    local last
+    local history, net = run({nan, nan, nan, nan}, {stopping, function(state)
+      last = state.net:layer(1).weight:clone()
+    end})
+    assert.equal(2, history.epochs)
+    assert.is_nil(stopping.best_epoch)
+    assert.is_true(net:layer(1).weight:equal(last))
+    assert.equal("early_stopping: val_loss was not a finite number after any epoch: there is no best epoch, "
+      .. "and the weights are those of the last", history.warning)
+    assert.matches(history.warning, tostring(history), 1, true)
+    temporary(function(path)
+      history = run({nan, nan}, {callbacks.checkpoint(path, {best = true, monitor = "val_loss"})})
+      assert.matches("checkpoint: val_loss was not a finite number after any epoch: .* nothing was saved",
+        history.warning)
+      assert.is_nil((moon.checkpoint.load(path)))
+    end)
+  end)
+end)
+
+describe("fits one after the other", function()
+  it("count on in their lines, and in a history that goes on", function()
+    local lines, net, history = {}, moon.sequential{moon.dense(2, 2)}, nil
+    moon.set_log(function(line) lines[#lines + 1] = line end)
+    for _ = 1, 3 do history = net:fit(moon.rand(8, 2), {loss = "mse", history = history, verbose = 2}) end
+    net:fit(moon.rand(8, 2), {loss = "mse", initial_epoch = 3, epochs = 4, verbose = 2})
+    moon.set_log(nil)
+    assert.matches("^epoch 1/1  1 batches  loss ", lines[1])
+    assert.matches("^epoch 1/1 %(2 in all%)  1 batches  loss ", lines[2])
+    assert.matches("^epoch 1/1 %(3 in all%)  ", lines[3])
+    assert.matches("^epoch 4/4  ", lines[4])
+    assert.equal(4, #lines)
+    assert.equal(3, history.epochs)
+    assert.matches("\n +1 .*\n +2 .*\n +3 ", tostring(history))
+  end)
+end)
+
+describe("resume", function()
+  it("takes the seed of the checkpoint's run again", function()
+    temporary(function(path)
+      local save = {callbacks = {callbacks.checkpoint(path .. ".checkpoint")}, epochs = 2, seed = 8}
+      local whole = make_net()
+      fit(whole, {epochs = 3, seed = 8})
+      fit(make_net(), save)
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      fit(c.net, {resume = c, seed = 8.0, epochs = 3})
+      for i, parameter in ipairs(c.net:parameters()) do
+        assert.is_true(parameter.value:equal(whole:parameters()[i].value))
+      end
     end)
   end)
 end)

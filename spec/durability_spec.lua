@@ -381,6 +381,60 @@ describe("a changed byte", function()
   end)
 end)
 
+describe("loading a checkpoint", function()
+  -- What is not the file's fault is raised: else a script that starts afresh without a checkpoint would write over it.
+  it("raises want of memory, and never takes it for damage", function()
+    local file = os.tmpname()
+    local net = moon.sequential{moon.dense(200, 200)}
+    net:fit(moon.rand(8, 200), {loss = "mse", callbacks = {moon.callbacks.checkpoint(file)}})
+    net = nil -- luacheck: ignore
+    local raised, loaded = 0, 0
+    for kilobytes = 0, 1400, 50 do
+      collectgarbage()
+      collectgarbage()
+      moon.limits{memory = moon.info().memory + kilobytes * 1024 + 1}
+      for _, load in ipairs{moon.checkpoint.load, moon.checkpoint.latest} do
+        local ok, c, message = pcall(load, file)
+        if ok then
+          assert.is_table(c, tostring(message))
+          loaded = loaded + 1
+        else
+          assert.matches("durability_spec%.lua:%d+: .*out of memory", c)
+          raised = raised + 1
+        end
+      end
+      moon.limits{memory = 0}
+    end
+    os.remove(file)
+    assert.is_true(raised > 10 and loaded > 3)
+  end)
+
+  it("says what is wrong with the optimiser in it", function()
+    local file, net = os.tmpname(), moon.sequential{moon.dense(3, 2)}
+    assert(moon.checkpoint.save(file, {net = net, opt = moon.adam(), epoch = 1}))
+    local tensors, metadata = assert(moon.safetensors.load(file))
+    local function wrong(key, v, words, list)
+      local was = list[key]
+      list[key] = v
+      assert(moon.safetensors.save(file, tensors, metadata))
+      list[key] = was
+      local c, message, code = moon.checkpoint.load(file)
+      assert.is_nil(c)
+      assert.equal("format", code)
+      assert.matches(words, message, 1, true)
+    end
+    wrong("opt.kind", "none", "opt.kind is 'none' (known: adam, ", metadata)
+    wrong("opt.option.lr", "-1", "adam: lr", metadata)
+    wrong("opt.option.lr", "fast", "adam: lr is 'fast', expected a number", metadata)
+    wrong("opt.option.rate", "1", "adam: unknown option 'rate'", metadata)
+    wrong("opt.steps", "-1", "opt.steps is '-1', expected a whole number of at least 0", metadata)
+    wrong("epoch", "-1", "epoch is '-1', expected a whole number of at least 0", metadata)
+    wrong("opt.1.weight.m", moon.zeros(2, 2), "tensor 'opt.1.weight.m' is [2 x 2], expected [3 x 2]", tensors)
+    wrong("opt.1.weight.m", nil, "tensor 'opt.1.weight.m' is missing", tensors)
+    os.remove(file)
+  end)
+end)
+
 describe("checkpoints that are kept", function()
   local function state(epoch)
     moon.seed(epoch)

@@ -1,5 +1,7 @@
 -- Trainings that end before their time, or stop in between: Ctrl-C, errors from anywhere, losses that are no numbers,
 -- coroutines. What stays is the net as the last whole step left it.
+local candidates = require "moonglass.session.candidates"
+local help = require "moonglass.help"
 local moon = require "moonglass"
 local interrupts = dofile "spec/interrupts.lua"
 
@@ -169,6 +171,136 @@ describe("an error", function()
   end)
 end)
 
+-- As Ctrl-C and a host's time limit are: raised between two instructions of whoever runs.
+describe("an error that a hook raises", function()
+  local folder
+
+  setup(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder))
+  end)
+
+  teardown(function() os.execute("rm -r " .. folder) end)
+
+  -- f(), in a coroutine whose n-th instruction raises the value. Was it reached? And the error that came out.
+  local function raise_at(n, value, f)
+    local raised, err = false, nil
+    local co = coroutine.create(function() err = select(2, pcall(f)) end)
+    debug.sethook(co, function()
+      if raised then return end -- of one Ctrl-C comes one error
+      raised = true
+      error(value, 0)
+    end, "", n)
+    local ok, outside = coroutine.resume(co)
+    return raised, ok and err or outside
+  end
+
+  -- Each of the first instructions, then ever fewer of the many that follow.
+  local function sweep(name, f)
+    for _, value in ipairs{{}, "time is up"} do
+      local n = 1
+      while true do
+        local raised, err = raise_at(n, value, f)
+        if not raised then break end
+        assert.is_true(rawequal(value, err), ("%s: at instruction %d came out %s"):format(name, n, tostring(err)))
+        n = n + 1 + n // 24
+      end
+      assert.is_true(n > 1, name)
+    end
+  end
+
+  local function mse(p, t) return (p - t):square():mean(), (p - t) * (2 / (#p * width)) end
+
+  local function all_callbacks()
+    return {
+      moon.callbacks.csv_logger(folder .. "/log.csv"), moon.callbacks.early_stopping{monitor = "loss", patience = 9},
+      moon.callbacks.checkpoint(folder .. "/kept", {keep = 2}), moon.callbacks.cosine{epochs = 3},
+      {on_abort = function() error "another" end},
+    }
+  end
+
+  local quiet = {write = function() end, terminal = true, clock = function() return os.clock() * 1e3 end}
+
+  it("comes out of a training as it is", function()
+    local x = data()
+    local native, lua, loss, opt = make(), make(passing()), moon.mse(), moon.adam()
+    sweep("fit", function()
+      native:fit(x, options{epochs = 2, validation_split = 0.25, callbacks = all_callbacks()})
+    end)
+    sweep("fit in Lua", function() lua:fit(x, options{epochs = 1, loss = mse, callbacks = all_callbacks()}) end)
+    sweep("fit that fails", function()
+      local list = all_callbacks()
+      table.insert(list, {on_epoch_end = function() error "first" end})
+      local ok, err = pcall(native.fit, native, x, options{epochs = 1, callbacks = list})
+      if not ok and not tostring(err):find "first" then error(err, 0) end
+    end)
+    sweep("progress", function() native:fit(x, options{callbacks = {moon.callbacks.progress(quiet)}}) end)
+    sweep("threads", function() native:fit(x, options{epochs = 1, threads = 2, loss = "mean_squared_error"}) end)
+    sweep("step", function() native:step(x, nil, loss, opt) end)
+    sweep("step in Lua", function() lua:step(x, nil, mse, opt) end)
+    sweep("evaluate", function() lua:evaluate(x, {loss = "mse"}) end)
+    sweep("predict", function() lua:predict(x) end)
+    moon.set_threads(1) -- an error in the very instructions that give them back leaves those of the fit
+  end)
+
+  it("comes out of whatever reads and writes files", function()
+    local net, path = moon.autoencoder.plain{input = 6, hidden = 3}, folder .. "/"
+    net:fit(data(), options{epochs = 2, callbacks = {moon.callbacks.checkpoint(path .. "c", {keep = 2})}})
+    assert(net:save(path .. "net"))
+    sweep("save", function() net:save(path .. "again") end)
+    sweep("load", function() moon.load(path .. "net") end)
+    sweep("net:load", function() net:load(path .. "net") end)
+    sweep("checkpoint.save", function() moon.checkpoint.save(path .. "d", {net = net, opt = net.optimizer}) end)
+    sweep("checkpoint.load", function() moon.checkpoint.load(path .. "c") end)
+    sweep("checkpoint.latest", function() moon.checkpoint.latest(path .. "c") end)
+    sweep("onnx", function() moon.onnx.export(path .. "onnx", net) end)
+    sweep("mnist", function() moon.data.mnist("spec/fixtures", "test") end)
+    sweep("plot", function() moon.plot.lines(path .. "p.png", {{y = {1, 2}}}) end)
+    sweep("show", function() moon.show(moon.rand(4, 4), {save = path .. "s.png"}) end)
+  end)
+
+  it("comes out of everything else", function()
+    local x, labels = data(), moon.zeros(rows)
+    local net = moon.autoencoder.plain{input = 6, hidden = 3}
+    sweep("encode", function() net:encode(x) end)
+    sweep("pca", function() moon.pca(x, 2):errors(x) end)
+    sweep("dictionary", function() moon.dictionary.learn(x:rows(1, 8), {atoms = 4, epochs = 1}):errors(x) end)
+    sweep("probe", function() moon.probe(x, labels, {epochs = 1, classes = 2}):accuracy(x, labels) end)
+    sweep("knn", function() moon.knn(x, labels):accuracy(x, labels) end)
+    sweep("auc", function() moon.metrics.auc(x:rows(1), moon.tensor{1, 0, 1, 0, 1, 0}) end)
+    sweep("quantile", function() moon.metrics.quantile(x, {0.1, 0.5}) end)
+    sweep("gradcheck", function() moon.gradcheck(passing(), x:rows(1, 2)) end)
+    sweep("image", function() moon.image.rows({x:rows(1, 2), x:rows(3, 4)}, {shape = {2, 3}}) end)
+    sweep("terminal", function() require("moonglass.terminal").size() end)
+    sweep("help", function()
+      help.text(net)
+      help.text("moon.zeros")
+    end)
+    sweep("candidates", function() candidates("package.loaded.moonglass.autoencoder.pl") end)
+  end)
+
+  it("comes out where another error has told the callbacks", function()
+    local limit = {}
+    for n = 1, 60 do
+      local co, told
+      local late = {on_abort = function()
+        debug.sethook(co, function()
+          debug.sethook(co)
+          error(limit, 0)
+        end, "", n)
+        for i = 1, 100 do told = i end
+      end}
+      local list = {late, {on_abort = function() told = "all" end}, function() error "first" end}
+      co = coroutine.create(function() return pcall(make().fit, make(), data(), options{callbacks = list}) end)
+      local _, ok, err = coroutine.resume(co)
+      assert.is_false(ok)
+      assert.equal("all", told)
+      assert.is_true(rawequal(limit, err))
+    end
+  end)
+end)
+
 describe("a loss that is not a finite number", function()
   local function message(x, y, o, net)
     local ok, err = pcall((net or make()).fit, net or make(), x, y, o)
@@ -261,6 +393,41 @@ describe("a loss that is not a finite number", function()
     local err = message(x * 255, nil, options{epochs = 50, optimizer = moon.sgd{lr = 0.1}}, linear)
     has("x goes from ", err)
     has(", not in [0, 1]: scale it; or the learning rate, 0.1, is probably too high", err)
+  end)
+
+  it("before any update is no matter of the learning rate", function()
+    local function explained(net, x, y, o)
+      local err = message(x, y, o or {loss = "mse"}, net)
+      has("after batch 1 of epoch 1, before any update: ", err)
+      assert.is_nil(err:find("learning rate", 1, true))
+      return err
+    end
+    local function dense(weight)
+      local layer = moon.dense(4, 4)
+      layer.weight = moon.full(weight, 4, 4)
+      return layer
+    end
+    local x = moon.ones(8, 4)
+    for _, layers in ipairs{{dense(1e38)}, {dense(1e38), passing()}} do
+      local err = explained(moon.sequential(layers), x)
+      has("the output of layer 1 (dense 4->4) has infinity in row 1, column 1; its input goes from 1 to 1", err)
+      has("its weight goes from 1e+38 to 1e+38", err)
+    end
+    has("the output of layer 2 (dense 4->4)", explained(moon.sequential{dense(1e20), dense(1e20)}, x))
+    has("the output of layer 2 (Lua layer) has nan", explained(moon.sequential{dense(1), {
+      forward = function(_, t) return t * (0 / 0) end, backward = function(_, t) return t end,
+    }}, x))
+    has("the loss itself, of finite numbers: the output goes from 4 to 4, the targets from 1 to 1",
+      explained(moon.sequential{dense(1)}, x, nil, {loss = function(p) return math.huge, p end}))
+    local bad = x:clone()
+    bad[3][2] = math.huge
+    has("x has infinity in row 3, column 2", explained(moon.sequential{dense(1)}, bad))
+    has("the targets have infinity in row 3, column 2", explained(moon.sequential{dense(1)}, x, bad))
+    has("1.weight had infinity in row 1, column 1 when fit began", explained(moon.sequential{dense(math.huge)}, x))
+    local penalised = moon.dense(4, 4, {weight_l2 = 1e38})
+    penalised.weight = moon.full(1e38, 4, 4) * 1e-30
+    local stopped = moon.sequential{dense(1e38)}:fit(x, {loss = "mse", on_nan = "stop"}).stopped
+    has("before any update: the output of layer 1", stopped)
   end)
 
   it("that comes too late, when weights are spoilt, leaves those before", function()

@@ -349,7 +349,7 @@ describe("callbacks", function()
       net:fit(x, y, {loss = "mse", epochs = 3, initial_epoch = 2,
         callbacks = {moon.callbacks.csv_logger(path, {append = true})}})
       assert.matches("\n3,0%.%d+,,[%d.e-]+\n$", read_file(path))
-      assert.matches("csv_logger: no/such/dir/x.csv: ", message(net.fit, net, x, y,
+      assert.matches("csv_logger: cannot write 'no/such/dir/x.csv': No such file", message(net.fit, net, x, y,
         {loss = "mse", callbacks = {moon.callbacks.csv_logger("no/such/dir/x.csv")}}))
     end)
   end)

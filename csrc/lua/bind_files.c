@@ -1,8 +1,10 @@
 /* bind_files.c - all that reads and writes file formats. What opens a file is a list of its own: a host without file
 ** access leaves it out. A failed read or write gives nil, message, code; misuse raises. */
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "bind_object.h"
 
@@ -62,6 +64,14 @@ static int file_kind(lua_State *L) {
                                                : "other");
   else
     lua_pushnil(L);
+  return 1;
+}
+
+/* core.file_access(path) -> true, or nil, why not: may this process write the file, or in the folder? */
+static int file_access(lua_State *L) {
+  const char *path = check_path(L, 1);
+  if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0) return luaL_fileresult(L, 0, path);
+  lua_pushboolean(L, 1);
   return 1;
 }
 
@@ -202,6 +212,7 @@ static const bind_reg in_memory[] = {
 
 static const bind_reg on_disk[] = {
     {"file_kind", file_kind, "path"},
+    {"file_access", file_access, "path"},
     {"file_write", file_write, "path, parts"},
     {"file_rotate", file_rotate, "path, keep"},
     {"idx_load", idx_load, "path"},

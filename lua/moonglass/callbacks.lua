@@ -1,11 +1,15 @@
 --- Callbacks for fit. A callback is a function(state), called after each epoch, or a table with any of
--- on_train_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_checkpoint (when all on_epoch_end have run),
--- on_train_end, on_abort (self, state); one that remembers something has snapshot and restore, see snapshots.lua.
--- state: net, opt, epoch, epochs, batch, batches, batch_size, rows, loss, val_loss, seconds, rows_per_second, seed,
--- history, callbacks, initial_epoch, resumed; on_batch_end also sees batch_loss, and its loss is the mean so far.
+-- check (raises what is wrong, before anything is trained, opened or written), on_train_begin, on_epoch_begin,
+-- on_batch_end, on_epoch_end, on_checkpoint (when all on_epoch_end have run), on_train_end, on_abort (self, state); one
+-- that remembers something has snapshot and restore, see snapshots.lua.
+-- state: net, opt, epoch, epochs, batch, batches, batch_size, rows, validation (is there any), loss, val_loss, seconds,
+-- rows_per_second, seed, history, callbacks, initial_epoch, resumed; on_batch_end also sees batch_loss, and its loss is
+-- the mean so far.
 -- state.stop = true ends the training.
+local checks = require "moonglass.checks"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+local fitting = require "moonglass.fitting"
 local host = require "moonglass.host"
 local monitor = require "moonglass.monitor"
 local native = require "moonglass.native"
@@ -13,6 +17,7 @@ local numeral = require "moonglass.numeral"
 local options = require "moonglass.options"
 local progress = require "moonglass.progress"
 local schedules = require "moonglass.schedules"
+local snapshots = require "moonglass.snapshots"
 
 local io = host.io
 
@@ -23,6 +28,7 @@ local function check_path(what, path, needs_io)
   local lacking = files.lacking(what, needs_io)
   if lacking then errors.raise(lacking) end
   if type(path) ~= "string" then errors.raise("%s: path is %s, expected a text", what, options.show(path)) end
+  checks.path(what, path) -- a zero byte would end it, and so name another file
 end
 
 -- A result of the file functions: nil, message becomes an error.
@@ -30,11 +36,18 @@ local function must(what, ok, message)
   if not ok then errors.raise("%s: %s", what, message) end
 end
 
+-- Before the training: may the file be written?
+local function check_writable(what, path, in_place)
+  local obstacle = errors.guard(files.unwritable, path, in_place)
+  must(what, not obstacle, obstacle)
+end
+
 -- ---- csv_logger ----
 
 local csv_options = options.checker("csv_logger", {append = {"flag", false}})
 
-local csv_head = "epoch,loss,val_loss,seconds\n"
+local csv_columns = "epoch,loss,val_loss,seconds"
+local csv_head = csv_columns .. "\n"
 
 local function csv_number(v) return v and numeral("%.9g", v) or "" end
 
@@ -78,6 +91,31 @@ local function read_file(path)
   return text
 end
 
+-- A file of other columns is somebody else's: it is neither gone on with nor written over. A first line without its end
+-- may be what was left of ours.
+local function csv_check_columns(path, text)
+  local first, ending = text:match("^([^\r\n]*)(\r?\n?)")
+  if first == csv_columns or (ending == "" and csv_columns:sub(1, #first) == first) then return end
+  errors.raise("csv_logger: %s has the columns '%s', expected '%s': give another path, or move that file away", path,
+    (first:sub(1, 80):gsub("%c", "?")), csv_columns)
+end
+
+local function csv_fields(line) return select(2, line:gsub(",", "")) + 1 end
+
+-- The text with a last line that ends. One that was cut off, which shows in its number of fields, goes.
+local function csv_mended(text)
+  local before, last = text:match("^(.-)([^\n]*)$")
+  if last == "" then return text end
+  if before == "" then return last == csv_columns and csv_head or "" end
+  return csv_fields(last) == csv_fields(csv_columns) and last:sub(-1) ~= "," and text .. "\n" or before
+end
+
+local function csv_mend(path)
+  local text = read_file(path)
+  local kept = csv_mended(text)
+  if kept ~= text then must("csv_logger", files.write(path, kept)) end
+end
+
 -- A training that was killed may have logged epochs that its checkpoint does not have, or have lost some that it has.
 local function csv_resume(path, state)
   local text = read_file(path)
@@ -87,8 +125,8 @@ local function csv_resume(path, state)
   if kept ~= text then must("csv_logger", files.write(path, kept)) end
 end
 
---- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file; a resumed training always does,
--- from the line of its last epoch.
+--- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file, of whose last line the end may be
+-- missing: cut off, it goes. A resumed training always goes on, from the line of its last epoch.
 function callbacks.csv_logger(path, given)
   check_path("csv_logger", path, true)
   local o = csv_options(given)
@@ -100,10 +138,13 @@ function callbacks.csv_logger(path, given)
     must_of_file(path, ok, message)
   end
 
+  function self.check()
+    check_writable("csv_logger", path, true)
+    csv_check_columns(path, read_file(path))
+  end
+
   function self.on_train_begin(_, state)
-    local obstacle = errors.guard(files.in_the_way, path)
-    must("csv_logger", not obstacle, obstacle)
-    if state.resumed then csv_resume(path, state) end
+    if state.resumed then csv_resume(path, state) elseif o.append then csv_mend(path) end
     local message
     file, message = io.open(path, (o.append or state.resumed) and "a" or "w")
     must("csv_logger", file, message)
@@ -147,11 +188,14 @@ local stopping_options = options.checker("early_stopping", {
 
 --- As Keras's: a value improves if value + |min_delta| < best; `patience` epochs in a row without it end the training
 -- (the first epoch never does). restore_best gives the net the weights of its best epoch at the end of training.
--- The table tells best, best_epoch and stopped_epoch afterwards.
+-- The table tells best, best_epoch and stopped_epoch afterwards. A value that is NaN never improves: where all are,
+-- there is no best epoch, and history.warning says so.
 function callbacks.early_stopping(given)
   local o = stopping_options(given)
   local self = {name = "early_stopping"}
   local wait, kept
+
+  function self.check(_, state) monitor.check(self, state, o.monitor) end
 
   function self.on_train_begin()
     wait, kept = 0, nil
@@ -166,11 +210,8 @@ function callbacks.early_stopping(given)
   function self.on_epoch_end(_, state)
     local value = monitor.value(self.name, state, o.monitor)
     wait = wait + 1
-    local improves = monitor.improves(value, self.best, o.min_delta)
-    if improves then self.best, wait = value, 0 end
-    -- The first epoch seen is the best so far, even if its value is not a number.
-    if improves or not self.best_epoch then
-      self.best_epoch = state.epoch
+    if monitor.improves(value, self.best, o.min_delta) then
+      self.best, self.best_epoch, wait = value, state.epoch, 0
       if o.restore_best then kept = keep_parameters(state.net, kept) end
     end
     stop_if_over(state)
@@ -178,6 +219,9 @@ function callbacks.early_stopping(given)
 
   function self.on_train_end(_, state)
     if kept then restore_parameters(state.net, kept) end
+    if not self.best_epoch and state.epoch > state.initial_epoch then
+      monitor.warn_none(self.name, state, o.monitor, "there is no best epoch, and the weights are those of the last")
+    end
   end
 
   function self.snapshot()
@@ -204,35 +248,67 @@ local checkpoint_options = options.checker("checkpoint", {
   every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures}, keep = {"count", 1},
 })
 
-local epoch_format = "%%0?%d*d" -- a pattern of it
+-- Of a path, string.format's %d, as in %03d, stands for the epoch, and %% for a %; nothing else may follow a %.
+local directive = "%%%d*[d%%]"
+
+local function check_directives(path)
+  for found in path:gmatch("%%%d*.?") do
+    if found ~= "%%" and not found:find("^%%0?%d?%d?d$") then
+      errors.raise("checkpoint: path '%s' has %s, expected %%d or %%03d for the epoch, %%%% for a %%", path, found)
+    end
+  end
+end
+
+local function path_of_epoch(path, epoch)
+  return (path:gsub(directive, function(found) return found:format(epoch) end))
+end
 
 --- moon.checkpoint.save after every `every` epochs, when all callbacks have seen the epoch; best=true: only when the
--- monitor (val_loss, without validation loss) is the lowest so far. A %d in the path becomes the epoch. keep=3: the two
--- before the last stay as path.1 and path.2, for moon.checkpoint.latest.
+-- monitor (val_loss, without validation loss) is the lowest so far, which NaN never is. A %d in the path becomes the
+-- epoch, %% a %. keep=3: the two before the last stay as path.1 and path.2, for moon.checkpoint.latest.
 function callbacks.checkpoint(path, given)
   check_path("checkpoint", path)
+  check_directives(path)
   local o = checkpoint_options(given)
   if o.keep > 10 then errors.raise("checkpoint: keep is %d, expected 1 to 10", o.keep) end
-  if o.keep > 1 and path:find(epoch_format) then
+  if o.keep > 1 and path_of_epoch(path, 1) ~= path_of_epoch(path, 2) then
     errors.raise("checkpoint: keep goes with one path for all epochs, and '%s' is another for each", path)
   end
   local self = {name = "checkpoint"}
   local best, due = math.huge, false
 
+  local function figure(state) return o.monitor or (state.val_loss and "val_loss" or "loss") end
+
+  function self.check(_, state)
+    require("moonglass.checkpoint").check(self.name, state)
+    snapshots.check(state.callbacks)
+    monitor.check(self, state, o.monitor)
+    local name = path_of_epoch(path, state.initial_epoch // o.every * o.every + o.every)
+    check_writable(self.name, name)
+    for i = 1, o.keep - 1 do check_writable(self.name, ("%s.%d"):format(name, i)) end
+  end
+
   function self.on_epoch_end(_, state)
     due = false
     if state.epoch % o.every ~= 0 then return end
-    local value = monitor.value(self.name, state, o.monitor or (state.val_loss and "val_loss" or "loss"))
-    local lowest = value < best -- false for NaN, which is never the best
+    local value = monitor.value(self.name, state, figure(state))
+    local lowest = monitor.improves(value, best, 0)
     if lowest then best = value end
     due = lowest or not o.best
   end
 
   function self.on_checkpoint(_, state)
     if not due then return end
-    local name = path:gsub(epoch_format, function(format) return format:format(state.epoch) end)
+    local name = path_of_epoch(path, state.epoch)
     if o.keep > 1 then must(self.name, errors.guard(files.file_rotate, name, o.keep)) end
     must(self.name, require("moonglass.checkpoint").save(name, state))
+  end
+
+  function self.on_train_end(_, state)
+    local seen = state.epoch // o.every > state.initial_epoch // o.every
+    if o.best and best == math.huge and seen then
+      monitor.warn_none(self.name, state, figure(state), "there is no best epoch, and nothing was saved")
+    end
   end
 
   function self.snapshot() return {best = best} end
@@ -246,15 +322,27 @@ end
 function callbacks.reconstructions(dir, x)
   check_path("reconstructions", dir)
   if not native.is_tensor(x) then errors.raise("reconstructions: x is %s, expected a tensor", options.show(x)) end
-  return {
-    on_epoch_end = function(_, state)
-      local picture = require("moonglass.image").rows{x, state.net:predict(x)}
-      must("reconstructions", files.png_write(("%s/epoch_%03d.png"):format(dir, state.epoch), picture))
-    end,
-  }
+  local self = {}
+
+  local function path(epoch) return ("%s/epoch_%03d.png"):format(dir, epoch) end
+
+  function self.check(_, state)
+    fitting.pictures("reconstructions", state.net, x)
+    check_writable("reconstructions", path(state.initial_epoch + 1))
+  end
+
+  function self.on_epoch_end(_, state)
+    local picture = require("moonglass.image").rows{x, state.net:predict(x:reshape(#x, -1))}
+    must("reconstructions", files.png_write(path(state.epoch), picture))
+  end
+  return self
 end
 
 --- Reconstructions of the rows of x in the terminal, redrawn in place; see show.lua.
 function callbacks.show(x, given) return require("moonglass.show").live(x, given) end
+
+for name, make in pairs(callbacks) do
+  callbacks[name] = function(...) return monitor.adopt(make(...)) end
+end
 
 return callbacks

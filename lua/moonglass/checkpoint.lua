@@ -88,14 +88,15 @@ local function add_callbacks(state, tensors, metadata)
   end
 end
 
-local function check_state(state)
-  if type(state) ~= "table" then errors.raise("checkpoint.save: got %s, expected {net=, opt=}", options.show(state)) end
-  if mixed.is_mixed(state.net) then return state.net:archive() end -- raises, naming the layer
-  if not native.is_net(state.net) then
-    errors.raise("checkpoint.save: net is %s, expected a net", options.show(state.net))
+--- Raises what speaks against a checkpoint of this state. what: for whom.
+function checkpoint.check(what, state)
+  if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
+  if mixed.is_mixed(state.net) then -- raises, naming the layer
+    errors.guard_as(what, "archive", state.net.archive, state.net)
   end
+  if not native.is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
   if state.opt ~= nil and not native.is_optimizer(state.opt) then
-    errors.raise("checkpoint.save: opt is %s, expected an optimiser object", options.show(state.opt))
+    errors.raise("%s: opt is %s, expected an optimiser object", what, options.show(state.opt))
   end
 end
 
@@ -104,7 +105,7 @@ end
 -- true | nil, message, code
 function checkpoint.save(path, state)
   checks.path("checkpoint.save", path)
-  check_state(state)
+  checkpoint.check("checkpoint.save", state)
   if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
   local tensors, metadata = state.net:archive()
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
@@ -125,12 +126,16 @@ end
 
 -- ---- load ----
 
--- Raised inside load, which gives it back as nil, message, "format".
-local function bad(message, ...) error(message:format(...), 0) end
+-- What is wrong with the file. Raised inside load, which gives it back as nil, message, "format", and nothing else.
+local Damage = {}
+local function bad(message, ...) error(setmetatable({message:format(...)}, Damage), 0) end
 
-local function whole(metadata, key)
+-- A whole number of at least 0, or of any size where `signed` is true.
+local function whole(metadata, key, signed)
   local v = metadata[key] and math.tointeger(tonumber(metadata[key]))
-  if not v then bad("%s is '%s', expected a whole number", key, tostring(metadata[key])) end
+  if not v or (v < 0 and not signed) then
+    bad("%s is '%s', expected a whole number%s", key, tostring(metadata[key]), v and " of at least 0" or "")
+  end
   return v
 end
 
@@ -139,20 +144,44 @@ local function option_value(text)
   return text_number(text) or text
 end
 
+-- The kind, and the names and types of its options, are looked at first; what is refused then is a number out of range.
+local function make_optimizer(kind, given)
+  local known = false
+  for _, name in ipairs(core.registered("optimizers")) do known = known or name == kind end
+  if not known then bad("opt.kind is '%s' (known: %s)", kind, table.concat(core.registered("optimizers"), ", ")) end
+  local defaults = core.optimizer(kind):state()
+  defaults.kind, defaults.steps = nil, nil
+  for name, v in pairs(given) do
+    local default = defaults[name]
+    if default == nil then bad("%s: unknown option '%s'", kind, name) end
+    if type(v) ~= type(default) then
+      bad("%s: %s is %s, expected a %s", kind, name, options.show(v), type(default))
+    end
+  end
+  local ok, opt = pcall(core.optimizer, kind, given)
+  if ok then return opt end
+  local refused = type(opt) == "string" and opt:find(kind .. ": ", 1, true) == 1
+  if not refused then error(opt, 0) end
+  bad("%s", opt)
+end
+
 local function read_optimizer(metadata, tensors, net)
   local given = {}
   for key, text in pairs(metadata) do
     local name = key:match("^opt%.option%.(.+)$")
     if name then given[name] = option_value(text) end
   end
-  local opt = core.optimizer(metadata["opt.kind"], given)
+  local opt = make_optimizer(metadata["opt.kind"], given)
   opt:set_steps(whole(metadata, "opt.steps"))
   local parameters = net:parameters()
   for i, moments in ipairs(opt:moments(parameters)) do
     for slot, moment in pairs(moments) do
       local name = ("opt.%s.%s"):format(parameters[i].name, slot)
-      if not tensors[name] then bad("tensor '%s' is missing", name) end
-      moment:copy_(tensors[name])
+      local saved = tensors[name]
+      if not saved then bad("tensor '%s' is missing", name) end
+      local expected, got = native.shape_text(moment), native.shape_text(saved)
+      if got ~= expected then bad("tensor '%s' is %s, expected %s", name, got, expected) end
+      moment:copy_(saved)
     end
   end
   return opt
@@ -208,10 +237,12 @@ local function read(tensors, metadata)
   for name, t in pairs(tensors) do
     if not (name:find("^opt%.") or name:find("^callback%.")) then of_net[name] = t end
   end
-  local net = autoencoder.restore(assert(core.net_from(of_net, metadata)))
+  local net, message = core.net_from(of_net, metadata)
+  if not net then bad("%s", message) end
+  net = autoencoder.restore(net)
   return {
     net = net, opt = metadata["opt.kind"] and read_optimizer(metadata, tensors, net) or nil,
-    epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed") or nil,
+    epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed", true) or nil,
     history = read_history(metadata), callbacks = read_callbacks(metadata, tensors),
   }
 end
@@ -221,9 +252,10 @@ function checkpoint.load(path)
   checks.path("checkpoint.load", path)
   local tensors, metadata, code = errors.guard(files.safetensors_load, path)
   if not tensors then return nil, metadata, code end
-  local ok, result = pcall(read, tensors, metadata)
+  local ok, result = pcall(errors.guard, read, tensors, metadata)
   if ok then return result end
-  return nil, ("%s: %s"):format(path, tostring(result)), "format"
+  if getmetatable(result) ~= Damage then error(result, 0) end
+  return nil, ("%s: %s"):format(path, result[1]), "format"
 end
 
 local most_kept = 10 -- by callbacks.checkpoint

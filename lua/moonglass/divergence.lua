@@ -1,6 +1,8 @@
 --- Why a loss is not a finite number: the likely cause in words, by a look at the data, the weights and the learning
 -- rate. Only done when it has happened. (Targets that do not go with the loss are refused before: checks.lua.)
+local errors = require "moonglass.errors"
 local native = require "moonglass.native"
+local summary = require "moonglass.summary"
 
 local divergence = {}
 
@@ -52,6 +54,54 @@ local function learning_rate(opt)
   local lr = native.is_optimizer(opt) and opt.lr or type(opt) == "table" and rawget(opt, "lr")
   return type(lr) == "number" and (", %g,"):format(lr) or ""
 end
+
+-- ---- before any update ----
+
+local function from_to(t) return ("from %.6g to %.6g"):format(t:min(), t:max()) end
+
+local function weights_of(layer)
+  local list = {}
+  for _, parameter in ipairs(layer.parameters and layer:parameters() or {}) do
+    list[#list + 1] = ("%s goes %s"):format(parameter.name, from_to(parameter.value))
+  end
+  return #list > 0 and ("; its %s"):format(table.concat(list, ", its ")) or ""
+end
+
+-- The first layer that makes of finite numbers others, in words; else nil, and the output.
+local function bad_layer(net, x)
+  for i = 1, #net do
+    local layer = net:layer(i)
+    local y = layer:forward(x, true)
+    local where = where_bad(y)
+    if where then
+      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(i, summary.describe(layer), where,
+        from_to(x), weights_of(layer))
+    end
+    x = y
+  end
+  return nil, x
+end
+
+local function of_output(net, x, target)
+  local bad, y = bad_layer(net, x)
+  if bad then return bad end
+  if not is_finite(net:penalty()) then return "the penalty of the layers is no finite number" end
+  return ("the loss itself, of finite numbers: the output goes %s, the targets %s"):format(from_to(y), from_to(target))
+end
+
+--- The cause where nothing has been updated yet, so that it is no matter of the learning rate. x, y: the batch.
+function divergence.at_first(run, x, y)
+  local where = where_bad(x) and where_bad(run.x)
+  if where then return "x has " .. where end
+  where = y and where_bad(y) and where_bad(run.y)
+  if where then return "the targets have " .. where end
+  local weights = not run.began_finite and of_weights(run.net)
+  if weights then return weights end
+  local ok, words = errors.caught(of_output, run.net, x, y or x)
+  return ok and words or ("a layer raised an error when asked again: %s"):format(tostring(words))
+end
+
+-- ---- later ----
 
 local usual = 10 -- standardised data lies within
 

@@ -1,14 +1,17 @@
---- Errors that show the place in the user's script, not a place in this library.
+--- Errors that show the place in the user's script, not a place in this library; and protected calls. An error that is
+-- not the call's own (a hook's, such as Ctrl-C or a host's time limit, or want of memory) comes out of them as it is.
 -- raise(format, ...)   raises a message
 -- guard(f, ...)        f(...), its error raised again at the user's place: for calls into the core
--- pass(prefix, message) raises a caught message again, with words in front
 -- guard_as(own, theirs, f, ...)  as guard, for a call whose messages begin with another name than the user has called
+-- guard_by(explain, a, b, f, ...)  as guard, the message being explain(message, a, b)
+-- caught(f, ...)       true and what f gives, or false and its own error
 local host = require "moonglass.host"
 
 local errors = {}
 
 -- Without the debug library messages come without a place.
 local getinfo = host.debug and host.debug.getinfo
+local xpcall = getinfo and xpcall
 
 -- The folder of this file, as chunk names show it: "/usr/share/lua/5.4/moonglass/".
 local folder = getinfo and getinfo(1, "S").source:match("^@(.*)errors%.lua$") or "\0"
@@ -46,32 +49,72 @@ function errors.raise(message, ...)
   error(users_place() .. message, 0)
 end
 
---- Values that are not texts pass as they are; a place outside this library stays in the message.
-function errors.pass(prefix, message)
+-- ---- protected calls ----
+
+-- The class of errors that are the protected call's own: {value}.
+local Own = {}
+
+local function own(value) return setmetatable({value}, Own) end
+
+-- Raises what was caught and is not ours. Never the last call of a function: the handler looks for it.
+local function again(value)
+  error(value, 0)
+  return nil
+end
+
+-- The message handler: looks up from where an error is raised to the protected call. With a hook between, or an error
+-- that has been found not to be ours already, the value stays bare. So does one that Lua calls no handler for: want of
+-- memory.
+local function mark(value)
+  for level = 1, math.huge do
+    local info = getinfo(level, "nf")
+    if not info or info.func == xpcall then return own(value) end
+    if info.namewhat == "hook" or info.func == again then return value end
+  end
+end
+
+local function mark_result(ok, ...)
+  if ok then return ok, ... end
+  return ok, own((...))
+end
+
+-- As pcall; an error of the call's own is marked. Without the debug library all pass for its own.
+local function protect(f, ...)
+  if xpcall then return xpcall(f, mark, ...) end
+  return mark_result(pcall(f, ...))
+end
+
+local function finish(explain, a, b, ok, ...)
+  if ok then return ... end
+  local caught = ...
+  if getmetatable(caught) ~= Own then again(caught) end
+  local message = caught[1]
   if type(message) ~= "string" then error(message, 0) end
   local text = unplaced(message)
   -- A message that names a place already, the user's, needs no second one.
   local place = (text == message and message:find("^[^\n]-:%d+: ")) and "" or users_place()
-  error(place .. prefix .. text, 0)
+  error(place .. (explain and explain(text, a, b) or text), 0)
 end
 
-local function check(ok, ...)
-  if ok then return ... end
-  errors.pass("", (...))
+function errors.guard(f, ...) return finish(nil, nil, nil, protect(f, ...)) end
+function errors.guard_by(explain, a, b, f, ...) return finish(explain, a, b, protect(f, ...)) end
+
+-- At the beginning, or behind a place.
+local function rename(text, name, theirs)
+  local place = text:find(theirs .. ": ", 1, true) == 1 and "" or text:match("^[^\n]-:%d+: ")
+  if not place or text:find(theirs .. ": ", #place + 1, true) ~= #place + 1 then return text end
+  return place .. name .. text:sub(#place + #theirs + 1)
 end
 
-function errors.guard(f, ...) return check(pcall(f, ...)) end
+function errors.guard_as(name, theirs, f, ...) return finish(rename, name, theirs, protect(f, ...)) end
 
-local function check_as(own, theirs, ok, ...)
-  if ok then return ... end
-  local message = ...
-  if type(message) == "string" then
-    local text = unplaced(message)
-    if text:sub(1, #theirs + 2) == theirs .. ": " then message = own .. text:sub(#theirs + 1) end
-  end
-  errors.pass("", message)
+local function give(ok, ...)
+  if ok then return ok, ... end
+  local caught = ...
+  if getmetatable(caught) ~= Own then again(caught) end
+  return ok, caught[1]
 end
 
-function errors.guard_as(own, theirs, f, ...) return check_as(own, theirs, pcall(f, ...)) end
+function errors.caught(f, ...) return give(protect(f, ...)) end
 
 return errors

@@ -30,6 +30,8 @@ local function of_core(name, what)
 end
 
 of_core("file_kind", "file_kind")
+of_core("file_access", "file_access")
+
 --- Why Lua should not open the path for writing, or rename to it, in words: what is there is no file. nil if it may.
 -- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
 function files.in_the_way(path)
@@ -39,6 +41,27 @@ function files.in_the_way(path)
 end
 
 of_core("idx_load", "data.idx")
+local name_too_long <const> = 36 -- errno
+
+--- Why no file can be written under this path, in words; nil if nothing speaks against it. in_place: a file that is
+-- there is opened, and not replaced by another one.
+function files.unwritable(path, in_place)
+  local obstacle = files.in_the_way(path)
+  if obstacle then return obstacle end
+  local folder, name = path:match("^(.*)/([^/]*)$")
+  if not folder then folder, name = ".", path end
+  if folder == "" then folder = "/" end
+  local kind = files.file_kind(folder)
+  if kind ~= "folder" then
+    return ("cannot write '%s': %s"):format(path, kind and "Not a directory" or "No such file or directory")
+  end
+  if name == "" then return ("cannot write '%s': Is a directory"):format(path) end
+  local ok, message, code = files.file_access(path)
+  local decides = code == name_too_long or (in_place and files.file_kind(path) == "file")
+  if not decides then ok, message = files.file_access(folder) end
+  return not ok and "cannot write " .. message or nil
+end
+
 of_core("png_read", "png.read")
 of_core("png_write", "png.write")
 of_core("safetensors_load", "safetensors.load")

@@ -1,6 +1,9 @@
 --- Do a net, its loss and the data go together? What cannot be meant is an error that says what to take instead; what
 -- may be meant, but seldom is, comes back as words for a warning.
+local checks = require "moonglass.checks"
+local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local image = require "moonglass.image"
 local native = require "moonglass.native"
 
 local fitting = {}
@@ -87,6 +90,57 @@ function fitting.input(what, x)
   return ("%s: x is bytes of 0 and 1 only, which count as 0 and 1/255: x:float() is 0 and 1"):format(what)
 end
 
+-- ---- rows ----
+
+-- A row of that width each; 0: any.
+local function check_input(what, x, width)
+  if width ~= 0 and x:size(2) ~= width then
+    errors.raise("%s: input is %s, expected [rows x %d]", what, native.shape_text(x), width)
+  end
+end
+
+local takes_classes = {cross_entropy = true}
+local rows_at_once = 65536
+
+-- The first element that is no class, and its number; nil if all are.
+local function bad_class(t, classes)
+  for first = 1, #t, rows_at_once do
+    local part = t:rows(first, math.min(first + rows_at_once - 1, #t)):float():reshape(-1)
+    local bad = part:lt(0) + part:gt(classes - 1) + part:ne(part:floor())
+    if bad:sum() > 0 then
+      for i = 1, #part do
+        if bad[i] > 0 then return part[i], first + i - 1 end
+      end
+    end
+  end
+end
+
+local function check_classes(what, t, classes)
+  local class, row = bad_class(t, classes)
+  if not class then return end
+  errors.raise("%s: target of row %d is class %s, expected a whole number of 0 to %d", what, row,
+    class ~= class and "nan" or ("%g"):format(class), classes - 1)
+end
+
+local function check_target(what, loss, t, width)
+  local classes = takes_classes[loss:kind()]
+  if classes and (t:rank() == 1 or (t:rank() == 2 and t:size(2) == 1 and width > 1)) then
+    check_classes(what, t, width)
+  elseif t:rank() ~= 2 or t:size(2) ~= width then
+    errors.raise("%s: target is %s, expected [rows x %d]%s", what, native.shape_text(t), width,
+      classes and ", or class numbers [rows]" or "")
+  end
+end
+
+--- Each row of x and its target, y's or where that is nil x itself, before anything is trained. A layer or a loss that
+-- is written in Lua knows its sizes alone: nothing is asked of it, since a call would be one too many. (What is no rows at all, a dataset
+-- refuses.)
+function fitting.rows(what, net, loss, x, y)
+  if x:rank() ~= 2 then return end
+  check_input(what, x, net:inputs())
+  if native.is_loss(loss) and net:outputs() ~= 0 then check_target(what, loss, y or x, net:outputs()) end
+end
+
 -- ---- the last activation ----
 
 -- What the outputs of each activation can be.
@@ -165,6 +219,17 @@ function fitting.ending(what, net, loss)
   end
   local doubt = found and not takes_logits and seldom[kind][activation]
   return doubt and ("%s: the net ends with %s, and the loss is %s, %s"):format(what, activation, kind, doubt) or nil
+end
+
+-- ---- pictures ----
+
+--- Rows whose pictures are to stand over those of what the net makes of them.
+function fitting.pictures(what, net, x)
+  checks.tensor(what, "x", x)
+  local flat = x:reshape(#x, -1)
+  check_input(what, flat, net:inputs())
+  local width = net:outputs() ~= 0 and net:outputs() or flat:size(2)
+  errors.guard_as(what, "image.rows", image.rows, {x:rows(1, 1), core.zeros(1, width)})
 end
 
 return fitting

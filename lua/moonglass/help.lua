@@ -70,7 +70,7 @@ function help.class_of(v)
   if native.is_layer(v) then return class_of_maker(v:kind()) or known().classes["moonglass.Layer"] end
   local noun = name:match("^moonglass%.(.*)$")
   if noun == "net" or noun == "mixed_net" then
-    local halved = pcall(function() return v.encoder.forward end) -- a field that is not there raises
+    local halved = errors.caught(function() return v.encoder.forward end) -- a field that is not there raises
     return known().classes[halved and "moonglass.Autoencoder" or "moonglass.Net"]
   end
   return noun and known().by_class[noun:gsub("^%l", string.upper)]
@@ -285,7 +285,7 @@ local function resolve(path)
   local base, method = path:match("^([^:]*):?([%w_]*)$")
   local v = _G
   for part in (base or ""):gmatch("[^.]+") do
-    local ok, next_value = pcall(function() return v[part] end)
+    local ok, next_value = errors.caught(function() return v[part] end)
     if not ok or next_value == nil then return nil end
     v = next_value
   end

@@ -58,6 +58,7 @@ function History.__tostring(history)
   end
   if n > 1 then lines[#lines + 1] = curve_line("loss", history.loss) end
   if n > 1 and #history.val_loss == n then lines[#lines + 1] = curve_line("val_loss", history.val_loss) end
+  lines[#lines + 1] = history.warning
   return table.concat(lines, "\n")
 end
 

@@ -1155,6 +1155,7 @@ function Net:archive() end
 ---@field epoch_seconds number[] by epoch: training only, without validation
 ---@field epochs integer the number of the last epoch
 ---@field stopped string? why a training ended early on a loss that is not finite
+---@field warning string? what a callback had to say at the end: that a monitored value was NaN in every epoch
 
 ---Rows with their targets, and an order to take them in. `#data` is the number of rows.
 ---@class moonglass.Dataset
@@ -1465,7 +1466,9 @@ function moon.dictionary.soft_threshold(t, threshold, nonnegative) end
 ---@field val_loss number? after the epoch, with validation
 ---@field seconds number? the epoch took, without validation
 ---@field rows_per_second number?
----@field seed integer
+---@field seed integer? nil in `check`: drawn after it, if it was not given
+---@field validation boolean is there any?
+---@field trained integer? epochs that all fits have trained this net, with the present one
 ---@field history moonglass.History
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[] those of this `fit`
 ---@field resumed boolean was the option `resume` given?
@@ -1475,6 +1478,7 @@ function moon.dictionary.soft_threshold(t, threshold, nonnegative) end
 ---What may listen to `fit`: a table with any of these; a plain function is called after each epoch.
 ---@class moonglass.Callback
 ---@field name string? by which a checkpoint knows it
+---@field check (fun(self, state: moonglass.State))? before all else: raises what is wrong; nothing is written yet
 ---@field on_train_begin (fun(self, state: moonglass.State))?
 ---@field on_epoch_begin (fun(self, state: moonglass.State))?
 ---@field on_batch_end (fun(self, state: moonglass.State))?
@@ -1503,9 +1507,10 @@ function moon.callbacks.progress(options) end
 
 ---Options of `moon.callbacks.csv_logger`.
 ---@class moonglass.CsvLoggerOptions
----@field append boolean? default false: go on with a file
+---@field append boolean? default false: go on with a file. A last line that was cut off goes
 
----A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training goes on with its file.
+---A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training goes on with its file. A file that is there
+---already and has other columns is an error, and stays as it is.
 ---@param path string
 ---@param options moonglass.CsvLoggerOptions?
 ---@return moonglass.Callback callback
@@ -1513,8 +1518,8 @@ function moon.callbacks.csv_logger(path, options) end
 
 ---A callback that ends a training, and tells of it.
 ---@class moonglass.EarlyStopping: moonglass.Callback
----@field best number the best value
----@field best_epoch integer? when it was
+---@field best number the best value; infinity as long as there is none
+---@field best_epoch integer? when it was; nil if the value was NaN in every epoch, of which `history.warning` tells
 ---@field stopped_epoch integer? when it ended the training, if it has
 
 ---Options of `moon.callbacks.early_stopping`.
@@ -1524,7 +1529,7 @@ function moon.callbacks.csv_logger(path, options) end
 ---@field min_delta number? default 0: better is value + |min_delta| < best, strictly
 ---@field restore_best boolean? default false: at the end the net gets the weights of its best epoch
 
----Keras's EarlyStopping.
+---Keras's EarlyStopping, but that an epoch whose value is NaN is never the best, not even the first.
 ---@param options moonglass.EarlyStoppingOptions?
 ---@return moonglass.EarlyStopping callback
 function moon.callbacks.early_stopping(options) end
@@ -1532,12 +1537,12 @@ function moon.callbacks.early_stopping(options) end
 ---Options of `moon.callbacks.checkpoint`.
 ---@class moonglass.CheckpointOptions
 ---@field every integer? default 1: after every so many epochs
----@field best boolean? default false: only when the monitor is the lowest so far
+---@field best boolean? default false: only when the monitor is the lowest so far, which NaN never is
 ---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
 ---@field keep integer? default 1, 1 to 10: with 3 the two before the last stay as path.1 and path.2
 
 ---Save after epochs all that a resume needs, when all callbacks have seen the epoch.
----@param path string a %d in it becomes the epoch
+---@param path string a %d in it, or %03d, becomes the epoch, and %% a %; any other % is an error
 ---@param options moonglass.CheckpointOptions?
 ---@return moonglass.Callback callback
 function moon.callbacks.checkpoint(path, options) end

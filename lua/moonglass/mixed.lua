@@ -61,17 +61,14 @@ function mixed.is_mixed(v) return getmetatable(v) == Mixed end
 
 -- ---- forward and backward ----
 
-local function finish_call(net, i, ok, ...)
-  if ok then return ... end
-  local message = ...
-  if type(message) == "string" then message = message:gsub("in layer 1 %b(): ", "", 1) end
-  errors.pass(("in layer %d (%s): "):format(i, summary.describe(net.layers[i])), message)
+local function in_layer(text, net, i)
+  return ("in layer %d (%s): %s"):format(i, summary.describe(net.layers[i]), (text:gsub("in layer 1 %b(): ", "", 1)))
 end
 
 -- cells[i]:method(...), a message saying which layer.
 local function call(net, i, method, ...)
   local cell = net.cells[i]
-  return finish_call(net, i, pcall(cell[method], cell, ...))
+  return errors.guard_by(in_layer, net, i, cell[method], cell, ...)
 end
 
 local function walk(net, i, method, x, training)

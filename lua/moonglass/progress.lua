@@ -45,6 +45,12 @@ local function last_val_loss(state)
   return state.val_loss or (list and list[#list])
 end
 
+-- "epoch 3/20"; where the net was trained before, by calls that counted from 1 as well, how many there are in all.
+local function counted(state)
+  local all = state.trained and state.trained > state.epoch and (" (%d in all)"):format(state.trained) or ""
+  return ("epoch %d/%d%s"):format(state.epoch, state.epochs, all)
+end
+
 --- The line of an epoch under way, `seconds` after its start, in less than `columns` (80) characters: the bar gives way
 -- first.
 function progress.bar(state, seconds, columns)
@@ -52,7 +58,7 @@ function progress.bar(state, seconds, columns)
   local rows = math.min(state.batch * state.batch_size, state.rows)
   local rate = rows / math.max(seconds, 1e-9)
   local val_loss = last_val_loss(state)
-  local head = ("epoch %d/%d "):format(state.epoch, state.epochs)
+  local head = counted(state) .. " "
   local tail = (" %d/%d  loss %.4f%s  %.0f rows/s  %s left"):format(state.batch, state.batches, state.loss,
     val_loss and ("  val_loss %.4f"):format(val_loss) or "", rate, progress.time((state.rows - rows) / rate))
   local room = math.min(bar_width, (columns or 80) - 1 - #head - #tail - 2)
@@ -64,8 +70,8 @@ end
 --- The line of an epoch that is over.
 function progress.line(state)
   local validation = state.val_loss and ("  val_loss %.4f"):format(state.val_loss) or ""
-  return ("epoch %d/%d  %d batches  loss %.4f%s  %.0f rows/s  %.2f s"):format(state.epoch, state.epochs, state.batch,
-    state.loss, validation, state.rows_per_second, state.seconds)
+  return ("%s  %d batches  loss %.4f%s  %.0f rows/s  %.2f s"):format(counted(state), state.batch, state.loss,
+    validation, state.rows_per_second, state.seconds)
 end
 
 local progress_options = options.checker("progress", {

@@ -19,6 +19,7 @@ local function of_epoch(name, rate)
   local self = {name = name}
   local base
 
+  function self.check(_, state) rate_of(name, state.opt) end
   function self.on_train_begin(_, state) base = rate_of(name, state.opt) end
   function self.on_epoch_begin(_, state) state.opt.lr = rate(base, state.epoch) end
 
@@ -82,10 +83,12 @@ function schedules.reduce_on_plateau(given)
   local self = {name = "reduce_on_plateau"}
   local best, wait, cooldown
 
-  function self.on_train_begin(_, state)
+  function self.check(_, state)
+    monitor.check(self, state, o.monitor)
     rate_of(self.name, state.opt)
-    best, wait, cooldown = math.huge, 0, 0
   end
+
+  function self.on_train_begin() best, wait, cooldown = math.huge, 0, 0 end
 
   local function reduce(opt)
     local lr = rate_of(self.name, opt)
@@ -117,6 +120,7 @@ end
 function schedules.learning_rate(f)
   if type(f) ~= "function" then errors.raise("learning_rate: got %s, expected a function", options.show(f)) end
   return {
+    check = function(_, state) rate_of("learning_rate", state.opt) end,
     on_epoch_begin = function(_, state)
       local lr = f(state.epoch, rate_of("learning_rate", state.opt))
       if type(lr) ~= "number" then

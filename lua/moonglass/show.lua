@@ -1,6 +1,7 @@
 --- moon.show(t, options): pictures in the terminal, by the best means that it has, or in a file.
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
+local fitting = require "moonglass.fitting"
 local graphics = require "moonglass.graphics"
 local image = require "moonglass.image"
 local native = require "moonglass.native"
@@ -128,6 +129,9 @@ function show.live(x, given)
   local o = live_options(given)
   if not native.is_tensor(x) then errors.raise("callbacks.show: x is %s, expected a tensor", options.show(x)) end
   local self, drawn, height = {}, nil, 0
+
+  function self.check(_, state) fitting.pictures("callbacks.show", state.net, x) end
+
   if not terminal.is_terminal() then return self end
 
   -- To where the last picture began, whose lines go; what was written below it moves up.
@@ -146,8 +150,8 @@ function show.live(x, given)
     local how = show.how(o.method, true)
     local tile = math.floor(math.sqrt(x:numel() // #x) + 0.5) + 1
     local cells = how.method == "blocks" and tile or math.max(1, tile // graphics.cell.width)
-    local fits = math.max(1, (width - 1) // cells)
-    local rows = x:rows(1, math.min(#x, o.columns or fits))
+    local room = math.max(1, (width - 1) // cells)
+    local rows = x:rows(1, math.min(#x, o.columns or room))
     local text, lines = graphics.encode(compared(rows, state.net), how)
     if drawn then erase(screen) end
     terminal.write(text)

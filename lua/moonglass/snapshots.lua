@@ -25,6 +25,9 @@ local function keyed(callbacks)
   return list
 end
 
+--- Before a training that is to be saved: names, and that each one has both methods.
+function snapshots.check(callbacks) keyed(callbacks) end
+
 local plain = {number = true, string = true, boolean = true}
 
 local function check(key, values, tensors)

@@ -17,13 +17,22 @@ function terminal.is_terminal()
   return os ~= nil and os.execute ~= nil and os.execute("test -t 1") == true
 end
 
+--- io.popen, where this host has it. nil, message if the program cannot be started, or this Lua starts none.
+function terminal.popen(command)
+  local ok, pipe, message = pcall(host.io.popen, command, "r")
+  if ok then return pipe, message end
+  local refused = type(pipe) == "string" and pipe:find("'popen' not supported", 1, true)
+  if not refused then error(pipe, 0) end -- an interrupt, for one
+  return nil, pipe
+end
+
 --- Lines and columns of the terminal; 24 and 80 where nobody can tell.
 function terminal.size()
   local io = host.io
   local lines, columns
   if io and io.popen and terminal.is_terminal() then
-    local ok, pipe = pcall(io.popen, "stty size 2>/dev/null </dev/tty", "r")
-    if ok and pipe then
+    local pipe = terminal.popen("stty size 2>/dev/null </dev/tty")
+    if pipe then
       lines, columns = (pipe:read("a") or ""):match("^(%d+) (%d+)")
       pipe:close()
     end

@@ -41,12 +41,10 @@ local function has_methods(v, ...)
   return true
 end
 
+local function with_prefix(text, what) return what .. ": " .. text end
+
 -- The object of that name; the message says who asked for it.
-local function by_name(what, make, name)
-  local ok, made = pcall(make, name)
-  if not ok then errors.pass(what .. ": ", made) end
-  return made
-end
+local function by_name(what, make, name) return errors.guard_by(with_prefix, what, nil, make, name) end
 
 -- moon.adam instead of what it makes.
 local function check_made(what, noun, family, v)
@@ -172,6 +170,13 @@ local function make_dataset(what, loss, x, y)
   return errors.guard_as(what, "dataset", core.dataset, x, y)
 end
 
+-- Each row of the data, before anything is trained.
+local function check_data(what, net, loss, x, y)
+  check_tensor(what, "x", x)
+  if y ~= nil then check_tensor(what, "y", y) end
+  fitting.rows(what, net, loss, x, y)
+end
+
 -- The last rows are for validation, before any shuffle, as in Keras.
 local function split(x, y, fraction)
   local n = #x
@@ -197,11 +202,12 @@ local function warn(words)
 end
 
 -- Two datasets, the second nil without validation; and the tensors of the first.
-local function datasets(loss, x, y, o)
-  check_tensor("fit", "x", x)
+local function datasets(net, loss, x, y, o)
+  check_data("fit", net, loss, x, y)
   local xv, yv
   if o.validation ~= nil then
     xv, yv = given_validation(o.validation, y)
+    check_data("fit: validation", net, loss, xv, yv)
   elseif o.validation_split then
     x, y, xv, yv = split(x, y, o.validation_split)
   end
@@ -233,7 +239,7 @@ local function add_callback(listeners, callback)
         table.concat(events, ", "))
     end
   end
-  for _, name in ipairs(events) do
+  for name in pairs(listeners) do
     if callback[name] then
       if type(callback[name]) ~= "function" then
         errors.raise("fit: a callback's %s is %s, expected a function", name, options.show(callback[name]))
@@ -243,9 +249,9 @@ local function add_callback(listeners, callback)
   end
 end
 
--- By event the list of functions to call.
+-- By event, and for what is asked before the first, the list of functions to call.
 local function listeners_of(callbacks, verbose)
-  local listeners = {}
+  local listeners = {check = {}}
   for _, name in ipairs(events) do listeners[name] = {} end
   if verbose > 0 then add_callback(listeners, progress.new{bar = verbose == 1}) end
   for _, callback in ipairs(callbacks) do add_callback(listeners, callback) end
@@ -306,8 +312,9 @@ local with_threads = {}
 local function forget_threads(own)
   local i = 1
   while with_threads[i] ~= own do i = i + 1 end
+  local next_one = with_threads[i + 1]
+  if next_one then next_one.before = own.before else core.set_threads(own.before) end
   table.remove(with_threads, i)
-  if with_threads[i] then with_threads[i].before = own.before else core.set_threads(own.before) end
 end
 
 -- The threads of this call; what was set before comes back whichever way the call ends.
@@ -321,6 +328,13 @@ end
 -- What a checkpoint holds, by the options that it stands for.
 local held = {{"optimizer", "opt"}, {"initial_epoch", "epoch"}, {"seed", "seed"}, {"history", "history"}}
 
+-- What was given beside resume. The seed of the checkpoint's run may be, as by a script that is started again.
+local function check_alone(option, given, own)
+  if given == nil or (option == "seed" and given == own) then return end
+  errors.raise("fit: resume and %s exclude each other%s", option,
+    option == "seed" and own and (": the seed is %d, that of the checkpoint %d"):format(given, own) or "")
+end
+
 -- Put what the checkpoint o.resume holds into the options.
 local function resume(net, o, given)
   local c = o.resume
@@ -332,7 +346,7 @@ local function resume(net, o, given)
   end
   for _, pair in ipairs(held) do
     local option, field = pair[1], pair[2]
-    if given[option] ~= nil then errors.raise("fit: resume and %s exclude each other", option) end
+    check_alone(option, given[option], c[field])
     if c[field] == nil then errors.raise("fit: the checkpoint to resume was saved without its %s", field) end
     o[option] = c[field]
   end
@@ -354,10 +368,10 @@ local function prepare(net, x, y, given)
   end
   local loss, opt = find_loss("fit", o.loss or net.loss), find_optimizer("fit", o.optimizer)
   warn(fitting.ending("fit", net, loss))
-  local data, validation, xt, yt = datasets(loss, x, y, o)
+  local data, validation, xt, yt = datasets(net, loss, x, y, o)
   local run = {
     net = net, x = xt, y = yt, data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
-    rows = data:rows(), batch = batch_size(o.batch_size, data:rows()), seed = o.seed or core.draw_seed(),
+    rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
     listeners = listeners_of(o.callbacks, o.verbose), on_nan = o.on_nan, threads = o.threads,
     step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua,
     remembered = o.resume and o.resume.callbacks,
@@ -365,11 +379,14 @@ local function prepare(net, x, y, given)
   local state = {
     net = net, opt = opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
     batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
-    seed = run.seed, history = new_history(o.history), stop = false,
+    validation = validation ~= nil, history = new_history(o.history), stop = false,
     callbacks = o.callbacks, resumed = o.resume ~= nil,
   }
   -- Memory for the largest batch is taken before the first step; a net of any width plans when it sees its rows.
   if all_native(net, loss, opt) and net:inputs() ~= 0 then errors.guard(net.plan, net, run.batch, loss, opt) end
+  fire(run.listeners.check, state)
+  run.seed = o.seed or core.draw_seed()
+  state.seed = run.seed
   return run, state
 end
 
@@ -385,8 +402,8 @@ local function weights_left(run, state)
 end
 
 -- The loss, or a weight, is none: the end of the training, as an error or as a stop.
-local function diverged(run, state, what)
-  local message = ("fit: %s: %s"):format(what, divergence.cause(run)) .. weights_left(run, state)
+local function diverged(run, state, what, cause)
+  local message = ("fit: %s: %s"):format(what, cause or divergence.cause(run)) .. weights_left(run, state)
   if run.on_nan == "error" then errors.raise(message) end
   state.stop, state.stopped, state.history.stopped = true, message, message
 end
@@ -395,6 +412,14 @@ local function watch(run, state)
   if run.on_nan == "ignore" then return end
   run.savepoint = errors.guard(savepoint.new, run.net, run.opt, state.initial_epoch)
   run.began_finite = run.savepoint.epoch ~= nil
+end
+
+-- Of the batch that stands at `first` among the rows of the epoch.
+local function bad_loss(run, state, value, first, count)
+  local what = ("loss is %s after batch %d of epoch %d"):format(value ~= value and "nan" or "infinite", state.batch,
+    state.epoch)
+  if state.batch > 1 or state.epoch > state.initial_epoch + 1 then return diverged(run, state, what) end
+  diverged(run, state, what .. ", before any update", divergence.at_first(run, run.data:batch(first, count)))
 end
 
 local function check_weights(run, state)
@@ -431,8 +456,7 @@ local function train_epoch(net, run, state)
     local value = errors.guard_as("fit", "step", step, net, data, first, count, loss, opt)
     state.batch = state.batch + 1
     if watched and value - value ~= 0 then
-      diverged(run, state, ("loss is %s after batch %d of epoch %d"):format(value ~= value and "nan" or "infinite",
-        state.batch, state.epoch))
+      bad_loss(run, state, value, first, count)
       break
     end
     sum, done = sum + value * count, done + count
@@ -445,7 +469,11 @@ local function train_epoch(net, run, state)
   return sum / done, done
 end
 
+-- By net how many epochs all its fits have trained.
+local trained = setmetatable({}, {__mode = "k"})
+
 local function begin_epoch(net, run, state, epoch)
+  state.trained = (trained[net] or 0) + 1
   state.epoch, state.batch, state.loss, state.val_loss = epoch, 0, nil, nil
   net:seed(epoch_seed(run.seed, epoch))
   if run.shuffle then run.data:shuffle(run.seed, epoch) end
@@ -455,21 +483,30 @@ end
 local function end_epoch(net, run, state, loss, seconds, done)
   local history = state.history
   state.loss, state.seconds = loss, seconds
+  trained[net] = state.trained
   state.rows_per_second = done / math.max(seconds, 1e-9)
   if run.validation then state.val_loss = train.evaluate_rows(net, run.validation, run.loss, run.batch) end
   local i = #history.loss + 1
   history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
-  history.epochs = state.epoch
+  history.epochs = math.max(state.epoch, history.epochs + 1)
   fire(run.listeners.on_epoch_end, state)
   fire(run.listeners.on_checkpoint, state)
 end
 
+-- Every listener from the i-th on, whatever one of them raises: its own error is dropped, others come out.
+local function tell_abort(list, i, state)
+  if not list[i] then return end
+  local rest <close> = setmetatable({}, { -- luacheck: ignore rest
+    __close = function() tell_abort(list, i + 1, state) end,
+  })
+  errors.caught(list[i], state)
+end
+
 -- Tells all callbacks when an error ends the training, so that an open line or file can be closed. That error is the
--- one that comes out, whatever they raise.
+-- one that comes out; but for one that is no listener's own, such as an interrupt meanwhile.
 local function abort_guard(listeners, state)
   return setmetatable({}, {__close = function(_, err)
-    if err == nil then return end
-    for _, listener in ipairs(listeners.on_abort) do pcall(listener, state) end
+    if err ~= nil then tell_abort(listeners.on_abort, 1, state) end
   end})
 end
 
@@ -497,6 +534,7 @@ function train.fit(net, x, y, given)
   end
   check_at_end(run, state)
   fire(run.listeners.on_train_end, state)
+  warn(state.history.warning)
   return state.history
 end
 

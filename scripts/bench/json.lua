@@ -6,10 +6,14 @@ local words = {["true"] = true, ["false"] = false}
 
 local value
 
+-- What is wrong with the text, as an error that decode tells from others.
+local Problem = {}
+local function bad(format, ...) error(setmetatable({format:format(...)}, Problem), 0) end
+
 local function skip(text, at) return text:find("[^ \t\r\n]", at) or #text + 1 end
 
 local function expect(text, at, what)
-  if text:sub(at, at) ~= what then error(("expected '%s' at byte %d"):format(what, at), 0) end
+  if text:sub(at, at) ~= what then bad("expected '%s' at byte %d", what, at) end
   return at + 1
 end
 
@@ -17,12 +21,12 @@ local function string_at(text, at)
   local parts = {}
   at = expect(text, at, '"')
   while true do
-    local stop = text:find('["\\]', at) or error("a string without an end", 0)
+    local stop = text:find('["\\]', at) or bad "a string without an end"
     parts[#parts + 1] = text:sub(at, stop - 1)
     if text:sub(stop, stop) == '"' then return table.concat(parts), stop + 1 end
     local code = text:match("^u(%x%x%x%x)", stop + 1)
     parts[#parts + 1] = code and utf8.char(tonumber(code, 16)) or escapes[text:sub(stop + 1, stop + 1)]
-      or error(("an unknown escape at byte %d"):format(stop), 0)
+      or bad("an unknown escape at byte %d", stop)
     at = stop + (code and 6 or 2)
   end
 end
@@ -70,12 +74,13 @@ value = function(text, at)
   if word and words[word] ~= nil then return words[word], at + #word end
   local number = text:match("^-?%d[%d.eE+-]*", at)
   if number and tonumber(number) then return tonumber(number), at + #number end
-  error(("no value at byte %d"):format(at), 0)
+  bad("no value at byte %d", at)
 end
 
 function json.decode(text)
   local ok, result, at = pcall(value, text, 1)
-  if not ok then return nil, "JSON: " .. tostring(result) end
+  if not ok and getmetatable(result) ~= Problem then error(result, 0) end
+  if not ok then return nil, "JSON: " .. result[1] end
   if skip(text, at) <= #text then return nil, ("JSON: more text at byte %d"):format(at) end
   return result
 end

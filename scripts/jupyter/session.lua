@@ -6,6 +6,7 @@
 -- token that nobody else knows, "kind length\n" and the bytes. What is printed between the frames "begin" and "end" is
 -- the cell's; the rest, prompts for example, is nobody's.
 local moon = require "moonglass"
+local errors = require "moonglass.errors"
 local candidates = require "moonglass.session.candidates"
 local help = require "moonglass.help"
 local hints = require "moonglass.hints"
@@ -20,8 +21,9 @@ io.input(io.stdin)
 
 -- If nobody listens any more, there is nothing to go on for.
 local function send(kind, payload)
-  local ok = pcall(stdout.write, stdout, "\0", token, (" %s %d\n"):format(kind, #payload), payload)
-  if not (ok and stdout:flush()) then os.exit(70) end
+  local open = io.type(stdout) == "file"
+  local sent = open and stdout:write("\0", token, (" %s %d\n"):format(kind, #payload), payload) and stdout:flush()
+  if not sent then os.exit(70) end
 end
 
 -- ---- pictures ----
@@ -45,7 +47,7 @@ local function send_picture(picture) send("picture", moon.png.encode(picture)) e
 -- moon.image.grid. Without any, bytes that are no rows of squares are a picture already.
 local function show(t, options)
   if is_tensor(t) and t:rank() == 1 then t = t:reshape(1, -1) end
-  local ok, picture = pcall(moon.image.grid, t, options)
+  local ok, picture = errors.caught(moon.image.grid, t, options)
   if not ok then
     if options or not is_picture(t) then error(picture, 0) end
     picture = t

@@ -4,6 +4,7 @@
 local files = require "moonglass.files"
 local host = require "moonglass.host"
 local numeral = require "moonglass.numeral"
+local terminal = require "moonglass.terminal"
 
 local io, os = host.io, host.os
 
@@ -73,8 +74,8 @@ end
 -- true | nil, message. The script comes from a file, not through a pipe of ours: writing to a gnuplot that has given up
 -- in the middle of the script, or is not there at all, would end this process (SIGPIPE).
 local function run(path)
-  local called, pipe, message = pcall(io.popen, ("exec gnuplot -d <%s 2>&1"):format(path))
-  if not called or not pipe then return nil, ("gnuplot cannot be started: %s"):format(called and message or pipe) end
+  local pipe, message = terminal.popen(("exec gnuplot -d <%s 2>&1"):format(path))
+  if not pipe then return nil, ("gnuplot cannot be started: %s"):format(message) end
   local output = pipe:read("a")
   local ok, how, status = pipe:close()
   if ok then return true end

@@ -5,6 +5,7 @@
 -- Names of options and of choices are those of the annotations.
 local annotations = require "moonglass.annotations"
 local core = require "moonglass.core"
+local errors = require "moonglass.errors"
 local help = require "moonglass.help"
 local terminal = require "moonglass.terminal"
 
@@ -82,7 +83,7 @@ local function field_of(v, name)
   local index = type(meta) == "table" and rawget(meta, "__index")
   if type(index) == "table" then return field_of(index, name) end
   if index and help.class_of(v) then
-    local ok, value = pcall(function() return v[name] end)
+    local ok, value = errors.caught(function() return v[name] end)
     if ok then return value end
   end
 end

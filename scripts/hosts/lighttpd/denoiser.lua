@@ -20,8 +20,11 @@ end
 
 --- A PNG of 28 x 28 pixels in shades of grey -> a PNG of the same size | nil, message: what is wrong with it.
 function denoiser.denoise(bytes)
-  local ok, image, message = pcall(moon.png.decode, bytes) -- it raises where memory runs out
-  if not ok then image, message = nil, image end
+  local ok, image, message = pcall(moon.png.decode, bytes)
+  if not ok then -- want of memory is the picture's fault here; whatever else is raised is not
+    if not tostring(image):find("out of memory", 1, true) then error(image, 0) end
+    return nil, image
+  end
   if not image then return nil, message end
   if image:rank() ~= 2 or image:size(1) ~= side or image:size(2) ~= side then
     return nil, ("the image is %s, expected %d x %d in shades of grey"):format(shape_of(image), side, side)
