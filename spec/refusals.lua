@@ -143,6 +143,7 @@ local calls = {
   limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
   dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
   png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false,
+  file_access = false,
   file_write = false, file_rotate = false, methods = false,
 }
 for _, family in ipairs{"losses", "optimizers"} do

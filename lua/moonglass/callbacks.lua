@@ -280,7 +280,7 @@ function callbacks.checkpoint(path, given)
   local function figure(state) return o.monitor or (state.val_loss and "val_loss" or "loss") end
 
   function self.check(_, state)
-    require("moonglass.checkpoint").check(self.name, state)
+    checks.state(self.name, state)
     snapshots.check(state.callbacks)
     monitor.check(self, state, o.monitor)
     local name = path_of_epoch(path, state.initial_epoch // o.every * o.every + o.every)

@@ -8,7 +8,6 @@ local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local files = require "moonglass.files"
-local mixed = require "moonglass.mixed"
 local native = require "moonglass.native"
 local new_history = require "moonglass.history"
 local numeral = require "moonglass.numeral"
@@ -88,24 +87,12 @@ local function add_callbacks(state, tensors, metadata)
   end
 end
 
---- Raises what speaks against a checkpoint of this state. what: for whom.
-function checkpoint.check(what, state)
-  if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
-  if mixed.is_mixed(state.net) then -- raises, naming the layer
-    errors.guard_as(what, "archive", state.net.archive, state.net)
-  end
-  if not native.is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
-  if state.opt ~= nil and not native.is_optimizer(state.opt) then
-    errors.raise("%s: opt is %s, expected an optimiser object", what, options.show(state.opt))
-  end
-end
-
 --- state: net, and if wanted opt, epoch, history, seed, callbacks; what fit hands to callbacks will do, best in
 -- on_checkpoint, when all of them have seen the epoch.
 -- true | nil, message, code
 function checkpoint.save(path, state)
   checks.path("checkpoint.save", path)
-  checkpoint.check("checkpoint.save", state)
+  checks.state("checkpoint.save", state)
   if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
   local tensors, metadata = state.net:archive()
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end

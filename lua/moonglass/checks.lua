@@ -8,10 +8,26 @@ local checks = {}
 -- A value in a message: a tensor by its shape.
 local function show(v) return native.is_tensor(v) and native.shape_text(v) or options.show(v) end
 
+local function class_of(v)
+  local meta = getmetatable(v)
+  return type(meta) == "table" and meta.__name
+end
+
+--- What a checkpoint is made of: a net that a file can hold, and maybe an optimiser that it can.
+function checks.state(what, state)
+  if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
+  if class_of(state.net) == "moonglass.mixed_net" then -- raises, naming the layer
+    errors.guard_as(what, "archive", state.net.archive, state.net)
+  end
+  if not native.is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
+  if state.opt ~= nil and not native.is_optimizer(state.opt) then
+    errors.raise("%s: opt is %s, expected an optimiser object", what, options.show(state.opt))
+  end
+end
+
 --- What a method of nets is called on: net.fit(x) would hand it x instead.
 function checks.net(what, net)
-  local meta = getmetatable(net)
-  local name = type(meta) == "table" and meta.__name
+  local name = class_of(net)
   if name == "moonglass.net" or name == "moonglass.mixed_net" then return end
   errors.raise("%s: called on %s, expected a net: methods take a colon, net:%s(...)", what,
     net == nil and "nothing" or options.show(net), what)

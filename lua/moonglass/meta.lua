@@ -1478,7 +1478,7 @@ function moon.dictionary.soft_threshold(t, threshold, nonnegative) end
 ---What may listen to `fit`: a table with any of these; a plain function is called after each epoch.
 ---@class moonglass.Callback
 ---@field name string? by which a checkpoint knows it
----@field check (fun(self, state: moonglass.State))? before all else: raises what is wrong; nothing is written yet
+---@field check (fun(self, state: moonglass.State))? before all else, nothing being written yet: raises what is wrong
 ---@field on_train_begin (fun(self, state: moonglass.State))?
 ---@field on_epoch_begin (fun(self, state: moonglass.State))?
 ---@field on_batch_end (fun(self, state: moonglass.State))?
@@ -1509,7 +1509,7 @@ function moon.callbacks.progress(options) end
 ---@class moonglass.CsvLoggerOptions
 ---@field append boolean? default false: go on with a file. A last line that was cut off goes
 
----A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training goes on with its file. A file that is there
+---A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training goes on with its file. One that is there
 ---already and has other columns is an error, and stays as it is.
 ---@param path string
 ---@param options moonglass.CsvLoggerOptions?
