@@ -741,6 +741,8 @@ describe("a monitored value that is NaN", function()
   end)
 
   it("is told of where there is no other", function()
+    local words
+    moon.set_log(function(line) words = line end)
     local stopping = callbacks.early_stopping{patience = 2, restore_best = true}
     local last
     local history, net = run({nan, nan, nan, nan}, {stopping, function(state)
@@ -752,12 +754,14 @@ describe("a monitored value that is NaN", function()
     assert.equal("early_stopping: val_loss was not a finite number after any epoch: there is no best epoch, "
       .. "and the weights are those of the last", history.warning)
     assert.matches(history.warning, tostring(history), 1, true)
+    assert.equal("warning: " .. history.warning, words)
     temporary(function(path)
       history = run({nan, nan}, {callbacks.checkpoint(path, {best = true, monitor = "val_loss"})})
       assert.matches("checkpoint: val_loss was not a finite number after any epoch: .* nothing was saved",
         history.warning)
       assert.is_nil((moon.checkpoint.load(path)))
     end)
+    moon.set_log(nil)
   end)
 end)
 

@@ -133,8 +133,8 @@ local function check_target(what, loss, t, width)
 end
 
 --- Each row of x and its target, y's or where that is nil x itself, before anything is trained. A layer or a loss that
--- is written in Lua knows its sizes alone: nothing is asked of it, since a call would be one too many. (What is no rows at all, a dataset
--- refuses.)
+-- is written in Lua knows its sizes alone: nothing is asked of it, since a call would be one too many. (What is no rows
+-- at all, a dataset refuses.)
 function fitting.rows(what, net, loss, x, y)
   if x:rank() ~= 2 then return end
   check_input(what, x, net:inputs())
