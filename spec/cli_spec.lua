@@ -114,6 +114,31 @@ describe("moonglass as a runner", function()
     has(select(2, run(mine)), "moonglass: mine")
   end)
 
+  it("tells a script that takes a session's global how to begin", function()
+    local advice = "global 'moon'); begin with: local moon = require \"moonglass\"\nstack traceback:"
+    for _, statement in ipairs{"moon.zeros(2)", "moon()", "local m = require 'moonglass' print(moon.x)"} do
+      write_file(script, statement)
+      for _, arguments in ipairs{script, "-e " .. quote(statement), "-", "<" .. script} do
+        local _, err, status = run(arguments, statement)
+        has(err, advice)
+        assert.equal(1, status)
+      end
+    end
+    assert.is_nil(select(2, run("-e 'moonshine.x = 1'")):find("begin with", 1, true))
+    has(select(2, run("-e 'local t = {} t.moon.x = 1'")), "(field 'moon')\n")
+  end)
+
+  it("takes a session's lines from the descriptor that it is told, and leaves it to nobody", function()
+    write_file(script, "io.read('a')\nos.execute('cat; test -e /proc/self/fd/9 && echo taken')\n" ..
+      "os.getenv('MOONGLASS_LINES')\n'last'\n")
+    local out, err = run("-i 9<" .. script, "standard input", "MOONGLASS_LINES=9")
+    assert.equal("", err)
+    assert.equal("standard input\nnil\texit\t1\nnil\nlast\n", out:gsub("^[^\n]*\n", ""):gsub("\n>[> ]*", "\n"))
+    for _, number in ipairs{"77", "x", "-1", "1"} do
+      has(run("-i", "40 + 2\n", "MOONGLASS_LINES=" .. number), "42\n")
+    end
+  end)
+
   it("ends with the status of os.exit", function()
     assert.equal(7, (select(3, run("-e 'os.exit(7)'"))))
     assert.equal(0, (select(3, run("-e 'os.exit(true, true)'"))))

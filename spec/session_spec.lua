@@ -51,7 +51,17 @@ describe("completion", function()
     opt = moon.adam()
     p = moon.pca(moon.rand(8, 4), 2)
     mine = {first = 1, fifth = 5, call = print, _hidden = 0}
-    trap = setmetatable({}, {__index = function() error("called") end})
+    local function called() print("CALLED") error("called") end
+    local traps = {__index = called, __eq = called, __pairs = called, __len = called, __tostring = called,
+      __call = called, __newindex = called, __name = "moonglass.net", __lt = called, __concat = called}
+    trap, traps2 = setmetatable({}, traps), {}
+    for k, v in pairs(traps) do traps2[k] = v end
+    traps2.__index, traps2.__name = coroutine.wrap(called), "moonglass.pca"
+    trap2 = setmetatable({}, traps2)
+    moon.trapped = setmetatable({}, traps)
+    circle = {}
+    circle.__index = setmetatable({__index = circle}, circle)
+    setmetatable(circle, circle)
     local complete = require "moonglass.session.complete"
     for _, case in ipairs{%s} do
       local insertion, listing = complete(case[1], case[2])
@@ -144,7 +154,13 @@ describe("completion", function()
 
   it("knows names after a question mark", function() check{{"? moon.zer", "os|"}, {"?moo", "n|"}} end)
 
-  it("calls nothing of the user's", function() check{{"trap.a", "|"}, {"trap.a.b", "|"}, {"trap:", "|"}} end)
+  it("calls nothing of the user's", function()
+    check{
+      {"trap.a", "|"}, {"trap.a.b", "|"}, {"trap:fi", "t|"}, {"trap(", "|"}, {"trap{", "|trap trap2"}, {"trap.", "|"},
+      {"trap2.a", "|"}, {"trap2:enc", "ode|"}, {"trap2.mean.", "|"}, {"moon.trapped.", "|"}, {"moon.trapped:x", "|"},
+      {"circle.x", "|"}, {"circle.x.y", "|"}, {"trap.encoder:f", "|"},
+    }
+  end)
 end)
 
 -- ---- help ----
@@ -196,6 +212,28 @@ describe("help", function()
     local p = moon.pca(moon.rand(8, 4), 2)
     has(help.text(p.encode), "Pca:encode(x, options)")
     has(help.text(p), "Pca\n")
+  end)
+
+  it("calls nothing of the user's", function()
+    local calls = 0
+    local function called() calls = calls + 1 return true end
+    local traps = {__call = called}
+    for _, event in ipairs{"index", "eq", "pairs", "len", "tostring", "newindex"} do traps["__" .. event] = called end
+    _G.trap = setmetatable({}, traps) -- luacheck: ignore
+    moon.trapped = setmetatable({}, traps)
+    for _, name in ipairs{"net", "mixed_net", "pca", "tensor", "layer"} do
+      traps.__name = "moonglass." .. name
+      for _, x in ipairs{_G.trap, "trap", "trap.a", "trap:fit", "trap.a.b", "trap.encoder", moon.zeros(1), moon.data} do
+        pcall(help.text, x)
+      end
+    end
+    local file <close> = io.tmpfile()
+    local before = getmetatable(file)
+    debug.setmetatable(file, {__name = "moonglass.layer", __index = called, __close = before.__close})
+    pcall(help.text, file)
+    debug.setmetatable(file, before)
+    _G.trap, moon.trapped = nil, nil -- luacheck: ignore
+    assert.equal(0, calls)
   end)
 
   it("asks whether the nearest was meant", function()
@@ -269,6 +307,51 @@ show(moon.full(1, 2, 4))
     assert.equal(3, pages)
     has(text, "\n@@@@\n")
     lacks(text, "\27")
+  end)
+
+  it("are run where they are commands, as people type them", function()
+    for _, line in ipairs{"exit", "exit()", "quit", "quit()", "exit;", "  quit  ", "exit -- now", "exit(0)"} do
+      assert.equal("before\n", (session_of("'before'\n" .. line .. "\n'after'\n")), line)
+    end
+    local path = os.tmpname()
+    files.write(path, "quit(3)\n")
+    local command = ("sh -c %s"):format(quote(("%s -i <%s"):format(quote(program), path)))
+    assert.equal(3, (select(3, files.run(command))))
+    os.remove(path)
+    for _, line in ipairs{"help", "help()", "?", "help;"} do has(session_of(line .. "\n"), "moon.help(x) tells") end
+    for _, line in ipairs{"help zeros", "help 'zeros'", "help(moon.zeros)", "help moon.zeros", "?zeros", "??zeros"} do
+      has(session_of(line .. "\n"), "moon.zeros(...)\n")
+    end
+    has(session_of("x = 5\nwho\n"), "x     integer  5\n")
+    assert.equal("7\n7\n", (session_of("exit = 7\nexit\nhelp = 7\nhelp\n")))
+    assert.equal("5\n", (session_of("help and 5\nhelp, 5;\n")))
+  end)
+
+  it("are those of all lines, where they come as one", function()
+    assert.equal("6\n", (session_of("x = 3 x * 2\n")))
+    assert.equal("8\n", (session_of("x = {\n1} 8 -- note\n")))
+    assert.equal("", (session_of("-- only\nx = 1 -- note\n")))
+    assert.equal("7\n", (session_of("do x = 10\nend y = x\ny -3\n")))
+  end)
+
+  it("say which variables have gone with their line", function()
+    local function errors_of(lines) return (select(2, session_of(lines))) end
+    assert.equal("note: local to this entry, and gone after it: x (leave out 'local' to keep it)\n",
+      errors_of("local x = 1\n"))
+    assert.equal("note: local to this entry, and gone after it: x, f (leave out 'local' to keep them)\n",
+      errors_of("local x = 1 local function f() end\n"))
+    local later = "note: local to an earlier entry, and gone: x (leave out 'local' to keep it)\n"
+    assert.equal(later, errors_of("local x = 1 print(x)\nx\nx\n"))
+    assert.equal(later .. "stdin:1: attempt to index a nil value (global 'x')\n",
+      errors_of("local x = 1 print(x)\nx.y\n"))
+    assert.equal("", errors_of("local x = 1 print(x)\nx = 2\nx\nt = {x = 1} t.x, ('x')\nlocal x = 2 x\n"))
+  end)
+
+  it("name the set of images, once", function()
+    local path = "spec/fixtures/shapes"
+    local load = ("images = moon.data.mnist('%s', 'test')\n"):format(path)
+    assert.equal(("a set in MNIST's format in %s\n"):format(path), (session_of(load .. load)))
+    assert.equal("", run_script(("require('moonglass').data.mnist('%s', 'test')"):format(path)))
   end)
 
   it("come without prompts when there is no terminal", function()
@@ -730,6 +813,69 @@ describe("a session in a terminal", function()
     t.wait_for("\nsum     42")
   end)
 
+  terminal_test("refuses what is pasted as a whole, if it is too long", function()
+    local path = home .. "/long.lua"
+    files.write(path, "x = 0\n" .. ("x = x + 1 -- one of many lines\n"):rep(40000))
+    t.paste_file(path)
+    t.wait_for("1240006 characters were pasted")
+    t.press("Enter")
+    t.enter("'x is ' .. tostring(x)")
+    t.wait_for("\nx is nil")
+  end)
+
+  terminal_test("keeps what is typed beyond ASCII, whatever the locale", function()
+    for _, locale in ipairs{"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL= LANG=", "LC_ALL=xx_XX.UTF-8", "-u LC_ALL -u LANG"} do
+      open(locale)
+      t.enter("s = 'caf\u{e9} \u{65e5}'; #s .. ' bytes: ' .. s:upper()")
+      t.wait_for("\n9 bytes: CAF\u{e9} \u{65e5}\n")
+      t.ready()
+      t.press("Up")
+      t.wait_for("\u{65e5}\n> s = 'caf\u{e9} \u{65e5}'")
+    end
+  end)
+
+  terminal_test("brings back an entry of several lines as one", function()
+    t.enter("for i = 1, 2 do")
+    t.wait_for("\n>>")
+    t.enter("print('line ' .. i)")
+    t.enter("end")
+    t.wait_for("\nline 2")
+    t.enter("? moon.seed")
+    t.wait_for("Restart the stream")
+    t.enter("for i = 1, 2 do")
+    t.wait_for("\n>>")
+    t.press("C-c")
+    t.ready()
+    t.press("Up")
+    t.wait_for("> ? moon.seed")
+    t.press("Up")
+    t.wait_for("\n> for i = 1, 2 do\nprint('line ' .. i)\nend")
+    t.press("Enter")
+    t.wait_for("\nline 1\nline 2\n>")
+    open()
+    t.press("Up")
+    t.wait_for("> for i = 1, 2 do\nprint('line ' .. i)\nend")
+  end)
+
+  terminal_test("tells its keys, and ends by exit", function()
+    t.wait_for("? name: help    Tab: complete    Ctrl-C: stop    Ctrl-D or exit: leave\n>")
+    t.enter("exit")
+    t.wait_for("status=0")
+    t.run(command() .. "; echo status=$?; sleep 60")
+    t.wait_for("> ")
+    t.enter("quit(4)")
+    t.wait_for("status=4")
+  end)
+
+  terminal_test("Ctrl-C ends a program that a line waits for, and the line", function()
+    t.enter("for i = 1, 9 do os.execute('echo begun; sleep 100') end")
+    t.wait_for("\nbegun")
+    t.press("C-c")
+    t.wait_for("interrupted!")
+    t.enter("'still ' .. 'here'")
+    t.wait_for("\nstill here")
+  end)
+
   terminal_test("takes what is pasted without marks, Tabs included", function()
     t.type("for i = 1, 2 do\r\tif i == 2 then\r\t\tprint('got ' .. i)\r\tend\rend\r")
     t.wait_for("\ngot 2")
@@ -834,6 +980,65 @@ describe("a session in a terminal", function()
     os.execute("sleep 0.2")
     t.enter("ros(1)")
     t.wait_for("\n[0.]\n[1] float32")
+  end)
+
+  -- What the file of the history holds, an entry each.
+  local function history_of(path)
+    local list = {}
+    for line in files.read(path):gmatch("[^\n]+") do
+      list[#list + 1] = line:gsub("\\(%d%d%d)", function(digits) return string.char(tonumber(digits, 8)) end)
+    end
+    return list
+  end
+
+  terminal_test("shares its history with other sessions", function()
+    local other = terminal.open(command() .. "; sleep 60")
+    other.wait_for("> ")
+    for i = 1, 3 do
+      t.enter("'first ' .. " .. i)
+      t.wait_for("\nfirst " .. i)
+      other.enter("'second ' .. " .. i)
+      other.wait_for("\nsecond " .. i)
+    end
+    other.close()
+    assert.same({"_HiStOrY_V2_", "'first ' .. 1\n", "'second ' .. 1\n", "'first ' .. 2\n", "'second ' .. 2\n",
+      "'first ' .. 3\n", "'second ' .. 3\n"}, history_of(home .. "/.moonglass_history"))
+    t.enter("'first ' .. 3")
+    t.wait_for("\nfirst 3\n> 'first ' .. 3\nfirst 3\n")
+    assert.equal(7, #history_of(home .. "/.moonglass_history")) -- the same again is no entry
+    open()
+    t.press("Up")
+    t.wait_for("> 'second ' .. 3")
+  end)
+
+  terminal_test("keeps its history where a link leads, and shortens it there", function()
+    local path = home .. "/.moonglass_history"
+    os.execute(("rm -f %s; mkdir %s/elsewhere; ln -s elsewhere/history %s"):format(path, home, path))
+    open() -- the link dangles
+    t.enter("'kept ' .. 1")
+    t.wait_for("\nkept 1")
+    assert.same({"_HiStOrY_V2_", "'kept ' .. 1\n"}, history_of(home .. "/elsewhere/history"))
+    local lines = {"_HiStOrY_V2_"}
+    for i = 1, 2100 do lines[#lines + 1] = ("x\\040=\\040%d\\012"):format(i) end
+    files.write(home .. "/elsewhere/history", table.concat(lines, "\n") .. "\n")
+    open()
+    t.enter("'kept ' .. 2")
+    t.wait_for("\nkept 2")
+    assert.is_true(os.execute(("test -L %s"):format(path)))
+    local kept = history_of(home .. "/elsewhere/history")
+    assert.same({1002, "_HiStOrY_V2_", "x = 1101\n", "x = 2100\n", "'kept ' .. 2\n"},
+      {#kept, kept[1], kept[2], kept[1001], kept[1002]})
+    assert.equal("history\n", (files.run(("ls %s/elsewhere"):format(home))))
+  end)
+
+  terminal_test("leaves a file alone that is no history", function()
+    files.write(home .. "/.moonglass_history", "my own notes\n")
+    open()
+    t.enter("'not ' .. 'kept'")
+    t.wait_for("\nnot kept")
+    t.press("Up")
+    t.wait_for("\n> 'not ' .. 'kept'")
+    assert.equal("my own notes\n", files.read(home .. "/.moonglass_history"))
   end)
 
   terminal_test("clears the screen", function()

@@ -4,7 +4,7 @@
 --   t.screen(flags)           its text; with "-e" the sequences of colours, too
 --   t.wait_for(part)          waits until the screen has the part, and gives the screen
 --   t.ready()                 waits for a prompt: what is typed before is shown twice, as in any shell
---   t.type(text), t.press(key, ...), t.enter(text), t.paste(text), t.run(command), t.close()
+--   t.type(text), t.press(key, ...), t.enter(text), t.paste(text), t.paste_file(path), t.run(command), t.close()
 local terminal = {there = os.execute("command -v tmux >/dev/null 2>&1")}
 
 local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
@@ -56,6 +56,12 @@ function terminal.open(command, size)
   -- As a terminal does that marks what is pasted.
   function t.paste(text)
     tmux("set-buffer " .. quote(text))
+    tmux("paste-buffer -p")
+  end
+
+  -- What is too long for a command line.
+  function t.paste_file(path)
+    tmux("load-buffer " .. quote(path))
     tmux("paste-buffer -p")
   end
 

@@ -62,11 +62,22 @@ static void add_hint(lua_State *L) {
     lua_pop(L, 1);
 }
 
+/* A script that is written as one types in a session: the library is a global there. */
+static void add_require(lua_State *L) {
+  static const char of_nil[] = "a nil value (global 'moon')";
+  size_t n, part = sizeof of_nil - 1;
+  const char *text = lua_tolstring(L, -1, &n);
+  if (n < part || strcmp(text + n - part, of_nil) != 0) return;
+  lua_pushliteral(L, "; begin with: local moon = require \"moonglass\"");
+  lua_concat(L, 2);
+}
+
 static void push_message(lua_State *L) {
   if (lua_type(L, 1) == LUA_TSTRING || luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL)
     luaL_tolstring(L, 1, NULL);
   else
     lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  add_require(L);
   add_hint(L);
 }
 

@@ -1,27 +1,27 @@
-/* line.c - lines from the terminal through libedit, with history, completion and pasted blocks, or from a pipe. */
+/* line.c - lines from the terminal through libedit, with completion and pasted blocks, or from a file or a pipe. */
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
-#include <limits.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #include "cli.h"
 
-enum { HISTORY_SIZE = 1000, PASTE_SIZE = 1 << 20 };
+enum { PASTE_SIZE = 1 << 20 };
 
 struct cli_lines {
   lua_State *L;
   EditLine *edit; /* NULL: not a terminal */
-  History *history;
-  char history_path[PATH_MAX]; /* "": history is not kept */
-  char *line;                  /* getline's, when there is no terminal */
+  cli_history *history;
+  locale_t locale; /* of what is typed and shown */
+  FILE *input;     /* when there is no terminal */
+  char *line;      /* getline's, from input */
   size_t line_size;
   const char *before; /* the chunk's lines so far */
   bool pastes;        /* the terminal marks what is pasted */
@@ -39,41 +39,6 @@ static cli_lines *lines_of(EditLine *edit) {
   cli_lines *s;
   el_get(edit, EL_CLIENTDATA, &s);
   return s;
-}
-
-/* ---- history ---- */
-
-/* Make the folders of path that are missing; the file itself is not made. */
-static void make_folders(const char *path) {
-  char folder[PATH_MAX];
-  size_t n = strlen(path);
-  if (n >= sizeof folder) return;
-  for (size_t i = 1; i < n; i++) {
-    if (path[i] != '/') continue;
-    memcpy(folder, path, i);
-    folder[i] = '\0';
-    if (mkdir(folder, 0700) != 0 && errno != EEXIST) return;
-  }
-}
-
-static void find_history(cli_lines *s) {
-  const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-  int n = -1;
-  if (state && *state)
-    n = snprintf(s->history_path, sizeof s->history_path, "%s/moonglass/history", state);
-  else if (home && *home)
-    n = snprintf(s->history_path, sizeof s->history_path, "%s/.moonglass_history", home);
-  if (n < 0 || (size_t)n >= sizeof s->history_path) s->history_path[0] = '\0';
-}
-
-/* After each line, because a session may end by os.exit; beside it and renamed, because it may end by a crash. A
-** history that cannot be kept is no reason to disturb the session. */
-static void save_history(cli_lines *s) {
-  char temporary[PATH_MAX + 24];
-  HistEvent event;
-  if (!s->history_path[0]) return;
-  snprintf(temporary, sizeof temporary, "%s.%ld", s->history_path, (long)getpid());
-  if (history(s->history, &event, H_SAVE, temporary) < 0 || rename(temporary, s->history_path) != 0) unlink(temporary);
 }
 
 /* ---- completion ---- */
@@ -125,27 +90,54 @@ static unsigned char complete(EditLine *edit, int key) {
 ** is pressed, whatever its lines and Tabs would do if they were typed. */
 static const wchar_t paste_end[] = L"\033[201~";
 
+/* Read up to the end of the paste: the characters before the mark, of which the first PASTE_SIZE are stored. False if
+** the input ended or failed. */
+static bool read_paste(EditLine *edit, wchar_t *text, size_t *count) {
+  enum { MARK = sizeof paste_end / sizeof *paste_end - 1 };
+  wchar_t last[MARK] = {0}, c;
+  size_t n = 0;
+  bool after_return = false;
+  while (el_wgetc(edit, &c) == 1) {
+    bool same_newline = c == L'\n' && after_return;
+    after_return = c == L'\r';
+    if (same_newline) continue;
+    if (c == L'\r') c = L'\n';
+    memmove(last, last + 1, (MARK - 1) * sizeof *last);
+    last[MARK - 1] = c;
+    if (n < PASTE_SIZE + MARK) text[n] = c;
+    n++;
+    if (wmemcmp(last, paste_end, MARK) == 0) {
+      *count = n - MARK;
+      return true;
+    }
+  }
+  return false;
+}
+
+/* What is too long for the editor is refused whole: a part of it would be another program. */
+static unsigned char refuse_paste(size_t n) {
+  printf("\n%zu characters were pasted, and %d is the most that a line takes: put them into a file, and run that by "
+         "dofile \"FILE\"\n",
+         n, PASTE_SIZE);
+  fflush(stdout);
+  return CC_REDISPLAY;
+}
+
 static unsigned char paste(EditLine *edit, int key) {
   (void)key;
-  const size_t mark = sizeof paste_end / sizeof *paste_end - 1;
-  wchar_t *text = malloc((PASTE_SIZE + 1) * sizeof *text), c;
+  wchar_t *text = malloc((PASTE_SIZE + sizeof paste_end) * sizeof *text);
   size_t n = 0;
-  bool ended = false;
-  if (!text) return CC_ERROR;
-  while (!ended && n < PASTE_SIZE && el_wgetc(edit, &c) == 1) {
-    bool after_return = n > 0 && text[n - 1] == L'\r';
-    if (c == L'\n' && after_return) continue;
-    text[n++] = c;
-    ended = n >= mark && wmemcmp(text + n - mark, paste_end, mark) == 0;
+  unsigned char result = CC_ERROR;
+  if (!text) return result;
+  if (read_paste(edit, text, &n) && n > PASTE_SIZE) {
+    result = refuse_paste(n);
+  } else if (n <= PASTE_SIZE) {
+    while (n > 0 && text[n - 1] == L'\n') n--;
+    text[n] = L'\0';
+    if (n == 0 || el_winsertstr(edit, text) == 0) result = CC_REFRESH;
   }
-  if (ended) n -= mark;
-  for (size_t i = 0; i < n; i++)
-    if (text[i] == L'\r') text[i] = L'\n';
-  while (n > 0 && text[n - 1] == L'\n') n--;
-  text[n] = L'\0';
-  bool ok = n == 0 || el_winsertstr(edit, text) == 0;
   free(text);
-  return ok ? CC_REFRESH : CC_ERROR;
+  return result;
 }
 
 static void ask_for_marks(const cli_lines *s, bool on) {
@@ -161,31 +153,32 @@ static char *prompt(EditLine *edit) {
   return *lines_of(edit)->before ? next : first;
 }
 
-static void open_terminal(cli_lines *s) {
-  HistEvent event;
+/* That of the environment; where it knows ASCII alone, or there is none of that name, UTF-8, which terminals send all the
+** same. It is the editor's only: Lua's functions stay with the locale that scripts have. */
+static locale_t open_locale(void) {
+  locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+  if (locale) {
+    locale_t before = uselocale(locale);
+    bool enough = btowc(0xe9) != WEOF || MB_CUR_MAX > 1;
+    uselocale(before);
+    if (enough) return locale;
+  }
+  locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+  if (!utf8) return locale;
+  if (locale) freelocale(locale);
+  return utf8;
+}
+
+static locale_t enter_locale(const cli_lines *s) { return uselocale(s->locale); }
+
+static void open_editor(cli_lines *s) {
   const char *term = getenv("TERM");
-  if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) return;
-  setlocale(LC_CTYPE, ""); /* libedit reads multibyte characters by it */
-  s->history = history_init();
-  s->edit = s->history ? el_init(CLI_NAME, stdin, stdout, stderr) : NULL;
-  if (!s->edit) {
-    if (s->history) history_end(s->history);
-    s->history = NULL;
-    return;
-  }
   s->pastes = term && strcmp(term, "dumb") != 0;
-  find_history(s);
-  history(s->history, &event, H_SETSIZE, HISTORY_SIZE);
-  history(s->history, &event, H_SETUNIQUE, 1);
-  if (s->history_path[0]) {
-    make_folders(s->history_path);
-    history(s->history, &event, H_LOAD, s->history_path);
-  }
   el_set(s->edit, EL_CLIENTDATA, s);
   el_set(s->edit, EL_PROMPT, prompt);
   el_set(s->edit, EL_EDITOR, "emacs");
   el_set(s->edit, EL_SIGNAL, 1); /* the terminal is put right on Ctrl-Z and when its size changes */
-  el_set(s->edit, EL_HIST, history, s->history);
+  el_set(s->edit, EL_HIST, history, cli_history_entries(s->history));
   el_set(s->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
   el_set(s->edit, EL_ADDFN, "moonglass-complete", "Complete what is typed", complete);
   el_set(s->edit, EL_BIND, "\t", "moonglass-complete", NULL);
@@ -194,19 +187,50 @@ static void open_terminal(cli_lines *s) {
   el_source(s->edit, NULL);
 }
 
+static void open_terminal(cli_lines *s) {
+  s->locale = open_locale();
+  locale_t before = enter_locale(s);
+  s->history = cli_history_open();
+  s->edit = s->history ? el_init(CLI_NAME, stdin, stdout, stderr) : NULL;
+  if (s->edit) open_editor(s);
+  uselocale(before);
+}
+
+/* Programs that are started from here do not get the descriptor, and sessions among them look for none. */
+static FILE *open_input(void) {
+  static const char name[] = "MOONGLASS_LINES";
+  const char *number = getenv(name);
+  FILE *input = NULL;
+  if (number) {
+    int descriptor = atoi(number);
+    if (descriptor > STDERR_FILENO && fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0) input = fdopen(descriptor, "r");
+    unsetenv(name);
+  }
+  return input ? input : stdin;
+}
+
 cli_lines *cli_lines_open(lua_State *L) {
   cli_lines *s = calloc(1, sizeof *s);
   if (!s) return NULL;
   s->L = L;
   s->before = "";
-  open_terminal(s);
+  s->input = open_input();
+  if (s->input == stdin && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) open_terminal(s);
   return s;
+}
+
+bool cli_lines_edited(const cli_lines *s) { return s->edit != NULL; }
+
+void cli_remember(cli_lines *s, const char *text) {
+  if (s->history && text[strspn(text, " \t\r\n")]) cli_history_add(s->history, text);
 }
 
 void cli_lines_close(cli_lines *s) {
   if (!s) return;
   if (s->edit) el_end(s->edit);
-  if (s->history) history_end(s->history);
+  cli_history_close(s->history);
+  if (s->locale) freelocale(s->locale);
+  if (s->input != stdin) fclose(s->input);
   free(s->line);
   free(s);
 }
@@ -218,9 +242,11 @@ static cli_input edit_line(cli_lines *s, const char **line, size_t *size) {
   sigemptyset(&action.sa_mask);
   cancelled = 0;
   sigaction(SIGINT, &action, &before);
+  locale_t locale = enter_locale(s);
   ask_for_marks(s, true);
   *line = el_gets(s->edit, &count);
   ask_for_marks(s, false);
+  uselocale(locale);
   sigaction(SIGINT, &before, NULL);
   if (cancelled) {
     el_reset(s->edit);
@@ -232,18 +258,13 @@ static cli_input edit_line(cli_lines *s, const char **line, size_t *size) {
     return CLI_END;
   }
   *size = strlen(*line);
-  if (strspn(*line, " \t\r\n") < *size) {
-    HistEvent event;
-    history(s->history, &event, H_ENTER, *line);
-    save_history(s);
-  }
   return CLI_LINE;
 }
 
 cli_input cli_read_line(cli_lines *s, const char *before, const char **line, size_t *size) {
   s->before = before;
   if (s->edit) return edit_line(s, line, size);
-  ssize_t n = getline(&s->line, &s->line_size, stdin);
+  ssize_t n = getline(&s->line, &s->line_size, s->input);
   if (n <= 0) return CLI_END;
   *line = s->line;
   *size = (size_t)n;

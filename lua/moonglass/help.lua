@@ -1,7 +1,8 @@
 --- moon.help(x): what meta.lua says of a function, a class or a table of functions, by name or by value.
 -- The annotations are read at the first call, never before.
 --   help.text("moon.zeros")   also "zeros", "Tensor:reshape", "reshape", "fit"; a text, or nil and a message
---   help.find(f)              the function's entry in the annotations, from which completion has options too
+--   help.of_function(f)       the function's entry in the annotations, from which completion has options too
+-- Nothing of the user's is called: no __index, no __eq, no __pairs.
 local annotations = require "moonglass.annotations"
 local core = require "moonglass.core"
 local counted = require "moonglass.counted"
@@ -56,6 +57,38 @@ local function library()
   return type(moon) == "table" and moon or {}
 end
 
+-- Is a metatable's __index the library's own, so that it calls nothing else: that of a class of the core, or a function
+-- from a file in this folder?
+local function is_own(meta)
+  local debug, index, name = host.debug, rawget(meta, "__index"), rawget(meta, "__name")
+  if not debug or type(index) ~= "function" then return false end
+  if core.methods[name] and rawequal(debug.getregistry()[name], meta) then return true end
+  local folder = debug.getinfo(1, "S").source:match("^(@.*)help%.lua$")
+  return folder ~= nil and debug.getinfo(index, "S").source:sub(1, #folder) == folder
+end
+
+local longest_chain = 100
+
+--- The value of a field, or nil: without calling anything of the user's.
+function help.field(v, name)
+  for _ = 1, longest_chain do
+    if type(v) == "string" then return string[name] end
+    local own
+    if type(v) == "table" then own = rawget(v, name) end
+    if own ~= nil then return own end
+    local meta = getmetatable(v)
+    if type(meta) ~= "table" then return nil end
+    local index = rawget(meta, "__index")
+    if type(index) ~= "table" then
+      if not is_own(meta) then return nil end
+      local ok, value = errors.caught(index, v, name) -- one that is not there raises
+      if ok then return value end
+      return nil
+    end
+    v = index
+  end
+end
+
 -- "layer", "k_sparse" -> the class of what moon.k_sparse gives
 local function class_of_maker(name)
   local maker = known().by_path["moon." .. name]
@@ -67,10 +100,13 @@ function help.class_of(v)
   local meta = getmetatable(v)
   local name = type(meta) == "table" and rawget(meta, "__name")
   if type(name) ~= "string" then return nil end
-  if native.is_layer(v) then return class_of_maker(v:kind()) or known().classes["moonglass.Layer"] end
+  if native.is_layer(v) then
+    local ok, kind = errors.caught(core.methods[name].kind, v)
+    return ok and class_of_maker(kind) or known().classes["moonglass.Layer"]
+  end
   local noun = name:match("^moonglass%.(.*)$")
   if noun == "net" or noun == "mixed_net" then
-    local halved = errors.caught(function() return v.encoder.forward end) -- a field that is not there raises
+    local halved = help.field(help.field(v, "encoder"), "forward") ~= nil
     return known().classes[halved and "moonglass.Autoencoder" or "moonglass.Net"]
   end
   return noun and known().by_class[noun:gsub("^%l", string.upper)]
@@ -80,12 +116,12 @@ end
 local function paths_of_functions()
   local paths = {}
   local function add(t, prefix)
-    for name, v in pairs(t) do
+    for name, v in next, t do
       if type(v) == "function" and type(name) == "string" and not paths[v] then paths[v] = prefix .. name end
     end
   end
   add(library(), "moon.")
-  for name, v in pairs(library()) do
+  for name, v in next, library() do
     if type(v) == "table" then add(v, "moon." .. tostring(name) .. ".") end
   end
   for noun, methods in pairs(core.methods) do
@@ -285,11 +321,10 @@ local function resolve(path)
   local base, method = path:match("^([^:]*):?([%w_]*)$")
   local v = _G
   for part in (base or ""):gmatch("[^.]+") do
-    local ok, next_value = errors.caught(function() return v[part] end)
-    if not ok or next_value == nil then return nil end
-    v = next_value
+    v = help.field(v, part)
+    if v == nil then return nil end
   end
-  if v == _G then return nil end
+  if rawequal(v, _G) then return nil end
   return v, method ~= "" and method or nil
 end
 
@@ -304,10 +339,10 @@ local function value_page(v, method)
     return entry and function_page(entry)
   end
   if class then return class_page(class) end
-  for name, part in pairs(type(v) == "table" and library() or {}) do
-    if part == v then return class_page(known().by_class["moon." .. name] or known().classes.moonglass) end
+  for name, part in next, type(v) == "table" and library() or {} do
+    if rawequal(part, v) then return class_page(known().by_class["moon." .. name] or known().classes.moonglass) end
   end
-  return type(v) == "table" and v == library() and class_page(known().by_class.moon) or nil
+  return type(v) == "table" and rawequal(v, library()) and class_page(known().by_class.moon) or nil
 end
 
 local function name_page(name)

@@ -2206,7 +2206,8 @@ function moon.print_options(options) end
 
 ---What a session of the program `moonglass` has as globals, beside `moon`.
 ---`_` is the result of the last line that had one; of several, `_1` is the first, which `_` is too, `_2` the second. A
----`;` at the end of a line keeps its results, but does not print them. `? name` is `help "name"`.
+---`;` at the end of a line keeps its results, but does not print them. `? name` and `help name` are `help "name"`.
+---`who`, `clear`, `help`, `exit` and `quit` do without brackets.
 ---@class moonglass.session
 local session = {}
 
@@ -2221,6 +2222,14 @@ function session.time(f, ...) end
 
 ---Clear the screen.
 function session.clear() end
+
+---End the session, as Ctrl-D does.
+---@param status integer|boolean? the program's exit status; success if it is not given
+function session.exit(status) end
+
+---`exit`.
+---@param status integer|boolean?
+function session.quit(status) end
 
 ---`moon.help`.
 ---@param x any

@@ -5,7 +5,7 @@ local native = {}
 function native.is(v, name)
   if type(v) ~= "userdata" then return false end
   local meta = getmetatable(v)
-  return type(meta) == "table" and meta.__name == name
+  return type(meta) == "table" and rawget(meta, "__name") == name
 end
 
 for noun, name in pairs{

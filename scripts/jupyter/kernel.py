@@ -2,7 +2,8 @@
 """A Jupyter kernel that runs Moonglass: python kernel.py -f CONNECTION_FILE, as the kernel's specification says.
 
 The engine is a child process, a session of build/moonglass (or of the program that MOONGLASS names) that session.lua
-has prepared. A request is a line of Lua on the child's standard input; replies are frames within its standard output.
+has prepared. A request is a line of Lua in a pipe of its own, so that standard input is an empty one for cells and the
+programs that they start; replies are frames within the child's standard output.
 """
 
 import codecs
@@ -50,16 +51,20 @@ class Engine:
         program = os.environ.get("MOONGLASS") or os.path.join(TREE, "build", "moonglass")
         token = secrets.token_hex(16)
         start = f"package.loaded.jupyter = dofile({quote(os.path.join(HERE, 'session.lua'))})"
+        lines, requests = os.pipe()
         self.child = subprocess.Popen(
             [program, "-e", start, "-i"],
             bufsize=0,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            pass_fds=(lines,),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=dict(os.environ, MOONGLASS_JUPYTER_TOKEN=token),
+            env=dict(os.environ, MOONGLASS_JUPYTER_TOKEN=token, MOONGLASS_LINES=str(lines)),
             start_new_session=True,  # a terminal's Ctrl-C comes to the kernel, which hands it on
             preexec_fn=die_with_parent,
         )
+        os.close(lines)
+        self.requests = os.fdopen(requests, "wb", buffering=0)
         self.mark = b"\0" + token.encode() + b" "
         self.buffer = b""
         self.asking = self.interrupted = False
@@ -74,7 +79,7 @@ class Engine:
         data = "".join(f"package.loaded.jupyter.{call}\n" for call in calls).encode()
         try:
             while data:
-                data = data[self.child.stdin.write(data) :]
+                data = data[self.requests.write(data) :]
         except BrokenPipeError:
             pass  # the end of its output tells
         finally:
@@ -83,11 +88,18 @@ class Engine:
             self.interrupt()
 
     def interrupt(self, *_):
-        """End what the child computes. A handler of SIGINT: it may come at any time."""
+        """End what the child computes, and what it has started. A handler of SIGINT: it may come at any time."""
         self.interrupted = self.asking
         if not self.asking:
-            self.child.send_signal(signal.SIGINT)
+            self.signal_group(signal.SIGINT)
             self.ask(self.last)
+
+    def signal_group(self, number):
+        """To the child and the programs that it waits for, which would otherwise keep it waiting."""
+        try:
+            os.killpg(self.child.pid, number)  # it leads its session
+        except ProcessLookupError:
+            pass
 
     def take(self):
         """What the buffer begins with: ("stdout", bytes), or a frame's kind and bytes; None: more has to come."""
@@ -118,8 +130,11 @@ class Engine:
                     yield "stderr", errors
                 yield event
                 event = self.take()
-            ready = [key.fileobj for key, _ in self.selector.select()]
-            if self.child.stdout in ready:
+            ready = [key.fileobj for key, _ in self.selector.select(timeout=1)]
+            if not ready:  # a program that it has left behind may hold its output open
+                if self.child.poll() is not None:
+                    raise EngineGone
+            elif self.child.stdout in ready:
                 data = self.child.stdout.read(1 << 20)
                 if not data:
                     raise EngineGone
@@ -132,10 +147,10 @@ class Engine:
                     self.selector.unregister(self.child.stderr)
 
     def close(self):
-        self.child.kill()
+        self.signal_group(signal.SIGKILL)
         status = self.child.wait()
         self.selector.close()
-        for stream in (self.child.stdin, self.child.stdout, self.child.stderr):
+        for stream in (self.requests, self.child.stdout, self.child.stderr):
             stream.close()
         return status
 

@@ -8,16 +8,15 @@
 local moon = require "moonglass"
 local errors = require "moonglass.errors"
 local candidates = require "moonglass.session.candidates"
+local chunks = require "moonglass.session.chunk"
 local help = require "moonglass.help"
 local hints = require "moonglass.hints"
+local prompt = require "moonglass.session"
+local text_of = require "moonglass.session.values"
 
 local session = {}
 
 local stdout, token = io.stdout, os.getenv("MOONGLASS_JUPYTER_TOKEN")
-
--- Requests come by standard input: what reads it would wait for the wrong thing.
-rawset(io, "stdin", assert(io.open("/dev/null", "rb")))
-io.input(io.stdin)
 
 -- If nobody listens any more, there is nothing to go on for.
 local function send(kind, payload)
@@ -74,34 +73,25 @@ end
 
 -- ---- evaluation ----
 
--- As statements of which the last, if it is an expression, gives the cell's results; with ; behind it, it does not.
-local function compile(number, code)
-  local name, at = ("=In[%d]"):format(number), 0
-  repeat
-    local head, tail = code:sub(1, at), code:sub(at + 1):gsub(";%s*$", "")
-    -- One that begins with a bracket or a quote might go on with the line before.
-    local may_begin = at == 0 or tail:find("^%s*[%w_#-]")
-    if may_begin and load("return " .. tail) and load(head) then
-      -- As a call that is no tail call: that would leave no trace of the cell.
-      return load(("%s return select(1, %s\n)"):format(head, tail), name)
-    end
-    at = at == 0 and #code or code:sub(1, at - 1):match("^.*()[\n;]")
-  until not at
-  return load(code, name)
-end
-
-local function is_silenced(code) return code:find(";%s*$") ~= nil end
-
-local function show_results(silenced, ...)
+-- As at the prompt, but a picture is one, and cells' numbers name what they gave: `_` is the last, `_3` that of cell 3.
+local function show_results(number, silenced, ...)
+  local command = prompt.command(...)
+  if command then return command() end
   if select("#", ...) == 0 then return end
-  _G._ = (...)
+  rawset(_G, "_", (...))
+  rawset(_G, "_" .. number, (...))
   if silenced then return end
-  local texts = {}
+  local others, n = {}, 0
   for i = 1, select("#", ...) do
     local v = select(i, ...)
-    if is_picture(v) then send_picture(v) else texts[#texts + 1] = tostring(v) end
+    if is_picture(v) then
+      send_picture(v)
+    else
+      n = n + 1
+      others[n] = v
+    end
   end
-  if #texts > 0 then send("result", table.concat(texts, "\t")) end
+  if n > 0 then send("result", text_of(table.unpack(others, 1, n))) end
 end
 
 -- The message, a zero byte, and the traceback down to this file.
@@ -109,28 +99,24 @@ local function explain(message)
   local text = type(message) == "string" and hints(message)
     or (getmetatable(message) or {}).__tostring and tostring(message)
     or ("(error object is a %s value)"):format(type(message))
-  text = text:gsub("^[^\n]-session%.lua:%d+: ", "") -- the cell's own place is gone when its last call is a tail call
   local trace = debug.traceback("", 2):gsub("\n[^\n]*session%.lua.*$", "")
   return text .. "\0" .. trace:gsub("in upvalue 'chunk'", "in the cell")
 end
 
--- "?name", or "name?".
-local function asked_for(code) return code:match("^%s*%?+%s*([%w_.:]+)%s*$") or code:match("^%s*([%w_.:]+)%?+%s*$") end
-
 --- Run a cell: frames "begin", pictures and a result or an error, "end".
 function session.execute(number, code)
   send("begin", "")
-  local asked, chunk, message = asked_for(code), nil, nil
+  local asked = prompt.question(code)
   if asked then
     send("result", help.text(asked) or ("nothing is known of '%s'"):format(asked))
   else
-    chunk, message = compile(number, code)
+    local chunk, flag = prompt.compile(code, ("=In[%d]"):format(number))
+    local ok, why = false, chunk
+    if type(chunk) == "function" then
+      ok, why = xpcall(function() show_results(number, flag, chunk()) end, explain)
+    end
+    if not ok then send("error", why) end
   end
-  if chunk then
-    local ok, why = xpcall(function() show_results(is_silenced(code), chunk()) end, explain)
-    message = not ok and why
-  end
-  if message then send("error", message) end
   send("end", "")
 end
 
@@ -138,9 +124,8 @@ function session.done(number) send("done", tostring(number)) end
 
 --- Is a cell complete? A frame "complete", "incomplete" or "invalid".
 function session.is_complete(code)
-  local chunk, message = compile(0, code)
-  local open = message and message:find("<eof>$")
-  send("status", chunk and "complete" or open and "incomplete" or "invalid")
+  local chunk, _, incomplete = chunks.compile(code, "=")
+  send("status", (chunk or prompt.question(code)) and "complete" or incomplete and "incomplete" or "invalid")
 end
 
 --- The candidates for the last word of the code: a frame with the length of what they replace, and one on each line.

@@ -6,6 +6,7 @@ local files = require "moonglass.files"
 local host = require "moonglass.host"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
+local terminal = require "moonglass.terminal"
 
 local io, os, debug = host.io, host.os, host.debug
 
@@ -92,11 +93,24 @@ end
 
 -- Told by content, since a folder may be called anything.
 local function set_name(dir)
-  local labels = files.idx_load(find_file(dir, "test", "labels"))
+  local path = find_file(dir, "test", "labels")
+  local labels = path and files.idx_load(path)
   if not labels or labels:rank() ~= 1 then return nil end
   local first = {}
   for i = 1, math.min(10, #labels) do first[i] = ("%d"):format(labels[i]) end
   return known[table.concat(first, " ")]
+end
+
+local function describe(folder) return ("%s in %s"):format(set_name(folder) or "a set in MNIST's format", folder) end
+
+local told = {} -- folders
+
+-- Somebody who watches is told once which set it is: their figures depend on it.
+local function tell(folder)
+  local moon = host.package and host.package.loaded["moonglass"]
+  if told[folder] or type(moon) ~= "table" or not moon.interactive then return end
+  told[folder] = true
+  terminal.write(describe(folder) .. "\n")
 end
 
 local function check_folder(what, folder)
@@ -111,7 +125,7 @@ function mnist.find(folder)
   check_folder("data.find", folder)
   local found, message, code = find_folder(folder, {"train", "test"})
   if not found then return nil, message, code end
-  return found, ("%s in %s"):format(set_name(found) or "a set in MNIST's format", found)
+  return found, describe(found)
 end
 
 -- ---- loading ----
@@ -147,6 +161,7 @@ function mnist.load(folder, split)
   end
   local found, message, code = find_folder(folder, {split})
   if not found then return nil, message, code end
+  tell(found)
   return load_split(found, split)
 end
 

@@ -5,94 +5,40 @@
 -- Names of options and of choices are those of the annotations.
 local annotations = require "moonglass.annotations"
 local core = require "moonglass.core"
-local errors = require "moonglass.errors"
 local help = require "moonglass.help"
+local scanner = require "moonglass.session.tokens"
 local terminal = require "moonglass.terminal"
-
-local keywords = {
-  "and", "break", "do", "else", "elseif", "end", "false", "for", "function", "goto", "if", "in", "local", "nil", "not",
-  "or", "repeat", "return", "then", "true", "until", "while",
-}
 
 -- ---- where the cursor is ----
 
 local closers = {[")"] = "(", ["}"] = "{", ["]"] = "["}
 
--- Behind a comment or a long string that begins at i; nil if it does not end. Second: does one begin there?
-local function skip_long(text, i)
-  local equals = text:match("^%[(=*)%[", i)
-  if not equals then return i, false end
-  local _, last = text:find("]" .. equals .. "]", i, true)
-  return last and last + 1, true
-end
-
-local function skip_comment(text, i)
-  local after, long = skip_long(text, i + 2)
-  if long then return after end
-  local newline = text:find("\n", i, true)
-  return newline and newline + 1
-end
-
--- Behind a short string that begins at i; nil if it does not end.
-local function skip_string(text, i)
-  local quote, at = text:sub(i, i), i + 1
-  while at <= #text do
-    local c = text:sub(at, at)
-    if c == quote then return at + 1 end
-    at = at + (c == "\\" and 2 or 1)
-  end
-end
-
 -- The open brackets at the end of text, innermost last, each with the place of its last comma; and where an open short
 -- string begins. nil in a comment or a long string: nothing is completed there.
 local function scan(text)
-  local open, i = {}, 1
-  while i <= #text do
-    local c, after = text:sub(i, i), i + 1
-    if text:find("^%-%-", i) then
-      after = skip_comment(text, i)
-    elseif c == "[" and text:find("^%[=*%[", i) then
-      after = skip_long(text, i)
-    elseif c == '"' or c == "'" then
-      after = skip_string(text, i)
-      if not after then return open, i end
-    elseif c:find("[({[]") then
-      open[#open + 1] = {kind = c, at = i, comma = i}
-    elseif closers[c] then
-      if #open > 0 and open[#open].kind == closers[c] then open[#open] = nil end
-    elseif #open > 0 and (c == "," or c == ";") then
-      open[#open].comma = i
+  local list, unfinished = scanner.tokens(text)
+  if unfinished and unfinished.what == "long" then return nil end
+  local open = {}
+  for _, token in ipairs(list) do
+    local what, innermost = token.what, open[#open]
+    if what == "(" or what == "{" or what == "[" then
+      open[#open + 1] = {kind = what, at = token.first, comma = token.first}
+    elseif innermost and closers[what] == innermost.kind then
+      open[#open] = nil
+    elseif innermost and (what == "," or what == ";") then
+      innermost.comma = token.first
     end
-    if not after then return nil end
-    i = after
   end
-  return open
+  return open, unfinished and unfinished.first
 end
 
 -- ---- values ----
-
--- The value of a field without calling anything of the user's.
-local function field_of(v, name)
-  local kind = type(v)
-  if kind == "string" then return string[name] end
-  local meta = getmetatable(v)
-  if kind == "table" then
-    local own = rawget(v, name)
-    if own ~= nil then return own end
-  end
-  local index = type(meta) == "table" and rawget(meta, "__index")
-  if type(index) == "table" then return field_of(index, name) end
-  if index and help.class_of(v) then
-    local ok, value = errors.caught(function() return v[name] end)
-    if ok then return value end
-  end
-end
 
 -- "net.encoder" -> the value, "t:sum" -> the method; nil if there is none.
 local function value_of(path)
   local v = _G
   for part in path:gmatch("[^.:]+") do
-    v = field_of(v, part)
+    v = help.field(v, part)
     if v == nil then return nil end
   end
   return v
@@ -125,14 +71,16 @@ end
 local function add_fields(names, v)
   local fields = annotations.fields(help.interface(), help.class_of(v))
   for _, field in ipairs(fields) do
-    if field.name:find("^[%a_]") and field_of(v, field.name) ~= nil then names[field.name] = true end
+    if field.name:find("^[%a_]") and help.field(v, field.name) ~= nil then names[field.name] = true end
   end
   local own = type(v) == "userdata" and debug.getuservalue(v, 1)
   if type(own) == "table" then add_table(names, own, false) end
 end
 
+local longest_chain = 100
+
 -- Behind a colon those of methods; behind a point all of a table, and of an object its fields.
-local function names_in(v, colon)
+local function names_in(v, colon, depth)
   local names, functions = {}, colon or nil
   local class = (type(v) == "table" or type(v) == "userdata") and help.class_of(v)
   if type(v) == "string" then add_table(names, string, functions) end
@@ -140,10 +88,10 @@ local function names_in(v, colon)
   if type(v) == "table" then add_table(names, v, functions) end
   local meta = type(v) ~= "string" and getmetatable(v)
   local index = type(meta) == "table" and rawget(meta, "__index")
-  if type(index) == "table" and (colon or not class) then
-    for name in pairs(names_in(index, colon)) do names[name] = true end
+  if type(index) == "table" and (colon or not class) and (depth or 1) < longest_chain then
+    for name in pairs(names_in(index, colon, (depth or 1) + 1)) do names[name] = true end
   elseif class and colon then
-    local methods = core.methods[meta.__name] or meta
+    local methods = core.methods[rawget(meta, "__name")] or meta
     add_table(names, methods, true)
     local own = type(v) == "userdata" and debug.getuservalue(v, 1)
     if type(own) == "table" then add_table(names, own, true) end
@@ -153,7 +101,7 @@ end
 
 local function global_names()
   local names = names_in(_G)
-  for _, word in ipairs(keywords) do names[word] = true end
+  for word in pairs(scanner.is_keyword) do names[word] = true end
   return names
 end
 

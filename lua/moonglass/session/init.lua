@@ -1,6 +1,7 @@
 --- What the program's session does in Lua: the C side reads lines, and calls these in protected mode.
---   session.begin()             the session's globals
---   session.show(...)           prints results
+--   session.begin(moon, terminal)  the session's globals; on a terminal, what its keys are
+--   session.compile(text)       -> a function, is it silenced; or a message, may more lines make sense of it
+--   session.results(silenced, ...) keeps and prints results
 --   session.complete(before, line) -> insertion, listing
 --   session.question(line)      the name that "? name" or "name ?" asks for, or nil
 --   session.trace()             the user's part of a traceback
@@ -34,7 +35,7 @@ local function cut(text, width) return #text > width and text:sub(1, width - 3) 
 function session.globals.who()
   local names, wide, kinds = {}, 4, 4
   local rows = {}
-  for name in pairs(_G) do
+  for name in next, _G do
     if type(name) == "string" and not known[name] and not name:find("^_%d*$") then names[#names + 1] = name end
   end
   table.sort(names)
@@ -74,16 +75,73 @@ function session.globals.help(...) require("moonglass.help").show(...) end
 
 function session.globals.show(...) return require("moonglass.show")(...) end
 
+function session.globals.exit(status) os.exit(status == nil or status, true) end
+
+session.globals.quit = session.globals.exit
+
+-- Of these the name alone is a call, as people type it.
+local is_command = {}
+for _, name in ipairs{"clear", "exit", "help", "quit", "who"} do is_command[session.globals[name]] = true end
+
+-- A program that Ctrl-C has ended was the computation: the error is that of any other. `system` keeps the signal itself
+-- from whoever waits for the program.
+local interrupt_signal = 2
+local execute = os.execute
+
+local function checked(ok, how, number, ...)
+  if how == "signal" and number == interrupt_signal then error("interrupted!", 0) end
+  return ok, how, number, ...
+end
+
 --- The session's globals, and its library as `moon`: here only, so that what is typed is short. A name that LUA_INIT
 -- or a script has taken stays theirs.
-function session.begin(moon)
+function session.begin(moon, is_terminal)
   moon.interactive = true -- somebody is watching: fit shows its progress unless told otherwise
   for name, f in pairs(session.globals) do
     if rawget(_G, name) == nil then rawset(_G, name, f) end
   end
   if rawget(_G, "moon") == nil then rawset(_G, "moon", moon) end
   known = {}
-  for name in pairs(_G) do known[name] = true end
+  for name in next, _G do known[name] = true end
+  rawset(os, "execute", function(...) return checked(execute(...)) end)
+  if is_terminal then print("? name: help    Tab: complete    Ctrl-C: stop    Ctrl-D or exit: leave") end
+end
+
+-- ---- chunks ----
+
+local lost = {} -- names of variables that were local to chunks before
+
+local function note(which, names)
+  if #names == 0 then return end
+  io.stderr:write(("note: local to %s: %s (leave out 'local' to keep %s)\n"):format(which, table.concat(names, ", "),
+    #names == 1 and "it" or "them"))
+end
+
+-- Names in the chunk that are nil now, but were local to one before; each is told once.
+local function find_lost(chunk)
+  local names, own = {}, {}
+  for _, name in ipairs(chunk.locals) do own[name] = true end
+  for i, token in ipairs(chunk.tokens) do
+    local name = token.what == "name" and chunk.text:sub(token.first, token.last)
+    local before, after = (chunk.tokens[i - 1] or {}).what, (chunk.tokens[i + 1] or {}).what
+    local is_field = before == "." or before == ":" or after == "="
+    if lost[name] and not own[name] and not is_field and rawget(_G, name) == nil then
+      lost[name] = nil
+      names[#names + 1] = name
+    end
+  end
+  return names
+end
+
+--- What a line, or lines, are to the session; `name` is that of the chunk. The function, and is it silenced? Or the
+-- message, and may more lines make sense of it? A variable that is gone with its chunk is something to be told of.
+function session.compile(text, name)
+  local chunk, message, incomplete = require("moonglass.session.chunk").compile(text, name or "=stdin")
+  if not chunk then return message, incomplete end
+  note("an earlier entry, and gone", find_lost(chunk))
+  if chunk.ends_local then note("this entry, and gone after it", chunk.locals) end
+  for _, local_name in ipairs(chunk.locals) do lost[local_name] = true end
+  return chunk.run, chunk.silenced
 end
 
 local most = 0 -- how many of _1, _2, ... are set
@@ -97,15 +155,28 @@ function session.keep(...)
   most = n
 end
 
-function session.show(...)
-  print(require("moonglass.session.values")(...))
+--- Is this the only result, and a function that is a command when its name is all that was typed?
+function session.command(...)
+  local f = ...
+  return select("#", ...) == 1 and is_command[f] and f or nil
+end
+
+--- What comes of a chunk's values: they are kept, and shown unless silenced. A command is run.
+function session.results(silenced, ...)
+  local command = session.command(...)
+  if command then return command() end
+  session.keep(...)
+  if not silenced then print(require("moonglass.session.values")(...)) end
 end
 
 function session.complete(before, line) return require("moonglass.session.complete")(before, line) end
 
---- "? moon.zeros", "moon.zeros?" -> "moon.zeros"; "?" -> "". Neither is Lua.
+--- "? moon.zeros", "moon.zeros?", "help moon.zeros" -> "moon.zeros"; "?" -> "". None of them is Lua.
 function session.question(line)
-  return line:match("^%s*%?%s*(.-)%s*$") or line:match("^%s*([%w_.:]+)%s*%?+%s*$")
+  local name = line:match("^%s*%?+%s*(.-)%s*$") or line:match("^%s*([%w_.:]+)%s*%?+%s*$")
+  if name then return name end
+  name = line:match("^%s*help%s+([%a_][%w_.:]*)%s*$")
+  return not require("moonglass.session.tokens").is_keyword[name] and name or nil
 end
 
 --- What is known of that name.
@@ -118,7 +189,7 @@ end
 
 -- The global that a function is: a call at the end of a line is a tail call, which has lost its name.
 local function global_name(f)
-  for name, v in pairs(_G) do
+  for name, v in next, _G do
     if rawequal(v, f) and type(name) == "string" then return name end
   end
 end

@@ -1,12 +1,9 @@
 --- Results as a session shows them: what tostring gives, nets as tables of their layers, and plain tables opened one
 -- level deep. A session is no pager: what is long is cut.
+local is_keyword = require("moonglass.session.tokens").is_keyword
 local native = require "moonglass.native"
 
 local max_entries, max_inside, max_line = 20, 60, 100
-
-local is_keyword = {}
-for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true
-  until while]]):gmatch("%l+") do is_keyword[word] = true end
 
 local function is_identifier(v)
   return type(v) == "string" and v:find("^[%a_][%w_]*$") ~= nil and not is_keyword[v]
