@@ -84,7 +84,8 @@ class Session:
         """The reply, and the messages of the cell."""
         messages = []
         reply = self.client.execute_interactive(
-            code, output_hook=lambda m: messages.append((m["msg_type"], m["content"])), timeout=60, **options
+            code, output_hook=lambda m: messages.append((m["msg_type"], m["content"])), timeout=60,
+            stop_on_error=False, **options  # after an error, Jupyter would for a moment take no cells
         )
         return reply["content"], messages
 
@@ -118,6 +119,56 @@ def results(s):
     equal(None, s.result(""))
     # A line that could go on with the one before it does, as in Lua.
     equal("ab", s.result("g = function(v) return v .. 'b' end\nz = g\n('a')\nz"))
+
+
+def comments(s):
+    """A cell is what Lua reads: comments, and lines that go on with the one before, are where Lua has them."""
+    equal(None, s.result("-- a comment only"))
+    equal(None, s.result("--[[ a\ncomment only ]]"))
+    equal("123", s.result("seeded = 123; -- note\nseeded"))
+    s.run("seeded = 124; -- note")
+    equal("124", s.result("seeded -- a note; with a semicolon"))
+    s.run("seeded = 125\n-- a last line that is a comment")
+    equal("125", s.result("seeded\n-- a last line that is a comment"))
+    equal(None, s.result("seeded; -- silenced"))
+    equal(None, s.result("total, loss, l1 = 0, 10, 3\ntotal = loss\n- l1"))
+    equal("7", s.result("total"))
+    equal("7", s.result("total = loss\n- l1\n-- and shown:\ntotal"))
+    equal("a;b", s.result("x = [[a;\nb]] -- ;\nx:gsub('\\n', '') .. ''"))
+    equal("ok", s.run("#!/usr/bin/env moonglass\n")[0]["status"])
+    equal("5", s.result("if true then return 5 end\n'never'"))
+    equal("note: local to this entry, and gone after it: gone (leave out 'local' to keep it)\n",
+          s.text("local gone = 1", "stderr"))
+
+
+def as_in_a_session(s):
+    equal("{1, 2, a = {...}}", s.result("{1, 2, a = {3}}"))
+    assert "50,992 parameters" in s.result(
+        "moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}")
+    number = s.run("40 + 2, 'second'")[0]["execution_count"]
+    s.run("'another'")
+    equal("42\tanother", s.result(f"_{number}, _"))
+    equal("nil", s.result(f"_{number + 100}"))
+    for code in "help", "help()", "?":
+        assert "tells what is known" in s.text(code) + (s.result(code) or ""), code
+    reply, _ = s.run("exit")
+    assert "status 0" in reply["evalue"], reply
+    equal("1", s.result("1"))
+
+
+def programs(s):
+    """What cells start finds an empty input, and an interrupt ends it."""
+    equal("read\n", s.text("os.execute('echo read $(cat)')"))
+    equal("0", s.result("#io.popen('cat'):read('a')"))
+    equal("0", s.result("local p = io.popen('read line; printf %s $line'); #p:read('a')"))
+    equal("given\n", s.text("local p = io.popen('cat', 'w'); p:write('given\\n'); p:close();"))
+    equal("1", s.result("1"))
+    program = "'echo begun >&2; exec sleep 1000'"
+    for call in "os.execute(P)", "io.popen(P):read('a')", "io.popen(P):close()", "while true do os.execute(P) end":
+        interrupt(s, call.replace("P", program))
+    equal("nil\texit\t3", s.result("os.execute('exit 3')"))
+    reply, _ = s.run("os.execute('sleep 1000 &') os.exit(4)")  # which holds the output open
+    assert "status 4" in reply["evalue"], reply
 
 
 def printing(s):
@@ -235,7 +286,11 @@ def inspection(s):
 
 
 def complete_cells(s):
-    for code, status in (("x = 1", "complete"), ("for i = 1, 3 do", "incomplete"), ("x = = 1", "invalid")):
+    for code, status in (
+        ("x = 1", "complete"), ("for i = 1, 3 do", "incomplete"), ("x = = 1", "invalid"), ("-- only", "complete"),
+        ("moon.seed(1); -- note", "complete"), ("x = 1\n-- last", "complete"), ("--[[ open", "incomplete"),
+        ("x = 1\nx *", "incomplete"), ("?moon.adam", "complete"), ("total = loss\n- l1", "complete"),
+    ):
         s.client.is_complete(code)
         equal(status, s.client.get_shell_msg(timeout=20)["content"]["status"])
 
@@ -243,7 +298,7 @@ def complete_cells(s):
 def interrupt(s, code):
     """Ended soon, in the same engine: what was there before still is."""
     s.run("kept = 42")
-    s.client.execute(code)
+    s.client.execute(code, stop_on_error=False)
     while True:  # until the cell says that it has begun
         message = s.client.get_iopub_msg(timeout=20)
         if message["msg_type"] == "stream" and "begun" in message["content"]["text"]:
@@ -336,7 +391,7 @@ def main():
         test("the kernel is installed", lambda: equal(["kernel.json"], os.listdir(kernel)))
         session = Session()
         for f in (
-            results, printing, streaming, progress, images, errors, standard_input, completion, inspection,
+            results, comments, as_in_a_session, programs, printing, streaming, progress, images, errors, standard_input, completion, inspection,
             complete_cells, interrupts, ends, orphans,
         ):
             test(f.__name__, f, session)
