@@ -2227,7 +2227,7 @@ function session.clear() end
 ---@param status integer|boolean? the program's exit status; success if it is not given
 function session.exit(status) end
 
----`exit`.
+---End the session, as `exit` does.
 ---@param status integer|boolean?
 function session.quit(status) end
 
