@@ -318,8 +318,9 @@ typedef struct moon_option_info {
 MOON_API const char *moon_registered(const moon_ctx *ctx, moon_family family, size_t i);
 
 /* For messages that ask "did you mean": how many letters of `name` are to be changed, put in, left out or swapped with
-** their neighbour to make `known` of it, upper and lower case being the same. SIZE_MAX if more than a third are, which
-** is not near, unless `known` begins with `name`. */
+** their neighbour to make `known` of it, upper and lower case being the same; 0, too, if other libraries have `name` for
+** it ("learning_rate" for "lr"). SIZE_MAX if more than a third are, which is not near, unless `known` begins with
+** `name`. */
 MOON_API size_t moon_name_distance(const char *name, const char *known);
 
 /* The i-th option of layer, loss or optimiser `name`; false past the last or for an unknown name. Static texts. */

@@ -53,6 +53,44 @@ describe("data.mnist", function()
     end
   end)
 
+  it("takes the names that unpackers leave", function()
+    local images, labels = images_file(3, 2, 2), labels_file(3)
+    with_folder({["t10k-images.idx3-ubyte"] = images, ["t10k-labels.idx1-ubyte"] = labels}, function(dir)
+      local x, y = assert(moon.data.mnist(dir, "test"))
+      assert.same({3, 4}, x.shape)
+      assert.same({3, 3, 3}, y:totable())
+    end)
+    for _, name in ipairs{"t10k-images.idx3-ubyte", "t10k-images-idx3-ubyte"} do -- in a folder of the file's name
+      with_folder({["t10k-labels-idx1-ubyte"] = labels}, function(dir)
+        local inner = dir .. "/t10k-images-idx3-ubyte"
+        lfs.mkdir(inner)
+        write_file(inner .. "/" .. name, images)
+        local x = assert(moon.data.mnist(dir, "test"))
+        os.remove(inner .. "/" .. name)
+        assert.same({3, 4}, x.shape)
+      end)
+    end
+  end)
+
+  it("says how EMNIST is read, and the page that it names does", function()
+    local text = read_file("data/README.md"):match("```lua\n(.-)```")
+    local images_of, labels_of = assert(load(text .. "return emnist_images, emnist_labels"))()
+    local bytes = string.pack(">I4I4I4I4", 0x803, 2, 2, 2) .. "abcdefgh"
+    with_folder({
+      ["emnist-letters-test-images-idx3-ubyte"] = bytes, ["emnist-letters-test-labels-idx1-ubyte"] = labels_file(2),
+    }, function(dir)
+      local x, problem, code = moon.data.mnist(dir, "test")
+      assert.is_nil(x)
+      assert.equal("I/O", code)
+      has(problem, "it has emnist-letters-test-images-idx3-ubyte; EMNIST's pictures are transposed, and its letters "
+        .. "count from 1: read them by moon.data.idx, as data/README.md shows")
+      local images = images_of(dir .. "/emnist-letters-test-images-idx3-ubyte")
+      assert.equal("uint8", images.dtype)
+      assert.same({{97, 99, 98, 100}, {101, 103, 102, 104}}, images:totable())
+      assert.same({2, 2}, labels_of(dir .. "/emnist-letters-test-labels-idx1-ubyte", 1):totable())
+    end)
+  end)
+
   it("takes the split alone", function()
     assert.has_no_error(function() moon.data.mnist("train") end)
     has(message(moon.data.mnist, "valid"), "data.mnist: split is 'valid' (known: test, train)")

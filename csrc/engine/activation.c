@@ -20,8 +20,10 @@ static const mooni_option_spec options[] = {{.name = "activation",
 static moon_status init(moon_layer *layer) {
   activation *a = (activation *)layer;
   a->act = mooni_find_act(layer->ctx, a->name);
-  if (a->act) return MOON_OK;
-  return mooni_prepend(layer->ctx, mooni_unregistered(layer->ctx, MOON_ACTIVATIONS, a->name), "activation: ");
+  if (!a->act)
+    return mooni_prepend(layer->ctx, mooni_unregistered(layer->ctx, MOON_ACTIVATIONS, a->name), "activation: ");
+  snprintf(a->name, sizeof a->name, "%s", a->act->name); /* whatever it was called */
+  return MOON_OK;
 }
 
 static const char *ending(const moon_layer *layer) { return ((const activation *)layer)->act->name; }

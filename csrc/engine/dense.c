@@ -113,7 +113,11 @@ static moon_status check_names(dense *d) {
   moon_ctx *ctx = d->base.ctx;
   d->act = mooni_find_act(ctx, d->activation);
   if (!d->act) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_ACTIVATIONS, d->activation), "dense: ");
-  if (!mooni_init_known(d->init)) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_INITS, d->init), "dense: ");
+  const char *init = mooni_find_init(d->init);
+  if (!init) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_INITS, d->init), "dense: ");
+  snprintf(d->activation, sizeof d->activation, "%s",
+           d->act->name); /* what is shown and saved is the registered name */
+  snprintf(d->init, sizeof d->init, "%s", init);
   if (d->kl_weight > 0 && !d->act->unit)
     return mooni_fail(ctx, MOON_ERANGE,
                       "dense: activation is %s, expected one with outputs in [0, 1], such as sigmoid, for kl_weight",

@@ -25,11 +25,11 @@ const char *mooni_init_name(size_t i) { return i < MOONI_COUNT(inits) ? inits[i]
 
 static size_t find(const char *name) {
   size_t i = 0;
-  while (i < MOONI_COUNT(inits) && strcmp(inits[i].name, name) != 0) i++;
+  while (i < MOONI_COUNT(inits) && !mooni_names(name, inits[i].name)) i++;
   return i;
 }
 
-bool mooni_init_known(const char *name) { return find(name) < MOONI_COUNT(inits); }
+const char *mooni_find_init(const char *name) { return mooni_init_name(find(name)); }
 
 /* Normal draws beyond two deviations are drawn again. */
 static void truncated_normal(moon_ctx *ctx, float *w, size_t n, double deviation) {

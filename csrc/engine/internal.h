@@ -505,6 +505,9 @@ extern const mooni_kernels mooni_kernels_avx2, mooni_kernels_avx512;
 extern const mooni_layer_class *const mooni_layers[];
 
 /* registry.c: by name (or alias), NULL if unknown; and the message about one that is. */
+/* nearest.c: does name stand for `known`, as swish does for silu? Upper and lower case, _ and - make no difference. */
+bool mooni_names(const char *name, const char *known);
+
 const mooni_act *mooni_find_act(const moon_ctx *ctx, const char *name);
 const mooni_layer_class *mooni_find_layer(const char *name);
 const mooni_loss_class *mooni_find_loss(const moon_ctx *ctx, const char *name);
@@ -512,7 +515,7 @@ const mooni_optim_class *mooni_find_optim(const moon_ctx *ctx, const char *name)
 moon_status mooni_unregistered(moon_ctx *ctx, moon_family family, const char *name);
 
 /* init.c: the initialisers by name, "glorot_uniform" ...; w [fan_in x fan_out]. */
-bool mooni_init_known(const char *name);
+const char *mooni_find_init(const char *name); /* its registered name; NULL if there is none */
 void mooni_init_fill(moon_ctx *ctx, moon_tensor *w, const char *name);
 const char *mooni_init_name(size_t i);
 

@@ -1,4 +1,5 @@
-/* nearest.c - "did you mean": how far a name is from one that exists. */
+/* nearest.c - names: those that other libraries have for what is known here, and "did you mean": how far a name is from
+** one that exists. */
 #include <ctype.h>
 #include <string.h>
 
@@ -34,7 +35,152 @@ static bool abbreviates(const char *a, size_t m, const char *b) {
   return m >= 3;
 }
 
+/* ---- other libraries' names ---- */
+
+/* What Keras, PyTorch, scikit-learn or numpy calls something that has another name here; in small letters alone. */
+typedef struct synonym {
+  const char *theirs, *ours;
+} synonym;
+
+/* The same thing: taken wherever one is asked for by name. */
+static const synonym same_things[] = {
+    {"swish", "silu"},
+    {"identity", "linear"},
+    {"logistic", "sigmoid"},
+    {"xavieruniform", "glorot_uniform"},
+    {"xaviernormal", "glorot_normal"},
+    {"kaiminguniform", "he_uniform"},
+    {"kaimingnormal", "he_normal"},
+    {"mseloss", "mse"},
+    {"l1loss", "mae"},
+    {"bceloss", "bce"},
+    {"huberloss", "huber"},
+};
+
+/* What may be meant: asked for in messages. */
+static const synonym near_things[] = {
+    {"learningrate", "lr"},
+    {"stepsize", "lr"},
+    {"eta", "lr"},
+    {"rate", "lr"},
+    {"rate", "p"},
+    {"epsilon", "eps"},
+    {"stddev", "sigma"},
+    {"std", "sigma"},
+    {"prob", "p"},
+    {"l2", "weight_l2"},
+    {"kernelregularizer", "weight_l2"},
+    {"l1", "activity_l1"},
+    {"activityregularizer", "activity_l1"},
+    {"kernelinitializer", "init"},
+    {"initializer", "init"},
+    {"usebias", "bias"},
+    {"units", "out"},
+    {"outfeatures", "out"},
+    {"outputs", "out"},
+    {"infeatures", "in"},
+    {"inputdim", "in"},
+    {"inputshape", "in"},
+    {"inputsize", "in"},
+    {"inputdim", "input"},
+    {"inputshape", "input"},
+    {"inputsize", "input"},
+    {"units", "hidden"},
+    {"latentdim", "code"},
+    {"latentdim", "hidden"},
+    {"encodingdim", "hidden"},
+    {"bottleneck", "hidden"},
+    {"encodingdim", "code"},
+    {"bottleneck", "code"},
+    {"batchsize", "batch_size"},
+    {"numepochs", "epochs"},
+    {"nepochs", "epochs"},
+    {"nbepoch", "epochs"},
+    {"maxepochs", "epochs"},
+    {"maxiter", "epochs"},
+    {"niter", "epochs"},
+    {"startepoch", "initial_epoch"},
+    {"validationdata", "validation"},
+    {"criterion", "loss"},
+    {"lossfn", "loss"},
+    {"objective", "loss"},
+    {"optim", "optimizer"},
+    {"workers", "threads"},
+    {"numworkers", "threads"},
+    {"njobs", "threads"},
+    {"randomstate", "seed"},
+    {"randomseed", "seed"},
+    {"restorebestweights", "restore_best"},
+    {"savebestonly", "best"},
+    {"period", "every"},
+    {"savefreq", "every"},
+    {"minlr", "lr_min"},
+    {"nneighbors", "k"},
+    {"neighbors", "k"},
+    {"ncomponents", "atoms"},
+    {"alpha", "l1"},
+    {"alpha", "rho"},
+    {"tieweights", "tied"},
+    {"crossentropyloss", "cross_entropy"},
+    {"nllloss", "cross_entropy"},
+    {"bcewithlogitsloss", "bce"},
+    {"smoothl1loss", "huber"},
+    {"kernel", "weight"},
+    {"weights", "weight"},
+    {"view", "reshape"},
+    {"transpose", "t"},
+    {"mm", "matmul"},
+    {"dot", "matmul"},
+    {"tolist", "totable"},
+    {"numpy", "totable"},
+    {"clip", "clamp"},
+    {"concat", "cat"},
+    {"concatenate", "cat"},
+    {"stack", "cat"},
+    {"ndim", "rank"},
+    {"nelement", "numel"},
+    {"train", "fit"},
+    {"compile", "fit"},
+    {"transform", "encode"},
+    {"statedict", "parameters"},
+    {"getweights", "parameters"},
+    {"saveweights", "save"},
+    {"loadweights", "load"},
+    {"predictproba", "scores"},
+    {"score", "accuracy"},
+    {"manualseed", "seed"},
+    {"learningrate", "optimizer"},
+    {"lr", "optimizer"},
+    {"patience", "callbacks"},
+    {"earlystopping", "callbacks"},
+};
+
+/* Letters and digits decide: MSE, LeakyReLU and he-normal are mse, leaky_relu and he_normal. */
+static char skip_to_letter(const char **at) {
+  while (**at == '_' || **at == '-' || **at == ' ') ++*at;
+  return lower(**at);
+}
+
+static bool same_letters(const char *a, const char *b) {
+  for (;; a++, b++) {
+    char x = skip_to_letter(&a), y = skip_to_letter(&b);
+    if (x != y) return false;
+    if (!x) return true;
+  }
+}
+
+static bool listed(const synonym *list, size_t count, const char *name, const char *known) {
+  for (size_t i = 0; i < count; i++)
+    if (strcmp(list[i].ours, known) == 0 && same_letters(list[i].theirs, name)) return true;
+  return false;
+}
+
+bool mooni_names(const char *name, const char *known) {
+  return *name && (same_letters(name, known) || listed(same_things, MOONI_COUNT(same_things), name, known));
+}
+
 size_t moon_name_distance(const char *a, const char *b) {
+  if (mooni_names(a, b) || listed(near_things, MOONI_COUNT(near_things), a, b)) return 0;
   size_t m = strlen(a), n = strlen(b), longer = m > n ? m : n;
   if (longer > LONGEST) return SIZE_MAX;
   size_t distance = edits(a, m, b, n);

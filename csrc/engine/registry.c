@@ -13,13 +13,13 @@ const mooni_layer_class *const mooni_layers[] = {
     &mooni_masking_noise, &mooni_salt_pepper_noise, &mooni_k_sparse, NULL};
 
 static bool is_alias(const char *const *aliases, const char *name) {
-  while (*aliases && strcmp(*aliases, name) != 0) aliases++;
+  while (*aliases && !mooni_names(name, *aliases)) aliases++;
   return *aliases != NULL;
 }
 
 const mooni_act *mooni_find_act(const moon_ctx *ctx, const char *name) {
   for (const mooni_act *a = ctx->k->activations; a->name; a++)
-    if (strcmp(a->name, name) == 0) return a;
+    if (mooni_names(name, a->name)) return a;
   return NULL;
 }
 
@@ -31,13 +31,13 @@ const mooni_layer_class *mooni_find_layer(const char *name) {
 
 const mooni_loss_class *mooni_find_loss(const moon_ctx *ctx, const char *name) {
   for (const mooni_loss_class *const *c = ctx->k->losses; *c; c++)
-    if (strcmp((*c)->name, name) == 0 || is_alias((*c)->aliases, name)) return *c;
+    if (mooni_names(name, (*c)->name) || is_alias((*c)->aliases, name)) return *c;
   return NULL;
 }
 
 const mooni_optim_class *mooni_find_optim(const moon_ctx *ctx, const char *name) {
   for (const mooni_optim_class *const *c = ctx->k->optims; *c; c++)
-    if (strcmp((*c)->name, name) == 0) return *c;
+    if (mooni_names(name, (*c)->name)) return *c;
   return NULL;
 }
 

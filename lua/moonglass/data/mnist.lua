@@ -32,12 +32,30 @@ local function file_name(split, what)
   return ("%s-%s-idx%d-ubyte"):format(prefix[split], what, what == "images" and 3 or 1)
 end
 
--- The path of a file of the set, plain or else gzipped; nil if there is neither.
+-- The path of a file of the set, plain or else gzipped, as it was fetched or as 7-Zip and Kaggle unpack it: with a dot,
+-- or in a folder of the file's name. nil if there is none.
 local function find_file(dir, split, what)
-  local plain = dir .. "/" .. file_name(split, what)
-  for _, path in ipairs{plain, plain .. ".gz"} do
-    if is_readable(path) then return path end
+  local name = file_name(split, what)
+  local dotted = name:gsub("%-idx", ".idx")
+  for _, path in ipairs{name, dotted, name .. "/" .. dotted, name .. "/" .. name, dotted .. "/" .. dotted} do
+    for _, ending in ipairs{"", ".gz"} do
+      if is_readable(dir .. "/" .. path .. ending) then return dir .. "/" .. path .. ending end
+    end
   end
+end
+
+local emnist = {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}
+
+-- What to do where the files are missing; about a folder with one of EMNIST's sets, whose pictures lie on their side.
+local function what_to_do(dir, split)
+  for _, set in ipairs(emnist) do
+    local name = ("emnist-%s-%s-images-idx3-ubyte"):format(set, split)
+    if is_readable(dir .. "/" .. name) or is_readable(dir .. "/" .. name .. ".gz") then
+      return ("it has %s; EMNIST's pictures are transposed, and its letters count from 1: read them by moon.data.idx, "
+        .. "as data/README.md shows"):format(name)
+    end
+  end
+  return advice
 end
 
 -- How many of the set's files a folder has, and the name of the first that it lacks.
@@ -84,7 +102,8 @@ local function find_folder(dir, splits)
     if not lacking then return folder end
     if named or count > 0 then
       local place = folder .. (origin or "")
-      return nil, ("data.mnist: there is no readable %s, plain or .gz, in %s: %s"):format(lacking, place, advice), "I/O"
+      return nil, ("data.mnist: there is no readable %s, plain or .gz, in %s: %s"):format(lacking, place,
+        what_to_do(folder, splits[1])), "I/O"
     end
   end
   local list = table.concat(folders, ", ")

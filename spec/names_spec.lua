@@ -1,0 +1,104 @@
+-- Names that other libraries have: taken where the thing is the same, and else asked for in the message.
+local moon = require "moonglass"
+
+local function failure(f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok, "no error")
+  return message
+end
+
+describe("a name that another library has", function()
+  it("is taken for activations, losses, optimisers and initialisers, and shown as ours", function()
+    for theirs, ours in pairs{
+      swish = "silu", Swish = "silu", SiLU = "silu", ReLU = "relu", LeakyReLU = "leaky_relu", Tanh = "tanh",
+      ["leaky-relu"] = "leaky_relu", Softmax = "softmax", identity = "linear", logistic = "sigmoid", GELU = "gelu",
+    } do
+      assert.equal(ours, moon.dense(2, 2, {activation = theirs}).activation)
+      assert.equal(ours, moon.activation(theirs).activation)
+    end
+    for theirs, ours in pairs{
+      MSE = "mse", MSELoss = "mse", mean_squared_error = "mse", MeanSquaredError = "mse", L1Loss = "mae", MAE = "mae",
+      BCELoss = "bce", BinaryCrossentropy = "bce", sparse_categorical_crossentropy = "cross_entropy", Huber = "huber",
+      CrossEntropy = "cross_entropy", HuberLoss = "huber",
+    } do
+      assert.equal(ours, moon.loss(theirs):kind())
+    end
+    for theirs, ours in pairs{Adam = "adam", SGD = "sgd", RMSprop = "rmsprop", AdaGrad = "adagrad"} do
+      assert.equal(ours, moon.optimizer(theirs):kind())
+    end
+    for theirs, ours in pairs{
+      xavier_uniform = "glorot_uniform", XavierNormal = "glorot_normal", kaiming_uniform = "he_uniform",
+      kaiming_normal = "he_normal", HeNormal = "he_normal", Zeros = "zeros",
+    } do
+      assert.equal(ours, moon.dense(2, 2, {init = theirs}).init)
+    end
+    local net = moon.sequential{moon.dense(2, 2, {activation = "Sigmoid"})}
+    net:fit(moon.rand(8, 2), {loss = "MSE", optimizer = "Adam"})
+    assert.equal("mse", net.loss:kind())
+    assert.equal("net (dense 2->2 sigmoid)", tostring(net))
+  end)
+
+  it("is saved as ours", function()
+    local path, x = os.tmpname(), moon.rand(3, 4)
+    local dense = moon.dense(4, 3, {activation = "swish", init = "xavier_normal"})
+    local net = moon.sequential{dense, moon.activation("ReLU")}
+    assert(net:save(path))
+    local loaded = assert(moon.load(path))
+    os.remove(path)
+    assert.is_true(loaded:predict(x):equal(net:predict(x)))
+    assert.equal("silu", loaded:layer(1).activation)
+    assert.equal("relu", loaded:layer(2).activation)
+  end)
+
+  it("is not taken for what is something else", function()
+    for _, name in ipairs{"CrossEntropyLoss", "BCEWithLogitsLoss", "NLLLoss"} do -- of logits, or their logarithms
+      assert.matches("did you mean", failure(moon.loss, name))
+    end
+    assert.matches("unknown optimizer 'AdamW'; did you mean 'adam'%?", failure(moon.optimizer, "AdamW"))
+    assert.matches("unknown activation ''", failure(moon.activation, ""))
+    assert.matches("unknown activation '_'", failure(moon.activation, "_"))
+  end)
+
+  it("is asked for among options", function()
+    local net, x = moon.sequential{moon.dense(2, 2)}, moon.rand(4, 2)
+    local function option(call, theirs, ours, ...)
+      local given = {...}
+      given[#given + 1] = {[theirs] = 1}
+      local text = failure(call, table.unpack(given))
+      assert.is_truthy(text:find(("unknown option '%s'; did you mean '%s'?"):format(theirs, ours), 1, true), text)
+    end
+    for theirs, ours in pairs{
+      batch = "batch_size", batchsize = "batch_size", epoch = "epochs", n_epochs = "epochs", max_iter = "epochs",
+      validation_data = "validation", criterion = "loss", optim = "optimizer", optimiser = "optimizer",
+      workers = "threads", random_state = "seed", learning_rate = "optimizer", lr = "optimizer", patience = "callbacks",
+    } do
+      option(net.fit, theirs, ours, net, x, x)
+    end
+    for theirs, ours in pairs{learning_rate = "lr", LearningRate = "lr", epsilon = "eps", beta_1 = "beta1"} do
+      option(moon.adam, theirs, ours)
+    end
+    for theirs, ours in pairs{
+      units = "out", out_features = "out", in_features = "in", input_shape = "in", use_bias = "bias",
+      kernel_initializer = "init", kernel_regularizer = "weight_l2", activity_regularizer = "activity_l1",
+    } do
+      option(moon.dense, theirs, ours, 2, 2)
+    end
+    option(moon.dropout, "rate", "p")
+    option(moon.gaussian_noise, "stddev", "sigma")
+    option(moon.callbacks.early_stopping, "restore_best_weights", "restore_best")
+    option(moon.callbacks.checkpoint, "save_best_only", "best", "x")
+    option(moon.callbacks.reduce_on_plateau, "min_lr", "lr_min")
+    option(moon.autoencoder.plain, "latent_dim", "hidden")
+    option(moon.autoencoder.deep, "encoding_dim", "code")
+    option(moon.knn, "n_neighbors", "k", x, moon.zeros(4))
+  end)
+
+  it("is asked for among fields and methods", function()
+    local t, layer = moon.rand(2, 2), moon.dense(2, 2)
+    for theirs, ours in pairs{view = "reshape", mm = "matmul", dot = "matmul", tolist = "totable", clip = "clamp"} do
+      assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return t[theirs] end))
+    end
+    assert.matches("did you mean 'weight'", failure(function() return layer.kernel end))
+    assert.matches("did you mean 'fit'", failure(function() return moon.sequential{layer}.compile end))
+  end)
+end)
