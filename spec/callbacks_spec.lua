@@ -573,6 +573,12 @@ describe("what can be known before the first epoch", function()
     with("cannot write '/dev/null': not a regular file", callbacks.checkpoint("/dev/null"))
     with("'not/there/4'", callbacks.checkpoint("not/there/%d", {every = 4}))
     with("File name too long", callbacks.checkpoint(folder .. "/" .. ("n"):rep(300)))
+    local links = ("cd %s && mkdir sub && touch sub/file && ln -s sub/file link && ln -s nowhere dangling")
+    assert(os.execute(links:format(folder))) -- saves follow links
+    for _, name in ipairs{"link", "dangling"} do
+      local good = callbacks.checkpoint(folder .. "/" .. name)
+      assert.has_no.errors(function() net():fit(x, {loss = "mse", callbacks = {good}}) end)
+    end
     assert(os.execute(("mkdir %s/kept.2"):format(folder)))
     with("kept.2': Is a directory", callbacks.checkpoint(folder .. "/kept", {keep = 3}))
     local mixed = moon.sequential{moon.dense(4, 4), lua_layer()}

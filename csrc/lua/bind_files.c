@@ -1,7 +1,9 @@
 /* bind_files.c - all that reads and writes file formats. What opens a file is a list of its own: a host without file
 ** access leaves it out. A failed read or write gives nil, message, code; misuse raises. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,10 +69,29 @@ static int file_kind(lua_State *L) {
   return 1;
 }
 
-/* core.file_access(path) -> true, or nil, why not: may this process write the file, or in the folder? */
+/* Push the folder of a file, in a form that names nothing else. */
+static const char *push_folder(lua_State *L, const char *path) {
+  const char *slash = strrchr(path, '/');
+  lua_pushlstring(L, path, slash ? (size_t)(slash - path) + 1 : 0);
+  lua_pushliteral(L, ".");
+  lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
+/* core.file_access(path, in_place) -> true, or nil, why not: may this process make or replace the file (in_place: write
+** into it, if it is there)? Links are followed, as saves do; of one that leads nowhere nothing is known. */
 static int file_access(lua_State *L) {
-  const char *path = check_path(L, 1);
-  if (faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0) return luaL_fileresult(L, 0, path);
+  char real[PATH_MAX];
+  struct stat about;
+  const char *path = check_path(L, 1), *file = path;
+  bool is_link = lstat(path, &about) == 0 && S_ISLNK(about.st_mode), is_there = stat(path, &about) == 0;
+  bool is_named = *path && path[strlen(path) - 1] != '/';
+  if (!is_there && errno == ENAMETOOLONG) return luaL_fileresult(L, 0, NULL);
+  if (!is_named) errno = EISDIR;
+  if (is_there && is_link) file = realpath(path, real);
+  if (!is_named || !file) return luaL_fileresult(L, 0, NULL);
+  if (!(is_there && lua_toboolean(L, 2))) file = push_folder(L, file);
+  if ((is_there || !is_link) && faccessat(AT_FDCWD, file, W_OK, AT_EACCESS) != 0) return luaL_fileresult(L, 0, NULL);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -212,7 +233,7 @@ static const bind_reg in_memory[] = {
 
 static const bind_reg on_disk[] = {
     {"file_kind", file_kind, "path"},
-    {"file_access", file_access, "path"},
+    {"file_access", file_access, "path, in_place"},
     {"file_write", file_write, "path, parts"},
     {"file_rotate", file_rotate, "path, keep"},
     {"idx_load", idx_load, "path"},

@@ -163,7 +163,7 @@ function callbacks.csv_logger(path, given)
     file = nil
     must_of_file(path, ended:close())
   end
-  return self
+  return monitor.built_in(self)
 end
 
 -- ---- early_stopping ----
@@ -239,7 +239,7 @@ function callbacks.early_stopping(given)
     stop_if_over(state)
   end
 
-  return self
+  return monitor.built_in(self)
 end
 
 -- ---- checkpoint ----
@@ -313,7 +313,7 @@ function callbacks.checkpoint(path, given)
 
   function self.snapshot() return {best = best} end
   function self.restore(_, values) best = values.best end
-  return self
+  return monitor.built_in(self)
 end
 
 -- ---- reconstructions ----
@@ -335,14 +335,10 @@ function callbacks.reconstructions(dir, x)
     local picture = require("moonglass.image").rows{x, state.net:predict(x:reshape(#x, -1))}
     must("reconstructions", files.png_write(path(state.epoch), picture))
   end
-  return self
+  return monitor.built_in(self)
 end
 
 --- Reconstructions of the rows of x in the terminal, redrawn in place; see show.lua.
 function callbacks.show(x, given) return require("moonglass.show").live(x, given) end
-
-for name, make in pairs(callbacks) do
-  callbacks[name] = function(...) return monitor.adopt(make(...)) end
-end
 
 return callbacks

@@ -87,13 +87,8 @@ local function add_callbacks(state, tensors, metadata)
   end
 end
 
---- state: net, and if wanted opt, epoch, history, seed, callbacks; what fit hands to callbacks will do, best in
--- on_checkpoint, when all of them have seen the epoch.
--- true | nil, message, code
-function checkpoint.save(path, state)
-  checks.path("checkpoint.save", path)
-  checks.state("checkpoint.save", state)
-  if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
+-- The tensors and the text entries of a file.
+local function contents(state)
   local tensors, metadata = state.net:archive()
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
   add_callbacks(state, tensors, metadata)
@@ -108,7 +103,17 @@ function checkpoint.save(path, state)
       metadata["history." .. name] = list_text(history[name] or {}, n)
     end
   end
-  return errors.guard(files.safetensors_save, path, tensors, metadata)
+  return tensors, metadata
+end
+
+--- state: net, and if wanted opt, epoch, history, seed, callbacks; what fit hands to callbacks will do, best in
+-- on_checkpoint, when all of them have seen the epoch.
+-- true | nil, message, code
+function checkpoint.save(path, state)
+  checks.path("checkpoint.save", path)
+  checks.state("checkpoint.save", state)
+  if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
+  return errors.guard(files.safetensors_save, path, errors.guard(contents, state))
 end
 
 -- ---- load ----

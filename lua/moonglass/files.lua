@@ -41,25 +41,14 @@ function files.in_the_way(path)
 end
 
 of_core("idx_load", "data.idx")
-local name_too_long <const> = 36 -- errno
 
 --- Why no file can be written under this path, in words; nil if nothing speaks against it. in_place: a file that is
 -- there is opened, and not replaced by another one.
 function files.unwritable(path, in_place)
   local obstacle = files.in_the_way(path)
   if obstacle then return obstacle end
-  local folder, name = path:match("^(.*)/([^/]*)$")
-  if not folder then folder, name = ".", path end
-  if folder == "" then folder = "/" end
-  local kind = files.file_kind(folder)
-  if kind ~= "folder" then
-    return ("cannot write '%s': %s"):format(path, kind and "Not a directory" or "No such file or directory")
-  end
-  if name == "" then return ("cannot write '%s': Is a directory"):format(path) end
-  local ok, message, code = files.file_access(path)
-  local decides = code == name_too_long or (in_place and files.file_kind(path) == "file")
-  if not decides then ok, message = files.file_access(folder) end
-  return not ok and "cannot write " .. message or nil
+  local ok, message = files.file_access(path, in_place)
+  return not ok and ("cannot write '%s': %s"):format(path, message) or nil
 end
 
 of_core("png_read", "png.read")

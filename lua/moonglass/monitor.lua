@@ -9,11 +9,11 @@ monitor.figures = {"val_loss", "loss"}
 -- A mistake in the script; `what` is whose.
 local function refuse(what, name) errors.raise("%s: monitor is %s, but fit has no validation", what, name) end
 
-local built_in = setmetatable({}, {__mode = "k"})
+local known = setmetatable({}, {__mode = "k"})
 
---- A callback of this library's: it sets no figure.
-function monitor.adopt(callback)
-  built_in[callback] = true
+--- The callback, known as one of this library's: it sets no figure.
+function monitor.built_in(callback)
+  known[callback] = true
   return callback
 end
 
@@ -21,7 +21,7 @@ end
 local function may_be_set(callbacks, self)
   for _, callback in ipairs(callbacks) do
     if rawequal(callback, self) then return false end
-    if type(callback) == "function" or (callback.on_epoch_end and not built_in[callback]) then return true end
+    if type(callback) == "function" or (callback.on_epoch_end and not known[callback]) then return true end
   end
 end
 

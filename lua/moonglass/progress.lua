@@ -2,6 +2,7 @@
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
 local host = require "moonglass.host"
+local monitor = require "moonglass.monitor"
 local options = require "moonglass.options"
 local terminal = require "moonglass.terminal"
 
@@ -130,7 +131,7 @@ function progress.new(given)
     open = false
   end
 
-  return self
+  return monitor.built_in(self)
 end
 
 return progress

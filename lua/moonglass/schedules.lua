@@ -110,7 +110,7 @@ function schedules.reduce_on_plateau(given)
 
   function self.snapshot() return {best = best, wait = wait, cooldown = cooldown} end
   function self.restore(_, values) best, wait, cooldown = values.best, values.wait, values.cooldown end
-  return self
+  return monitor.built_in(self)
 end
 
 -- ---- learning_rate ----

@@ -4,6 +4,7 @@ local files = require "moonglass.files"
 local fitting = require "moonglass.fitting"
 local graphics = require "moonglass.graphics"
 local image = require "moonglass.image"
+local monitor = require "moonglass.monitor"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 local terminal = require "moonglass.terminal"
@@ -132,7 +133,7 @@ function show.live(x, given)
 
   function self.check(_, state) fitting.pictures("callbacks.show", state.net, x) end
 
-  if not terminal.is_terminal() then return self end
+  if not terminal.is_terminal() then return monitor.built_in(self) end
 
   -- To where the last picture began, whose lines go; what was written below it moves up.
   local function erase(screen)
@@ -158,7 +159,7 @@ function show.live(x, given)
     drawn, height = terminal.lines_written, lines
   end
 
-  return self
+  return monitor.built_in(self)
 end
 
 return setmetatable(show, {__call = show.picture})
