@@ -18,7 +18,9 @@ includers() { grep -rlE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\
 
 # ---- sources ----
 
-rule "blis.h is for csrc/engine/gemm.c alone" "$(includers 'blis\.h|cblas\.h' csrc | grep -vx csrc/engine/gemm.c)"
+rule "blis.h is for csrc/engine/blis_versions.h alone, and that for gemm.c" \
+  "$(includers 'blis\.h|cblas\.h' csrc | grep -vx csrc/engine/blis_versions.h
+     includers 'blis_versions\.h' csrc | grep -vx csrc/engine/gemm.c)"
 rule "png.h is for csrc/engine/png.c alone" "$(includers 'png\.h' csrc | grep -vx csrc/engine/png.c)"
 rule "the engine knows nothing of Lua" "$(includers 'lua\.h|lauxlib\.h|lualib\.h|luaconf\.h|moonglass_lua\.h|bind\.h' csrc/engine)"
 

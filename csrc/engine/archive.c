@@ -576,7 +576,7 @@ static json_t *make_header(const moon_archive *a) {
 
 static moon_status write_header(mooni_writer *w, const char *text) {
   uint8_t size[8];
-  static const char spaces[8] = "        ";
+  static const char spaces[] = "        ";
   size_t length = strlen(text), padding = (8 - length % 8) % 8;
   for (int i = 0; i < 8; i++) size[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
   MOONI_TRY(mooni_writer_write(w, size, sizeof size));

@@ -4,18 +4,17 @@
 ** BLIS_NUM_THREADS in the environment changes anything. When malloc fails inside it BLIS aborts the process; but its
 ** pool keeps the packing buffers of a call, and the next call of the same shape asks for no more. Hence plan: see that
 ** the memory is there, then make the call once on scratch, before anything depends on it. */
-#include <blis.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "blis_versions.h"
 #include "internal.h"
 
 /* BLIS picks its kernels by the brand of the CPU. It takes one that is younger than itself for none at all (generic C,
 ** several times slower), and does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have
 ** two units for it. So the kernels are asked for by what the CPU can do: those for AVX2, which are the faster ones for
-** small products, and for large ones those for AVX-512. They can be had where BLIS is linked in: its shared library
-** does not export them. */
-#pragma weak bli_gks_lookup_nat_cntx
+** small products, and for large ones those for AVX-512. They can be had where BLIS is linked in; its shared library
+** exports them from version 2 on. */
 
 /* BLIS ends the process over a BLIS_ARCH_TYPE that it does not know, and prints if BLIS_ARCH_DEBUG is set. So, where it
 ** is linked in, this stands in for its look at the environment: no variable is set. It gives way to a host's BLIS. */
@@ -26,30 +25,24 @@ __attribute__((weak)) gint_t bli_env_get_var(const char *name, gint_t otherwise)
 
 /* A shared library looks for itself, and the host's environment is not ours to change. */
 static bool may_end_the_process(void) {
-  if (bli_gks_lookup_nat_cntx) return bli_env_get_var("BLIS_ARCH_TYPE", -1) != -1;
+  if (blis_is_linked_in()) return bli_env_get_var("BLIS_ARCH_TYPE", -1) != -1;
   return getenv("BLIS_ARCH_TYPE") != NULL;
-}
-
-static cntx_t *kernels_of(arch_t arch) {
-  bli_init(); /* the look-up, unlike other calls, does not see to it */
-  return bli_gks_lookup_nat_cntx(arch);
 }
 
 /* NULL: BLIS's own choice. */
 static cntx_t *avx2_kernels(void) {
 #if defined(__x86_64__)
-  if (bli_gks_lookup_nat_cntx && bli_arch_query_id() == BLIS_ARCH_GENERIC && __builtin_cpu_supports("avx2") &&
-      __builtin_cpu_supports("fma"))
-    return kernels_of(BLIS_ARCH_ZEN3);
+  if (bli_arch_query_id() == BLIS_ARCH_GENERIC && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return blis_context_of(BLIS_ARCH_ZEN3);
 #endif
   return NULL;
 }
 
 static cntx_t *avx512_kernels(void) {
 #if defined(__x86_64__)
-  if (bli_gks_lookup_nat_cntx && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-    return kernels_of(BLIS_ARCH_SKX);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq"))
+    return blis_context_of(BLIS_ARCH_SKX);
 #endif
   return NULL;
 }
@@ -144,13 +137,12 @@ static size_t packing_bytes(cntx_t *cntx) {
 ** are scheduled. */
 
 typedef struct stand_in {
-  cntx_t cntx; /* BLIS's, but for the kernels. The first, since they are given its address */
+  blis_copy blis; /* BLIS's, but for the kernels. The first, since they are given its address */
   const mooni_team *team;
   bool met;
 } stand_in;
 
-static void meet(cntx_t *cntx) {
-  stand_in *s = (stand_in *)cntx;
+static void meet(stand_in *s) {
   if (!s->met) mooni_barrier(s->team);
   s->met = true;
 }
@@ -158,10 +150,9 @@ static void meet(cntx_t *cntx) {
 static void packed_kernel(dim_t m, dim_t n, dim_t k, float *alpha, float *a, float *b, float *beta, float *c,
                           inc_t rs_c, inc_t cs_c, auxinfo_t *data, cntx_t *cntx) {
   (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)b, (void)beta, (void)c, (void)rs_c, (void)cs_c, (void)data;
-  meet(cntx);
+  meet((stand_in *)cntx);
 }
 
-/* For small products, which BLIS does not pack. */
 static void unpacked_kernel(conj_t conja, conj_t conjb, dim_t m, dim_t n, dim_t k, float *alpha, float *a, inc_t rs_a,
                             inc_t cs_a, float *b, inc_t rs_b, inc_t cs_b, float *beta, float *c, inc_t rs_c, inc_t cs_c,
                             auxinfo_t *data, cntx_t *cntx) {
@@ -178,12 +169,10 @@ static void_fp address(void (*kernel)(void)) {
 
 static void stand_in_for(stand_in *s, const cntx_t *cntx, const mooni_team *team) {
   void_fp packed = address((void (*)(void))packed_kernel), unpacked = address((void (*)(void))unpacked_kernel);
-  *s = (stand_in){*cntx, team, false};
-  bli_func_set_dt(packed, BLIS_FLOAT, bli_cntx_get_l3_vir_ukrs(BLIS_GEMM_UKR, &s->cntx));
-  bli_func_set_dt(packed, BLIS_FLOAT, bli_cntx_get_l3_nat_ukrs(BLIS_GEMM_UKR, &s->cntx));
-  for (int i = 0; i < BLIS_NUM_3OP_RC_COMBOS; i++)
-    if (bli_cntx_get_l3_sup_ker_dt(BLIS_FLOAT, (stor3_t)i, &s->cntx))
-      bli_func_set_dt(unpacked, BLIS_FLOAT, bli_cntx_get_l3_sup_kers((stor3_t)i, &s->cntx));
+  s->team = team;
+  s->met = false;
+  blis_copy_init(&s->blis, cntx);
+  blis_copy_set_kernels(&s->blis, packed, unpacked);
 }
 
 typedef struct rehearsal {
@@ -203,8 +192,8 @@ static void rehearse(void *arg, const mooni_team *team) {
   mooni_mat mc = {.p = c, .rs = s->c_by_row ? s->n : 1, .cs = s->c_by_row ? 1 : s->m};
   stand_in *own = &r->stand_ins[team->index];
   stand_in_for(own, r->cntx, team);
-  multiply(&own->cntx, s->m, s->n, s->k, 1, ma, mb, 0, mc);
-  meet(&own->cntx); /* or nobody would come further, should BLIS find a way without kernels */
+  multiply(&own->blis.cntx, s->m, s->n, s->k, 1, ma, mb, 0, mc);
+  meet(own); /* or nobody would come further, should BLIS find a way without kernels */
 }
 
 moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
@@ -223,7 +212,7 @@ moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, s
   if (!mooni_malloc_has(START)) return mooni_nomem(ctx, START);
 
   cntx_t *cntx = kernels_for(m, n);
-  if (!cntx) cntx = bli_gks_query_cntx();
+  if (!cntx) cntx = (cntx_t *)bli_gks_query_cntx();
   size_t floats = (m * k + k * n + m * n + 15) & ~(size_t)15, probe = callers * packing_bytes(cntx);
   size_t bytes = callers * (sizeof(stand_in) + floats * sizeof(float));
   stand_in *stand_ins = mooni_calloc(ctx, 1, bytes);
