@@ -110,9 +110,10 @@ $(B)/needs: Makefile
 	try() { \
 	  name=$$1 header=$$2; shift 2; \
 	  printf '#include <stdio.h>\n#include <%s>\nint main(void) { return 0; }\n' "$$header" | \
-	  $(CC) -xc - -xnone "$$@" $(LDFLAGS) -o $@.try >/dev/null 2>&1 || missing="$$missing, $$name"; \
+	  if [ $$# -gt 0 ]; then $(CC) -xc - -xnone "$$@" $(LDFLAGS) -o $@.try >/dev/null 2>&1; else false; fi || \
+	  missing="$$missing, $$name"; \
 	}; \
-	try 'a C compiler' stddef.h; \
+	try 'a C compiler with its headers' stddef.h -lm; \
 	[ -n "$$missing" ] || { \
 	  try BLIS blis.h $(BLIS_CFLAGS) $(BLIS_LIBS) -lpthread -lm; try 'Lua 5.4' lua.h $(LUA_CFLAGS) $(LUA_LIBS); \
 	  for l in libpng:png.h zlib:zlib.h jansson:jansson.h; do try $${l%:*} $${l#*:} $(LIB_CFLAGS) $(LIB_LIBS); done; \
@@ -120,8 +121,8 @@ $(B)/needs: Makefile
 	}; \
 	rm -f $@.try; \
 	if [ -n "$$missing" ]; then \
-	  echo "make: $(CC) finds no $${missing#, }. On Debian, make deps installs what is needed; elsewhere install it with" >&2; \
-	  echo "its headers, and say by CC, BLIS_CFLAGS, BLIS_LIBS, LUA_CFLAGS, LUA_LIBS, PKG_CONFIG_PATH where it is." >&2; \
+	  echo "make: missing: $${missing#, } (tried with $(CC)). On Debian, make deps installs what is needed; elsewhere" >&2; \
+	  echo "install it with its headers, and say where it is: CC, BLIS_CFLAGS, BLIS_LIBS, LUA_CFLAGS, PKG_CONFIG_PATH" >&2; \
 	  exit 1; \
 	fi
 	@touch $@
@@ -553,6 +554,20 @@ test-hosts: all
 	@test -x $(HOSTS_VENV)/bin/python || { echo "test-hosts: make deps-hosts comes first" >&2; exit 1; }
 	@LUA=$(LUA) SPEC='--pattern=_host spec/other_hosts' $(TREE) \
 	PATH=$(call quote,$(HERE)/$(HOSTS_VENV)/bin):"$$PATH" PYTHONDONTWRITEBYTECODE=1 sh spec/run.sh spec/other_hosts/lupa_test.py
+
+# ---- other systems ----
+
+SYSTEMS ?= trixie
+
+## deps-systems: install what test-systems needs (a Debian package: debootstrap)
+.PHONY: deps-systems
+deps-systems:
+	$(call install_packages,debootstrap)
+
+## test-systems: README's two commands in a fresh Debian 13, and what they take (SYSTEMS='bookworm trixie': in each)
+.PHONY: test-systems
+test-systems:
+	@sh spec/systems/debian.sh $(SYSTEMS)
 
 # ---- interop ----
 

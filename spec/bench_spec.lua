@@ -8,6 +8,7 @@ local report = require "report"
 local new_results = require("results").new
 package.path = path
 
+local files = dofile "spec/files.lua"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local bench = program:gsub("[^/]*$", "bench/bench")
 
@@ -29,7 +30,7 @@ local function run(command)
 end
 
 local function run_bench(arguments)
-  local output, complaint, status = run(bench .. " " .. arguments)
+  local output, complaint, status = run(files.quote(bench) .. " " .. arguments)
   assert.equal("", complaint)
   assert.equal(0, status)
   return assert(json.decode(output))
@@ -95,7 +96,7 @@ describe("bench", function()
     local got = run_bench("run 3 sh -c 'echo dropped'")
     assert.equal(3, got["repeat"])
     assert.is_true(got.wall_ms > 0 and got.wall_ms <= got.median_ms and got.peak_mb > 0)
-    local output, complaint, status = run(bench .. " run 1 false")
+    local output, complaint, status = run(files.quote(bench) .. " run 1 false")
     assert.equal("", output)
     has(complaint, "false ended with status 1")
     assert.equal(1, status)
@@ -108,7 +109,7 @@ describe("bench", function()
       ["nothing"] = "mode 'nothing'", ["epoch --data /nowhere"] = "/nowhere",
       ["epoch --rows 9 --sizes 9-4-5"] = "target is",
     } do
-      local output, complaint, status = run(bench .. " " .. arguments)
+      local output, complaint, status = run(files.quote(bench) .. " " .. arguments)
       assert.equal("", output)
       has(complaint, part)
       assert.is_true(status == 1 or status == 2)

@@ -347,7 +347,7 @@ describe("a training that was killed", function()
       files.write(path, training)
       for _, k in ipairs{1, 4} do
         os.remove(path .. ".checkpoint")
-        os.execute(("%s %s.lua %s %s %d 2>%s.whole"):format(program, path, path, path, k, path))
+        os.execute(("%s %s.lua %s %s %d 2>%s.whole"):format(files.quote(program), path, path, path, k, path))
         assert.equal(k, (moon.checkpoint.load(path .. ".checkpoint") or {}).epoch, files.read(path .. ".whole"))
         assert.matches("\n" .. k + 1 .. ",[^\n]*\n$", files.read(path .. ".csv"))
         assert.equal("", differences(whole, result(train(path, nil))))

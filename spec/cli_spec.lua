@@ -1,9 +1,8 @@
 -- The program, from outside: as a runner of scripts, and as a session in a pipe and in a terminal (tmux).
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
-
 local files = dofile "spec/files.lua"
+local quote = files.quote
 local terminal = dofile "spec/terminal.lua"
 local read_file, write_file = files.read, files.write
 

@@ -7,7 +7,7 @@ local faults = {}
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = files.quote
 
 -- The leak sanitizer cannot work under ptrace.
 local environment = "env -u LUA_INIT -u LUA_INIT_5_4 -u LD_PRELOAD ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0"

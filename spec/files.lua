@@ -23,6 +23,9 @@ function files.write(path, ...)
   assert(file:close())
 end
 
+-- A text as one word of the shell's.
+function files.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
 -- Run a command without input: its standard output, standard error and exit status.
 function files.run(command)
   local out, err = os.tmpname(), os.tmpname()

@@ -14,7 +14,7 @@ local folder -- with a net of 64-16-64 and 20 rows for it
 
 local function path(name) return folder .. "/" .. name end
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = files.quote
 
 -- stdout, stderr, exit status of a shell command.
 local function sh(command)

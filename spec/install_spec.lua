@@ -5,7 +5,7 @@ local lfs = require "lfs"
 local root = lfs.currentdir()
 local files = dofile "spec/files.lua"
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = files.quote
 
 local function has(tool) return (os.execute("command -v " .. tool .. " >/dev/null")) end
 
@@ -265,18 +265,109 @@ suite("an installation", function()
   end)
 end)
 
+-- Without the network, where that can be had.
+local function offline()
+  return has("unshare") and select(2, try("unshare -rn true")) == 0 and "unshare -rn " or ""
+end
+
 suite("a rock", function()
-  it("is built and installed without the network", function()
+  it("is built and installed without the network, by the command in README", function()
     if not has("luarocks") then return pending("luarocks is not installed") end
+    local command = assert(files.read("README.md"):match("\n(luarocks [^#\n]-) *#"))
     local tree = os.tmpname()
     os.remove(tree)
-    local offline = has("unshare") and select(2, try("unshare -rn true")) == 0 and "unshare -rn " or ""
-    run(("%sluarocks --lua-version 5.4 make --tree %s moonglass-scm-1.rockspec"):format(offline, tree))
+    run(offline() .. command .. " --tree " .. tree)
     files.write(tree .. "/train.lua", train_lua)
     local paths = run(("luarocks --lua-version 5.4 --tree %s path --no-bin"):format(tree))
     assert.equal(version .. "\ttrue\n", run(paths .. "cd " .. tree .. " && lua5.4 train.lua"))
     assert.equal(version .. "\ttrue\n", run(("cd %s && bin/moonglass -E train.lua"):format(tree)))
     os.execute("rm -rf " .. tree)
+  end)
+end)
+
+suite("a tree in a folder of any name", function()
+  local scratch, here
+
+  setup(function()
+    scratch = os.tmpname()
+    os.remove(scratch)
+    local copy = scratch .. "/x y's é"
+    here = ("cd %s && "):format(quote(copy))
+    run(("mkdir -p %s && cp -a build csrc lua scripts spec Makefile moonglass-scm-1.rockspec %s"):format(quote(copy),
+                                                                                                     quote(copy)))
+    files.write(scratch .. "/train.lua", train_lua)
+  end)
+
+  teardown(function() os.execute("rm -rf " .. scratch) end)
+
+  -- The copy with one more line in a file; what make prints of it, and its status.
+  local function changed(path, line, arguments)
+    local text = files.read(path)
+    run(here .. ("printf '%%s\\n' %s >>%s"):format(quote(line), path))
+    local output, status = try(here .. "make " .. (arguments or ""))
+    run(here .. ("cat >%s <<'END'\n%sEND"):format(path, text))
+    return output, status
+  end
+
+  it("prints a short line for each file, and the compiler's warnings and errors", function()
+    local short = "CC csrc/cli/main.c\nLD build/moonglass\n"
+    run(here .. "make")
+    assert.equal(short, (changed("csrc/cli/main.c", "/* more */")))
+    assert.equal("", (run(here .. "make -s")))
+    local output, status = changed("csrc/cli/main.c", "static int nobody;")
+    assert.equal(0, status)
+    assert.matches("^CC csrc/cli/main.c\n.*main.c:%d+:%d+: warning: .*nobody.*\nLD build/moonglass\n$", output)
+    output, status = changed("csrc/cli/main.c", "int main(;")
+    assert.equal(2, status)
+    assert.matches("main.c:%d+:%d+: error: ", output)
+    output, status = changed("csrc/cli/main.c", "/* more */", "V=1")
+    assert.equal(0, status)
+    assert.matches("\n?%S+ %-std=c11 [^\n]* %-c %-o build/obj/cli/main.o csrc/cli/main.c\n", output)
+    assert.is_nil(output:find("CC csrc", 1, true))
+    run(here .. "make")
+  end)
+
+  it("runs from there, and installs into another such folder", function()
+    run(here .. "make")
+    local program = here .. "build/moonglass -E -i </dev/null && build/moonglass -E "
+    assert.matches(version .. "\ttrue\n$", run(program .. scratch .. "/train.lua"))
+    assert.equal(version .. "\ttrue\n", run(here .. 'eval "$(make -s env)" && lua5.4 ../train.lua'))
+    local to = scratch .. "/to y's é"
+    run(here .. ("make -s install DESTDIR=%s PREFIX=%s"):format(quote(to), quote("/my ü")))
+    assert.equal(version .. "\ttrue\n", run(("%s -E %s/train.lua"):format(quote(to .. "/my ü/bin/moonglass"), scratch)))
+    assert.equal(version .. "\n", run(("PKG_CONFIG_PATH=%s pkg-config --modversion moonglass"):format(
+      quote(to .. "/my ü/lib/pkgconfig"))))
+    run(here .. ("make -s uninstall DESTDIR=%s PREFIX=%s"):format(quote(to), quote("/my ü")))
+    assert.equal("", run(("find %s ! -type d"):format(quote(to))))
+  end)
+
+  -- What make takes for a variable's value.
+  local function value(name, arguments)
+    return run(here .. "make -pn help " .. (arguments or "")):match("\n" .. name .. " :?= ([^\n]*)")
+  end
+
+  it("asks the compiler for BLIS, one too that does not know -print-multiarch", function()
+    local compiler = scratch .. "/cc"
+    files.write(compiler, '#!/bin/sh\ncase " $* " in *" -print-multiarch "*) exit 1 ;; esac\nexec cc "$@"\n')
+    run("chmod +x " .. compiler)
+    local folder = value("BLIS_LIBDIR")
+    assert.matches("^/.*/blis%-%a+$", folder)
+    assert.equal(folder, value("BLIS_LIBDIR", "CC=" .. compiler))
+    if has("clang") then assert.equal(folder, value("BLIS_LIBDIR", "CC=clang")) end
+  end)
+
+  it("says at once what is missing, and compiles nothing", function()
+    for arguments, part in pairs{
+      ["BLIS_LIBS=-lnoblis"] = "BLIS (tried with cc). On Debian, make deps",
+      ["LUA_CFLAGS=-Ifew LUA_LIBS=-lnolua BLIS_LIBS="] = "BLIS, Lua 5.4 (",
+      ["CC=nocc"] = "a C compiler with its headers (tried with nocc)",
+      ["PKG_CONFIG=false BLIS_LIBS=-lnoblis"] = "BLIS, Lua 5.4, libpng, zlib, jansson, libedit (",
+    } do
+      local output, status = try(here .. "make CC=cc B=build/none " .. arguments)
+      assert.equal(2, status)
+      assert.is_truthy(output:find("missing: " .. part, 1, true), part .. " in:\n" .. output)
+      assert.is_nil(output:find("CC csrc", 1, true), output)
+    end
   end)
 end)
 

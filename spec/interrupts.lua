@@ -82,8 +82,8 @@ function interrupts.run(clock, n)
   local log, source = os.tmpname(), os.tmpname()
   files.write(source, definitions)
   local session = assert(io.popen(
-    ("TERM=dumb exec script -qfec 'env -u LUA_INIT -u LUA_INIT_5_4 HOME=/nonexistent %s' /dev/null >%s 2>&1"):format(
-      program, log), "w"))
+    ("TERM=dumb exec script -qfec %s /dev/null >%s 2>&1"):format(
+      files.quote("env -u LUA_INIT -u LUA_INIT_5_4 HOME=/nonexistent " .. files.quote(program)), log), "w"))
   session:setvbuf("no")
   local result = {steps = 0, slowest = 0, late = 0, failures = {}}
   local function size() return #files.read(log) end

@@ -158,7 +158,7 @@ end)
 
 -- ---- scripts ----
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = files.quote
 
 -- The output of a Lua program that finds this gnuplot first; nil: none at all.
 local function run(gnuplot, text)

@@ -27,7 +27,7 @@ end
 
 local pages = find_pages("", {})
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = files.quote
 
 local function absolute(path) return path:find("^/") and path or root .. "/" .. path end
 

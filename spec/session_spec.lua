@@ -8,7 +8,7 @@ local terminal = dofile "spec/terminal.lua"
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = files.quote
 
 local function has(text, part)
   assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))

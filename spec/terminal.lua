@@ -7,7 +7,7 @@
 --   t.type(text), t.press(key, ...), t.enter(text), t.paste(text), t.paste_file(path), t.run(command), t.close()
 local terminal = {there = os.execute("command -v tmux >/dev/null 2>&1")}
 
-local function quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local quote = dofile("spec/files.lua").quote
 
 local opened = 0
 

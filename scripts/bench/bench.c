@@ -130,7 +130,7 @@ static moon_status load(bench *b, const options *o) {
 }
 
 static moon_status make_net(bench *b, const options *o) {
-  moon_layer *layers[MAX_LAYERS];
+  moon_layer *layers[MAX_LAYERS] = {0};
   size_t made = 0, count = o->count - 1;
   moon_status status = MOON_OK;
   for (; status == MOON_OK && made < count; made += status == MOON_OK) {

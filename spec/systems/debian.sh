@@ -1,0 +1,133 @@
+#!/bin/sh
+# README's two commands in a fresh Debian: sh spec/systems/debian.sh trixie [bookworm ...], as root, after
+# `make deps-systems`. Each is made by debootstrap in a temporary folder, from the mirror that apt uses here; this tree
+# goes into a folder there whose name has a space and a letter beyond ASCII. What `make deps demo` takes is printed. Of
+# the tests those in C are run. Ends with one line: N passed, N failed[, N skipped].
+#
+# All that is mounted is mounted in a namespace of its own, and gone with its last process, however that ends.
+set -u
+cd "$(dirname "$0")/../.."
+passed=0 failed=0 skipped=0
+
+summary() {
+  echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
+  [ $failed -eq 0 ]
+  exit
+}
+
+# check <what> <command ...>: does the command succeed?
+check() {
+  what=$1
+  shift
+  if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "debian: failed: $what"; fi
+}
+
+# ---- outside: a folder and a namespace for each ----
+
+# Why it cannot be done here; empty if it can.
+hindrance() {
+  [ "$(id -u)" = 0 ] || { echo "not root"; return; }
+  for tool in debootstrap unshare chroot apt-get git; do
+    command -v $tool >/dev/null || { echo "$tool is not installed (make deps-systems)"; return; }
+  done
+  unshare --mount --pid --fork true 2>/dev/null || { echo "no namespaces"; return; }
+  [ -n "$(mirror)" ] || echo "apt knows no mirror of Debian"
+}
+
+# The mirror in apt's own configuration.
+mirror() { apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 'Created-By: Packages' 2>/dev/null | head -n 1; }
+
+if [ "${1:-}" != --inside ]; then
+  trap 'exit 1' HUP INT TERM
+  trap 'rm -rf --one-file-system "${root:?}"' EXIT
+  for suite; do
+    root=$(mktemp -d)
+    why=$(hindrance)
+    if [ -n "$why" ]; then
+      echo "debian: $suite is left out: $why"
+      skipped=$((skipped + 1))
+    else
+      unshare --mount --pid --fork --kill-child sh "$0" --inside "$suite" "$root" 2>&1 | tee "$root.log"
+      set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$root.log" | tail -n 1)
+      passed=$((passed + ${1:-0})) failed=$((failed + ${2:-1})) skipped=$((skipped + ${3:-0}))
+      rm -f "$root.log"
+    fi
+    rm -rf --one-file-system "$root"
+  done
+  summary
+fi
+
+# ---- inside ----
+
+suite=$2 root=$3 tree="/moon glass é" log=$(mktemp -p "$3")
+data=$PWD/../shared/data/mnist
+
+# here <command>: run by the shell of the new Debian, in the tree.
+here() {
+  chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb \
+    http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" ${MNIST:+MOONGLASS_DATA=/mnist} sh -c "cd '$tree' && $1"
+}
+
+# Packages as large as they say, in kilobytes.
+installed() { here "dpkg-query -W -f '\${Installed-Size}\n'" | awk '{n += $1} END {print n}'; }
+
+since() { echo $(($(date +%s) - $1)); }
+
+mount --make-rprivate /
+proxy=$(apt-config shell p Acquire::http::Proxy | sed "s/^p='\(.*\)'$/\1/")
+export http_proxy="${http_proxy:-$proxy}"
+start=$(date +%s)
+if ! debootstrap --variant=minbase "$suite" "$root" "$(mirror)" >"$log" 2>&1; then
+  tail -n 5 "$log"
+  echo "debian: $suite is left out: debootstrap gets nothing from the mirror"
+  skipped=1
+  summary
+fi
+mount -t proc proc "$root/proc"
+mount --rbind /dev "$root/dev"
+cp /etc/hosts /etc/resolv.conf "$root/etc" 2>/dev/null
+apt-config dump | grep -E '^Acquire::(http|https|Check-[a-zA-Z-]*|Retries)(::[^ ]*)? "[^"]' >"$root/etc/apt/apt.conf.d/90machine"
+case $(mirror) in
+  https:*) mkdir -p "$root/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs" ;;
+esac
+mkdir -p "$root$tree"
+git ls-files -z | tar -c --null -T - 2>/dev/null | tar -x -C "$root$tree"
+if [ -d "$data" ]; then
+  mkdir "$root/mnist"
+  mount --bind "$data" "$root/mnist" && mount -o remount,ro,bind "$root/mnist" && MNIST=1
+fi
+here "apt-get -qq update && apt-get -qq install -y make && apt-get clean" >"$log" 2>&1 || cat "$log"
+before=$(installed)
+echo "debian: a fresh $suite, from the mirror in $(since "$start") s"
+
+start=$(date +%s)
+here "make deps demo" >"$log" 2>&1
+status=$?
+cat "$log"
+lines=$(wc -l <"$log") took=$(($(installed) - before))
+echo "debian: make deps demo: $(since "$start") s, $lines lines, $((took * 1024 / 1000000)) MB installed; of that time,"
+grep '^Fetched' "$root$tree/build/deps.log"
+check "make deps demo" [ $status -eq 0 ]
+check "make deps demo prints less than 100 lines" [ "$lines" -lt 100 ]
+check "make deps installs less than 300 MB" [ $took -lt 293000 ]
+check "no package is kept" here '! ls /var/cache/apt/archives/*.deb 2>/dev/null'
+
+# The same digits as README's, as far as another compiler's rounding goes.
+near='{d = $1 - $2; exit !(d * d < 1e-6)}'
+loss=$(sed -n 's/^deep: .*test loss \([0-9.]*\),.*/\1/p' "$log")
+known=$(sed -n 's/^deep: .*test loss \([0-9.]*\),.*/\1/p' README.md)
+[ -z "${MNIST:-}" ] || check "the test loss is README's: $loss, not $known" sh -c "echo '$loss $known' | awk '$near'"
+
+here "make deps-dev test SPEC=" >"$log" 2>&1
+status=$?
+grep -vE '^(CC|CXX|AR|LD) ' "$log"
+set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$log" | tail -n 1)
+passed=$((passed + ${1:-0})) failed=$((failed + ${2:-1})) skipped=$((skipped + ${3:-0}))
+check "make deps-dev test" [ $status -eq 0 ]
+
+# The rock, as README has it.
+rock=$(sed -n 's/^\(luarocks [^#]*[^# ]\) *#.*/\1/p' README.md)
+here "$rock" >"$log" 2>&1 || cat "$log"
+check "$rock" [ "$(here "cd / && lua5.4 -e 'print(require(\"moonglass\").info().version)'")" = \
+  "$(sed -n 's/^#define MOON_VERSION "\(.*\)"/\1/p' csrc/moonglass.h)" ]
+summary
