@@ -3,7 +3,7 @@
 # "N passed, N failed"; without clang there is one failure.
 set -u
 
-if ! command -v clang-14 >/dev/null; then
+if ! ls /usr/bin/clang-[0-9][0-9] >/dev/null 2>&1; then
   echo "files_fuzz: make deps-fuzz comes first"
   echo "0 passed, 1 failed"
   exit 1

@@ -22,6 +22,12 @@ check() {
   if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "debian: failed: $what"; fi
 }
 
+# add <log>: its last summary; a failure if there is none.
+add() {
+  set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$1" | tail -n 1)
+  passed=$((passed + ${1:-0})) failed=$((failed + ${2:-1})) skipped=$((skipped + ${3:-0}))
+}
+
 # ---- outside: a folder and a namespace for each ----
 
 # Why it cannot be done here; empty if it can.
@@ -39,27 +45,26 @@ mirror() { apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 'Created-
 
 if [ "${1:-}" != --inside ]; then
   trap 'exit 1' HUP INT TERM
-  trap 'rm -rf --one-file-system "${root:?}"' EXIT
+  scratch=$(mktemp -d)
+  trap 'rm -rf --one-file-system "$scratch"' EXIT
   for suite; do
-    root=$(mktemp -d)
+    root=$scratch/$suite log=$scratch/$suite.log
     why=$(hindrance)
     if [ -n "$why" ]; then
       echo "debian: $suite is left out: $why"
       skipped=$((skipped + 1))
     else
-      unshare --mount --pid --fork --kill-child sh "$0" --inside "$suite" "$root" 2>&1 | tee "$root.log"
-      set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$root.log" | tail -n 1)
-      passed=$((passed + ${1:-0})) failed=$((failed + ${2:-1})) skipped=$((skipped + ${3:-0}))
-      rm -f "$root.log"
+      unshare --mount --pid --fork --kill-child sh "$0" --inside "$suite" "$root" 2>&1 | tee "$log"
+      add "$log"
+      rm -rf --one-file-system "$root"
     fi
-    rm -rf --one-file-system "$root"
   done
   summary
 fi
 
 # ---- inside ----
 
-suite=$2 root=$3 tree="/moon glass é" log=$(mktemp -p "$3")
+suite=$2 root=$3 tree="/moon glass é" log=$3.part
 data=$PWD/../shared/data/mnist
 
 # here <command>: run by the shell of the new Debian, in the tree.
@@ -121,8 +126,7 @@ known=$(sed -n 's/^deep: .*test loss \([0-9.]*\),.*/\1/p' README.md)
 here "make deps-dev test SPEC=" >"$log" 2>&1
 status=$?
 grep -vE '^(CC|CXX|AR|LD) ' "$log"
-set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$log" | tail -n 1)
-passed=$((passed + ${1:-0})) failed=$((failed + ${2:-1})) skipped=$((skipped + ${3:-0}))
+add "$log"
 check "make deps-dev test" [ $status -eq 0 ]
 
 # The rock, as README has it.
