@@ -102,14 +102,14 @@ describe("image.grid", function()
 
   it("says what is wrong", function()
     has(message(grid, three, {column = 3}),
-      "unknown option 'column'; did you mean 'columns'? (known: background, columns, normalize, pad,")
+      "unknown option 'column'; did you mean 'columns'? (known: background, columns, crossed, heads,")
     has(message(grid, 3), "image.grid: got 3, expected a tensor")
     has(message(grid, moon.zeros(4)), "got [4], expected [n x h*w] or [n x h x w]")
     has(message(grid, moon.zeros(0, 4)), "with at least one row")
     has(message(grid, moon.zeros(2, 6)), "rows of 6 make no square, expected the option shape={height, width}")
     has(message(grid, moon.zeros(2, 6), {shape = {2, 2}}), "shape is {2, 2}, but a row has 6 elements")
     has(message(grid, moon.zeros(2, 6), {shape = {3}}), "shape[2] is nil, expected a whole number of at least 1")
-    has(message(grid, three, {normalize = "some"}), "normalize is 'some' (known: none, each, all)")
+    has(message(grid, three, {normalize = "some"}), "normalize is 'some' (known: none, each, all, signed)")
     has(message(grid, three, {background = 256}), "background is 256, expected 0 to 255")
     has(message(grid, three, {columns = 0}), "columns is 0, expected a whole number of at least 1")
   end)
@@ -142,5 +142,92 @@ describe("image.rows", function()
     has(message(rows, {a, a:rows(1)}), "line 2 is [1 x 4] uint8, line 1 is [2 x 4] uint8: they must be alike")
     has(message(rows, {a, moon.zeros(2, 9)}), "line 2 is [2 x 9] uint8")
     has(message(rows, {a}, {columns = 2}), "unknown option 'columns'")
+  end)
+end)
+
+describe("labels of pictures", function()
+  local lettering = require "moonglass.lettering"
+  local tile = bytes{{1, 2, 3, 4}}
+
+  local function is_at(part, picture, y, x)
+    local found = picture:rows(y, y + #part - 1):t():rows(x, x + part:size(2) - 1):t():clone()
+    assert.is_true(found:equal(part), ("not at %d, %d"):format(y, x))
+  end
+
+  it("are letters, black on white", function()
+    local i = lettering.draw("i")
+    assert.same({18, 2}, i.shape)
+    local column = {0, 255, 0, 0, 0, 0, 0, 255, 255}
+    for y = 1, 18 do assert.equal(column[(y + 1) // 2], i:get(y, 2)) end
+    assert.same({18, 2 * (5 + 1 + 5)}, lettering.draw("AB").shape)
+    assert.same({40, 10}, lettering.draw("A\nB").shape)
+    assert.is_true(lettering.draw("A\nB"):rows(23, 40):equal(lettering.draw("B")))
+    assert.is_true(lettering.draw("\u{e9}"):equal(lettering.draw("\u{fc}"))) -- no letter here: a box
+    assert.same({18, 1}, lettering.draw("").shape)
+    -- Each character has a shape of its own.
+    local seen = {}
+    for code = 33, 126 do
+      local key = table.concat(lettering.draw(string.char(code)):reshape(-1):totable(), " ")
+      assert.is_nil(seen[key], string.char(code))
+      seen[key] = true
+    end
+  end)
+
+  it("stand above, on the left and over the columns, and the tiles stay as they are", function()
+    local big = moon.rand(4, 900):mul_(255):byte()
+    local plain = moon.image.rows{big, big}
+    local titles = {"one", "the second"}
+    local picture = moon.image.rows({big, big}, {titles = titles, heads = {"a", 2}, title = "All of them"})
+    local left = lettering.draw(titles[2])
+    assert.same({4 + 18 + 8 + 18 + 4 + #plain + 4, 4 + left:size(2) + 8 + plain:size(2) + 4}, picture.shape)
+    local top, from = 4 + 18 + 8 + 18 + 4 + 1, 4 + left:size(2) + 8 + 1
+    is_at(plain, picture, top, from)
+    is_at(lettering.draw("All of them"), picture, 5, 5)
+    is_at(left, picture, top + 31 + (31 - 18) // 2, 5)
+    is_at(lettering.draw("2"), picture, 4 + 18 + 8 + 1, from + 31 + (31 - 10) // 2)
+    -- A title may be wider than the picture, which is white then.
+    picture = moon.image.grid(tile, {title = "a title"})
+    is_at(moon.image.grid(tile), picture, 4 + 18 + 8 + 1, 5)
+    is_at(lettering.draw("a title"), picture, 5, 5)
+    assert.equal(255, picture:get(#picture - 5, picture:size(2)))
+  end)
+
+  it("may be left out for some lines and columns", function()
+    local nine = moon.rand(9, 900)
+    local picture = moon.image.grid(nine, {heads = {[3] = "c"}})
+    is_at(lettering.draw("c"), picture, 5, 5 + 62 + (31 - 8) // 2)
+    assert.equal(255, picture:rows(5, 22):t():rows(5, 66):min())
+  end)
+
+  it("say what is wrong", function()
+    local rows = moon.image.rows
+    has(message(rows, {tile}, {titles = {"a", "b"}}),
+      "image.rows: titles has the key 2, expected a text for each of 1 to 1")
+    has(message(rows, {tile}, {titles = {x = "a"}}), "titles has the key 'x'")
+    has(message(rows, {tile}, {titles = {true}}), "image.rows: titles[1] is true, expected a text")
+    has(message(rows, {tile}, {heads = {"\7"}}), "heads[1] is '\7', expected a text, UTF-8 without control characters")
+    has(message(rows, {tile}, {title = "\xff"}), "image.rows: title is '\xff', expected a text")
+    has(message(rows, {tile}, {title = 3}), "title is 3, expected a text")
+    has(message(rows, {tile}, {crossed = {1}}), "unknown option 'crossed'")
+  end)
+
+  it("cross out tiles", function()
+    local three = moon.ones(3, 81)
+    local picture = moon.image.grid(three, {crossed = moon.tensor{0, 1, 0}, columns = 3, pad = 0})
+    local cross = picture:t():rows(10, 18):t():clone()
+    assert.equal(60, cross:get(1, 5))
+    for i = 1, 9 do assert.is_true(cross:get(i, i) == 150 and cross:get(i, 10 - i) == 150) end
+    assert.is_true(picture:t():rows(1, 9):min() == 255 and picture:t():rows(19, 27):min() == 255)
+    assert.is_true(picture:equal(moon.image.grid(three, {crossed = {0, 1, 0}, columns = 3, pad = 0})))
+    has(message(moon.image.grid, three, {crossed = {1}}),
+      "crossed is a table, expected a number for each of the 3 rows")
+    has(message(moon.image.grid, three, {crossed = moon.ones(3, 1)}), "crossed is [3 x 1]")
+    has(message(moon.image.grid, three, {crossed = 2}), "crossed is 2")
+  end)
+
+  it("signed: 0 is grey, the largest absolute value black or white", function()
+    local t = moon.tensor{{-2, 0, 1, 2}, {0, 0, 0, 0}, {-1, -4, 0, 2}}
+    assert.same({{0, 128, 128, 128, 96, 0}, {191, 255, 128, 128, 128, 191}},
+      moon.image.grid(t, {normalize = "signed", columns = 3, pad = 0}):totable())
   end)
 end)

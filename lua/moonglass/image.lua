@@ -2,6 +2,7 @@
 --   moon.png.write("filters.png", moon.image.grid(layer.weight:t(), {normalize = "each"}))
 local core = require "moonglass.core"
 local errors = require "moonglass.errors"
+local lettering = require "moonglass.lettering"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 
@@ -24,6 +25,11 @@ local normalizers = {
     local low, high = rows:min(2), rows:max(2)
     local scale = 255 / (high - low):clamp_(smallest_range)
     return rows:t():sub_(low):mul_(scale):t()
+  end,
+  -- 0 is the grey in the middle, so that two tiles can be compared.
+  signed = function(rows)
+    local scale = 127.5 / rows:max(2):maximum_(-rows:min(2)):clamp_(smallest_range)
+    return (rows:t() * scale):add_(127.5):t():clamp(0, 255)
   end,
 }
 
@@ -80,15 +86,31 @@ end
 
 local function blank(h, w, value) return core.full(value, h, w, {dtype = "uint8"}) end
 
--- rows uint8 [n x h*w] as tiles, `columns` a line; pad pixels around each.
-local function assemble(rows, h, w, columns, pad, background)
+-- A tile with its diagonals, in place of one that says nothing.
+local function cross(h, w)
+  local rows = {}
+  for y = 1, h do
+    rows[y] = {}
+    for x = 1, w do
+      local along = (x - 0.5) * h / w
+      local off = math.min(math.abs(along - y + 0.5), math.abs(h - along - y + 0.5))
+      rows[y][x] = off < math.max(1, h / w) and 150 or 60
+    end
+  end
+  return core.tensor(rows, {dtype = "uint8"})
+end
+
+-- rows uint8 [n x h*w] as tiles, `columns` a line; pad pixels around each. crossed[i]: tile i is a cross instead.
+local function assemble(rows, h, w, columns, pad, background, crossed)
   local n, lines = #rows, {}
   local bar = pad > 0 and blank(h, pad, background)
   local empty = n % columns > 0 and blank(h, w, background)
+  local crosses = crossed and cross(h, w)
   for first = 1, n, columns do
     local tiles = {}
     for i = first, first + columns - 1 do
-      tiles[#tiles + 1] = i <= n and rows:rows(i):reshape(h, w) or empty
+      local is_crossed = crossed and i <= n and crossed[i] ~= 0
+      tiles[#tiles + 1] = is_crossed and crosses or i <= n and rows:rows(i):reshape(h, w) or empty
     end
     lines[#lines + 1] = join(tiles, bar, 2)
   end
@@ -111,7 +133,7 @@ end
 local function rules(more)
   local list = {
     shape = {"list"}, pad = {"size", 1}, background = {"size", 0}, scale = {"count", 1},
-    normalize = {{"none", "each", "all"}, "none"},
+    normalize = {{"none", "each", "all", "signed"}, "none"}, title = {"text"}, titles = {"list"}, heads = {"list"},
   }
   for name, rule in pairs(more or {}) do list[name] = rule end
   return list
@@ -121,20 +143,42 @@ local function check_background(what, v)
   if v > 255 then errors.raise("%s: background is %d, expected 0 to 255", what, v) end
 end
 
-local grid_options = options.checker("image.grid", rules{columns = {"count"}})
+-- The tiles, enlarged, with their labels.
+local function finish(what, tiles, h, w, o)
+  local picture = enlarge(tiles, o.scale)
+  return lettering.label(what, picture, (h + o.pad) * o.scale, (w + o.pad) * o.scale, o.pad * o.scale, o)
+end
+
+-- A list of n numbers or a tensor [n] as a list.
+local function mask_of(what, name, v, n)
+  if v == nil then return nil end
+  local list = native.is_tensor(v) and v:rank() == 1 and v:totable() or v
+  if type(list) ~= "table" or #list ~= n then
+    errors.raise("%s: %s is %s, expected a number for each of the %d rows, 0 or 1", what, name,
+      native.is_tensor(v) and native.shape_text(v) or options.show(v), n)
+  end
+  return list
+end
+
+local grid_options = options.checker("image.grid", rules{columns = {"count"}, crossed = {"any"}})
 
 --- The rows of t [n x h*w] (or [n x h x w]) as tiles from the left, line by line: uint8 [h x w].
 -- options: shape={height, width} (else a square); columns (else about as many as lines); pad=1 pixels around each tile,
 -- of the grey `background`=0; scale=1, pixels a side that each pixel becomes; and how values become greys, normalize:
 -- "none" (bytes as they are, floats 0..1 to 0..255, clamped), "each" (a tile from its smallest to its largest value),
--- "all" (the same over all tiles).
+-- "all" (the same over all tiles), "signed" (0 is the grey in the middle, a tile's largest absolute value black or
+-- white); crossed: numbers [n], where they are not 0 the tile is a cross.
+-- Labels, black on white in letters 14 pixels high: title, above all; titles, a list of texts on the left, one for each
+-- line of tiles; heads, a list of texts above the columns.
 function image.grid(t, given)
   local o = grid_options(given)
   check_background("image.grid", o.background)
   local rows, shape = as_rows("image.grid", t, o.shape)
   local h, w = tile_shape("image.grid", shape, rows:size(2))
   local columns = o.columns or math.ceil(math.sqrt(#rows))
-  return enlarge(assemble(to_bytes(rows, o.normalize), h, w, columns, o.pad, o.background), o.scale)
+  local crossed = mask_of("image.grid", "crossed", o.crossed, #rows)
+  local tiles = assemble(to_bytes(rows, o.normalize), h, w, columns, o.pad, o.background, crossed)
+  return finish("image.grid", tiles, h, w, o)
 end
 
 local rows_options = options.checker("image.rows", rules())
@@ -154,7 +198,8 @@ local function line_of(i, element, o)
 end
 
 --- One line of tiles for each tensor in the list, all of as many rows: {originals, noisy, reconstructions}.
--- The options are those of grid, but columns; normalize works on each tensor by itself.
+-- The options are those of grid, but columns and crossed; normalize works on each tensor by itself. titles say what the
+-- lines are: {"original", "noisy", "reconstruction"}.
 function image.rows(list, given)
   local o = rows_options(given)
   check_background("image.rows", o.background)
@@ -171,7 +216,7 @@ function image.rows(list, given)
     end
   end
   local h, w = tile_shape("image.rows", shape, lines[1]:size(2))
-  return enlarge(assemble(core.cat(lines, 1), h, w, #lines[1], o.pad, o.background), o.scale)
+  return finish("image.rows", assemble(core.cat(lines, 1), h, w, #lines[1], o.pad, o.background), h, w, o)
 end
 
 return image
