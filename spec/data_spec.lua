@@ -217,6 +217,28 @@ describe("data.find", function()
     has(find("/", "MOONGLASS_DATA=/nowhere"), "in /nowhere (from MOONGLASS_DATA): run data/fetch.sh")
   end)
 
+  it("takes the set of a name and no other, and says where it has looked", function()
+    with_folder({}, function(dir)
+      local names = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", images_name, labels_name}
+      local label_bytes = {7, 2, 1, 0, 4, 1, 4, 9, 5, 9} -- with which MNIST's test labels begin
+      for i = 11, 20 do label_bytes[i] = 0 end
+      for _, name in ipairs(names) do write_file(dir .. "/" .. name, read_file(shapes .. "/" .. name)) end
+      write_file(dir .. "/" .. labels_name, string.pack(">I4I4", 0x801, 20), string.char(table.unpack(label_bytes)))
+      assert.same({dir, "MNIST in " .. dir}, {moon.data.find(dir, "MNIST")})
+      assert.equal("0 1 2 3 4 5 6 7 8 9", table.concat(moon.data.classes(dir), " "))
+      local found, problem, code = moon.data.find(dir, "Fashion-MNIST")
+      assert.same({nil, "I/O"}, {found, code})
+      has(problem, ("data.find: Fashion-MNIST is not in %s (it has MNIST): "):format(dir))
+      for _, name in ipairs(names) do os.remove(dir .. "/" .. name) end
+    end)
+    has(select(2, moon.data.find(shapes, "MNIST")), "(it has a set in MNIST's format)")
+    has(select(2, moon.data.find("/nowhere", "MNIST")), "MNIST is not in /nowhere (not all files are there)")
+    assert.is_nil(moon.data.classes(shapes))
+    assert.is_nil(moon.data.classes("/nowhere"))
+    assert.has_error(function() moon.data.find(nil, "mnist") end,
+      "data.find: name is 'mnist'; did you mean 'MNIST'? (known: Fashion-MNIST, MNIST)")
+  end)
+
   it("takes data/mnist below the current folder, unless it is incomplete", function()
     with_folder({}, function(dir)
       local inner = dir .. "/data/mnist"

@@ -93,7 +93,7 @@ describe("completion", function()
 
   it("knows fields of tables", function()
     check{
-      {"moon.dat", "a|"}, {"moon.data.m", "nist|"}, {"moon.data.", "|blobs circles find idx mnist spirals"},
+      {"moon.dat", "a|"}, {"moon.data.m", "nist|"}, {"moon.data.", "|blobs circles classes find idx mnist spirals"},
       {"mine.f", "i|"}, {"mine.fi", "|fifth first"}, {"mine:", "call|"}, {"mine._", "hidden|"}, {"string.for", "mat|"},
       {"moon.nosuch.", "|"}, {"1 + moon.ze", "ros|"}, {"p:enc", "ode|"},
     }
@@ -765,7 +765,7 @@ describe("a session in a terminal", function()
     t.ready()
     t.type("moon.data.")
     tab()
-    t.wait_for("blobs    circles  find     idx      mnist    spirals\n> moon.data.")
+    t.wait_for("blobs    circles  classes  find     idx      mnist    spirals\n> moon.data.")
     t.press("C-u")
     t.type("moon.adam{l")
     tab()

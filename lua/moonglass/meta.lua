@@ -1660,10 +1660,16 @@ function moon.data.mnist(folder, split) end
 
 ---The folder that `moon.data.mnist` would take, and in words what is in it.
 ---@param folder string?
+---@param name "MNIST"|"Fashion-MNIST"? this set and no other: the first of the places that has it, or the folder
 ---@return string? folder nil if there is none
 ---@return string description "MNIST in data/mnist" for example; or the message
 ---@return moonglass.Code? code
-function moon.data.find(folder) end
+function moon.data.find(folder, name) end
+
+---The names of the classes of the set that `moon.data.find` would take: "0" to "9", or "T-shirt/top", "Trouser", ...
+---@param folder string?
+---@return string[]? names from class 0; nil if nobody knows them, or there is no set
+function moon.data.classes(folder) end
 
 ---An IDX file, plain or gzipped, as a tensor of the file's shape; bytes stay bytes.
 ---@param path string
@@ -1794,11 +1800,15 @@ moon.image = {}
 ---@field pad integer? default 1: pixels around each tile
 ---@field background integer? default 0, 0 to 255: their grey
 ---@field scale integer? default 1: pixels a side that each pixel becomes
----@field normalize "none"|"each"|"all"? default "none": "each" tile, or "all", from its smallest value to its largest
+---@field normalize "none"|"each"|"all"|"signed"? default "none"; from least to largest; "signed": 0 is grey
+---@field title string? above the picture, black on white in letters 14 pixels high
+---@field titles (string|number)[]? on the left, one for each line of tiles
+---@field heads (string|number)[]? above the columns; a place may be empty
 
 ---Options of `moon.image.grid`.
 ---@class moonglass.GridOptions: moonglass.RowsOptions
 ---@field columns integer? tiles a line; else about as many as lines
+---@field crossed number[]|moonglass.Tensor? [n]: where it is not 0 the tile is a cross, as of a dead unit
 
 ---Each row as a tile, line by line from the left.
 ---@param t moonglass.Tensor [n x h*w] or [n x h x w]; bytes as they are, floats 0 to 1
@@ -1971,6 +1981,10 @@ function moon.page(title) end
 ---@return moonglass.Page self
 function Page:heading(text) end
 
+---The table of contents: links to all headings of the page, also to those that come later.
+---@return moonglass.Page self
+function Page:contents() end
+
 ---A paragraph.
 ---@param text string
 ---@return moonglass.Page self
@@ -2055,6 +2069,12 @@ function moon.metrics.roc(scores, positive) end
 ---@param positive moonglass.Tensor [rows]: 1 where a row is, 0 where it is not
 ---@return number area 0 to 1
 function moon.metrics.auc(scores, positive) end
+
+---The units that are dead: 0 in every row. A ReLU that is 0 for all rows of a training never comes back.
+---@param outputs moonglass.Tensor [rows x units], what a layer gives
+---@return moonglass.Tensor mask [units], 1 where a unit is dead, else 0
+---@return integer count how many are
+function moon.metrics.dead_units(outputs) end
 
 ---The value below which the share q of all values lies: numpy's default.
 ---@param values moonglass.Tensor of any shape, bytes by value

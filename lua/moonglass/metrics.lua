@@ -147,6 +147,19 @@ function metrics.auc(scores, positive)
   return pairs_won / (positives * negatives)
 end
 
+-- ---- units ----
+
+--- Units that say nothing: mask, count. mask [units] has 1 where a unit's output is 0 in every row of outputs [rows x
+-- units], else 0. A ReLU that is 0 for all rows of a training has no gradient and never comes back.
+function metrics.dead_units(outputs)
+  checks.tensor("dead_units", "outputs", outputs)
+  if outputs:rank() ~= 2 then
+    errors.raise("dead_units: outputs is %s, expected [rows x units]", native.shape_text(outputs))
+  end
+  local mask = outputs:max(1):eq(0):mul_(outputs:min(1):eq(0))
+  return mask, math.tointeger(mask:sum())
+end
+
 -- ---- quantiles ----
 
 -- Between the sorted values at (n - 1) q, counted from 0.

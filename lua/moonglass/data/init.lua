@@ -7,7 +7,7 @@ local mnist = require "moonglass.data.mnist"
 local synthetic = require "moonglass.data.synthetic"
 
 local data = {
-  mnist = mnist.load, find = mnist.find,
+  mnist = mnist.load, find = mnist.find, classes = mnist.classes,
   spirals = synthetic.spirals, circles = synthetic.circles, blobs = synthetic.blobs,
 }
 

@@ -16,8 +16,15 @@ local prefix = {train = "train", test = "t10k"}
 local getenv = os and os.getenv or function() end -- a host may have left it out
 local advice = "run data/fetch.sh, or install Debian's package dataset-fashion-mnist, or name a folder (MOONGLASS_DATA)"
 
--- Known sets by the first labels of their test file.
-local known = {["7 2 1 0 4 1 4 9 5 9"] = "MNIST", ["9 2 1 1 6 1 4 6 5 7"] = "Fashion-MNIST"}
+local both = {"train", "test"}
+
+-- Known sets, with the names of their classes, by the first labels of their test file.
+local known = {
+  ["7 2 1 0 4 1 4 9 5 9"] = {name = "MNIST", classes = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
+  ["9 2 1 1 6 1 4 6 5 7"] = {name = "Fashion-MNIST", classes = {
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+  }},
+}
 
 -- ---- folders and files ----
 
@@ -110,17 +117,32 @@ local function find_folder(dir, splits)
   return nil, ("data.mnist: the files of MNIST are in none of %s: %s"):format(list, advice), "I/O"
 end
 
+local nameless = {name = "a set in MNIST's format"}
+
 -- Told by content, since a folder may be called anything.
-local function set_name(dir)
+local function set_in(dir)
   local path = find_file(dir, "test", "labels")
   local labels = path and files.idx_load(path)
-  if not labels or labels:rank() ~= 1 then return nil end
+  if not labels or labels:rank() ~= 1 then return nameless end
   local first = {}
   for i = 1, math.min(10, #labels) do first[i] = ("%d"):format(labels[i]) end
-  return known[table.concat(first, " ")]
+  return known[table.concat(first, " ")] or nameless
 end
 
-local function describe(folder) return ("%s in %s"):format(set_name(folder) or "a set in MNIST's format", folder) end
+-- The first folder that holds the set of this name: the one that is given, or without one all the places.
+local function find_named(given, name)
+  if files.lacking("data.mnist", true) then return files.refuse("data.mnist", true) end
+  local places, seen, named = given and {given} or default_folders(), {}, named_folder(given)
+  if named and not given then table.insert(places, 1, named) end
+  for i, folder in ipairs(places) do
+    local set = count_files(folder, both) == 4 and set_in(folder)
+    if set and set.name == name then return folder end
+    seen[i] = ("%s (%s)"):format(folder, set and "it has " .. set.name or "not all files are there")
+  end
+  return nil, ("data.find: %s is not in %s: %s"):format(name, table.concat(seen, ", "), advice), "I/O"
+end
+
+local function describe(folder) return ("%s in %s"):format(set_in(folder).name, folder) end
 
 local told = {} -- folders
 
@@ -138,13 +160,32 @@ local function check_folder(what, folder)
   end
 end
 
---- The folder that has all four files, and in words what is in it: "MNIST in data/mnist".
--- nil, message, code if there is none.
-function mnist.find(folder)
+local function check_name(name)
+  local names = {}
+  for _, set in pairs(known) do names[set.name] = true end
+  if name == nil or names[name] then return end
+  errors.raise("data.find: name is %s%s (known: %s)", options.show(name),
+    type(name) == "string" and options.question(name, names) or "", options.names(names))
+end
+
+--- The folder that has all four files, and in words what is in it: "MNIST in data/mnist". name: "MNIST" or
+-- "Fashion-MNIST", this set and no other. nil, message, code if there is none.
+function mnist.find(folder, name)
   check_folder("data.find", folder)
-  local found, message, code = find_folder(folder, {"train", "test"})
+  check_name(name)
+  local found, message, code
+  if name then found, message, code = find_named(folder, name) else found, message, code = find_folder(folder, both) end
   if not found then return nil, message, code end
   return found, describe(found)
+end
+
+--- The names of the classes 0, 1, ... of the set that find would take, as a list; nil if nobody knows them, or there is
+-- no set. A list is the caller's.
+function mnist.classes(folder)
+  check_folder("data.classes", folder)
+  local found = find_folder(folder, both)
+  local classes = found and set_in(found).classes
+  return classes and table.move(classes, 1, #classes, 1, {})
 end
 
 -- ---- loading ----
