@@ -223,6 +223,35 @@ describe("a script", function()
     has(script, 'set format y "%g"\n')
   end)
 
+  it("has at least three tics on a logarithmic axis, all within it", function()
+    local function check(call, axis)
+      local script = script_of(("print(moon.plot.%s)"):format(call))
+      local low, high = script:match("set " .. axis .. "range %[(%S+):(%S+)%] noextend\n")
+      low, high = tonumber(low), tonumber(high)
+      local count, before = 0, -math.huge
+      for word in script:match("set " .. axis .. "tics %(([^)]*)%)\n"):gmatch("[^, ]+") do
+        local v = tonumber(word)
+        assert.is_true(v > before and v >= low and v <= high, word)
+        count, before = count + 1, v
+      end
+      assert.is_true(count >= 3 and count <= 12, ("%s: %d tics"):format(call, count))
+      return low, high
+    end
+    for _, y in ipairs{"0.07, 0.2", "1, 9", "5", "1, 1.01", "1e-300, 1e300", "3, 40", "99, 101", "0.5, 128"} do
+      for _, base in ipairs{"true", "2", "1.5", "100"} do
+        local low, high = check(("lines(picture, {{y = {%s}}}, {logy = %s})"):format(y, base), "y")
+        local last = tonumber(y:match("(%S+)$"))
+        assert.is_true(low <= tonumber(y:match("^[^,]+")) and high >= last)
+      end
+    end
+    check("lines(picture, {{x = {2, 3}, y = {1, 2}}}, {logx = 2})", "x")
+    check("lines(picture, {{y = {3, 4}}}, {logy = true, yrange = {10}})", "y")
+    check("lines(picture, {{y = {30, 40}}}, {logy = true, yrange = {nil, 10}})", "y")
+    check("bars(picture, {'a', 'b'}, {{y = {3, 4}}}, {logy = true})", "y")
+    check("histogram(picture, {{values = {1, 2, 2}}}, {logy = true})", "y")
+    check("scatter(picture, moon.tensor{{1, 2}, {3, 2}}, nil, {logx = true})", "x")
+  end)
+
   it("has whole numbers along an axis that counts to a few", function()
     local function tics(series, more)
       local script = script_of(("print(moon.plot.lines(picture, %s, %s))"):format(series, more or "{}"))

@@ -71,9 +71,86 @@ local function range_text(what, name, range, log)
 end
 
 local function log_base(what, name, v)
-  if v == true then return "10" end
-  if type(v) == "number" and v > 1 and given.is_finite(v) then return gnuplot.number(v) end
+  if v == true then return 10 end
+  if type(v) == "number" and v > 1 and given.is_finite(v) then return v end
   errors.raise("%s: %s is %s, expected true, false or a base above 1", what, name, options.show(v))
+end
+
+-- ---- logarithmic axes ----
+
+local least_tics = 3
+
+-- The multiples of `step` from low to high.
+local function multiples(step, low, high)
+  local list = {}
+  for k = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) do list[#list + 1] = k * step end
+  return list
+end
+
+-- The powers of `base` from low to high, times each factor; of many powers every other, or third, and so on.
+local function powers(base, low, high, factors)
+  local first = math.floor(math.log(low) / math.log(base) + 1e-9)
+  local last = math.ceil(math.log(high) / math.log(base) - 1e-9)
+  local list, stride = {}, math.max(1, math.ceil((last - first) / 10))
+  for k = first, last, stride do
+    for _, factor in ipairs(factors) do
+      local v = factor * base ^ k
+      if v >= low * (1 - 1e-9) and v <= high * (1 + 1e-9) then list[#list + 1] = v end
+    end
+  end
+  return list
+end
+
+-- Numbers for the tics from low to high, at least three: powers of the base, or 1, 2 and 5 times those of ten, or steps
+-- of equal size where these are too few.
+local function log_tics(base, low, high)
+  local list = powers(base, low, high, {1})
+  if #list < least_tics and base == 10 then list = powers(10, low, high, {1, 2, 5}) end
+  local step = 10 ^ math.ceil(math.log(high - low, 10))
+  while #list < least_tics do
+    for _, part in ipairs{1, 0.5, 0.2} do
+      list = #list < least_tics and multiples(part * step, low, high) or list
+    end
+    step = step / 10
+  end
+  return list
+end
+
+--- The smallest and the largest number of some that a logarithmic axis can show: known so far, and those of a list.
+function axes.extend(extent, list, n)
+  for i = 1, n do
+    local v = list[i]
+    if given.fits(v, true) then
+      extent[1], extent[2] = math.min(extent[1] or v, v), math.max(extent[2] or v, v)
+    end
+  end
+end
+
+-- From and to of a logarithmic axis: what the options say, else the numbers with some room, so that one of them alone
+-- has an axis as well. Without any room gnuplot's rounding may leave out a tic at the end.
+local function log_range(range, extent, tight)
+  local low, high = extent[1], extent[2]
+  local room = low == high and 2 or tight and 1 + 1e-6 or math.exp(0.04 * (math.log(high) - math.log(low)))
+  if low / room > 0 then low = low / room end
+  if given.is_finite(high * room) then high = high * room end
+  local from, to = range and range[1], range and range[2]
+  if from and high <= from then high = 10 * from end
+  if to and low >= to then low = to / 10 end
+  return {from or low, to or high}
+end
+
+local function add_log_axis(script, what, axis, o, extent, tight)
+  local name, base = axis .. "range", log_base(what, "log" .. axis, o["log" .. axis])
+  range_text(what, name, o[name], true)
+  local range = log_range(o[name], extent, tight)
+  local tics = {}
+  for i, v in ipairs(log_tics(base, math.min(range[1], range[2]), math.max(range[1], range[2]))) do
+    tics[i] = gnuplot.number(v)
+  end
+  script:add("set logscale %s %s", axis, gnuplot.number(base))
+  script:add('set %stics (%s)', axis, table.concat(tics, ", "))
+  script:add('set format %s "%%g"', axis)
+  script:add("set %s %s noextend", name, range_text(what, name, range, true))
 end
 
 -- Panels follow one another: whatever any plot changes is set back here.
@@ -82,23 +159,27 @@ set border 3 linecolor rgb "#909090" linewidth 1
 set grid xtics ytics back linetype 1 linecolor rgb "#e4e4e4" linewidth 1
 set tics nomirror out scale 0.5 textcolor rgb "#404040"
 set xtics autofreq norotate
+set ytics autofreq
 set bmargin
 set style fill transparent solid 0.35 noborder
 unset logscale]]
 
 --- All the settings of a pair of axes. `legend` is where the legend is if the options do not say; nil: there is nothing
--- for one. An axis x that is `tight` ends with the data, where y goes on to the next tic.
-function axes.add(script, what, o, legend, tight)
+-- for one. An axis x that is `tight` ends with the data, where y goes on to the next tic. extent: for each logarithmic
+-- axis, "x" or "y", its smallest and its largest number.
+function axes.add(script, what, o, legend, tight, extent)
   script:add(look)
   for name, size in pairs{title = 12, xlabel = 10, ylabel = 10} do
     script:add('set %s %s textcolor rgb "#202020" font "sans,%d"', name, given.text(what, name, o[name] or ""), size)
   end
   for _, axis in ipairs{"x", "y"} do
-    local log, range = o["log" .. axis], axis .. "range"
-    if log then script:add("set logscale %s %s", axis, log_base(what, "log" .. axis, log)) end
-    script:add('set format %s "%s"', axis, log and "%g" or "% h") -- gnuplot's own gives all powers the same digits
-    script:add("set %s %s%s", range, range_text(what, range, o[range], log),
-      axis == "x" and tight and " noextend" or "")
+    local range, is_tight = axis .. "range", axis == "x" and tight
+    if o["log" .. axis] then
+      add_log_axis(script, what, axis, o, extent[axis], is_tight)
+    else
+      script:add('set format %s "%% h"', axis) -- gnuplot's own gives all powers the same digits
+      script:add("set %s %s%s", range, range_text(what, range, o[range]), is_tight and " noextend" or "")
+    end
   end
   local place = legends[legend and o.legend or legend]
   if not place then return script:add("set key off") end

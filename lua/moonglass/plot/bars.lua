@@ -70,15 +70,16 @@ function bars.add(script, what, labels, list, o, legend, width)
   given.check_filled(what, "labels", labels)
   given.check_filled(what, "series", list)
   local n, room, curves = #labels, 0.8 / #list, {}
-  local negative, labelled = false, false
+  local negative, labelled, extent = false, false, {y = {}}
   for i, element in ipairs(list) do
     local place = ("%s: series %d"):format(what, i)
     local y, label = read_series(place, element, n, o)
     curves[i] = ("%s using 1:2 with boxes fill solid 0.9 noborder linetype %d %s"):format(
       script:block(n, middles(n, i, #list, room), y), axes.line_type(i - 1), given.legend_entry(place, "label", label))
+    axes.extend(extent.y, y, n)
     negative, labelled = negative or has_negative(y, n), labelled or label
   end
-  axes.add(script, what, o, labelled and legend)
+  axes.add(script, what, o, labelled and legend, false, extent)
   add_labels(script, what, labels, width, o.xlabel)
   script:add("set boxwidth %s absolute\nset grid noxtics\nset xrange [-0.6:%d.6]", gnuplot.number(room), n - 1)
   if not (o.yrange or o.logy or negative) then script:add("set yrange [0:*]") end

@@ -75,7 +75,10 @@ function classes.scatter(path, x, y, choices)
   local numbers = y ~= nil and given.classes(what, "y", y, points.n) or zeros(points.n)
   return axes.draw(what, path, o, function(script)
     local curves = point_curves(script, what, by_class(points, numbers), o, point_size(o, points.n))
-    axes.add(script, what, o, y ~= nil and "right")
+    local extent = {x = {}, y = {}}
+    axes.extend(extent.x, points.x, points.n)
+    axes.extend(extent.y, points.y, points.n)
+    axes.add(script, what, o, y ~= nil and "right", false, extent)
     axes.add_plot(script, curves)
   end)
 end

@@ -96,9 +96,11 @@ local function add(script, what, list, o)
   local all, curves, labelled = {}, {}, false
   local low, high = find_range(what, list, o.range)
   for i, s in ipairs(list) do all[i] = heights(s, low, high, o) end
-  local floor = find_floor(all, o.logy)
+  local floor, drawn = find_floor(all, o.logy), {y = {}}
   for i, s in ipairs(list) do
-    local block = script:block(2 * o.bins + 2, outline(all[i], low, high, floor))
+    local x, y = outline(all[i], low, high, floor)
+    axes.extend(drawn.y, y, #y)
+    local block = script:block(#x, x, y)
     local curve = ("%s using 1:2 with %%s linetype %d %%s"):format(block, axes.line_type(i - 1))
     labelled = labelled or s.label
     local title, filled = given.legend_entry(s.what, "label", s.label), o.style == "filled"
@@ -106,7 +108,7 @@ local function add(script, what, list, o)
     curves[#curves + 1] = curve:format("lines linewidth 1.5", filled and "notitle" or title)
   end
   o.yrange = o.yrange or {floor}
-  axes.add(script, what, o, labelled and "right", true)
+  axes.add(script, what, o, labelled and "right", true, drawn)
   axes.add_plot(script, curves)
 end
 

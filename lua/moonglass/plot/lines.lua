@@ -39,14 +39,17 @@ local most_counted = 10 -- tics for each of so many
 function lines.add(script, what, list, o, legend)
   given.check_filled(what, "series", list)
   local curves, labelled, few = {}, false, true
+  local extent = {x = {}, y = {}}
   for i, element in ipairs(list) do
     local place = ("%s: series %d"):format(what, i)
     local s = read_series(place, element, o)
     curves[i] = ("%s using 1:2 with %s linetype %d %s"):format(script:block(s.n, s.x, s.y), styles[s.style],
       axes.line_type(i - 1), given.legend_entry(place, "label", s.label))
+    axes.extend(extent.x, s.x, s.n)
+    axes.extend(extent.y, s.y, s.n)
     labelled, few = labelled or s.label, few and s.counts and s.n <= most_counted
   end
-  axes.add(script, what, o, labelled and legend, true)
+  axes.add(script, what, o, labelled and legend, true, extent)
   if few and not o.logx then script:add("set xtics 1") end -- there is no epoch 1.5
   axes.add_plot(script, curves)
 end
