@@ -44,8 +44,11 @@ for _, name in ipairs(moon.registered("activations")) do
   steepest[#steepest + 1] = {name, y:min(), y:max(), dz:max(), xs[dz:argmax()]}
 end
 
-run:plot("panels", "activations", panels, {title = "y (blue) and dy/dz (orange) over z", columns = 4})
-run:table("ranges", steepest, {nil, "%.3f", "%.3f", "%.3f", "%.2f"})
+run:plot("panels", "activations", panels, {title = "y (blue) and dy/dz (orange) over z", columns = 4,
+  caption = "Each activation y and its derivative, which is what a layer multiplies the gradient with"})
+run:table("ranges", steepest, {nil, "%.3f", "%.3f", "%.3f", "%.2f"},
+  ("Least and largest value for z from %g to %g, and where each is steepest"):format(o.from, o.to))
+run:say("%d activations; where a derivative is 0 nothing is learnt.", #panels)
 
 run:columns("activations", head, columns)
 run:figure("activations", #panels, "%d")

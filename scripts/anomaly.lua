@@ -1,6 +1,7 @@
 -- Finding what does not belong: an autoencoder that has seen digits only does not know how to rebuild a shoe. So its
 -- error tells how strange an image is, without a single strange image in the training. The threshold is a quantile of
--- the training errors: with 0.99, about one normal image in a hundred will raise a false alarm.
+-- the errors of normal images that it has not learnt and that are like those to come: half of the test images, the
+-- other half being measured. With 0.99, about one normal image in a hundred will raise a false alarm.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -11,7 +12,8 @@ local run <close> = experiment.start{
     {"normal", nil, "labels that are normal (default: all; against digits 0,1,2,3)", "digits"},
     {"against", nil, "what is not: Fashion-MNIST, or (default if that is learnt) other labels", {"fashion", "digits"}},
     {"against-data", nil, "folder of another set instead of Fashion-MNIST", "text"},
-    {"quantile", 0.99, "share of the training images below the threshold", "fraction"},
+    {"quantile", 0.99, "share of the normal images below the threshold", "fraction"},
+    {"held-out", 0.5, "share of the normal test images that set the threshold; the others are measured", "fraction"},
     {"hidden", {128}, "widths from the input to the code"},
     {"code", 32, "width of the code"},
   },
@@ -38,21 +40,35 @@ local function chosen(images, their_labels, normal)
   return images:index(numbers)
 end
 
-local train, normal = chosen(run.train, run.train_labels, true), chosen(run.test, run.test_labels, true)
-local other_set = against == "fashion" and experiment.dataset("fashion", o.against_data)
+local train, tests = chosen(run.train, run.train_labels, true), chosen(run.test, run.test_labels, true)
+local order, held = moon.randperm(#tests), math.max(1, math.floor(o.held_out * #tests))
+if held == #tests then error(("--held-out %g leaves none of %d images"):format(o.held_out, held), 0) end
+local held_out, normal = tests:index(order:rows(1, held)), tests:index(order:rows(held + 1, #tests))
+local other_set = against == "fashion" and experiment.dataset(not o.against_data and "fashion" or nil, o.against_data)
 local strange = other_set and other_set.test or chosen(run.test, run.test_labels, false)
 print("against " .. (other_set and other_set.description or "the other labels"))
 if strange:size(2) ~= train:size(2) then error(other_set.description .. ": its images have another size", 0) end
-print(("%d normal images to learn, %d normal and %d others to tell apart"):format(#train, #normal, #strange))
+print(("%d normal images to learn, %d for the threshold; %d normal and %d others to tell apart"):format(#train, held,
+  #normal, #strange))
+
+-- Of n held-out images the ceil((n + 1) q)-th error is what another normal image exceeds with a probability of at most
+-- 1 - q (Vovk et al. 2005, Algorithmic learning in a random world); with so few that there is no such one, the largest.
+local place = math.min(held, math.ceil((held + 1) * o.quantile))
+local expected, enough = (held + 1 - place) / (held + 1), math.ceil(10 / (1 - o.quantile) - 1e-6)
+if held < enough then
+  run:say("The quantile %g needs at least %d held-out images, so that 10 of them are above it; there are %d, and the "
+    .. "threshold is rough: take a larger --held-out or a lower --quantile.", o.quantile, enough, held)
+end
 
 local ae = run:fit(moon.autoencoder.deep{input = train:size(2), hidden = o.hidden, code = o.code}, {
-  loss = moon.bce(), x = train, validation = normal, batch_size = math.min(o.batch, #train),
+  loss = moon.bce(), x = train, validation = tests, batch_size = math.min(o.batch, #train),
 })
 
 -- ---- the errors, a threshold, and what becomes of the test images ----
 
-local train_errors, normal_errors, strange_errors = ae:errors(train), ae:errors(normal), ae:errors(strange)
-local threshold = moon.metrics.quantile(train_errors, o.quantile)
+local normal_errors, strange_errors = ae:errors(normal), ae:errors(strange)
+local held_out_errors = ae:errors(held_out)
+local threshold = held_out_errors:topk(held + 1 - place):min()
 local function count_above(errors) return math.tointeger(errors:gt(threshold):sum()) end
 local alarms, caught = count_above(normal_errors), count_above(strange_errors)
 
@@ -60,10 +76,18 @@ run:table("confusion", {
   {"images", "above the threshold", "below", "share above"},
   {"normal", alarms, #normal - alarms, alarms / #normal},
   {"others", caught, #strange - caught, caught / #strange},
-}, {nil, "%d", "%d", "%.4f"})
+}, {nil, "%d", "%d", "%.4f"}, "Test images above and below the threshold")
 run:figure("threshold", threshold, "%.4f")
 run:figure("caught", caught / #strange, "%.4f")
 run:figure("false alarms", alarms / #normal, "%.4f")
+
+-- How far the share of false alarms may be from what is expected: the test images are a sample, and so are the held-out
+-- ones that have set the threshold.
+local spread = 1.96 * math.sqrt(expected * (1 - expected) * (1 / #normal + 1 / held))
+run:say("False alarms: %.2f %% of the normal test images; expected are %.2f %%, and 95 %% of the time %.2f to %.2f %%.",
+  100 * alarms / #normal, 100 * expected, 100 * math.max(0, expected - spread), 100 * (expected + spread))
+run:say("%.1f %% of the others are caught.", 100 * caught / #strange)
+run:dead_units(ae, tests)
 
 -- ---- every threshold: the area under the curve is how often one of the others errs more than a normal image ----
 
@@ -73,11 +97,13 @@ local auc, roc = moon.metrics.auc(scores, positive), moon.metrics.roc(scores, po
 run:figure("AUC", auc, "%.4f")
 run:columns("roc", {"threshold", "false alarms", "caught"}, {roc.thresholds, roc.fpr, roc.tpr})
 run:columns("errors", {"other", "error"}, {positive, scores})
+run:columns("held-out", {"error"}, {held_out_errors})
 run:plot("lines", "roc", {
   {x = roc.fpr, y = roc.tpr, label = ("errors, area %.4f"):format(auc)},
   {x = {0, 1}, y = {0, 1}, label = "chance"},
   {x = {alarms / #normal}, y = {caught / #strange}, label = "the threshold"},
-}, {title = "ROC curve", xlabel = "false alarms", ylabel = "caught", legend = "bottom right", width = 700})
+}, {title = "ROC curve", xlabel = "false alarms", ylabel = "caught", legend = "bottom right", width = 700,
+  caption = "Every threshold: the share of false alarms, and of the others that are caught"})
 
 -- ---- the densities of both kinds of errors, over the logarithm, since they differ by powers of ten ----
 
@@ -96,18 +122,21 @@ local of_normal = density(normal_errors, "normal")
 run:plot("lines", "errors", {
   of_normal, density(strange_errors, "others"),
   {x = {threshold, threshold}, y = {0, moon.tensor(of_normal.y):max()}, label = "threshold"},
-}, {title = "Errors of the test images", xlabel = "squared error a pixel", ylabel = "density", logx = true})
+}, {title = "Errors of the test images", xlabel = "squared error a pixel", ylabel = "density", logx = true,
+  caption = "How strange the images are to the net: what is right of the threshold is called strange"})
 
 -- ---- pictures: the least strange images and, below, the strangest, each over its reconstruction ----
 
 local function extremes(images, errors)
   local lines = {}
   for _, largest in ipairs{false, true} do
-    local _, order = errors:topk(math.min(20, #images), 1, largest)
-    local shown = images:index(order)
+    local shown = images:index((select(2, errors:topk(math.min(20, #images), 1, largest))))
     table.move({shown, ae:reconstruct(shown)}, 1, 2, #lines + 1, lines)
   end
-  return moon.image.rows(lines, {scale = 2})
+  return moon.image.rows(lines, {
+    scale = 2, titles = {"least error", "reconstruction", "largest error", "reconstruction"},
+  })
 end
-run:picture("normal", extremes(normal, normal_errors))
-run:picture("others", extremes(strange, strange_errors))
+run:picture("normal", extremes(normal, normal_errors), "Normal test images: those with the least error and those with "
+  .. "the largest, each over what the net makes of it")
+run:picture("others", extremes(strange, strange_errors), "The same of the others: what has the least error is missed")

@@ -135,13 +135,18 @@ local function compare(name, net, by_hand, in_layers)
   run:figure(name .. " loss", losses[#losses])
   run:figure(name .. " losses apart", largest, "%.0e")
   run:figure(name .. " weights apart", weights_apart, "%.0e")
+  run:say("%s: the losses of both ways are apart by at most %.0e of themselves, the weights by %.0e.", name, largest,
+    weights_apart)
   return weights
 end
 
 compare("classifier", classifier, classifier_by_hand, classifier_in_layers)
 local weights = compare("autoencoder", autoencoder, autoencoder_by_hand, autoencoder_in_layers)
 
-run:plot("panels", "losses", panels, {columns = 2, width = 900, height = 360})
+run:plot("panels", "losses", panels, {columns = 2, width = 900, height = 360,
+  caption = "The losses of both nets, each by hand and in layers: the same"})
+run:dead_units(autoencoder, run.test, "autoencoder")
 local shown = run.test:rows(1, math.min(20, #run.test))
 local _, by_hand = reconstruct(shown:float() / 255, table.unpack(weights))
-run:picture("reconstructions", moon.image.rows({shown, by_hand, autoencoder:predict(shown)}, {scale = 2}))
+run:picture("reconstructions", moon.image.rows({shown, by_hand, autoencoder:predict(shown)},
+  {scale = 2, titles = {"original", "by hand", "in layers"}}), "Test images, and what the autoencoder makes of them")

@@ -1,4 +1,4 @@
--- How small can a code be? An autoencoder is a way to compress: a digit of 784 bytes becomes a few numbers. Here the
+-- How small can a code be? An autoencoder is a way to compress: an image of 784 bytes becomes a few numbers. Here the
 -- error is measured against their count, for PCA, which is the best that a linear net can do; for one hidden layer,
 -- whose sigmoid output knows at least that pixels are between black and white; and for a deep net.
 local moon = require "moonglass"
@@ -56,8 +56,10 @@ local function quantised(codes, train_codes)
   return stored:mul_(step):add_(low)
 end
 
-local rows = {{"method", "code", "bytes", "error an image", "mse a pixel", "stored bytes", "stored error"}}
-local formats = {nil, "%d", "%d", "%.2f", "%.6f", "%.4g", "%.2f"}
+local rows = {
+  {"method", "code", "bytes", "error an image", "mse a pixel", "stored bytes", "stored error", "dead units"},
+}
+local formats = {nil, "%d", "%d", "%.2f", "%.6f", "%.4g", "%.2f", "%d"}
 local images = test:rows(1, math.min(20, #test))
 
 -- The error of an image is the squared error, summed over its pixels. Returns it, and what becomes of some images.
@@ -66,28 +68,42 @@ local function measure(method, k)
   local codes = model:encode(test)
   local mse = moon.metrics.mse(model:decode(codes), test)
   local rough = moon.metrics.mse(model:decode(quantised(codes, model:encode(train))), test)
-  rows[#rows + 1] = {method, k, 4 * k, mse * pixels, mse, k * o.bits / 8, rough * pixels}
+  local dead = 0
+  for _, layer in ipairs(method == "pca" and {} or run.dead_layers(model, test)) do dead = dead + layer.count end
+  rows[#rows + 1] = {method, k, 4 * k, mse * pixels, mse, k * o.bits / 8, rough * pixels, dead}
   run:figure(("%s %d"):format(method, k), mse * pixels, "%.2f")
   return mse * pixels, model:reconstruct(images)
 end
 
-local curves = {}
+local curves, published = {}, {}
+local landmarks = {pca = {[2] = 43.65, [8] = 29.35, [16] = 21.06, [32] = 13.19, [64] = 7.09}}
+local whose = {pca = "PCA", plain = "the plain net", deep = "the deep net"}
 for _, method in ipairs(o.methods) do
-  local errors, pictures = {}, {images}
-  for i, k in ipairs(o.codes) do errors[i], pictures[i + 1] = measure(method, k) end
+  local errors, pictures, titles = {}, {images}, {"original"}
+  for i, k in ipairs(o.codes) do
+    errors[i], pictures[i + 1] = measure(method, k)
+    titles[i + 1] = ("%d number%s"):format(k, k == 1 and "" or "s")
+    local known = (landmarks[method] or {})[k]
+    if known then published[#published + 1] = {("squared error, PCA with %d numbers"):format(k), errors[i], known} end
+  end
   curves[#curves + 1] = {x = o.codes, y = errors, label = method, style = "linespoints"}
-  run:picture(method, moon.image.rows(pictures, {scale = 2}))
+  run:say("%s: a squared error of %.1f with %d numbers, %.1f with %d.", method, errors[1], o.codes[1], errors[#errors],
+    o.codes[#o.codes])
+  run:picture(method, moon.image.rows(pictures, {scale = 2, titles = titles}),
+    ("Test images, and what %s makes of them with ever more numbers"):format(whose[method]))
 end
 
--- ---- what it comes to. Without any loss, a digit as a PNG file needs as many bytes as this ----
+-- ---- what it comes to. Without any loss, an image as a PNG file needs as many bytes as this ----
 
 print()
-run:table("sizes", rows, formats)
+run:table("sizes", rows, formats, ("Error of a test image by the size of its code, and when each number of the code is "
+  .. "stored in %d bits"):format(o.bits))
+if run:is_mnist() then run:published(published, "Principal components of MNIST by LAPACK") end
 local bytes, counted = 0, math.min(1000, #test)
 local side = math.tointeger(math.sqrt(pixels))
 for i = 1, side and counted or 0 do bytes = bytes + #moon.png.encode(test[i]:reshape(side, side)) end
 if side then run:figure("bytes of a PNG", bytes / counted, "%.0f") end
 run:plot("lines", "curve", curves, {
   title = "What a code of so many numbers loses", xlabel = "numbers in the code", logx = 2, logy = true,
-  ylabel = "squared error of a test image",
+  ylabel = "squared error of a test image", caption = "What a code of so many numbers loses: lower is better",
 })

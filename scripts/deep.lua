@@ -27,6 +27,12 @@ ae, history = run:fit(ae, {loss = o.loss == "bce" and moon.bce() or moon.mse()})
 run:figure("training loss", history.loss[#history.loss], "%.4f")
 run:figure("test loss", ae:evaluate(test), "%.4f")
 run:figure("squared error a test image", ae:errors(test):mean() * train:size(2), "%.2f")
+run:say("The code of %d numbers leaves a squared error of %.2f for a test image.", o.code,
+  ae:errors(test):mean() * train:size(2))
 run:pictures_of(ae)
 run:plot("lines", "loss", {{y = history.loss, label = "training"}, {y = history.val_loss, label = "test"}},
-  {title = "Loss", xlabel = "epoch"})
+  {title = "Loss", xlabel = "epoch", ylabel = "loss", caption = "Loss of training and test images after each epoch"})
+if run:is_mnist() and table.concat(o.hidden, ",") == "128" and o.code == 32 and o.loss == "bce" and not o.tied then
+  run:published(run.epochs_beside(history.loss, {0.1416, 0.0997, 0.0935}),
+    "Keras' losses of the same net, as published with the lecture")
+end

@@ -4,6 +4,7 @@
 --   scripts/experiments.lua plain deep --epochs 2
 local moon = require "moonglass"
 local files = require "moonglass.experiment.files"
+local terminal = require "moonglass.terminal"
 
 local all = {
   "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features", "memorise",
@@ -103,24 +104,41 @@ end
 
 -- ---- running ----
 
-local function lines_of(path)
-  local lines = {}
-  for line in io.lines(path) do lines[#lines + 1] = line end
-  return lines
+local clock_text = require("moonglass.progress").time
+local on_terminal = terminal.is_terminal()
+
+-- "[3/13] sparse" while it runs: a line when it begins, and on a terminal what it printed last, redrawn in place.
+local function announce(place, name, start)
+  local head = ("[%d/%d] %s"):format(place, #names, name)
+  if not on_terminal then
+    terminal.write(head .. " ...\n")
+    return function() end
+  end
+  local function show(line)
+    local text = ("%s  %s  %s"):format(head, clock_text(moon.clock() - start), line)
+    terminal.write("\r" .. text:sub(1, 78) .. "\27[K")
+  end
+  show("")
+  return show
 end
 
--- Its summary and the names of the files that it left; or nil and what went wrong.
-local function run(name, words)
+-- true when it has succeeded, and the last line that it printed. Its output goes to the log as it comes.
+local function run(name, words, show)
   local folder = ("%s/%s"):format(out, name)
   assert(files.make_folder(folder))
-  local log = folder .. "/log.txt"
-  local ok = os.execute(("%s --out %s %s >%s 2>&1 </dev/null"):format(command_of(name), quoted(folder),
-    table.concat(words, " "), quoted(log)))
-  local lines = lines_of(log)
-  if not ok then return nil, lines[#lines] or "it printed nothing" end
-  local made = {}
-  for file in lines[#lines]:match("^in .*: (.*)$"):gmatch("[^,%s]+") do made[#made + 1] = file end
-  return lines[#lines - 1], made
+  os.remove(folder .. "/contents.txt") -- an older run's
+  local log = assert(io.open(folder .. "/log.txt", "wb"))
+  local pipe = assert(io.popen(("%s --out %s %s 2>&1 </dev/null"):format(command_of(name), quoted(folder),
+    table.concat(words, " "))))
+  local last = "it printed nothing"
+  for line in pipe:lines() do
+    log:write(line, "\n")
+    log:flush()
+    last = line
+    show(line)
+  end
+  log:close()
+  return pipe:close(), last
 end
 
 -- ---- the page ----
@@ -131,7 +149,7 @@ local function read_csv(path)
   for line in io.lines(path) do
     local row = {}
     for field in (line .. ","):gmatch("([^,]*),") do
-      row[#row + 1] = tonumber(field) and ("%.5g"):format(field) or field
+      row[#row + 1] = math.tointeger(tonumber(field)) or tonumber(field) and ("%.5g"):format(field) or field
     end
     rows[#rows + 1] = row
   end
@@ -149,46 +167,70 @@ local function about(name)
   return table.concat(lines, " ")
 end
 
+-- contents.txt: {set =, seen = {sentences}, {name =, caption =}, ...}.
+local function read_contents(folder)
+  local contents = {seen = {}}
+  for line in io.lines(("%s/%s/contents.txt"):format(out, folder)) do
+    local kind, text, caption = line:match("^(%a+)\t([^\t]*)\t?(.*)$")
+    if kind == "set" then
+      contents.set = text
+    elseif kind == "seen" then
+      table.insert(contents.seen, text)
+    else
+      contents[#contents + 1] = {name = text, caption = caption}
+    end
+  end
+  return contents
+end
+
 local longest_table = 30
 
--- Tables but the losses of each epoch, pictures, and pages.
-local function add_file(page, folder, file)
-  local path = ("%s/%s"):format(folder, file)
-  if file:find("%.png$") then
-    page:picture(path, file)
-  elseif file:find("%.html$") then
-    page:link(path, file)
-  elseif file:find("%.csv$") and not file:find("history%.csv$") then
-    local rows = read_csv(("%s/%s"):format(out, path))
-    if #rows <= longest_table then page:table(rows) end
+-- Tables and pictures with what they show, in that order, and pages.
+local function add_files(page, folder, contents)
+  for _, file in ipairs(contents) do
+    local path = ("%s/%s"):format(folder, file.name)
+    if file.name:find("%.csv$") and file.caption ~= "" then
+      local rows = read_csv(("%s/%s"):format(out, path))
+      if #rows <= longest_table then page:text(file.caption .. ":"):table(rows) end
+    end
   end
+  for _, file in ipairs(contents) do
+    local path = ("%s/%s"):format(folder, file.name)
+    if file.name:find("%.png$") and file.caption ~= "" then page:picture(path, file.caption) end
+    if file.name:find("%.html$") then page:link(path, file.caption) end
+  end
+end
+
+local function add_experiment(page, r)
+  page:heading(r.name):text(about(r.name))
+  if not r.ok then return page:code("failed: " .. r.last):link(r.name .. "/log.txt", "what it printed") end
+  local contents = read_contents(r.name)
+  if contents.set then page:text("On " .. contents.set .. ".") end
+  if #contents.seen > 0 then page:text("What is to be seen: " .. table.concat(contents.seen, " ")) end
+  add_files(page, r.name, contents)
+  page:link(r.name .. "/log.txt", ("what it printed in %s"):format(clock_text(r.seconds)))
 end
 
 local function make_index(results)
   local page = moon.page("Experiments with autoencoders")
-  for _, r in ipairs(results) do
-    page:heading(("%s (%.0f s)"):format(r.name, r.seconds)):text(about(r.name))
-    if not r.made then page:code("failed: " .. r.message) end
-    for _, file in ipairs(r.made or {}) do
-      if file == "figures.csv" then add_file(page, r.name, file) end -- made last, but it belongs to the top
-    end
-    for _, file in ipairs(r.made or {}) do
-      if file ~= "figures.csv" then add_file(page, r.name, file) end
-    end
-    page:link(r.name .. "/log.txt", "what it printed")
-  end
+  page:text(("The lecture's experiments, %d of them, each with its figures, the published ones where there are any, "
+    .. "and its pictures. Options that all were given: %s."):format(#results,
+      #options > 0 and table.concat(options, " ") or "none, these are the defaults")):contents()
+  for _, r in ipairs(results) do add_experiment(page, r) end
   assert(files.write(out .. "/index.html", page:html()))
 end
 
-local given, results, failed, all_seconds = hand_out(), {}, 0, 0
-for _, name in ipairs(names) do
+local given, results, failed, begin = hand_out(), {}, 0, moon.clock()
+for i, name in ipairs(names) do
   local start = moon.clock()
-  local summary, made = run(name, given[name])
-  local r = {name = name, seconds = moon.clock() - start}
-  if summary then r.made = made else r.message, failed = made, failed + 1 end
-  results[#results + 1], all_seconds = r, all_seconds + r.seconds
-  print(("%6.1f s  %s"):format(r.seconds, summary or ("%s FAILED: %s"):format(name, r.message)))
+  local show = announce(i, name, begin)
+  local ok, last = run(name, given[name], show)
+  local r = {name = name, ok = ok, last = last, seconds = moon.clock() - start}
+  results[i], failed = r, failed + (ok and 0 or 1)
+  terminal.write(("%s[%d/%d] %s %s; %s since the beginning\n"):format(on_terminal and "\r\27[K" or "", i, #names, name,
+    ok and "took " .. clock_text(r.seconds) or "FAILED: " .. last, clock_text(moon.clock() - begin)))
+  if ok and read_contents(name).seen[1] then print("  " .. read_contents(name).seen[1]) end
 end
 make_index(results)
-print(("%d experiments in %.0f s, %d failed: %s/index.html"):format(#results, all_seconds, failed, out))
+print(("%d experiments in %.0f s, %d failed: %s/index.html"):format(#results, moon.clock() - begin, failed, out))
 os.exit(failed == 0)

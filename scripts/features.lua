@@ -1,6 +1,6 @@
 -- What does a code hold? Two autoencoders learn without ever seeing a label: one has 32 numbers in between, the other
--- only 2, which are a point in the plane and can be drawn. Then we look at their weights, at where the digits lie, at
--- what lies between them, and ask how well a code tells digits apart, beside PCA with as many numbers.
+-- only 2, which are a point in the plane and can be drawn. Then we look at their weights, at where the images lie, at
+-- what lies between them, and ask how well a code tells classes apart, beside PCA with as many numbers.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -13,7 +13,7 @@ local run <close> = experiment.start{
     {"hidden", {128}, "widths from the input to the larger code"},
     {"plane-hidden", {512, 128}, "widths from the input to the code of 2"},
     {"neighbours", 5, "training images that vote on the label of a test image"},
-    {"steps", 12, "pictures from one digit to another"},
+    {"steps", 12, "pictures from one image to another"},
     {"side", 20, "pictures along each side of the map"},
   },
   defaults = {epochs = 15, batch = 64, schedule = "cosine"},
@@ -35,39 +35,48 @@ end
 local deep = autoencoder("deep", o.hidden, o.code)
 local plane = autoencoder("plane", o.plane_hidden, 2)
 
--- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints. The first
--- are times their pixel's deviation: in the corners, always black, no weight learns. A unit that is noise has died ----
+-- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints ----
 
-local looked_for = deep:layer(1).weight:t() * train:std(1)
-run:picture("encoder-filters", moon.image.grid(looked_for, {normalize = "each", scale = 2}))
-run:picture("decoder-filters", moon.image.grid(deep:layer(#deep).weight, {normalize = "each", scale = 2}))
+local dead = run:dead_units(deep, test, "deep")
+run:dead_units(plane, test, "plane")
+run:picture("encoder-filters", run:filters(deep:layer(1).weight:t(), dead[1], "units of the first layer"),
+  "What the units of the larger net's first layer look for. " .. run.filters_caption)
+run:picture("decoder-filters", run:filters(deep:layer(#deep).weight, dead[#dead], "units of the last hidden layer"),
+  "What the units of the larger net's last hidden layer paint: weights to each pixel. " .. run.filters_caption)
 
 -- ---- where test images lie, coloured by the labels that no net has seen ----
 
 local codes, points = deep:encode(test), plane:encode(test)
 local axes, drawn = moon.pca(codes, 2), math.min(3000, #test)
-local function scatter(name, places, title, kind)
+local function scatter(name, places, title, kind, caption)
   local labels, x, y = run.test_labels:rows(1, drawn), kind .. " 1", kind .. " 2"
   run:columns(name, {"label", x, y}, {labels, places:t()[1], places:t()[2]})
-  run:plot("scatter", name, places, labels, {title = title, xlabel = x, ylabel = y})
+  run:plot("scatter", name, places, labels, {title = title, xlabel = x, ylabel = y, labels = run.classes, width = 960,
+    height = 720, caption = caption})
 end
-scatter("plane", points:rows(1, drawn), "The code of 2 numbers", "number")
+scatter("plane", points:rows(1, drawn), "The code of 2 numbers", "number",
+  "Test images at their places in the code of 2 numbers, coloured by labels that no net has seen")
 scatter("components", axes:encode(codes:rows(1, drawn)),
   ("The code of %d numbers: %.0f %% of its variance is in this plane"):format(o.code,
-    100 * axes.explained_ratio:sum()), "principal component")
+    100 * axes.explained_ratio:sum()), "principal component",
+  "The same images in the first two principal components of the larger code")
 
--- ---- from one digit to another: through the larger code, through the plane, and from pixels to pixels. Halfway
--- between pixels both digits show; halfway between points of the plane is mostly a digit again, if another one ----
+-- ---- from one image to another: through the larger code, through the plane, and from pixels to pixels. Halfway
+-- between pixels both images show; halfway between points of the plane is mostly an image of some class again ----
 
 local share = moon.linspace(0, 1, o.steps):reshape(o.steps, 1)
 local mixtures = moon.cat({1 - share, share}, 2)
-local lines = {}
+local lines, line_titles, heads = {}, {}, {}
+for i = 1, o.steps do heads[i] = ("%.0f %%"):format(100 * (i - 1) / math.max(1, o.steps - 1)) end
 for i = 2, math.min(8, #test), 2 do
   local two = test:rows(i - 1, i)
   for _, ae in ipairs{deep, plane} do lines[#lines + 1] = ae:decode(mixtures:matmul(ae:encode(two))) end
   lines[#lines + 1] = mixtures:matmul(two / 255)
+  for _, way in ipairs{("code of %d"):format(o.code), "code of 2", "pixels"} do line_titles[#line_titles + 1] = way end
 end
-run:picture("interpolation", moon.image.rows(lines, {scale = 2}))
+run:picture("interpolation", moon.image.rows(lines, {scale = 2, titles = line_titles, heads = heads}),
+  "From one test image to another, in three ways: through the larger code, through the code of 2, and from pixels to "
+    .. "pixels, where both images show halfway")
 
 -- ---- a map of the plane: what its points decode to, as dense along each axis as the codes are ----
 
@@ -79,7 +88,13 @@ local places = {}
 for i = o.side, 1, -1 do
   for j = 1, o.side do places[#places + 1] = {across[j], up[i]} end
 end
-run:picture("map", moon.image.grid(plane:decode(moon.tensor(places)), {columns = o.side}))
+local numbered, of_lines, of_columns = math.max(1, o.side // 5), {}, {} -- every so many places have their number
+for i = 1, o.side, numbered do
+  of_lines[o.side + 1 - i], of_columns[i] = ("%.1f"):format(up[i]), ("%.1f"):format(across[i])
+end
+run:picture("map", moon.image.grid(plane:decode(moon.tensor(places)), {
+  columns = o.side, titles = of_lines, heads = of_columns, title = "number 1 to the right, number 2 upwards",
+}), "What places of the plane decode to, as dense along each axis as the codes of the test images are")
 
 -- ---- labels from codes: by a softmax regression, and by the nearest training images ----
 
@@ -97,4 +112,7 @@ for _, ae in ipairs{deep, plane} do
   local pca = moon.pca(train, math.min(rows[#rows][2], train:size(2)))
   judge("PCA", pca:encode(train), pca:encode(test))
 end
-run:table("labels", rows, {nil, "%d", "%.4f", "%.4f"})
+run:table("labels", rows, {nil, "%d", "%.4f", "%.4f"},
+  "Share of the test images whose label is read right from the code: by softmax regression, and by the nearest codes")
+run:say("With %d numbers %.1f %% of the labels are right by the nearest codes, %.1f %% with PCA's; with 2 it is %.1f "
+  .. "and %.1f %%.", o.code, 100 * rows[2][4], 100 * rows[3][4], 100 * rows[4][4], 100 * rows[5][4])

@@ -59,12 +59,16 @@ for i, net in ipairs{first, second} do
   run:figure(net.name .. " training loss", on_few, "%.4f")
   run:figure(net.name .. " test loss", on_test, "%.4f")
 end
-run:table("errors", rows, {nil, "%.4f", "%.4f", "%.4f", "%.2f", "%.2f"})
+run:table("errors", rows, {nil, "%.4f", "%.4f", "%.4f", "%.2f", "%.2f"},
+  "Both nets on the images that they have learnt, and on test images")
+run:say("The gap between training and test images is %.3f, with %s against it %.3f.", rows[2][4], o.against, rows[3][4])
+for _, net in ipairs{first, second} do run:dead_units(net.ae, test, net.name) end
 
 -- What learns by heart answers with what it has seen: sharp, and often another digit.
 local images = test:rows(1, math.min(20, #test))
-run:picture("reconstructions",
-  moon.image.rows({images, first.ae:predict(images), second.ae:predict(images)}, {scale = 2}))
+run:picture("reconstructions", moon.image.rows({images, first.ae:predict(images), second.ae:predict(images)},
+  {scale = 2, titles = {"original", first.name, second.name}}),
+  "Test images, and what the two nets make of them: what has learnt by heart answers with what it has seen")
 
 local curves = {first.curves[1], first.curves[2], second.curves[1], second.curves[2]}
 local names, columns = {"epoch"}, {{}}
@@ -76,4 +80,5 @@ run:columns("curves", names, columns)
 local top = 0
 for _, curve in ipairs(first.curves) do top = math.max(top, table.unpack(curve.y)) end
 run:plot("lines", "curves", curves,
-  {title = "Loss of training and test images", xlabel = "epoch", yrange = {nil, 1.05 * top}, legend = "below"})
+  {title = "Loss of training and test images", xlabel = "epoch", ylabel = "loss", yrange = {nil, 1.05 * top},
+    legend = "below", caption = "The test loss of what learns by heart soon rises again; the other net's does not"})

@@ -1,7 +1,8 @@
--- A code that uses few of its units for any one image: 784-32-784, beside the same net without the wish for few, from
--- the same first weights. Three ways to wish: an L1 penalty on the code; the KL divergence of each unit's mean over the
--- batch from kl-target, for units between 0 and 1; and to keep only the k largest of each code.
--- Of the L1 penalty of 1e-5 there are two readings, and with batches of 32 the "sum" is 32 times as strong.
+-- A code that uses little for any one image: 784-32-784, beside the same net without the wish for that, from the same
+-- first weights. Three ways to wish: an L1 penalty on the code; the KL divergence of each unit's mean over the batch
+-- from kl-target, for units between 0 and 1; and to keep only the k largest of each code.
+-- Of the L1 penalty of 1e-5 there are two readings, which stand side by side here: the mean over the images of a batch
+-- ("batchmean"), or their sum ("sum"), which with batches of 32 is 32 times as strong and what was published.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -11,7 +12,8 @@ local run <close> = experiment.start{
   options = {
     {"kind", "l1", "of sparsity", {"l1", "kl", "k"}},
     {"l1", 1e-5, "weight of the sum of the absolute codes", "amount"},
-    {"reduction", "batchmean", "of that sum: its mean over the images of a batch, or its sum", {"batchmean", "sum"}},
+    {"reduction", "both", "of that over a batch: mean of its images, sum, or a net for each",
+      {"both", "batchmean", "sum"}},
     {"layers", "code", "where it is: code, encoder (with the code), all (hidden ones), or numbers: 1,3", "layers"},
     {"kl-target", 0.05, "mean of a unit that costs nothing", "fraction"},
     {"kl-weight", 0.01, "weight of the divergence from it", "amount"},
@@ -30,41 +32,54 @@ local run <close> = experiment.start{
 }
 local o, train, test = run.options, run.train, run.test
 
--- ---- the two nets ----
+-- ---- the nets: one without a penalty, and one or two with ----
 
 local activation = ({l1 = "relu", kl = "sigmoid", k = "linear"})[o.kind]
-local penalty = ({
-  l1 = {l1 = o.l1, reduction = o.reduction, layers = o.layers},
-  kl = {kl_target = o.kl_target, kl_weight = o.kl_weight},
-  k = {k = o.k},
-})[o.kind]
+local function l1(reduction) return {l1 = o.l1, reduction = reduction, layers = o.layers} end
 
-local function net(more)
-  moon.seed(o.seed)
-  more.input, more.hidden, more.code, more.code_activation = train:size(2), o.hidden or {}, o.code, activation
-  return (more == penalty and moon.autoencoder.sparse or moon.autoencoder.deep)(more)
+local nets = {{name = "standard"}}
+if o.kind == "kl" then
+  nets[2] = {name = "sparse", penalty = {kl_target = o.kl_target, kl_weight = o.kl_weight}}
+elseif o.kind == "k" then
+  nets[2] = {name = "sparse", penalty = {k = o.k}}
+elseif o.reduction == "both" then
+  nets[2], nets[3] = {name = "batchmean", penalty = l1("batchmean")}, {name = "sum", penalty = l1("sum")}
+else
+  nets[2] = {name = "sparse", penalty = l1(o.reduction)}
 end
-local standard, standard_history = run:fit(net{}, {name = "standard", loss = moon.bce()})
-local sparse, sparse_history = run:fit(net(penalty), {name = "sparse", loss = moon.bce()})
+
+for _, net in ipairs(nets) do
+  moon.seed(o.seed)
+  print("\n" .. net.name)
+  local more = net.penalty or {}
+  more.input, more.hidden, more.code, more.code_activation = train:size(2), o.hidden or {}, o.code, activation
+  local ae = (net.penalty and moon.autoencoder.sparse or moon.autoencoder.deep)(more)
+  net.ae, net.history = run:fit(ae, {name = net.name, loss = moon.bce()})
+end
+print()
 
 -- ---- their codes of the test images ----
 
 -- The mean code is the mean over all units and images; a dead unit is 0 for each image.
 local titles = {"net", "test loss", "without penalty", "mean code", "zeros", "below 0.1", "dead units"}
 local formats = {nil, "%.4f", "%.4f", "%.3f", "%.3f", "%.3f", "%d"}
+local rows = {titles}
 
-local function judged(name, ae)
-  local all = ae:evaluate(test, {loss = moon.bce(), batch_size = o.batch})
-  local loss, code = moon.bce():forward(ae:predict(test), test / 255), ae:encode(test)
+for i, net in ipairs(nets) do
+  local code = net.ae:encode(test)
   local sizes = code:abs()
-  local row = {name, all, loss, sizes:mean(), code:eq(0):mean(), sizes:lt(0.1):mean(),
-    sizes:max(1):eq(0):sum()}
-  for k = 2, #row do run:figure(("%s %s"):format(name, titles[k]), row[k], formats[k]) end
-  return row, code
+  local _, dead = moon.metrics.dead_units(code)
+  net.code, net.loss = code, moon.bce():forward(net.ae:predict(test), test / 255)
+  rows[i + 1] = {net.name, net.ae:evaluate(test, {loss = moon.bce(), batch_size = o.batch}), net.loss, sizes:mean(),
+    code:eq(0):mean(), sizes:lt(0.1):mean(), dead}
+  for k = 2, #titles - 1 do run:figure(("%s %s"):format(net.name, titles[k]), rows[i + 1][k], formats[k]) end
 end
-local of_standard, standard_code = judged("standard", standard)
-local of_sparse, sparse_code = judged("sparse", sparse)
-run:table("codes", {titles, of_standard, of_sparse}, formats)
+run:table("codes", rows, formats, "The codes of the test images: the mean is over all units and images")
+for i, net in ipairs(nets) do
+  net.dead = run:dead_units(net.ae, test, net.name)
+  run:say("Net %s: the mean code is %.2f, and %.0f %% of the code values are below 0.1.", net.name, rows[i + 1][4],
+    100 * rows[i + 1][6])
+end
 
 -- A code dies when the penalty weighs too much: what comes out no longer depends on what went in, and the best constant
 -- is the mean image, at whose loss the training settles. Of a code of zeros that is to be expected, even if it is not
@@ -72,31 +87,55 @@ run:table("codes", {titles, of_standard, of_sparse}, formats)
 local image, target = train:mean(1):div_(255):clamp_(1e-7, 1 - 1e-7), test:mean(1):div_(255)
 local of_mean = -(target * image:log() + (1 - target) * (1 - image):log()):mean()
 run:figure("test loss of the mean image", of_mean, "%.4f")
-for _, row in ipairs{of_standard, of_sparse} do
-  local name, loss, zeros, dead = row[1], row[3], row[5], row[#row]
-  if zeros > 0.99 or math.abs(loss / of_mean - 1) < 0.01 then
-    print(("The %s net's code has died, %d of %d units are always 0: its loss without penalty is %.4f, and the mean "
-      .. "image alone has %.4f."):format(name, dead, o.code, loss, of_mean))
+for i, net in ipairs(nets) do
+  local zeros, dead = rows[i + 1][5], rows[i + 1][7]
+  if zeros > 0.99 or math.abs(net.loss / of_mean - 1) < 0.01 then
+    run:say("The %s net's code has died, %d of %d units are always 0: its loss without penalty is %.4f, and the mean "
+      .. "image alone has %.4f.", net.name, dead, o.code, net.loss, of_mean)
   end
 end
 
--- ---- pictures; on filters.png the standard net's are on the left, and both began as the same ones ----
+-- ---- pictures: the nets side by side, from left to right; all began as the same one ----
 
--- A weight times its pixel's deviation is what it can contribute. In the corners, always black, no weight learns.
-local function filters(ae)
-  return moon.image.grid(ae:layer(1).weight:t() * train:std(1), {normalize = "each", scale = 2})
+local filters, images = {}, test:rows(1, math.min(20, #test))
+local lines, line_titles = {images}, {"original"}
+local curves, codes, names, columns = {}, {}, {"share"}, {moon.linspace(0, 1, 101):totable()}
+for i, net in ipairs(nets) do
+  filters[i] = run:filters(net.ae:layer(1).weight:t(), net.dead[1], "units, " .. net.name)
+  lines[i + 1], line_titles[i + 1] = net.ae:predict(images), net.name
+  curves[i], codes[i] = {y = net.history.val_loss, label = net.name}, {values = net.code, label = net.name}
+  names[i + 1], columns[i + 1] = net.name, moon.metrics.quantile(net.code, columns[1])
 end
-local left = filters(standard)
-run:picture("filters", moon.cat({left, moon.full(255, left:size(1), 8, {dtype = "uint8"}), filters(sparse)}, 2))
-local images = test:rows(1, math.min(20, #test))
-run:picture("reconstructions",
-  moon.image.rows({images, standard:predict(images), sparse:predict(images)}, {scale = 2}))
-local shares = moon.linspace(0, 1, 101):totable()
-run:columns("quantiles", {"share", "standard", "sparse"},
-  {shares, moon.metrics.quantile(standard_code, shares), moon.metrics.quantile(sparse_code, shares)})
-run:plot("histogram", "codes",
-  {{values = standard_code, label = "standard"}, {values = sparse_code, label = "sparse"}},
-  {title = "Code values of the test images", xlabel = "value", logy = true})
-run:plot("lines", "loss",
-  {{y = standard_history.val_loss, label = "standard"}, {y = sparse_history.val_loss, label = "sparse"}},
-  {title = "Test loss, with the penalty", xlabel = "epoch"})
+run:picture("filters", run.beside(table.unpack(filters)), run.filters_caption)
+run:picture("reconstructions", moon.image.rows(lines, {scale = 2, titles = line_titles}),
+  "Test images, and what each of the nets makes of them")
+run:columns("quantiles", names, columns)
+
+-- Codes without a penalty are far larger: of these the few beyond are left out, or the sparse ones would be a needle.
+local function quantile(net, q) return moon.metrics.quantile(net.code, q) end
+local least, most = math.min(0, quantile(nets[1], 0.02)), quantile(nets[1], 0.98)
+run:plot("histogram", "codes", codes, {
+  title = "Code values of the test images", xlabel = "value of a code unit", bins = 60, style = "steps",
+  range = most > least and {least, most} or nil,
+  caption = "Densities of all code values. Those of a sparse code crowd at and near 0; without a penalty they spread",
+})
+run:plot("lines", "loss", curves, {
+  title = "Test loss, with the penalty", xlabel = "epoch", ylabel = "loss",
+  caption = "Loss of the test images after each epoch, the penalty included",
+})
+
+local is_plain = not o.hidden and o.code == 32 and o.batch == 32
+if run:is_mnist() and is_plain and o.kind == "l1" and o.l1 == 1e-5 and o.layers == "code" then
+  local all = {}
+  local function add(i, losses, test_loss, mean_code)
+    for _, row in ipairs(run.epochs_beside(nets[i].history.loss, losses)) do
+      all[#all + 1] = {nets[i].name .. " " .. row[1], row[2], row[3]}
+    end
+    if o.epochs ~= 20 then return end
+    all[#all + 1] = {nets[i].name .. " test loss", rows[i + 1][2], test_loss}
+    all[#all + 1] = {nets[i].name .. " mean code", rows[i + 1][4], mean_code}
+  end
+  add(1, {0.1624, 0.1041, 0.0962, [20] = 0.0933}, 0.0920, 6.6)
+  if o.reduction ~= "batchmean" then add(#nets, {0.1836, 0.1283, 0.1183, [20] = 0.1032}, 0.1019, 0.78) end
+  run:published(all, "The same nets in Keras, as published, the penalty being the sum's")
+end

@@ -67,7 +67,12 @@ local rows = {
   judged("autoencoder, its own", units, guess),
   judged("autoencoder's atoms, FISTA", units, moon.dictionary.codes(few, units, coding())),
 }
-run:table("codes", rows, {nil, "%.3f", "%.1f", "%d", "%.2f", "%.3f"})
+run:table("codes", rows, {nil, "%.3f", "%.1f", "%d", "%.2f", "%.3f"},
+  ("Codes of %d test images; F is what both want to have small"):format(#few))
+run:say("The dictionary needs %.0f atoms for an image and leaves a squared error of %.1f, the autoencoder %.0f units "
+  .. "and %.1f.", rows[2][3], rows[2][5], rows[3][3], rows[3][5])
+local dead = run:dead_units(ae, test, "autoencoder")
+local unused = moon.metrics.dead_units(dictionary:encode(test))
 for i, name in ipairs{"dictionary", "autoencoder"} do
   run:figure(name .. " zeros", rows[i + 1][2], "%.3f")
   run:figure(name .. " squared error", rows[i + 1][5], "%.2f")
@@ -89,7 +94,10 @@ for i, method in ipairs{"ista", "fista"} do
   run:figure(("%s after %d steps above the least F by"):format(method:upper(), o.steps), above[o.steps], "%.2g")
 end
 run:columns("convergence", {"ISTA", "FISTA"}, {curves[1].y, curves[2].y}) -- a row for each step
-run:plot("lines", "convergence", curves, {title = "F above its least value", xlabel = "step", logy = true})
+run:plot("lines", "convergence", curves, {
+  title = "F above its least value", xlabel = "step", ylabel = "F above its least value", logy = true,
+  caption = "F after each step from codes of 0: FISTA needs far fewer steps than ISTA",
+})
 
 local worth = 0
 for _, value in ipairs(objectives(units, "ista", steps)) do worth = worth + (value > rows[3][6] and 1 or 0) end
@@ -97,9 +105,10 @@ run:figure("steps of ISTA that do not reach the autoencoder's guess", worth, "%d
 
 -- ---- pictures; atoms.png has the dictionary's on the left, the autoencoder's on the right ----
 
-local look = {normalize = "each", scale = 2}
-local left, right = moon.image.grid(atoms, look), moon.image.grid(units, look)
-run:picture("atoms", moon.cat({left, moon.full(255, left:size(1), 8, {dtype = "uint8"}), right}, 2))
+run:picture("atoms", run.beside(run:filters(atoms, unused, "atoms of the dictionary"),
+  run:filters(units, dead[1], "units of the autoencoder")),
+  "Atoms of the dictionary, and weights of the autoencoder's units. " .. run.filters_caption)
 local shown = math.min(20, #few)
 run:picture("reconstructions", moon.image.rows(
-  {few:rows(1, shown), dictionary:decode(codes:rows(1, shown)), ae:predict(few:rows(1, shown))}, {scale = 2}))
+  {few:rows(1, shown), dictionary:decode(codes:rows(1, shown)), ae:predict(few:rows(1, shown))},
+  {scale = 2, titles = {"original", "dictionary", "autoencoder"}}), "Test images, and what both make of them")

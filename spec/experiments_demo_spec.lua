@@ -35,6 +35,13 @@ describe("page", function()
     assert.is_nil(html:find("<script>", 1, true))
   end)
 
+  it("has a table of contents, which leads to all headings", function()
+    local html = moon.page("t"):heading("a & b"):contents():heading("c"):html()
+    has(html, '<a id="s1"></a><h2>a &amp; b</h2>')
+    has(html, '<li><a href="#s1">a &amp; b</a></li>\n<li><a href="#s2">c</a></li>')
+    assert.is_true(html:find('href="#s1"', 1, true) > html:find('id="s1"', 1, true))
+  end)
+
   it("writes base64 as it is defined", function()
     -- The signature and 0, 1 and 2 more bytes, by coreutils' base64.
     local signature = "\137PNG\r\n\26\n"
@@ -53,22 +60,41 @@ describe("scripts/demo.lua", function()
   it("trains the five nets and puts them on one page", function()
     local output, status = run(("'%s' scripts/demo.lua --data %s --out %s --epochs 1"):format(program, shapes, folder))
     assert.equal(0, status, output)
+    local test = assert(moon.data.mnist(shapes, "test"))
+    local figures = read_file(folder .. "/figures.csv")
+    local function figure(name) return tonumber(figures:match("\n" .. name .. ",([^\n]+)")) end
     for name, epochs in pairs{simple = 1, deep = 1, denoising = 1, standard = 2, sparse = 2} do
       local net = assert(moon.load(folder .. "/" .. name .. ".safetensors"))
       local picture = assert(moon.png.read(folder .. "/" .. name .. ".png"))
-      local lines = name == "denoising" and 3 or 2
-      assert.same({2 * (lines * 29 + 1), 2 * (10 * 29 + 1)}, picture.shape)
-      assert.is_true(picture:max() - picture:min() == 255)
+      local few = test
+      local lines = {test, net:predict(few)}
+      if name == "denoising" then
+        moon.seed(43)
+        few = moon.gaussian_noise(0.2, {clip = {0, 1}}):forward(test / 255, true)
+        lines = {test, few, net:predict(few)}
+      end
+      local expected = moon.image.rows(lines, {scale = 2})
+      assert.is_true(runs.tiles(picture, #expected, expected:size(2)):equal(expected))
       assert.equal(784, net:parameters()[1].value:size(1))
-      local weights = assert(moon.png.read(folder .. "/" .. name .. "-weights.png"))
-      assert.same({2 * (2 * 29 + 1), 2 * (16 * 29 + 1)}, weights.shape)
+      local first = net:layer(name == "denoising" and 2 or 1)
+      local _, dead = moon.metrics.dead_units(net:slice(1, name == "denoising" and 2 or 1):predict(few))
+      local counted = name == "simple" and " dead code units" or " dead units of hidden layer 1"
+      assert.equal(dead, figure(name .. counted))
+      local lines_of_tiles = math.ceil(first.weight:size(2) / 16)
+      local weights = runs.tiles(assert(moon.png.read(folder .. "/" .. name .. "-weights.png")),
+        2 * (lines_of_tiles * 29 + 1), 2 * (16 * 29 + 1))
       assert.is_true(weights:max() - weights:min() == 255)
+      -- Noise is in the denoiser's validation as well, the target is clean.
+      local history = read_file(("%s/%s-history.csv"):format(folder, name))
+      local loss = name == "simple" and moon.mse() or moon.bce()
+      local last = tonumber(history:match("([^,\n]+)\n$"))
+      assert.near(net:evaluate(few, test, {loss = loss}), last, 1e-6)
       local plot = assert(moon.png.read(folder .. "/" .. name .. "-loss.png"))
-      assert.is_true(plot:size(1) == 320 and plot:max() - plot:min() > 200)
+      assert.is_true(plot:size(1) == 360 and plot:max() - plot:min() > 200)
       assert.equal(epochs + 1, select(2, read_file(folder .. "/" .. name .. "-history.csv"):gsub("\n", "")))
     end
     -- The penalty is on the hidden layer and the code, not on the decoder's.
-    local net, test = assert(moon.load(folder .. "/sparse.safetensors")), assert(moon.data.mnist(shapes, "test"))
+    local net = assert(moon.load(folder .. "/sparse.safetensors"))
     local sum = net:slice(1, 1):predict(test):sum() + net:encode(test):sum()
     local loss = moon.bce():forward(net:predict(test), test / 255)
     assert.near(loss + 1e-4 * sum / 20, tonumber(output:match("sparse test loss ([%d.]+)")), 6e-5)
@@ -76,8 +102,7 @@ describe("scripts/demo.lua", function()
     assert.equal(16, select(2, html:gsub('<img alt="[^"]*" src="data:image/png;base64,', "")))
     has(html, "train 40 x 784 uint8, labels 40\ntest 20 x 784 uint8, labels 20")
     -- The picture in the page is the file beside it.
-    local encoded = html:match('What the net makes of them" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
-      or html:match('below what the net makes of them" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
+    local encoded = html:match('below each what the net makes of it" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
     assert.equal(math.ceil(#read_file(folder .. "/simple.png") / 3) * 4, #encoded)
   end)
 end)
@@ -107,9 +132,10 @@ describe("scripts/stacked.lua", function()
     local test = assert(moon.data.mnist(shapes, "test"))
     assert.near(net:errors(test):mean() * 784, tonumber(figure), 0.006)
     assert.is_true(tonumber(pca) > 0)
+    local pca_of = moon.pca((assert(moon.data.mnist(shapes, "train"))), 3)
+    local expected = moon.image.rows({test, net:predict(test), pca_of:reconstruct(test)}, {scale = 2})
     local picture = assert(moon.png.read(folder .. "/reconstructions.png"))
-    assert.same({2 * (3 * 29 + 1), 2 * (20 * 29 + 1)}, picture.shape)
-    assert.is_true(picture:max() - picture:min() == 255)
+    assert.is_true(runs.tiles(picture, #expected, expected:size(2)):equal(expected))
     local plot = assert(moon.png.read(folder .. "/loss.png"))
     assert.is_true(plot:size(1) == 600 and plot:max() - plot:min() > 200)
   end)
@@ -121,13 +147,22 @@ describe("scripts/experiments.lua", function()
       folder, program, shapes))
     assert.equal(0, status, output)
     assert.matches("\n2 experiments in %d+ s, 0 failed: ", output)
+    has(output, "[1/2] plain ...\n[1/2] plain took 0:")
+    has(output, "[2/2] deep ...\n[2/2] deep took 0:")
+    for line in output:gmatch("[^\n]+") do assert.is_true(#line <= 160, line) end
     local html = read_file(folder .. "/index.html")
     for _, name in ipairs{"plain", "deep"} do
       assert.equal("file", lfs.attributes(("%s/%s/log.txt"):format(folder, name), "mode"))
       has(html, ('src="%s/reconstructions.png"'):format(name))
       has(html, ('href="%s/log.txt"'):format(name))
       has(html, ("<td>%.5g</td>"):format(figure_of(name, "squared error a test image")))
+      has(html, ("<li><a href=\"#s%d\">%s</a></li>"):format(name == "plain" and 1 or 2, name))
+      local seen = read_file(("%s/%s/contents.txt"):format(folder, name)):match("\nseen\t([^\n]+)")
+      has(html, "What is to be seen: " .. seen)
+      has(html, "<figcaption>Test images, and below each what the net makes of it</figcaption>")
     end
+    has(html, "On a set in MNIST's format in spec/fixtures/shapes: 40 training images and 20 test images")
+    for alt in html:gmatch('<img alt="([^"]*)"') do assert.is_true(#alt > 20, alt) end -- captions are sentences
   end)
 
   it("shows what the last run left, and no older pictures", function()
@@ -171,7 +206,7 @@ describe("scripts/experiments.lua", function()
     local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain --data /nowhere"):format(folder,
       program))
     assert.equal(1, status)
-    has(output, "plain FAILED: plain: ")
+    has(output, "[1/1] plain FAILED: plain: ")
     assert.matches("\n1 experiments in %d+ s, 1 failed: ", output)
     has(read_file(folder .. "/index.html"), "failed: plain: ")
   end)

@@ -60,18 +60,15 @@ describe("scripts/denoising.lua", function()
     assert.equal(first_layer + 3, #net)
     assert.equal(2, assert(moon.checkpoint.load(folder .. "/model.run-checkpoint")).epoch)
     assert.equal(3, #read_csv("history.csv"))
-    local filters = picture("filters.png")
-    assert.same({2 * (11 * 29 + 1), 2 * (12 * 29 + 1)}, filters.shape)
-    assert.is_true(filters:max() == 255 and filters:min() == 0)
+    local filters = runs.tiles(picture("filters.png"), 2 * (11 * 29 + 1), 2 * (12 * 29 + 1), true)
+    assert.is_true(filters:max() > 250 and filters:min() == 0)
     check_plot("loss.png")
     return net
   end
 
   -- The picture's three lines, of all 20 test images, against the figures: bytes round by up to half a step.
   local function check_picture(net, clipped)
-    local drawn = picture("denoised.png")
-    assert.same({2 * (3 * 29 + 1), 2 * (20 * 29 + 1)}, drawn.shape)
-    local rows = drawn:totable()
+    local rows = runs.tiles(picture("denoised.png"), 2 * (3 * 29 + 1), 2 * (20 * 29 + 1)):totable()
     local clean, noisy, output = line_of_picture(rows, 1), line_of_picture(rows, 2), line_of_picture(rows, 3)
     assert.is_true(clean:allclose(fractions(test), 0, 1e-6))
     if not clipped then return end
@@ -180,8 +177,7 @@ describe("scripts/memorise.lua", function()
       assert.near(row[3], figures()[name .. " test loss"], 1e-6)
       assert.is_truthy(lfs.attributes(("%s/%s-history.csv"):format(folder, name), "mode"))
     end
-    local drawn = picture("reconstructions.png")
-    assert.same({2 * (3 * 29 + 1), 2 * (20 * 29 + 1)}, drawn.shape)
+    local drawn = runs.tiles(picture("reconstructions.png"), 2 * (3 * 29 + 1), 2 * (20 * 29 + 1))
     assert.is_true(drawn:max() - drawn:min() == 255)
     check_plot("curves.png")
     local curves = read_csv("curves.csv")

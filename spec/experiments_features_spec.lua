@@ -103,10 +103,13 @@ describe("scripts/features.lua", function()
     assert.equal(6, deep:encode(test):size(2))
     assert.equal(2, plane:encode(test):size(2))
 
-    local weights = deep:layer(1).weight:t() * train:std(1)
-    assert.is_true(picture("encoder-filters"):equal(moon.image.grid(weights, {normalize = "each", scale = 2})))
-    weights = deep:layer(#deep).weight
-    assert.is_true(picture("decoder-filters"):equal(moon.image.grid(weights, {normalize = "each", scale = 2})))
+    for name, weights in pairs{encoder = deep:layer(1).weight:t(), decoder = deep:layer(#deep).weight} do
+      local outputs = deep:slice(1, name == "encoder" and 1 or #deep - 1):predict(test)
+      local expected = moon.image.grid(weights * train:std(1),
+        {normalize = "signed", scale = 2, crossed = moon.metrics.dead_units(outputs)})
+      local drawn = runs.tiles(picture(name .. "-filters"), #expected, expected:size(2), true)
+      assert.is_true(drawn:equal(expected))
+    end
     check_plot("plane", 5)
     check_plot("components", 5)
     local places, points_of = csv "plane", plane:encode(test)
@@ -115,19 +118,28 @@ describe("scripts/features.lua", function()
     assert.near(points_of:get(7, 2), places[7][3], 1e-4)
 
     -- The second pair of images: its lines are 4 (the larger code), 5 (the plane) and 6 (pixels).
-    local between = picture "interpolation"
-    assert.same({2 * (12 * 29 + 1), 2 * (5 * 29 + 1)}, between.shape)
+    local between = runs.tiles(picture "interpolation", 2 * (12 * 29 + 1), 2 * (5 * 29 + 1))
     local a, b = test:rows(3, 3), test:rows(4, 4)
     check_tile(deep:decode(deep:encode(a) * 0.75 + deep:encode(b) * 0.25)[1], between, 4, 2, 2)
     check_tile(plane:reconstruct(a)[1], between, 5, 1, 2)
     check_tile(plane:reconstruct(b)[1], between, 5, 5, 2)
     check_tile((a:float() * 0.25 + b:float() * 0.75)[1] / 255, between, 6, 4, 2)
 
-    -- The tile in line 1 and column 3 has the largest share of number 2, and of number 1 the third of four.
-    local map, points = picture "map", plane:encode(test):t():totable()
-    assert.same({4 * 29 + 1, 4 * 29 + 1}, map.shape)
-    local place = {{quantile(points[1], 2.5 / 4), quantile(points[2], 3.5 / 4)}}
-    check_tile(plane:decode(moon.tensor(place))[1], map, 1, 3, 1)
+    -- Number 1 grows to the right, number 2 upwards, and the axes have their numbers.
+    local places_of, titles, heads = {}, {}, {}
+    points_of = points_of:t():totable()
+    for line = 1, 4 do
+      local up = quantile(points_of[2], (4.5 - line) / 4)
+      titles[line] = ("%.1f"):format(up)
+      for column = 1, 4 do
+        local across = quantile(points_of[1], (column - 0.5) / 4)
+        heads[column], places_of[#places_of + 1] = ("%.1f"):format(across), {across, up}
+      end
+    end
+    local map = moon.image.grid(plane:decode(moon.tensor(places_of)),
+      {columns = 4, titles = titles, heads = heads, title = "number 1 to the right, number 2 upwards"})
+    assert.same(map.shape, picture("map").shape)
+    assert.is_true((map:float() - picture("map"):float()):abs():max() <= 1)
 
     local rows, names = csv "labels"
     assert.same({"representation", "numbers", "softmax probe", "5-NN"}, names)
@@ -193,7 +205,8 @@ describe("scripts/compression.lua", function()
 
     for i, method in ipairs{"pca", "plain", "deep"} do
       local lines = {test, models[2 * i - 1]:reconstruct(test), models[2 * i]:reconstruct(test)}
-      assert.is_true(picture(method):equal(moon.image.rows(lines, {scale = 2})))
+      assert.is_true(picture(method):equal(moon.image.rows(lines,
+        {scale = 2, titles = {"original", "1 number", "3 numbers"}})))
     end
     check_plot("curve", 3)
     local bytes = 0
@@ -249,32 +262,46 @@ describe("scripts/anomaly.lua", function()
   end
 
   -- Figures, table and picture of a run with these images against the net that it has left.
-  local function check(learnt, normal, others, share)
+  local function check(normal, others, share)
     local net, all = load "model", figures()
-    local of_normal, of_others = net:errors(normal):totable(), net:errors(others):totable()
-    local threshold = quantile(net:errors(learnt):totable(), share)
-    assert.near(threshold, all.threshold, 1e-6)
+    local of_others = net:errors(others):totable()
+    -- Half of the normal test images set the threshold, the others are measured: together they are all.
+    local of_normal, of_held_out, both = {}, {}, {}
+    for _, row in ipairs((csv "errors")) do
+      if row[1] == 0 then of_normal[#of_normal + 1] = row[2] end
+    end
+    for i, row in ipairs((csv "held-out")) do of_held_out[i] = row[1] end
+    table.move(of_normal, 1, #of_normal, 1, both)
+    table.move(of_held_out, 1, #of_held_out, #both + 1, both)
+    table.sort(both)
+    local expected = net:errors(normal):totable()
+    table.sort(expected)
+    assert.equal(#expected, #both)
+    for i, v in ipairs(expected) do assert.near(v, both[i], 1e-6) end
+    assert.equal(#normal // 2, #of_held_out)
+    table.sort(of_held_out)
+    local place = math.min(#of_held_out, math.ceil((#of_held_out + 1) * share))
+    assert.near(of_held_out[place], all.threshold, 1e-6)
     assert.near(won(of_normal, of_others), all.AUC, 1e-6)
     local alarm_share, alarms = share_above(of_normal, all.threshold)
     local caught_share, caught = share_above(of_others, all.threshold)
     assert.near(alarm_share, all["false alarms"], 1e-6)
     assert.near(caught_share, all.caught, 1e-6)
     local rows = csv "confusion"
-    assert.same({"normal", alarms, #normal - alarms}, {rows[1][1], rows[1][2], rows[1][3]})
+    assert.same({"normal", alarms, #of_normal - alarms}, {rows[1][1], rows[1][2], rows[1][3]})
     assert.same({"others", caught, #others - caught}, {rows[2][1], rows[2][2], rows[2][3]})
     check_plot("roc", 3)
     check_plot("errors", 3)
     local errors = csv "errors"
-    assert.equal(#normal + #others, #errors)
-    assert.near(of_normal[1], errors[1][2], 1e-6)
+    assert.equal(#of_normal + #others, #errors)
     assert.same({0, 1}, {errors[1][1], errors[#errors][1]})
     local roc, area = csv "roc", 0
     for i = 2, #roc do area = area + (roc[i][2] - roc[i - 1][2]) * (roc[i][3] + roc[i - 1][3]) / 2 end
     assert.near(all.AUC, area, 1e-5)
 
     -- Line 1 begins with the least error, line 3 with the largest, each over its reconstruction.
-    local image, strangest = picture "others", net:errors(others):argmax()
-    assert.same({2 * (4 * 29 + 1), 2 * (math.min(20, #others) * 29 + 1)}, image.shape)
+    local strangest = net:errors(others):argmax()
+    local image = runs.tiles(picture "others", 2 * (4 * 29 + 1), 2 * (math.min(20, #others) * 29 + 1))
     check_tile(others[strangest] / 255, image, 3, 1, 2)
     check_tile(net:reconstruct(others)[strangest], image, 4, 1, 2)
     check_tile(others[(-net:errors(others)):argmax()] / 255, image, 1, 1, 2)
@@ -283,11 +310,7 @@ describe("scripts/anomaly.lua", function()
 
   it("learns some labels, and finds the others", function()
     train_on_shapes("anomaly", "--epochs 20 --against digits --normal 0,1 --quantile 0.5 --hidden 20 --code 4")
-    local numbers = {}
-    for i = 1, #train do
-      if train_labels[i] <= 1 then numbers[#numbers + 1] = i end
-    end
-    check(train:index(numbers), labelled(true), labelled(false), 0.5)
+    check(labelled(true), labelled(false), 0.5)
   end)
 
   it("finds the images of another set", function()
@@ -295,9 +318,21 @@ describe("scripts/anomaly.lua", function()
     os.remove(other)
     write_set(other, 7, 28, function(image, place) return (image * 31 + place * 17) % 256 end)
     train_on_shapes("anomaly", ("--epochs 20 --quantile 0.9 --against-data %s"):format(other))
-    local all = check(train, test, (assert(moon.data.mnist(other, "test"))), 0.9)
+    local all = check(test, (assert(moon.data.mnist(other, "test"))), 0.9)
     assert.equal(1, all.AUC)
     os.execute(("rm -rf '%s'"):format(other))
+  end)
+
+  it("says how many images a quantile needs", function()
+    local few = "The quantile 0.9 needs at least 100 held-out images, so that 10 of them are above it; there are 10"
+    local options = "--epochs 1 --against digits --hidden 9 --code 4 --quantile "
+    local output, errors = runs.run("anomaly", ("--data %s --batch 8 %s 0.9 --normal 0,1,2,3"):format(shapes, options))
+    runs.has(output, (few:gsub("10$", "8")))
+    assert.equal("", errors)
+    output = runs.run("anomaly", ("--data %s --batch 8 %s 0.05 --normal 0,1,2,3 --held-out 0.7"):format(shapes,
+      options))
+    assert.is_nil(output:find("needs at least", 1, true))
+    runs.has(output, "False alarms: ")
   end)
 
   it("refuses images of another size before it trains", function()
@@ -315,6 +350,7 @@ describe("scripts/anomaly.lua", function()
     rejects("anomaly", "--against shoes", "--against", "fashion", "digits")
     rejects("anomaly", "--against digits --normal 1 --against-data x", "--against-data is for --against fashion")
     rejects("anomaly", "--quantile 1", "--quantile: '1' is not a number above 0 and below 1")
+    rejects("anomaly", "--held-out 0", "--held-out: '0' is not a number above 0 and below 1")
     rejects("anomaly", "--normal 1,x", "'1,x' is not a list of labels")
   end)
 end)

@@ -231,13 +231,26 @@ end
 
 local function test_images() return (assert(moon.data.mnist(shapes, "test"))) end
 
--- Two grids of n tiles with a bar in between, and lines of the 20 test images.
-local function check_pictures(grids, n, lines)
-  local columns = math.ceil(math.sqrt(n))
-  local picture = assert(moon.png.read(("%s/%s.png"):format(folder, grids)))
-  assert.same({2 * (math.ceil(n / columns) * 29 + 1), 4 * (columns * 29 + 1) + 8}, picture.shape)
+-- The first layers' weights of nets side by side, and lines of the 20 test images.
+local function check_pictures(nets, names, test)
+  local parts, deviation, lines = {}, moon.data.mnist(shapes, "train"):std(1), {test}
+  for i, net in ipairs(nets) do
+    local dead, count = moon.metrics.dead_units(net:encode(test))
+    local title = ("%d units, %s, %d dead%s\ngrey 0, white > 0, black < 0"):format(#dead, names[i], count,
+      count > 0 and " (crossed out)" or "")
+    parts[i] = moon.image.grid(net:layer(1).weight:t() * deviation,
+      {normalize = "signed", scale = 2, crossed = dead, title = title})
+    lines[i + 1] = net:predict(test)
+  end
+  local picture, at = assert(moon.png.read(folder .. "/filters.png")):t(), 1
+  for _, part in ipairs(parts) do
+    assert.is_true(picture:rows(at, at + part:size(2) - 1):t():clone():equal(part))
+    at = at + part:size(2) + 24
+  end
+  assert.equal(at - 24, #picture + 1)
+  local expected = moon.image.rows(lines, {scale = 2})
   picture = assert(moon.png.read(folder .. "/reconstructions.png"))
-  assert.is_true(picture:equal(moon.image.rows(lines, {scale = 2})))
+  assert.is_true(runs.tiles(picture, #expected, expected:size(2)):equal(expected))
 end
 
 local function check_plots(...)
@@ -251,7 +264,8 @@ describe("scripts/sparse.lua", function()
   it("trains both nets, and says how sparse their codes are", function()
     local output = train("sparse", "--epochs 3 --batch 8 --l1 0.01 --code 10")
     local test, found, nets = test_images(), figures(), {}
-    for i, name in ipairs{"standard", "sparse"} do
+    local names = {"standard", "batchmean", "sum"}
+    for i, name in ipairs(names) do
       local net = assert(moon.load(("%s/%s.safetensors"):format(folder, name)))
       local code = net:encode(test)
       assert.same({20, 10}, code.shape)
@@ -262,21 +276,29 @@ describe("scripts/sparse.lua", function()
       assert.near(sum / 200, found[name .. " mean code"], 1e-5)
       assert.near(zeros / 200, found[name .. " zeros"], 1e-6)
       assert.near(moon.bce():forward(net:predict(test), test / 255), found[name .. " without penalty"], 1e-6)
-      local penalty = i == 2 and 0.01 * sum / 20 or 0
-      assert.near(found[name .. " without penalty"] + penalty, found[name .. " test loss"], 1e-5)
+      -- Of a batch the mean over its images, or their sum; evaluate weighs batches of 8, 8 and 4 by their rows.
+      local penalty = 0
+      if i == 2 then penalty = 0.01 * sum / 20 end
+      for first = 1, i == 3 and 20 or 0, 8 do
+        local last = math.min(first + 7, 20)
+        penalty = penalty + 0.01 * code:rows(first, last):sum() * (last - first + 1) / 20
+      end
+      assert.near(found[name .. " without penalty"] + penalty, found[name .. " test loss"], 1e-4)
+      assert.equal(select(2, moon.metrics.dead_units(code)), found[name .. " dead code units"])
       local history = read_file(("%s/%s-history.csv"):format(folder, name))
       assert.near(tonumber(history:match("\n3,[^,]*,([^,]*)")), found[name .. " test loss"], 1e-6)
       nets[i] = net
     end
-    assert.is_true(found["sparse mean code"] < found["standard mean code"])
-    check_pictures("filters", 10, {test, nets[1]:predict(test), nets[2]:predict(test)})
+    assert.is_true(found["batchmean mean code"] < found["standard mean code"])
+    assert.is_true(found["sum mean code"] < found["batchmean mean code"])
+    check_pictures(nets, names, test)
     check_plots("codes", "loss")
     assert.is_truthy(output:find("standard test loss", 1, true))
     assert.is_nil(output:find("has died", 1, true))
   end)
 
   it("begins both from the same weights: without a penalty they stay the same", function()
-    train("sparse", "--epochs 2 --l1 0 --hidden 12 --code 4 --layers all")
+    train("sparse", "--epochs 2 --l1 0 --hidden 12 --code 4 --layers all --reduction sum")
     local standard = assert(moon.load(folder .. "/standard.safetensors"))
     local sparse = assert(moon.load(folder .. "/sparse.safetensors")):parameters()
     assert.equal(4, #standard)
@@ -284,7 +306,7 @@ describe("scripts/sparse.lua", function()
   end)
 
   it("knows a code that has died, and the loss of the mean image", function()
-    local output = train("sparse", "--epochs 2 --batch 4 --lr 0.05 --l1 100 --code 6")
+    local output = train("sparse", "--epochs 2 --batch 4 --lr 0.05 --l1 100 --code 6 --reduction batchmean")
     assert.is_truthy(output:find("The sparse net's code has died, %d of 6 units are always 0: its loss without penalty "
       .. "is 0%.%d+, and the mean image alone has 0%.%d+%."))
     assert.is_nil(output:find("The standard net's code has died", 1, true))
@@ -294,7 +316,7 @@ describe("scripts/sparse.lua", function()
   end)
 
   it("puts the penalty on all hidden layers if told so", function()
-    train("sparse", "--epochs 2 --batch 4 --l1 0.01 --layers all --hidden 12 --code 4")
+    train("sparse", "--epochs 2 --batch 4 --l1 0.01 --reduction batchmean --layers all --hidden 12 --code 4")
     local net, x, sum = assert(moon.load(folder .. "/sparse.safetensors")), test_images(), 0
     for i = 1, 3 do sum = sum + net:slice(1, i):predict(x):abs():sum() end
     local found = figures()
@@ -303,7 +325,7 @@ describe("scripts/sparse.lua", function()
 
   it("puts the penalty on the layers that are named", function()
     for layers, numbers in pairs{encoder = {1, 2}, ["1,3"] = {1, 3}} do
-      train("sparse", "--epochs 2 --batch 4 --l1 0.01 --hidden 12 --code 4 --layers " .. layers)
+      train("sparse", "--epochs 2 --batch 4 --l1 0.01 --reduction batchmean --hidden 12 --code 4 --layers " .. layers)
       local net, x, sum = assert(moon.load(folder .. "/sparse.safetensors")), test_images(), 0
       for _, i in ipairs(numbers) do sum = sum + net:slice(1, i):predict(x):abs():sum() end
       local found = figures()
@@ -382,11 +404,12 @@ describe("scripts/sparse_coding.lua", function()
     assert.equal(1 + 200, select(2, read_file(folder .. "/convergence.csv"):gsub("\n", "")))
 
     local atoms = assert(moon.png.read(folder .. "/atoms.png"))
-    assert.same({2 * (3 * 29 + 1), 4 * (4 * 29 + 1) + 8}, atoms.shape)
-    assert.is_true(atoms:max() == 255 and atoms:min() == 0)
-    local picture = assert(moon.png.read(folder .. "/reconstructions.png"))
+    local left = runs.tiles(atoms, 2 * (3 * 29 + 1), 2 * (4 * 29 + 1), true)
+    local dead = moon.metrics.dead_units(moon.dictionary.codes(test, saved, {l1 = 0.05, nonnegative = true}))
+    assert.is_true(left:equal(moon.image.grid(saved * moon.data.mnist(shapes, "train"):std(1),
+      {normalize = "signed", scale = 2, crossed = dead})))
     local line = 2 * 29
-    assert.same({3 * line + 2, 2 * (20 * 29 + 1)}, picture.shape)
+    local picture = runs.tiles(assert(moon.png.read(folder .. "/reconstructions.png")), 3 * line + 2, 2 * (20 * 29 + 1))
     assert.is_true(picture:rows(2 * line + 1, 3 * line + 2):equal(moon.image.rows({ae:predict(test)}, {scale = 2})))
     assert.is_true(picture:rows(1, line + 2):equal(moon.image.rows({test}, {scale = 2})))
     check_plots("convergence")

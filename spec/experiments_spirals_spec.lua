@@ -268,7 +268,8 @@ describe("scripts/by_hand.lua", function()
     picture("losses", 360, 900)
 
     -- Line by line of tiles: the test images, by hand, in layers.
-    local drawn = picture("reconstructions", 2 * (3 * 29 + 1), 2 * (20 * 29 + 1))
+    local drawn = assert(moon.png.read(folder .. "/reconstructions.png"))
+    drawn = runs.tiles(drawn, 2 * (3 * 29 + 1), 2 * (20 * 29 + 1))
     local test = assert(moon.data.mnist(shapes, "test"))
     local again = load_net("autoencoder"):predict(test)
     local expected = moon.image.rows({test, again, again}, {scale = 2})

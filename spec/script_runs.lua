@@ -5,6 +5,8 @@
 --   runs.fails(script, arguments, status, ...) -> stdout; one line on stderr with all the parts in it, that status
 --   runs.rejects(script, arguments, ...)       the same with status 2, and nothing written
 --   runs.has(text, part)                       the text has that part
+--   runs.tiles(picture, height, width, left)   the tiles of a picture, which stand below its labels and on their right,
+--                                              or with `left` below them only, in a frame of 4 pixels
 local files = dofile("spec/files.lua")
 local lfs = require "lfs"
 
@@ -12,6 +14,14 @@ local runs = {program = os.getenv("MOONGLASS_BIN") or "build/moonglass"}
 
 function runs.has(text, part)
   assert(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text:sub(1, 2000)))
+end
+
+function runs.tiles(picture, height, width, left)
+  local first = #picture - 3 - height
+  local columns = picture:rows(first, #picture - 4):t()
+  local from = left and 5 or #columns - 3 - width
+  assert(first > 0 and from > 0, ("no tiles of %d x %d in %d x %d"):format(height, width, #picture, #columns))
+  return columns:rows(from, from + width - 1):t():clone()
 end
 
 local function is(expected, got, what)

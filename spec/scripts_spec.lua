@@ -12,6 +12,7 @@ end
 
 local files = dofile("spec/files.lua")
 local read_file = files.read
+local runs = dofile("spec/script_runs.lua")(after_each, "")
 
 local function exists(path) return lfs.attributes(path, "mode") ~= nil end
 
@@ -71,20 +72,26 @@ local function check_files(out, units)
   local names = {}
   for name in lfs.dir(out) do names[#names + 1] = name end
   table.sort(names)
-  assert.same({".", "..", "figures.csv", "filters.png", "history.csv", "loss.png", "model.run-checkpoint",
-    "model.run-checkpoint.1", "model.safetensors", "reconstructions.png"}, names)
+  assert.same({".", "..", "contents.txt", "figures.csv", "filters.png", "history.csv", "loss.png",
+    "model.run-checkpoint", "model.run-checkpoint.1", "model.safetensors", "reconstructions.png"}, names)
 
   local test = assert(moon.data.mnist(shapes, "test"))
   local picture = assert(moon.png.read(out .. "reconstructions.png"))
-  assert.same({2 * (2 * 29 + 1), 2 * (20 * 29 + 1)}, picture.shape)
   local net = assert(moon.load(out .. "model.safetensors"))
-  assert.is_true(picture:equal(moon.image.rows({test, net:predict(test)}, {scale = 2})))
+  assert.is_true(picture:equal(moon.image.rows({test, net:predict(test)},
+    {scale = 2, titles = {"original", "reconstruction"}})))
   assert.is_true(is_drawn(picture))
 
-  local columns = math.ceil(math.sqrt(units))
+  -- Dead units are counted, and their tiles are crosses.
+  local dead, count = moon.metrics.dead_units(net:slice(1, 1):predict(test))
+  local name = #net == 2 and "dead code units" or "dead units of hidden layer 1"
+  assert.equal(count, figures_of(out)[name])
+  local train_set = moon.data.mnist(shapes, "train")
+  local expected = moon.image.grid(net:layer(1).weight:t() * train_set:std(1),
+    {normalize = "signed", scale = 2, crossed = dead})
+  assert.equal(math.ceil(math.sqrt(units)) * 58 + 2, expected:size(2))
   local filters = assert(moon.png.read(out .. "filters.png"))
-  assert.same({2 * (math.ceil(units / columns) * 29 + 1), 2 * (columns * 29 + 1)}, filters.shape)
-  assert.is_true(is_drawn(filters))
+  assert.is_true(runs.tiles(filters, #expected, expected:size(2), true):equal(expected))
 
   local plot = assert(moon.png.read(out .. "loss.png"))
   assert.same({600, 800}, {plot:size(1), plot:size(2)})
@@ -391,6 +398,23 @@ describe("both scripts", function()
       assert.is_false(exists(folder .. "/history.csv"))
     end)
   end
+
+  it("take the set that is named and no other", function()
+    local command = "scripts/deep.lua --out %s --dataset %s --data %s"
+    for _, name in ipairs{"mnist", "fashion"} do
+      local output, errors, status = run(program, command:format(folder, name, shapes))
+      has(errors, ("deep: data.find: %s is not in %s (it has a set in MNIST's format)"):format(
+        name == "mnist" and "MNIST" or "Fashion-MNIST", shapes))
+      assert.same({"", 1, false}, {output, status, exists(folder)})
+    end
+    has(select(2, run(program, ("scripts/deep.lua --out %s --dataset mnist --data /nowhere"):format(folder))),
+      "MNIST is not in /nowhere (not all files are there)")
+  end)
+
+  it("say their figures in lines that can be read", function()
+    local output = train(program, "deep")
+    for line in output:match("\n(deep: .*)\nin "):gmatch("[^\n]+") do assert.is_true(#line <= 100, line) end
+  end)
 
   it("plain: choices, and those that go together", function()
     rejects("plain", "--output tanh", 2, "--output", "relu", "sigmoid", "linear")

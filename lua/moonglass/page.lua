@@ -1,7 +1,7 @@
 --- A page of text, tables and pictures as one HTML file, for the results of an experiment.
 --   local page = moon.page("Autoencoders on MNIST")
 --   page:heading("The data")   page:text("...")   page:code("...")   page:table(rows)   page:picture(png, "caption")
---   page:link("log.txt", "all that it printed")   page:html()
+--   page:contents()   page:link("log.txt", "all that it printed")   page:html()
 -- Whatever is given is text: it is escaped, and nothing of it becomes markup.
 local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
@@ -48,7 +48,21 @@ local function add(page, format, ...)
   return page
 end
 
-function Page:heading(text) return add(self, "<h2>%s</h2>", escape(text)) end
+--- A heading, which the table of contents leads to.
+function Page:heading(text)
+  self.headings[#self.headings + 1] = text
+  return add(self, '<a id="s%d"></a><h2>%s</h2>', #self.headings, escape(text))
+end
+
+--- The table of contents: a link to each heading of the page, in place of this call.
+function Page:contents()
+  self.parts[#self.parts + 1] = function()
+    local links = {}
+    for i, text in ipairs(self.headings) do links[i] = ('<li><a href="#s%d">%s</a></li>'):format(i, escape(text)) end
+    return "<nav><ul>\n" .. table.concat(links, "\n") .. "\n</ul></nav>"
+  end
+  return self
+end
 
 function Page:text(text) return add(self, "<p>%s</p>", escape(text)) end
 
@@ -82,8 +96,10 @@ function Page:picture(picture, caption)
 end
 
 local style = [[
-body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; }
-pre { background: #f4f4f4; padding: .6rem 1rem; overflow-x: auto; }
+body { max-width: 84rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; }
+p, ul { max-width: 60rem; } nav ul { columns: 18rem; }
+h2 { margin-top: 3rem; border-top: 1px solid #ddd; padding-top: 1rem; }
+pre { background: #f4f4f4; padding: .6rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; } td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: right; }
 td:first-child, th:first-child { text-align: left; }
 figure { margin: 1rem 0; } img { max-width: 100%; } figcaption { color: #666; }
@@ -91,6 +107,8 @@ figure { margin: 1rem 0; } img { max-width: 100%; } figcaption { color: #666; }
 
 --- The whole page as a text.
 function Page:html()
+  local parts = {}
+  for i, part in ipairs(self.parts) do parts[i] = type(part) == "function" and part() or part end
   return ([[<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -104,9 +122,9 @@ function Page:html()
 %s
 </body>
 </html>
-]]):format(escape(self.title), style, escape(self.title), table.concat(self.parts, "\n"))
+]]):format(escape(self.title), style, escape(self.title), table.concat(parts, "\n"))
 end
 
 counted.class(Page)
 
-return function(title) return setmetatable({title = title, parts = {}}, Page) end
+return function(title) return setmetatable({title = title, parts = {}, headings = {}}, Page) end

@@ -2,7 +2,7 @@
 --   local run <close> = experiment.start{name = "plain", about = "...", options = {{"hidden", 32, "width"}}}
 --   local ae, history = run:fit(ae, {loss = moon.bce()})
 --   run:picture("filters", moon.image.grid(...))        run:figure("test loss", 0.0920, "%.4f")
--- At the end of the script one line has its figures, and figures.csv has them too. Whatever fails ends the program with
+-- At the end of the script its figures are printed, and figures.csv has them too. Whatever fails ends the program with
 -- one line on stderr: status 2 for the command line, 1 for anything else.
 local moon = require "moonglass"
 local files = require "moonglass.experiment.files"
@@ -12,6 +12,10 @@ local experiment = {}
 
 local Run = {}
 Run.__index = Run
+
+for _, part in ipairs{"results", "units"} do
+  for name, method in pairs(require("moonglass.experiment." .. part)) do Run[name] = method end
+end
 
 -- ---- failing ----
 
@@ -32,19 +36,20 @@ end
 
 -- ---- data ----
 
--- Where Debian's package dataset-fashion-mnist puts it.
-local fashion_folder = "/usr/share/datasets/fashion-mnist"
-
 local function described(set)
   return ("%s: %d training images and %d test images of %d pixels"):format(set.description, #set.train, #set.test,
     set.train:size(2))
 end
 
---- The images and labels of "mnist" or "fashion": {train, train_labels, test, test_labels, description}, the images
--- uint8 [n x pixels]. folder overrides where to look.
+local set_names = {mnist = "MNIST", fashion = "Fashion-MNIST"}
+
+--- The images and labels of a set: {train, train_labels, test, test_labels, description, classes}, the images uint8
+-- [n x pixels], classes the list of their names. name: "mnist" or "fashion", which is an error where it is not found;
+-- nil: what is found. folder: look there only.
 function experiment.dataset(name, folder)
   local set = {}
-  folder, set.description = must(moon.data.find(folder or (name == "fashion" and fashion_folder or nil)))
+  folder, set.description = must(moon.data.find(folder, set_names[name]))
+  set.classes = moon.data.classes(folder)
   set.train, set.train_labels = must(moon.data.mnist(folder, "train"))
   set.test, set.test_labels = must(moon.data.mnist(folder, "test"))
   if set.train:size(2) ~= set.test:size(2) then
@@ -65,7 +70,8 @@ local function load(run)
     error(("--batch is %d, but there are only %d training images"):format(o.batch, #set.train), 0)
   end
   for key, v in pairs(set) do run[key] = v end
-  print(described(set))
+  run.data = described(set)
+  print(run.data)
 end
 
 -- ---- start and end ----
@@ -91,7 +97,8 @@ end
 function experiment.start(spec)
   local given, problem = options.parse(spec, arg or {})
   if not given then fail(spec.name, problem, 2) end
-  local run = setmetatable({name = spec.name, options = given, figures = {}, made = {}}, Run)
+  local run = {name = spec.name, options = given, figures = {}, made = {}, sentences = {}, remarks = {}}
+  setmetatable(run, Run)
   local ok, err = pcall(function()
     if spec.data ~= false then load(run) end
     prepare_folder(run, spec.training ~= false)
@@ -102,129 +109,11 @@ function experiment.start(spec)
   return run
 end
 
-local function summary(run)
-  local parts = {}
-  for _, f in ipairs(run.figures) do parts[#parts + 1] = ("%s %s"):format(f.name, f.text) end
-  return ("%s: %s"):format(run.name, table.concat(parts, ", "))
-end
-
-local function finish(run)
-  if #run.figures > 0 then
-    local rows = {{"figure", "value"}}
-    for _, f in ipairs(run.figures) do rows[#rows + 1] = {f.name, f.value} end
-    must(run:write("figures.csv", files.csv(rows)))
-    print(summary(run))
-  end
-  print(("in %s: %s"):format(run.options.out, table.concat(run.made, ", ")))
-end
-
 -- `local run <close>`: an error anywhere in the script comes here, and so does its end.
 function Run.__close(run, err)
   local ok = err == nil
-  if ok then ok, err = pcall(finish, run) end
+  if ok then ok, err = pcall(run.finish, run) end
   if not ok then fail(run.name, first_line(err), 1) end
-end
-
--- ---- what a script leaves ----
-
-function Run:path(name) return self.options.out .. "/" .. name end
-
-function Run:write(name, content)
-  must(files.write(self:path(name), content))
-  self.made[#self.made + 1] = name
-  return true
-end
-
---- The bytes of a file that the script has left.
-function Run:read(name)
-  local file = must(io.open(self:path(name), "rb"))
-  local bytes = file:read("a")
-  file:close()
-  return bytes
-end
-
---- A figure for the summary line: a number, shown by a format.
-function Run:figure(name, value, format)
-  self.figures[#self.figures + 1] = {name = name, value = value, text = (format or "%.4g"):format(value)}
-end
-
---- A table: rows, the first of them names; printed in columns and left as <name>.csv. formats[i] shows column i.
-function Run:table(name, rows, formats)
-  local lines, widths = {}, {}
-  for i, row in ipairs(rows) do
-    lines[i] = {}
-    for k, v in ipairs(row) do
-      local text = i > 1 and formats and formats[k] and formats[k]:format(v) or tostring(v)
-      lines[i][k], widths[k] = text, math.max(widths[k] or 0, #text)
-    end
-  end
-  for _, line in ipairs(lines) do
-    for k, text in ipairs(line) do line[k] = (" "):rep(widths[k] - #text) .. text end
-    print(table.concat(line, "  "))
-  end
-  self:write(name .. ".csv", files.csv(rows))
-end
-
---- Columns with their names, lists or tensors [n], left as <name>.csv: the numbers of a plot. A shorter one ends in
--- empty fields.
-function Run:columns(name, names, columns)
-  local lists, rows, n = {}, {names}, 0
-  for k, column in ipairs(columns) do
-    lists[k] = type(column) == "table" and column or column:totable()
-    n = math.max(n, #lists[k])
-  end
-  for i = 1, n do
-    local row = {}
-    for k, list in ipairs(lists) do row[k] = list[i] == nil and "" or list[i] end
-    rows[i + 1] = row
-  end
-  self:write(name .. ".csv", files.csv(rows))
-end
-
---- A net, as <name>.safetensors.
-function Run:save(net, name)
-  must(net:save(self:path(name .. ".safetensors")))
-  self.made[#self.made + 1] = name .. ".safetensors"
-end
-
---- Tensors by name, as <name>.safetensors.
-function Run:save_tensors(name, tensors)
-  must(moon.safetensors.save(self:path(name .. ".safetensors"), tensors))
-  self.made[#self.made + 1] = name .. ".safetensors"
-end
-
---- A picture, uint8 [h x w] or [h x w x 3], as <name>.png.
-function Run:picture(name, picture)
-  must(moon.png.write(self:path(name .. ".png"), picture))
-  self.made[#self.made + 1] = name .. ".png"
-end
-
---- moon.plot[kind](<name>.png, ...). Without gnuplot the script says so once and goes on. Has it been drawn?
-function Run:plot(kind, name, ...)
-  local ok, message = moon.plot[kind](self:path(name .. ".png"), ...)
-  if ok then
-    self.made[#self.made + 1] = name .. ".png"
-  elseif not self.no_plots then
-    self.no_plots = true
-    print(("no plots: %s"):format(message))
-  end
-  return ok
-end
-
-local shown = 20
-
---- reconstructions.png: the first test images over what the net makes of them; and filters.png, the weights of each
--- unit of the first dense layer, from the smallest, black, to the largest, white.
-function Run:pictures_of(net)
-  local images = self.test:rows(1, math.min(shown, #self.test))
-  self:picture("reconstructions", moon.image.rows({images, net:predict(images)}, {scale = 2}))
-  for i = 1, #net do
-    local layer = net:layer(i)
-    if layer:kind() == "dense" then
-      self:picture("filters", moon.image.grid(layer.weight:t(), {normalize = "each", scale = 2}))
-      return
-    end
-  end
 end
 
 -- ---- training ----

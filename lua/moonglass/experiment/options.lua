@@ -104,8 +104,8 @@ local groups = {
     {"resume", false, "go on from the checkpoints in --out"},
   },
   data = {
-    {"dataset", "mnist", "MNIST, or Fashion-MNIST as Debian packs it", {"mnist", "fashion"}},
-    {"data", nil, "folder of the four IDX files (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)", "text"},
+    {"dataset", nil, "MNIST or Fashion-MNIST and no other (default: what is found)", {"mnist", "fashion"}},
+    {"data", nil, "folder of the four IDX files (default: MOONGLASS_DATA, data/mnist, Debian's Fashion-MNIST)", "text"},
     {"rows", nil, "use only so many training images, the first ones", "count"},
   },
   all = {

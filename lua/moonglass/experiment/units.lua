@@ -1,0 +1,94 @@
+--- What the units of a net do: which of them are dead, what they look for, what the net makes of images. Methods of a
+-- run. One rule for all scripts: a unit is dead whose output is 0 for every image of a set, and dead units are counted
+-- and crossed out; and one for all filters: a weight times its pixel's deviation, grey being 0.
+local lettering = require "moonglass.lettering"
+local moon = require "moonglass"
+
+local units = {}
+
+-- The dense layers but the last, whose outputs are not a unit's: their places in the net.
+local function hidden_layers(net)
+  local list = {}
+  for i = 1, #net do
+    if net:layer(i):kind() == "dense" then list[#list + 1] = i end
+  end
+  list[#list] = nil
+  return list
+end
+
+-- The place of the code's layer among these.
+local function code_place(net, layers)
+  local last = net:encoder_layers()
+  for k = #layers, 1, -1 do
+    if layers[k] <= last then return k end
+  end
+end
+
+-- "the code", or else "hidden layer 1" and so on.
+local function layer_name(k, code)
+  if k == code then return "the code" end
+  return ("hidden layer %d"):format(k - (code and k > code and 1 or 0))
+end
+
+local function figure_name(where) return where == "the code" and "dead code units" or "dead units of " .. where end
+
+--- The dead units of each hidden layer, the code's included, for the rows x: a list of {where = "the code", mask =
+-- [units], 1 where one is dead, count =}.
+function units.dead_layers(net, x)
+  local layers, list = hidden_layers(net), {}
+  local code, from = code_place(net, layers), 1
+  for k, last in ipairs(layers) do
+    x = net:slice(from, last):predict(x)
+    local mask, count = moon.metrics.dead_units(x)
+    list[k], from = {where = layer_name(k, code), mask = mask, count = count}, last + 1
+  end
+  return list
+end
+
+--- The same, told in figures and in words. Returns the list of the masks. name: of the net, if the script has several.
+function units:dead_units(net, x, name)
+  local masks, words = {}, {}
+  for k, layer in ipairs(units.dead_layers(net, x)) do
+    self:figure((name and name .. " " or "") .. figure_name(layer.where), layer.count, "%d")
+    masks[k], words[k] = layer.mask, ("%d of %d in %s"):format(layer.count, #layer.mask, layer.where)
+  end
+  if #words > 0 then
+    local of_net = name and " of " .. name or ""
+    self:remark("Dead units%s: %s (0 for each of %d rows).", of_net, table.concat(words, ", "), #x)
+  end
+  return masks
+end
+
+--- Rows of weights [units x pixels] as a picture; dead [units]: these are crossed out. what: "units of layer 1".
+-- columns: tiles a line.
+function units:filters(weights, dead, what, columns)
+  self.deviation = self.deviation or self.train:std(1) -- in the corners, always black, no weight learns
+  local count = dead and math.tointeger(dead:sum()) or 0
+  local of_dead = dead and (", %d dead%s"):format(count, count > 0 and " (crossed out)" or "") or ""
+  return moon.image.grid(weights * self.deviation, {
+    normalize = "signed", scale = 2, columns = columns, crossed = dead,
+    title = ("%d %s%s\ngrey 0, white > 0, black < 0"):format(#weights, what, of_dead),
+  })
+end
+
+--- What captions say of such a picture.
+units.filters_caption = "A tile is a unit: its weight from each pixel times the pixel's standard deviation, which is "
+  .. "what it can contribute. Grey is 0, white positive, black negative; dead units are crossed out."
+
+--- Pictures from the left, white between them.
+function units.beside(...) return lettering.join({...}, 2, 24) end
+
+local shown = 20
+
+--- reconstructions.png: the first test images over what the net makes of them; and filters.png, the weights of each
+-- unit of the first dense layer.
+function units:pictures_of(net)
+  local images = self.test:rows(1, math.min(shown, #self.test))
+  local dead = self:dead_units(net, self.test)
+  self:picture("reconstructions", moon.image.rows({images, net:predict(images)},
+    {scale = 2, titles = {"original", "reconstruction"}}), "Test images, and below each what the net makes of it")
+  local first = net:layer(hidden_layers(net)[1])
+  self:picture("filters", self:filters(first.weight:t(), dead[1], "units of the first layer"), self.filters_caption)
+end
+
+return units
