@@ -508,15 +508,10 @@ end)
 local function lua_layer() return {forward = function(_, t) return t end, backward = function(_, t) return t end} end
 
 describe("what can be known before the first epoch", function()
-  local folder
+  local folder, remove
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
-  end)
-
-  teardown(function() os.execute("rm -r " .. folder) end)
+  setup(function() folder, remove = files.folder() end)
+  teardown(function() remove() end)
 
   local function listing()
     local pipe = assert(io.popen(("cd %s && ls -lA --time-style=full-iso . && cat $(find . -type f)"):format(folder)))

@@ -3,6 +3,7 @@
 local candidates = require "moonglass.session.candidates"
 local help = require "moonglass.help"
 local moon = require "moonglass"
+local files = dofile "spec/files.lua"
 local interrupts = dofile "spec/interrupts.lua"
 
 local rows, width, batch = 64, 6, 8 -- 8 batches an epoch
@@ -121,6 +122,14 @@ describe("an error", function()
     end
   end)
 
+  it("of a recursion without end", function()
+    local function deep(t) return 1 + deep(t) end
+    local net = make{forward = deep, backward = deep}
+    local ok, err = pcall(net.fit, net, data(), options())
+    assert.is_false(ok)
+    assert.matches("in layer 2 %(Lua layer%): .*stack overflow", err)
+  end)
+
   it("in a loss of Lua", function()
     local function mse(p, t) return (p - t):square():mean(), (p - t) * (2 / (#p * width)) end
     local net = make()
@@ -173,15 +182,10 @@ end)
 
 -- As Ctrl-C and a host's time limit are: raised between two instructions of whoever runs.
 describe("an error that a hook raises", function()
-  local folder
+  local folder, remove
 
-  setup(function()
-    folder = os.tmpname()
-    os.remove(folder)
-    assert(os.execute("mkdir " .. folder))
-  end)
-
-  teardown(function() os.execute("rm -r " .. folder) end)
+  setup(function() folder, remove = files.folder() end)
+  teardown(function() remove() end)
 
   -- f(), in a coroutine whose n-th instruction raises the value. Was it reached? And the error that came out.
   local function raise_at(n, value, f)

@@ -36,4 +36,12 @@ function files.run(command)
   return output, errors, status
 end
 
+--- A new folder, and what removes it with all that is in it.
+function files.folder()
+  local path = os.tmpname()
+  os.remove(path)
+  assert(os.execute("mkdir " .. path))
+  return path, function() assert(os.execute("rm -r " .. path)) end
+end
+
 return files

@@ -62,15 +62,18 @@ local function again(value)
   return nil
 end
 
+local deepest = 1000 -- a call's levels that are looked at: of a recursion without end there are many more
+
 -- The message handler: looks up from where an error is raised to the protected call. With a hook between, or an error
 -- that has been found not to be ours already, the value stays bare. So does one that Lua calls no handler for: want of
 -- memory.
 local function mark(value)
-  for level = 1, math.huge do
+  for level = 1, deepest do
     local info = getinfo(level, "nf")
-    if not info or info.func == xpcall then return own(value) end
+    if not info or info.func == xpcall then break end
     if info.namewhat == "hook" or info.func == again then return value end
   end
+  return own(value)
 end
 
 local function mark_result(ok, ...)

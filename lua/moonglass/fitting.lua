@@ -100,12 +100,11 @@ local function check_input(what, x, width)
 end
 
 local takes_classes = {cross_entropy = true}
-local rows_at_once = 65536
 
 -- The first element that is no class, and its number; nil if all are.
 local function bad_class(t, classes)
-  for first = 1, #t, rows_at_once do
-    local part = t:rows(first, math.min(first + rows_at_once - 1, #t)):float():reshape(-1)
+  for first = 1, #t, chunk do
+    local part = t:rows(first, math.min(first + chunk - 1, #t)):float():reshape(-1)
     local bad = part:lt(0) + part:gt(classes - 1) + part:ne(part:floor())
     if bad:sum() > 0 then
       for i = 1, #part do
