@@ -230,14 +230,45 @@ describe("the constructors", function()
     assert.matches("tied is 1, expected true or false", message{tied = 1})
     assert.matches("activation is tanh, expected one with outputs in %[0, 1%]", message{kl_weight = 1,
       code_activation = "tanh"})
-    assert.matches("layer 2 %(k_sparse%): input is %[%* x 4%], expected %[%* x 5%] or wider", message{k = 5})
-    assert.matches("autoencoder_spec%.lua:%d+: dense: activity_l1 is %-1", select(2, pcall(function()
+    assert.matches("sparse: k is 5, but the code has only 4 elements", message{k = 5})
+    assert.matches("autoencoder_spec%.lua:%d+: autoencoder%.sparse: l1 is %-1", select(2, pcall(function()
       moon.autoencoder.sparse{input = 3, hidden = 2, l1 = -1}
     end)))
     assert.matches("contractive is %-1, expected a number of at least 0", select(2, pcall(moon.autoencoder.plain,
       {input = 3, hidden = 2, contractive = -1})))
     assert.matches("activation is softmax, expected one of single elements", select(2, pcall(moon.autoencoder.plain,
       {input = 3, hidden = 2, contractive = 1, code_activation = "softmax"})))
+  end)
+
+  it("say it in the words of the call", function()
+    local function has(part, f, ...)
+      local text = select(2, pcall(f, ...))
+      assert.is_truthy(tostring(text):find(part, 1, true), tostring(text))
+    end
+    local plain, sparse = moon.autoencoder.plain, moon.autoencoder.sparse
+    has("autoencoder.plain: output: unknown activation 'foo'", plain, {input = 3, hidden = 2, output = "foo"})
+    has("autoencoder.plain: code_activation: unknown activation 'foo'", plain,
+      {input = 3, hidden = 2, code_activation = "foo"})
+    has("autoencoder.deep: activation: unknown activation 'rellu'; did you mean 'relu'?", moon.autoencoder.deep,
+      {input = 3, hidden = 2, code = 1, activation = "rellu"})
+    has("autoencoder.plain: unknown init 'foo'", plain, {input = 3, hidden = 2, init = "foo"})
+    has("autoencoder.plain: a width is 10000000000", plain, {input = 3, hidden = 1e10})
+    has("autoencoder.sparse: code_activation is relu, expected one with outputs in [0, 1]", sparse,
+      {input = 3, hidden = 2, kl_weight = 1, code_activation = "relu"})
+    has("autoencoder: decoder: element 2 is 7, expected a layer", moon.autoencoder,
+      {encoder = {moon.dense(3, 2)}, decoder = {moon.dense(2, 3), 7}, noise = moon.dropout(0.1)})
+    has("autoencoder: encoder: element 1 is 7, expected a layer", moon.autoencoder,
+      {encoder = {7}, decoder = {moon.dense(2, 3)}, noise = moon.dropout(0.1)})
+    has("autoencoder.adopt: net is 3, expected a net", moon.autoencoder.adopt, 3, 1)
+    has("autoencoder.adopt: layers is 2, expected a whole number of 1 to 1", moon.autoencoder.adopt,
+      moon.sequential{moon.dense(3, 2), moon.dense(2, 3)}, 2)
+    has("autoencoder.restore: net is nil, expected a net", moon.autoencoder.restore)
+    has("gradcheck: net is 3, expected a net or a layer", moon.gradcheck, 3, moon.rand(2, 2))
+    has("gradcheck: loss is 3, expected a loss object", moon.gradcheck, moon.dense(2, 2), moon.rand(2, 2),
+      {loss = 3, target = moon.rand(2, 2)})
+    has("autoencoder_spec.lua", moon.gradcheck, moon.dense(2, 2), moon.rand(2, 3))
+    local labels = moon.tensor{0, 1, 0, 1, 0, 1, 0, 1}
+    has("probe: loss is", moon.probe, moon.rand(8, 2), labels, {lr = 1e38, epochs = 9})
   end)
 
   it("say what is wrong", function()

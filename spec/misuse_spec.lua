@@ -586,7 +586,7 @@ local cases = {
     {"moon.autoencoder.plain{input = 784, hidden = {128, 32}}",
       "autoencoder.plain: hidden is a table, expected one width (autoencoder.deep takes a list)"},
     {[[moon.autoencoder.plain{input = 784, hidden = 32, activation = "rely"}]],
-      "dense: unknown activation 'rely'; did you mean 'relu'? (known: <activations>)"},
+      "autoencoder.plain: activation: unknown activation 'rely'; did you mean 'relu'? (known: <activations>)"},
     {[[moon.autoencoder.plain{input = 784, hidden = "32"}]],
       "autoencoder.plain: hidden is '32', expected a width or a list of widths"},
     {"moon.autoencoder.deep{input = 784, hidden = 128}", "autoencoder.deep: option code is missing"},

@@ -43,6 +43,8 @@ counted.class(methods)
 
 --- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
 function autoencoder.adopt(net, layers)
+  checks.is_net("autoencoder.adopt", net)
+  checks.whole("autoencoder.adopt", "layers", layers, 1, #net - 1)
   for name, method in pairs(methods) do net[name] = method end
   net.encoder, net.decoder = net:slice(1, layers), net:slice(layers + 1, #net)
   if native.is_net(net) then net:set_encoder_layers(layers) end
@@ -51,6 +53,7 @@ end
 
 --- A net that was read from a file, or cloned: an autoencoder again if it was one.
 function autoencoder.restore(net)
+  checks.is_net("autoencoder.restore", net)
   local layers = net:encoder_layers()
   return layers > 0 and autoencoder.adopt(net, layers) or net
 end
@@ -71,16 +74,21 @@ local build_options = options.checker("autoencoder", {
   encoder = {"any", required = true}, decoder = {"any", required = true}, noise = {"any"},
 })
 
-local function as_list(half) return native.is_net(half) and {half} or half end
+-- A half as a net; a mistake in it is told by its name.
+local function as_net(name, half)
+  if native.is_net(half) then return half end
+  return errors.guard_as("autoencoder: " .. name, "sequential", sequential, half)
+end
 
 function autoencoder.build(given)
   local o = build_options(given)
   check_half("encoder", o.encoder)
   check_half("decoder", o.decoder)
   check_noise(o.noise)
-  local front = table.move(as_list(o.encoder), 1, #as_list(o.encoder), o.noise and 2 or 1, {o.noise})
-  local encoder = sequential(front)
-  return autoencoder.adopt(sequential{encoder, table.unpack(as_list(o.decoder))}, #encoder)
+  local encoder, decoder = as_net("encoder", o.encoder), as_net("decoder", o.decoder)
+  if o.noise then encoder = errors.guard_as("autoencoder", "sequential", sequential, {o.noise, encoder}) end
+  local net = errors.guard_as("autoencoder", "sequential", sequential, {encoder, decoder})
+  return autoencoder.adopt(net, #encoder)
 end
 
 -- ---- from sizes ----
@@ -110,28 +118,44 @@ local function widths(what, o)
   return list
 end
 
--- A dense layer n_in -> n_out with these options and, over them, `more`.
-local function dense(n_in, n_out, opts, more)
+-- What a dense layer calls by another name than the constructors here do, but for its activation.
+local called = {["in"] = "a width", out = "a width", activity_l1 = "l1", activity_reduction = "reduction"}
+
+-- A dense layer's message in the words of the call: who was called, and what the activation is there.
+local function in_own_words(text, what, activation)
+  local rest = text:match("^dense: (.*)$")
+  if not rest then return text end
+  if rest:find("^unknown activation") then rest = activation .. ": " .. rest end
+  rest = rest:gsub("^([%w_]+) is", function(name)
+    return (name == "activation" and activation or called[name] or name) .. " is"
+  end)
+  return what .. ": " .. rest
+end
+
+-- A dense layer n_in -> n_out whose activation is that option of o, with these options and, over them, `more`.
+local function dense(what, n_in, n_out, o, activation, opts, more)
+  opts.activation, opts.init = o[activation], o.init
   for name, v in pairs(more or {}) do opts[name] = v end
-  return errors.guard(core.dense, n_in, n_out, opts)
+  return errors.guard_by(in_own_words, what, activation, core.dense, n_in, n_out, opts)
 end
 
 -- The dense layers down to the code. more[i]: further options of dense layer i, counted from the input.
-local function down(width, o, more)
+local function down(what, width, o, more)
   local list, n = {}, #width - 1
   for i = 1, n do
-    local activation = i == n and o.code_activation or o.activation
-    list[i] = dense(width[i], width[i + 1], {activation = activation, init = o.init}, more[i])
+    local activation = i == n and o.code_activation and "code_activation" or "activation"
+    list[i] = dense(what, width[i], width[i + 1], o, activation, {}, more[i])
   end
   return list
 end
 
 -- And up again: layer i of `encoder` is mirrored and, if tied, lends its weight.
-local function up(width, o, more, encoder)
+local function up(what, width, o, more, encoder)
   local list, n = {}, #encoder
   for i = n, 1, -1 do
-    local opts = {activation = i == 1 and o.output or o.activation, init = o.init, tied = o.tied and encoder[i] or nil}
-    list[#list + 1] = dense(width[i + 1], width[i], opts, more[2 * n + 1 - i])
+    local opts = {tied = o.tied and encoder[i] or nil}
+    local activation = i == 1 and "output" or "activation"
+    list[#list + 1] = dense(what, width[i + 1], width[i], o, activation, opts, more[2 * n + 1 - i])
   end
   return list
 end
@@ -139,9 +163,12 @@ end
 -- more(n): a table of further options by the number of the dense layer, n being the code's. after: a layer behind that.
 local function hourglass(what, o, more, after)
   local width = widths(what, o)
+  if o.k and o.k > width[#width] then
+    errors.raise("%s: k is %d, but the code has only %d elements", what, o.k, width[#width])
+  end
   local given = more and more(#width - 1) or {}
-  local encoder = down(width, o, given)
-  local decoder = up(width, o, given, encoder)
+  local encoder = down(what, width, o, given)
+  local decoder = up(what, width, o, given, encoder)
   encoder[#encoder + 1] = after
   return autoencoder.build{encoder = encoder, decoder = decoder, noise = o.noise}
 end

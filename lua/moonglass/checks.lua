@@ -25,10 +25,19 @@ function checks.state(what, state)
   end
 end
 
+local function is_net(v)
+  local name = class_of(v)
+  return name == "moonglass.net" or name == "moonglass.mixed_net"
+end
+
+--- An argument that is a net.
+function checks.is_net(what, net)
+  if not is_net(net) then errors.raise("%s: net is %s, expected a net", what, show(net)) end
+end
+
 --- What a method of nets is called on: net.fit(x) would hand it x instead.
 function checks.net(what, net)
-  local name = class_of(net)
-  if name == "moonglass.net" or name == "moonglass.mixed_net" then return end
+  if is_net(net) then return end
   errors.raise("%s: called on %s, expected a net: methods take a colon, net:%s(...)", what,
     net == nil and "nothing" or options.show(net), what)
 end
@@ -45,6 +54,14 @@ end
 function checks.number(what, name, v)
   if type(v) ~= "number" or v - v ~= 0 then
     errors.raise("%s: %s is %s, expected a finite number", what, name, options.show(v))
+  end
+end
+
+--- A whole number from low to high.
+function checks.whole(what, name, v, low, high)
+  local n = math.tointeger(v)
+  if type(v) ~= "number" or not n or n < low or n > high then
+    errors.raise("%s: %s is %s, expected a whole number of %d to %d", what, name, options.show(v), low, high)
   end
 end
 

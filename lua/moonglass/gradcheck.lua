@@ -29,7 +29,10 @@ end
 
 local function as_net(subject)
   if native.is_net(subject) or mixed.is_mixed(subject) then return subject end
-  return sequential{subject}
+  if not native.is_layer(subject) and type(subject) ~= "table" then
+    errors.raise("gradcheck: net is %s, expected a net or a layer", options.show(subject))
+  end
+  return errors.guard_as("gradcheck", "sequential", sequential, {subject})
 end
 
 -- The same noise in every run of the net.
@@ -89,6 +92,11 @@ local function check_arguments(x, o)
     errors.raise("gradcheck: x is %s, expected a float32 tensor", options.show(x))
   end
   if o.loss ~= nil and o.target == nil then errors.raise("gradcheck: option target is missing") end
+  local own = type(o.loss) == "table" and o.loss.forward and o.loss.backward
+  if o.loss ~= nil and not (native.is_loss(o.loss) or own) then
+    errors.raise("gradcheck: loss is %s, expected a loss object, or a table with forward and backward",
+      options.show(o.loss))
+  end
 end
 
 --- moon.gradcheck(net or layer, x, {loss=, target=, eps=0.03, samples=64, tolerance=1e-2, seed=1})
@@ -100,7 +108,7 @@ local function gradcheck(subject, x, given)
   local net, loss = as_net(subject), o.loss or weighted_sum()
   x = x:clone()
   local function run() return objective(net, loss, x, o.target, o.seed) end
-  run()
+  errors.guard(run)
   local dx = net:backward(loss:backward()):clone()
   local parameters = net:parameters()
   local gradients = {}

@@ -41,7 +41,7 @@ local function probe(codes, labels, given)
   local self = setmetatable({labels = labels.dtype, mean = codes:mean(1), deviation = codes:std(1)}, Probe)
   self.deviation:add_(self.deviation:eq(0)) -- a feature that never changes stays 0
   self.net = sequential{core.dense(codes:size(2), classes, {activation = "softmax", init = "zeros"})}
-  self.history = errors.guard(self.net.fit, self.net, standardised(self, codes), labels, {
+  self.history = errors.guard_as("probe", "fit", self.net.fit, self.net, standardised(self, codes), labels, {
     loss = "cross_entropy", optimizer = core.adam{lr = o.lr}, epochs = o.epochs, seed = o.seed, verbose = 0,
     batch_size = o.batch_size or math.min(default_batch, #codes), callbacks = {callbacks.cosine{epochs = o.epochs}},
   })
