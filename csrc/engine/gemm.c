@@ -23,6 +23,13 @@ __attribute__((weak)) gint_t bli_env_get_var(const char *name, gint_t otherwise)
   return otherwise;
 }
 
+#if MOONI_BLIS_MAJOR >= 1
+__attribute__((weak)) char *bli_env_get_str(const char *name) {
+  (void)name;
+  return NULL;
+}
+#endif
+
 /* A shared library looks for itself, and the host's environment is not ours to change. */
 static bool may_end_the_process(void) {
   if (blis_is_linked_in()) return bli_env_get_var("BLIS_ARCH_TYPE", -1) != -1;
