@@ -1,185 +1,30 @@
-/* bind.c - handles, errors and the context: what every class of the binding stands on. */
-#include "bind_tensor.h"
-
+/* bind.c - the context, errors and the collector: what every class of the binding stands on. */
 #include <limits.h>
 #include <string.h>
 #include <time.h>
 
+#include "bind_home.h"
+#include "bind_tensor.h"
+
 /* The registry key is an address: nobody else can have it. */
 static const char home_key = 0;
 
-/* What a state has of us, in its registry: a userdata, which is upvalue 1 of every function. */
-typedef struct home {
-  moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
-  bool closed;
-  size_t settled; /* what the objects held after the last full collection that they made necessary */
-  moon_lua_config config;
-} home;
+int bind_push_home(lua_State *L) { return lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key); }
 
-static int push_home(lua_State *L) { return lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key); }
-
-/* NULL if there is none. Pushes nothing. */
-static home *find_home(lua_State *L) {
-  push_home(L);
-  home *h = lua_touserdata(L, -1);
+bind_home *bind_find_home(lua_State *L) {
+  bind_push_home(L);
+  bind_home *h = lua_touserdata(L, -1);
   lua_pop(L, 1);
   return h;
 }
 
-static moon_ctx *open_ctx(lua_State *L, const home *h) {
+static moon_ctx *open_ctx(lua_State *L, const bind_home *h) {
   if (!h || !h->ctx) luaL_error(L, "moonglass: the core is not open in this state");
   return h->ctx;
 }
 
 moon_ctx *bind_ctx(lua_State *L) { return open_ctx(L, lua_touserdata(L, lua_upvalueindex(1))); }
-bool bind_has_files(lua_State *L) { return !(find_home(L)->config.flags & MOON_LUA_NO_FILES); }
-
-/* ---- functions, and how many arguments they take ---- */
-
-enum { TAKES = 4, MOST, FUNCTION, METHOD }; /* upvalues behind the three that functions know */
-
-static int refuse_argument(lua_State *L, int given, int most) {
-  const char *name = lua_tostring(L, lua_upvalueindex(2)), *takes = lua_tostring(L, lua_upvalueindex(TAKES));
-  int object = lua_toboolean(L, lua_upvalueindex(METHOD));
-  const char *expected = most > object ? lua_pushfstring(L, "at most %d (%s)", most - object, takes) : "none";
-  return luaL_error(L, "%s: got %d argument%s, expected %s", name, given - object, given - object == 1 ? "" : "s",
-                    expected);
-}
-
-/* Stands before every function whose arguments are counted. */
-static int counted(lua_State *L) {
-  int given = lua_gettop(L), most = (int)lua_tointeger(L, lua_upvalueindex(MOST));
-  if (given > most) {
-    while (given > most && lua_isnil(L, given)) given--;
-    if (given > most) return refuse_argument(L, given, most);
-    lua_settop(L, most);
-  }
-  return lua_tocfunction(L, lua_upvalueindex(FUNCTION))(L);
-}
-
-static int count_names(const char *takes) {
-  int n = *takes != '\0';
-  for (; *takes; takes++) n += *takes == ',';
-  return n;
-}
-
-void bind_push_function(lua_State *L, const bind_reg *function, bool method, bool flag) {
-  bool any = strcmp(function->takes, "...") == 0;
-  push_home(L);
-  lua_pushstring(L, function->name);
-  lua_pushboolean(L, flag);
-  if (any) {
-    lua_pushcclosure(L, function->f, 3);
-    return;
-  }
-  lua_pushstring(L, function->takes);
-  lua_pushinteger(L, count_names(function->takes) + method);
-  lua_pushcfunction(L, function->f);
-  lua_pushboolean(L, method);
-  lua_pushcclosure(L, counted, METHOD);
-}
-
-static void add_functions(lua_State *L, const bind_reg *functions, bool method) {
-  for (; functions->name; functions++) {
-    bind_push_function(L, functions, method, false);
-    lua_setfield(L, -2, functions->name);
-  }
-}
-
-void bind_functions(lua_State *L, const bind_reg *functions) { add_functions(L, functions, false); }
-void bind_methods(lua_State *L, const bind_reg *methods) { add_functions(L, methods, true); }
-
-static int release(lua_State *L, const char *name, void (*give_back)(void *)) {
-  void **handle = luaL_checkudata(L, 1, name);
-  void *object = *handle;
-  *handle = NULL;
-  if (object) give_back(object);
-  return 0;
-}
-
-#define RELEASER(noun, NAME, type)                                            \
-  static void give_back_##noun(void *p) { moon_##noun##_release((type *)p); } \
-  static int release_##noun(lua_State *L) { return release(L, NAME, give_back_##noun); }
-
-RELEASER(tensor, BIND_TENSOR, moon_tensor)
-RELEASER(layer, BIND_LAYER, moon_layer)
-RELEASER(loss, BIND_LOSS, moon_loss)
-RELEASER(optim, BIND_OPTIM, moon_optim)
-RELEASER(net, BIND_NET, moon_net)
-RELEASER(dataset, BIND_DATASET, moon_dataset)
-
-static const luaL_Reg releasers[] = {
-    {BIND_TENSOR, release_tensor}, {BIND_LAYER, release_layer}, {BIND_LOSS, release_loss},
-    {BIND_OPTIM, release_optim},   {BIND_NET, release_net},     {BIND_DATASET, release_dataset},
-};
-
-static lua_CFunction releaser(const char *name) {
-  size_t i = 0;
-  while (strcmp(releasers[i].name, name) != 0) i++;
-  return releasers[i].func;
-}
-
-void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods, lua_CFunction index) {
-  luaL_newmetatable(L, name);
-  push_home(L);
-  luaL_setfuncs(L, meta, 1);
-  lua_pushcfunction(L, releaser(name));
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "__gc");
-  lua_setfield(L, -2, "__close");
-  lua_newtable(L);
-  bind_methods(L, methods);
-  luaL_getsubtable(L, -3, "methods");
-  lua_pushvalue(L, -2);
-  lua_setfield(L, -2, name);
-  lua_pop(L, 1);
-  push_home(L);
-  lua_insert(L, -2);
-  lua_pushcclosure(L, index, 2);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
-void **bind_new(lua_State *L, const char *name) {
-  void **handle = lua_newuserdatauv(L, sizeof *handle, 1);
-  *handle = NULL;
-  luaL_setmetatable(L, name);
-  return handle;
-}
-
-/* Is the running function known to its caller by the name of a method of the class? ar->name is that name then. */
-static bool is_method(lua_State *L, const char *name, lua_Debug *ar) {
-  int top = lua_gettop(L);
-  bool found = lua_getstack(L, 0, ar) && lua_getinfo(L, "n", ar) && ar->name &&
-               luaL_getmetatable(L, name) == LUA_TTABLE && lua_getfield(L, -1, "__index") == LUA_TFUNCTION &&
-               lua_getupvalue(L, -1, 2) && lua_getfield(L, -1, ar->name) == LUA_TFUNCTION;
-  lua_settop(L, top);
-  return found;
-}
-
-/* Raises Lua's usual error; but a method without its object has probably been called by t.sum(). */
-static int wrong_object(lua_State *L, int arg, const char *name) {
-  lua_Debug ar;
-  if (arg != 1 || !is_method(L, name, &ar)) {
-    if (lua_type(L, arg) != LUA_TTABLE || strcmp(name, BIND_TENSOR) != 0) return luaL_typeerror(L, arg, name);
-    return luaL_argerror(L, arg, BIND_TENSOR " expected, got table: moon.tensor(list) makes one");
-  }
-  return luaL_error(L, "%s: called on %s, expected a %s: methods take a colon, object:%s(...)", ar.name,
-                    lua_isnone(L, 1) ? "nothing" : bind_shown(L, 1), name, ar.name);
-}
-
-void *bind_check(lua_State *L, int arg, const char *name) {
-  void **handle = luaL_testudata(L, arg, name);
-  if (!handle) wrong_object(L, arg, name);
-  if (!*handle && arg == 1) luaL_error(L, "this %s is closed", name);
-  if (!*handle) luaL_argerror(L, arg, lua_pushfstring(L, "this %s is closed", name));
-  return *handle;
-}
-
-void *bind_test(lua_State *L, int arg, const char *name) {
-  void **handle = luaL_testudata(L, arg, name);
-  return handle ? *handle : NULL;
-}
+bool bind_has_files(lua_State *L) { return !(bind_find_home(L)->config.flags & MOON_LUA_NO_FILES); }
 
 int bind_raise(lua_State *L, moon_ctx *ctx) { return luaL_error(L, "%s", moon_error(ctx)); }
 
@@ -201,21 +46,29 @@ static int call_nothing(lua_State *L) {
 }
 
 /* Lua calls a finaliser once: if it has no memory for the call, the finaliser is lost, and what it would have given back.
-** So there is a call first, whose memory Lua keeps for the next one. */
+** So there is a call first, whose memory Lua keeps for the next one. If it fails for want of memory, nothing is
+** collected; any other error is a hook's, which wants to end what runs. */
 void bind_collect(lua_State *L) {
+  bind_home *h = bind_find_home(L);
   if (!lua_checkstack(L, 2 * LUA_MINSTACK)) return;
   lua_pushcfunction(L, call_nothing);
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+  bool within = h->calling;
+  h->calling = true;
+  int status = lua_pcall(L, 0, 0, 0);
+  h->calling = within;
+  if (status == LUA_OK)
     lua_gc(L, LUA_GCCOLLECT);
-  else
+  else if (status == LUA_ERRMEM)
     lua_pop(L, 1);
+  else
+    lua_error(L);
 }
 
 /* A collector of generations takes a tensor that has lived through two of them for old, and waits for Lua's own objects
 ** to double before it looks at the old ones: so when ours have doubled, it is made to. */
 static void collect_old(lua_State *L) {
   enum { SLACK = 16 << 20 };
-  home *h = find_home(L);
+  bind_home *h = bind_find_home(L);
   if (!h || !h->ctx || moon_memory_used(h->ctx) / 2 < h->settled + SLACK / 2) return;
   bind_collect(L);
   h->settled = moon_memory_used(h->ctx);
@@ -233,83 +86,48 @@ void bind_weigh(lua_State *L, size_t bytes) {
 }
 
 moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const size_t *shape) {
-  moon_ctx *ctx = open_ctx(L, find_home(L));
+  moon_ctx *ctx = open_ctx(L, bind_find_home(L));
   void **handle = bind_new(L, BIND_TENSOR);
   moon_tensor *t = NULL;
   BIND_TRY(L, ctx, moon_tensor_new(ctx, &t, dtype, rank, shape));
   *handle = t;
   bind_weigh(L, moon_tensor_bytes(t));
-  return t;
+  return bind_check(L, -1, BIND_TENSOR);
 }
-
-/* ---- what a host calls ---- */
-
-enum { ROOM = 4 }; /* stack slots that these functions use at most */
-
-moon_ctx *moon_lua_ctx(lua_State *L) {
-  if (!lua_checkstack(L, ROOM)) return NULL;
-  const home *h = find_home(L);
-  return h ? h->ctx : NULL;
-}
-
-/* An object of another context would take memory of an allocator that may be gone before this state is. */
-static void **push_handle(lua_State *L, const char *name, const moon_ctx *owner) {
-  luaL_checkstack(L, ROOM, name);
-  if (open_ctx(L, find_home(L)) != owner) luaL_error(L, "moonglass: this %s belongs to another context", name);
-  return bind_new(L, name);
-}
-
-void moon_lua_push_tensor(lua_State *L, moon_tensor *t) {
-  if (!t) {
-    lua_pushnil(L);
-    return;
-  }
-  void **handle = push_handle(L, BIND_TENSOR, moon_tensor_ctx(t));
-  *handle = moon_tensor_retain(t);
-}
-
-void moon_lua_push_net(lua_State *L, moon_net *net) {
-  if (!net) {
-    lua_pushnil(L);
-    return;
-  }
-  void **handle = push_handle(L, BIND_NET, moon_net_ctx(net));
-  *handle = moon_net_retain(net);
-}
-
-/* Before the core is open there is no such object; a look at the metatables would make a string, and might raise. */
-static void *to_object(lua_State *L, int index, const char *name) {
-  return moon_lua_ctx(L) ? bind_test(L, index, name) : NULL;
-}
-
-static void *check_object(lua_State *L, int arg, const char *name) {
-  luaL_checkstack(L, ROOM, name);
-  return bind_check(L, arg, name);
-}
-
-moon_tensor *moon_lua_check_tensor(lua_State *L, int arg) { return check_object(L, arg, BIND_TENSOR); }
-moon_tensor *moon_lua_to_tensor(lua_State *L, int index) { return to_object(L, index, BIND_TENSOR); }
-moon_net *moon_lua_check_net(lua_State *L, int arg) { return check_object(L, arg, BIND_NET); }
-moon_net *moon_lua_to_net(lua_State *L, int index) { return to_object(L, index, BIND_NET); }
 
 /* ---- configuring ---- */
 
+enum { ROOM = 4 }; /* stack slots that the functions for hosts use at most */
+
+moon_ctx *moon_lua_ctx(lua_State *L) {
+  if (!lua_checkstack(L, ROOM)) return NULL;
+  const bind_home *h = bind_find_home(L);
+  return h ? h->ctx : NULL;
+}
+
 static int close_home(lua_State *L) {
-  home *h = lua_touserdata(L, 1);
+  bind_home *h = lua_touserdata(L, 1);
   moon_ctx *ctx = h->ctx;
   h->ctx = NULL;
   h->closed = true;
+  bind_close_handles(L, h);
   moon_ctx_release(ctx);
   return 0;
 }
 
 /* The state's, made if there is none yet. Pushes nothing. */
-static home *need_home(lua_State *L) {
+static bind_home *need_home(lua_State *L) {
   luaL_checkstack(L, ROOM, "moonglass");
-  home *h = find_home(L);
+  bind_home *h = bind_find_home(L);
   if (h) return h;
-  h = lua_newuserdatauv(L, sizeof *h, 0);
-  *h = (home){0};
+  h = lua_newuserdatauv(L, sizeof *h, 1);
+  *h = (bind_home){.holds = {.list = h->holds.first, .room = BIND_LENT}};
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_setiuservalue(L, -2, 1);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, close_home);
   lua_setfield(L, -2, "__gc");
@@ -335,7 +153,7 @@ static void check_config(lua_State *L, const moon_lua_config *config) {
 
 void moon_lua_configure(lua_State *L, const moon_lua_config *config) {
   static const moon_lua_config defaults = {.size = sizeof defaults};
-  const home *there = find_home(L);
+  const bind_home *there = bind_find_home(L);
   if (!config) config = &defaults;
   if (there && (there->ctx || there->closed)) luaL_error(L, "moonglass: configured after the core was opened");
   check_config(L, config);
@@ -345,7 +163,7 @@ void moon_lua_configure(lua_State *L, const moon_lua_config *config) {
 /* ---- opening ---- */
 
 /* The context takes memory through the state's allocator, so that a host's limit covers tensors. */
-static void make_ctx(lua_State *L, home *h) {
+static void make_ctx(lua_State *L, bind_home *h) {
   const moon_lua_config *c = &h->config;
   moon_config config = {
       .memory_limit = c->memory_limit, .threads = c->threads, .seed = c->seed, .log = c->log, .log_ud = c->log_ud};
@@ -357,7 +175,7 @@ static void make_ctx(lua_State *L, home *h) {
 /* memory limits: core.limits{memory = bytes}; the host's own limit stays. */
 static int core_limits(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
-  size_t most = find_home(L)->config.memory_limit;
+  size_t most = bind_find_home(L)->config.memory_limit;
   if (lua_type(L, 1) != LUA_TTABLE) return luaL_error(L, "limits: got %s, expected {memory = bytes}", bind_shown(L, 1));
   lua_pushnil(L);
   while (lua_next(L, 1)) {
@@ -430,7 +248,7 @@ static int core_clock(lua_State *L) {
 
 /* core.log(line): to the host; there is no such function if the host has not given one. */
 static int core_log(lua_State *L) {
-  const moon_lua_config *config = &find_home(L)->config;
+  const moon_lua_config *config = &bind_find_home(L)->config;
   const char *line = luaL_checkstring(L, 1);
   luaL_argcheck(L, !strchr(line, '\n'), 1, "expected one line");
   config->log(config->log_ud, line);
@@ -467,7 +285,7 @@ static const bind_reg log_functions[] = {{"log", core_log, "line"}, {0}};
 ** library has added to the methods is gone, as it has to be when the library is loaded again. */
 int luaopen_moonglass_core(lua_State *L) {
   luaL_checkversion(L); /* also: are this Lua's numbers the ones that we were compiled with? */
-  home *h = need_home(L);
+  bind_home *h = need_home(L);
   if (!h->ctx) make_ctx(L, h);
   lua_newtable(L);
   bind_functions(L, core_functions);

@@ -1,8 +1,12 @@
 /* bind.h - what the binding's files share. The binding uses the two public headers and Lua's, nothing else.
 **
-** Every C function here carries the context's handle as upvalue 1, so that bind_ctx works in all of them: register
-** with bind_functions and bind_methods only. A C object is owned by a full userdata `moon_<noun> *`, made empty first (bind_new), so
-** that an error between the two leaks nothing. */
+** Every C function that Lua calls carries the state's home as upvalue 1 and is called by way of bind_handle.c: register
+** with the functions below only. A C object is owned by a full userdata, its handle, made empty first
+** (bind_new), so that an error between the two leaks nothing.
+**
+** Finalisers run wherever Lua allocates, and may call anything: close an object, take things out of a table. A pointer
+** from bind_check or bind_test stays good until the function is left, whatever they do. A string stays good while it is
+** on the stack. A function that itself calls Lua code which is not ours (map) looks at its arguments anew. */
 #ifndef MOONGLASS_BIND_H
 #define MOONGLASS_BIND_H
 
@@ -19,6 +23,7 @@
 #define BIND_OPTIM "moonglass.optimizer"
 #define BIND_NET "moonglass.net"
 #define BIND_DATASET "moonglass.dataset"
+#define BIND_ARCHIVE "moonglass.archive" /* has no handles */
 
 /* The context; raises while the state is closing and the context is gone: finalisers may call anything. */
 moon_ctx *bind_ctx(lua_State *L);
@@ -34,8 +39,10 @@ typedef struct bind_reg {
   const char *takes;
 } bind_reg;
 
-/* Push such a function, for a method with one argument more, the object. Its upvalues: 1 the context's handle, as bind_ctx
-** wants it; 2 the name; 3 flag. */
+/* ---- bind_handle.c: functions, handles, and what running functions hold ---- */
+
+/* Push such a function, for a method with one argument more, the object. Its upvalues: 1 the home, as bind_ctx wants it;
+** 2 the name; 3 flag. */
 void bind_push_function(lua_State *L, const bind_reg *function, bool method, bool flag);
 
 /* Into the table on the top, in an open function too: functions; methods of the class whose method table that is. */
@@ -50,9 +57,15 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind
 /* An empty handle of the class, pushed with one user value; its pointer is NULL until the caller fills it. */
 void **bind_new(lua_State *L, const char *name);
 
-/* The object at an argument; raises Lua's usual type error, or "closed" after __close. bind_test gives NULL. */
+/* The object at an index, held until the function is left; raises Lua's usual type error, or "closed" after __close.
+** bind_test gives NULL. */
 void *bind_check(lua_State *L, int arg, const char *name);
 void *bind_test(lua_State *L, int arg, const char *name);
+
+/* Make the running function the owner of an object that no handle has: it is released when the function is left. */
+void *bind_adopt(lua_State *L, const char *name, void *object);
+
+/* ---- bind.c: errors and the collector ---- */
 
 /* Raise moon_error's text, with the place in the script; never returns. */
 int bind_raise(lua_State *L, moon_ctx *ctx);

@@ -1,44 +1,21 @@
 /* bind_archive.c - named tensors and texts between Lua tables and the engine's archives. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bind_object.h"
 
-#define ARCHIVE "moonglass.archive"
-
-/* ---- owning one ---- */
-
-void bind_drop_archive(moon_archive **owner) {
-  moon_archive *archive = *owner;
-  *owner = NULL;
-  moon_archive_release(archive);
-}
-
-static int drop(lua_State *L) {
-  bind_drop_archive(luaL_checkudata(L, 1, ARCHIVE));
-  return 0;
-}
-
-void bind_open_archive(lua_State *L) {
-  luaL_newmetatable(L, ARCHIVE);
-  lua_pushcfunction(L, drop);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
-moon_archive **bind_own_archive(lua_State *L) {
-  moon_archive **owner = lua_newuserdatauv(L, sizeof *owner, 0);
-  *owner = NULL;
-  luaL_setmetatable(L, ARCHIVE);
-  return owner;
+moon_archive *bind_new_archive(lua_State *L) {
+  moon_archive *archive = NULL;
+  BIND_TRY(L, bind_ctx(L), moon_archive_new(bind_ctx(L), &archive));
+  return bind_adopt(L, BIND_ARCHIVE, archive);
 }
 
 /* ---- from tables ---- */
 
 static int compare(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
-/* Push the keys of the table at an index, sorted, as a buffer that lives with the table's keys; their number in *n. */
-static const char **push_sorted_keys(lua_State *L, const char *name, const char *what, int table, size_t *n) {
+static void check_keys(lua_State *L, const char *name, const char *what, int table, size_t *n) {
   *n = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING)
@@ -47,11 +24,20 @@ static const char **push_sorted_keys(lua_State *L, const char *name, const char 
       luaL_error(L, "%s: a name in the %s holds a zero byte: '%s...'", name, what, lua_tostring(L, -2));
     ++*n;
   }
+}
+
+/* Push the keys of the table at an index, sorted, as a buffer; their number in *n. Pushed before it is a list of our own,
+** which holds them whatever becomes of the table. */
+static const char **push_sorted_keys(lua_State *L, const char *name, const char *what, int table, size_t *n) {
+  check_keys(L, name, what, table, n);
+  lua_createtable(L, *n < INT_MAX ? (int)*n : INT_MAX, 0);
   size_t room = *n, i = 0;
   const char **keys = lua_newuserdatauv(L, room * sizeof *keys + 1, 0);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     if (i == room || lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "%s: the table of %s has changed", name, what);
     keys[i++] = lua_tostring(L, -2);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -5, (lua_Integer)i);
   }
   if (i) qsort(keys, i, sizeof *keys, compare);
   *n = i;
@@ -72,7 +58,7 @@ static void add_tensors(lua_State *L, const char *name, int table, moon_archive 
     BIND_TRY(L, bind_ctx(L), moon_archive_add(archive, lua_tostring(L, -2), t));
     lua_pop(L, 2);
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
 static void add_texts(lua_State *L, const char *name, int table, moon_archive *archive) {
@@ -89,20 +75,19 @@ static void add_texts(lua_State *L, const char *name, int table, moon_archive *a
     BIND_TRY(L, bind_ctx(L), moon_archive_set(archive, lua_tostring(L, -2), lua_tostring(L, -1)));
     lua_pop(L, 2);
   }
-  lua_pop(L, 1);
+  lua_pop(L, 2);
 }
 
-moon_archive **bind_read_archive(lua_State *L, const char *name, int tensors, int metadata) {
+moon_archive *bind_read_archive(lua_State *L, const char *name, int tensors, int metadata) {
   if (!lua_istable(L, tensors))
     luaL_error(L, "%s: tensors: got %s, expected a table {name = tensor}", name, luaL_typename(L, tensors));
   bool texts = !lua_isnoneornil(L, metadata);
   if (texts && !lua_istable(L, metadata))
     luaL_error(L, "%s: metadata: got %s, expected a table {name = string}", name, luaL_typename(L, metadata));
-  moon_archive **owner = bind_own_archive(L);
-  BIND_TRY(L, bind_ctx(L), moon_archive_new(bind_ctx(L), owner));
-  add_tensors(L, name, tensors, *owner);
-  if (texts) add_texts(L, name, metadata, *owner);
-  return owner;
+  moon_archive *archive = bind_new_archive(L);
+  add_tensors(L, name, tensors, archive);
+  if (texts) add_texts(L, name, metadata, archive);
+  return archive;
 }
 
 /* ---- to tables ---- */

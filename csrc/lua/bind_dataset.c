@@ -6,10 +6,10 @@
 static moon_dataset *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
 static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
 
-/* list[i] = a new handle on the tensor at an argument; the list is on the top. */
-static void keep(lua_State *L, int i, int arg) {
+/* list[i] = a new handle on the tensor; the list is on the top. */
+static void keep(lua_State *L, int i, moon_tensor *t) {
   void **handle = bind_new(L, BIND_TENSOR);
-  *handle = moon_tensor_retain(check_tensor(L, arg));
+  *handle = moon_tensor_retain(t);
   lua_rawseti(L, -2, i);
 }
 
@@ -17,15 +17,14 @@ static void keep(lua_State *L, int i, int arg) {
 static int dataset_new(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_settop(L, 2);
-  check_tensor(L, 1);
-  bool targets = !lua_isnil(L, 2);
+  moon_tensor *x = check_tensor(L, 1), *y = lua_isnil(L, 2) ? NULL : check_tensor(L, 2);
   lua_createtable(L, 2, 0);
-  keep(L, 1, 1);
-  if (targets) keep(L, 2, 2);
+  keep(L, 1, x);
+  if (y) keep(L, 2, y);
   size_t before = moon_memory_used(ctx);
   void **handle = bind_new(L, BIND_DATASET);
   moon_dataset *data = NULL;
-  BIND_TRY(L, ctx, moon_dataset_new(ctx, &data, check_tensor(L, 1), targets ? check_tensor(L, 2) : NULL));
+  BIND_TRY(L, ctx, moon_dataset_new(ctx, &data, x, y));
   *handle = data;
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, 4, 1);
@@ -51,14 +50,15 @@ static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t co
 /* ds:batch(first, count, bytes) -> x, y: copies of rows of the present order; without y if x is its own target. With
 ** bytes set, those of y stay bytes, for a loss to read. */
 static int dataset_batch(lua_State *L) {
-  lua_Integer rows = (lua_Integer)moon_dataset_rows(check(L, 1));
+  const moon_dataset *data = check(L, 1);
+  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
   lua_Integer first = bind_whole(L, 2, "batch", "first row", 0, 1, rows);
   lua_Integer count = bind_whole(L, 3, "batch", "number of rows", 0, 1, rows - first + 1);
   bool bytes = lua_toboolean(L, 4);
   const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
   moon_tensor *bx = push_rows_like(L, x, (size_t)count, false);
   moon_tensor *by = y ? push_rows_like(L, y, (size_t)count, bytes) : NULL;
-  BIND_TRY(L, bind_ctx(L), moon_dataset_batch(check(L, 1), bx, by, (size_t)first - 1, (size_t)count));
+  BIND_TRY(L, bind_ctx(L), moon_dataset_batch(data, bx, by, (size_t)first - 1, (size_t)count));
   return y ? 2 : 1;
 }
 

@@ -156,21 +156,19 @@ static int png_decode(lua_State *L) {
 /* core.png_write(path, tensor) -> true */
 static int png_write(lua_State *L) {
   const char *path = check_path(L, 1);
+  const moon_tensor *t = check_tensor(L, 2);
   moon_status status;
-  TRY_TWICE(L, status, moon_png_write(check_tensor(L, 2), path));
+  TRY_TWICE(L, status, moon_png_write(t, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
 
 /* core.png_encode(tensor) -> string */
 static int png_encode(lua_State *L) {
-  check_tensor(L, 1);
+  const moon_tensor *t = check_tensor(L, 1);
   moon_tensor *bytes = NULL;
-  void **handle = bind_new(L, BIND_TENSOR);
-  BIND_TRY(L, bind_ctx(L), moon_png_encode(check_tensor(L, 1), &bytes));
-  *handle = bytes;
+  BIND_TRY(L, bind_ctx(L), moon_png_encode(t, &bytes));
+  bind_adopt(L, BIND_TENSOR, bytes);
   lua_pushlstring(L, (const char *)moon_tensor_data(bytes), moon_tensor_bytes(bytes));
-  *handle = NULL;
-  moon_tensor_release(bytes);
   return 1;
 }
 
@@ -182,11 +180,10 @@ static int safetensors_load(lua_State *L) {
   const char *path = check_path(L, 1);
   size_t before = moon_memory_used(ctx);
   moon_status status;
-  moon_archive **owner = bind_own_archive(L);
-  TRY_TWICE(L, status, moon_archive_load(ctx, owner, path));
+  moon_archive *archive = NULL;
+  TRY_TWICE(L, status, moon_archive_load(ctx, &archive, path));
   if (status != MOON_OK) return bind_file_result(L, ctx, status);
-  bind_push_archive(L, *owner);
-  bind_drop_archive(owner);
+  bind_push_archive(L, bind_adopt(L, BIND_ARCHIVE, archive));
   bind_weigh_growth(L, ctx, before);
   return 3;
 }
@@ -195,10 +192,9 @@ static int safetensors_load(lua_State *L) {
 static int safetensors_save(lua_State *L) {
   const char *path = check_path(L, 1);
   lua_settop(L, 3);
-  moon_archive **owner = bind_read_archive(L, "safetensors.save", 2, 3);
+  const moon_archive *archive = bind_read_archive(L, "safetensors.save", 2, 3);
   moon_status status;
-  TRY_TWICE(L, status, moon_archive_save(*owner, path));
-  bind_drop_archive(owner);
+  TRY_TWICE(L, status, moon_archive_save(archive, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
 
@@ -218,10 +214,10 @@ static int load_net(lua_State *L) {
 
 /* net:save(path) -> true */
 static int net_save(lua_State *L) {
-  bind_check(L, 1, BIND_NET);
+  const moon_net *net = bind_check(L, 1, BIND_NET);
   const char *path = check_path(L, 2);
   moon_status status;
-  TRY_TWICE(L, status, moon_net_save(bind_check(L, 1, BIND_NET), path));
+  TRY_TWICE(L, status, moon_net_save(net, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
 

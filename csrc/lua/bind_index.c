@@ -8,11 +8,11 @@ static moon_tensor *check(lua_State *L, int arg) { return bind_check(L, arg, BIN
 
 /* ---- reading numbers from the stack ---- */
 
-const char *bind_shown(lua_State *L, int index) {
+const char *bind_shown(lua_State *L, int index) { /* by no metamethod: that could do anything */
   switch (lua_type(L, index)) {
     case LUA_TNONE: return "missing";
     case LUA_TNIL: return "nil";
-    case LUA_TNUMBER: return isnan(lua_tonumber(L, index)) ? "nan" : luaL_tolstring(L, index, NULL);
+    case LUA_TNUMBER: return isnan(lua_tonumber(L, index)) ? "nan" : (lua_pushvalue(L, index), lua_tostring(L, -1));
     case LUA_TSTRING: return lua_pushfstring(L, "'%s' (a string)", lua_tostring(L, index));
     default: break;
   }
@@ -76,15 +76,12 @@ static const char *push_shape_of(lua_State *L, const moon_tensor *t) {
 
 /* ---- views ---- */
 
-moon_tensor *bind_push_view(lua_State *L, int arg, size_t first, int rank, const size_t *shape) {
-  size_t kept[MOON_MAX_RANK]; /* shape may be the tensor's own */
+moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank, const size_t *shape) {
   moon_tensor *view = NULL;
-  for (int i = 0; i < rank; i++) kept[i] = shape[i];
-  arg = lua_absindex(L, arg);
   void **handle = bind_new(L, BIND_TENSOR);
-  BIND_TRY(L, moon_tensor_ctx(check(L, arg)), moon_tensor_view(&view, check(L, arg), first, rank, kept));
+  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_view(&view, t, first, rank, shape));
   *handle = view;
-  return view;
+  return check(L, -1);
 }
 
 /* Elements of one row: all dimensions but the first. */
@@ -99,15 +96,13 @@ static size_t length(lua_State *L, const moon_tensor *t) {
   return moon_tensor_shape(t)[0];
 }
 
-/* Row i of t, the tensor at index 1. */
-static moon_tensor *push_row(lua_State *L, const moon_tensor *t, size_t i) {
-  return bind_push_view(L, 1, i * row_numel(t), moon_tensor_rank(t) - 1, moon_tensor_shape(t) + 1);
+static moon_tensor *push_row(lua_State *L, moon_tensor *t, size_t i) {
+  return bind_push_view(L, t, i * row_numel(t), moon_tensor_rank(t) - 1, moon_tensor_shape(t) + 1);
 }
 
 /* The place of the key at stack index 2: 0 to n - 1, or n for the one past the end if that is allowed. */
-static size_t key_place(lua_State *L, const moon_tensor *t, bool past_end) {
+static size_t key_place(lua_State *L, size_t n, bool past_end) {
   int whole;
-  size_t n = length(L, t);
   lua_Integer key = lua_tointegerx(L, 2, &whole);
   if (!whole) luaL_error(L, "index %s is not a whole number", bind_shown(L, 2));
   if (key < 1 || (lua_Unsigned)key > (lua_Unsigned)n + past_end)
@@ -126,7 +121,7 @@ static void push_shape_table(lua_State *L, const moon_tensor *t) {
 /* A field, else a method. What does not exist raises, since a nil would only surface later and elsewhere. */
 static int index_name(lua_State *L, const moon_tensor *t) {
   lua_pushvalue(L, 2);
-  if (lua_gettable(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
+  if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
   lua_pushliteral(L, "shape");
   if (lua_rawequal(L, 2, -1)) return push_shape_table(L, t), 1;
   lua_pushliteral(L, "dtype");
@@ -149,8 +144,8 @@ int bind_tensor_index(lua_State *L) {
   if (type == LUA_TSTRING) return index_name(L, t);
   if (type != LUA_TNUMBER)
     return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
-  size_t i = key_place(L, t, true);
-  if (i == moon_tensor_shape(t)[0])
+  size_t n = length(L, t), i = key_place(L, n, true);
+  if (i == n)
     lua_pushnil(L);
   else if (moon_tensor_rank(t) == 1)
     lua_pushnumber(L, moon_tensor_get(t, i));
@@ -166,7 +161,7 @@ int bind_tensor_newindex(lua_State *L) {
     return luaL_error(L, "a tensor has no field '%s' that could be set", lua_tostring(L, 2));
   if (lua_type(L, 2) != LUA_TNUMBER)
     return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
-  size_t i = key_place(L, t, false);
+  size_t i = key_place(L, length(L, t), false);
   if (moon_tensor_rank(t) == 1) {
     moon_tensor_set(t, i, bind_number(L, 3, "t[i] = v", "value"));
     return 0;
@@ -271,7 +266,7 @@ static int tensor_reshape(lua_State *L) {
     return luaL_error(L, "reshape: %s has %I elements, which do not make [%s]", from, (LUAI_UACINT)moon_tensor_numel(t),
                       lua_tostring(L, -1));
   }
-  bind_push_view(L, 1, 0, rank, shape);
+  bind_push_view(L, t, 0, rank, shape);
   return 1;
 }
 
@@ -284,7 +279,7 @@ static int tensor_rows(lua_State *L) {
   lua_Integer j = lua_isnoneornil(L, 3) && i <= n ? i : bind_whole(L, 3, "rows", "last row", 0, i - 1, n);
   for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
   shape[0] = (size_t)(j - i + 1);
-  bind_push_view(L, 1, (size_t)(i - 1) * row_numel(t), moon_tensor_rank(t), shape);
+  bind_push_view(L, t, (size_t)(i - 1) * row_numel(t), moon_tensor_rank(t), shape);
   return 1;
 }
 
@@ -314,32 +309,32 @@ static int tensor_index_rows(lua_State *L) {
   for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
   shape[0] = count;
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), moon_tensor_rank(t), shape);
-  BIND_TRY(L, moon_tensor_ctx(out), moon_tensor_gather(out, check(L, 1), rows, count));
+  BIND_TRY(L, moon_tensor_ctx(out), moon_tensor_gather(out, t, rows, count));
   return 1;
 }
 
 /* ---- copies ---- */
 
-moon_tensor *bind_push_copy(lua_State *L, int arg, moon_dtype dtype) {
-  const moon_tensor *t = check(L, arg);
+moon_tensor *bind_push_copy(lua_State *L, const moon_tensor *t, moon_dtype dtype) {
   moon_tensor *out = bind_new_tensor(L, dtype, moon_tensor_rank(t), moon_tensor_shape(t));
-  BIND_TRY(L, moon_tensor_ctx(out), moon_tensor_copy(out, check(L, arg)));
+  BIND_TRY(L, moon_tensor_ctx(out), moon_tensor_copy(out, t));
   return out;
 }
 
 static int tensor_clone(lua_State *L) {
-  bind_push_copy(L, 1, moon_tensor_dtype(check(L, 1)));
+  const moon_tensor *t = check(L, 1);
+  bind_push_copy(L, t, moon_tensor_dtype(t));
   return 1;
 }
 
 /* t:float(), t:byte(): a copy of that element type, by value. Bytes round and stop at 0 and 255. */
 static int tensor_float(lua_State *L) {
-  bind_push_copy(L, 1, MOON_FLOAT32);
+  bind_push_copy(L, check(L, 1), MOON_FLOAT32);
   return 1;
 }
 
 static int tensor_byte(lua_State *L) {
-  bind_push_copy(L, 1, MOON_UINT8);
+  bind_push_copy(L, check(L, 1), MOON_UINT8);
   return 1;
 }
 
@@ -358,14 +353,14 @@ static int tensor_zero(lua_State *L) {
 
 static int tensor_copy(lua_State *L) {
   moon_tensor *t = check(L, 1);
-  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(t, check(L, 2)));
+  const moon_tensor *u = check(L, 2);
+  BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(t, u));
   lua_settop(L, 1);
   return 1;
 }
 
 /* Push the elements from `at` on as lists nested from dimension dim on. */
-static void push_list(lua_State *L, int dim, size_t at) {
-  const moon_tensor *t = check(L, 1); /* asked again each time: making a table may run finalisers */
+static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
   if (dim == moon_tensor_rank(t)) {
     lua_pushnumber(L, moon_tensor_get(t, at));
     return;
@@ -374,31 +369,32 @@ static void push_list(lua_State *L, int dim, size_t at) {
   for (int i = dim + 1; i < moon_tensor_rank(t); i++) inner *= moon_tensor_shape(t)[i];
   lua_createtable(L, n < INT_MAX ? (int)n : INT_MAX, 0);
   for (size_t i = 0; i < n; i++) {
-    push_list(L, dim + 1, at + i * inner);
+    push_list(L, t, dim + 1, at + i * inner);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
 }
 
 /* t:totable(): lists nested as the tensor's dimensions are; a number for rank 0. */
 static int tensor_totable(lua_State *L) {
-  push_list(L, 0, 0);
+  push_list(L, check(L, 1), 0, 0);
   return 1;
 }
 
 /* t:map(f): a new float32 tensor of f(v) for every element v, in order. */
 static int tensor_map(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  const moon_tensor *t = check(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
-  moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
+  lua_settop(L, 2);
+  bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
   size_t n = moon_tensor_numel(t);
   for (size_t i = 0; i < n; i++) {
     lua_pushvalue(L, 2);
-    lua_pushnumber(L, moon_tensor_get(check(L, 1), i)); /* asked again: the function may have closed it */
-    lua_call(L, 1, 1);
+    lua_pushnumber(L, moon_tensor_get(check(L, 1), i));
+    lua_call(L, 1, 1); /* ends the holding of both tensors */
     if (lua_type(L, -1) != LUA_TNUMBER)
       return luaL_error(L, "map: the function gave %s for element %I, expected a number", bind_shown(L, -1),
                         (LUAI_UACINT)i + 1);
-    moon_tensor_set(out, i, lua_tonumber(L, -1));
+    moon_tensor_set(check(L, 3), i, lua_tonumber(L, -1));
     lua_pop(L, 1);
   }
   return 1;

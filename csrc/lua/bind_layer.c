@@ -42,14 +42,6 @@ static void push_tensor(lua_State *L, moon_tensor *t) {
   *handle = moon_tensor_retain(t);
 }
 
-/* Push a second handle on the layer at index 1: a finaliser that closes the first one meanwhile does no harm. */
-static moon_layer *pin(lua_State *L) {
-  void **handle = bind_new(L, BIND_LAYER);
-  moon_layer *layer = check(L, 1);
-  *handle = moon_layer_retain(layer);
-  return layer;
-}
-
 void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *parameter) {
   lua_createtable(L, 0, 4);
   lua_pushstring(L, name ? name : parameter->name);
@@ -64,7 +56,7 @@ void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *p
 ** to another layer (tied weights) has shared = true. */
 static int layer_parameters(lua_State *L) {
   moon_parameter p;
-  const moon_layer *layer = pin(L);
+  const moon_layer *layer = check(L, 1);
   lua_newtable(L);
   for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
     bind_push_parameter(L, NULL, &p);
@@ -133,13 +125,13 @@ static int layer_newindex(lua_State *L) {
 
 /* Push the layer's own net; its index. */
 static int push_cell(lua_State *L) {
-  check(L, 1);
+  moon_layer *layer = check(L, 1);
   lua_getiuservalue(L, 1, 1);
   if (bind_test(L, -1, BIND_NET)) return lua_gettop(L);
   lua_pop(L, 1);
   void **handle = bind_new(L, BIND_NET);
   moon_net *net = NULL;
-  BIND_TRY(L, bind_ctx(L), moon_net_new(bind_ctx(L), &net, &(moon_layer *){check(L, 1)}, 1));
+  BIND_TRY(L, bind_ctx(L), moon_net_new(bind_ctx(L), &net, &layer, 1));
   *handle = net;
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, 1, 1);

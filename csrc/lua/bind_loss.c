@@ -21,18 +21,13 @@ static const bind_described losses = {
 
 static int loss_new(lua_State *L) { return bind_construct(L, &losses); }
 
-/* The arguments are read anew at each try: a collection between two may have closed them. */
-static moon_status try_forward(lua_State *L, double *value) {
-  const moon_loss *loss = check(L, 1);
-  const moon_tensor *prediction = check_tensor(L, 2);
-  return moon_loss_apply(loss, value, NULL, prediction, check_tensor(L, 3));
-}
-
 /* loss:forward(prediction [n x k], target) -> number. */
 static int loss_forward(lua_State *L) {
   double value = 0;
   lua_settop(L, 3);
-  BIND_TRY(L, bind_ctx(L), try_forward(L, &value));
+  const moon_loss *loss = check(L, 1);
+  const moon_tensor *prediction = check_tensor(L, 2), *target = check_tensor(L, 3);
+  BIND_TRY(L, bind_ctx(L), moon_loss_apply(loss, &value, NULL, prediction, target));
   if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
     lua_createtable(L, 2, 0);
     lua_pushvalue(L, -1);
@@ -48,16 +43,18 @@ static int loss_forward(lua_State *L) {
 
 /* loss:backward() -> the gradient on the last forward's prediction, a new tensor. */
 static int loss_backward(lua_State *L) {
-  const char *name = moon_loss_kind(check(L, 1));
+  const moon_loss *loss = check(L, 1);
   lua_settop(L, 1);
-  if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) return luaL_error(L, "%s: backward without a forward before it", name);
+  if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE)
+    return luaL_error(L, "%s: backward without a forward before it", moon_loss_kind(loss));
   lua_rawgeti(L, 2, 1);
   lua_rawgeti(L, 2, 2);
-  const moon_tensor *prediction = bind_test(L, 3, BIND_TENSOR);
-  if (!prediction || !bind_test(L, 4, BIND_TENSOR))
-    return luaL_error(L, "%s: backward: the prediction or the target of the last forward is closed", name);
+  const moon_tensor *prediction = bind_test(L, 3, BIND_TENSOR), *target = bind_test(L, 4, BIND_TENSOR);
+  if (!prediction || !target)
+    return luaL_error(L, "%s: backward: the prediction or the target of the last forward is closed",
+                      moon_loss_kind(loss));
   moon_tensor *grad = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(prediction), moon_tensor_shape(prediction));
-  BIND_TRY(L, bind_ctx(L), moon_loss_apply(check(L, 1), NULL, grad, check_tensor(L, 3), check_tensor(L, 4)));
+  BIND_TRY(L, bind_ctx(L), moon_loss_apply(loss, NULL, grad, prediction, target));
   return 1;
 }
 

@@ -146,8 +146,8 @@ static int make_tensor(lua_State *L) {
     f.dtype = read_options(L, "tensor", 2);
   }
   if (luaL_testudata(L, 1, BIND_TENSOR)) {
-    moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
-    bind_push_copy(L, 1, typed ? f.dtype : moon_tensor_dtype(t));
+    const moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
+    bind_push_copy(L, t, typed ? f.dtype : moon_tensor_dtype(t));
     return 1;
   }
   int type = lua_type(L, 1);
@@ -255,7 +255,7 @@ static int make_randperm(lua_State *L) {
 
 /* ---- cat ---- */
 
-/* The tensors of the list at argument 1 into parts. The collector may have run since they were last looked at. */
+/* The tensors of the list at argument 1 into parts. */
 static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
@@ -283,7 +283,6 @@ static int make_cat(lua_State *L) {
   for (size_t i = 1; i < count; i++)
     if (moon_tensor_rank(parts[i]) == f.rank) f.shape[dim] += moon_tensor_shape(parts[i])[dim];
   moon_tensor *out = bind_new_tensor(L, f.dtype, f.rank, f.shape);
-  read_parts(L, parts, count);
   BIND_TRY(L, bind_ctx(L), moon_tensor_cat(out, parts, count, dim));
   return 1;
 }
@@ -298,7 +297,7 @@ static int make_eigh(lua_State *L) {
   size_t n = moon_tensor_rank(t) == 2 && shape[0] == shape[1] ? shape[0] : 0;
   moon_tensor *values = new_list(L, MOON_FLOAT32, n);
   moon_tensor *vectors = bind_new_tensor(L, MOON_FLOAT32, 2, (const size_t[]){n, n});
-  BIND_TRY(L, bind_ctx(L), moon_tensor_eigh(values, vectors, bind_check(L, 1, BIND_TENSOR)));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_eigh(values, vectors, t));
   return 2;
 }
 

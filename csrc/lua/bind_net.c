@@ -15,17 +15,16 @@ static moon_dataset *check_dataset(lua_State *L, int arg) { return bind_check(L,
 
 /* ---- making ---- */
 
-/* A net of the table of layers at index 1; room is for its n layers. Allocates nothing in Lua. */
-static moon_status new_of_list(lua_State *L, moon_net **out, moon_layer **room, size_t n) {
+/* The n layers of the list at index 1 into room, and their handles into the table at index 2. */
+static void read_layers(lua_State *L, moon_layer **room, size_t n) {
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     room[i] = bind_test(L, -1, BIND_LAYER);
     if (!room[i])
       luaL_error(L, "net: element %I is a %s, expected a layer", (LUAI_UACINT)(i + 1),
                  luaL_testudata(L, -1, BIND_LAYER) ? "closed layer" : luaL_typename(L, -1));
-    lua_pop(L, 1);
+    lua_rawseti(L, 2, (lua_Integer)i + 1);
   }
-  return moon_net_new(bind_ctx(L), out, room, n);
 }
 
 /* core.net{layer, layer, ...} */
@@ -33,26 +32,16 @@ static int net_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   size_t n = (size_t)lua_rawlen(L, 1);
+  lua_createtable(L, n > INT_MAX ? 0 : (int)n, 2);
   moon_layer **room = lua_newuserdatauv(L, n * sizeof *room + 1, 0);
+  read_layers(L, room, n);
   void **handle = bind_new(L, BIND_NET);
   moon_net *net = NULL;
-  BIND_TRY(L, bind_ctx(L), new_of_list(L, &net, room, n));
+  BIND_TRY(L, bind_ctx(L), moon_net_new(bind_ctx(L), &net, room, n));
   *handle = net;
-  lua_createtable(L, n > INT_MAX ? 0 : (int)n, 2);
-  for (size_t i = 1; i <= n; i++) {
-    lua_rawgeti(L, 1, (lua_Integer)i);
-    lua_rawseti(L, -2, (lua_Integer)i);
-  }
-  lua_setiuservalue(L, 3, 1);
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, -2, 1);
   return 1;
-}
-
-/* Push a second handle on the net at index 1: a finaliser that closes the first one meanwhile does no harm. */
-static moon_net *pin(lua_State *L) {
-  void **handle = bind_new(L, BIND_NET);
-  moon_net *net = check(L, 1);
-  *handle = moon_net_retain(net);
-  return net;
 }
 
 /* Push the table of the net at index 1. */
@@ -66,13 +55,14 @@ static void push_fields(lua_State *L) {
 
 /* net:layer(i) */
 static int net_layer(lua_State *L) {
-  lua_Integer i = bind_whole(L, 2, "layer", "index", 0, 1, (lua_Integer)moon_net_count(check(L, 1)));
+  const moon_net *net = check(L, 1);
+  lua_Integer i = bind_whole(L, 2, "layer", "index", 0, 1, (lua_Integer)moon_net_count(net));
   push_fields(L);
   int fields = lua_gettop(L);
   lua_rawgeti(L, fields, i);
   if (bind_test(L, -1, BIND_LAYER)) return 1;
   void **handle = bind_new(L, BIND_LAYER);
-  *handle = moon_layer_retain(moon_net_layer(check(L, 1), (size_t)i - 1));
+  *handle = moon_layer_retain(moon_net_layer(net, (size_t)i - 1));
   lua_pushvalue(L, -1);
   lua_rawseti(L, fields, i);
   return 1;
@@ -80,22 +70,24 @@ static int net_layer(lua_State *L) {
 
 /* net:slice(i, j): layers i to j, sharing the parameters. */
 static int net_slice(lua_State *L) {
-  lua_Integer n = (lua_Integer)moon_net_count(check(L, 1));
+  const moon_net *net = check(L, 1);
+  lua_Integer n = (lua_Integer)moon_net_count(net);
   lua_Integer i = bind_whole(L, 2, "slice", "first layer", 0, 1, n),
               j = bind_whole(L, 3, "slice", "last layer", 0, i, n);
   void **handle = bind_new(L, BIND_NET);
   moon_net *slice = NULL;
-  BIND_TRY(L, bind_ctx(L), moon_net_slice(check(L, 1), &slice, (size_t)i - 1, (size_t)(j - i + 1)));
+  BIND_TRY(L, bind_ctx(L), moon_net_slice(net, &slice, (size_t)i - 1, (size_t)(j - i + 1)));
   *handle = slice;
   return 1;
 }
 
 /* net:clone(): the same with parameters of its own. */
 static int net_clone(lua_State *L) {
+  const moon_net *net = check(L, 1);
   size_t before = moon_memory_used(bind_ctx(L));
   void **handle = bind_new(L, BIND_NET);
   moon_net *clone = NULL;
-  BIND_TRY(L, bind_ctx(L), moon_net_clone(check(L, 1), &clone));
+  BIND_TRY(L, bind_ctx(L), moon_net_clone(net, &clone));
   *handle = clone;
   bind_weigh_growth(L, bind_ctx(L), before);
   return 1;
@@ -109,7 +101,7 @@ static size_t batch_option(lua_State *L, const char *name) {
   if (!lua_istable(L, 3)) luaL_error(L, "%s: options are a %s, expected {batch_size =}", name, luaL_typename(L, 3));
   lua_Integer batch = 0;
   for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
-    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : bind_shown(L, -2);
     if (strcmp(key, "batch_size") != 0) bind_unknown(L, name, "option", key, (const char *const[]){"batch_size", NULL});
     batch = bind_whole(L, -1, name, "batch_size", 0, 1, LUA_MAXINTEGER);
   }
@@ -129,36 +121,36 @@ static size_t output_width(const moon_net *net, size_t in) {
   return width;
 }
 
-/* The shape of net(x), both being at stack indices; what is no matrix gets no rows, and the engine's message. */
-static void result_shape(lua_State *L, const char *name, int net, int x, size_t shape[2]) {
-  const moon_net *n = check(L, net);
-  const moon_tensor *t = check_tensor(L, x);
-  const size_t *given = moon_tensor_shape(t);
-  bool matrix = moon_tensor_rank(t) == 2;
-  if (moon_tensor_rank(t) == 1)
+/* The shape of net(x); what is no matrix gets no rows, and the engine's message. */
+static void result_shape(lua_State *L, const char *name, const moon_net *net, const moon_tensor *x, size_t shape[2]) {
+  const size_t *given = moon_tensor_shape(x);
+  bool matrix = moon_tensor_rank(x) == 2;
+  if (moon_tensor_rank(x) == 1)
     luaL_error(L, "%s: input is %s, expected rows: one row is x:reshape(1, -1)", name, bind_push_shape(L, 1, given));
   shape[0] = matrix ? given[0] : 0;
-  shape[1] = matrix ? output_width(n, given[1]) : 0;
+  shape[1] = matrix ? output_width(net, given[1]) : 0;
 }
 
-int bind_forward(lua_State *L, int net, int x, bool training) {
+int bind_forward(lua_State *L, int net_index, int x_index, bool training) {
+  moon_net *net = check(L, net_index);
+  const moon_tensor *x = check_tensor(L, x_index);
   size_t shape[2], before = moon_memory_used(bind_ctx(L));
   result_shape(L, "forward", net, x, shape);
   moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_net_forward(check(L, net), y, check_tensor(L, x), training));
+  BIND_TRY(L, bind_ctx(L), moon_net_forward(net, y, x, training));
   bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
   return 1;
 }
 
-int bind_backward(lua_State *L, int net, int dy) {
-  check(L, net);
-  const moon_tensor *gradient = check_tensor(L, dy);
-  const size_t *given = moon_tensor_shape(gradient);
-  bool matrix = moon_tensor_rank(gradient) == 2;
-  size_t inputs = moon_net_inputs(check(L, net)), before = moon_memory_used(bind_ctx(L));
+int bind_backward(lua_State *L, int net_index, int dy_index) {
+  moon_net *net = check(L, net_index);
+  const moon_tensor *dy = check_tensor(L, dy_index);
+  const size_t *given = moon_tensor_shape(dy);
+  bool matrix = moon_tensor_rank(dy) == 2;
+  size_t inputs = moon_net_inputs(net), before = moon_memory_used(bind_ctx(L));
   size_t shape[2] = {matrix ? given[0] : 0, inputs || !matrix ? inputs : given[1]};
   moon_tensor *dx = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_net_backward(check(L, net), dx, check_tensor(L, dy)));
+  BIND_TRY(L, bind_ctx(L), moon_net_backward(net, dx, dy));
   bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(dx));
   return 1;
 }
@@ -177,32 +169,28 @@ static int net_backward(lua_State *L) {
 
 /* net:predict(x, {batch_size =}) -> y [n x out] */
 static int net_predict(lua_State *L) {
+  moon_net *net = check(L, 1);
+  const moon_tensor *x = check_tensor(L, 2);
   size_t shape[2], before = moon_memory_used(bind_ctx(L));
-  result_shape(L, "predict", 1, 2, shape);
+  result_shape(L, "predict", net, x, shape);
   size_t batch = batch_option(L, "predict");
   moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_net_predict(check(L, 1), y, check_tensor(L, 2), batch));
+  BIND_TRY(L, bind_ctx(L), moon_net_predict(net, y, x, batch));
   bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
   return 1;
 }
 
 /* net:errors(x, {batch_size =}) -> [n] */
 static int net_errors(lua_State *L) {
+  moon_net *net = check(L, 1);
+  const moon_tensor *x = check_tensor(L, 2);
   size_t shape[2], before = moon_memory_used(bind_ctx(L));
-  result_shape(L, "errors", 1, 2, shape);
+  result_shape(L, "errors", net, x, shape);
   size_t batch = batch_option(L, "errors");
   moon_tensor *errors = bind_new_tensor(L, MOON_FLOAT32, 1, shape);
-  BIND_TRY(L, bind_ctx(L), moon_net_errors(check(L, 1), errors, check_tensor(L, 2), batch));
+  BIND_TRY(L, bind_ctx(L), moon_net_errors(net, errors, x, batch));
   bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(errors));
   return 1;
-}
-
-/* The tries read their arguments anew: a collection between two of them may have closed what they name. */
-static moon_status try_step(lua_State *L, double *objective) {
-  moon_net *net = check(L, 1);
-  const moon_tensor *x = check_tensor(L, 2), *y = lua_isnil(L, 3) ? NULL : check_tensor(L, 3);
-  const moon_loss *loss = check_loss(L, 4);
-  return moon_net_step(net, objective, x, y, loss, check_optim(L, 5));
 }
 
 /* net:step(x, y, loss, opt) -> number; y nil: the target is x */
@@ -210,20 +198,14 @@ static int net_step(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);
   double objective = 0;
-  BIND_TRY(L, ctx, try_step(L, &objective));
+  moon_net *net = check(L, 1);
+  const moon_tensor *x = check_tensor(L, 2), *y = lua_isnil(L, 3) ? NULL : check_tensor(L, 3);
+  const moon_loss *loss = check_loss(L, 4);
+  moon_optim *opt = check_optim(L, 5);
+  BIND_TRY(L, ctx, moon_net_step(net, &objective, x, y, loss, opt));
   bind_weigh_growth(L, ctx, before);
   lua_pushnumber(L, objective);
   return 1;
-}
-
-static moon_status try_step_rows(lua_State *L, double *objective) {
-  moon_net *net = check(L, 1);
-  const moon_dataset *data = check_dataset(L, 2);
-  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
-  lua_Integer first = bind_whole(L, 3, "step_rows", "first row", 0, 1, rows);
-  lua_Integer count = bind_whole(L, 4, "step_rows", "number of rows", 0, 1, rows - first + 1);
-  const moon_loss *loss = check_loss(L, 5);
-  return moon_net_step_rows(net, objective, data, (size_t)first - 1, (size_t)count, loss, check_optim(L, 6));
 }
 
 /* net:step_rows(dataset, first, count, loss, opt) -> number */
@@ -231,19 +213,17 @@ static int net_step_rows(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);
   double objective = 0;
-  BIND_TRY(L, ctx, try_step_rows(L, &objective));
+  moon_net *net = check(L, 1);
+  const moon_dataset *data = check_dataset(L, 2);
+  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
+  lua_Integer first = bind_whole(L, 3, "step_rows", "first row", 0, 1, rows);
+  lua_Integer count = bind_whole(L, 4, "step_rows", "number of rows", 0, 1, rows - first + 1);
+  const moon_loss *loss = check_loss(L, 5);
+  moon_optim *opt = check_optim(L, 6);
+  BIND_TRY(L, ctx, moon_net_step_rows(net, &objective, data, (size_t)first - 1, (size_t)count, loss, opt));
   bind_weigh_growth(L, ctx, before);
   lua_pushnumber(L, objective);
   return 1;
-}
-
-static moon_status try_evaluate(lua_State *L, double *objective) {
-  moon_net *net = check(L, 1);
-  const moon_dataset *data = check_dataset(L, 2);
-  const moon_loss *loss = check_loss(L, 3);
-  lua_Integer batch = 0;
-  if (!lua_isnoneornil(L, 4)) batch = bind_whole(L, 4, "evaluate_rows", "batch", 0, 1, LUA_MAXINTEGER);
-  return moon_net_evaluate(net, objective, data, loss, (size_t)batch);
 }
 
 /* net:evaluate_rows(dataset, loss, batch) -> number; batch nil: 32 */
@@ -251,24 +231,26 @@ static int net_evaluate_rows(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);
   double objective = 0;
-  BIND_TRY(L, ctx, try_evaluate(L, &objective));
+  moon_net *net = check(L, 1);
+  const moon_dataset *data = check_dataset(L, 2);
+  const moon_loss *loss = check_loss(L, 3);
+  lua_Integer batch = 0;
+  if (!lua_isnoneornil(L, 4)) batch = bind_whole(L, 4, "evaluate_rows", "batch", 0, 1, LUA_MAXINTEGER);
+  BIND_TRY(L, ctx, moon_net_evaluate(net, &objective, data, loss, (size_t)batch));
   bind_weigh_growth(L, ctx, before);
   lua_pushnumber(L, objective);
   return 1;
-}
-
-static moon_status try_plan(lua_State *L) {
-  moon_net *net = check(L, 1);
-  lua_Integer rows = bind_whole(L, 2, "plan", "number of rows", 0, 1, LUA_MAXINTEGER);
-  const moon_loss *loss = lua_isnoneornil(L, 3) ? NULL : check_loss(L, 3);
-  return moon_net_plan(net, (size_t)rows, 0, loss, lua_isnoneornil(L, 4) ? NULL : check_optim(L, 4));
 }
 
 /* net:plan(rows, loss, opt): take the memory for such batches now; loss and opt may be nil. */
 static int net_plan(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);
-  BIND_TRY(L, ctx, try_plan(L));
+  moon_net *net = check(L, 1);
+  lua_Integer rows = bind_whole(L, 2, "plan", "number of rows", 0, 1, LUA_MAXINTEGER);
+  const moon_loss *loss = lua_isnoneornil(L, 3) ? NULL : check_loss(L, 3);
+  moon_optim *opt = lua_isnoneornil(L, 4) ? NULL : check_optim(L, 4);
+  BIND_TRY(L, ctx, moon_net_plan(net, (size_t)rows, 0, loss, opt));
   bind_weigh_growth(L, ctx, before);
   return 0;
 }
@@ -292,14 +274,14 @@ static int net_parameters(lua_State *L) {
   moon_parameter p;
   lua_Integer n = 0;
   lua_settop(L, 1);
-  const moon_net *net = pin(L);
+  const moon_net *net = check(L, 1);
   lua_newtable(L);
   for (size_t i = 0; i < moon_net_count(net); i++)
     for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
       if (seen_before(net, p.value, i, j)) continue;
       bind_push_parameter(L, lua_pushfstring(L, "%I.%s", (LUAI_UACINT)(i + 1), p.name), &p);
-      lua_rawseti(L, 3, ++n);
-      lua_settop(L, 3);
+      lua_rawseti(L, 2, ++n);
+      lua_settop(L, 2);
     }
   return 1;
 }
@@ -334,9 +316,10 @@ static int net_encoder_layers(lua_State *L) {
 }
 
 static int net_set_encoder_layers(lua_State *L) {
-  lua_Integer n = (lua_Integer)moon_net_count(check(L, 1));
-  lua_Integer layers = bind_whole(L, 2, "set_encoder_layers", "number of layers", 0, 0, n);
-  BIND_TRY(L, bind_ctx(L), moon_net_set_encoder(check(L, 1), (size_t)layers));
+  moon_net *net = check(L, 1);
+  lua_Integer layers = bind_whole(L, 2, "set_encoder_layers", "number of layers", 0, 0,
+                                  (lua_Integer)moon_net_count(net));
+  BIND_TRY(L, bind_ctx(L), moon_net_set_encoder(net, (size_t)layers));
   return 0;
 }
 
@@ -362,7 +345,7 @@ static int net_tostring(lua_State *L) {
     lua_pushliteral(L, BIND_NET " (closed)");
     return 1;
   }
-  const moon_net *net = pin(L);
+  const moon_net *net = check(L, 1);
   const char *shares = push_shares(L);
   luaL_Buffer text;
   luaL_buffinit(L, &text);
@@ -392,7 +375,7 @@ static int net_index(lua_State *L) {
     return luaL_error(L, "net: a layer is net:layer(%s), not net[%s]", lua_tostring(L, 2), lua_tostring(L, 2));
   if (lua_type(L, 2) == LUA_TSTRING && lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
     lua_pushvalue(L, 2);
-    if (lua_gettable(L, -2) != LUA_TNIL) return 1;
+    if (lua_rawget(L, -2) != LUA_TNIL) return 1;
   }
   lua_pushvalue(L, 2);
   int type = lua_rawget(L, lua_upvalueindex(2));
@@ -407,11 +390,10 @@ static int net_index(lua_State *L) {
 
 static int net_newindex(lua_State *L) {
   luaL_checkudata(L, 1, BIND_NET);
-  if (lua_type(L, 2) != LUA_TSTRING)
-    return luaL_error(L, "net: a field has a name, got %s", luaL_tolstring(L, 2, NULL));
+  if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "net: a field has a name, got %s", bind_shown(L, 2));
   push_fields(L);
   lua_insert(L, 2);
-  lua_settable(L, 2);
+  lua_rawset(L, 2);
   return 0;
 }
 
@@ -421,12 +403,10 @@ static int net_newindex(lua_State *L) {
 static int net_archive(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);
-  check(L, 1);
-  moon_archive **owner = bind_own_archive(L);
-  BIND_TRY(L, ctx, moon_archive_new(ctx, owner));
-  BIND_TRY(L, ctx, moon_net_to_archive(check(L, 1), *owner));
-  bind_push_archive(L, *owner);
-  bind_drop_archive(owner);
+  const moon_net *net = check(L, 1);
+  moon_archive *archive = bind_new_archive(L);
+  BIND_TRY(L, ctx, moon_net_to_archive(net, archive));
+  bind_push_archive(L, archive);
   bind_weigh_growth(L, ctx, before);
   lua_pop(L, 1);
   return 2;
@@ -436,15 +416,14 @@ static int net_archive(lua_State *L) {
 static int net_from(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);
-  moon_archive **owner = bind_read_archive(L, "net_from", 1, 2);
+  const moon_archive *archive = bind_read_archive(L, "net_from", 1, 2);
   void **handle = bind_new(L, BIND_NET);
   moon_net *net = NULL;
-  moon_status status = moon_net_from_archive(ctx, &net, *owner);
+  moon_status status = moon_net_from_archive(ctx, &net, archive);
   if (status == MOON_ENOMEM) {
     bind_collect(L);
-    status = moon_net_from_archive(ctx, &net, *owner);
+    status = moon_net_from_archive(ctx, &net, archive);
   }
-  bind_drop_archive(owner);
   if (status != MOON_OK) return bind_file_result(L, ctx, status);
   *handle = net;
   bind_weigh_growth(L, ctx, before);
@@ -492,7 +471,6 @@ static const bind_reg json_functions[] = {
 };
 
 void bind_open_net(lua_State *L) {
-  bind_open_archive(L);
   bind_class(L, BIND_NET, meta, methods, net_index);
   bind_functions(L, functions);
   if (!bind_has_files(L)) return;

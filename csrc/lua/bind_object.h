@@ -75,17 +75,14 @@ void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *p
 int bind_forward(lua_State *L, int net, int x, bool training);
 int bind_backward(lua_State *L, int net, int dy);
 
-/* ---- bind_archive.c: a moon_archive never shows in Lua: it is owned by a userdata while a function works on it ---- */
+/* ---- bind_archive.c: a moon_archive never shows in Lua: the function that works on it owns it ---- */
 
-void bind_open_archive(lua_State *L);
-
-/* Push an empty owner for it; and let go of what it owns without waiting for the collector. */
-moon_archive **bind_own_archive(lua_State *L);
-void bind_drop_archive(moon_archive **owner);
+/* An empty one. */
+moon_archive *bind_new_archive(lua_State *L);
 
 /* The archive of a table {name = tensor} and, if it is not nil, a table {key = text}, each in the order of the names.
-** Pushes its owner; `name` begins the messages. Raises. */
-moon_archive **bind_read_archive(lua_State *L, const char *name, int tensors, int metadata);
+** `name` begins the messages. Raises. */
+moon_archive *bind_read_archive(lua_State *L, const char *name, int tensors, int metadata);
 
 /* Push a table {name = tensor}, a table {key = text} and the list of the tensors' names in the archive's order. */
 void bind_push_archive(lua_State *L, const moon_archive *archive);

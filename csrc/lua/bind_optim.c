@@ -54,10 +54,9 @@ static bool is_shared(lua_State *L, int key) {
   return shared;
 }
 
-/* Arguments: optimiser, list; then room for the tensors and the three keys, all made beforehand: no finaliser can run
-** between reading the list and using it. */
-static moon_status step_list(lua_State *L, moon_tensor **room, size_t n) {
-  const char *name = moon_optim_kind(check(L, 1));
+/* The tensors of the list at index 2 into room: n values, then n gradients; how many are to be updated. The three keys
+** are at indices 4 to 6. */
+static size_t read_list(lua_State *L, const char *name, moon_tensor **room, size_t n) {
   size_t count = 0;
   for (size_t i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, (lua_Integer)i);
@@ -66,70 +65,64 @@ static moon_status step_list(lua_State *L, moon_tensor **room, size_t n) {
     if (!is_shared(L, 6)) count++;
     lua_pop(L, 1);
   }
-  return moon_optim_step(check(L, 1), room, room + n, count);
+  return count;
 }
 
-static size_t check_list(lua_State *L) {
+static size_t check_list(lua_State *L, const moon_optim *opt) {
   if (!lua_istable(L, 2))
-    luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(check(L, 1)),
-               bind_shown(L, 2));
+    luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(opt), bind_shown(L, 2));
   return (size_t)lua_rawlen(L, 2);
 }
 
 /* opt:step(parameters): one update of each. */
 static int optim_step(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
-  check(L, 1);
+  moon_optim *opt = check(L, 1);
   lua_settop(L, 2);
-  size_t n = check_list(L), before = moon_memory_used(ctx);
+  size_t n = check_list(L, opt), before = moon_memory_used(ctx);
   moon_tensor **room = lua_newuserdatauv(L, 2 * n * sizeof *room + 1, 0);
   lua_pushliteral(L, "value");
   lua_pushliteral(L, "grad");
   lua_pushliteral(L, "shared");
-  BIND_TRY(L, ctx, step_list(L, room, n));
+  size_t count = read_list(L, moon_optim_kind(opt), room, n);
+  BIND_TRY(L, ctx, moon_optim_step(opt, room, room + n, count));
   bind_weigh_growth(L, ctx, before);
   return 0;
 }
 
-/* The moment of a slot of the parameter at a stack index, whose key stands above it by two. */
-static moon_status find_moment(lua_State *L, int element, size_t place, size_t slot, const char **name,
-                               moon_tensor **out) {
-  lua_pushvalue(L, element);
-  moon_tensor *value = element_tensor(L, "moments", place, element + 2);
-  lua_pop(L, 1);
-  return moon_optim_moment(check(L, 1), value, slot, name, out);
-}
-
 /* Replace the parameter on the top by {m = tensor, v = tensor}: its live moments. */
-static void push_moments(lua_State *L, size_t place) {
+static void push_moments(lua_State *L, moon_optim *opt, size_t place) {
   int element = lua_gettop(L);
-  lua_newtable(L);
   lua_pushliteral(L, "value");
+  lua_insert(L, element);
+  moon_tensor *value = element_tensor(L, "moments", place, element);
+  lua_newtable(L);
   for (size_t slot = 0;; slot++) {
     const char *name;
     moon_tensor *moment = NULL;
     void **handle = bind_new(L, BIND_TENSOR);
-    moon_status status = find_moment(L, element, place, slot, &name, &moment);
+    moon_status status = moon_optim_moment(opt, value, slot, &name, &moment);
     if (status == MOON_ERANGE) break; /* past the last */
     if (status == MOON_ENOMEM) {
       bind_collect(L);
-      status = find_moment(L, element, place, slot, &name, &moment);
+      status = moon_optim_moment(opt, value, slot, &name, &moment);
     }
     if (status != MOON_OK) bind_raise(L, bind_ctx(L));
     *handle = moon_tensor_retain(moment);
-    lua_setfield(L, element + 1, name);
+    lua_setfield(L, element + 2, name);
   }
-  lua_settop(L, element + 1);
+  lua_settop(L, element + 2);
   lua_replace(L, element);
+  lua_settop(L, element);
 }
 
 /* Push the moments of the list at index 2. */
-static void push_list_of_moments(lua_State *L) {
-  size_t n = check_list(L), before = moon_memory_used(bind_ctx(L));
+static void push_list_of_moments(lua_State *L, moon_optim *opt) {
+  size_t n = check_list(L, opt), before = moon_memory_used(bind_ctx(L));
   lua_createtable(L, n > INT_MAX ? 0 : (int)n, 0);
   for (size_t i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, (lua_Integer)i);
-    push_moments(L, i);
+    push_moments(L, opt, i);
     lua_rawseti(L, -2, (lua_Integer)i);
   }
   bind_weigh_growth(L, bind_ctx(L), before);
@@ -138,9 +131,9 @@ static void push_list_of_moments(lua_State *L) {
 /* opt:moments(parameters) -> for each its moments by name, e.g. {m =, v =}; made, as a first step would, if there are
 ** none yet. */
 static int optim_moments(lua_State *L) {
-  check(L, 1);
+  moon_optim *opt = check(L, 1);
   lua_settop(L, 2);
-  push_list_of_moments(L);
+  push_list_of_moments(L, opt);
   return 1;
 }
 
@@ -170,13 +163,13 @@ static int optim_state(lua_State *L) {
   lua_setfield(L, 3, "kind");
   lua_pushinteger(L, (lua_Integer)moon_optim_steps(opt));
   lua_setfield(L, 3, "steps");
-  for (size_t i = 0; moon_option_describe(bind_ctx(L), MOON_OPTIMS, moon_optim_kind(check(L, 1)), i, &info); i++) {
-    BIND_TRY(L, bind_ctx(L), moon_optim_get(check(L, 1), info.name, &value));
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), MOON_OPTIMS, moon_optim_kind(opt), i, &info); i++) {
+    BIND_TRY(L, bind_ctx(L), moon_optim_get(opt, info.name, &value));
     bind_push_option(L, &value);
     lua_setfield(L, 3, info.name);
   }
   if (lua_isnil(L, 2)) return 1;
-  push_list_of_moments(L);
+  push_list_of_moments(L, opt);
   lua_setfield(L, 3, "moments");
   return 1;
 }
@@ -194,7 +187,8 @@ static int optim_index(lua_State *L) {
 
 /* opt.lr = v. Which options may change, and to what, the engine knows. */
 static int optim_newindex(lua_State *L) {
-  const char *name = moon_optim_kind(check(L, 1));
+  moon_optim *opt = check(L, 1);
+  const char *name = moon_optim_kind(opt);
   moon_option_info info;
   moon_option value;
   if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, MOON_OPTIMS, name, lua_tostring(L, 2), &info)) {
@@ -202,7 +196,7 @@ static int optim_newindex(lua_State *L) {
     return bind_fixed_field(L, &optims, &n);
   }
   bind_read_option(L, 3, name, &info, &value);
-  BIND_TRY(L, bind_ctx(L), moon_optim_set(check(L, 1), &value));
+  BIND_TRY(L, bind_ctx(L), moon_optim_set(opt, &value));
   return 0;
 }
 

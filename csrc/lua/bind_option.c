@@ -101,7 +101,7 @@ static void check_names(lua_State *L, int named, moon_family family, const char 
   moon_option_info info;
   for (lua_pushnil(L); lua_next(L, named); lua_pop(L, 1)) {
     bool text = lua_type(L, -2) == LUA_TSTRING;
-    const char *key = text ? lua_tostring(L, -2) : luaL_tolstring(L, -2, NULL);
+    const char *key = text ? lua_tostring(L, -2) : bind_shown(L, -2);
     if (text && bind_find_option(L, family, name, key, &info)) continue;
     if (!text)
       luaL_error(L, "%s: the value at [%s] has no name, expected options by name (known: %s)", name, key,
@@ -215,7 +215,9 @@ bool bind_option_field(lua_State *L, const bind_described *d) {
   return true;
 }
 
-bind_nearest bind_key(lua_State *L) { return (bind_nearest){.name = luaL_tolstring(L, 2, NULL)}; }
+bind_nearest bind_key(lua_State *L) {
+  return (bind_nearest){.name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : bind_shown(L, 2)};
+}
 
 void bind_offer_options(lua_State *L, bind_nearest *n, moon_family family, const char *name) {
   moon_option_info info;

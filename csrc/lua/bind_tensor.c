@@ -1,8 +1,5 @@
 /* bind_tensor.c - the tensor class: arithmetic, functions, reductions, products. One C function serves all of a kind;
-** its upvalues are the context's handle (as everywhere), the engine's name for the operation, and a flag.
-**
-** Making a tensor may run finalisers, and one of those may close an operand: operands are looked up again, inside
-** BIND_TRY, once the result is there. */
+** its upvalues are the home (as everywhere), the engine's name for the operation, and a flag. */
 #include <math.h>
 #include <string.h>
 
@@ -16,19 +13,20 @@ static bool flag(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
 /* The tensor at an argument; a number becomes a tensor of one element, which takes its place on the stack. */
 static moon_tensor *operand(lua_State *L, int arg) {
+  moon_tensor *t = bind_test(L, arg, BIND_TENSOR);
+  if (t) return t;
   if (lua_type(L, arg) != LUA_TNUMBER) {
     if (!luaL_testudata(L, arg, BIND_TENSOR))
       luaL_error(L, "%s: operand %d is %s, expected a tensor or a number", operation(L), arg, bind_shown(L, arg));
     return check(L, arg);
   }
   moon_ctx *ctx = bind_ctx(L);
-  moon_tensor *t = NULL;
   void **handle = bind_new(L, BIND_TENSOR);
   BIND_TRY(L, ctx, moon_tensor_new(ctx, &t, MOON_FLOAT32, 0, NULL));
   *handle = t;
   moon_tensor_set(t, 0, lua_tonumber(L, arg));
   lua_replace(L, arg);
-  return t;
+  return check(L, arg);
 }
 
 /* The one whose shape the result has; whether they fit at all is for the engine to say. */
@@ -51,7 +49,7 @@ static int binary(lua_State *L) {
   moon_tensor *a = operand(L, 1), *b = operand(L, 2);
   const moon_tensor *shape = larger(a, b);
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(shape), moon_tensor_shape(shape));
-  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(out, operation(L), check(L, 1), check(L, 2), scale));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(out, operation(L), a, b, scale));
   return 1;
 }
 
@@ -64,9 +62,10 @@ static void check_in_place(lua_State *L, const moon_tensor *t) {
 /* In place. */
 static int binary_(lua_State *L) {
   double scale = alpha(L);
-  check_in_place(L, check(L, 1));
-  operand(L, 2);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(check(L, 1), operation(L), check(L, 1), check(L, 2), scale));
+  moon_tensor *t = check(L, 1);
+  check_in_place(L, t);
+  const moon_tensor *u = operand(L, 2);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_binary(t, operation(L), t, u, scale));
   lua_settop(L, 1);
   return 1;
 }
@@ -108,8 +107,8 @@ static int unary(lua_State *L) {
   parameters(L, operation(L), &p, &q);
   lua_settop(L, 1);
   if (flag(L)) check_in_place(L, t);
-  if (!flag(L)) bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
-  BIND_TRY(L, bind_ctx(L), moon_tensor_unary(check(L, -1), operation(L), check(L, 1), p, q));
+  moon_tensor *out = flag(L) ? t : bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_unary(out, operation(L), t, p, q));
   return 1;
 }
 
@@ -122,13 +121,14 @@ static int tensor_pow(lua_State *L) {
 
 /* ---- reductions ---- */
 
-static void reduce_along(lua_State *L, const moon_tensor *t, const char *name, int dim) {
+static moon_tensor *reduce_along(lua_State *L, const moon_tensor *t, const char *name, int dim) {
   size_t shape[MOON_MAX_RANK];
   int rank = 0;
   for (int i = 0; i < moon_tensor_rank(t); i++)
     if (i != dim) shape[rank++] = moon_tensor_shape(t)[i];
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_reduce_dim(out, name, check(L, 1), dim));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_reduce_dim(out, name, t, dim));
+  return out;
 }
 
 /* t:sum() gives a number, t:sum(dim) a tensor without that dimension; a number, too, if there was no other. argmax
@@ -142,8 +142,7 @@ static int reduce(lua_State *L) {
     dim = (int)bind_whole(L, 2, name, "dim", 0, 1, rank) - 1;
   }
   if (dim >= 0 && rank > 1) {
-    reduce_along(L, t, name, dim);
-    moon_tensor *out = check(L, -1);
+    moon_tensor *out = reduce_along(L, t, name, dim);
     float *y = moon_tensor_float(out);
     for (size_t i = 0; flag(L) && i < moon_tensor_numel(out); i++) y[i] += 1;
     return 1;
@@ -170,7 +169,7 @@ static int tensor_topk(lua_State *L) {
   shape[dim] = (size_t)bind_whole(L, 2, "topk", "k", 0, 1, (lua_Integer)shape[dim]);
   moon_tensor *values = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
   moon_tensor *index = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_topk(values, index, check(L, 1), shape[dim], dim, largest));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_topk(values, index, t, shape[dim], dim, largest));
   float *y = moon_tensor_float(index);
   for (size_t i = 0; i < moon_tensor_numel(index); i++) y[i] += 1;
   return 2;
@@ -183,7 +182,7 @@ static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
   moon_tensor *t = check(L, arg);
   if (moon_tensor_rank(t) != 1) return t;
   size_t n = moon_tensor_numel(t), shape[] = {column ? n : 1, column ? 1 : n};
-  t = bind_push_view(L, arg, 0, 2, shape);
+  t = bind_push_view(L, t, 0, 2, shape);
   lua_replace(L, arg);
   return t;
 }
@@ -198,13 +197,13 @@ static int tensor_matmul(lua_State *L) {
   shape[0] = moon_tensor_rank(a) == 2 ? moon_tensor_shape(a)[0] : 1;
   shape[1] = moon_tensor_rank(b) == 2 ? moon_tensor_shape(b)[1] : 1;
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_matmul(out, check(L, 1), false, check(L, 2), false, 1, 0));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_matmul(out, a, false, b, false, 1, 0));
   if (!left) result[rank++] = shape[0];
   if (!right) result[rank++] = shape[1];
   if (rank == 0)
     lua_pushnumber(L, moon_tensor_get(out, 0));
   else if (rank == 1)
-    bind_push_view(L, -1, 0, 1, result);
+    bind_push_view(L, out, 0, 1, result);
   return 1;
 }
 
@@ -215,7 +214,7 @@ static int tensor_transpose(lua_State *L) {
   const size_t *shape = moon_tensor_shape(t);
   if (!matrix) return luaL_error(L, "t: %s is not a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), 2, (const size_t[]){shape[1], shape[0]});
-  BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, check(L, 1)));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, t));
   return 1;
 }
 

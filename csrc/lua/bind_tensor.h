@@ -22,11 +22,11 @@ const char *bind_shown(lua_State *L, int index);
 /* Push "[2 x 3]". */
 const char *bind_push_shape(lua_State *L, int rank, const size_t *shape);
 
-/* Push a view of the tensor at a stack index. */
-moon_tensor *bind_push_view(lua_State *L, int arg, size_t first, int rank, const size_t *shape);
+/* Push a view of the tensor. */
+moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank, const size_t *shape);
 
-/* Push a copy of the tensor at argument arg, of the given element type. */
-moon_tensor *bind_push_copy(lua_State *L, int arg, moon_dtype dtype);
+/* Push a copy of the tensor, of the given element type. */
+moon_tensor *bind_push_copy(lua_State *L, const moon_tensor *t, moon_dtype dtype);
 
 extern const bind_reg bind_tensor_makers[];   /* bind_make.c, for the core table */
 extern const bind_reg bind_tensor_elements[]; /* bind_index.c, methods */
