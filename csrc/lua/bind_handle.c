@@ -125,6 +125,17 @@ static bool in_finaliser(lua_State *L) {
 
 enum { FUNCTION = 4, MOST, TAKES, METHOD }; /* upvalues behind the three that functions know */
 
+/* Every function of ours, as Lua calls it. What is held when it is entered belongs to the function in whose midst it is
+** called, if there is one. */
+static int enter(lua_State *L) {
+  bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
+  if (h->holds.count && !h->calling && !in_finaliser(L)) let_go(&h->holds, 0);
+  size_t before = h->holds.count;
+  int results = lua_tocfunction(L, lua_upvalueindex(FUNCTION))(L);
+  let_go(&h->holds, before);
+  return results;
+}
+
 static int refuse_argument(lua_State *L, int given, int most) {
   const char *name = lua_tostring(L, lua_upvalueindex(2)), *takes = lua_tostring(L, lua_upvalueindex(TAKES));
   int object = lua_toboolean(L, lua_upvalueindex(METHOD));
@@ -133,24 +144,15 @@ static int refuse_argument(lua_State *L, int given, int most) {
                     expected);
 }
 
-/* nil counts as no argument. */
-static void limit_arguments(lua_State *L, int given, int most) {
-  while (given > most && lua_isnil(L, given)) given--;
-  if (given > most) refuse_argument(L, given, most);
-  lua_settop(L, most);
-}
-
-/* Every function of ours, as Lua calls it. What is held when it is entered belongs to the function in whose midst it is
-** called, if there is one. */
-static int enter(lua_State *L) {
-  bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
+/* The same for a function whose arguments are counted. */
+static int enter_counted(lua_State *L) {
   int given = lua_gettop(L), most = (int)lua_tointeger(L, lua_upvalueindex(MOST));
-  if (h->holds.count && !h->calling && !in_finaliser(L)) let_go(&h->holds, 0);
-  if (given > most) limit_arguments(L, given, most);
-  size_t before = h->holds.count;
-  int results = lua_tocfunction(L, lua_upvalueindex(FUNCTION))(L);
-  let_go(&h->holds, before);
-  return results;
+  if (given > most) {
+    while (given > most && lua_isnil(L, given)) given--;
+    if (given > most) return refuse_argument(L, given, most);
+    lua_settop(L, most);
+  }
+  return enter(L);
 }
 
 static int count_names(const char *takes) {
@@ -160,25 +162,27 @@ static int count_names(const char *takes) {
 }
 
 void bind_push_function(lua_State *L, const bind_reg *function, bool method, bool flag) {
-  bool any = strcmp(function->takes, "...") == 0;
   bind_push_home(L);
   lua_pushstring(L, function->name);
   lua_pushboolean(L, flag);
   lua_pushcfunction(L, function->f);
-  lua_pushinteger(L, any ? INT_MAX : count_names(function->takes) + method);
+  if (strcmp(function->takes, "...") == 0) {
+    lua_pushcclosure(L, enter, FUNCTION);
+    return;
+  }
+  lua_pushinteger(L, count_names(function->takes) + method);
   lua_pushstring(L, function->takes);
   lua_pushboolean(L, method);
-  lua_pushcclosure(L, enter, METHOD);
+  lua_pushcclosure(L, enter_counted, METHOD);
 }
 
-/* What Lua itself calls, with as many arguments as it likes; upvalue 2 is the value on the top. */
+/* What Lua itself calls; upvalue 2 is the value on the top. */
 static void close_over(lua_State *L, lua_CFunction f) {
   bind_push_home(L);
   lua_insert(L, -2);
   lua_pushboolean(L, 0);
   lua_pushcfunction(L, f);
-  lua_pushinteger(L, INT_MAX);
-  lua_pushcclosure(L, enter, MOST);
+  lua_pushcclosure(L, enter, FUNCTION);
 }
 
 static void add_functions(lua_State *L, const bind_reg *functions, bool method) {
