@@ -610,6 +610,13 @@ jupyter-install: all
 	@test -e $(JUPYTER)/complete || { echo "jupyter-install: make jupyter-deps comes first" >&2; exit 1; }
 	$(JUPYTER)/bin/python scripts/jupyter/install.py $(if $(JUPYTER_PREFIX),--prefix $(JUPYTER_PREFIX))
 
+## notebook: run the lecture's notebook on MNIST, and store in it what its cells show (after jupyter-deps)
+.PHONY: notebook
+notebook: all
+	@test -e $(JUPYTER)/complete || { echo "notebook: make jupyter-deps comes first" >&2; exit 1; }
+	@MOONGLASS=$(abspath $(B))/moonglass PYTHONDONTWRITEBYTECODE=1 $(JUPYTER)/bin/python scripts/jupyter/execute.py \
+	  scripts/jupyter/lecture.ipynb $(if $(MOONGLASS_DATA),--data $(MOONGLASS_DATA))
+
 ## test-jupyter: the kernel through Jupyter's own client, and the lecture's notebook in a clean environment (after jupyter-deps)
 .PHONY: test-jupyter
 test-jupyter: all

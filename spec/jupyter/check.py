@@ -2,10 +2,8 @@
 """The Jupyter kernel as Jupyter drives it, and the lecture's notebook, in a clean environment: a home, a Jupyter and a
 working folder that are empty. Ends with a line "N passed, N failed". MOONGLASS names the program."""
 
-import json
 import os
-import queue
-import shutil
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,6 +14,7 @@ from base64 import b64decode
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 JUPYTER = os.path.join(TREE, "scripts", "jupyter")
+sys.path.insert(0, JUPYTER)
 
 passed = failed = 0
 
@@ -352,20 +351,70 @@ def outputs_of(notebook, text):
     return found[0].outputs
 
 
+SETS = r"(MNIST|Fashion-MNIST|a set in MNIST's format) in \S+"
+
+
+def kind_of_text(text):
+    """Its lines without what is another run's: numbers, bars and the set of images. Lines of one kind are one: a quick run
+    has fewer epochs."""
+    lines = []
+    for line in text.splitlines():
+        line = re.sub(r"[-+]?\d[\d,.]*(e[-+]?\d+)?", "#", re.sub(SETS, "SET", line))
+        line = " ".join(re.sub(r"[\u2581-\u2588_.\-=+*%]{2,}|[\u2581-\u2588]", "~", line).split())
+        if [line] != lines[-1:]:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def kinds_of(outputs):
+    """What a cell shows, in kind: streams by their name, results, pictures by their size."""
+    kinds = []
+    for o in outputs:
+        if o["output_type"] == "stream":
+            if kinds and kinds[-1][0] == o["name"]:
+                kinds[-1][1] += o["text"]
+            else:
+                kinds.append([o["name"], o["text"]])
+        elif "image/png" in o.get("data", {}):
+            kinds.append(["picture", str(pictures([o])[0])])
+        else:
+            kinds.append([o["output_type"], o.get("data", {}).get("text/plain", "")])
+    return [(name, text if name == "picture" else kind_of_text(text)) for name, text in kinds]
+
+
+def code_of(notebook):
+    return [c for c in notebook.cells if c.cell_type == "code"]
+
+
+def stored(path, notebook):
+    """The notebook as it is kept: run from top to bottom, on MNIST, without a word on this machine."""
+    text = open(path, encoding="utf-8").read()
+    assert len(text) < 2 << 20, f"{len(text)} bytes"
+    for part in "/work", "/home", "/tmp", "/root", "/usr":
+        assert part not in text, part
+    cells = code_of(notebook)
+    equal(list(range(1, len(cells) + 1)), [c.execution_count for c in cells])
+    equal([], [o for c in cells for o in c.outputs if o["output_type"] == "error" or o.get("name") == "stderr"])
+    everything = "".join(o.get("text", "") for c in cells for o in c.outputs)
+    assert "MNIST in data/mnist\n" in everything and "epoch 10/10" in everything
+
+
 def lecture(folder):
-    import nbclient
+    import execute
     import nbformat
 
-    shutil.copy(os.path.join(JUPYTER, "lecture.ipynb"), folder)
-    notebook = nbformat.read(os.path.join(folder, "lecture.ipynb"), as_version=4)
+    path = os.path.join(JUPYTER, "lecture.ipynb")
+    notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
-    equal([], [c for c in notebook.cells if c.cell_type == "code" and c.outputs])  # committed without
+    stored(path, notebook)
+    kept = [kinds_of(c.outputs) for c in code_of(notebook)]
     os.environ["MOONGLASS_QUICK"] = "1"
     if not os.environ.get("MOONGLASS_DATA") and not os.path.isdir("/usr/share/datasets/fashion-mnist"):
         os.environ["MOONGLASS_DATA"] = os.path.join(TREE, "spec", "fixtures", "shapes")
-    nbclient.NotebookClient(notebook, timeout=120, kernel_name="moonglass", resources={
-        "metadata": {"path": folder}}).execute()
+    execute.run(notebook, folder)
     nbformat.validate(notebook)
+    for cell, kinds in zip(code_of(notebook), kept):
+        equal(kinds, kinds_of(cell.outputs))
 
     two, three = (2 * (2 * 29 + 1), 2 * 291), (2 * (3 * 29 + 1), 2 * 291)  # lines of ten tiles of 28 and a pixel between
     equal([two], pictures(outputs_of(notebook, "reconstructions(simple)")))
@@ -378,11 +427,26 @@ def lecture(folder):
     equal(1, len(pictures(outputs_of(notebook, "show(train"))))
     text = "".join(o.get("text", "") for o in outputs_of(notebook, "loss = \"mse\""))
     assert "50,992 parameters" in text and "epoch 2/2" in text, text
-    losses = "".join(o.get("text", "") for o in outputs_of(notebook, "pair[2]:evaluate"))
+    losses = "".join(o.get("text", "") for o in outputs_of(notebook, "row[2]:evaluate"))
     equal(["simple", "deep", "denoising", "standard", "sparse"], [line.split()[0] for line in losses.splitlines()])
-    path = os.path.join(folder, "executed.ipynb")
-    nbformat.write(notebook, path)
-    assert len(json.load(open(path, encoding="utf-8"))["cells"]) == len(notebook.cells)
+
+
+def differences():
+    """Outputs of another kind are seen, and those of another run are not."""
+    def stream(text, name="stdout"):
+        return {"output_type": "stream", "name": name, "text": text}
+
+    epochs = "epoch 1/2  125 batches  loss 0.0915  val_loss 0.0621  89963 rows/s  0.04 s\n"
+    ten = epochs.replace("/2", "/10") + "epoch 10/10  1875 batches  loss 9e-05  val_loss 12.5  9 rows/s  1.24 s\n"
+    result = {"output_type": "execute_result", "data": {"text/plain": "loss  \u2588\u2581  0.09 to 0.05"}}
+    equal(kinds_of([stream(epochs)]), kinds_of([stream(ten[:20]), stream(ten[20:])]))
+    equal(kinds_of([stream("MNIST in data/mnist\n")]), kinds_of([stream("Fashion-MNIST in /usr/x/y\n")]))
+    equal(kinds_of([result]), kinds_of([dict(result, data={"text/plain": "loss  \u2588\u2583\u2581  1.5 to 1"})]))
+    for other in (
+        [], [result], [stream(epochs, "stderr")], [stream("print " + epochs)], [stream(epochs + "and\n")],
+        [stream(epochs.replace("val_loss 0.0621  ", ""))], [result, stream(epochs)],
+    ):
+        assert kinds_of([stream(epochs)]) != kinds_of(other), other
 
 
 def main():
@@ -391,11 +455,12 @@ def main():
         test("the kernel is installed", lambda: equal(["kernel.json"], os.listdir(kernel)))
         session = Session()
         for f in (
-            results, comments, as_in_a_session, programs, printing, streaming, progress, images, errors, standard_input, completion, inspection,
-            complete_cells, interrupts, ends, orphans,
+            results, comments, as_in_a_session, programs, printing, streaming, progress, images, errors,
+            standard_input, completion, inspection, complete_cells, interrupts, ends, orphans,
         ):
             test(f.__name__, f, session)
         session.close()
+        test("differences of outputs", differences)
         test("lecture.ipynb", lecture, folder)
     print(f"{passed} passed, {failed} failed")
     return failed == 0
