@@ -1649,8 +1649,8 @@ moon.data = {}
 
 ---MNIST, or any set in its four IDX files, plain or gzipped: `assert(moon.data.mnist("train"))`.
 ---Without a folder it takes the one that the environment's MOONGLASS_DATA names, else data/mnist here or in the source
----tree, else Debian's Fashion-MNIST. Plain files are mapped, not read. Where `moon.interactive` is set, as in a session,
----the first call prints which set it has found.
+---tree, else Debian's Fashion-MNIST. Plain files are mapped, not read. Where `moon.interactive` is set, as in a
+---session, the first call prints which set it has found.
 ---@param folder string? may be left out
 ---@param split moonglass.Split
 ---@return moonglass.Tensor? images uint8 [n x 784], an image a row; nil if there is no such set
