@@ -16,6 +16,9 @@ local function path(name) return folder .. "/" .. name end
 
 local quote = files.quote
 
+-- The host as a word of the shell's.
+local function host_of(name) return quote(hosts .. name) end
+
 -- stdout, stderr, exit status of a shell command.
 local function sh(command)
   local out, err = path("stdout"), path("stderr")
@@ -25,7 +28,7 @@ end
 
 -- The same of a host, with the words of `arguments`, and if `input` is given with it as standard input.
 local function run(host, arguments, input)
-  local words = {"timeout 60 " .. hosts .. host}
+  local words = {"timeout 60 " .. host_of(host)}
   for _, word in ipairs(arguments) do words[#words + 1] = quote(tostring(word)) end
   if input then
     write_file(path("stdin"), input)
@@ -185,7 +188,7 @@ describe("train", function()
 
   it("saves what was learnt when Ctrl-C ends it", function()
     local model = path("interrupted.safetensors")
-    local out, err, status = sh(("timeout -s INT 1 %strain --epochs 1000000 %s %s"):format(hosts,
+    local out, err, status = sh(("timeout -s INT 1 %s --epochs 1000000 %s %s"):format(host_of("train"),
       quote(path("rows.idx")), quote(model)))
     assert.same({"", 124}, {err, status}) -- timeout's word for: I had to send the signal
     has(out, "interrupted: what was learnt so far is saved")
@@ -281,13 +284,13 @@ describe("anomaly", function()
     write_file(path("answer"), "")
     local out, err = sh(([[
       { cat %s; i=0; while [ ! -s %s ] && [ $i -lt 400 ]; do sleep 0.01; i=$((i + 1)); done; cat %s >&2; } |
-      %sanomaly --batch 1 %s >%s]]):format(path("line"), path("answer"), path("answer"), hosts, path("net.safetensors"),
-      path("answer")))
+      %s --batch 1 %s >%s]]):format(path("line"), path("answer"), path("answer"), host_of("anomaly"),
+      path("net.safetensors"), path("answer")))
     assert.equal("", out)
     assert.equal(read_file(path("answer")), err)
     assert.equal(1, #lines(err))
     local first, complaint, status = sh(([[
-      { yes "$(cat %s)" | { %sanomaly %s; echo $? >%s; } | head -n 1; }]]):format(path("line"), hosts,
+      { yes "$(cat %s)" | { %s %s; echo $? >%s; } | head -n 1; }]]):format(path("line"), host_of("anomaly"),
       path("net.safetensors"), path("status")))
     assert.same({err, "", 0}, {first, complaint, status})
     assert.equal("0\n", read_file(path("status")))
@@ -320,7 +323,7 @@ describe("anomaly", function()
   it("holds one batch, however long the rows go on", function()
     if hosts:find("/san/") then return pending("address space is no measure of a sanitized build") end
     local function bounded(input)
-      return sh(("ulimit -v 150000; %s | %sanomaly --format %s %s | tail -n 1"):format(input[1], hosts, input[2],
+      return sh(("ulimit -v 150000; %s | %s --format %s %s | tail -n 1"):format(input[1], host_of("anomaly"), input[2],
         path("net.safetensors")))
     end
     local out, err = bounded{"head -c 192000000 /dev/zero", "u8"}
@@ -348,7 +351,7 @@ describe("anomaly", function()
     each_bad_net(function(bad, part) refuses(1, part, bad) end)
     assert(moon.sequential{moon.dense(64, 3)}:save(path("narrow.safetensors")))
     refuses(1, "the net makes 3 numbers of 64", path("narrow.safetensors"))
-    local out, err, status = sh(("%sanomaly --idx %s %s >/dev/full"):format(hosts, path("rows.idx"), model))
+    local out, err, status = sh(("%s --idx %s %s >/dev/full"):format(host_of("anomaly"), path("rows.idx"), model))
     fails(1, "cannot write the scores", "", out, err, status)
     has(run("anomaly", {"--help"}), "--threshold T")
   end)
