@@ -25,12 +25,12 @@ local function objects()
   }
 end
 
--- The function, and the object that comes first in its call; nil if it is a session's.
+-- The function, and the object that comes first in its call.
 local function find(f, of)
   local class, method = f.path:match("^(%a+):([%w_]+)$")
   if class then return of[class][method], of[class] end
-  local v = f.path:find("^moon%.") and moon or nil
-  for name in f.path:gmatch("%.([%w_]+)") do v = v and v[name] end
+  local v = f.path:find("^moon%.") and moon or require("moonglass.session").globals
+  for name in f.path:gmatch("%.([%w_]+)") do v = v[name] end
   return v
 end
 
@@ -49,7 +49,7 @@ end
 -- Called with 20 numbers: nil, or what is wrong with its message.
 local function wrong(f, of)
   local called, object = find(f, of)
-  if not called or takes_any(f) or has_options_by_place(f.path:match("^moon%.([%w_]+)$")) then return nil end
+  if takes_any(f) or has_options_by_place(f.path:match("^moon%.([%w_]+)$")) then return nil end
   local filler = {}
   for i = 1, 20 do filler[i] = i end
   for i, name in ipairs(f.arguments) do

@@ -636,10 +636,10 @@ local cases = {
       "image.grid: rows of 7 make no square, expected the option shape={height, width}"},
     {"moon.image.grid(moon.rand(2, 6), {shape = {2, 2}})", "image.grid: shape is {2, 2}, but a row has 6 elements"},
     {"moon.image.grid(moon.rand(2, 4), {colums = 2})",
-      "image.grid: unknown option 'colums'; did you mean 'columns'? (known: background, columns, "
-        .. "normalize, pad, scale, shape)"},
+      "image.grid: unknown option 'colums'; did you mean 'columns'? (known: background, columns, crossed, heads, "
+        .. "normalize, pad, scale, shape, title, titles)"},
     {[[moon.image.grid(moon.rand(2, 4), {normalize = "eech"})]],
-      "image.grid: normalize is 'eech'; did you mean 'each'? (known: none, each, all)"},
+      "image.grid: normalize is 'eech'; did you mean 'each'? (known: none, each, all, signed)"},
     {"moon.image.grid(moon.rand(2, 4), {shape = 2})", "image.grid: shape is 2, expected a table"},
     {"moon.image.grid(moon.rand(2, 4), {background = 300})", "image.grid: background is 300, expected 0 to 255"},
     {"moon.image.rows(moon.rand(2, 4), moon.rand(2, 4))",

@@ -78,6 +78,19 @@ describe("noise in two places", function()
     assert.is_false(net:forward(x, true):equal(again:predict(x)))
   end)
 
+  it("does not depend on the number of threads", function()
+    local d, x, before = moon.dropout(0.5), moon.ones(600, 200), moon.info().threads
+    local net, first = moon.sequential{d, eye(200), d, eye(200)}, nil
+    for threads = 1, 3 do
+      moon.set_threads(threads)
+      net:seed(11)
+      local y = net:forward(x, true)
+      first = first or y
+      assert.is_true(y:equal(first))
+    end
+    moon.set_threads(before)
+  end)
+
   it("is that of two layers, each with its place's seed", function()
     local d, x = moon.dropout(0.5), moon.ones(30, 40)
     local one, two = moon.sequential{d, d}, moon.sequential{moon.dropout(0.5), moon.dropout(0.5)}

@@ -121,6 +121,7 @@ static const synonym near_things[] = {
     {"alpha", "l1"},
     {"alpha", "rho"},
     {"tieweights", "tied"},
+    {"linear", "dense"},
     {"crossentropyloss", "cross_entropy"},
     {"nllloss", "cross_entropy"},
     {"bcewithlogitsloss", "bce"},

@@ -5,6 +5,8 @@
 --   session.complete(before, line) -> insertion, listing
 --   session.question(line)      the name that "? name" or "name ?" asks for, or nil
 --   session.trace()             the user's part of a traceback
+local counted = require "moonglass.counted"
+
 local session = {}
 
 -- The functions of a session, as globals; meta.lua has their words.
@@ -71,13 +73,15 @@ function session.globals.clear()
   if terminal.is_terminal() then terminal.write("\27[H\27[2J\27[3J") end
 end
 
-function session.globals.help(...) require("moonglass.help").show(...) end
+function session.globals.help(x) require("moonglass.help").show(x) end
 
-function session.globals.show(...) return require("moonglass.show")(...) end
+function session.globals.show(t, given) return require("moonglass.show")(t, given) end
 
 function session.globals.exit(status) os.exit(status == nil or status, true) end
 
 session.globals.quit = session.globals.exit
+
+counted.all(session.globals)
 
 -- Of these the name alone is a call, as people type it.
 local is_command = {}
