@@ -228,12 +228,14 @@ MOON_API moon_status moon_tensor_binary(moon_tensor *out, const char *name, cons
                                         double alpha);
 
 /* Reductions by name: sum mean min max var std norm argmax (var over n, as numpy's; argmax counts from 0, the first
-** of equals). All elements into *value; sums are kept in double. MOON_ESHAPE when there are none (but sum and norm),
+** of equals). All elements into *value; sums, and squares, are kept in double, those of var and std of what is left of
+** the elements without their mean. MOON_ESHAPE when there are none (but sum and norm),
 ** MOON_ERANGE for an unknown name. */
 MOON_API moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a);
 
 /* The same along one dimension, counted from 0: out is float32 and has a's shape without dimension dim.
-** MOON_ERANGE (dim, or an unknown name), MOON_ESHAPE, MOON_ETYPE. */
+** MOON_ERANGE (dim, an unknown name, or argmax of more than 2^24 elements: float32 counts no further), MOON_ESHAPE,
+** MOON_ETYPE. */
 MOON_API moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim);
 
 /* The k largest along one dimension, or the k smallest, the best first; equals come by their index, and NaN counts as
@@ -241,6 +243,14 @@ MOON_API moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, 
 ** MOON_ERANGE (dim, k, or more than 2^24 elements along dim: float32 counts no further), MOON_ESHAPE, MOON_ETYPE. */
 MOON_API moon_status moon_tensor_topk(moon_tensor *values, moon_tensor *index, const moon_tensor *a, size_t k, int dim,
                                       bool largest);
+
+/* For each row of q [m x width] the k nearest rows of x [n x width], the nearest first, by Euclidean distance; equally
+** near ones by their number. Both float32 or bytes, which count as value/255. index, which counts from 0, and distance
+** are float32 [m x k]. The distances that decide are of the elements as they are, added up in double, so that the
+** neighbours are the true ones wherever the data lie; between bytes they are exact. MOON_ERANGE (k, NaN or infinity, or
+** more than 2^24 rows of x: float32 counts no further), MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
+MOON_API moon_status moon_tensor_neighbours(moon_tensor *index, moon_tensor *distance, const moon_tensor *x,
+                                            const moon_tensor *q, size_t k);
 
 /* out [m x n] = alpha op(a) op(b) + beta out, op(a) being a [m x k] or, with ta, a [k x m] transposed; float32.
 ** out must not overlap a or b. MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */

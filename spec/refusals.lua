@@ -140,7 +140,8 @@ local calls = {
   print_options = {{precision = 4}},
   dense = {5, 3, {activation = "gelu"}}, activation = {"relu"}, dropout = {0.5}, gaussian_noise = {0.1},
   masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2}, nearest = {"colour", {"color", "size"}},
-  limits = false, set_threads = false, interrupt = false, cat = false, eigh = false, net = false, net_from = false,
+  limits = false, set_threads = false, interrupt = false, cat = false, eigh = false,
+  neighbours = false, net = false, net_from = false,
   dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
   png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false,
   file_access = false,
@@ -161,6 +162,7 @@ for _, name in ipairs(sorted_names(core)) do
 end
 
 case("cat", tensors, function(o) return moon.cat({o.x, o.u, o.x}, 2) end)
+case("neighbours", tensors, function(o) return {require("moonglass.core").neighbours(o.x, o.x, 2)} end)
 case("eigh", tensors, function(o) return {moon.eigh(o.v:matmul(o.x))} end)
 case("dataset", tensors, function(o)
   local data = core.dataset(o.x, o.u)

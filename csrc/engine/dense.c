@@ -397,12 +397,16 @@ static void slopes(const dense *d, const mooni_pass *pass, size_t p, float first
 
 static void square_slopes(const moon_layer *layer, const mooni_pass *pass, size_t p, float m[BLOCK], size_t c,
                           size_t n) {
+  enum { FEW = 128 }; /* rows whose sum is kept in float */
   float first[BLOCK], second[BLOCK];
-  memset(m, 0, n * sizeof *m);
+  double total[BLOCK] = {0};
   for (size_t r = 0; r < pass->rows; r++) {
+    if (r % FEW == 0) memset(m, 0, n * sizeof *m);
     slopes((const dense *)layer, pass, p, first, second, r, c, n);
     layer->ctx->k->add_product(m, first, first, n);
+    for (size_t j = 0; j < n && (r % FEW == FEW - 1 || r + 1 == pass->rows); j++) total[j] += (double)m[j];
   }
+  for (size_t j = 0; j < n; j++) m[j] = (float)total[j];
 }
 
 static double jacobian(const moon_layer *layer, const mooni_pass *pass, region g) {

@@ -13,6 +13,9 @@
     if (status_ != MOON_OK) return status_; \
   } while (0)
 
+/* float32 has every whole number up to this one: so far go row numbers. */
+#define MOONI_COUNTED ((size_t)1 << 24)
+
 #define MOONI_COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 /* ---- ctx.c: context, memory, errors ---- */
@@ -457,6 +460,12 @@ typedef struct mooni_rotation {
   double c, s;
 } mooni_rotation;
 
+/* neighbours.c: of row j only products of offset + half[j] - slope root[j] and more can belong to a neighbour. */
+typedef struct mooni_reach {
+  double offset, slope;
+  const double *half, *root;
+} mooni_reach;
+
 /* Everything that is compiled for one instruction set. Lists end with NULL, tables with a NULL name. */
 struct mooni_kernels {
   const char *isa;
@@ -481,6 +490,9 @@ struct mooni_kernels {
   /* largest.c: y = x where that is among the k largest of n (of equals, those of lower index; NaN is larger than any),
   ** else 0; mask, 1 or 0, says where. 1 <= k <= n */
   void (*keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
+  /* kernels/neighbours.c: the sum of (x - y)^2; the first j from `from` on that is within reach, or n */
+  double (*squared_distance)(const float *x, const float *y, size_t n);
+  size_t (*next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);
   /* kernels/eigen.c */
   void (*eigen_reduce)(double *a, size_t n, size_t stride, const double *v, const double *q, const double *u,
                        double *p);

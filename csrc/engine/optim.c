@@ -115,7 +115,10 @@ static moon_status check(const moon_optim *opt, moon_tensor *const *value, moon_
   return MOON_OK;
 }
 
-void mooni_optim_begin(moon_optim *opt) { opt->class->prepare(opt, ++opt->steps); }
+void mooni_optim_begin(moon_optim *opt) {
+  if (opt->steps < UINT64_MAX) opt->steps++; /* a file may have said so many */
+  opt->class->prepare(opt, opt->steps);
+}
 
 void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, size_t at, size_t rows,
                         size_t width, size_t stride) {

@@ -174,6 +174,10 @@ moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moo
   MOONI_TRY(mooni_check_overlap(name, out, a, false));
   size_t n = a->shape[dim];
   if (!n && out->numel && !r->takes_none) return of_nothing(name, a);
+  if (r->result == result_at && n > MOONI_COUNTED)
+    return mooni_fail(ctx, MOON_ERANGE,
+                      "%s: dimension %d has %zu elements, expected at most %zu: float32 counts no further", name, dim,
+                      n, MOONI_COUNTED);
   float *y = moon_tensor_float(out);
   if (inner == 1) {
     for (size_t i = 0; i < outer; i++) y[i] = (float)reduce_run(r, a, i * n, n);
@@ -300,9 +304,11 @@ static moon_status check_topk(const moon_tensor *values, const moon_tensor *inde
   size_t shape[MOON_MAX_RANK];
   if (dim < 0 || dim >= a->rank)
     return mooni_fail(ctx, MOON_ERANGE, "topk: dimension %d does not exist in a tensor of rank %d", dim, a->rank);
-  size_t n = a->shape[dim], most = (size_t)1 << 24;
+  size_t n = a->shape[dim];
   if (k > n) return mooni_fail(ctx, MOON_ERANGE, "topk: k is %zu, but there are only %zu elements", k, n);
-  if (n > most) return mooni_fail(ctx, MOON_ERANGE, "topk: %zu elements, expected at most %zu", n, most);
+  if (n > MOONI_COUNTED)
+    return mooni_fail(ctx, MOON_ERANGE, "topk: %zu elements, expected at most %zu: float32 counts no further", n,
+                      MOONI_COUNTED);
   for (int i = 0; i < a->rank; i++) shape[i] = i == dim ? k : a->shape[i];
   const moon_tensor *const results[] = {values, index};
   for (size_t i = 0; i < MOONI_COUNT(results); i++) {

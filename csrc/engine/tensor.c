@@ -222,9 +222,10 @@ moon_status moon_tensor_permutation(moon_tensor *t, double first) {
   MOONI_IEEE;
   moon_ctx *ctx = t->storage->ctx;
   MOONI_TRY(mooni_want_float(t, "permutation"));
-  if (t->rank != 1 || t->numel > (size_t)1 << 24)
-    return mooni_fail(ctx, MOON_ESHAPE, "permutation: expected one dimension of at most 16777216, got %zu elements",
-                      t->numel);
+  if (t->rank != 1 || t->numel > MOONI_COUNTED || first + (double)t->numel > (double)MOONI_COUNTED + 1)
+    return mooni_fail(ctx, MOON_ESHAPE,
+                      "permutation: expected one dimension of at most %zu, got %zu elements from %g on", MOONI_COUNTED,
+                      t->numel, first);
   MOONI_TRY(mooni_want_writable(t, "permutation"));
   float *p = moon_tensor_float(t);
   for (size_t i = 0; i < t->numel; i++) p[i] = (float)(first + (double)i);

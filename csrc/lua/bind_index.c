@@ -291,6 +291,15 @@ static void push_row_number(lua_State *L, const moon_tensor *list, size_t k) {
     lua_rawgeti(L, 2, (lua_Integer)k + 1);
 }
 
+/* A row number as float32 may be another's, rounded, where there are rows beyond 2^24. */
+static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
+  const size_t counted = (size_t)1 << 24;
+  for (size_t k = 0; n > counted && k < moon_tensor_numel(list); k++)
+    if (moon_tensor_get(list, k) >= (double)counted)
+      luaL_error(L, "index: row %I is %f as float32, which is not exact from %I on; give a list of numbers",
+                 (LUAI_UACINT)k + 1, (LUAI_UACNUMBER)moon_tensor_get(list, k), (LUAI_UACINT)counted);
+}
+
 /* t:index(rows): the rows with these numbers, a list or a tensor of one dimension, copied into a new tensor. */
 static int tensor_index_rows(lua_State *L) {
   moon_tensor *t = check(L, 1), *list = bind_test(L, 2, BIND_TENSOR);
@@ -300,6 +309,7 @@ static int tensor_index_rows(lua_State *L) {
                       list ? push_shape_of(L, list) : bind_shown(L, 2));
   count = list ? moon_tensor_numel(list) : lua_rawlen(L, 2);
   if (count > SIZE_MAX / sizeof(size_t)) return luaL_error(L, "index: too many rows");
+  if (list) check_counted(L, list, n);
   size_t *rows = lua_newuserdatauv(L, count * sizeof *rows, 0);
   for (size_t k = 0; k < count; k++) {
     push_row_number(L, list, k);

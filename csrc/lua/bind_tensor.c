@@ -132,7 +132,7 @@ static moon_tensor *reduce_along(lua_State *L, const moon_tensor *t, const char 
 }
 
 /* t:sum() gives a number, t:sum(dim) a tensor without that dimension; a number, too, if there was no other. argmax
-** (flag set) counts from 1. */
+** (flag set) counts from 1: what is exact as float32 from 0 is so from 1, too. */
 static int reduce(lua_State *L) {
   moon_tensor *t = check(L, 1);
   const char *name = operation(L);
@@ -170,6 +170,20 @@ static int tensor_topk(lua_State *L) {
   moon_tensor *values = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
   moon_tensor *index = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
   BIND_TRY(L, bind_ctx(L), moon_tensor_topk(values, index, t, shape[dim], dim, largest));
+  float *y = moon_tensor_float(index);
+  for (size_t i = 0; i < moon_tensor_numel(index); i++) y[i] += 1;
+  return 2;
+}
+
+/* core.neighbours(x, q, k) -> index, distance, both [rows of q x k]: the k rows of x that are nearest to each row of q. The
+** index counts from 1. */
+static int tensor_neighbours(lua_State *L) {
+  const moon_tensor *x = check(L, 1), *q = check(L, 2);
+  size_t n = moon_tensor_rank(x) ? moon_tensor_shape(x)[0] : 0, m = moon_tensor_rank(q) ? moon_tensor_shape(q)[0] : 0;
+  size_t k = (size_t)bind_whole(L, 3, "neighbours", "k", 0, 1, (lua_Integer)(n ? n : 1)), shape[] = {m, k};
+  moon_tensor *index = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  moon_tensor *distance = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_neighbours(index, distance, check(L, 1), check(L, 2), k));
   float *y = moon_tensor_float(index);
   for (size_t i = 0; i < moon_tensor_numel(index); i++) y[i] += 1;
   return 2;
@@ -313,7 +327,9 @@ static void add_operations(lua_State *L, int table, int metatable) {
 }
 
 void bind_open_tensor(lua_State *L) {
+  static const bind_reg searches[] = {{"neighbours", tensor_neighbours, "x, q, k"}, {0}};
   int core = lua_gettop(L);
+  bind_functions(L, searches);
   bind_functions(L, bind_tensor_makers);
   bind_class(L, BIND_TENSOR, meta, methods, bind_tensor_index);
   luaL_getmetatable(L, BIND_TENSOR);

@@ -135,17 +135,20 @@ function checks.floats(what, name, t)
   end
 end
 
+local most_classes = (1 << 24) - 1 -- beyond, float32 has not every number
+
 --- Class numbers from 0, in a tensor of one dimension; if their number is given, below that. hint: what to do about
 -- fractions.
 function checks.classes(what, name, t, classes, hint)
-  local last = classes and classes - 1 or math.huge
+  local last = classes and classes - 1 or most_classes
   local function are_classes(part)
-    return part:eq(part:floor()):min() == 1 and part:min() >= 0 and part:max() <= last and part:max() < math.huge
+    return part:eq(part:floor()):min() == 1 and part:min() >= 0 and part:max() <= last
   end
   if are_classes(t) then return end
   local place, value = first_bad(t, are_classes)
+  local bounded = classes or (tonumber(value) or 0) > last
   errors.raise("%s: %s of %s is %s, expected a whole number %s%s", what, name, place, value,
-    classes and ("of 0 to %d"):format(last) or "from 0 on", hint and value:find(".", 1, true) and ": " .. hint or "")
+    bounded and ("of 0 to %d"):format(last) or "from 0 on", hint and value:find(".", 1, true) and ": " .. hint or "")
 end
 
 --- A class number for each of the rows; if the number of classes is given, below that.

@@ -13,18 +13,19 @@ local image = {}
 -- A constant tile, whose range is 0, becomes 0.
 local smallest_range = 1e-30
 
+-- Halves, since the range of a tile may be twice the largest float32.
 -- By name: float32 rows [n x d] to values 0..255.
 local normalizers = {
   none = function(rows) return rows:clamp(0, 1):mul_(255) end,
   all = function(rows)
     local low, high = rows:min(), rows:max()
-    return (rows - low):mul_(255 / math.max(high - low, smallest_range))
+    return (rows / 2):sub_(low / 2):mul_(255 / math.max(high / 2 - low / 2, smallest_range))
   end,
   -- A row goes against a matrix, so the tiles stand as columns while each gets its own range.
   each = function(rows)
-    local low, high = rows:min(2), rows:max(2)
+    local low, high = rows:min(2):div_(2), rows:max(2):div_(2)
     local scale = 255 / (high - low):clamp_(smallest_range)
-    return rows:t():sub_(low):mul_(scale):t()
+    return rows:t():div_(2):sub_(low):mul_(scale):t()
   end,
   -- 0 is the grey in the middle, so that two tiles can be compared.
   signed = function(rows)

@@ -13,6 +13,7 @@ local placed = {
   methods = true, file_kind = true, file_access = true, net = true, net_from = true, load_net = true, idx = true,
   idx_load = true, png_read = true, png_write = true, png_decode = true, png_encode = true,
   safetensors_load = true, safetensors_save = true, file_write = true, file_rotate = true, log = true, nearest = true,
+  neighbours = true,
 }
 for name, value in pairs(core) do
   if not placed[name] then moon[name] = value end

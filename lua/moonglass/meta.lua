@@ -116,8 +116,10 @@ function moon.ones(...) end
 ---@return moonglass.Tensor tensor
 function moon.full(value, ...) end
 
----Evenly spaced numbers from a on, before b, which never belongs to them: numpy's arange.
----With one number: 0, 1, ... before it.
+---Evenly spaced numbers from a on, before b: numpy's arange. With one number: 0, 1, ... before it. Element i, counted
+---from 0, is a + i * step, and their number (b - a) / step, rounded up, both computed in double; then each is rounded
+---to float32, which has all whole numbers up to 2^24 only. So with a fraction as step b itself may be the last element:
+---1 to 1.3 by 0.1 has 4. `moon.linspace` takes the number of elements instead.
 ---@param a number the first
 ---@param b number where they end
 ---@param step number? default 1: any number but 0
@@ -529,7 +531,8 @@ function Tensor:clamp_(low, high) end
 
 -- ---- tensors: reductions, products ----
 
----The sum, added up in double precision.
+---The sum, added up in double precision: it is right to its last place as float32, from the elements as they are. Of
+---that kind are mean, var, std and norm, too.
 ---@param dim integer? along this dimension only; nil: over all elements
 ---@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
 function Tensor:sum(dim) end
@@ -549,23 +552,24 @@ function Tensor:min(dim) end
 ---@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
 function Tensor:max(dim) end
 
----The variance over n, not n - 1.
+---The variance over n, not n - 1. The mean is taken off before anything is squared, both in double: far from zero it
+---loses nothing, and squares do not overflow.
 ---@param dim integer? along this dimension only; nil: over all elements
 ---@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
 function Tensor:var(dim) end
 
----The standard deviation, over n.
+---The standard deviation, over n; as exact as `var`.
 ---@param dim integer? along this dimension only; nil: over all elements
 ---@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
 function Tensor:std(dim) end
 
----The Euclidean norm: the root of the sum of squares.
+---The Euclidean norm: the root of the sum of squares, in double, so that no square overflows.
 ---@param dim integer? along this dimension only; nil: over all elements
 ---@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
 function Tensor:norm(dim) end
 
----Where the largest element is, from 1; of equal ones the first.
----@param dim integer? along this dimension only; nil: over all elements, counted row by row
+---Where the largest element is, from 1; of equal ones the first. Over all elements it is exact for any number of them.
+---@param dim integer? along this dimension only, of at most 2^24 elements; nil: over all elements, counted row by row
 ---@return integer|moonglass.Tensor result with dim a tensor without that dimension, if there is another
 function Tensor:argmax(dim) end
 
@@ -1317,6 +1321,8 @@ function moon.autoencoder.restore(net) end
 ---Principal components: of all linear autoencoders with k numbers in between, the one that errs least.
 ---@class moonglass.Pca
 ---@field mean moonglass.Tensor [width]
+---@field remainder moonglass.Tensor [width], what mean lacks as float32: taken off, too, so that far from zero codes,
+---reconstructions and errors are as exact as near it
 ---@field components moonglass.Tensor [k x width], at right angles, each of length 1, that of greatest variance first
 ---@field variance moonglass.Tensor [k], along each component, over n
 ---@field explained_ratio moonglass.Tensor [k], of the whole variance
@@ -1326,7 +1332,8 @@ local Pca = {}
 ---@class moonglass.PcaOptions
 ---@field batch_size integer? default 1024: how many rows at a time
 
----Principal component analysis of rows.
+---Principal component analysis of rows. Mean and covariance are those of double precision to 1e-6 of the largest
+---variance, wherever the rows lie: the mean is taken off before anything is squared.
 ---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
 ---@param k integer how many components, 1 to the width
 ---@param options moonglass.PcaOptions?
@@ -2023,7 +2030,8 @@ function Page:html() end
 ---@class moonglass.metrics
 moon.metrics = {}
 
----The mean over all elements of (a - b)^2; bytes count as value/255.
+---The mean over all elements of (a - b)^2; bytes count as value/255. The differences are float32, their squares and
+---sums double.
 ---@param a moonglass.Tensor
 ---@param b moonglass.Tensor of the same shape
 ---@return number mse
@@ -2077,8 +2085,9 @@ function moon.metrics.auc(scores, positive) end
 ---@return integer count how many are
 function moon.metrics.dead_units(outputs) end
 
----The value below which the share q of all values lies: numpy's default.
----@param values moonglass.Tensor of any shape, bytes by value
+---The value below which the share q of all values lies: numpy's default. Between an infinite value and a finite one
+---lies the infinite one, between both infinities the nearer one.
+---@param values moonglass.Tensor of any shape, at most 2^24, bytes by value
 ---@param q number|number[] 0 to 1, or a list of them
 ---@return number|number[] value a list for a list; NaN if there is one among the values
 function moon.metrics.quantile(values, q) end
@@ -2095,7 +2104,7 @@ local Knn = {}
 ---@field k integer? default 5: neighbours, at most the rows
 
 ---Classification by the k nearest rows (Cover and Hart 1967).
----@param x moonglass.Tensor [rows x width], kept; bytes count as value/255
+---@param x moonglass.Tensor [rows x width], at most 2^24 rows, kept; bytes count as value/255
 ---@param labels moonglass.Tensor class numbers [rows], from 0
 ---@param options moonglass.KnnOptions?
 ---@return moonglass.Knn knn
@@ -2112,7 +2121,8 @@ function Knn:predict(x) end
 ---@return number share 0 to 1
 function Knn:accuracy(x, labels) end
 
----The k nearest rows of each, the nearest first.
+---The k nearest rows of each, the nearest first; equally near ones by their number. They are the true ones wherever the
+---rows lie: the distances that decide are of the rows as they are, in double.
 ---@param x moonglass.Tensor [n x width]
 ---@return moonglass.Tensor index [n x k], row numbers from 1
 ---@return moonglass.Tensor distance [n x k], Euclidean

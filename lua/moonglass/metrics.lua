@@ -19,13 +19,13 @@ local function mean_squared_error(what, a, b)
   local x, y = a:reshape(n), b:reshape(n)
   for first = 1, n, chunk do
     local last = math.min(first + chunk - 1, n)
-    local difference = checks.fractions(x:rows(first, last)) - checks.fractions(y:rows(first, last))
-    sum = sum + difference:square_():sum()
+    sum = sum + (checks.fractions(x:rows(first, last)) - checks.fractions(y:rows(first, last))):norm() ^ 2
   end
   return sum / n
 end
 
---- Mean over all elements of (a - b)^2; a and b of the same shape, bytes counting as value/255.
+--- Mean over all elements of (a - b)^2; a and b of the same shape, bytes counting as value/255. The differences are
+-- float32, their squares and sums double.
 function metrics.mse(a, b) return mean_squared_error("mse", a, b) end
 
 local psnr_options = options.checker("psnr", {peak = {"positive", 1}})
@@ -162,6 +162,8 @@ end
 
 -- ---- quantiles ----
 
+local most_values = 1 << 24 -- topk's
+
 -- Between the sorted values at (n - 1) q, counted from 0.
 local function quantile_of(sorted, q)
   if type(q) ~= "number" or not (q >= 0 and q <= 1) then
@@ -170,17 +172,22 @@ local function quantile_of(sorted, q)
   local at = (#sorted - 1) * q
   local below = math.floor(at)
   local low, high, share = sorted[below + 1], sorted[math.min(below + 2, #sorted)], at - below
-  if share == 0 then return low end -- infinite ones too
+  if share == 0 or low == high then return low end -- infinite ones, too
+  if low == -math.huge then return high == math.huge and share > 0.5 and high or low end
   return low + (high - low) * share
 end
 
 --- The value below which the share q of all values lies, straight lines between neighbours: numpy's default, number 7
 -- of Hyndman and Fan 1996, Sample quantiles in statistical packages. values: a tensor of any shape, bytes by value; q:
--- a number of 0 to 1, or a list of them, which gives a list. With a NaN among the values: NaN.
+-- a number of 0 to 1, or a list of them, which gives a list. Between an infinite and a finite value lies the infinite
+-- one, between both infinities the nearer one. With a NaN among the values: NaN. At most 2^24 values.
 function metrics.quantile(values, q)
   checks.tensor("quantile", "values", values)
   local n = values:numel()
   local flat = values:reshape(n)
+  if n > most_values then
+    errors.raise("quantile: there are %d values, expected at most %d: take a part of them", n, most_values)
+  end
   local sorted = errors.guard(flat.topk, flat, n, 1, false)
   if sorted[n] ~= sorted[n] then sorted:fill_(sorted[n]) end -- NaN comes last
   if type(q) ~= "table" then return quantile_of(sorted, q) end

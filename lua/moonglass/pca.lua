@@ -34,18 +34,21 @@ local function fill(out, x, batch_size, f)
   return out
 end
 
+-- Rows less the mean. float32 may lack digits for that, far from zero: the rest of it is `remainder`.
+local function centred(self, rows) return rows:sub_(self.mean):sub_(self.remainder) end
+
 local function encode(self, x, given)
   local size = batch_options(given).batch_size
   check_rows("encode", "x", x, self.mean:size(1))
   local basis = self.components:t()
-  return fill(core.zeros(#x, basis:size(2)), x, size, function(rows) return rows:sub_(self.mean):matmul(basis) end)
+  return fill(core.zeros(#x, basis:size(2)), x, size, function(rows) return centred(self, rows):matmul(basis) end)
 end
 
 local function decode(self, code, given)
   local size = batch_options(given).batch_size
   check_rows("decode", "code", code, self.components:size(1))
   return fill(core.zeros(#code, self.mean:size(1)), code, size, function(rows)
-    return rows:matmul(self.components):add_(self.mean)
+    return rows:matmul(self.components):add_(self.remainder):add_(self.mean)
   end)
 end
 
@@ -54,7 +57,7 @@ local function reconstruct(self, x, given)
   check_rows("reconstruct", "x", x, self.mean:size(1))
   local basis = self.components:t()
   return fill(core.zeros(x.shape), x, size, function(rows)
-    return rows:sub_(self.mean):matmul(basis):matmul(self.components):add_(self.mean)
+    return centred(self, rows):matmul(basis):matmul(self.components):add_(self.remainder):add_(self.mean)
   end)
 end
 
@@ -64,7 +67,7 @@ local function row_errors(self, x, given)
   check_rows("errors", "x", x, self.mean:size(1))
   local basis = self.components:t()
   return fill(core.zeros(#x), x, size, function(rows)
-    rows:sub_(self.mean)
+    centred(self, rows)
     return rows:matmul(basis):matmul(self.components):sub_(rows):square_():mean(2)
   end)
 end
@@ -98,16 +101,17 @@ local function sum_batches(data, first, last, batch_size, f)
   return sum:add_(sum_batches(data, middle, last, batch_size, f))
 end
 
--- mean [d] and covariance [d x d], over n. The mean is taken off before anything is squared: the difference of two
--- large sums would have few digits left.
+-- mean [d], what the mean lacks in float32 [d], and covariance [d x d], over n. The mean is taken off before anything
+-- is squared: the difference of two large sums would have few digits left.
 local function moments(x, batch_size)
-  local data, n = core.dataset(x), #x
-  local mean = sum_batches(data, 1, n, batch_size, function(rows) return rows:sum(1) end):div_(n)
+  local data, n, self = core.dataset(x), #x, {}
+  self.mean = sum_batches(data, 1, n, batch_size, function(rows) return rows:sum(1) end):div_(n)
+  self.remainder = sum_batches(data, 1, n, batch_size, function(rows) return rows:sub_(self.mean):sum(1) end):div_(n)
   local covariance = sum_batches(data, 1, n, batch_size, function(rows)
-    rows:sub_(mean)
+    centred(self, rows)
     return rows:t():matmul(rows)
   end):div_(n)
-  return mean, covariance
+  return self.mean, self.remainder, covariance
 end
 
 -- An eigenvector's sign is a matter of chance: here the largest entry is positive, the first of equals deciding.
@@ -132,7 +136,7 @@ end
 local function fit(x, k, given)
   local size = batch_options(given).batch_size
   k = check_sizes(x, k)
-  local mean, covariance = moments(x, size)
+  local mean, remainder, covariance = moments(x, size)
   local sum = covariance:sum()
   if sum ~= sum or math.abs(sum) == math.huge then
     errors.raise("pca: x has elements that are NaN, infinite or too large to be squared")
@@ -142,7 +146,7 @@ local function fit(x, k, given)
   local variance = values:index(last_first):clamp_(0)
   local total = values:sum()
   return setmetatable({
-    mean = mean, components = fix_signs(vectors:index(last_first)), variance = variance,
+    mean = mean, remainder = remainder, components = fix_signs(vectors:index(last_first)), variance = variance,
     explained_ratio = variance / (total > 0 and total or 1),
   }, Pca)
 end

@@ -1,6 +1,6 @@
 --- The weights of a net and the moments of its optimiser as they were when all of them were finite numbers, to go back
 -- to. By a loss that is not finite nothing is updated; but a step whose loss still is can make a weight infinite or
--- nan: behind a sigmoid an infinite input does it, and so does a gradient whose square overflows.
+-- nan: behind a sigmoid an infinite input does it.
 local native = require "moonglass.native"
 
 local savepoint = {}

@@ -371,7 +371,8 @@ static void logits(const mooni_kernels *k) {
   moon_ctx_release(ctx);
 }
 
-/* Adam's step, whose root is of its own making: over all magnitudes of a mean square, 0 and infinity too. */
+/* Adam's step, whose root is of its own making: over all magnitudes of a mean square, 0 too, and for one
+** whose square is infinite. */
 static void roots(const mooni_kernels *k) {
   enum { N = 2003 };
   static float w[N], m[N], v[N], g[N], before[N];
@@ -394,7 +395,7 @@ static void roots(const mooni_kernels *k) {
     worst = fmax(worst, expected == 0 ? fabs((double)w[i]) : fabs((double)w[i] / expected - 1));
   }
   if (worst > 4e-7) fprintf(stderr, "%s: step of adam %g off\n", k->isa, worst);
-  CHECK(worst <= 4e-7 && v[0] == 0 && v[1] == INFINITY && w[1] == 0 && v[7] < before[7]);
+  CHECK(worst <= 4e-7 && v[0] == 0 && v[1] > 1e35F && v[1] < INFINITY && v[7] < before[7]);
   moon_optim_release(adam);
   moon_ctx_release(ctx);
 }

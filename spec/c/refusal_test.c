@@ -392,6 +392,17 @@ static moon_status act_eigh(stage *s, int part) {
   return gave(s, status, values);
 }
 
+static moon_status act_neighbours(stage *s, int part) {
+  const size_t shape[] = {s->x->shape[0], 2};
+  moon_tensor *index = NULL, *distance = NULL;
+  (void)part;
+  moon_status status = moon_tensor_new(s->ctx, &index, MOON_FLOAT32, 2, shape);
+  if (status == MOON_OK) status = moon_tensor_new(s->ctx, &distance, MOON_FLOAT32, 2, shape);
+  if (status == MOON_OK) status = moon_tensor_neighbours(index, distance, s->x, s->x, 2);
+  status = gave(s, status, index);
+  return gave(s, status, distance);
+}
+
 /* ---- what is registered ---- */
 
 static moon_status act_layers(stage *s, int part) {
@@ -712,6 +723,7 @@ static const scenario scenarios[] = {
     {"random", act_random, 3, SMALL},
     {"copies", act_copies, 1, SMALL},
     {"eigh", act_eigh, 1, SMALL},
+    {"neighbours", act_neighbours, 1, SMALL},
     {"layers", act_layers, 1, SMALL},
     {"dense", act_dense, 1, SMALL},
     {"losses", act_losses, 1, SMALL},

@@ -2,19 +2,25 @@
 #include "vmath.h"
 
 /* ACT(name, needs_z, in [0, 1]?, y in terms of z, dy/dz and d2y/dz2 in terms of y; of z too if needs_z) */
-#define ACTIVATIONS(ACT)                                                                                           \
-  ACT(linear, false, false, z, 1, 0)                                                                               \
-  ACT(relu, false, false, v_relu(z), y > 0 ? 1 : 0, 0)                                                             \
-  ACT(sigmoid, false, true, v_sigmoid(z), y *(1 - y), y *(1 - y) * (1 - 2 * y))                                    \
-  ACT(tanh, false, false, v_tanh(z), 1 - y * y, -2 * y * (1 - y * y))                                              \
-  ACT(softplus, false, false, v_softplus(z), -v_expm1(-y), -v_expm1(-y) * v_exp(-y))                               \
-  ACT(elu, false, false, v_select(z > 0, z, v_expm1(z)), y > 0 ? 1 : y + 1, y > 0 ? 0 : y + 1)                     \
-  ACT(leaky_relu, false, false, z > 0 ? z : 0.2f * z, y > 0 ? 1 : 0.2f, 0)                                         \
-  ACT(selu, false, false, SELU_SCALE *v_select(z > 0, z, SELU_ALPHA * v_expm1(z)),                                 \
-      y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA, y > 0 ? 0 : y + SELU_SCALE * SELU_ALPHA)                   \
-  ACT(gelu, true, false, z *v_normal_cdf(z), v_normal_cdf(z) + z * v_normal_pdf(z), v_normal_pdf(z) * (2 - z * z)) \
-  ACT(silu, true, false, z *v_sigmoid(z), v_sigmoid(z) * (1 + z * (1 - v_sigmoid(z))),                             \
+#define ACTIVATIONS(ACT)                                                                          \
+  ACT(linear, false, false, z, 1, 0)                                                              \
+  ACT(relu, false, false, v_relu(z), y > 0 ? 1 : 0, 0)                                            \
+  ACT(sigmoid, false, true, v_sigmoid(z), y *(1 - y), y *(1 - y) * (1 - 2 * y))                   \
+  ACT(tanh, false, false, v_tanh(z), 1 - y * y, -2 * y * (1 - y * y))                             \
+  ACT(softplus, false, false, v_softplus(z), -v_expm1(-y), -v_expm1(-y) * v_exp(-y))              \
+  ACT(elu, false, false, v_select(z > 0, z, v_expm1(z)), y > 0 ? 1 : y + 1, y > 0 ? 0 : y + 1)    \
+  ACT(leaky_relu, false, false, z > 0 ? z : 0.2f * z, y > 0 ? 1 : 0.2f, 0)                        \
+  ACT(selu, false, false, SELU_SCALE *v_select(z > 0, z, SELU_ALPHA * v_expm1(z)),                \
+      y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA, y > 0 ? 0 : y + SELU_SCALE * SELU_ALPHA)  \
+  ACT(gelu, true, false, z *v_normal_cdf(z), v_normal_cdf(z) + z * v_normal_pdf(z), gelu_bend(z)) \
+  ACT(silu, true, false, z *v_sigmoid(z), v_sigmoid(z) * (1 + z * (1 - v_sigmoid(z))),            \
       v_sigmoid(z) * (1 - v_sigmoid(z)) * (2 + z * (1 - 2 * v_sigmoid(z))))
+
+/* gelu''. Far out, where it is 0, the square of z may be infinite. */
+MOONI_INLINE float gelu_bend(float z) {
+  float near = v_select(v_abs(z) > 20, 20, z);
+  return v_normal_pdf(z) * (2 - near * near);
+}
 
 /* Klambauer et al. 2017, arXiv 1706.02515 */
 #define SELU_ALPHA 1.67326324f
@@ -73,19 +79,42 @@
   }
 ACTIVATIONS(DEFINE)
 
+static double sum_of(const float *x, size_t n) {
+  double total = 0;
+  for (size_t c = 0; c < n; c += STRETCH) {
+    size_t end = n - c < STRETCH ? n : c + STRETCH;
+    float part = 0;
+    MOONI_SUMMING(part)
+    for (size_t j = c; j < end; j++) part += x[j];
+    total += (double)part;
+  }
+  return total;
+}
+
+static double dot_of(const float *x, const float *y, size_t n) {
+  double total = 0;
+  for (size_t c = 0; c < n; c += STRETCH) {
+    size_t end = n - c < STRETCH ? n : c + STRETCH;
+    float part = 0;
+    MOONI_SUMMING(part)
+    for (size_t j = c; j < end; j++) part += x[j] * y[j];
+    total += (double)part;
+  }
+  return total;
+}
+
 /* Softmax sees a row as a whole, so it is written out. Its largest logit is taken off first, or exp overflows. */
 static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows, size_t width, size_t stride) {
   (void)zs;
   for (float *y = ys; rows--; y += stride) {
-    float top = -INFINITY, sum = 0;
+    float top = -INFINITY;
     for (size_t j = 0; j < width; j++) {
       if (bias) y[j] += bias[j];
       top = y[j] > top ? y[j] : top;
     }
     MOONI_EACH
     for (size_t j = 0; j < width; j++) y[j] = v_exp(y[j] - top);
-    MOONI_SUMMING(sum)
-    for (size_t j = 0; j < width; j++) sum += y[j];
+    float sum = (float)sum_of(y, width);
     for (size_t j = 0; j < width; j++) y[j] /= sum;
   }
 }
@@ -93,9 +122,7 @@ static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows
 static void softmax_backward(float *dys, const float *ys, const float *zs, size_t rows, size_t width, size_t stride) {
   (void)zs;
   for (; rows--; dys += stride, ys += stride) {
-    float dot = 0;
-    MOONI_SUMMING(dot)
-    for (size_t j = 0; j < width; j++) dot += dys[j] * ys[j];
+    float dot = (float)dot_of(dys, ys, width);
     for (size_t j = 0; j < width; j++) dys[j] = ys[j] * (dys[j] - dot);
   }
 }

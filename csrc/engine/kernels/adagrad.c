@@ -19,7 +19,7 @@ static double slot_start(const moon_optim *opt, size_t slot) {
 static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
 
 static void update(UPDATE_ARGUMENTS) {
-  float lr = (float)opt->lr, eps = (float)((const adagrad *)opt)->eps, keep = kept(opt);
+  float lr = (float)opt->lr, eps = as_divisor(((const adagrad *)opt)->eps), keep = kept(opt);
   for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
     float *restrict a = s[0] + r * stride;
     for (size_t i = 0; i < width; i++) {

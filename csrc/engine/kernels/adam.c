@@ -12,23 +12,26 @@ static size_t slots(const moon_optim *opt) {
   return 2;
 }
 
+/* 1 - 1e-9 is 1 as float32, and a power of that no divisor. */
+static double as_float(double beta) { return (float)beta < 1 ? (double)(float)beta : beta; }
+
 /* The powers are of the betas as float32, as in Keras: 1 - 0.999 is 1.3e-5 off then. Without it a run parts from
 ** Keras's by more than spec/reference_spec.lua allows. */
 static void prepare(moon_optim *opt, uint64_t t) {
   const adam *o = (const adam *)opt;
-  double beta1 = (double)(float)o->beta1, beta2 = (double)(float)o->beta2;
+  double beta1 = as_float(o->beta1), beta2 = as_float(o->beta2);
   opt->rate[0] = opt->lr * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
 }
 
 static void update(UPDATE_ARGUMENTS) {
   const adam *o = (const adam *)opt;
-  float rate = (float)opt->rate[0], a = (float)(1 - o->beta1), b = (float)(1 - o->beta2), eps = (float)o->eps;
+  float rate = (float)opt->rate[0], a = (float)(1 - o->beta1), b = (float)(1 - o->beta2), eps = as_divisor(o->eps);
   float keep = kept(opt);
   for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
     float *restrict m = s[0] + r * stride, *restrict v = s[1] + r * stride;
     for (size_t i = 0; i < width; i++) {
       m[i] += (g[i] - m[i]) * a;
-      v[i] += (g[i] * g[i] - v[i]) * b;
+      v[i] += (squared(g[i]) - v[i]) * b;
       w[i] = keep * w[i] - rate * m[i] / (v_root(v[i]) + eps);
     }
   }

@@ -6,19 +6,24 @@ typedef struct huber {
   double delta;
 } huber;
 
+static float values_of(const float *restrict p, const float *restrict t, size_t n, float d) {
+  float part = 0;
+  MOONI_SUMMING(part)
+  for (size_t j = 0; j < n; j++) {
+    float a = v_abs(p[j] - t[j]), inside = a <= d ? a : d;
+    part += inside * (a - 0.5f * inside);
+  }
+  return part;
+}
+
 static double apply(LOSS_ARGUMENTS) {
   (void)logits;
   double total = 0;
   float d = (float)((const huber *)loss)->delta, s = (float)scale;
   for (size_t r = 0; r < rows; r++) {
     const float *restrict pr = p + r * stride, *restrict tr = t.values + r * t.stride;
-    float part = 0;
-    MOONI_SUMMING(part)
-    for (size_t j = 0; j < width; j++) {
-      float a = v_abs(pr[j] - tr[j]), inside = a <= d ? a : d;
-      part += inside * (a - 0.5f * inside);
-    }
-    total += (double)part;
+    for (size_t c = 0; c < width; c += STRETCH)
+      total += (double)values_of(pr + c, tr + c, width - c < STRETCH ? width - c : STRETCH, d);
     if (!grad) continue;
     float *restrict g = grad + r * stride;
     MOONI_EACH

@@ -36,6 +36,8 @@ double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n)
 void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
 void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
 void MOONI_K(keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
+double MOONI_K(squared_distance)(const float *x, const float *y, size_t n);
+size_t MOONI_K(next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);
 void MOONI_K(eigen_reduce)(double *a, size_t n, size_t stride, const double *v, const double *q, const double *u,
                            double *p);
 void MOONI_K(eigen_rotate)(double *z, const mooni_rotation *rotation, size_t count);

@@ -20,28 +20,33 @@
   }
 
 /* LOSS_ROWS(name, value_of, gradient_of) defines the sum over a batch of value_of(p, t), s * gradient_of(p, t) going
-** into grad unless it is NULL, in one pass. */
-#define LOSS_ROWS(name, value_of, gradient_of)                                                                      \
-  static double name(float *restrict grad, const float *restrict p, mooni_target target, size_t rows, size_t width, \
-                     size_t stride, float s) {                                                                      \
-    const float *restrict t = target.values;                                                                        \
-    double total = 0;                                                                                               \
-    for (size_t r = 0; r < rows; r++, p += stride, t += target.stride) {                                            \
-      float part = 0;                                                                                               \
-      if (grad) {                                                                                                   \
-        MOONI_SUMMING(part)                                                                                         \
-        for (size_t j = 0; j < width; j++) {                                                                        \
-          part += value_of(p[j], t[j]);                                                                             \
-          grad[j] = s * gradient_of(p[j], t[j]);                                                                    \
-        }                                                                                                           \
-        grad += stride;                                                                                             \
-      } else {                                                                                                      \
-        MOONI_SUMMING(part)                                                                                         \
-        for (size_t j = 0; j < width; j++) part += value_of(p[j], t[j]);                                            \
-      }                                                                                                             \
-      total += (double)part;                                                                                        \
-    }                                                                                                               \
-    return total;                                                                                                   \
+** into grad unless it is NULL, in one pass. name_stretch is that of a part of a row. */
+#define LOSS_ROWS(name, value_of, gradient_of)                                                                         \
+  MOONI_INLINE float name##_stretch(float *restrict grad, const float *restrict p, const float *restrict t, size_t n,  \
+                                    float s) {                                                                         \
+    float part = 0;                                                                                                    \
+    if (grad) {                                                                                                        \
+      MOONI_SUMMING(part)                                                                                              \
+      for (size_t j = 0; j < n; j++) {                                                                                 \
+        part += value_of(p[j], t[j]);                                                                                  \
+        grad[j] = s * gradient_of(p[j], t[j]);                                                                         \
+      }                                                                                                                \
+    } else {                                                                                                           \
+      MOONI_SUMMING(part)                                                                                              \
+      for (size_t j = 0; j < n; j++) part += value_of(p[j], t[j]);                                                     \
+    }                                                                                                                  \
+    return part;                                                                                                       \
+  }                                                                                                                    \
+  static double name(float *restrict grad, const float *restrict p, mooni_target target, size_t rows, size_t width,    \
+                     size_t stride, float s) {                                                                         \
+    double total = 0;                                                                                                  \
+    for (size_t r = 0; r < rows; r++)                                                                                  \
+      for (size_t c = 0, n; c < width; c += n) {                                                                       \
+        size_t at = r * stride + c;                                                                                    \
+        n = width - c < STRETCH ? width - c : STRETCH;                                                                 \
+        total += (double)name##_stretch(grad ? grad + at : NULL, p + at, target.values + r * target.stride + c, n, s); \
+      }                                                                                                                \
+    return total;                                                                                                      \
   }
 
 /* What apply is given, for the functions here and in each loss. */

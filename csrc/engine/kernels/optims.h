@@ -3,6 +3,7 @@
 #ifndef MOONI_OPTIMS_H
 #define MOONI_OPTIMS_H
 
+#include <float.h>
 #include <stddef.h>
 
 #include "vmath.h"
@@ -36,6 +37,16 @@
 #define UPDATE_ARGUMENTS                                                                                         \
   const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t rows, size_t width, \
       size_t stride
+
+/* An eps that is no normal number would be 0, and 0 / 0 the step of a weight without gradients. */
+static inline float as_divisor(double eps) { return eps < (double)FLT_MIN ? FLT_MIN : (float)eps; }
+
+/* g^2, but no infinity, which no mean of squares would get rid of. By its bits, whose order is that of the numbers. A NaN
+** is in the weight itself by then. */
+MOONI_INLINE float squared(float g) {
+  int32_t bits = v_bits(g * g), most = v_bits(FLT_MAX);
+  return v_from_bits(bits < most ? bits : most);
+}
 
 /* What is left of a weight after the decay. */
 static inline float kept(const moon_optim *opt) { return (float)(1 - opt->lr * opt->weight_decay); }

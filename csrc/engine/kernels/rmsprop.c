@@ -1,5 +1,6 @@
 /* rmsprop.c - RMSprop (Hinton, Coursera lecture 6e, 2012), as Keras has it: v = rho v + (1 - rho) g^2, step
-** lr g / sqrt(v + eps); centered takes the squared mean gradient off v; with momentum the steps are summed up. */
+** lr g / sqrt(v + eps); centered takes the squared mean gradient off v, which leaves no less than v's own
+** rounding; with momentum the steps are summed up. */
 #include "optims.h"
 
 typedef struct rmsprop {
@@ -15,21 +16,26 @@ static size_t slots(const moon_optim *opt) {
   return o->centered ? 3 : o->momentum > 0 ? 2 : 1;
 }
 
+/* Gradients that hardly vary leave less of the difference than v was rounded by, or less than nothing. */
+#define LEAST_VARIANCE 2.4e-7f
+
+static inline float above(float x, float least) { return x > least ? x : least; }
+
 static void prepare(moon_optim *opt, uint64_t t) { (void)opt, (void)t; }
 
 static void update(UPDATE_ARGUMENTS) {
   const rmsprop *o = (const rmsprop *)opt;
-  float lr = (float)opt->lr, rho = (float)o->rho, rest = (float)(1 - o->rho), eps = (float)o->eps;
+  float lr = (float)opt->lr, rho = (float)o->rho, rest = (float)(1 - o->rho), eps = as_divisor(o->eps);
   float momentum = (float)o->momentum, keep = kept(opt);
   for (size_t r = 0; r < rows; r++, w += stride, g += stride) {
     float *restrict v = s[VELOCITY] + r * stride;
     float *restrict steps = s[MOMENTUM] ? s[MOMENTUM] + r * stride : NULL;
     float *restrict average = s[AVERAGE] ? s[AVERAGE] + r * stride : NULL;
     for (size_t i = 0; i < width; i++) {
-      float variance = v[i] = rho * v[i] + rest * g[i] * g[i];
+      float variance = v[i] = rho * v[i] + rest * squared(g[i]);
       if (o->centered) {
         float mean = average[i] = rho * average[i] + rest * g[i];
-        variance -= mean * mean;
+        variance = above(variance - mean * mean, LEAST_VARIANCE * v[i]);
       }
       float step = lr * g[i] / sqrtf(variance + eps);
       if (momentum > 0) step = steps[i] = momentum * steps[i] + step;

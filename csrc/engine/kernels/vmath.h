@@ -9,6 +9,10 @@
 
 #include "kernels.h"
 
+/* Sums are kept in float over a stretch, in as many partial sums as the vector has lanes, and in double beyond: fast,
+** and the error does not grow with the number of elements. */
+enum { STRETCH = 4096 };
+
 MOONI_INLINE float v_from_bits(int32_t bits) {
   float x;
   memcpy(&x, &bits, sizeof x);
