@@ -76,6 +76,8 @@ here() {
 # Packages as large as they say, in kilobytes.
 installed() { here "dpkg-query -W -f '\${Installed-Size}\n'" | awk '{n += $1} END {print n}'; }
 
+megabytes() { echo "$(($1 * 1024 / 1000000)) MB"; }
+
 since() { echo $(($(date +%s) - $1)); }
 
 mount --make-rprivate /
@@ -106,12 +108,16 @@ before=$(installed)
 echo "debian: a fresh $suite, from the mirror in $(since "$start") s"
 
 start=$(date +%s)
-here "make deps demo" >"$log" 2>&1
-status=$?
+processor=$(
+  here "make deps demo" >"$log" 2>&1
+  echo $? >"$log.status"
+  times | awk -F '[ms ]+' 'NR == 2 {printf "%.0f", $1 * 60 + $2 + $3 * 60 + $4}'
+)
+status=$(cat "$log.status")
 cat "$log"
 lines=$(wc -l <"$log") took=$(($(installed) - before))
-echo "debian: make deps demo: $(since "$start") s, $lines lines, $((took * 1024 / 1000000)) MB installed; of that time,"
-grep '^Fetched' "$root$tree/build/deps.log"
+echo "debian: make deps demo: $(since "$start") s, of the processor's $processor; $lines lines; $(megabytes $took) installed"
+echo "debian: in that time apt-get has $(sed -n 's/^Fetched/fetched/p' "$root$tree/build/deps.log" | paste -sd ' ')"
 check "make deps demo" [ $status -eq 0 ]
 check "make deps demo prints less than 100 lines" [ "$lines" -lt 100 ]
 check "make deps installs less than 300 MB" [ $took -lt 293000 ]
@@ -127,6 +133,7 @@ here "make deps-dev test SPEC=" >"$log" 2>&1
 status=$?
 grep -vE '^(CC|CXX|AR|LD) ' "$log"
 add "$log"
+echo "debian: make deps-dev test: $(megabytes $(($(installed) - before))) installed"
 check "make deps-dev test" [ $status -eq 0 ]
 
 # The rock, as README has it.
