@@ -108,12 +108,9 @@ before=$(installed)
 echo "debian: a fresh $suite, from the mirror in $(since "$start") s"
 
 start=$(date +%s)
-processor=$(
-  here "make deps demo" >"$log" 2>&1
-  echo $? >"$log.status"
-  times | awk -F '[ms ]+' 'NR == 2 {printf "%.0f", $1 * 60 + $2 + $3 * 60 + $4}'
-)
+(here "make deps demo" >"$log" 2>&1; echo $? >"$log.status"; times >"$log.times")
 status=$(cat "$log.status")
+processor=$(awk -F '[ms ]+' 'NR == 2 {printf "%.0f", $1 * 60 + $2 + $3 * 60 + $4}' "$log.times")
 cat "$log"
 lines=$(wc -l <"$log") took=$(($(installed) - before))
 echo "debian: make deps demo: $(since "$start") s, of the processor's $processor; $lines lines; $(megabytes $took) installed"
