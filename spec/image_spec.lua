@@ -85,6 +85,11 @@ describe("image.grid", function()
     local t = moon.tensor{{-1, 0, 1, 1}, {4, 2, 2, 4}}
     assert.same({{0, 51, 255, 153}, {102, 102, 153, 255}}, grid(t, {normalize = "all", columns = 2, pad = 0}):totable())
     assert.same({{0, 0}, {0, 0}}, grid(moon.ones(1, 4), {normalize = "all", pad = 0}):totable())
+    for _, how in ipairs{"all", "each"} do -- far from zero, and with a range beyond float32
+      for _, row in ipairs{{1e7, 1e7 + 1, 1e7 + 2, 1e7 + 3}, {-3e38, -1e38, 1e38, 3e38}} do
+        assert.same({{0, 85}, {170, 255}}, grid(moon.tensor{row}, {normalize = how, pad = 0}):totable())
+      end
+    end
   end)
 
   it("takes a few instructions of Lua for a tile, however many pixels it has", function()

@@ -413,30 +413,102 @@ static void widening(const mooni_kernels *k) {
   CHECK(same);
 }
 
+/* Column sums of any shape, alone and on top of others, against double. */
+static void column_sums(const mooni_kernels *k) {
+  enum { MOST = 700, DEEP = 1000 };
+  static float x[DEEP * (MOST + 3)], y[MOST];
+  double worst = 0;
+  for (size_t i = 0; i < MOONI_COUNT(x); i++) x[i] = 1 + (float)(i * 2654435761u % 1000) / 1000;
+  for (size_t width = 1; width <= MOST; width += width < 20 ? 1 : 97)
+    for (size_t rows = 1; rows <= DEEP; rows = rows * 2 + 1)
+      for (int accumulate = 0; accumulate < 2; accumulate++) {
+        for (size_t j = 0; j < width; j++) y[j] = 5;
+        k->column_sums(y, x, rows, width, width + 3, accumulate);
+        for (size_t j = 0; j < width; j++) {
+          double sum = accumulate ? 5 : 0;
+          for (size_t r = 0; r < rows; r++) sum += (double)x[r * (width + 3) + j];
+          worst = fmax(worst, fabs((double)y[j] / sum - 1));
+        }
+      }
+  CHECK(worst < 2e-6);
+}
+
+/* What may be near is found wherever it is; a bound that is a NaN excludes nothing. */
+static void searches(const mooni_kernels *k) {
+  enum { N = 100 };
+  float product[N];
+  double half[N], root[N], sum = 0;
+  bool right = true;
+  for (size_t n = 0; n <= N; n++)
+    for (size_t near = 0; near <= n; near++) {
+      for (size_t j = 0; j < N; j++) product[j] = j == near ? 1.5f : 1.f, half[j] = 1.25, root[j] = 0.5;
+      mooni_reach r = {.offset = 0.5, .slope = 0.25, .half = half, .root = root}; /* 1.625 */
+      right = right && k->next_near(product, &r, 0, n) == n;
+      r.slope = 0.5; /* 1.5 */
+      right = right && k->next_near(product, &r, 0, n) == near && k->next_near(product, &r, near, n) == near;
+      if (near < n) half[near] = (double)NAN, product[near] = 0;
+      right = right && k->next_near(product, &r, 0, n) == near;
+    }
+  CHECK(right);
+  float x[N], y[N];
+  for (size_t i = 0; i < N; i++) {
+    x[i] = 1e7f + (float)i, y[i] = 1e7f - (float)(i % 7), sum += (double)((x[i] - y[i]) * (x[i] - y[i]));
+    right = right && k->squared_distance(x, y, i + 1) == sum; /* of whole numbers, so exact */
+  }
+  CHECK(right);
+}
+
+/* The matrix of second differences has eigenvalues 2 - 2 cos(pi i / (n + 1)). */
+static void eigenvalues(const mooni_kernels *k) {
+  enum { N = 150 };
+  const size_t shape[] = {N, N};
+  const double pi = 3.14159265358979323846;
+  moon_ctx *ctx;
+  moon_tensor *a, *values, *vectors;
+  double worst = 0, skew = 0;
+  moon_ctx_new(&ctx, NULL);
+  ctx->k = k;
+  moon_tensor_new(ctx, &a, MOON_FLOAT32, 2, shape);
+  moon_tensor_new(ctx, &vectors, MOON_FLOAT32, 2, shape);
+  moon_tensor_new(ctx, &values, MOON_FLOAT32, 1, shape);
+  for (size_t i = 0; i < N; i++)
+    for (size_t j = 0; j < N; j++) moon_tensor_set(a, i * N + j, i == j ? 2 : i + 1 == j || j + 1 == i ? -1 : 0);
+  CHECK(moon_tensor_eigh(values, vectors, a) == MOON_OK);
+  for (size_t i = 0; i < N; i++)
+    worst = fmax(worst, fabs(moon_tensor_get(values, i) - (2 - 2 * cos(pi * (double)(i + 1) / (N + 1)))));
+  for (size_t i = 0; i < N; i++)
+    for (size_t j = 0; j < N; j++) {
+      double dot = i == j ? -1 : 0;
+      for (size_t l = 0; l < N; l++) dot += moon_tensor_get(vectors, i * N + l) * moon_tensor_get(vectors, j * N + l);
+      skew = fmax(skew, fabs(dot));
+    }
+  CHECK(worst < 2.5e-7 && skew < 3e-7);
+  moon_tensor_release(a);
+  moon_tensor_release(vectors);
+  moon_tensor_release(values);
+  moon_ctx_release(ctx);
+}
+
+static void all_of(const mooni_kernels *k) {
+  functions_of(k);
+  exp_and_log(k);
+  logits(k);
+  roots(k);
+  widening(k);
+  column_sums(k);
+  searches(k);
+  eigenvalues(k);
+}
+
 /* The kernels of all instruction sets that this CPU has give the same numbers, but for rounding. */
 static void instruction_sets(void) {
-  functions_of(&mooni_kernels_base);
-  exp_and_log(&mooni_kernels_base);
-  logits(&mooni_kernels_base);
-  roots(&mooni_kernels_base);
-  widening(&mooni_kernels_base);
+  all_of(&mooni_kernels_base);
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    functions_of(&mooni_kernels_avx2);
-    exp_and_log(&mooni_kernels_avx2);
-    logits(&mooni_kernels_avx2);
-    roots(&mooni_kernels_avx2);
-    widening(&mooni_kernels_avx2);
-  }
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all_of(&mooni_kernels_avx2);
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq")) {
-    functions_of(&mooni_kernels_avx512);
-    exp_and_log(&mooni_kernels_avx512);
-    logits(&mooni_kernels_avx512);
-    roots(&mooni_kernels_avx512);
-    widening(&mooni_kernels_avx512);
-  }
+      __builtin_cpu_supports("avx512dq"))
+    all_of(&mooni_kernels_avx512);
 #endif
 }
 
