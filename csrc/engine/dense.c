@@ -277,26 +277,36 @@ static void multiply(const moon_layer *layer, const mooni_pass *pass, region g, 
     for (size_t r = 0; r < g.rows; r++) memset(to + r * stride, 0, g.columns * sizeof *to);
 }
 
+/* The activation of this pass: none where the loss takes it over. */
+static const mooni_act *act_of(const moon_layer *layer, const mooni_pass *pass) {
+  return pass->logits ? mooni_find_act(layer->ctx, "linear") : ((const dense *)layer)->act;
+}
+
 /* Of y a part writes its own region only: no line of it is another core's. What it has for others it leaves where they
 ** find it. */
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  const mooni_act *act = pass->logits ? mooni_find_act(layer->ctx, "linear") : d->act;
-  const float *bias = d->bias ? moon_tensor_float(layer->params[1]->value) : NULL;
   mooni_view y = like_y(pass, pass->y);
-  region g = own_region(d, pass, act->rowwise);
-  float *own = y.p + g.r0 * y.stride + g.c0, *work = NULL;
-  if (pass->work) work = like_y(pass, pass->work).p + g.r0 * y.stride + g.c0;
   for (size_t p = 0; p < pass->parts; p++) {
-    region other = region_of(d, pass->rows, act->rowwise, p, pass->parts);
+    region g = region_of(d, pass->rows, act_of(layer, pass)->rowwise, p, pass->parts);
     if (p == pass->part)
-      multiply(layer, pass, g, own, y.stride);
+      multiply(layer, pass, g, y.p + g.r0 * y.stride + g.c0, y.stride);
     else
-      multiply(layer, pass, other, post(pass, pass->part, other), other.columns);
+      multiply(layer, pass, g, post(pass, pass->part, g), g.columns);
   }
-  if (pass->parts > 1) mooni_barrier(pass->team);
+}
+
+/* What all parts have made of the sums in this part's region becomes its outputs. */
+static void complete(const moon_layer *layer, const mooni_pass *pass) {
+  const dense *d = (const dense *)layer;
+  const mooni_act *act = act_of(layer, pass);
+  const float *bias = d->bias ? moon_tensor_float(layer->params[1]->value) : NULL;
+  mooni_view y = like_y(pass, pass->y), z = {0};
+  if (pass->work) z = like_y(pass, pass->work);
+  region g = own_region(d, pass, act->rowwise);
+  size_t at = g.r0 * y.stride + g.c0;
   sum_parts(layer, pass, g);
-  act->forward(own, work, bias ? bias + g.c0 : NULL, g.rows, g.columns, y.stride);
+  act->forward(y.p + at, z.p ? z.p + at : NULL, bias ? bias + g.c0 : NULL, g.rows, g.columns, y.stride);
 }
 
 /* ---- penalties on the outputs ----
@@ -538,16 +548,17 @@ static void bias_ready(const moon_layer *layer, const mooni_pass *pass) {
   if (((const dense *)layer)->bias && length(o) && pass->ready) pass->ready(pass, 1, o.from, 1, length(o), length(o));
 }
 
-/* The bias's sums come before the others have read dz: then it is still in this core's cache alone. Nothing may be
-** updated before the barrier. */
-static void backward(moon_layer *layer, const mooni_pass *pass) {
-  const dense *d = (const dense *)layer;
-  stretch i = own_inputs(d, pass->part, pass->parts);
-  bool rowwise = d->act->rowwise && !pass->logits; /* then the others make parts of the columns that the bias is of */
-  make_dz(layer, pass, own_region(d, pass, rowwise));
+/* The bias's sums come before the others have read dz: then it is still in this core's cache alone. But where dz goes by
+** rows, the others make parts of the columns that the bias is of. */
+static void derive(const moon_layer *layer, const mooni_pass *pass) {
+  bool rowwise = act_of(layer, pass)->rowwise;
+  make_dz(layer, pass, own_region((const dense *)layer, pass, rowwise));
   if (!rowwise) bias_gradient(layer, pass);
-  if (pass->parts > 1) mooni_barrier(pass->team);
-  if (rowwise) bias_gradient(layer, pass);
+}
+
+static void backward(moon_layer *layer, const mooni_pass *pass) {
+  stretch i = own_inputs((const dense *)layer, pass->part, pass->parts);
+  if (act_of(layer, pass)->rowwise) bias_gradient(layer, pass);
   bias_ready(layer, pass);
   if (!length(i)) return;
   if (pass->dx) input_gradient(layer, pass); /* before the weights may change */
@@ -564,7 +575,6 @@ static double penalty(const moon_layer *layer, const mooni_pass *pass) {
   if (d->contractive > 0) sum += jacobian(layer, pass, g);
   if (d->kl_weight > 0) {
     stretch s = share(d->out, pass->part, pass->parts);
-    if (d->act->rowwise && pass->parts > 1) mooni_barrier(pass->team); /* the others have made rows of it */
     sum += divergence(layer, pass, s.from, s.to);
   }
   for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < e.rows; r++)
@@ -586,6 +596,8 @@ const mooni_layer_class mooni_dense = {.name = "dense",
                                        .plan_backward = plan_backward,
                                        .activation = activation,
                                        .forward = forward,
+                                       .complete = complete,
+                                       .derive = derive,
                                        .backward = backward,
                                        .penalty = penalty,
                                        .whole_batch = whole_batch,

@@ -139,25 +139,34 @@ static size_t packing_bytes(cntx_t *cntx) {
 }
 
 /* ---- rehearsing ----
-** A product on scratch by each of a team, with kernels that compute nothing but wait for each other: there each of them
-** holds all the memory that BLIS has for it, so that its pool comes to have enough for all at once, however the threads
-** are scheduled. */
+** A product on scratch, with kernels that compute nothing but, the first time, make the same product again, as many times
+** within each other as there will be callers: there each holds all the memory that BLIS has for it, so that its pool comes
+** to have enough for all at once, however the threads are scheduled. */
 
-typedef struct stand_in {
+typedef struct rehearsal {
   blis_copy blis; /* BLIS's, but for the kernels. The first, since they are given its address */
-  const mooni_team *team;
-  bool met;
-} stand_in;
+  size_t callers; /* that do not hold theirs yet */
+  const shape *s;
+  float *scratch;
+} rehearsal;
 
-static void meet(stand_in *s) {
-  if (!s->met) mooni_barrier(s->team);
-  s->met = true;
+static void *rehearse(void *arg) {
+  rehearsal *r = arg;
+  const shape *s = r->s;
+  float *a = r->scratch, *b = a + s->m * s->k, *c = b + s->k * s->n;
+  mooni_mat ma = {.p = a, .rs = s->a_by_row ? s->k : 1, .cs = s->a_by_row ? 1 : s->m};
+  mooni_mat mb = {.p = b, .rs = s->b_by_row ? s->n : 1, .cs = s->b_by_row ? 1 : s->k};
+  mooni_mat mc = {.p = c, .rs = s->c_by_row ? s->n : 1, .cs = s->c_by_row ? 1 : s->m};
+  r->callers--;
+  multiply(&r->blis.cntx, s->m, s->n, s->k, 1, ma, mb, 0, mc);
+  return NULL;
 }
 
 static void packed_kernel(dim_t m, dim_t n, dim_t k, float *alpha, float *a, float *b, float *beta, float *c,
                           inc_t rs_c, inc_t cs_c, auxinfo_t *data, cntx_t *cntx) {
   (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)b, (void)beta, (void)c, (void)rs_c, (void)cs_c, (void)data;
-  meet((stand_in *)cntx);
+  rehearsal *r = (rehearsal *)cntx;
+  if (r->callers) rehearse(r);
 }
 
 static void unpacked_kernel(conj_t conja, conj_t conjb, dim_t m, dim_t n, dim_t k, float *alpha, float *a, inc_t rs_a,
@@ -174,33 +183,21 @@ static void_fp address(void (*kernel)(void)) {
   return p;
 }
 
-static void stand_in_for(stand_in *s, const cntx_t *cntx, const mooni_team *team) {
+static void take_kernels_away(rehearsal *r, const cntx_t *cntx) {
   void_fp packed = address((void (*)(void))packed_kernel), unpacked = address((void (*)(void))unpacked_kernel);
-  s->team = team;
-  s->met = false;
-  blis_copy_init(&s->blis, cntx);
-  blis_copy_set_kernels(&s->blis, packed, unpacked);
+  blis_copy_init(&r->blis, cntx);
+  blis_copy_set_kernels(&r->blis, packed, unpacked);
 }
 
-typedef struct rehearsal {
-  shape s;
-  const cntx_t *cntx;
-  stand_in *stand_ins;
-  float *scratch;
-  size_t floats; /* for each */
-} rehearsal;
-
-static void rehearse(void *arg, const mooni_team *team) {
-  const rehearsal *r = arg;
-  const shape *s = &r->s;
-  float *a = r->scratch + team->index * r->floats, *b = a + s->m * s->k, *c = b + s->k * s->n;
-  mooni_mat ma = {.p = a, .rs = s->a_by_row ? s->k : 1, .cs = s->a_by_row ? 1 : s->m};
-  mooni_mat mb = {.p = b, .rs = s->b_by_row ? s->n : 1, .cs = s->b_by_row ? 1 : s->k};
-  mooni_mat mc = {.p = c, .rs = s->c_by_row ? s->n : 1, .cs = s->c_by_row ? 1 : s->m};
-  stand_in *own = &r->stand_ins[team->index];
-  stand_in_for(own, r->cntx, team);
-  multiply(&own->blis.cntx, s->m, s->n, s->k, 1, ma, mb, 0, mc);
-  meet(own); /* or nobody would come further, should BLIS find a way without kernels */
+/* Calls within each other go deep: for more than one, on a stack made for it. */
+static moon_status rehearse_all(moon_ctx *ctx, rehearsal *r) {
+  enum { CALL = 1 << 16 }; /* three times what the largest takes */
+  pthread_t thread;
+  if (r->callers == 1) return rehearse(r), MOON_OK;
+  int error = mooni_start_thread(&thread, (r->callers + 4) * CALL, rehearse, r);
+  if (error) return mooni_fail(ctx, MOON_ESTATE, "cannot start a thread: %s", strerror(error));
+  pthread_join(thread, NULL);
+  return MOON_OK;
 }
 
 moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
@@ -220,15 +217,17 @@ moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, s
 
   cntx_t *cntx = kernels_for(m, n);
   if (!cntx) cntx = (cntx_t *)bli_gks_query_cntx();
-  size_t floats = (m * k + k * n + m * n + 15) & ~(size_t)15, probe = callers * packing_bytes(cntx);
-  size_t bytes = callers * (sizeof(stand_in) + floats * sizeof(float));
-  stand_in *stand_ins = mooni_calloc(ctx, 1, bytes);
-  if (!stand_ins) return mooni_nomem(ctx, bytes);
-  bool room = mooni_malloc_has(probe);
-  if (room)
-    mooni_pool_run(ctx, callers, rehearse, &(rehearsal){s, cntx, stand_ins, (float *)(stand_ins + callers), floats});
-  mooni_free(ctx, stand_ins);
-  if (!room) return mooni_nomem(ctx, probe);
+  size_t bytes = sizeof(rehearsal) + (m * k + k * n + m * n) * sizeof(float), probe = callers * packing_bytes(cntx);
+  rehearsal *r = mooni_calloc(ctx, 1, bytes);
+  if (!r) return mooni_nomem(ctx, bytes);
+  moon_status status = mooni_malloc_has(probe) ? MOON_OK : mooni_nomem(ctx, probe);
+  r->callers = callers;
+  r->s = &s;
+  r->scratch = (float *)(r + 1);
+  take_kernels_away(r, cntx);
+  if (status == MOON_OK) status = rehearse_all(ctx, r);
+  mooni_free(ctx, r);
+  if (status != MOON_OK) return status;
   ctx->warm->seen[ctx->warm->count++ % WARM] = s;
   return MOON_OK;
 }

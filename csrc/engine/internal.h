@@ -2,6 +2,7 @@
 #ifndef MOONI_INTERNAL_H
 #define MOONI_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -109,25 +110,22 @@ size_t mooni_rows(const moon_tensor *t);
 size_t mooni_width(const moon_tensor *t);
 
 /* ---- pool.c: worker threads ----
-** A job runs on all of a team at once, the caller being its member 0. Threads start with the first plan that wants them
-** and end with the context, or when another number is set. */
+** A job has phases, and each phase the same number of parts. Any worker may compute any part of a phase, alone, once all
+** parts of the phase before it have been computed. Threads start with the first plan that wants them and end with the
+** context, or when another number is set. */
 
 typedef struct mooni_pool mooni_pool;
 
-typedef struct mooni_team {
-  size_t index, count;
-  mooni_pool *pool; /* NULL for a team of one */
-} mooni_team;
-
-typedef void mooni_job(void *arg, const mooni_team *team);
+typedef void mooni_job(void *arg, size_t phase, size_t part); /* both from 0 */
 
 /* Have `count` workers, the caller included. MOON_ESTATE if the system gives no more threads. */
 moon_status mooni_pool_plan(moon_ctx *ctx, size_t count);
-void mooni_pool_run(moon_ctx *ctx, size_t count, mooni_job *job, void *arg); /* count: 1, or what was planned */
+void mooni_pool_run(moon_ctx *ctx, size_t parts, size_t phases, mooni_job *job,
+                    void *arg); /* parts: 1, or as planned */
 void mooni_pool_stop(moon_ctx *ctx);
 
-/* Nobody goes on before all of the team have come here. */
-void mooni_barrier(const mooni_team *team);
+/* A thread that no signal comes to; its stack has so many bytes, 0: as many as the system gives. Not 0: an errno. */
+int mooni_start_thread(pthread_t *thread, size_t stack, void *(*run)(void *), void *arg);
 
 /* ---- rng.c ---- */
 
@@ -343,17 +341,16 @@ enum { MOONI_MAX_PARAMS = 4 };
 
 typedef struct mooni_pass mooni_pass;
 
-/* A worker's part in one batch through one layer. The work is divided in one of two ways. By rows: each worker sees its
-** rows as a batch of its own, part being 0 of 1, and writes gradients of its own that are summed up later. By columns:
-** all see the whole batch, and a layer does a share of the columns, or of the rows, of its input and of its output
-** (mooni_share; takes_columns, gives_columns). The net has all parts wait for each other between two layers unless both
-** sides are the same columns. Buffers are the net's. */
+/* A part of one batch on its way through one layer. The work is divided in one of two ways. By rows: each part's rows
+** are a batch of their own, `part` being 0 of 1, with gradients of their own that are summed up later. By columns: each
+** part has the whole batch, and a layer does a share of the columns, or of the rows, of its input and of its output
+** (mooni_share; takes_columns, gives_columns). Between two layers all parts meet, none going on before all have come
+** there, unless both sides are the same columns. Buffers are the net's. */
 struct mooni_pass {
   size_t rows, in, out;
   size_t batch; /* rows of the whole batch: what means are over */
   size_t first; /* the number, in the whole batch, of the first row here; a multiple of MOONI_ROW_GRAIN */
   size_t part, parts;
-  const mooni_team *team;
   const float *x;        /* [rows x in] */
   float *y;              /* [rows x out] */
   float *dy;             /* [rows x out]; backward may spoil it */
@@ -410,9 +407,13 @@ typedef struct mooni_layer_class {
   void (*plan_forward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts);
   void (*plan_backward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx);
   const char *(*activation)(const moon_layer *layer); /* the activation that ends it, if a loss may take that over */
+  /* Forward is made of two halves, and so is backward: divided by columns, all parts meet between them. A layer that has
+  ** parameters has the first half of backward, too, since nothing may be updated before that meeting. */
   void (*forward)(const moon_layer *layer, const mooni_pass *pass);
+  void (*complete)(const moon_layer *layer, const mooni_pass *pass); /* the second half of forward; NULL: no need */
+  void (*derive)(const moon_layer *layer, const mooni_pass *pass);   /* the first half of backward; NULL: no need */
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
-  double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* after forward; NULL: none */
+  double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* once y is whole; NULL: none */
   bool (*whole_batch)(const moon_layer *layer); /* its penalty wants all rows: not divided by rows. NULL: no */
   int torch_modules; /* how many places it takes in torch.nn.Sequential; -1: ask activation (dense: 1 or 2) */
 } mooni_layer_class;

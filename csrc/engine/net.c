@@ -88,7 +88,9 @@ moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layer
   net->ctx = moon_ctx_retain(ctx);
   net->layers = mooni_calloc(ctx, count, sizeof *net->layers);
   net->slots = mooni_calloc(ctx, count, sizeof *net->slots);
-  moon_status status = net->layers && net->slots ? MOON_OK : mooni_nomem(ctx, count * sizeof *net->slots);
+  net->stages = mooni_calloc(ctx, STAGES_OF_LAYER * count + STAGES_OF_NET, sizeof *net->stages);
+  moon_status status = net->layers && net->slots && net->stages ? MOON_OK
+                                                                : mooni_nomem(ctx, count * sizeof *net->slots);
   for (size_t i = 0; status == MOON_OK && i < count; i++) net->layers[net->count++] = moon_layer_retain(layers[i]);
   if (status == MOON_OK) find_places(net);
   if (status == MOON_OK) status = find_widths(net);
@@ -127,8 +129,8 @@ void moon_net_release(moon_net *net) {
   moon_ctx *ctx = net->ctx;
   drop_halves(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
-  void *blocks[] = {net->layers, net->slots,       net->values,     net->grads, net->uses,
-                    net->arena,  net->gradient[0], net->part_grads, net};
+  void *blocks[] = {net->layers, net->slots, net->stages,      net->values,     net->grads,
+                    net->uses,   net->arena, net->gradient[0], net->part_grads, net};
   for (size_t i = 0; i < MOONI_COUNT(blocks); i++) mooni_free(ctx, blocks[i]);
   moon_ctx_release(ctx);
 }

@@ -17,11 +17,25 @@ typedef struct slot {
   uint64_t seed;                  /* added to the layer's: each place has noise of its own */
 } slot;
 
+/* One thing to do with each part of a batch: run.c has the functions. Stages of the same phase follow each other without
+** a look at other parts. */
+struct mooni_part;
+typedef struct mooni_stage mooni_stage;
+typedef void mooni_stage_fn(const struct mooni_part *p, const mooni_stage *s);
+struct mooni_stage {
+  mooni_stage_fn *run;
+  size_t layer, gradient; /* of backward: the number of the buffer that has dy */
+  size_t phase;
+};
+
+enum { STAGES_OF_LAYER = 5, STAGES_OF_NET = 3 };
+
 struct moon_net {
   size_t refs;
   moon_ctx *ctx;
   moon_layer **layers;
   slot *slots;
+  mooni_stage *stages;           /* of the present batch */
   moon_tensor **values, **grads; /* the parameters, each once, the last layer's first */
   unsigned *uses;                /* how often each is used */
   size_t count, param_count, param_floats, inputs, outputs, encoder;

@@ -1,8 +1,8 @@
 /* run.c - a batch through a net: plan, forward, loss, backward, update.
 **
 ** Everything that can fail, fails while planning: shapes, memory, BLIS's own buffers, threads. What runs after it
-** allocates nothing. A step is one job of the worker pool, with barriers between the layers where it is divided by
-** columns, and before the update where it is divided by rows. */
+** allocates nothing. A step is one job of the worker pool, divided into parts, which meet between the layers if they are
+** columns, and before the update if they are rows. */
 #include <math.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@
 #include "net.h"
 
 /* ---- how to divide ----
-** By columns, activations and their gradients travel between the cores, and there is a barrier at each layer; by rows,
-** the gradients of all parameters travel, and then the parameters. Small batches have few activations, large ones many.
+** By columns, activations and their gradients travel between the cores, and the parts meet at each layer; by rows, the
+** gradients of all parameters travel, and then the parameters. Small batches have few activations, large ones many.
 ** A part that is too small is not worth the meeting. */
 
 mooni_split mooni_choose_split(size_t rows, size_t params, size_t widths, size_t threads, bool training) {
@@ -42,7 +42,7 @@ static mooni_split choose(const moon_net *net, size_t rows, bool training, bool 
   return training ? MOONI_BY_COLUMNS : MOONI_SERIAL;
 }
 
-static size_t team_size(const moon_net *net, mooni_split split) {
+static size_t parts_of(const moon_net *net, mooni_split split) {
   return split == MOONI_SERIAL ? 1 : (size_t)net->ctx->threads;
 }
 
@@ -121,7 +121,7 @@ static moon_status plan_part_grads(moon_net *net, size_t sets) {
   return MOON_OK;
 }
 
-/* What each member of the team does of a batch. */
+/* What a part has of a batch. */
 typedef struct share {
   size_t first, rows, part, parts;
 } share;
@@ -137,7 +137,7 @@ static share share_of(mooni_split split, size_t rows, size_t index, size_t count
 }
 
 static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bool backward, bool dx) {
-  size_t count = team_size(net, split);
+  size_t count = parts_of(net, split);
   mooni_plan plan = {net->ctx, count, MOON_OK};
   MOONI_TRY(mooni_pool_plan(net->ctx, count));
   for (size_t index = 0; index < count; index++) {
@@ -168,7 +168,7 @@ static moon_status plan_step(moon_net *net, mooni_split *split, size_t rows, siz
   MOONI_TRY(want_own_weights(net, ""));
   MOONI_TRY(plan_buffers(net, rows, in));
   *split = choose(net, rows, true, true);
-  size_t count = team_size(net, *split);
+  size_t count = parts_of(net, *split);
   MOONI_TRY(plan_layers(net, *split, rows, true, false));
   MOONI_TRY(plan_gradients(net, *split == MOONI_BY_COLUMNS ? count : 1));
   if (*split == MOONI_BY_ROWS) MOONI_TRY(plan_part_grads(net, count - 1));
@@ -186,7 +186,7 @@ moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss
   return plan_forward(net, &split, rows, in, false);
 }
 
-/* ---- a batch, as all workers see it ---- */
+/* ---- a batch, as all its parts see it ---- */
 
 /* Rows first..first+count-1 of x and y (NULL: x) in an order (NULL: their own). */
 typedef struct batch {
@@ -195,12 +195,12 @@ typedef struct batch {
   size_t first, count;
 } batch;
 
-enum { MAX_TEAM = 256 };
+enum { MAX_PARTS = 256 };
 
 typedef struct job {
   moon_net *net;
   mooni_split split;
-  size_t rows;
+  size_t rows, parts;
   const batch *gather; /* fill input and target from it; NULL: they are there */
   bool penalties, fused, dx;
   const moon_loss *loss; /* NULL: forward only, or backward only */
@@ -209,7 +209,9 @@ typedef struct job {
   bool backward;
   moon_optim *opt; /* NULL: no update */
   bool forward;
-  double value[MAX_TEAM], penalty[MAX_TEAM]; /* each worker's sum */
+  double value[MAX_PARTS], penalty[MAX_PARTS]; /* each part's sum */
+  size_t stages, phases;
+  size_t result; /* the number of the gradient that is left: the input's */
 } job;
 
 /* Is layer i one that just lets x through? */
@@ -231,11 +233,11 @@ static float *link(moon_net *net, const float *x, float *y, bool training) {
   return (float *)(uintptr_t)x;
 }
 
-typedef struct worker {
+typedef struct mooni_part {
   job *j;
-  const mooni_team *team;
+  size_t index;
   share s;
-} worker;
+} part;
 
 /* Does a part that has its columns of layer i's output need no others: for the layer above, or else for the loss? By
 ** columns nets train, so no layer is idle. */
@@ -259,29 +261,28 @@ static bool apart(const job *j, size_t i) {
 
 /* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. The
 ** loss's gradient goes into the first: it is not the last layer's. */
-static mooni_pass make_pass(const worker *w, size_t i) {
-  const job *j = w->j;
+static mooni_pass make_pass(const part *p, size_t i) {
+  const job *j = p->j;
   const moon_net *net = j->net;
   const slot *s = &net->slots[i];
-  size_t r = w->s.first;
-  mooni_pass pass = {.rows = w->s.rows,
+  size_t r = p->s.first;
+  mooni_pass pass = {.rows = p->s.rows,
                      .in = s->in,
                      .out = s->out,
                      .batch = j->rows,
                      .first = r,
-                     .part = w->s.part,
-                     .parts = w->s.parts,
-                     .team = w->team,
+                     .part = p->s.part,
+                     .parts = p->s.parts,
                      .x = s->x + r * s->in,
                      .y = s->y + r * s->out,
                      .work = s->work ? s->work + r * s->work_width : NULL,
                      .accumulate = s->accumulate,
-                     .weights = !s->again && (j->split != MOONI_BY_ROWS || w->team->index == 0),
+                     .weights = !s->again && (j->split != MOONI_BY_ROWS || p->index == 0),
                      .training = net->training,
                      .seed = net->layers[i]->seed + s->seed,
                      .draw = net->draw,
                      .logits = j->fused && i == net->count - 1,
-                     .job = w->j,
+                     .job = j,
                      .layer = i,
                      .step = padded(net->rows * net->widest),
                      .x_apart = apart(j, i),
@@ -290,83 +291,91 @@ static mooni_pass make_pass(const worker *w, size_t i) {
   return pass;
 }
 
-/* The worker's rows, or columns, of a batch of t. */
-static void fetch(const worker *w, float *to, bool parted, const moon_tensor *t, float scale) {
-  const batch *b = w->j->gather;
+/* ---- the stages ----
+** A batch goes through these, one after the other; each does it for one part. The list of them, and where the parts meet
+** on the way, is made anew for each batch. What lies between two meetings is a phase of the pool's job. */
+
+/* The part's rows, or columns, of a batch of t. */
+static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, float scale) {
+  const batch *b = p->j->gather;
   size_t width = mooni_width(t);
-  mooni_view own = mooni_part_of(to + w->s.first * width, w->s.rows, width, parted, w->s.part, w->s.parts);
-  mooni_gather(w->j->net->ctx, own, t, b->order, b->first + w->s.first, w->s.rows, scale);
+  mooni_view own = mooni_part_of(to + p->s.first * width, p->s.rows, width, parted, p->s.part, p->s.parts);
+  mooni_gather(p->j->net->ctx, own, t, b->order, b->first + p->s.first, p->s.rows, scale);
 }
 
-static void gather(const worker *w) {
-  const job *j = w->j;
+static void gather(const part *p, const mooni_stage *s) {
+  const job *j = p->j;
   const batch *b = j->gather;
   const moon_net *net = j->net;
-  if (!b) return;
-  fetch(w, net->input, apart(j, 0), b->x, 255);
-  if (b->y && j->target.values) fetch(w, net->target, apart(j, net->count), b->y, mooni_target_scale(j->loss));
-  if (j->split == MOONI_BY_COLUMNS && !net->layers[0]->class->takes_columns) mooni_barrier(w->team);
+  (void)s;
+  fetch(p, net->input, apart(j, 0), b->x, 255);
+  if (b->y && j->target.values) fetch(p, net->target, apart(j, net->count), b->y, mooni_target_scale(j->loss));
 }
 
-static void forward(const worker *w) {
-  job *j = w->j;
-  moon_net *net = j->net;
-  for (size_t i = 0; i < net->count; i++) {
-    const moon_layer *l = net->layers[i];
-    if (idle(net, i)) continue;
-    mooni_pass pass = make_pass(w, i);
-    if (pass.rows) l->class->forward(l, &pass);
-    if (pass.rows && j->penalties && l->class->penalty) j->penalty[w->team->index] += l->class->penalty(l, &pass);
-    if (j->split == MOONI_BY_COLUMNS && !same_columns(j, i)) mooni_barrier(w->team);
-  }
+static void forward(const part *p, const mooni_stage *s) {
+  const moon_layer *l = p->j->net->layers[s->layer];
+  mooni_pass pass = make_pass(p, s->layer);
+  if (pass.rows) l->class->forward(l, &pass);
 }
 
-/* The loss of the worker's rows; or of its columns, which are those of the last layer's outputs that it has made. */
-static void apply_loss(const worker *w) {
-  job *j = w->j;
+static void complete(const part *p, const mooni_stage *s) {
+  const moon_layer *l = p->j->net->layers[s->layer];
+  mooni_pass pass = make_pass(p, s->layer);
+  if (pass.rows) l->class->complete(l, &pass);
+}
+
+static void add_penalty(const part *p, const mooni_stage *s) {
+  const moon_layer *l = p->j->net->layers[s->layer];
+  mooni_pass pass = make_pass(p, s->layer);
+  if (pass.rows) p->j->penalty[p->index] += l->class->penalty(l, &pass);
+}
+
+/* The loss of the part's rows; or of its columns, which are those of the last layer's outputs that it has made. */
+static void apply_loss(const part *p, const mooni_stage *s) {
+  job *j = p->j;
   const moon_net *net = j->net;
   const slot *last = &net->slots[net->count - 1];
-  bool columns = apart(j, net->count), by_columns = j->split == MOONI_BY_COLUMNS;
-  size_t r0 = w->s.first, r1 = r0 + w->s.rows, parts = columns ? w->s.parts : 1, part = columns ? w->s.part : 0;
-  if (by_columns && !columns) mooni_share(j->rows, 1, w->s.part, w->s.parts, &r0, &r1);
+  (void)s;
+  bool columns = apart(j, net->count);
+  size_t r0 = p->s.first, r1 = r0 + p->s.rows, parts = columns ? p->s.parts : 1, own = columns ? p->s.part : 0;
+  if (j->split == MOONI_BY_COLUMNS && !columns) mooni_share(j->rows, 1, p->s.part, p->s.parts, &r0, &r1);
   bool target_apart = apart(j, j->target.values == net->input ? 0 : net->count);
-  mooni_view y = mooni_part_of(last->y, j->rows, last->out, columns, part, parts), t = {0}, g = {0};
-  if (j->target.values) t = mooni_part_of(j->target.values, j->rows, last->out, target_apart, part, parts);
-  if (j->backward) g = mooni_part_of(net->gradient[0], j->rows, last->out, columns, part, parts);
+  mooni_view y = mooni_part_of(last->y, j->rows, last->out, columns, own, parts), t = {0}, g = {0};
+  if (j->target.values) t = mooni_part_of(j->target.values, j->rows, last->out, target_apart, own, parts);
+  if (j->backward) g = mooni_part_of(net->gradient[0], j->rows, last->out, columns, own, parts);
   if (j->backward && j->split == MOONI_BY_ROWS) g.p += r0 * (net->widest - last->out); /* where backward looks for it */
   mooni_target target = {t.p ? t.p + r0 * t.stride + t.from : NULL, j->target.classes ? j->target.classes + r0 : NULL,
                          t.stride};
   if (r1 > r0 && y.to > y.from)
-    j->value[w->team->index] = j->loss->class->apply(j->loss, g.p ? g.p + r0 * g.stride + g.from : NULL,
-                                                     y.p + r0 * y.stride + y.from, target, r1 - r0, y.to - y.from,
-                                                     y.stride, j->scale, j->fused || j->loss->from_logits);
-  if (by_columns && !columns) mooni_barrier(w->team);
+    j->value[p->index] = j->loss->class->apply(j->loss, g.p ? g.p + r0 * g.stride + g.from : NULL,
+                                               y.p + r0 * y.stride + y.from, target, r1 - r0, y.to - y.from, y.stride,
+                                               j->scale, j->fused || j->loss->from_logits);
 }
 
-/* Where the worker puts the gradient of a parameter: the first, or the only one, into the tensor itself. */
-static float *grad_of(const worker *w, size_t place) {
-  const moon_net *net = w->j->net;
-  if (w->j->split != MOONI_BY_ROWS || w->team->index == 0) return moon_tensor_float(net->grads[place]);
-  float *p = net->part_grads + (w->team->index - 1) * net->param_floats;
-  for (size_t i = 0; i < place; i++) p += net->values[i]->numel;
-  return p;
+/* Where the part puts the gradient of a parameter: the first, or the only one, into the tensor itself. */
+static float *grad_of(const part *p, size_t place) {
+  const moon_net *net = p->j->net;
+  if (p->j->split != MOONI_BY_ROWS || p->index == 0) return moon_tensor_float(net->grads[place]);
+  float *grad = net->part_grads + (p->index - 1) * net->param_floats;
+  for (size_t i = 0; i < place; i++) grad += net->values[i]->numel;
+  return grad;
 }
 
 static double objective_of(const job *j) {
   double value = 0, penalty = 0;
-  for (size_t i = 0; i < team_size(j->net, j->split); i++) {
+  for (size_t i = 0; i < j->parts; i++) {
     value += j->value[i];
     penalty += j->penalty[i];
   }
   return value + penalty;
 }
 
-/* Only a finite objective leads to an update: what comes of another one would be lost for good. All workers have to be
-** past a barrier behind the loss, so that each sees the same sum; by columns a layer's backward has one before it has
-** the gradient of a parameter. */
+/* Only a finite objective leads to an update: what comes of another one would be lost for good. All parts have to have
+** met since the loss, so that each sees the same sum; by columns they do in a layer's backward, before it has the gradient
+** of a parameter. */
 static bool is_finite(const job *j) { return isfinite(objective_of(j)); }
 
-/* By columns, what a worker has the whole gradient of it updates at once, while it is in its cache. */
+/* By columns, what a part has the whole gradient of it updates at once, while it is in its cache. */
 static void ready(const mooni_pass *pass, size_t i, size_t at, size_t rows, size_t width, size_t stride) {
   const job *j = pass->job;
   const moon_net *net = j->net;
@@ -376,26 +385,29 @@ static void ready(const mooni_pass *pass, size_t i, size_t at, size_t rows, size
                      stride);
 }
 
-/* From the output's gradient in gradient[0] to every parameter's; the input's gradient, if wanted, is in the one whose
-** number is returned. */
-static size_t backward(const worker *w) {
-  const job *j = w->j;
+static mooni_pass make_backward_pass(const part *p, const mooni_stage *s) {
+  const job *j = p->j;
   const moon_net *net = j->net;
-  size_t lowest = j->dx ? 0 : net->trainable, from = 0;
-  size_t offset = j->split == MOONI_BY_ROWS ? w->s.first * net->widest : 0;
-  for (size_t i = net->count; i-- > lowest;) {
-    moon_layer *l = net->layers[i];
-    if (idle(net, i)) continue;
-    mooni_pass pass = make_pass(w, i);
-    pass.dy = net->gradient[from] + offset;
-    if (j->dx || i > lowest) pass.dx = net->gradient[1 - from] + offset;
-    for (size_t p = 0; p < l->param_count; p++) pass.grad[p] = grad_of(w, net->slots[i].param[p]);
-    if (j->opt && j->split != MOONI_BY_ROWS) pass.ready = ready;
-    if (pass.rows) l->class->backward(l, &pass);
-    if (j->split == MOONI_BY_COLUMNS && i > lowest && !same_columns(j, i - 1)) mooni_barrier(w->team);
-    from = 1 - from;
-  }
-  return from;
+  size_t offset = j->split == MOONI_BY_ROWS ? p->s.first * net->widest : 0;
+  mooni_pass pass = make_pass(p, s->layer);
+  pass.dy = net->gradient[s->gradient] + offset;
+  if (j->dx || s->layer > net->trainable) pass.dx = net->gradient[1 - s->gradient] + offset;
+  for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
+    pass.grad[i] = grad_of(p, net->slots[s->layer].param[i]);
+  if (j->opt && j->split != MOONI_BY_ROWS) pass.ready = ready;
+  return pass;
+}
+
+static void derive(const part *p, const mooni_stage *s) {
+  const moon_layer *l = p->j->net->layers[s->layer];
+  mooni_pass pass = make_backward_pass(p, s);
+  if (pass.rows) l->class->derive(l, &pass);
+}
+
+static void backward(const part *p, const mooni_stage *s) {
+  moon_layer *l = p->j->net->layers[s->layer];
+  mooni_pass pass = make_backward_pass(p, s);
+  if (pass.rows) l->class->backward(l, &pass);
 }
 
 static bool any_shared(const moon_net *net) {
@@ -404,54 +416,103 @@ static bool any_shared(const moon_net *net) {
   return shared;
 }
 
-/* By rows: each worker sums up, and updates, its share of every parameter. Otherwise what is left are the parameters
-** that are used more than once. */
-static void update(const worker *w) {
-  const job *j = w->j;
+/* By rows: each part sums up, and updates, its share of every parameter. Otherwise what is left are the parameters that
+** are used more than once. */
+static void update(const part *p, const mooni_stage *s) {
+  const job *j = p->j;
   const moon_net *net = j->net;
-  const float *parts = net->part_grads;
-  bool rows = j->split == MOONI_BY_ROWS;
-  if (!rows && !any_shared(net)) return;
-  mooni_barrier(w->team);
-  bool updates = j->opt && is_finite(j);
+  const float *sets = net->part_grads;
+  bool rows = j->split == MOONI_BY_ROWS, updates = j->opt && is_finite(j);
+  (void)s;
   for (size_t i = 0; i < net->param_count; i++) {
     size_t n = net->values[i]->numel, from, to;
     float *grad = moon_tensor_float(net->grads[i]);
-    mooni_share(n, MOONI_COLUMN_GRAIN, w->team->index, w->team->count, &from, &to);
-    for (size_t p = 1; rows && p < w->team->count; p++)
-      net->ctx->k->add(grad + from, parts + (p - 1) * net->param_floats + from, to - from);
-    if (rows) parts += n; /* else there are none */
+    mooni_share(n, MOONI_COLUMN_GRAIN, p->index, j->parts, &from, &to);
+    for (size_t set = 0; rows && set + 1 < j->parts; set++)
+      net->ctx->k->add(grad + from, sets + set * net->param_floats + from, to - from);
+    if (rows) sets += n; /* else there are none */
     if (to > from && updates && (rows || net->uses[i] > 1))
       mooni_optim_update(j->opt, mooni_optim_segment(j->opt, net->values[i], i), grad, from, 1, to - from, to - from);
   }
 }
 
-static void work(void *arg, const mooni_team *team) {
+/* ---- their order ---- */
+
+static void add(job *j, mooni_stage_fn *run, size_t layer) {
+  j->net->stages[j->stages++] = (mooni_stage){run, layer, j->result, j->phases - 1};
+}
+
+/* No part goes on before all have done what is in the list so far. */
+static void meet(job *j) {
+  if (j->stages && j->net->stages[j->stages - 1].phase == j->phases - 1) j->phases++;
+}
+
+static void list_forward(job *j) {
+  const moon_net *net = j->net;
+  bool columns = j->split == MOONI_BY_COLUMNS;
+  if (j->gather) add(j, gather, 0);
+  if (columns && !net->layers[0]->class->takes_columns) meet(j);
+  for (size_t i = 0; i < net->count; i++) {
+    const mooni_layer_class *class = net->layers[i]->class;
+    if (idle(net, i)) continue;
+    add(j, forward, i);
+    if (class->complete && columns) meet(j);
+    if (class->complete) add(j, complete, i);
+    if (columns && !same_columns(j, i)) meet(j);
+    if (class->penalty && j->penalties) add(j, add_penalty, i);
+  }
+}
+
+/* From the output's gradient in gradient[0] to every parameter's, and the input's if it is wanted. */
+static void list_backward(job *j) {
+  const moon_net *net = j->net;
+  bool columns = j->split == MOONI_BY_COLUMNS;
+  size_t lowest = j->dx ? 0 : net->trainable;
+  for (size_t i = net->count; i-- > lowest;) {
+    const mooni_layer_class *class = net->layers[i]->class;
+    if (idle(net, i)) continue;
+    if (class->derive) add(j, derive, i);
+    if (class->derive && columns) meet(j);
+    add(j, backward, i);
+    if (columns && i > lowest && !same_columns(j, i - 1)) meet(j);
+    j->result = 1 - j->result;
+  }
+}
+
+static void list_stages(job *j) {
+  const moon_net *net = j->net;
+  j->stages = j->result = 0;
+  j->phases = 1;
+  if (j->forward) list_forward(j);
+  if (j->loss) add(j, apply_loss, 0);
+  if (j->loss && j->split == MOONI_BY_COLUMNS && !apart(j, net->count)) meet(j);
+  if (!j->backward) return;
+  list_backward(j);
+  if (j->split != MOONI_BY_ROWS && !any_shared(net)) return;
+  meet(j);
+  add(j, update, 0);
+}
+
+static void run_phase(void *arg, size_t phase, size_t index) {
   job *j = arg;
-  worker w = {j, team, share_of(j->split, j->rows, team->index, team->count)};
+  part p = {j, index, share_of(j->split, j->rows, index, j->parts)};
   MOONI_FLUSHING;
-  if (j->forward) {
-    gather(&w);
-    forward(&w);
-  }
-  if (j->loss) apply_loss(&w);
-  if (j->backward) {
-    backward(&w);
-    update(&w);
-  }
+  for (const mooni_stage *s = j->net->stages; s < j->net->stages + j->stages; s++)
+    if (s->phase == phase) s->run(&p, s);
 }
 
 static void run(job *j) {
   moon_net *net = j->net;
-  size_t count = team_size(net, j->split);
-  for (size_t i = 0; i < count; i++) j->value[i] = j->penalty[i] = 0;
+  j->parts = parts_of(net, j->split);
+  for (size_t i = 0; i < j->parts; i++) j->value[i] = j->penalty[i] = 0;
   if (j->forward && net->training) net->draw++;
   if (j->opt) mooni_optim_begin(j->opt);
-  mooni_pool_run(net->ctx, count, work, j);
+  list_stages(j);
+  mooni_pool_run(net->ctx, j->parts, j->phases, run_phase, j);
   if (j->opt && !is_finite(j)) j->opt->steps--;
   if (!j->forward) return;
   net->penalty = 0;
-  for (size_t i = 0; i < count; i++) net->penalty += j->penalty[i];
+  for (size_t i = 0; i < j->parts; i++) net->penalty += j->penalty[i];
 }
 
 /* ---- checks ---- */
@@ -515,9 +576,8 @@ moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor 
   MOONI_TRY(plan_gradients(net, 1));
   memcpy(net->gradient[0], moon_tensor_float(dy), rows * out * sizeof(float));
   job j = {.net = net, .split = MOONI_SERIAL, .rows = rows, .backward = true, .dx = dx != NULL};
-  worker w = {&j, &(mooni_team){0, 1, NULL}, {0, rows, 0, 1}};
-  size_t at = backward(&w);
-  if (dx) memcpy(moon_tensor_float(dx), net->gradient[at], rows * net->in * sizeof(float));
+  run(&j);
+  if (dx) memcpy(moon_tensor_float(dx), net->gradient[j.result], rows * net->in * sizeof(float));
   return MOON_OK;
 }
 

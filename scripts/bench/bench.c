@@ -1,6 +1,7 @@
 /* bench.c - measures the engine from C. One line of JSON on standard output; see README.md for what it means.
 **
 **   bench epoch    [options]    seconds of an epoch, and of its matrix products alone, in turns
+**   bench busy     [options]    seconds of an epoch with one thread and with --threads, in turns, beside other processes
 **   bench row      [options]    microseconds to run a single row through the net
 **   bench serve    [options]    microseconds of a single row, and rows a second, with 1, 2 ... threads that share a net
 **   bench startup  [options]    microseconds from nothing to a net that has made one step
@@ -8,7 +9,7 @@
 **
 ** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: made-up rows)
 ** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
-** --busy 0 (processes that keep a core busy beside the epochs). */
+** --busy 0 (processes that do nothing but take a core). */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -253,26 +254,6 @@ static void print_gemms(const floor_set *f) {
   printf("]");
 }
 
-/* Other work on the machine: processes that do nothing but take a core each, and end with this one whatever ends it. */
-static size_t start_busy(pid_t pids[MAX_BUSY], size_t count) {
-  pid_t parent = getpid();
-  for (size_t i = 0; i < count; i++) {
-    pids[i] = fork();
-    if (pids[i] < 0) return i;
-    if (pids[i] == 0)
-      for (volatile unsigned long n = 1;; n++)
-        if (n % (1u << 24) == 0 && getppid() != parent) _exit(0);
-  }
-  return count;
-}
-
-static void stop_busy(const pid_t *pids, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    kill(pids[i], SIGKILL);
-    waitpid(pids[i], NULL, 0);
-  }
-}
-
 /* One epoch to warm up, then epoch and floor in turns. */
 static moon_status measure_epochs(bench *b, const options *o, floor_set *f) {
   double epochs[MAX_ROUNDS], floors[MAX_ROUNDS], first, loss;
@@ -304,11 +285,71 @@ static moon_status epoch_mode(bench *b, const options *o) {
   MOONI_TRY(make_data(b, o));
   MOONI_TRY(make_training(b, o));
   if (o->floor) MOONI_TRY(floor_new(b->ctx, &f, o->sizes, o->count, o->batch, o->threads));
-  pid_t pids[MAX_BUSY];
-  size_t busy = start_busy(pids, o->busy);
-  moon_status status = busy == o->busy ? measure_epochs(b, o, &f) : mooni_fail(b->ctx, MOON_ESTATE, "cannot fork");
-  stop_busy(pids, busy);
+  moon_status status = measure_epochs(b, o, &f);
   floor_free(b->ctx, &f);
+  return status;
+}
+
+/* ---- busy ---- */
+
+/* Other work on the machine: processes that do nothing but take a core each, and end with this one whatever ends it. */
+static size_t start_busy(pid_t pids[MAX_BUSY], size_t count) {
+  pid_t parent = getpid();
+  for (size_t i = 0; i < count; i++) {
+    pids[i] = fork();
+    if (pids[i] < 0) return i;
+    if (pids[i] == 0)
+      for (volatile unsigned long n = 1;; n++)
+        if (n % (1u << 24) == 0 && getppid() != parent) _exit(0);
+  }
+  return count;
+}
+
+static void stop_busy(const pid_t *pids, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    kill(pids[i], SIGKILL);
+    waitpid(pids[i], NULL, 0);
+  }
+}
+
+static double mean(const double *v, size_t n) {
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += v[i];
+  return sum / (double)n;
+}
+
+/* One epoch each to warm up, then in turns. Means, since which of them gets a core when is a matter of luck. */
+static moon_status measure_busy(bench *one, bench *many, const options *o) {
+  double times[2][MAX_ROUNDS], loss;
+  bench *turns[] = {one, many};
+  for (size_t t = 0; t < 2; t++) MOONI_TRY(run_epoch(turns[t], o->batch, 0, &times[t][0], &loss));
+  for (size_t i = 0; i < 2 * o->rounds; i++)
+    MOONI_TRY(run_epoch(turns[i % 2], o->batch, i / 2 + 1, &times[i % 2][i / 2], &loss));
+  double one_s = mean(times[0], o->rounds), many_s = mean(times[1], o->rounds);
+  print_head(many, o);
+  printf(", \"rows\": %zu, \"one_s\": %.7f, \"epoch_s\": %.7f, \"ratio\": %.3f", moon_dataset_rows(one->data), one_s,
+         many_s, many_s / one_s);
+  print_list("ones", times[0], o->rounds);
+  print_list("epochs", times[1], o->rounds);
+  printf("}\n");
+  return MOON_OK;
+}
+
+static moon_status busy_mode(bench *b, const options *o) {
+  bench one = {0};
+  options alone = *o;
+  pid_t pids[MAX_BUSY];
+  alone.threads = 1;
+  if (make_context(&one, &alone) != MOON_OK) return mooni_fail(b->ctx, MOON_ESTATE, "no second context");
+  moon_status status = make_data(b, o);
+  if (status == MOON_OK) status = make_training(b, o);
+  if (status == MOON_OK) status = make_data(&one, &alone);
+  if (status == MOON_OK) status = make_training(&one, &alone);
+  size_t busy = start_busy(pids, o->busy);
+  if (busy < o->busy) status = mooni_fail(b->ctx, MOON_ESTATE, "cannot fork");
+  if (status == MOON_OK) status = measure_busy(&one, b, o);
+  stop_busy(pids, busy);
+  release(&one);
   return status;
 }
 
@@ -520,6 +561,8 @@ int main(int argc, char **argv) {
   if (make_context(&b, &o) != MOON_OK) return 1;
   if (!strcmp(o.mode, "epoch"))
     status = epoch_mode(&b, &o);
+  else if (!strcmp(o.mode, "busy"))
+    status = busy_mode(&b, &o);
   else if (!strcmp(o.mode, "row"))
     status = row_mode(&b, &o);
   else if (!strcmp(o.mode, "serve"))
@@ -527,7 +570,7 @@ int main(int argc, char **argv) {
   else if (!strcmp(o.mode, "startup"))
     status = startup_mode(&b, &o, born);
   else
-    status = mooni_fail(b.ctx, MOON_ERANGE, "mode '%s' (known: epoch, row, serve, startup, run)", o.mode);
+    status = mooni_fail(b.ctx, MOON_ERANGE, "mode '%s' (known: epoch, busy, row, serve, startup, run)", o.mode);
   if (status != MOON_OK) fprintf(stderr, "bench: %s\n", moon_error(b.ctx));
   release(&b);
   return status != MOON_OK;
