@@ -81,9 +81,14 @@ describe("bench", function()
     assert.is_nil(got.floor_s)
   end)
 
-  it("epoch beside busy processes", function()
-    local got = run_bench("epoch --sizes 20-8-20 --rows 40 --rounds 1 --floor 0 --busy 2")
+  it("busy: one thread and two, in turns", function()
+    local got = run_bench("busy --sizes 20-8-20 --rows 8000 --rounds 3 --threads 2 --busy 2")
     assert.equal(2, got.busy) -- and they have ended, or there would be no end of the output
+    assert.equal(2, got.threads)
+    assert.equal(3, #got.ones)
+    assert.equal(3, #got.epochs)
+    assert.near((got.epochs[1] + got.epochs[2] + got.epochs[3]) / 3, got.epoch_s, 1e-6)
+    assert.near(got.epoch_s / got.one_s, got.ratio, 1e-3 * got.ratio + 1e-3)
   end)
 
   it("row, startup", function()
@@ -138,7 +143,9 @@ local function canned()
   epoch("moonglass", 128, 2, 0.4)
   epoch("jax", 128, 2, 0.3)
   r:add{test = "require", engine = "moonglass", unit = "ms", value = 3.5}
-  r:add{test = "busy", engine = "moonglass", sizes = lecture, batch = 128, threads = 2, unit = "s", value = 1}
+  for _, ratio in ipairs{1.1, 0.9, 1.5} do
+    r:add{test = "busy 6", engine = "moonglass", sizes = lecture, batch = 128, threads = 2, unit = "x", value = ratio}
+  end
   for threads, speed in ipairs{1e5, 1.5e5} do
     r:add{test = "scale", engine = "moonglass", sizes = lecture, batch = 64, threads = threads, unit = "rows/s",
           value = speed}
@@ -158,6 +165,8 @@ describe("results", function()
     assert.equal(0.5, r:best(what("moonglass", 32, 2)))
     assert.equal(1e5, r:best{test = "scale", engine = "moonglass", sizes = lecture, batch = 64, threads = 1})
     assert.is_nil(r:best(what("torch", 32, 2)))
+    assert.equal(0.6, r:median(what("moonglass", 32, 2)))
+    assert.is_nil(r:median(what("torch", 32, 2)))
     assert.equal(0.8, r:ratio(what("floor", 32, 2)))
     assert.is_nil(r:ratio(what("jax", 1024, 2)))
     assert.same({"jax", "keras"}, r:peers())
@@ -198,7 +207,7 @@ describe("report", function()
     has(text, "fastest peer / ours, batch 32, threads 2 (jax) >= 1.9 2.20 met")
     has(text, "fastest peer / ours, batch 128, threads 2 (jax) >= 1.6 0.75 MISSED")
     has(text, "start with require, ms <= 20 3.50 met")
-    has(text, "1 thread / 2 threads beside a busy process, batch 128 >= 0.7 0.80 met")
+    has(text, "2 threads over 1 beside 6 busy, 784-128-32-128-784, batch 128 <= 1.2 1.10 met")
     assert.is_nil(text:find("batch 1024", 1, true))
   end)
 
@@ -298,7 +307,7 @@ describe("parts of a profile", function()
  54         ;libblis.so.4     ;[.] 0x0000000000056ddf
  53         ;libblis.so.4     ;[.] 0x0000000000056f3e
  20         ;profiled         ;[.] bli_sgemmsup_rv_haswell_asm_6x16n
- 9          ;profiled         ;[.] wait_for_all
+ 9          ;profiled         ;[.] wait_until
  8          ;[kernel.kallsyms];[k] do_futex
  7          ;[kernel.kallsyms];[k] clear_page
  6          ;profiled         ;[.] something_else
@@ -312,7 +321,7 @@ describe("parts of a profile", function()
     for _, p in ipairs(by_part) do found[p.name] = p.samples end
     assert.same({
       optimiser = 1178, loss = 402, gather = 284, ["matrix products"] = 107, ["matrix products: kernels"] = 20,
-      ["waiting at a barrier"] = 17, ["the system"] = 7, other = 6,
+      ["waiting for each other"] = 17, ["the system"] = 7, other = 6,
     }, found)
     local by_function = parts.totals(list, "symbol")
     assert.same({name = "(in libblis.so.4)", samples = 107}, by_function[4])

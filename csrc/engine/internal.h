@@ -407,8 +407,7 @@ typedef struct mooni_layer_class {
   void (*plan_forward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts);
   void (*plan_backward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx);
   const char *(*activation)(const moon_layer *layer); /* the activation that ends it, if a loss may take that over */
-  /* Forward is made of two halves, and so is backward: divided by columns, all parts meet between them. A layer that has
-  ** parameters has the first half of backward, too, since nothing may be updated before that meeting. */
+  /* Forward is made of two halves, and so is backward: divided by columns, all parts meet between them. */
   void (*forward)(const moon_layer *layer, const mooni_pass *pass);
   void (*complete)(const moon_layer *layer, const mooni_pass *pass); /* the second half of forward; NULL: no need */
   void (*derive)(const moon_layer *layer, const mooni_pass *pass);   /* the first half of backward; NULL: no need */

@@ -371,8 +371,7 @@ static double objective_of(const job *j) {
 }
 
 /* Only a finite objective leads to an update: what comes of another one would be lost for good. All parts have to have
-** met since the loss, so that each sees the same sum; by columns they do in a layer's backward, before it has the gradient
-** of a parameter. */
+** met since the loss, so that each sees the same sum. */
 static bool is_finite(const job *j) { return isfinite(objective_of(j)); }
 
 /* By columns, what a part has the whole gradient of it updates at once, while it is in its cache. */
@@ -469,10 +468,10 @@ static void list_backward(job *j) {
   bool columns = j->split == MOONI_BY_COLUMNS;
   size_t lowest = j->dx ? 0 : net->trainable;
   for (size_t i = net->count; i-- > lowest;) {
-    const mooni_layer_class *class = net->layers[i]->class;
+    const moon_layer *l = net->layers[i];
     if (idle(net, i)) continue;
-    if (class->derive) add(j, derive, i);
-    if (class->derive && columns) meet(j);
+    if (l->class->derive) add(j, derive, i);
+    if (columns && (l->class->derive || l->param_count)) meet(j); /* a parameter may be updated now: see is_finite */
     add(j, backward, i);
     if (columns && i > lowest && !same_columns(j, i - 1)) meet(j);
     j->result = 1 - j->result;

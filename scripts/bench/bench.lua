@@ -130,8 +130,12 @@ local function shared_cases(o)
   end
   if has(o.only, "row") then cases[#cases + 1] = {kind = "row", sizes = report.lecture} end
   if has(o.only, "start") then cases[#cases + 1] = {kind = "start"} end
-  for _, batch in ipairs(has(o.only, "busy") and o.batches or {}) do
-    cases[#cases + 1] = {kind = "busy", sizes = report.lecture, batch = batch, threads = most, busy = 1}
+  if has(o.only, "busy") then
+    for _, net in ipairs(report.busy_nets) do
+      for _, busy in ipairs(report.busy_processes) do
+        cases[#cases + 1] = {kind = "busy", sizes = net.sizes, batch = net.batch, threads = most, busy = busy}
+      end
+    end
   end
   if has(o.only, "job") then
     cases[#cases + 1] = {kind = "job", sizes = report.lecture, batch = 32, threads = most, row = true}

@@ -12,8 +12,8 @@ local known = {
   {"loss", "logit_rows", "logit_row", "probability_row", "^apply", "^mooni_loss", "_loss"},
   {"optimiser", "^update", "^mooni_optim", "^moon_optim", "^prepare$"},
   {"gather", "^mooni_from_bytes", "^mooni_gather", "^gather", "^mooni_rng_shuffle", "^moon_dataset_shuffle"},
-  {"waiting at a barrier", "^wait_for_all", "^mooni_barrier", "^mooni_pool", "pthread_", "futex", "^__lll_lock",
-   "^sched_"},
+  {"waiting for each other", "^wait_until", "^holds_soon", "^has_begun", "^is_over", "^is_shared", "^compute_parts",
+   "^mooni_pool", "^sem_", "futex", "^sched_"},
   {"copies", "memcpy", "memmove", "memset"},
 }
 
@@ -26,7 +26,7 @@ parts.kernel = "the system"
 --- The part that a function of a shared object belongs to.
 function parts.of(object, symbol, in_kernel)
   if in_kernel then
-    return symbol:find("futex", 1, true) and "waiting at a barrier" or parts.kernel
+    return symbol:find("futex", 1, true) and "waiting for each other" or parts.kernel
   end
   for _, part in ipairs(known) do
     for i = 2, #part do

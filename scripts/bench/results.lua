@@ -44,6 +44,12 @@ function Results:best(what)
   return entry and best_of(entry)
 end
 
+--- The median of the samples, or nil: for a ratio, which is disturbed both ways.
+function Results:median(what)
+  local entry = self.by_key[key_of(what)]
+  return entry and median_of(entry)
+end
+
 --- The engines that took part, this one and its floor left out, in the order in which they came.
 function Results:peers()
   local list, seen = {}, {moonglass = true, floor = true}

@@ -1,6 +1,10 @@
 /* threads_test.c - the worker pool: the same numbers whoever computes them, and the life of the threads. */
+#define _GNU_SOURCE
+#include <dirent.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -75,13 +79,11 @@ static void collect(result *r, moon_net *net) {
     }
 }
 
-static void train(result *out, const design *d, size_t rows, int threads, size_t steps) {
-  moon_ctx *ctx;
+static void train_in(moon_ctx *ctx, result *out, const design *d, size_t rows, size_t steps) {
   moon_loss *loss;
   moon_optim *opt;
   moon_tensor *x, *y = NULL, *prediction;
   moon_dataset *data;
-  CHECK(moon_ctx_new(&ctx, &(moon_config){.seed = 3, .threads = threads}) == MOON_OK);
   moon_net *net = build(ctx, d);
   moon_loss_new(ctx, &loss, d->loss, NULL, 0);
   moon_optim_new(ctx, &opt, "adam", NULL, 0);
@@ -104,6 +106,17 @@ static void train(result *out, const design *d, size_t rows, int threads, size_t
   moon_optim_release(opt);
   moon_loss_release(loss);
   moon_net_release(net);
+}
+
+static moon_ctx *make_context(int threads) {
+  moon_ctx *ctx = NULL;
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.seed = 3, .threads = threads}) == MOON_OK);
+  return ctx;
+}
+
+static void train(result *out, const design *d, size_t rows, int threads, size_t steps) {
+  moon_ctx *ctx = make_context(threads);
+  train_in(ctx, out, d, rows, steps);
   moon_ctx_release(ctx);
 }
 
@@ -352,6 +365,135 @@ static void changing_the_number(void) {
   free_rig(&r);
 }
 
+/* ---- who computes a part ---- */
+
+enum { PARTS = 4, PHASES = 40 };
+
+typedef struct record {
+  atomic_uint computed[PHASES][PARTS];
+  atomic_bool early;
+} record;
+
+static void note(void *arg, size_t phase, size_t part) {
+  record *r = arg;
+  for (size_t p = 0; phase && p < PARTS; p++)
+    if (atomic_load(&r->computed[phase - 1][p]) != 1) atomic_store(&r->early, true);
+  atomic_fetch_add(&r->computed[phase][part], 1);
+}
+
+/* Of each phase every part, once, and no part before all of the phase before it. */
+static void every_part_once(void) {
+  static record r;
+  moon_ctx *ctx = make_context(PARTS);
+  CHECK(mooni_pool_plan(ctx, PARTS) == MOON_OK);
+  for (size_t job = 0; job < 500; job++) {
+    size_t phases = job % PHASES, computed = 0;
+    memset(&r, 0, sizeof r);
+    mooni_pool_run(ctx, PARTS, phases, note, &r);
+    for (size_t i = 0; i < PHASES; i++)
+      for (size_t part = 0; part < PARTS; part++) computed += atomic_load(&r.computed[i][part]) == (i < phases);
+    CHECK(computed == PHASES * PARTS && !atomic_load(&r.early));
+  }
+  moon_ctx_release(ctx);
+}
+
+#if !defined(__SANITIZE_THREAD__)
+/* The threads of a process but the first, in the order in which they came. */
+static size_t workers_of(pid_t process, pid_t *tids, size_t most) {
+  char path[64];
+  size_t n = 0;
+  snprintf(path, sizeof path, "/proc/%d/task", (int)process);
+  DIR *folder = opendir(path);
+  for (const struct dirent *e; folder && (e = readdir(folder));) {
+    pid_t tid = (pid_t)atoi(e->d_name);
+    if (tid > 0 && tid != process && n < most) tids[n++] = tid;
+  }
+  if (folder) closedir(folder);
+  return n;
+}
+
+static bool sleeps(pid_t process, pid_t tid) {
+  char path[64], state = 0;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/stat", (int)process, (int)tid);
+  FILE *file = fopen(path, "r");
+  bool read = file && fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
+  if (file) fclose(file);
+  return read && state == 'S';
+}
+
+/* As a debugger does it, which can stop one thread and not the others; here while it waits for work. */
+static bool stop_thread(pid_t process, pid_t tid) {
+  int status;
+  while (!sleeps(process, tid)) usleep(1000);
+  return ptrace(PTRACE_SEIZE, tid, NULL, NULL) == 0 && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0 &&
+         waitpid(tid, &status, __WALL) == tid && WIFSTOPPED(status);
+}
+
+typedef struct trial {
+  const design *d;
+  size_t rows;
+  int threads;
+  size_t first, last; /* the workers that are stopped, from 0 */
+} trial;
+
+/* So that they wait for work. */
+static void start_workers(moon_ctx *ctx, result *out) {
+  train_in(ctx, out, &designs[0], 64, 1);
+  memset(out, 0, sizeof *out);
+}
+
+/* The child: trains once it is told to, which is after its workers have been stopped. They cannot end any more. */
+static void train_without(const trial *t, const result *expected, int ready, int go) {
+  static result got;
+  char c = 0;
+  moon_ctx *ctx = make_context(t->threads);
+  alarm(300); /* or nobody would end it, should it wait for them */
+  start_workers(ctx, &got);
+  if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1) _exit(2);
+  train_in(ctx, &got, t->d, t->rows, 2);
+  _exit(memcmp(&got, expected, sizeof got) != 0);
+}
+
+static int end_of(pid_t child) {
+  int status = -1;
+  for (pid_t pid; (pid = waitpid(-1, &status, __WALL)) > 0;) /* its stopped threads end, too */
+    if (pid == child && !WIFSTOPPED(status)) return status;
+  return -1;
+}
+
+/* Workers that have no core are not waited for, and nobody can tell from the numbers who has computed what. */
+static void stopped_workers(const trial *t) {
+  static result expected;
+  int ready[2], go[2];
+  char c = 0;
+  pid_t tids[PARTS];
+  moon_ctx *ctx = make_context(t->threads);
+  start_workers(ctx, &expected);
+  train_in(ctx, &expected, t->d, t->rows, 2);
+  moon_ctx_release(ctx);
+  CHECK(pipe(ready) == 0 && pipe(go) == 0);
+  pid_t child = fork();
+  if (child == 0) train_without(t, &expected, ready[1], go[0]);
+  CHECK(read(ready[0], &c, 1) == 1);
+  CHECK(workers_of(child, tids, PARTS) == (size_t)t->threads - 1);
+  for (size_t i = t->first; i <= t->last; i++) CHECK(stop_thread(child, tids[i]));
+  CHECK(write(go[1], &c, 1) == 1);
+  CHECK(end_of(child) == 0);
+  int ends[] = {ready[0], ready[1], go[0], go[1]};
+  for (size_t i = 0; i < MOONI_COUNT(ends); i++) close(ends[i]);
+}
+
+static void whoever_computes(void) {
+  static const size_t rows[] = {7, 64, 512}; /* by columns if at all, by columns, by rows */
+  for (size_t d = 0; d < MOONI_COUNT(designs); d++)
+    for (size_t r = 0; r < MOONI_COUNT(rows); r++) {
+      stopped_workers(&(trial){&designs[d], rows[r], 2, 0, 0});
+      stopped_workers(&(trial){&designs[d], rows[r], 4, 1, 1});
+      stopped_workers(&(trial){&designs[d], rows[r], 4, 0, 2});
+    }
+}
+#endif
+
 int main(void) {
   shares();
   cost_rule();
@@ -359,9 +501,11 @@ int main(void) {
   whole_batches();
   instruction_sets();
   changing_the_number();
+  every_part_once();
 #if defined(__SANITIZE_THREAD__)
-  puts("the two tests of fork are left out: the thread sanitizer does not follow threads into a child");
+  puts("the tests that fork are left out: the thread sanitizer does not follow threads into a child");
 #else
+  whoever_computes();
   lives();
   fork_with_a_pool();
 #endif
