@@ -353,7 +353,8 @@ $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -Icsrc $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
 
 # lua_*_test: C tests that have Lua, and the binding with it.
-$(B)/spec/lua_%_test: spec/c/lua_%_test.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
+LUA_TESTS := $(patsubst spec/c/%.c,$(B)/spec/%,$(wildcard spec/c/lua_*_test.c))
+$(LUA_TESTS): $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(BIND_OBJ) $(B)/libmoonglass.a $(LIBS) $(LUA_LIBS) -ldl
 
