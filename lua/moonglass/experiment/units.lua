@@ -73,7 +73,8 @@ end
 
 --- What captions say of such a picture.
 units.filters_caption = "A tile is a unit: its weight from each pixel times the pixel's standard deviation, which is "
-  .. "what it can contribute. Grey is 0, white positive, black negative; dead units are crossed out."
+  .. "what it can contribute. Grey is 0, white positive, black negative; dead units are crossed out. One that is noise "
+  .. "has a unit that hardly any image wakes: it has hardly learnt."
 
 --- Pictures from the left, white between them.
 function units.beside(...) return lettering.join({...}, 2, 24) end
