@@ -87,7 +87,7 @@ local spread = 1.96 * math.sqrt(expected * (1 - expected) * (1 / #normal + 1 / h
 run:say("False alarms: %.2f %% of the normal test images; expected are %.2f %%, and 95 %% of the time %.2f to %.2f %%.",
   100 * alarms / #normal, 100 * expected, 100 * math.max(0, expected - spread), 100 * (expected + spread))
 run:say("%.1f %% of the others are caught.", 100 * caught / #strange)
-run:dead_units(ae, tests)
+run:dead_units(ae, train)
 
 -- ---- every threshold: the area under the curve is how often one of the others errs more than a normal image ----
 

@@ -145,7 +145,7 @@ local weights = compare("autoencoder", autoencoder, autoencoder_by_hand, autoenc
 
 run:plot("panels", "losses", panels, {columns = 2, width = 900, height = 360,
   caption = "The losses of both nets, each by hand and in layers: the same"})
-run:dead_units(autoencoder, run.test, "autoencoder")
+run:dead_units(autoencoder, images, "autoencoder")
 local shown = run.test:rows(1, math.min(20, #run.test))
 local _, by_hand = reconstruct(shown:float() / 255, table.unpack(weights))
 run:picture("reconstructions", moon.image.rows({shown, by_hand, autoencoder:predict(shown)},

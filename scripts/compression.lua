@@ -69,7 +69,7 @@ local function measure(method, k)
   local mse = moon.metrics.mse(model:decode(codes), test)
   local rough = moon.metrics.mse(model:decode(quantised(codes, model:encode(train))), test)
   local dead = 0
-  for _, layer in ipairs(method == "pca" and {} or run.dead_layers(model, test)) do dead = dead + layer.count end
+  for _, layer in ipairs(method == "pca" and {} or run.dead_layers(model, train)) do dead = dead + layer.count end
   rows[#rows + 1] = {method, k, 4 * k, mse * pixels, mse, k * o.bits / 8, rough * pixels, dead}
   run:figure(("%s %d"):format(method, k), mse * pixels, "%.2f")
   return mse * pixels, model:reconstruct(images)

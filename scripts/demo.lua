@@ -63,7 +63,8 @@ local function chapter(name, title, text, code, net, given)
   local validation = given.noisy and "{noisy, test}" or "test"
   page:code(shown_fit:format(code:format(pixels), loss, o.lr, epochs, o.batch, validation))
   page:code(("%s\n\n%s"):format(ae:summary(), history))
-  local dead = run:dead_units(ae, input, name)
+  local learnt = given.noisy and noise:forward(train:float() / 255, true) or train
+  local dead = run:dead_units(ae, learnt, name)
   page:text(run.remarks[#run.remarks])
   local count = 0
   for _, mask in ipairs(dead) do count = count + math.tointeger(mask:sum()) end

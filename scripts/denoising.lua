@@ -72,7 +72,7 @@ run:picture("denoised", moon.image.rows({test:rows(1, shown), noisy:rows(1, show
   {scale = 2, titles = {"original", "noisy", "reconstruction"}}),
   "Test images, the same with noise, and what the net makes of these")
 -- The weights of the units behind the noise: strokes and blobs. Dead units are those that no noisy image wakes.
-local dead = run:dead_units(ae, noisy)
+local dead = run:dead_units(ae, task.x or spoilt(train))
 run:picture("filters", run:filters(ae:layer(o.once and 1 or 2).weight:t(), dead[1], "units of the first layer"),
   run.filters_caption)
 run:plot("lines", "loss", {

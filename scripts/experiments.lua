@@ -143,13 +143,29 @@ end
 
 -- ---- the page ----
 
--- Rows of a CSV file without quoted fields.
+-- The fields of a line of CSV: in quotes a comma is text, and two quotes are one.
+local function fields_of(line)
+  local fields, field, inside, before = {}, "", false, nil
+  for c in (line .. ","):gmatch(".") do
+    if c == '"' then
+      if before == c and not inside then field = field .. c end
+      inside = not inside
+    elseif c == "," and not inside then
+      fields[#fields + 1], field = field, ""
+    else
+      field = field .. c
+    end
+    before = c
+  end
+  return fields
+end
+
 local function read_csv(path)
   local rows = {}
   for line in io.lines(path) do
-    local row = {}
-    for field in (line .. ","):gmatch("([^,]*),") do
-      row[#row + 1] = math.tointeger(tonumber(field)) or tonumber(field) and ("%.5g"):format(field) or field
+    local row = fields_of(line)
+    for k, field in ipairs(row) do
+      row[k] = math.tointeger(tonumber(field)) or tonumber(field) and ("%.5g"):format(field) or field
     end
     rows[#rows + 1] = row
   end

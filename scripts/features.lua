@@ -37,8 +37,8 @@ local plane = autoencoder("plane", o.plane_hidden, 2)
 
 -- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints ----
 
-local dead = run:dead_units(deep, test, "deep")
-run:dead_units(plane, test, "plane")
+local dead = run:dead_units(deep, train, "deep")
+run:dead_units(plane, train, "plane")
 run:picture("encoder-filters", run:filters(deep:layer(1).weight:t(), dead[1], "units of the first layer"),
   "What the units of the larger net's first layer look for. " .. run.filters_caption)
 run:picture("decoder-filters", run:filters(deep:layer(#deep).weight, dead[#dead], "units of the last hidden layer"),

@@ -62,7 +62,7 @@ end
 run:table("errors", rows, {nil, "%.4f", "%.4f", "%.4f", "%.2f", "%.2f"},
   "Both nets on the images that they have learnt, and on test images")
 run:say("The gap between training and test images is %.3f, with %s against it %.3f.", rows[2][4], o.against, rows[3][4])
-for _, net in ipairs{first, second} do run:dead_units(net.ae, test, net.name) end
+for _, net in ipairs{first, second} do run:dead_units(net.ae, few, net.name) end
 
 -- What learns by heart answers with what it has seen: sharp, and often another digit.
 local images = test:rows(1, math.min(20, #test))

@@ -60,7 +60,7 @@ print()
 
 -- ---- their codes of the test images ----
 
--- The mean code is the mean over all units and images; a dead unit is 0 for each image.
+-- The mean code is the mean over all units and images; a dead unit is 0 for each training image.
 local titles = {"net", "test loss", "without penalty", "mean code", "zeros", "below 0.1", "dead units"}
 local formats = {nil, "%.4f", "%.4f", "%.3f", "%.3f", "%.3f", "%d"}
 local rows = {titles}
@@ -68,7 +68,8 @@ local rows = {titles}
 for i, net in ipairs(nets) do
   local code = net.ae:encode(test)
   local sizes = code:abs()
-  local _, dead = moon.metrics.dead_units(code)
+  net.dead = run:dead_units(net.ae, train, net.name)
+  local dead = math.tointeger(net.dead[#(o.hidden or {}) + 1]:sum())
   net.code, net.loss = code, moon.bce():forward(net.ae:predict(test), test / 255)
   rows[i + 1] = {net.name, net.ae:evaluate(test, {loss = moon.bce(), batch_size = o.batch}), net.loss, sizes:mean(),
     code:eq(0):mean(), sizes:lt(0.1):mean(), dead}
@@ -76,7 +77,6 @@ for i, net in ipairs(nets) do
 end
 run:table("codes", rows, formats, "The codes of the test images: the mean is over all units and images")
 for i, net in ipairs(nets) do
-  net.dead = run:dead_units(net.ae, test, net.name)
   run:say("Net %s: the mean code is %.2f, and %.0f %% of the code values are below 0.1.", net.name, rows[i + 1][4],
     100 * rows[i + 1][6])
 end

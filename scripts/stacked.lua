@@ -41,7 +41,7 @@ local seconds = 0
 for _, s in ipairs(history.epoch_seconds) do seconds = seconds + s end
 run:figure("seconds of training", seconds, "%.0f")
 
-run:dead_units(ae, test)
+run:dead_units(ae, train)
 local test_error = ae:errors(test):mean() * pixels
 run:say("A squared error of %.2f for a test image; PCA with as many numbers has %.2f.", test_error,
   pca:errors(test):mean() * pixels)

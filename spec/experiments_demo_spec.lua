@@ -77,9 +77,11 @@ describe("scripts/demo.lua", function()
       assert.is_true(runs.tiles(picture, #expected, expected:size(2)):equal(expected))
       assert.equal(784, net:parameters()[1].value:size(1))
       local first = net:layer(name == "denoising" and 2 or 1)
-      local _, dead = moon.metrics.dead_units(net:slice(1, name == "denoising" and 2 or 1):predict(few))
-      local counted = name == "simple" and " dead code units" or " dead units of hidden layer 1"
-      assert.equal(dead, figure(name .. counted))
+      if name ~= "denoising" then -- whose training images are noisy ones
+        local _, dead = moon.metrics.dead_units(net:slice(1, 1):predict((assert(moon.data.mnist(shapes, "train")))))
+        local counted = name == "simple" and " dead code units" or " dead units of hidden layer 1"
+        assert.equal(dead, figure(name .. counted))
+      end
       local lines_of_tiles = math.ceil(first.weight:size(2) / 16)
       local weights = runs.tiles(assert(moon.png.read(folder .. "/" .. name .. "-weights.png")),
         2 * (lines_of_tiles * 29 + 1), 2 * (16 * 29 + 1))
@@ -156,6 +158,9 @@ describe("scripts/experiments.lua", function()
       has(html, ('src="%s/reconstructions.png"'):format(name))
       has(html, ('href="%s/log.txt"'):format(name))
       has(html, ("<td>%.5g</td>"):format(figure_of(name, "squared error a test image")))
+      for row in html:gmatch("<tr>(.-)</tr>") do -- commas in a field are text
+        assert.equal(2, select(2, row:gsub("<t[dh]>", "")), row)
+      end
       has(html, ("<li><a href=\"#s%d\">%s</a></li>"):format(name == "plain" and 1 or 2, name))
       local seen = read_file(("%s/%s/contents.txt"):format(folder, name)):match("\nseen\t([^\n]+)")
       has(html, "What is to be seen: " .. seen)

@@ -104,7 +104,7 @@ describe("scripts/features.lua", function()
     assert.equal(2, plane:encode(test):size(2))
 
     for name, weights in pairs{encoder = deep:layer(1).weight:t(), decoder = deep:layer(#deep).weight} do
-      local outputs = deep:slice(1, name == "encoder" and 1 or #deep - 1):predict(test)
+      local outputs = deep:slice(1, name == "encoder" and 1 or #deep - 1):predict(train)
       local expected = moon.image.grid(weights * train:std(1),
         {normalize = "signed", scale = 2, crossed = moon.metrics.dead_units(outputs)})
       local drawn = runs.tiles(picture(name .. "-filters"), #expected, expected:size(2), true)

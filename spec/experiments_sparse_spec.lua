@@ -233,9 +233,10 @@ local function test_images() return (assert(moon.data.mnist(shapes, "test"))) en
 
 -- The first layers' weights of nets side by side, and lines of the 20 test images.
 local function check_pictures(nets, names, test)
-  local parts, deviation, lines = {}, moon.data.mnist(shapes, "train"):std(1), {test}
+  local learnt = assert(moon.data.mnist(shapes, "train"))
+  local parts, deviation, lines = {}, learnt:std(1), {test}
   for i, net in ipairs(nets) do
-    local dead, count = moon.metrics.dead_units(net:encode(test))
+    local dead, count = moon.metrics.dead_units(net:encode(learnt))
     local title = ("%d units, %s, %d dead%s\ngrey 0, white > 0, black < 0"):format(#dead, names[i], count,
       count > 0 and " (crossed out)" or "")
     parts[i] = moon.image.grid(net:layer(1).weight:t() * deviation,
@@ -284,7 +285,8 @@ describe("scripts/sparse.lua", function()
         penalty = penalty + 0.01 * code:rows(first, last):sum() * (last - first + 1) / 20
       end
       assert.near(found[name .. " without penalty"] + penalty, found[name .. " test loss"], 1e-4)
-      assert.equal(select(2, moon.metrics.dead_units(code)), found[name .. " dead code units"])
+      local of_train = net:encode((assert(moon.data.mnist(shapes, "train"))))
+      assert.equal(select(2, moon.metrics.dead_units(of_train)), found[name .. " dead code units"])
       local history = read_file(("%s/%s-history.csv"):format(folder, name))
       assert.near(tonumber(history:match("\n3,[^,]*,([^,]*)")), found[name .. " test loss"], 1e-6)
       nets[i] = net
@@ -349,6 +351,10 @@ describe("scripts/sparse.lua", function()
     train("sparse", "--epochs 2 --kind k --k 3 --code 12")
     local found = figures()
     assert.near(0.75, found["sparse zeros"], 1e-6)
+    -- A unit that is never among the largest is as dead as one of ReLU.
+    local net = assert(moon.load(folder .. "/sparse.safetensors"))
+    local of_train = net:encode((assert(moon.data.mnist(shapes, "train"))))
+    assert.equal(select(2, moon.metrics.dead_units(of_train)), found["sparse dead code units"])
     assert.equal(0, found["standard zeros"])
     train("sparse", "--epochs 30 --batch 8 --kind kl --kl-target 0.1 --kl-weight 1 --code 6 --lr 0.02")
     found = figures()

@@ -83,10 +83,10 @@ local function check_files(out, units)
   assert.is_true(is_drawn(picture))
 
   -- Dead units are counted, and their tiles are crosses.
-  local dead, count = moon.metrics.dead_units(net:slice(1, 1):predict(test))
+  local train_set = assert(moon.data.mnist(shapes, "train"))
+  local dead, count = moon.metrics.dead_units(net:slice(1, 1):predict(train_set))
   local name = #net == 2 and "dead code units" or "dead units of hidden layer 1"
   assert.equal(count, figures_of(out)[name])
-  local train_set = moon.data.mnist(shapes, "train")
   local expected = moon.image.grid(net:layer(1).weight:t() * train_set:std(1),
     {normalize = "signed", scale = 2, crossed = dead})
   assert.equal(math.ceil(math.sqrt(units)) * 58 + 2, expected:size(2))
@@ -125,7 +125,7 @@ describe("scripts/plain.lua", function()
     assert.equal(net:predict(test):max(1):eq(0):sum(), tonumber(dead))
     assert.is_true(tonumber(dark) <= tonumber(dead))
     assert.equal(tonumber(dead), figures["dead output pixels"])
-    assert.equal(net:encode(test):max(1):eq(0):sum(), figures["dead code units"])
+    assert.equal(net:encode(train_set):max(1):eq(0):sum(), figures["dead code units"])
   end)
 
   it("takes other outputs, losses and sizes", function()

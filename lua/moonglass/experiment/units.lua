@@ -1,16 +1,19 @@
 --- What the units of a net do: which of them are dead, what they look for, what the net makes of images. Methods of a
--- run. One rule for all scripts: a unit is dead whose output is 0 for every image of a set, and dead units are counted
--- and crossed out; and one for all filters: a weight times its pixel's deviation, grey being 0.
+-- run. One rule for all scripts: a unit is dead whose output is 0 for every row that the net has learnt, so that it has
+-- no gradient; dead units are counted and crossed out. And one for all filters: a weight times its pixel's deviation,
+-- grey being 0.
 local lettering = require "moonglass.lettering"
 local moon = require "moonglass"
 
 local units = {}
 
--- The dense layers but the last, whose outputs are not a unit's: their places in the net.
+-- The dense layers but the last, whose outputs are not a unit's: where in the net their outputs are.
 local function hidden_layers(net)
   local list = {}
   for i = 1, #net do
-    if net:layer(i):kind() == "dense" then list[#list + 1] = i end
+    local kind = net:layer(i):kind()
+    if kind == "dense" then list[#list + 1] = i end
+    if kind == "k_sparse" then list[#list] = i end -- which has a say in them
   end
   list[#list] = nil
   return list
@@ -74,7 +77,7 @@ end
 --- What captions say of such a picture.
 units.filters_caption = "A tile is a unit: its weight from each pixel times the pixel's standard deviation, which is "
   .. "what it can contribute. Grey is 0, white positive, black negative; dead units are crossed out. One that is noise "
-  .. "has a unit that hardly any image wakes: it has hardly learnt."
+  .. "is a unit that hardly any image wakes."
 
 --- Pictures from the left, white between them.
 function units.beside(...) return lettering.join({...}, 2, 24) end
@@ -85,7 +88,7 @@ local shown = 20
 -- unit of the first dense layer.
 function units:pictures_of(net)
   local images = self.test:rows(1, math.min(shown, #self.test))
-  local dead = self:dead_units(net, self.test)
+  local dead = self:dead_units(net, self.train)
   self:picture("reconstructions", moon.image.rows({images, net:predict(images)},
     {scale = 2, titles = {"original", "reconstruction"}}), "Test images, and below each what the net makes of it")
   local first = net:layer(hidden_layers(net)[1])
