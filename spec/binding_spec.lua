@@ -849,6 +849,141 @@ describe("userdata", function()
   end)
 end)
 
+describe("what a function works on", function()
+  local function close_in_coroutine(t) coroutine.wrap(function() close(t) end)() end
+
+  -- A finaliser brings a tensor back whose own is due: it comes in the midst of a call on it.
+  it("stays when the collector takes its userdata, which a finaliser has brought back", function()
+    collectgarbage() collectgarbage("stop")
+    local saved
+    local function make(depth) -- deep in the stack, where nothing of it stays
+      if depth > 0 then return (make(depth - 1)) end
+      local holder = {core.ones(50)}
+      for _ = 1, 500 do setmetatable({}, {__gc = function() end}) end
+      setmetatable(holder, {__gc = function(h) saved = h[1] end})
+    end
+    make(20)
+    collectgarbage("incremental", 100, 100, 8)
+    while not saved do collectgarbage("step", 0) end
+    collectgarbage("restart")
+    local calls, ok, sum = 0, true, nil
+    while ok and calls < 10000 do
+      calls = calls + 1
+      ok, sum = pcall(function() return (saved + saved):sum() end)
+      if ok then assert.equal(100, sum) end
+    end
+    collectgarbage("incremental", 200, 100, 13)
+    assert.matches("this moonglass.tensor is closed", sum)
+  end)
+
+  it("may be closed by the function that map calls", function()
+    for _, how in ipairs{close, close_in_coroutine} do
+      local t = core.ones(3)
+      local message = failure(t.map, t, function(v)
+        how(t)
+        return v
+      end)
+      assert.equal("this moonglass.tensor is closed", message:gsub("^.-: ", ""))
+    end
+  end)
+
+  it("goes back at once when it is closed, after an error too, and in a coroutine", function()
+    local function without(f)
+      local t, before = core.zeros(1000, 100), memory()
+      f(t)
+      return before - memory()
+    end
+    local function fail(t)
+      pcall(t.reshape, t, 3)
+      pcall(t.map, t, error)
+      close(t)
+    end
+    assert.is_true(without(close) >= 400000)
+    assert.is_true(without(close_in_coroutine) >= 400000)
+    assert.is_true(without(fail) >= 400000)
+    assert.is_true(without(coroutine.wrap(fail)) >= 400000)
+  end)
+
+  it("goes back with the collector when a finaliser has closed it in the midst of a call", function()
+    local before, sum = memory(), nil
+    do
+      local t = core.ones(1000, 100)
+      collectgarbage("stop")
+      setmetatable({}, {__gc = function() close_in_coroutine(t) end})
+      collectgarbage("restart")
+      sum = pcall(function() return (t + t):sum() end)
+    end
+    assert.is_boolean(sum)
+    assert.is_true(memory() <= before)
+  end)
+
+  it("is no matter of how many there are", function()
+    local list = {}
+    for i = 1, 500 do list[i] = core.full(i, 1) end
+    collectgarbage("incremental", 1, 1000, 40)
+    setmetatable({}, {__gc = function()
+      for i = 1, 500 do
+        close(list[i])
+        list[i] = nil
+      end
+    end})
+    local ok, whole = pcall(core.cat, list)
+    collectgarbage("incremental", 200, 100, 13)
+    assert(not ok or whole:sum() == 125250, whole)
+  end)
+end)
+
+describe("an error that a hook raises", function()
+  -- pcall(f, ...), with act called at the n-th function that is called, f being the first.
+  local function with_hook(n, act, f, ...)
+    local count = 0
+    debug.sethook(function()
+      if count > 0 or debug.getinfo(2, "f").func == f then count = count + 1 end
+      if count == n then act() end
+    end, "c")
+    local ok, value = pcall(f, ...)
+    count = n -- what comes now is no call of f's
+    debug.sethook()
+    return ok, value
+  end
+
+  local function raised(n, f, ...) return with_hook(n, function() error("from the hook", 0) end, f, ...) end
+
+  -- With no memory for more than a few numbers.
+  local function without_memory(f)
+    collectgarbage()
+    core.limits{memory = memory() + 1000}
+    local results = table.pack(pcall(f))
+    core.limits{memory = 0}
+    return table.unpack(results, 2, results.n)
+  end
+
+  it("comes out of the call that looks for memory", function()
+    local path, held = os.tmpname(), core.zeros(100, 100)
+    assert(core.png_write(path, held))
+    local messages = without_memory(function()
+      local list = {}
+      for n = 1, 3 do
+        list[n] = {select(2, raised(n, core.zeros, 100, 100)), select(2, raised(n, core.png_read, path))}
+      end
+      return list
+    end)
+    os.remove(path)
+    assert.same({"from the hook", "from the hook"}, messages[1]) -- the function itself
+    assert.same({"from the hook", "from the hook"}, messages[2]) -- what it calls to see that finalisers can be called
+    assert.matches("out of memory", messages[3][1])
+    assert.matches("out of memory", messages[3][2])
+  end)
+
+  it("may come from a hook that closes what the call works on", function()
+    local t, clone = core.ones(100, 100), core.methods["moonglass.tensor"].clone
+    local ok, copy = without_memory(function() return with_hook(2, function() close(t) end, clone, t) end)
+    assert.equal("moonglass.tensor (closed)", tostring(t))
+    assert.is_false(ok) -- t is held: its memory is not there for the copy
+    assert.matches("out of memory", copy)
+  end)
+end)
+
 describe("an aggressive collector", function()
   -- 1,000 operations on a pool of objects that come and go; any of them may find a partner of the wrong shape.
   local function storm(seed)

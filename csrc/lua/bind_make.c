@@ -260,7 +260,9 @@ static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     parts[i] = bind_test(L, -1, BIND_TENSOR);
-    if (!parts[i]) luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1, bind_shown(L, -1));
+    if (!parts[i])
+      luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1,
+                 luaL_testudata(L, -1, BIND_TENSOR) ? "a closed tensor" : bind_shown(L, -1));
     lua_pop(L, 1);
   }
 }

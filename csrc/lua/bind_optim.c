@@ -33,15 +33,17 @@ static int optim_new(lua_State *L) { return bind_construct(L, &optims); }
 /* The tensor under the key of the element on the top of the stack; the key is at a stack index. Allocates nothing. */
 static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place, int key) {
   moon_tensor *t = NULL;
+  bool closed = false;
   if (lua_istable(L, -1)) {
     lua_pushvalue(L, key);
     lua_rawget(L, -2);
     t = bind_test(L, -1, BIND_TENSOR);
+    closed = !t && luaL_testudata(L, -1, BIND_TENSOR);
     lua_pop(L, 1);
   }
   if (!t)
-    luaL_error(L, "%s: parameter %I has no tensor '%s', expected a list as parameters() gives it", name,
-               (LUAI_UACINT)place, lua_tostring(L, key));
+    luaL_error(L, "%s: parameter %I has %s tensor '%s', expected a list as parameters() gives it", name,
+               (LUAI_UACINT)place, closed ? "a closed" : "no", lua_tostring(L, key));
   return t;
 }
 

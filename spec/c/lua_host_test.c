@@ -365,6 +365,67 @@ static void test_late_finalisers(void) {
   CHECK(h.used == 0);
 }
 
+/* What finalisers make while the state closes gets no finaliser from Lua; it must go with the context all the same. */
+static const char make_everything[] =
+    "net = core.net{core.dense(256, 256), core.dense(256, 256)}\n"
+    "data, x, loss, opt = core.dataset(core.rand(512, 256)), core.rand(512, 256), core.mse(), core.adam()\n"
+    "core.set_threads(3) net:step_rows(data, 1, 512, loss, opt) net:predict(x)\n"
+    "kept = {}\n"
+    "function keep(...) kept[#kept + 1] = {...} end\n"
+    "function make()\n"
+    "  sign()\n"
+    "  keep(core.zeros(3), x[1], x:sum(1), net:predict(x), net:layer(1), net:slice(1, 1), net:parameters(), net:clone())\n"
+    "  keep(core.dense(3, 2), core.huber(), core.adam(), core.net{core.dense(3, 2)}, core.dataset(core.rand(3, 3)))\n"
+    "  keep(core.net_from(net:archive()), core.png_decode(core.png_encode(core.rand(4, 4))))\n"
+    "  keep(net:layer(1):forward(x), opt:moments(net:parameters()), opt:state(net:parameters()), data:batch(1, 3))\n"
+    "  keep(pcall(core.cat, {x, 1}), pcall(core.safetensors_save, 'no/such/folder', {x = x, y = 1}))\n"
+    "  keep(tostring(net), x:map(function(v) return v end))\n"
+    "  sign()\n"
+    "  error('and then an error')\n"
+    "end\n";
+
+static const char *const closers[] = {
+    "last = setmetatable({}, {__gc = make})",
+    "last = setmetatable({}, {__gc = function() coroutine.wrap(make)() end})",
+    "last = setmetatable({}, {__gc = function() make() end, __close = make}) local _ <close> = last",
+    "setmetatable({}, {__gc = make}) collectgarbage() net = net", /* not while closing: as ever */
+    "function again() setmetatable({}, {__gc = function() pcall(make) again() end}) end again()",
+};
+
+static int threads_here(void) {
+  char line[99];
+  int n = 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  CHECK(file != NULL);
+  while (file && fgets(line, sizeof line, file))
+    if (sscanf(line, "Threads: %d", &n) == 1) break;
+  if (file) fclose(file);
+  return n;
+}
+
+static void test_made_while_closing(void) {
+  for (size_t i = 0; i < sizeof closers / sizeof *closers; i++) {
+    heap h = {0};
+    int before = threads_here();
+    lua_State *L = new_state(&h);
+    lua_register(L, "sign", sign);
+    must_run(L, "older = setmetatable({}, {__gc = function() pcall(make) end})", 0); /* runs when the context is gone */
+    must_run(L, "core = require 'moonglass.core'", 0);
+    must_run(L, make_everything, 0);
+    atomic_store(&signs, 0);
+    if (i == 2)
+      CHECK(fails(L, closers[i], "and then an error"));
+    else
+      must_run(L, closers[i], 0);
+    lua_close(L);
+    CHECK(atomic_load(&signs) >= 3); /* one that came to its end, and the older one's beginning */
+    CHECK(h.used == 0);
+    CHECK(threads_here() == before);
+    if (h.used || threads_here() != before)
+      fprintf(stderr, "%s: %zu bytes, %d threads\n", closers[i], h.used, threads_here());
+  }
+}
+
 static long resident_pages(void) {
   long size = 0, resident = 0;
   FILE *file = fopen("/proc/self/statm", "r");
@@ -836,6 +897,7 @@ int main(int argc, char **argv) {
   test_openings();
   test_opened_in_coroutine();
   test_late_finalisers();
+  test_made_while_closing();
   test_allocator();
   if (argc == 1) {
     test_thousand_states();
