@@ -1,8 +1,9 @@
--- Finalisers in the midst of the core's functions: each function, method, metamethod and field is called under a collector
--- that makes a whole cycle at each allocation, and at each of these a finaliser closes an operand, or takes it out of the
--- table in which it was given. What comes of it is what comes without, or a word that something is closed. With the
--- address sanitizer nothing is used that has been freed. A program of its own, because a cycle goes through all that a
--- state has: finalisers_spec.lua runs it in the one that is tested. Its output names each call before it is made.
+-- Finalisers in the midst of the core's functions: each function, method, metamethod and field is called under a
+-- collector that makes a whole cycle at each allocation, and at each of these a finaliser closes an operand, or takes
+-- it out of the table in which it was given. What comes of it is what comes without, or a word that something is
+-- closed. With the address sanitizer nothing is used that has been freed. A program of its own, because a cycle goes
+-- through all that a state has: finalisers_spec.lua runs it in the one that is tested. Its output names each call
+-- before it is made.
 local core = require "moonglass.core"
 local samples = dofile "spec/samples.lua"
 
@@ -36,7 +37,8 @@ function digest(v)
   if type(v) == "number" then return ("%a"):format(v) end
   if type(v) == "table" then return digest_table(v) end
   local name = type(v) == "userdata" and getmetatable(v).__name
-  if name == "moonglass.tensor" and tostring(v) ~= name .. " (closed)" then return v.dtype .. numbers_of(v:totable()) end
+  local closed = name and tostring(v) == name .. " (closed)"
+  if name == "moonglass.tensor" and not closed then return v.dtype .. numbers_of(v:totable()) end
   return type(v) == "function" and "f" or tostring(v)
 end
 
@@ -60,16 +62,21 @@ local function victims_of(arguments)
   return found
 end
 
+-- How many there are, and the k-th: what a table holds is held by it alone then.
+local function count_victims(arguments, k)
+  local victims = victims_of(arguments)
+  return #victims, victims[k]
+end
+
 local function strike(victim)
   if victim.object then close(victim.object) else victim.owner[victim.key] = nil end
 end
 
 -- New strings for the blocks that were freed, so that whoever looks there sees no tensor.
-local rubbish
+local rubbish = {}
 
 local function litter()
-  rubbish = {}
-  for n = 24, 200, 8 do rubbish[n] = ("\5\0\0\0AAAA"):rep(n // 8 + 1):sub(1, n) .. n end
+  for n = 24, 200, 8 do rubbish[n] = ("\5\0\0\0AAAA"):rep(n // 8 + 1):sub(1, n) .. n .. #rubbish end
 end
 
 -- ---- the walk ----
@@ -102,9 +109,8 @@ end
 local function run(call, k, n, inner, outer)
   collectgarbage("stop")
   local arguments = table.pack(call.take(samples.objects(folder)))
-  local victims = victims_of(arguments)
-  local came, victim = {count = #victims, removed = k > 0 and victims[k].owner ~= nil}, victims[k]
-  victims = nil -- luacheck: ignore 311: what a table holds is held by it alone
+  local count, victim = count_victims(arguments, k)
+  local came = {count = count, removed = victim and victim.owner ~= nil}
   collectgarbage()
   local stop = arm(n, function()
     ways[inner](function()

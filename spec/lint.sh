@@ -31,6 +31,12 @@ rule "the binding uses the two public headers only" \
   "$(foreign csrc/lua; includers 'png\.h|zlib\.h|jansson\.h|internal\.h|kernels\.h' csrc/lua)"
 rule "the program uses the two public headers only" "$(foreign csrc/cli; includers 'bind\.h|internal\.h' csrc/cli)"
 
+# Metamethods are code of others, which may end the holding of objects. The one call of such code is map's.
+rule "the binding calls no metamethods" \
+  "$(grep -nE '\<(lua_(gettable|settable|geti|seti|compare|arith|concat|len|callk|pcallk)|luaL_(tolstring|len|callmeta))\(' csrc/lua/*.c)"
+rule "of the binding's functions map alone calls Lua code (bind_handle.c)" \
+  "$(grep -nE '\<lua_p?call\(' csrc/lua/*.c | grep -vE 'bind_index\.c:[0-9]+:    lua_call\(L, 1, 1\); /\* ends the holding|bind\.c:[0-9]+:  int status = lua_pcall\(L, 0, 0, 0\);')"
+
 # ---- objects ----
 
 set -- "$B"/obj/engine/*.o "$B"/obj/kernels-*/*.o "$B"/obj/lua/*.o

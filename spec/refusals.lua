@@ -8,6 +8,7 @@
 local host = ...
 local core = require "moonglass.core"
 local moon = require "moonglass"
+local samples = dofile "spec/samples.lua"
 
 local folder = os.tmpname()
 os.remove(folder)
@@ -81,20 +82,6 @@ local function tensors()
   return {x = moon.rand(3, 4), u = moon.rand(3, 4), v = moon.rand(4, 3), bytes = moon.full(7, 3, 4, {dtype = "uint8"})}
 end
 
-local function two(o) return o.u end
-
--- What the methods of tensors take; a method that is not here takes nothing.
-local arguments = {
-  add = two, sub = two, mul = two, div = two, eq = two, ne = two, lt = two, le = two, gt = two, ge = two, maximum = two,
-  minimum = two, add_ = two, sub_ = two, mul_ = two, div_ = two, maximum_ = two, minimum_ = two, equal = two,
-  allclose = two, copy_ = two,
-  matmul = function(o) return o.v end, clamp = function() return 0.2, 0.8 end, clamp_ = function() return 0.2, 0.8 end,
-  pow = function() return 2 end, pow_ = function() return 2 end, topk = function() return 2 end,
-  get = function() return 1, 2 end, set = function() return 5, 1, 2 end, size = function() return 1 end,
-  rows = function() return 1, 2 end, reshape = function() return 2, -1 end, index = function() return {3, 1, 3} end,
-  fill_ = function() return 7 end, map = function() return function(v) return v + 1 end end,
-}
-
 local function sorted_names(t)
   local names = {}
   for name in pairs(t) do names[#names + 1] = name end
@@ -103,7 +90,8 @@ local function sorted_names(t)
 end
 
 for _, name in ipairs(sorted_names(core.methods["moonglass.tensor"])) do
-  local method, take = core.methods["moonglass.tensor"][name], arguments[name] or function() end
+  local method, take = core.methods["moonglass.tensor"][name], samples.methods["moonglass.tensor"][name]
+  host.check(take ~= nil, ("t:%s is not among the calls of samples.lua"):format(name))
   case("t:" .. name, tensors, function(o) return {method(o.x, take(o))} end)
 end
 
@@ -132,37 +120,28 @@ local function training()
   return o
 end
 
--- What the functions of the core are called with. false: not of this kind, or it is one of the cases further down.
-local calls = {
-  tensor = {{{1, 2}, {3, 4}}}, zeros = {2, 3}, ones = {2, 3}, full = {7, 2, 3}, arange = {1, 9, 2},
-  linspace = {0, 1, 5}, eye = {3}, rand = {2, 3}, randn = {2, 3}, randperm = {9}, layer = {"dense", 3, 2},
-  loss = {"mse"}, optimizer = {"adam"}, info = {}, registered = {"layers"}, seed = {5}, draw_seed = {}, clock = false,
-  print_options = {{precision = 4}},
-  dense = {5, 3, {activation = "gelu"}}, activation = {"relu"}, dropout = {0.5}, gaussian_noise = {0.1},
-  masking_noise = {0.1}, salt_pepper_noise = {0.1}, k_sparse = {2}, nearest = {"colour", {"color", "size"}},
-  limits = false, set_threads = false, interrupt = false, cat = false, eigh = false,
-  neighbours = false, net = false, net_from = false,
-  dataset = false, idx = false, idx_load = false, png_read = false, png_write = false, png_decode = false,
-  png_encode = false, safetensors_load = false, safetensors_save = false, load_net = false, file_kind = false,
-  file_access = false,
-  file_write = false, file_rotate = false, methods = false,
-}
-for _, family in ipairs{"losses", "optimizers"} do
-  for _, name in ipairs(core.registered(family)) do calls[name] = {} end
-end
+-- Functions of the core that are not of this kind, or are among the cases further down.
+local elsewhere = {}
+for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eigh", "net", "net_from", "dataset", "idx",
+  "idx_load", "png_read", "png_write", "png_decode", "png_encode", "safetensors_load", "safetensors_save", "load_net",
+  "file_kind", "file_access", "file_write", "file_rotate", "methods"} do elsewhere[name] = true end
+
 for _, name in ipairs(sorted_names(core)) do
-  local given = calls[name]
-  host.check(given ~= nil, ("core.%s is not among the calls of refusals.lua"):format(name))
-  if given then
-    case("core." .. name, function() moon.seed(4) return {given} end, function()
-      local result = core[name](table.unpack(given))
+  local take = samples.core[name]
+  host.check(take or elsewhere[name], ("core.%s is not among the calls of samples.lua"):format(name))
+  if not elsewhere[name] then
+    case("core." .. name, function()
+      local given = table.pack(take(samples.objects()))
+      moon.seed(4)
+      return given
+    end, function(given)
+      local result = core[name](table.unpack(given, 1, given.n))
       return name == "info" or result
     end)
   end
 end
 
 case("cat", tensors, function(o) return moon.cat({o.x, o.u, o.x}, 2) end)
-case("neighbours", tensors, function(o) return {require("moonglass.core").neighbours(o.x, o.x, 2)} end)
 case("eigh", tensors, function(o) return {moon.eigh(o.v:matmul(o.x))} end)
 case("dataset", tensors, function(o)
   local data = core.dataset(o.x, o.u)
@@ -174,7 +153,7 @@ for _, kind in ipairs(core.registered("layers")) do
   case("a net of " .. kind, function() moon.seed(5) return {x = moon.rand(4, 5)} end, function(o)
     moon.seed(6)
     local layer = kind == "dense" and moon.dense(5, 5, {activation = "sigmoid", kl_weight = 0.1, weight_l2 = 0.1})
-      or core[kind](table.unpack(calls[kind]))
+      or core[kind](samples.core[kind]())
     local net = moon.sequential{layer, moon.dense(5, 2)}
     net:seed(1)
     local y = net:forward(o.x, true)

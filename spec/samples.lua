@@ -1,5 +1,5 @@
--- samples.lua - a sample call of every function, method and metamethod of the core: what each takes, made of fresh objects.
--- What is not here is found missing by those who go through all of them (refusals.lua, finalisers_spec.lua).
+-- samples.lua - a sample call of every function, method and metamethod of the core, with fresh objects. What is not
+-- here is found missing by those who go through all of them (refusals.lua, finalisers.lua).
 local core = require "moonglass.core"
 local moon = require "moonglass"
 
@@ -13,8 +13,8 @@ local function own_name(letter) return letter:rep(60) end
 --- Small objects that fit one another; what ends with path is where a file may be written or lies already.
 function samples.objects(folder)
   moon.seed(1)
-  local o = {x = moon.rand(3, 4), u = moon.rand(3, 4), v = moon.rand(4, 3), bytes = moon.full(7, 3, 4, {dtype = "uint8"}),
-    square = moon.rand(3, 3), path = (folder or "") .. "written", file = (folder or "") .. "there"}
+  local o = {x = moon.rand(3, 4), u = moon.rand(3, 4), v = moon.rand(4, 3), square = moon.rand(3, 3),
+    bytes = moon.full(7, 3, 4, {dtype = "uint8"}), path = (folder or "") .. "written", file = (folder or "") .. "there"}
   o.layer, o.loss, o.opt = core.dense(4, 4, {activation = "sigmoid"}), core.mse(), core.adam()
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
@@ -92,6 +92,7 @@ samples.core = {
   ones = function() return {2, 3, dtype = "uint8"} end, full = function() return 7, 2, 3 end,
   arange = function() return 1, 9, 2 end, linspace = function() return 0, 1, 5 end, eye = function() return 3 end,
   rand = function() return 2, 3 end, randn = function() return 2, 3 end, randperm = function() return 9 end,
+  neighbours = function(o) return o.x, o.u, 2 end,
   cat = function(o) return {o.x, o.u, o.x}, 2 end, eigh = function(o) return o.square end,
   print_options = function() return {precision = 4} end,
   layer = function() return "dense", 3, 2 end, loss = function() return "mse" end,
@@ -160,7 +161,8 @@ samples.meta = {
     __newindex = {op(write, function(o) return o.net, own_name "f", o.x end)},
   },
   ["moonglass.dataset"] = {
-    __tostring = {text_of "data"}, __len = {length_of "data"}, __index = {op(read, function(o) return o.data, "rowz" end)},
+    __tostring = {text_of "data"}, __len = {length_of "data"},
+    __index = {op(read, function(o) return o.data, "rowz" end)},
   },
 }
 

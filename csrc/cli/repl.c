@@ -104,13 +104,16 @@ static void evaluate(lua_State *L, bool silenced) {
   lua_settop(L, base);
 }
 
-/* "? name", "help name": help instead of a chunk. The line is on the top; true if it was one. */
+/* "? name", "help name": help instead of a chunk. The line is on the top; true if it was one, or if looking at it failed,
+** as by Ctrl-C: then it is not run. */
 static bool answer_question(lua_State *L) {
   int top = lua_gettop(L);
   bool asked = false;
   if (cli_push_session(L, "question")) {
     lua_pushvalue(L, top);
-    if (cli_call(L, 1, 1, CLI_SESSION) == LUA_OK && lua_type(L, -1) == LUA_TSTRING) {
+    if (cli_report(L, cli_call(L, 1, 1, CLI_SESSION), CLI_SESSION) != LUA_OK) {
+      asked = true;
+    } else if (lua_type(L, -1) == LUA_TSTRING) {
       asked = true;
       if (cli_push_session(L, "answer")) {
         lua_pushvalue(L, -2);

@@ -72,10 +72,7 @@ static int file_kind(lua_State *L) {
 /* Push the folder of a file, in a form that names nothing else. */
 static const char *push_folder(lua_State *L, const char *path) {
   const char *slash = strrchr(path, '/');
-  lua_pushlstring(L, path, slash ? (size_t)(slash - path) + 1 : 0);
-  lua_pushliteral(L, ".");
-  lua_concat(L, 2);
-  return lua_tostring(L, -1);
+  return lua_pushfstring(L, "%s.", lua_pushlstring(L, path, slash ? (size_t)(slash - path) + 1 : 0));
 }
 
 /* core.file_access(path, in_place) -> true, or nil, why not: may this process make or replace the file (in_place: write

@@ -183,7 +183,7 @@ static int tensor_neighbours(lua_State *L) {
   size_t k = (size_t)bind_whole(L, 3, "neighbours", "k", 0, 1, (lua_Integer)(n ? n : 1)), shape[] = {m, k};
   moon_tensor *index = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
   moon_tensor *distance = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_tensor_neighbours(index, distance, check(L, 1), check(L, 2), k));
+  BIND_TRY(L, bind_ctx(L), moon_tensor_neighbours(index, distance, x, q, k));
   float *y = moon_tensor_float(index);
   for (size_t i = 0; i < moon_tensor_numel(index); i++) y[i] += 1;
   return 2;
