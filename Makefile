@@ -26,9 +26,8 @@ if [ "$$(id -u)" != 0 ]; then \
   root=sudo; \
 fi; \
 mkdir -p $(dir $(DEPS_LOG)); \
-echo "$@: apt-get update, what it prints is in $(DEPS_LOG)"; \
-$$root apt-get update >$(DEPS_LOG) 2>&1 || echo "$@: that failed, going on with the package lists that are there" >&2; \
-echo "$@: apt-get install$$missing"; \
+echo "$@: apt-get, which writes to $(DEPS_LOG), installs$$missing"; \
+$$root apt-get update >$(DEPS_LOG) 2>&1 || echo "$@: apt-get update failed; going on with the package lists that are there" >&2; \
 $$root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o APT::Keep-Downloaded-Packages=false \
   $$missing >>$(DEPS_LOG) 2>&1 || { tail -n 40 $(DEPS_LOG) >&2; echo "$@: apt-get install failed, see $(DEPS_LOG)" >&2; exit 1; }
 endef
@@ -226,9 +225,8 @@ $(B)/obj/cli/%.o: csrc/cli/%.c | $(B)/needs
 
 ## demo: train the deep autoencoder on MNIST and leave its pictures in out/deep
 .PHONY: demo
-demo: all
+demo: $(B)/moonglass
 	$(B)/moonglass scripts/deep.lua
-	@echo "The pictures are in out/deep"
 
 ## experiments: run all scripts of the lecture one after the other; out/index.html has their pictures and figures
 .PHONY: experiments
