@@ -36,7 +36,7 @@ static void find_places(moon_net *net) {
     mooni_rng rng;
     for (size_t k = 0; k < i; k++) before += net->layers[k] == net->layers[i];
     if (!before) continue;
-    mooni_rng_seed(&rng, 0, before);
+    mooni_rng_seed(&rng, before, 0);
     net->slots[i].again = true;
     net->slots[i].seed = mooni_rng_u64(&rng);
   }

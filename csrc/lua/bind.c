@@ -123,10 +123,6 @@ static bind_home *need_home(lua_State *L) {
   h = lua_newuserdatauv(L, sizeof *h, 1);
   *h = (bind_home){.holds = {.list = h->holds.first, .room = BIND_LENT}};
   lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
   lua_setiuservalue(L, -2, 1);
   lua_createtable(L, 0, 1);
   lua_pushcfunction(L, close_home);

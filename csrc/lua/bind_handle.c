@@ -125,11 +125,27 @@ static bool in_finaliser(lua_State *L) {
 
 enum { FUNCTION = 4, MOST, TAKES, METHOD }; /* upvalues behind the three that functions know */
 
+/* The handles that finalisers have made have finalisers of their own. */
+static void forget(lua_State *L, bind_home *h) {
+  lua_getiuservalue(L, lua_upvalueindex(1), 1);
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, -4);
+  }
+  lua_pop(L, 1);
+  h->remembers = false;
+}
+
 /* Every function of ours, as Lua calls it. What is held when it is entered belongs to the function in whose midst it is
 ** called, if there is one. */
 static int enter(lua_State *L) {
   bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
-  if (h->holds.count && !h->calling && !in_finaliser(L)) let_go(&h->holds, 0);
+  if ((h->holds.count || h->remembers) && !h->calling && !in_finaliser(L)) {
+    let_go(&h->holds, 0);
+    if (h->remembers) forget(L, h);
+  }
   size_t before = h->holds.count;
   int results = lua_tocfunction(L, lua_upvalueindex(FUNCTION))(L);
   let_go(&h->holds, before);
@@ -253,6 +269,7 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind
 
 /* The handle on the top may get no finaliser. */
 static void remember(lua_State *L) {
+  bind_find_home(L)->remembers = true;
   bind_push_home(L);
   lua_getiuservalue(L, -1, 1);
   lua_pushvalue(L, -3);
@@ -293,17 +310,34 @@ static bool is_method(lua_State *L, const char *name, lua_Debug *ar) {
   return found;
 }
 
+/* As luaL_argerror, which knows the function by what its caller calls it: nothing, where a protected call is that. */
+static int bad_argument(lua_State *L, int arg, const char *text) {
+  lua_Debug ar;
+  bool named = lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && ar.name && strcmp(ar.name, "?") != 0;
+  const char *name = lua_type(L, lua_upvalueindex(2)) == LUA_TSTRING ? lua_tostring(L, lua_upvalueindex(2)) : NULL;
+  if (named || !name) return luaL_argerror(L, arg, text);
+  arg -= lua_toboolean(L, lua_upvalueindex(METHOD));
+  if (arg == 0) return luaL_error(L, "calling '%s' on bad self (%s)", name, text);
+  return luaL_error(L, "bad argument #%d to '%s' (%s)", arg, name, text);
+}
+
 static int closed_object(lua_State *L, int arg, const char *name) {
   if (arg == 1) return luaL_error(L, "this %s is closed", name);
-  return luaL_argerror(L, arg, lua_pushfstring(L, "this %s is closed", name));
+  return bad_argument(L, arg, lua_pushfstring(L, "this %s is closed", name));
+}
+
+static const char *type_of(lua_State *L, int arg) {
+  return luaL_getmetafield(L, arg, "__name") == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, arg);
 }
 
 /* Raises Lua's usual error; but a method without its object has probably been called by t.sum(). */
 static int wrong_object(lua_State *L, int arg, const char *name) {
   lua_Debug ar;
   if (arg != 1 || !is_method(L, name, &ar)) {
-    if (lua_type(L, arg) != LUA_TTABLE || strcmp(name, BIND_TENSOR) != 0) return luaL_typeerror(L, arg, name);
-    return luaL_argerror(L, arg, BIND_TENSOR " expected, got table: moon.tensor(list) makes one");
+    bool list = lua_type(L, arg) == LUA_TTABLE && strcmp(name, BIND_TENSOR) == 0;
+    return bad_argument(L, arg,
+                        lua_pushfstring(L, "%s expected, got %s%s", name, type_of(L, arg),
+                                        list ? ": moon.tensor(list) makes one" : ""));
   }
   return luaL_error(L, "%s: called on %s, expected a %s: methods take a colon, object:%s(...)", ar.name,
                     lua_isnone(L, 1) ? "nothing" : bind_shown(L, 1), name, ar.name);

@@ -26,11 +26,13 @@ typedef struct bind_holds {
   size_t count, room, owned;         /* owned: how many are not lent */
 } bind_holds;
 
-/* A userdata in the registry, which is upvalue 1 of every function. Its user value is a table whose keys, weak ones, are
-** the handles that finalisers have made: while the state closes, Lua calls no finaliser for those. */
+/* A userdata in the registry, which is upvalue 1 of every function. Its user value is a table whose keys are the handles
+** that finalisers have made: while the state closes, Lua calls no finaliser for those, but may collect them. They stay
+** there until a function is called outside of finalisers: then the state was not closing. */
 typedef struct bind_home {
   moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
   bool closed;
+  bool remembers; /* is there anything in that table? */
   bool calling;   /* within the call by which bind_collect tries for memory: a hook may call us */
   size_t settled; /* what the objects held after the last full collection that they made necessary */
   bind_holds holds;

@@ -427,6 +427,25 @@ static void test_made_while_closing(void) {
   }
 }
 
+/* Each call of the allocator while the state closes is refused once: then Lua collects what finalisers have made
+** meanwhile, for which it calls no finalisers. */
+static void test_refused_while_closing(void) {
+  static const char text[] =
+      "core = require 'moonglass.core' x = core.rand(4, 4) net = core.net{core.dense(4, 4)}\n"
+      "last = setmetatable({}, {__gc = function() for i = 1, 9 do local y = net:predict(x * x) + i end end})";
+  for (size_t i = 1;; i++) {
+    heap h = {0};
+    lua_State *L = new_state(&h);
+    must_run(L, text, 0);
+    h.first = h.last = h.calls + i;
+    lua_close(L);
+    CHECK(h.used == 0);
+    if (h.refused) continue;
+    CHECK(i > 100);
+    return;
+  }
+}
+
 static long resident_pages(void) {
   long size = 0, resident = 0;
   FILE *file = fopen("/proc/self/statm", "r");
@@ -899,6 +918,7 @@ int main(int argc, char **argv) {
   test_opened_in_coroutine();
   test_late_finalisers();
   test_made_while_closing();
+  test_refused_while_closing();
   test_allocator();
   if (argc == 1) {
     test_thousand_states();
