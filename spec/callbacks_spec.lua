@@ -567,6 +567,9 @@ describe("what can be known before the first epoch", function()
     with("Is a directory", callbacks.checkpoint(folder .. "/"))
     with("cannot write '/dev/null': not a regular file", callbacks.checkpoint("/dev/null"))
     with("'not/there/4'", callbacks.checkpoint("not/there/%d", {every = 4}))
+    assert(os.execute(("mkdir -p %s/1 %s/2 %s/e_6"):format(folder, folder, folder)))
+    with("/3/c': No such file or directory", callbacks.checkpoint(folder .. "/%d/c"), {epochs = 4})
+    with("/e_6': Is a directory", callbacks.checkpoint(folder .. "/e_%d", {every = 3}), {epochs = 8})
     with("File name too long", callbacks.checkpoint(folder .. "/" .. ("n"):rep(300)))
     local links = ("cd %s && mkdir sub && touch sub/file && ln -s sub/file link && ln -s nowhere dangling")
     assert(os.execute(links:format(folder))) -- saves follow links
@@ -598,6 +601,8 @@ describe("what can be known before the first epoch", function()
 
   it("is said by reconstructions and show", function()
     with("reconstructions: cannot write 'not/there/epoch_001.png'", callbacks.reconstructions("not/there", x))
+    assert(os.execute(("mkdir %s/epoch_002.png"):format(folder)))
+    with("epoch_002.png': Is a directory", callbacks.reconstructions(folder, x), {epochs = 2})
     with("reconstructions: input is [5 x 9], expected [rows x 4]", callbacks.reconstructions(folder, moon.rand(5, 9)))
     with("reconstructions: x is [0 x 4], which is empty", callbacks.reconstructions(folder, moon.zeros(0, 4)))
     with("callbacks.show: input is [5 x 9], expected [rows x 4]", callbacks.show(moon.rand(5, 9)))
@@ -614,6 +619,14 @@ describe("what can be known before the first epoch", function()
     with("cosine: the optimizer's lr is nil", callbacks.cosine{epochs = 2}, none)
     with("step_decay: the optimizer's lr is nil", callbacks.step_decay{every = 1, factor = 0.5}, none)
     with("learning_rate: the optimizer's lr is nil", callbacks.learning_rate(function() end), none)
+    for _, rate in ipairs{-1, 0 / 0, math.huge, "1"} do
+      local said = message(net().fit, net(), x, {loss = "mse", callbacks = {callbacks.learning_rate(function()
+        return rate
+      end)}})
+      assert.matches("^spec/.*: learning_rate: the function gave .*, expected a number of at least 0$", said)
+    end
+    assert.matches("reduce_on_plateau: lr_min is %-1, expected at least 0", message(callbacks.reduce_on_plateau,
+      {lr_min = -1}))
     none.validation_split = 0.5
     with("reduce_on_plateau: the optimizer's lr is nil", callbacks.reduce_on_plateau{}, none)
   end)
@@ -647,6 +660,19 @@ describe("what can be known before the first epoch", function()
       wrong("fit: validation: x is [0 x 4]", x, y, {validation = {moon.zeros(0, 4), moon.zeros(0)}})
     end
     refused("fit: target is [20 x 4], expected [rows x 3]", moon.sequential{moon.dense(4, 3)}, x, nil, {})
+  end)
+
+  it("is said of what would be ignored", function()
+    refused("fit: validation has a moonglass.tensor at [3], expected {x} or {x, y}", net(), x, nil,
+      {validation = {x, x, x}})
+    refused("fit: validation has 7 at [weight], expected {x} or {x, y}", net(), x, nil,
+      {validation = {x, x, weight = 7}})
+    with("fit: a callback is a table that hears of nothing, expected one of on_train_begin, ", {})
+    with("fit: a callback is a table that hears of nothing", {callbacks.early_stopping{monitor = "loss"}})
+    refused("fit: history.loss is 'x', expected a list of numbers", net(), x, nil, {history = {loss = "x"}})
+    refused("fit: history.val_loss[2] is 'a', expected a number", net(), x, nil, {history = {val_loss = {1, "a"}}})
+    refused("fit: history.epochs is 1.5, expected a whole number of at least 0", net(), x, nil,
+      {history = {epochs = 1.5}})
   end)
 
   it("may be said by any callback, by its check", function()
@@ -701,7 +727,8 @@ describe("csv_logger{append = true}", function()
   end
 
   it("goes on behind whole lines, and one head", function()
-    for _, text in ipairs{head, head .. "1,0.5,,0.01\n", head .. "1,0.5,0.4,0.01\n2,nan,,0.02\n"} do
+    for _, text in ipairs{head, head .. "1,0.5,,0.01\n", head .. "1,0.5,0.4,0.01\n2,nan,,0.02\n",
+      "\xEF\xBB\xBF" .. head .. "1,0.5,,0.01\n", head:gsub("\n", "\r\n") .. "1,0.5,,0.01\r\n"} do
       assert.equal(text, after(text))
     end
     assert.equal(head, after(nil))
@@ -710,7 +737,7 @@ describe("csv_logger{append = true}", function()
 
   it("ends a last line that lacks its end, and drops one that was cut off", function()
     assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01"))
-    for _, cut in ipairs{"2", "2,", "2,0.4", "2,0.4,", "2,0.4,,", "2,0.4,1.6,"} do
+    for _, cut in ipairs{"2", "2,", "2,0.4", "2,0.4,", "2,0.4,,", "2,0.4,1.6,", "2,0.4,,1.2e-", "2,0.4,,1.2e"} do
       assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01\n" .. cut))
     end
     for length = 1, #head - 1 do assert.equal(head, after(head:sub(1, length))) end
@@ -739,6 +766,18 @@ describe("a monitored value that is NaN", function()
       run({nan, 0.5, nan, 0.7}, {callbacks.checkpoint(path, {best = true})})
       assert.equal(2, assert(moon.checkpoint.load(path)).epoch)
     end)
+  end)
+
+  it("is a number at least", function()
+    for _, figure in ipairs{"low", true, {}} do
+      for _, callback in ipairs{callbacks.early_stopping{}, callbacks.reduce_on_plateau{},
+        callbacks.checkpoint("never", {best = true})} do
+        local said = message(run, {figure, figure}, {callback})
+        local shown = type(figure) == "table" and "a table" or figure == true and "true" or "'low'"
+        assert.equal(("%s: state.val_loss is %s, expected a number"):format(callback.name, shown),
+          (said:gsub("^spec/.-: ", "")))
+      end
+    end
   end)
 
   it("is told of where there is no other", function()
@@ -780,6 +819,59 @@ describe("fits one after the other", function()
     assert.equal(4, #lines)
     assert.equal(3, history.epochs)
     assert.matches("\n +1 .*\n +2 .*\n +3 ", tostring(history))
+  end)
+end)
+
+-- Whoever makes a state by hand can make one that could not be loaded; whoever edits a file, one that no callback
+-- could go on from.
+describe("a state that is saved", function()
+  local function state(more)
+    local net = moon.sequential{moon.dense(4, 4)}
+    local s = {net = net, opt = moon.adam(), epoch = 1, seed = 1, history = {loss = {1}, val_loss = {},
+      epoch_seconds = {1}}}
+    for name, v in pairs(more) do s[name] = v end
+    return s
+  end
+
+  it("has to be one that can be loaded", function()
+    for words, more in pairs{
+      ["epoch is 1.5, expected a whole number of at least 0"] = {epoch = 1.5},
+      ["epoch is -1, expected a whole number of at least 0"] = {epoch = -1},
+      ["epoch is 'one', expected a whole number of at least 0"] = {epoch = "one"},
+      ["seed is 1.5, expected a whole number"] = {seed = 1.5},
+      ["history is 3, expected a table"] = {history = 3},
+      ["history.loss[2] is 'a', expected a number"] = {history = {loss = {1, "a"}}},
+      ["callbacks is 3, expected a list of callbacks"] = {callbacks = 3},
+      ["callbacks.x is 3, expected {values =, tensors =}"] = {callbacks = {x = 3}},
+    } do
+      local said = message(moon.checkpoint.save, "never/written", state(more))
+      assert.equal("checkpoint.save: " .. words, (said:gsub("^spec/.-: ", "")))
+    end
+  end)
+
+  it("has to remember what its callbacks do", function()
+    temporary(function(path)
+      local function resumed(key, values, callback, tensors)
+        local callbacks_state = {[key] = {values = values, tensors = tensors or {}}}
+        assert(moon.checkpoint.save(path .. ".checkpoint", state{callbacks = callbacks_state}))
+        local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+        local said = message(c.net.fit, c.net, moon.ones(8, 4), {loss = "mse", epochs = 2, resume = c,
+          callbacks = {callback}})
+        return type(said) == "string" and said:gsub("^spec/.-: ", "") or "fine"
+      end
+      local stopping = callbacks.early_stopping{monitor = "loss", restore_best = true}
+      assert.equal("resume: wait of callback early_stopping.1 is 'x' in the checkpoint, expected a number",
+        resumed("early_stopping.1", {best = 1, wait = "x"}, stopping))
+      assert.equal("resume: best of callback reduce_on_plateau.1 is nil in the checkpoint, expected a number",
+        resumed("reduce_on_plateau.1", {wait = 0, cooldown = 0}, callbacks.reduce_on_plateau{monitor = "loss"}))
+      assert.equal("early_stopping: the best weights in the checkpoint are not those of the net: copy: [2] does not "
+        .. "fit into [4 x 4]",
+        resumed("early_stopping.1", {best = 1, wait = 0}, stopping, {best_1 = moon.ones(2)}))
+      local mine = {name = "mine", snapshot = function() return {a = 1, b = 2} end, restore = function() end}
+      assert.equal("fine", resumed("mine.1", {a = 3}, mine)) -- it may have forgotten b
+      assert.equal("resume: a of callback mine.1 is true in the checkpoint, expected a number",
+        resumed("mine.1", {a = true}, mine))
+    end)
   end)
 end)
 

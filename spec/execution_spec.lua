@@ -1,6 +1,7 @@
 -- Trainings that end before their time, or stop in between: Ctrl-C, errors from anywhere, losses that are no numbers,
 -- coroutines. What stays is the net as the last whole step left it.
 local candidates = require "moonglass.session.candidates"
+local chunk = require "moonglass.session.chunk"
 local help = require "moonglass.help"
 local moon = require "moonglass"
 local files = dofile "spec/files.lua"
@@ -281,7 +282,29 @@ describe("an error that a hook raises", function()
       help.text(net)
       help.text("moon.zeros")
     end)
+    sweep("chunk", function() chunk.compile("local x = 1\nx = x\n- x; (x) + 1") end)
     sweep("candidates", function() candidates("package.loaded.moonglass.autoencoder.pl") end)
+  end)
+
+  it("comes out when a function of the library returns", function()
+    local path = folder .. "/returns"
+    make():fit(data(), options{epochs = 1, callbacks = {moon.callbacks.checkpoint(path)}})
+    for n = 1, 400 do
+      local returns, raised, err = 0, false, nil
+      local co = coroutine.create(function() err = select(2, pcall(moon.checkpoint.latest, path)) end)
+      debug.sethook(co, function()
+        returns = returns + 1
+        if returns ~= n then return end
+        raised = true
+        error("time is up", 0)
+      end, "r")
+      local ok, outside = coroutine.resume(co)
+      if not raised then
+        assert.is_true(n > 100)
+        break
+      end
+      assert.equal("time is up", ok and err or outside, "at return " .. n)
+    end
   end)
 
   it("comes out where another error has told the callbacks", function()
@@ -496,6 +519,24 @@ describe("fit in a coroutine", function()
     local callbacks = {{on_abort = function() yield() closed = true end, on_epoch_end = function() error "mine" end}}
     drive(function() assert.is_false(pcall(net.fit, net, data(), options{callbacks = callbacks})) end)
     assert.is_true(closed)
+  end)
+
+  it("that never comes to its end, as its coroutine is closed, tells the callbacks", function()
+    for _, event in ipairs{"on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_checkpoint",
+      "on_train_end"} do
+      local opt, told, before = moon.sgd{lr = 0.5}, 0, moon.info().threads
+      local waits = {[event] = function(_, state)
+        if state.epoch ~= 1 then yield() end
+      end}
+      local teller = {on_abort = function() told = told + 1 end}
+      local list = {moon.callbacks.cosine{epochs = 9}, waits, teller}
+      local given = options{optimizer = opt, threads = before + 1, callbacks = list}
+      local co = coroutine.create(function() make():fit(data(), given) end)
+      assert(coroutine.resume(co))
+      assert.equal("suspended", coroutine.status(co), event)
+      assert.is_true(coroutine.close(co))
+      assert.same({1, 0.5, before}, {told, opt.lr, moon.info().threads}, event)
+    end
   end)
 
   local yields = {on_batch_end = function() yield() end}

@@ -522,7 +522,7 @@ local cases = {
       "fit: a callback is the function progress itself, expected what it makes: moon.callbacks.progress()"},
     {[[net:fit(x, {loss = "mse", on_nan = "warn"})]], "fit: on_nan is 'warn' (known: error, stop, ignore)"},
     {[[net:fit(x, {loss = "mse", threads = 0})]], "fit: threads is 0, expected a whole number of at least 1"},
-    {[[net:fit(x, {loss = "mse", threads = 1000})]], "threads: expected a whole number of 1 to 256, got 1000"},
+    {[[net:fit(x, {loss = "mse", threads = 1000})]], "fit: threads: expected a whole number of 1 to 256, got 1000"},
     {[[net:fit(x, {loss = "mse", resume = "training.safetensors"})]],
       "fit: resume is 'training.safetensors', expected a checkpoint, as moon.checkpoint.load gives it"},
     {[[net:fit(x, {loss = "mse", resume = {net = ae}})]],

@@ -42,6 +42,19 @@ local function check_writable(what, path, in_place)
   must(what, not obstacle, obstacle)
 end
 
+local most_checked = 1000 -- a training that is to go on until it is stopped may have any number of epochs
+
+-- The same for what is written after every so many epochs, to path_of(epoch).
+local function check_epochs(what, state, every, path_of)
+  local first, before = state.initial_epoch // every * every + every, nil
+  for epoch = first, math.max(first, math.min(state.epochs, first + (most_checked - 1) * every)), every do
+    local path = path_of(epoch)
+    if path == before then return end
+    check_writable(what, path)
+    before = path
+  end
+end
+
 -- ---- csv_logger ----
 
 local csv_options = options.checker("csv_logger", {append = {"flag", false}})
@@ -92,22 +105,26 @@ local function read_file(path)
 end
 
 -- A file of other columns is somebody else's: it is neither gone on with nor written over. A first line without its end
--- may be what was left of ours.
+-- may be what was left of ours; some programs put a mark of UTF-8 before it.
 local function csv_check_columns(path, text)
-  local first, ending = text:match("^([^\r\n]*)(\r?\n?)")
+  local first, ending = text:gsub("^\xEF\xBB\xBF", ""):match("^([^\r\n]*)(\r?\n?)")
   if first == csv_columns or (ending == "" and csv_columns:sub(1, #first) == first) then return end
   errors.raise("csv_logger: %s has the columns '%s', expected '%s': give another path, or move that file away", path,
-    (first:sub(1, 80):gsub("%c", "?")), csv_columns)
+    (first:sub(1, 80):gsub("[^ -~]", "?")), csv_columns)
 end
 
-local function csv_fields(line) return select(2, line:gsub(",", "")) + 1 end
+-- Is a line of ours whole? A number may be cut off behind its exponent.
+local function csv_is_whole(line)
+  local seconds = line:match("^%d+,[^,]*,[^,]*,([^,]+)$")
+  return seconds ~= nil and tonumber(seconds) ~= nil
+end
 
--- The text with a last line that ends. One that was cut off, which shows in its number of fields, goes.
+-- The text with a last line that ends. One that was cut off goes.
 local function csv_mended(text)
   local before, last = text:match("^(.-)([^\n]*)$")
   if last == "" then return text end
   if before == "" then return last == csv_columns and csv_head or "" end
-  return csv_fields(last) == csv_fields(csv_columns) and last:sub(-1) ~= "," and text .. "\n" or before
+  return csv_is_whole(last) and text .. "\n" or before
 end
 
 local function csv_mend(path)
@@ -181,6 +198,16 @@ local function restore_parameters(net, kept)
   for i, parameter in ipairs(net:parameters()) do parameter.value:copy_(kept[i]) end
 end
 
+-- What was kept when a checkpoint was saved: into copies of the net's parameters.
+local function put_back(copies, tensors)
+  for i, t in ipairs(copies) do t:copy_(tensors[("best_%d"):format(i)]) end
+  return copies
+end
+
+local function of_best_weights(message)
+  return "early_stopping: the best weights in the checkpoint are not those of the net: " .. message
+end
+
 local stopping_options = options.checker("early_stopping", {
   monitor = {monitor.figures, "val_loss"}, patience = {"size", 0}, min_delta = {"number", 0},
   restore_best = {"flag", false},
@@ -233,8 +260,7 @@ function callbacks.early_stopping(given)
   function self.restore(_, values, tensors, state)
     wait, self.best, self.best_epoch = values.wait, values.best, values.best_epoch
     if o.restore_best and tensors.best_1 then
-      kept = keep_parameters(state.net)
-      for i, t in ipairs(kept) do t:copy_(tensors[("best_%d"):format(i)]) end
+      kept = errors.guard_by(of_best_weights, nil, nil, put_back, keep_parameters(state.net), tensors)
     end
     stop_if_over(state)
   end
@@ -283,9 +309,8 @@ function callbacks.checkpoint(path, given)
     checks.state(self.name, state)
     snapshots.check(state.callbacks)
     monitor.check(self, state, o.monitor)
-    local name = path_of_epoch(path, state.initial_epoch // o.every * o.every + o.every)
-    check_writable(self.name, name)
-    for i = 1, o.keep - 1 do check_writable(self.name, ("%s.%d"):format(name, i)) end
+    check_epochs(self.name, state, o.every, function(epoch) return path_of_epoch(path, epoch) end)
+    for i = 1, o.keep - 1 do check_writable(self.name, ("%s.%d"):format(path_of_epoch(path, 1), i)) end
   end
 
   function self.on_epoch_end(_, state)
@@ -328,7 +353,7 @@ function callbacks.reconstructions(dir, x)
 
   function self.check(_, state)
     fitting.pictures("reconstructions", state.net, x)
-    check_writable("reconstructions", path(state.initial_epoch + 1))
+    check_epochs("reconstructions", state, 1, path)
   end
 
   function self.on_epoch_end(_, state)

@@ -81,6 +81,10 @@ end
 local function add_callbacks(state, tensors, metadata)
   local list = state.callbacks or {}
   for key, saved in pairs(list[1] and snapshots.take(list) or list) do
+    if type(saved) ~= "table" or type(saved.values) ~= "table" or type(saved.tensors) ~= "table" then
+      errors.raise("checkpoint.save: callbacks.%s is %s, expected {values =, tensors =}", tostring(key),
+        options.show(saved))
+    end
     local prefix = "callback." .. key .. "."
     for name, v in pairs(saved.values) do metadata[prefix .. name] = value_text(v) end
     for name, t in pairs(saved.tensors) do tensors[prefix .. name] = t end
@@ -97,7 +101,7 @@ local function contents(state)
   if state.seed then metadata["seed"] = number_text(state.seed) end
   local history = state.history
   if history then
-    local n = #history.loss
+    local n = #(history.loss or {})
     metadata["history.epochs"] = number_text(history.epochs or n)
     for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
       metadata["history." .. name] = list_text(history[name] or {}, n)
@@ -150,7 +154,7 @@ local function make_optimizer(kind, given)
       bad("%s: %s is %s, expected a %s", kind, name, options.show(v), type(default))
     end
   end
-  local ok, opt = pcall(core.optimizer, kind, given)
+  local ok, opt = errors.caught(core.optimizer, kind, given)
   if ok then return opt end
   local refused = type(opt) == "string" and opt:find(kind .. ": ", 1, true) == 1
   if not refused then error(opt, 0) end

@@ -13,7 +13,25 @@ local function class_of(v)
   return type(meta) == "table" and meta.__name
 end
 
---- What a checkpoint is made of: a net that a file can hold, and maybe an optimiser that it can.
+--- What fit has given: a history, of which parts may be missing.
+function checks.history(what, history)
+  if type(history) ~= "table" then errors.raise("%s: history is %s, expected a table", what, options.show(history)) end
+  for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
+    local list = history[name] == nil and {} or history[name]
+    if type(list) ~= "table" then
+      errors.raise("%s: history.%s is %s, expected a list of numbers", what, name, options.show(list))
+    end
+    for i, v in pairs(list) do
+      if type(v) ~= "number" then
+        errors.raise("%s: history.%s[%s] is %s, expected a number", what, name, tostring(i), options.show(v))
+      end
+    end
+  end
+  local epochs = history.epochs
+  if epochs ~= nil then checks.whole(what, "history.epochs", epochs, 0, math.maxinteger) end
+end
+
+--- What a checkpoint is made of: a net that a file can hold, maybe an optimiser that it can, and how far it has come.
 function checks.state(what, state)
   if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
   if class_of(state.net) == "moonglass.mixed_net" then -- raises, naming the layer
@@ -22,6 +40,12 @@ function checks.state(what, state)
   if not native.is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
   if state.opt ~= nil and not native.is_optimizer(state.opt) then
     errors.raise("%s: opt is %s, expected an optimiser object", what, options.show(state.opt))
+  end
+  if state.epoch ~= nil then checks.whole(what, "epoch", state.epoch, 0, math.maxinteger) end
+  if state.seed ~= nil then checks.whole(what, "seed", state.seed, math.mininteger, math.maxinteger) end
+  if state.history ~= nil then checks.history(what, state.history) end
+  if state.callbacks ~= nil and type(state.callbacks) ~= "table" then
+    errors.raise("%s: callbacks is %s, expected a list of callbacks", what, options.show(state.callbacks))
   end
 end
 
@@ -60,9 +84,10 @@ end
 --- A whole number from low to high.
 function checks.whole(what, name, v, low, high)
   local n = math.tointeger(v)
-  if type(v) ~= "number" or not n or n < low or n > high then
-    errors.raise("%s: %s is %s, expected a whole number of %d to %d", what, name, options.show(v), low, high)
-  end
+  if type(v) == "number" and n and n >= low and n <= high then return end
+  local range = low == math.mininteger and "" or high == math.maxinteger and (" of at least %d"):format(low)
+    or (" of %d to %d"):format(low, high)
+  errors.raise("%s: %s is %s, expected a whole number%s", what, name, options.show(v), range)
 end
 
 --- The name of a file.

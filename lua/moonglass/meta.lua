@@ -1492,7 +1492,7 @@ function moon.dictionary.soft_threshold(t, threshold, nonnegative) end
 ---@field on_epoch_end (fun(self, state: moonglass.State))?
 ---@field on_checkpoint (fun(self, state: moonglass.State))? when every on_epoch_end has run: the time to save
 ---@field on_train_end (fun(self, state: moonglass.State))?
----@field on_abort (fun(self, state: moonglass.State))? an error ended the training
+---@field on_abort (fun(self, state: moonglass.State))? an error ended the training, or its coroutine was closed
 ---@field snapshot (fun(self): table, table?)? what a checkpoint keeps: numbers, texts and booleans; and tensors
 ---@field restore (fun(self, values: table, tensors: table, state: moonglass.State))? get them back
 

@@ -1,5 +1,6 @@
 --- The figure that a callback watches, val_loss or loss, and when it has become better: as Keras's MonitorCallback.
 local errors = require "moonglass.errors"
+local options = require "moonglass.options"
 
 local monitor = {}
 
@@ -17,6 +18,8 @@ function monitor.built_in(callback)
   return callback
 end
 
+function monitor.is_built_in(callback) return known[callback] ~= nil end
+
 -- May one of the user's set the figure, before `self` sees the epoch?
 local function may_be_set(callbacks, self)
   for _, callback in ipairs(callbacks) do
@@ -32,10 +35,13 @@ function monitor.check(self, state, name)
   end
 end
 
---- state's figure `name`.
+--- state's figure `name`, which another callback may have set.
 function monitor.value(what, state, name)
   local value = state[name]
   if value == nil then refuse(what, name) end
+  if type(value) ~= "number" then
+    errors.raise("%s: state.%s is %s, expected a number", what, name, options.show(value))
+  end
   return value
 end
 

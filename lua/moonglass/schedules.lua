@@ -14,6 +14,10 @@ local function rate_of(what, opt)
   return opt.lr
 end
 
+local function check_lowest(what, lr_min)
+  if lr_min < 0 then errors.raise("%s: lr_min is %g, expected at least 0", what, lr_min) end
+end
+
 -- A callback: in each epoch the rate is rate(base, epoch).
 local function of_epoch(name, rate)
   local self = {name = name}
@@ -31,7 +35,7 @@ local function of_epoch(name, rate)
 
   function self.snapshot() return {base = base} end
   function self.restore(_, values) base = values.base end
-  return self
+  return monitor.built_in(self)
 end
 
 -- ---- step_decay ----
@@ -57,7 +61,7 @@ local cosine_options = options.checker("cosine", {
 -- warmup epochs: the rate grows by base / (warmup + 1) from epoch to epoch (Goyal et al. 2017, arXiv 1706.02677).
 function schedules.cosine(given)
   local o = cosine_options(given)
-  if o.lr_min < 0 then errors.raise("cosine: lr_min is %g, expected at least 0", o.lr_min) end
+  check_lowest("cosine", o.lr_min)
   if o.warmup >= o.epochs then
     errors.raise("cosine: warmup is %d, expected less than the %d epochs", o.warmup, o.epochs)
   end
@@ -80,6 +84,7 @@ local plateau_options = options.checker("reduce_on_plateau", {
 -- nothing is counted.
 function schedules.reduce_on_plateau(given)
   local o = plateau_options(given)
+  check_lowest("reduce_on_plateau", o.lr_min)
   local self = {name = "reduce_on_plateau"}
   local best, wait, cooldown
 
@@ -123,8 +128,8 @@ function schedules.learning_rate(f)
     check = function(_, state) rate_of("learning_rate", state.opt) end,
     on_epoch_begin = function(_, state)
       local lr = f(state.epoch, rate_of("learning_rate", state.opt))
-      if type(lr) ~= "number" then
-        errors.raise("learning_rate: the function gave %s, expected a number", options.show(lr))
+      if type(lr) ~= "number" or not (lr >= 0 and lr < math.huge) then
+        errors.raise("learning_rate: the function gave %s, expected a number of at least 0", options.show(lr))
       end
       state.opt.lr = lr
     end,

@@ -3,6 +3,7 @@
 -- nil); and restore(self, values, tensors, state), called when all on_train_begin have run. It is known by its field
 -- `name` and its place among those of that name, so that others may come, go and change places between two runs.
 local errors = require "moonglass.errors"
+local monitor = require "moonglass.monitor"
 local native = require "moonglass.native"
 local options = require "moonglass.options"
 
@@ -55,11 +56,25 @@ function snapshots.take(callbacks)
   return taken
 end
 
+-- A file may hold anything. What a callback remembers when it begins, it has remembered then, too.
+local function check_saved(entry, saved)
+  for name, v in pairs(entry.callback:snapshot() or {}) do
+    local kept = saved.values[name]
+    if type(kept) ~= type(v) and (kept ~= nil or monitor.is_built_in(entry.callback)) then
+      errors.raise("resume: %s of callback %s is %s in the checkpoint, expected a %s", name, entry.key,
+        options.show(kept), type(v))
+    end
+  end
+end
+
 --- Give each callback what was taken of it; one that was not there then starts afresh.
 function snapshots.give(callbacks, taken, state)
   for _, entry in ipairs(keyed(callbacks)) do
     local saved = taken[entry.key]
-    if saved then entry.callback:restore(saved.values, saved.tensors, state) end
+    if saved then
+      check_saved(entry, saved)
+      entry.callback:restore(saved.values, saved.tensors, state)
+    end
   end
 end
 

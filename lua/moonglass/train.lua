@@ -192,7 +192,14 @@ end
 
 local function given_validation(validation, y)
   local xv, yv = validation, nil
-  if type(validation) == "table" then xv, yv = validation[1], validation[2] end
+  if type(validation) == "table" then
+    for key, v in pairs(validation) do
+      if key ~= 1 and key ~= 2 then
+        errors.raise("fit: validation has %s at [%s], expected {x} or {x, y}", options.show(v), tostring(key))
+      end
+    end
+    xv, yv = validation[1], validation[2]
+  end
   if y and not yv then errors.raise("fit: validation has no targets, expected {x, y}") end
   return xv, yv
 end
@@ -239,13 +246,18 @@ local function add_callback(listeners, callback)
         table.concat(events, ", "))
     end
   end
+  local hears = callback.snapshot ~= nil
   for name in pairs(listeners) do
     if callback[name] then
       if type(callback[name]) ~= "function" then
         errors.raise("fit: a callback's %s is %s, expected a function", name, options.show(callback[name]))
       end
       table.insert(listeners[name], function(state) return callback[name](callback, state) end)
+      hears = true
     end
+  end
+  if not hears then
+    errors.raise("fit: a callback is a table that hears of nothing, expected one of %s", table.concat(events, ", "))
   end
 end
 
@@ -357,6 +369,7 @@ local function prepare(net, x, y, given)
   o.callbacks = o.callbacks or {}
   check_callbacks(o.callbacks)
   if o.resume ~= nil then resume(net, o, given) end
+  if o.history then checks.history("fit", o.history) end
   local moon = host.package and host.package.loaded["moonglass"]
   o.verbose = o.verbose or (type(moon) == "table" and moon.interactive and 1 or 0)
   if o.validation ~= nil and o.validation_split then
@@ -472,11 +485,15 @@ end
 -- By net how many epochs all its fits have trained.
 local trained = setmetatable({}, {__mode = "k"})
 
+local function mix(net, run, epoch)
+  net:seed(epoch_seed(run.seed, epoch))
+  if run.shuffle then run.data:shuffle(run.seed, epoch) end
+end
+
 local function begin_epoch(net, run, state, epoch)
   state.trained = (trained[net] or 0) + 1
   state.epoch, state.batch, state.loss, state.val_loss = epoch, 0, nil, nil
-  net:seed(epoch_seed(run.seed, epoch))
-  if run.shuffle then run.data:shuffle(run.seed, epoch) end
+  errors.guard(mix, net, run, epoch)
   fire(run.listeners.on_epoch_begin, state)
 end
 
@@ -502,11 +519,12 @@ local function tell_abort(list, i, state)
   errors.caught(list[i], state)
 end
 
--- Tells all callbacks when an error ends the training, so that an open line or file can be closed. That error is the
--- one that comes out; but for one that is no listener's own, such as an interrupt meanwhile.
-local function abort_guard(listeners, state)
+-- Tells all callbacks when the training does not come to its end, so that an open line or file can be closed: because
+-- of an error, or because the coroutine that it waits in is closed. That error is the one that comes out; but for one
+-- that is no listener's own, such as an interrupt meanwhile.
+local function abort_guard(run, state)
   return setmetatable({}, {__close = function(_, err)
-    if err ~= nil then tell_abort(listeners.on_abort, 1, state) end
+    if err ~= nil or not run.ended then tell_abort(run.listeners.on_abort, 1, state) end
   end})
 end
 
@@ -517,8 +535,8 @@ function train.fit(net, x, y, given)
   y, given = arguments(y, given)
   local run, state = prepare(net, x, y, given)
   local restore <close> = own_threads(run.threads) -- luacheck: ignore restore
-  if run.threads then errors.guard(core.set_threads, run.threads) end
-  local guard <close> = abort_guard(run.listeners, state) -- luacheck: ignore guard
+  if run.threads then errors.guard_by(with_prefix, "fit", nil, core.set_threads, run.threads) end
+  local guard <close> = abort_guard(run, state) -- luacheck: ignore guard
   net.loss, net.optimizer = run.loss, run.opt
   fire(run.listeners.on_train_begin, state)
   if run.remembered then snapshots.give(state.callbacks, run.remembered, state) end
@@ -535,6 +553,7 @@ function train.fit(net, x, y, given)
   check_at_end(run, state)
   fire(run.listeners.on_train_end, state)
   warn(state.history.warning)
+  run.ended = true
   return state.history
 end
 

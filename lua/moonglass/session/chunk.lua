@@ -57,19 +57,27 @@ local function is_boundary(code, k)
   return load(head, "=", "t") ~= nil and not (further and load(head .. further, "=", "t"))
 end
 
--- `return` and what begins at token k, compiled. In pieces: most of it is not read, as few tokens begin the last one.
-local function load_from(code, k)
-  local at, size = code.list[k].first, 256
-  local started = false
-  return load(function()
-    if not started then
-      started = true
-      return "return "
-    end
-    local piece = code.text:sub(at, math.min(at + size - 1, code.stop))
+-- `return` and what begins at token k, in pieces: most of it is not read, as few tokens begin the last expression.
+local function pieces_from(code, k)
+  local piece, at, size = "return ", code.list[k].first, 256
+  return function()
+    local now = piece
+    piece = code.text:sub(at, math.min(at + size - 1, code.stop))
     at = at + size
-    return piece ~= "" and piece or nil
-  end, "=", "t")
+    return now ~= "" and now or nil
+  end
+end
+
+-- The same, compiled. What a hook raises meanwhile, `load` gives for a message, too; but Lua's own comes again.
+local function load_from(code, k)
+  local f, message, first
+  for i = 1, 2 do
+    first = message
+    f, message = load(pieces_from(code, k), "=", "t")
+    if f and i == 1 then return f end
+  end
+  if f or not rawequal(message, first) then error(first, 0) end
+  return nil, message
 end
 
 -- ---- compiling ----
