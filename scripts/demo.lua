@@ -12,11 +12,17 @@ local o, train, test = run.options, run.train, run.test
 local pixels, long = train:size(2), 2 * o.epochs
 local shown = math.min(20, #test)
 
--- The noisy test images: one draw, from a seed of its own, so that each epoch is measured on the same pixels.
-local noise = moon.gaussian_noise(0.2, {clip = {0, 1}})
-moon.seed(o.seed + 1)
-local noisy = moon.gaussian_noise(0.2, {clip = {0, 1}}):forward(test:float() / 255, true)
-moon.seed(o.seed)
+local function noise() return moon.gaussian_noise(0.2, {clip = {0, 1}}) end
+
+-- Noisy images: one draw, from a seed of its own, so that each epoch is measured on the same pixels, and a resumed
+-- training as well.
+local function one_draw(images, seed)
+  moon.seed(seed)
+  local noisy = noise():forward(images:float() / 255, true)
+  moon.seed(o.seed)
+  return noisy
+end
+local noisy = one_draw(test, o.seed + 1)
 
 local set_name = run.description:match("^(.-) in ")
 local page = moon.page("Autoencoders on " .. set_name)
@@ -63,7 +69,7 @@ local function chapter(name, title, text, code, net, given)
   local validation = given.noisy and "{noisy, test}" or "test"
   page:code(shown_fit:format(code:format(pixels), loss, o.lr, epochs, o.batch, validation))
   page:code(("%s\n\n%s"):format(ae:summary(), history))
-  local learnt = given.noisy and noise:forward(train:float() / 255, true) or train
+  local learnt = given.noisy and one_draw(train, o.seed + 2) or train
   local dead = run:dead_units(ae, learnt, name)
   page:text(run.remarks[#run.remarks])
   local count = 0
@@ -137,7 +143,7 @@ chapter("denoising", "Denoising", "The input is spoilt anew each time, the targe
   .. "The test loss is that of noisy test images, noisy, against the clean ones, test.",
   "moon.autoencoder.denoising{\n  input = %d, hidden = {128}, code = 32, noise = moon.gaussian_noise(0.2, "
     .. "{clip = {0, 1}}),\n}",
-  moon.autoencoder.denoising{input = pixels, hidden = {128}, code = 32, noise = noise}, {noisy = noisy})
+  moon.autoencoder.denoising{input = pixels, hidden = {128}, code = 32, noise = noise()}, {noisy = noisy})
 
 moon.seed(o.seed)
 chapter("standard", "The same net without noise", "To compare with the sparse one below.",
