@@ -46,6 +46,11 @@ if held == #tests then error(("--held-out %g leaves none of %d images"):format(o
 local held_out, normal = tests:index(order:rows(1, held)), tests:index(order:rows(held + 1, #tests))
 local other_set = against == "fashion" and experiment.dataset(not o.against_data and "fashion" or nil, o.against_data)
 local strange = other_set and other_set.test or chosen(run.test, run.test_labels, false)
+if labels then
+  local names = {}
+  for i, label in ipairs(labels) do names[i] = run.classes and run.classes[label + 1] or ("label %d"):format(label) end
+  run:say("Normal is: %s.", table.concat(names, ", "))
+end
 print("against " .. (other_set and other_set.description or "the other labels"))
 if strange:size(2) ~= train:size(2) then error(other_set.description .. ": its images have another size", 0) end
 print(("%d normal images to learn, %d for the threshold; %d normal and %d others to tell apart"):format(#train, held,

@@ -85,7 +85,7 @@ run:plot("lines", "loss", {
   caption = "Loss after each epoch; the test images have one draw of noise that stays"})
 
 -- The published run drew its noise once, so that an epoch sees the same noisy images again.
-if run:is_mnist() and o.noise == "gaussian" and o.amount == 0.4 and not o.no_clip and o.code == 32
+if run:is_published_training() and o.noise == "gaussian" and o.amount == 0.4 and not o.no_clip and o.code == 32
   and table.concat(o.hidden, ",") == "128" then
   run:published(run.epochs_beside(history.loss, {0.1690, 0.1322, 0.1255, [5] = 0.1201, [10] = 0.1151}),
     "The same net in Keras, as published with the lecture, its noise drawn once as with --once")

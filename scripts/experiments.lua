@@ -229,8 +229,8 @@ end
 
 local function make_index(results)
   local page = moon.page("Experiments with autoencoders")
-  page:text(("The lecture's experiments, %d of them, each with its figures, the published ones where there are any, "
-    .. "and its pictures. Options that all were given: %s."):format(#results,
+  page:text(("%d of the lecture's experiments: the figures of each, the published ones where there are any, and its "
+    .. "pictures. Options that were given: %s."):format(#results,
       #options > 0 and table.concat(options, " ") or "none, these are the defaults")):contents()
   for _, r in ipairs(results) do add_experiment(page, r) end
   assert(files.write(out .. "/index.html", page:html()))
@@ -248,5 +248,6 @@ for i, name in ipairs(names) do
   if ok and read_contents(name).seen[1] then print("  " .. read_contents(name).seen[1]) end
 end
 make_index(results)
-print(("%d experiments in %.0f s, %d failed: %s/index.html"):format(#results, moon.clock() - begin, failed, out))
+print(("%d experiment%s in %.0f s, %d failed: %s/index.html"):format(#results, #results == 1 and "" or "s",
+  moon.clock() - begin, failed, out))
 os.exit(failed == 0)

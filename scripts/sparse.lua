@@ -124,8 +124,8 @@ run:plot("lines", "loss", curves, {
   caption = "Loss of the test images after each epoch, the penalty included",
 })
 
-local is_plain = not o.hidden and o.code == 32 and o.batch == 32
-if run:is_mnist() and is_plain and o.kind == "l1" and o.l1 == 1e-5 and o.layers == "code" then
+local is_plain = not o.hidden and o.code == 32
+if run:is_published_training() and is_plain and o.kind == "l1" and o.l1 == 1e-5 and o.layers == "code" then
   local all = {}
   local function add(i, losses, test_loss, mean_code)
     for _, row in ipairs(run.epochs_beside(nets[i].history.loss, losses)) do

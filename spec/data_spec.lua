@@ -93,8 +93,8 @@ describe("data.mnist", function()
 
   it("takes the split alone", function()
     assert.has_no_error(function() moon.data.mnist("train") end)
-    has(message(moon.data.mnist, "valid"), "data.mnist: split is 'valid' (known: test, train)")
-    has(message(moon.data.mnist, shapes, "valid"), "split is 'valid' (known: test, train)")
+    has(message(moon.data.mnist, "valid"), "data.mnist: split is 'valid' (known: test, train; a folder stands before")
+    has(message(moon.data.mnist, shapes, "valid"), "split is 'valid' (known: test, train; a folder stands before it)")
     has(message(moon.data.mnist, 7, "test"), "folder is 7, expected the name of a folder")
   end)
 

@@ -212,7 +212,26 @@ describe("scripts/experiments.lua", function()
       program))
     assert.equal(1, status)
     has(output, "[1/1] plain FAILED: plain: ")
-    assert.matches("\n1 experiments in %d+ s, 1 failed: ", output)
+    assert.matches("\n1 experiment in %d+ s, 1 failed: ", output)
     has(read_file(folder .. "/index.html"), "failed: plain: ")
+  end)
+end)
+
+describe("published losses", function()
+  it("stand beside those of the same training on the whole of MNIST only", function()
+    local is_published = require("moonglass.experiment.results").is_published_training
+    local function of(changed)
+      local run = {description = "MNIST in data/mnist", train = moon.zeros(changed.rows or 60000, 1), options = {
+        batch = changed.batch or 32, lr = changed.lr or 0.001, schedule = changed.schedule or "none",
+      }}
+      run.description = changed.description or run.description
+      return is_published(setmetatable(run, {__index = require "moonglass.experiment.results"}))
+    end
+    assert.is_true(of{})
+    for _, changed in ipairs{
+      {batch = 64}, {lr = 0.01}, {schedule = "cosine"}, {rows = 1000}, {description = "Fashion-MNIST in data/mnist"},
+    } do
+      assert.is_false(of(changed))
+    end
   end)
 end)

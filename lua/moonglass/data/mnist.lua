@@ -216,7 +216,7 @@ function mnist.load(folder, split)
   if split == nil then folder, split = nil, folder end
   check_folder("data.mnist", folder)
   if not prefix[split] then
-    errors.raise("data.mnist: split is %s%s (known: %s)", options.show(split),
+    errors.raise("data.mnist: split is %s%s (known: %s; a folder stands before it)", options.show(split),
       type(split) == "string" and options.question(split, prefix) or "", options.names(prefix))
   end
   local found, message, code = find_folder(folder, {split})

@@ -122,7 +122,13 @@ end
 local mnist_images = 60000
 
 --- Is it the whole of MNIST that the nets learn, so that published figures can stand beside the measured ones?
-function results:is_mnist() return self.description:find("^MNIST in ") and #self.train == mnist_images end
+function results:is_mnist() return self.description:find("^MNIST in ") ~= nil and #self.train == mnist_images end
+
+--- And do they learn it as the published ones did, by Adam at 0.001 in batches of 32? Losses can be compared only then.
+function results:is_published_training()
+  local o = self.options
+  return self:is_mnist() and o.batch == 32 and o.lr == 0.001 and o.schedule == "none"
+end
 
 --- Published figures beside those of this run, left as published.csv: a list of {name, measured, published}. What was
 -- not measured, nil, is left out. The caption says whose they are.

@@ -57,7 +57,7 @@ function units:dead_units(net, x, name)
   end
   if #words > 0 then
     local of_net = name and " of " .. name or ""
-    self:remark("Dead units%s: %s (0 for each of %d rows).", of_net, table.concat(words, ", "), #x)
+    self:remark("Dead units%s: %s (dead: 0 for all %d rows).", of_net, table.concat(words, ", "), #x)
   end
   return masks
 end
