@@ -221,11 +221,11 @@ describe("published losses", function()
   it("stand beside those of the same training on the whole of MNIST only", function()
     local is_published = require("moonglass.experiment.results").is_published_training
     local function of(changed)
-      local run = {description = "MNIST in data/mnist", train = moon.zeros(changed.rows or 60000, 1), options = {
+      local learnt = {description = "MNIST in data/mnist", train = moon.zeros(changed.rows or 60000, 1), options = {
         batch = changed.batch or 32, lr = changed.lr or 0.001, schedule = changed.schedule or "none",
       }}
-      run.description = changed.description or run.description
-      return is_published(setmetatable(run, {__index = require "moonglass.experiment.results"}))
+      learnt.description = changed.description or learnt.description
+      return is_published(setmetatable(learnt, {__index = require "moonglass.experiment.results"}))
     end
     assert.is_true(of{})
     for _, changed in ipairs{
