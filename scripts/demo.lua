@@ -24,7 +24,7 @@ local function one_draw(images, seed)
 end
 local noisy = one_draw(test, o.seed + 1)
 
-local set_name = run.description:match("^(.-) in ")
+local set_name = run.description:sub(1, -#(" in " .. run.folder) - 1)
 local page = moon.page("Autoencoders on " .. set_name)
 local results = {{"net", "parameters", "epochs", "training loss", "test loss", "dead units"}}
 
@@ -117,7 +117,7 @@ page:code(([[
 local moon = require "moonglass"
 local folder = %q
 local train, train_labels = assert(moon.data.mnist(folder, "train"))
-local test, test_labels = assert(moon.data.mnist(folder, "test"))]]):format(run.description:match(" in (.*)$")))
+local test, test_labels = assert(moon.data.mnist(folder, "test"))]]):format(run.folder))
 page:code(("train %s %s, labels %s\ntest %s %s, labels %s"):format(shape(train), train.dtype, shape(run.train_labels),
   shape(test), test.dtype, shape(run.test_labels)))
 run:picture("data", classes_picture(), "Training images of each class; a byte b counts as b/255")

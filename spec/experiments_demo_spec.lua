@@ -102,6 +102,8 @@ describe("scripts/demo.lua", function()
     assert.near(loss + 1e-4 * sum / 20, tonumber(output:match("sparse test loss ([%d.]+)")), 6e-5)
     local html = read_file(folder .. "/demo.html")
     assert.equal(16, select(2, html:gsub('<img alt="[^"]*" src="data:image/png;base64,', "")))
+    has(html, "Five autoencoders learn a set in MNIST's format, each by itself")
+    has(html, "local folder = &quot;spec/fixtures/shapes&quot;\n")
     has(html, "train 40 x 784 uint8, labels 40\ntest 20 x 784 uint8, labels 20")
     -- The picture in the page is the file beside it.
     local encoded = html:match('below each what the net makes of it" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')

@@ -43,13 +43,13 @@ end
 
 local set_names = {mnist = "MNIST", fashion = "Fashion-MNIST"}
 
---- The images and labels of a set: {train, train_labels, test, test_labels, description, classes}, the images uint8
--- [n x pixels], classes the list of their names. name: "mnist" or "fashion", which is an error where it is not found;
+--- The images and labels of a set: {train, train_labels, test, test_labels, folder, description, classes}, the images
+-- uint8 [n x pixels], classes the list of their names. name: "mnist" or "fashion", which is an error where it is not found;
 -- nil: what is found. folder: look there only.
 function experiment.dataset(name, folder)
   local set = {}
   folder, set.description = must(moon.data.find(folder, set_names[name]))
-  set.classes = moon.data.classes(folder)
+  set.folder, set.classes = folder, moon.data.classes(folder)
   set.train, set.train_labels = must(moon.data.mnist(folder, "train"))
   set.test, set.test_labels = must(moon.data.mnist(folder, "test"))
   if set.train:size(2) ~= set.test:size(2) then
