@@ -44,8 +44,8 @@ end
 local set_names = {mnist = "MNIST", fashion = "Fashion-MNIST"}
 
 --- The images and labels of a set: {train, train_labels, test, test_labels, folder, description, classes}, the images
--- uint8 [n x pixels], classes the list of their names. name: "mnist" or "fashion", which is an error where it is not found;
--- nil: what is found. folder: look there only.
+-- uint8 [n x pixels], classes the list of their names. name: "mnist" or "fashion", which is an error where it is not
+-- found; nil: what is found. folder: look there only.
 function experiment.dataset(name, folder)
   local set = {}
   folder, set.description = must(moon.data.find(folder, set_names[name]))
