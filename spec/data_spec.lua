@@ -228,11 +228,11 @@ describe("data.find", function()
       assert.equal("0 1 2 3 4 5 6 7 8 9", table.concat(moon.data.classes(dir), " "))
       local found, problem, code = moon.data.find(dir, "Fashion-MNIST")
       assert.same({nil, "I/O"}, {found, code})
-      has(problem, ("data.find: Fashion-MNIST is not in %s (it has MNIST): "):format(dir))
+      has(problem, ("data.find: Fashion-MNIST is not in %s (it has MNIST): install Debian's package "):format(dir))
       for _, name in ipairs(names) do os.remove(dir .. "/" .. name) end
     end)
     has(select(2, moon.data.find(shapes, "MNIST")), "(it has a set in MNIST's format)")
-    has(select(2, moon.data.find("/nowhere", "MNIST")), "MNIST is not in /nowhere (not all files are there)")
+    has(select(2, moon.data.find("/nowhere", "MNIST")), "MNIST is not in /nowhere (not all files are there): run data/fetch.sh, or name a")
     assert.is_nil(moon.data.classes(shapes))
     assert.is_nil(moon.data.classes("/nowhere"))
     assert.has_error(function() moon.data.find(nil, "mnist") end,

@@ -14,7 +14,9 @@ local mnist = {}
 
 local prefix = {train = "train", test = "t10k"}
 local getenv = os and os.getenv or function() end -- a host may have left it out
-local advice = "run data/fetch.sh, or install Debian's package dataset-fashion-mnist, or name a folder (MOONGLASS_DATA)"
+local way_to = {MNIST = "run data/fetch.sh", ["Fashion-MNIST"] = "install Debian's package dataset-fashion-mnist"}
+local name_it = "or name a folder (MOONGLASS_DATA)"
+local advice = ("%s, or %s, %s"):format(way_to.MNIST, way_to["Fashion-MNIST"], name_it)
 
 local both = {"train", "test"}
 
@@ -139,7 +141,7 @@ local function find_named(given, name)
     if set and set.name == name then return folder end
     seen[i] = ("%s (%s)"):format(folder, set and "it has " .. set.name or "not all files are there")
   end
-  return nil, ("data.find: %s is not in %s: %s"):format(name, table.concat(seen, ", "), advice), "I/O"
+  return nil, ("data.find: %s is not in %s: %s, %s"):format(name, table.concat(seen, ", "), way_to[name], name_it), "I/O"
 end
 
 local function describe(folder) return ("%s in %s"):format(set_in(folder).name, folder) end
