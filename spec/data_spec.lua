@@ -232,7 +232,8 @@ describe("data.find", function()
       for _, name in ipairs(names) do os.remove(dir .. "/" .. name) end
     end)
     has(select(2, moon.data.find(shapes, "MNIST")), "(it has a set in MNIST's format)")
-    has(select(2, moon.data.find("/nowhere", "MNIST")), "MNIST is not in /nowhere (not all files are there): run data/fetch.sh, or name a")
+    has(select(2, moon.data.find("/nowhere", "MNIST")),
+      "MNIST is not in /nowhere (not all files are there): run data/fetch.sh, or name a")
     assert.is_nil(moon.data.classes(shapes))
     assert.is_nil(moon.data.classes("/nowhere"))
     assert.has_error(function() moon.data.find(nil, "mnist") end,

@@ -141,7 +141,8 @@ local function find_named(given, name)
     if set and set.name == name then return folder end
     seen[i] = ("%s (%s)"):format(folder, set and "it has " .. set.name or "not all files are there")
   end
-  return nil, ("data.find: %s is not in %s: %s, %s"):format(name, table.concat(seen, ", "), way_to[name], name_it), "I/O"
+  local places_seen = table.concat(seen, ", ")
+  return nil, ("data.find: %s is not in %s: %s, %s"):format(name, places_seen, way_to[name], name_it), "I/O"
 end
 
 local function describe(folder) return ("%s in %s"):format(set_in(folder).name, folder) end
