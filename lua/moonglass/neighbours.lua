@@ -38,7 +38,7 @@ local function each_batch(self, what, x, f)
   local batch = math.max(pairs_at_once // #self.x, 1)
   for first = 1, #x, batch do
     local last = math.min(first + batch - 1, #x)
-    f(first, core.neighbours(self.x, x:rows(first, last), self.k))
+    f(first, errors.guard(core.neighbours, self.x, x:rows(first, last), self.k))
   end
 end
 

@@ -11,7 +11,7 @@
 
 /* Sums are kept in float over a stretch, in as many partial sums as the vector has lanes, and in double beyond: fast,
 ** and the error does not grow with the number of elements. */
-enum { STRETCH = 4096 };
+enum { STRETCH = 1024 };
 
 MOONI_INLINE float v_from_bits(int32_t bits) {
   float x;
