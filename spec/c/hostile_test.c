@@ -325,8 +325,9 @@ static void test_safetensors(void) {
   flip_everywhere("safetensors", load_archive, &b, 0, 162, 0);
   make_safetensors(&b, net_header, strlen(net_header), 28);
   cut_everywhere("net", load_net, &b);
-  /* Ignored: what the entry "format" says, and whether "relu" is in capitals. Taken: the biases, and two bits of the architecture. Other: a 5 as
-  ** 1, 4, 7, which are written with more digits; and the signs of the weights, which are 0: they stand there twice. */
+  /* Ignored: what the entry "format" says, and capitals in "relu". Taken: the biases, and two bits of the architecture.
+  ** Other: a 5 as 1, 4, 7, which are written with more digits; and the signs of the weights, which are 0: they stand
+  ** there twice. */
   flip_everywhere("net", load_net, &b, 62, 98, 5);
 }
 
