@@ -344,9 +344,11 @@ static int sign(lua_State *L) {
 static const char late_calls[] =
     "function late()\n"
     "  sign()\n"
-    "  for _, f in pairs(core) do pcall(f, x, x, x) end\n"
-    "  for _, methods in pairs(core.methods) do\n"
-    "    for _, f in pairs(methods) do pcall(f, x, x, x) pcall(f, net, x, x) end\n"
+    "  for _, list in ipairs{{}, {x}, {x, x}, {x, x, x}} do\n" /* too many arguments are refused at once */
+    "    for _, f in pairs(core) do pcall(f, table.unpack(list)) end\n"
+    "    for _, methods in pairs(core.methods) do\n"
+    "      for _, f in pairs(methods) do pcall(f, table.unpack(list)) pcall(f, net, table.unpack(list)) end\n"
+    "    end\n"
     "  end\n"
     "  if not pcall(function() return x[1] end) and not pcall(core.zeros, 2) then sign() end\n"
     "  if not pcall(package.preload['moonglass.core']) then sign() end\n"
@@ -780,7 +782,7 @@ static const char call_everything[] =
     "local seen, calls = {}, 0\n"
     "local function try(f)\n"
     "  for _, v in ipairs(firsts) do\n"
-    "    for _, rest in ipairs{{path}, {x}, {{x = x}, {}}, {path, x}, {{}}} do\n"
+    "    for _, rest in ipairs{{}, {path}, {x}, {{x = x}, {}}, {path, x}, {{}}} do\n" /* too many are refused at once */
     "      calls = calls + 1\n"
     "      pcall(f, v, table.unpack(rest))\n"
     "    end\n"
@@ -833,7 +835,7 @@ static void test_no_files(void) {
   lua_Integer calls;
   CHECK(opens_everywhere(MOON_LUA_NO_FILES, &calls) == 0);
   CHECK(calls > 2000);
-  CHECK(opens_everywhere(0, &calls) > 10); /* so the count would have seen it */
+  CHECK(opens_everywhere(0, &calls) > 20); /* so the count would have seen it */
   lua_State *L = new_state(NULL);
   open_library(L, MOON_LUA_NO_FILES);
   must_run(L,
