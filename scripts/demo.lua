@@ -14,15 +14,7 @@ local shown = math.min(20, #test)
 
 local function noise() return moon.gaussian_noise(0.2, {clip = {0, 1}}) end
 
--- Noisy images: one draw, from a seed of its own, so that each epoch is measured on the same pixels, and a resumed
--- training as well.
-local function one_draw(images, seed)
-  moon.seed(seed)
-  local noisy = noise():forward(images:float() / 255, true)
-  moon.seed(o.seed)
-  return noisy
-end
-local noisy = one_draw(test, o.seed + 1)
+local noisy = run:one_draw(noise, test, 1)
 
 local set_name = run.description:sub(1, -#(" in " .. run.folder) - 1)
 local page = moon.page("Autoencoders on " .. set_name)
@@ -69,7 +61,7 @@ local function chapter(name, title, text, code, net, given)
   local validation = given.noisy and "{noisy, test}" or "test"
   page:code(shown_fit:format(code:format(pixels), loss, o.lr, epochs, o.batch, validation))
   page:code(("%s\n\n%s"):format(ae:summary(), history))
-  local learnt = given.noisy and one_draw(train, o.seed + 2) or train
+  local learnt = given.noisy and run:one_draw(noise, train, 2) or train
   local dead = run:dead_units(ae, learnt, name)
   page:text(run.remarks[#run.remarks])
   local count = 0
@@ -120,8 +112,9 @@ local train, train_labels = assert(moon.data.mnist(folder, "train"))
 local test, test_labels = assert(moon.data.mnist(folder, "test"))]]):format(run.folder))
 page:code(("train %s %s, labels %s\ntest %s %s, labels %s"):format(shape(train), train.dtype, shape(run.train_labels),
   shape(test), test.dtype, shape(run.test_labels)))
-run:picture("data", classes_picture(), "Training images of each class; a byte b counts as b/255")
-page:picture(run:read "data.png", "Training images of each class; a byte b counts as b/255")
+local of_data = "Training images of each class; a byte b counts as b/255"
+run:picture("data", classes_picture(), of_data)
+page:picture(run:read "data.png", of_data)
 
 chapter("simple", "One hidden layer", "The smallest autoencoder: 32 numbers have to say all about an image.",
   "moon.autoencoder.plain{input = %d, hidden = 32}",

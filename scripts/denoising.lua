@@ -33,14 +33,7 @@ end
 -- A layer of noise by itself, as in training; bytes are parts of 255.
 local function spoilt(images) return noise():forward(images:float() / 255, true) end
 
--- One draw of noise from a seed of its own: two nets are measured on the same pixels, and so is one that was resumed.
-local function one_draw(images, seed)
-  moon.seed(seed)
-  local noisy = spoilt(images)
-  moon.seed(o.seed)
-  return noisy
-end
-local noisy = one_draw(test, o.seed + 1)
+local noisy = run:one_draw(noise, test, 1)
 
 -- With the noise drawn once, each image has one spoilt copy, and the net may learn these copies by heart. As a layer in
 -- front of the encoder the noise is another one in each epoch.
@@ -76,7 +69,7 @@ run:picture("denoised", moon.image.rows({test:rows(1, shown), noisy:rows(1, show
   {scale = 2, titles = {"original", "noisy", "reconstruction"}}),
   "Test images, the same with noise, and what the net makes of these")
 -- The weights of the units behind the noise: strokes and blobs. Dead units are those that no noisy image wakes.
-local dead = run:dead_units(ae, task.x or one_draw(train, o.seed + 2))
+local dead = run:dead_units(ae, task.x or run:one_draw(noise, train, 2))
 run:picture("filters", run:filters(ae:layer(o.once and 1 or 2).weight:t(), dead[1], "units of the first layer"),
   run.filters_caption)
 run:plot("lines", "loss", {

@@ -74,6 +74,15 @@ local function load(run)
   print(run.data)
 end
 
+--- Images through a layer of noise that make_noise gives, from the seed behind the run's by `distance`: two nets are
+-- measured on the same pixels, and so is one that was resumed. The run's own seed begins again.
+function Run:one_draw(make_noise, images, distance)
+  moon.seed(self.options.seed + distance)
+  local noisy = make_noise():forward(images:float() / 255, true)
+  moon.seed(self.options.seed)
+  return noisy
+end
+
 -- ---- start and end ----
 
 -- What a run that was killed was just writing: the engine's temporaries, ".model.safetensors.x1y2z3.moonglass".
