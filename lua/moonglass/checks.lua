@@ -160,17 +160,27 @@ function checks.floats(what, name, t)
   end
 end
 
+local chunk = 1 << 16 -- rows that are looked at together
+
+--- The first element of t that is no whole number of 0 to last: its place in words, and what it is. nil if all are.
+function checks.bad_class(t, last)
+  local function are_classes(part)
+    return part:eq(part:floor()):min() == 1 and part:min() >= 0 and part:max() <= last
+  end
+  for first = 1, #t, chunk do
+    local part = t:rows(first, math.min(first + chunk - 1, #t))
+    if not are_classes(part) then return first_bad(t, are_classes) end
+  end
+end
+
 local most_classes = (1 << 24) - 1 -- beyond, float32 has not every number
 
 --- Class numbers from 0, in a tensor of one dimension; if their number is given, below that. hint: what to do about
 -- fractions.
 function checks.classes(what, name, t, classes, hint)
   local last = classes and classes - 1 or most_classes
-  local function are_classes(part)
-    return part:eq(part:floor()):min() == 1 and part:min() >= 0 and part:max() <= last
-  end
-  if are_classes(t) then return end
-  local place, value = first_bad(t, are_classes)
+  local place, value = checks.bad_class(t, last)
+  if not place then return end
   local bounded = classes or (tonumber(value) or 0) > last
   errors.raise("%s: %s of %s is %s, expected a whole number %s%s", what, name, place, value,
     bounded and ("of 0 to %d"):format(last) or "from 0 on", hint and value:find(".", 1, true) and ": " .. hint or "")

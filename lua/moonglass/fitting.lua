@@ -101,24 +101,10 @@ end
 
 local takes_classes = {cross_entropy = true}
 
--- The first element that is no class, and its number; nil if all are.
-local function bad_class(t, classes)
-  for first = 1, #t, chunk do
-    local part = t:rows(first, math.min(first + chunk - 1, #t)):float():reshape(-1)
-    local bad = part:lt(0) + part:gt(classes - 1) + part:ne(part:floor())
-    if bad:sum() > 0 then
-      for i = 1, #part do
-        if bad[i] > 0 then return part[i], first + i - 1 end
-      end
-    end
-  end
-end
-
 local function check_classes(what, t, classes)
-  local class, row = bad_class(t, classes)
-  if not class then return end
-  errors.raise("%s: target of row %d is class %s, expected a whole number of 0 to %d", what, row,
-    class ~= class and "nan" or ("%g"):format(class), classes - 1)
+  local place, class = checks.bad_class(t, classes - 1)
+  if not place then return end
+  errors.raise("%s: target of %s is class %s, expected a whole number of 0 to %d", what, place, class, classes - 1)
 end
 
 local function check_target(what, loss, t, width)
