@@ -391,8 +391,8 @@ MOON_API moon_status moon_loss_get(const moon_loss *loss, const char *name, moon
 
 /* METHOD: *value (may be NULL) = loss(prediction [n x k] float32, target), and its gradient on the prediction into
 ** grad [n x k] float32 unless NULL.
-** target is [n x k], float32 or bytes, which count as value/255, but for cross_entropy as they are; that also takes class
-** numbers [n] or [n x 1], from 0.
+** target is [n x k], float32 or bytes. Bytes count as value/255, but for cross_entropy as they are. cross_entropy also
+** takes class numbers [n] or [n x 1], from 0.
 ** MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE (a class that does not exist), MOON_ENOMEM (targets that are bytes or classes
 ** need scratch). */
 MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad,
@@ -512,9 +512,10 @@ MOON_API moon_status moon_net_decode(moon_net *net, moon_tensor *y, const moon_t
 
 /* METHOD: one training step on a batch; *objective (loss and penalties, before the update) may be NULL.
 ** x [n x in] and y (NULL: the target is x) [n x out] may hold bytes, which count as value/255; but in y, for
-** cross_entropy, as they are. y may be class numbers [n] for cross_entropy. Allocates nothing once planned. On any failure no weight has changed; nor has one, or a moment
-** or the count of steps, when the objective is not a finite number, which is MOON_OK. MOON_ESHAPE, MOON_ERANGE (a class
-** that does not exist), MOON_ENOMEM, MOON_EINTERRUPT; MOON_ESTATE for a share (moon_net_share). */
+** cross_entropy, as they are. y may be class numbers [n] for cross_entropy. Allocates nothing once planned. On any
+** failure no weight has changed; nor has one, or a moment or the count of steps, when the objective is not a finite
+** number, which is MOON_OK. MOON_ESHAPE, MOON_ERANGE (a class that does not exist), MOON_ENOMEM, MOON_EINTERRUPT;
+** MOON_ESTATE for a share (moon_net_share). */
 MOON_API moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
                                    const moon_loss *loss, moon_optim *opt);
 
@@ -586,16 +587,17 @@ typedef struct moon_bytes {
 ** cut from then on: a temporary beside it (".name.xxxxxx.moonglass"), fsync, rename, fsync of the folder. On failure
 ** what was there stays, and the temporary is removed; that of a process that was killed is removed by the next write of
 ** the same path.
-**   A file that is replaced hands on its permissions, and its owner and group as far as the process may give them (where
-** the group cannot stay, it may no more than all others); its access lists, extended attributes and further hard links
-** are not kept. A new file follows the umask. Until then the temporary is its owner's alone. A symbolic link stays: the
-** file that it leads to is replaced, or made where it leads nowhere. Past its limit on the size of files (RLIMIT_FSIZE) the system ends a process that does not ignore
-** SIGXFSZ. MOON_EIO, MOON_ENOMEM. */
+**   A file that is replaced hands on its permissions, and its owner and group as far as the process may give them (if the
+** group cannot stay, the new file's group gets the rights of all others only); its access lists, extended attributes and
+** further hard links are not kept. Until then only its owner may read the temporary. A new file follows the umask. A
+** symbolic link stays: the file that it leads to is replaced, or made where it leads nowhere. Past its limit on the size
+** of files (RLIMIT_FSIZE) the system ends a process that does not ignore SIGXFSZ. MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon_bytes *parts, size_t count);
 
 /* FUNCTION: before path is written anew: let path.1 be what path is, path.2 what path.1 was, up to path.<keep - 1>. path
 ** itself stays: path.1 is a hard link, or a copy where there can be none. Of a symbolic link the file is kept, beside
-** the link. Nothing happens if path is path.1 already, or is not there. keep: 1 (nothing to do) to 10, else MOON_ERANGE. MOON_EIO, MOON_ENOMEM. */
+** the link. Nothing happens if path is path.1 already, or is not there. keep: 1 (nothing to do) to 10, else MOON_ERANGE.
+** MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep);
 
 /* ---- Files of tensors -------------------------------------------------------------------------------------------

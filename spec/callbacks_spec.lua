@@ -667,8 +667,8 @@ describe("what can be known before the first epoch", function()
       {validation = {x, x, x}})
     refused("fit: validation has 7 at [weight], expected {x} or {x, y}", net(), x, nil,
       {validation = {x, x, weight = 7}})
-    with("fit: a callback is a table that hears of nothing, expected one of on_train_begin, ", {})
-    with("fit: a callback is a table that hears of nothing", {callbacks.early_stopping{monitor = "loss"}})
+    with("fit: a callback has no function that fit calls, expected at least one of on_train_begin, ", {})
+    with("fit: a callback has no function that fit calls", {callbacks.early_stopping{monitor = "loss"}})
     refused("fit: history.loss is 'x', expected a list of numbers", net(), x, nil, {history = {loss = "x"}})
     refused("fit: history.val_loss[2] is 'a', expected a number", net(), x, nil, {history = {val_loss = {1, "a"}}})
     refused("fit: history.epochs is 1.5, expected a whole number of at least 0", net(), x, nil,

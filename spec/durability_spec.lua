@@ -383,7 +383,7 @@ end)
 
 describe("loading a checkpoint", function()
   -- What is not the file's fault is raised: else a script that starts afresh without a checkpoint would write over it.
-  it("raises want of memory, and never takes it for damage", function()
+  it("raises that memory has run out, and never takes it for damage", function()
     local file = os.tmpname()
     local net = moon.sequential{moon.dense(200, 200)}
     net:fit(moon.rand(8, 200), {loss = "mse", callbacks = {moon.callbacks.checkpoint(file)}})

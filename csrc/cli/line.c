@@ -116,8 +116,7 @@ static bool read_paste(EditLine *edit, wchar_t *text, size_t *count) {
 
 /* What is too long for the editor is refused whole: a part of it would be another program. */
 static unsigned char refuse_paste(size_t n) {
-  printf("\n%zu characters were pasted, and %d is the most that a line takes: put them into a file, and run that by "
-         "dofile \"FILE\"\n",
+  printf("\n%zu characters were pasted, but an entry takes at most %d: put them into a file, and run dofile \"FILE\"\n",
          n, PASTE_SIZE);
   fflush(stdout);
   return CC_REDISPLAY;

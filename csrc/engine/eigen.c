@@ -1,7 +1,7 @@
 /* eigen.c - eigenvalues and eigenvectors of symmetric matrices, all in double.
 **
 ** A LAPACK brings its BLAS, with buffers and maybe threads of its own, and ends the process when memory runs out in
-** there. This takes all it needs from the context before it begins, and then cannot fail for want of it. */
+** there. This takes all the memory that it needs from the context before it begins. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,7 +15,8 @@ enum { LARGEST = 32766 };
 
 enum { WIDTH = MOONI_EIGEN_WIDTH, LANES = MOONI_EIGEN_LANES };
 
-/* Rotations are gathered, of this many times n, since a pass over all vectors for each sweep alone would wait for memory. */
+/* So many times n rotations are gathered before they turn the vectors: a pass over all vectors for each sweep would wait
+** for memory. */
 enum { GATHERED = 32 };
 
 typedef struct eigen {

@@ -169,9 +169,9 @@ static bool is_same_file(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The name to be renamed to: a link stays, and the file that it leads to is replaced. The system, asked first, knows
-** whether it may be followed (it may not in everybody's folder); what it came upon has to be what the name stands for:
-** links in /proc have texts that are no names. */
+/* The name to be renamed to: a link stays, and the file that it leads to is replaced. The system is asked first, since it
+** may forbid to follow a link (in /tmp, another user's). Then the text of the link has to name the file that the system
+** has found: links in /proc have texts that are no names. */
 static moon_status find_target(moon_ctx *ctx, const char *path, char **target) {
   struct stat seen, named;
   MOONI_TRY(check_target(ctx, path, &seen));
@@ -271,8 +271,9 @@ static void forget(mooni_writer *w) {
   *w = (mooni_writer){.ctx = w->ctx, .fd = -1, .lock = -1};
 }
 
-/* The owner, group and mode of the file that is replaced, as far as this process may give them: where the group is
-** another one, it may no more than all others. Where nothing can be given, the temporary's mode is the narrower one. */
+/* The owner, group and mode of the file that is replaced, as far as this process may give them. If the file cannot have
+** that group, its own group gets the rights of all others only. If nothing can be given, the temporary's mode stays,
+** which is the narrower one. */
 static void take_over_mode(const mooni_writer *w) {
   struct stat old, own;
   if (stat(w->like ? w->like : w->path, &old) || fstat(w->fd, &own)) return;

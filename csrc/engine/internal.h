@@ -516,10 +516,10 @@ extern const mooni_kernels mooni_kernels_avx2, mooni_kernels_avx512;
 /* The layer classes, ended by NULL (layers are the same for every instruction set). */
 extern const mooni_layer_class *const mooni_layers[];
 
-/* registry.c: by name (or alias), NULL if unknown; and the message about one that is. */
 /* nearest.c: does name stand for `known`, as swish does for silu? Upper and lower case, _ and - make no difference. */
 bool mooni_names(const char *name, const char *known);
 
+/* registry.c: by name (or alias), NULL if unknown; and the message about one that is. */
 const mooni_act *mooni_find_act(const moon_ctx *ctx, const char *name);
 const mooni_layer_class *mooni_find_layer(const char *name);
 const mooni_loss_class *mooni_find_loss(const moon_ctx *ctx, const char *name);

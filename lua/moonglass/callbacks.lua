@@ -104,8 +104,8 @@ local function read_file(path)
   return text
 end
 
--- A file of other columns is somebody else's: it is neither gone on with nor written over. A first line without its end
--- may be what was left of ours; some programs put a mark of UTF-8 before it.
+-- A file with other columns is not ours: it is neither appended to nor overwritten. A first line without its end may be
+-- ours, cut off; some programs put a byte-order mark before it.
 local function csv_check_columns(path, text)
   local first, ending = text:gsub("^\xEF\xBB\xBF", ""):match("^([^\r\n]*)(\r?\n?)")
   if first == csv_columns or (ending == "" and csv_columns:sub(1, #first) == first) then return end
@@ -113,13 +113,13 @@ local function csv_check_columns(path, text)
     (first:sub(1, 80):gsub("[^ -~]", "?")), csv_columns)
 end
 
--- Is a line of ours whole? A number may be cut off behind its exponent.
+-- Is the line complete? A number may be cut off within its exponent.
 local function csv_is_whole(line)
   local seconds = line:match("^%d+,[^,]*,[^,]*,([^,]+)$")
   return seconds ~= nil and tonumber(seconds) ~= nil
 end
 
--- The text with a last line that ends. One that was cut off goes.
+-- The text, its last line ended by a newline, or removed if it was cut off.
 local function csv_mended(text)
   local before, last = text:match("^(.-)([^\n]*)$")
   if last == "" then return text end
@@ -142,8 +142,8 @@ local function csv_resume(path, state)
   if kept ~= text then must("csv_logger", files.write(path, kept)) end
 end
 
---- One line an epoch: epoch,loss,val_loss,seconds. append=true goes on with a file, of whose last line the end may be
--- missing: cut off, it goes. A resumed training always goes on, from the line of its last epoch.
+--- One line an epoch: epoch,loss,val_loss,seconds. append=true writes behind what is in the file; if its last line was
+-- cut off, that line is removed. A resumed training always appends, behind the line of its last epoch.
 function callbacks.csv_logger(path, given)
   check_path("csv_logger", path, true)
   local o = csv_options(given)

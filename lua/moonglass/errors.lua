@@ -1,5 +1,6 @@
---- Errors that show the place in the user's script, not a place in this library; and protected calls. An error that is
--- not the call's own (a hook's, such as Ctrl-C or a host's time limit, or want of memory) comes out of them as it is.
+--- Errors that show the place in the user's script, not a place in this library; and protected calls. What a hook
+-- raises (Ctrl-C, a host's time limit), and Lua's "not enough memory", are not the call's own errors: they come out
+-- unchanged.
 -- raise(format, ...)   raises a message
 -- guard(f, ...)        f(...), its error raised again at the user's place: for calls into the core
 -- guard_as(own, theirs, f, ...)  as guard, for a call whose messages begin with another name than the user has called
@@ -65,8 +66,8 @@ end
 local deepest = 1000 -- a call's levels that are looked at: of a recursion without end there are many more
 
 -- The message handler: looks up from where an error is raised to the protected call. With a hook between, or an error
--- that has been found not to be ours already, the value stays bare. So does one that Lua calls no handler for: want of
--- memory.
+-- that has been found not to be ours already, the value stays bare. So does "not enough memory", for which Lua calls no
+-- handler.
 local function mark(value)
   for level = 1, deepest do
     local info = getinfo(level, "nf")

@@ -7,7 +7,7 @@ local monitor = {}
 --- For options.checker: which figures there are.
 monitor.figures = {"val_loss", "loss"}
 
--- A mistake in the script; `what` is whose.
+-- what: the callback's name, for the message.
 local function refuse(what, name) errors.raise("%s: monitor is %s, but fit has no validation", what, name) end
 
 local known = setmetatable({}, {__mode = "k"})

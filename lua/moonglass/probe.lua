@@ -33,7 +33,7 @@ local function probe(codes, labels, given)
   checks.labels("probe", labels, #codes, o.classes)
   local classes = o.classes or math.tointeger(labels:max() + 1)
   if classes < 2 then
-    errors.raise("probe: there is one class only, 0, expected labels, or an option classes, of at least two")
+    errors.raise("probe: all labels are 0, expected at least two classes: give other labels, or the option classes")
   end
   if o.batch_size and o.batch_size > #codes then
     errors.raise("probe: batch_size %d is larger than the %d rows of codes", o.batch_size, #codes)

@@ -56,7 +56,7 @@ function snapshots.take(callbacks)
   return taken
 end
 
--- A file may hold anything. What a callback remembers when it begins, it has remembered then, too.
+-- A file may hold anything. Every value of a callback's present snapshot has to be in the saved one, of the same type.
 local function check_saved(entry, saved)
   for name, v in pairs(entry.callback:snapshot() or {}) do
     local kept = saved.values[name]

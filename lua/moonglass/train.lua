@@ -75,8 +75,7 @@ end
 
 -- ---- steps ----
 
--- What bytes count as, a loss of the core knows, which is the one place of that rule. One in Lua gets floats, but class
--- numbers as they are.
+-- A loss of the core knows itself what bytes count as. One in Lua gets floats, but class numbers as they are.
 local function as_target(loss, t)
   if native.is_loss(loss) or t:rank() == 1 then return t end
   return checks.fractions(t)
@@ -257,7 +256,8 @@ local function add_callback(listeners, callback)
     end
   end
   if not hears then
-    errors.raise("fit: a callback is a table that hears of nothing, expected one of %s", table.concat(events, ", "))
+    errors.raise("fit: a callback has no function that fit calls, expected at least one of %s",
+      table.concat(events, ", "))
   end
 end
 
@@ -519,9 +519,8 @@ local function tell_abort(list, i, state)
   errors.caught(list[i], state)
 end
 
--- Tells all callbacks when the training does not come to its end, so that an open line or file can be closed: because
--- of an error, or because the coroutine that it waits in is closed. That error is the one that comes out; but for one
--- that is no listener's own, such as an interrupt meanwhile.
+-- Tells all callbacks that the training has not come to its end, because of an error or because its coroutine was
+-- closed: they close an open line or file. The error comes out then, unless a hook, as Ctrl-C's, raises another one.
 local function abort_guard(run, state)
   return setmetatable({}, {__close = function(_, err)
     if err ~= nil or not run.ended then tell_abort(run.listeners.on_abort, 1, state) end

@@ -21,7 +21,7 @@ end
 --- A PNG of 28 x 28 pixels in shades of grey -> a PNG of the same size | nil, message: what is wrong with it.
 function denoiser.denoise(bytes)
   local ok, image, message = pcall(moon.png.decode, bytes)
-  if not ok then -- want of memory is the picture's fault here; whatever else is raised is not
+  if not ok then -- running out of memory is the picture's fault here; whatever else is raised is not
     if not tostring(image):find("out of memory", 1, true) then error(image, 0) end
     return nil, image
   end
