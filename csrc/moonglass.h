@@ -20,7 +20,8 @@
 ** - Nothing here prints, exits, raises a signal or keeps writable global state.
 ** - The floating-point mode is the host's: the engine computes in one of its own (round to nearest, no traps), so that
 **   the results do not depend on it, and puts the host's back. Texts in files do not depend on the locale either.
-** - A call takes no more than 64 KB of the caller's stack, one that predicts with weights that are not tied no more than
+** - A call takes no more than 64 KB of the caller's stack, one that predicts with weights that are not tied no more
+** than
 **   32 KB.
 */
 #ifndef MOONGLASS_H
@@ -328,8 +329,8 @@ typedef struct moon_option_info {
 MOON_API const char *moon_registered(const moon_ctx *ctx, moon_family family, size_t i);
 
 /* For messages that ask "did you mean": how many letters of `name` are to be changed, put in, left out or swapped with
-** their neighbour to make `known` of it, upper and lower case being the same; 0, too, if other libraries have `name` for
-** it ("learning_rate" for "lr"). SIZE_MAX if more than a third are, which is not near, unless `known` begins with
+** their neighbour to make `known` of it, upper and lower case being the same; 0, too, if other libraries have `name`
+** for it ("learning_rate" for "lr"). SIZE_MAX if more than a third are, which is not near, unless `known` begins with
 ** `name`. */
 MOON_API size_t moon_name_distance(const char *name, const char *known);
 
@@ -440,8 +441,8 @@ MOON_API moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *con
 MOON_API moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, size_t count);
 
 /* CONSTRUCTOR: a copy of the net, of the same context, with layers, weights and gradients of its own: nothing that is
-** done to one of them changes the other. Layers that stand in several places, and tied weights, do so in the copy, which
-** has the noise that net would have next. A copy of a share can be trained. MOON_ENOMEM. */
+** done to one of them changes the other. Layers that stand in several places, and tied weights, do so in the copy,
+** which has the noise that net would have next. A copy of a share can be trained. MOON_ENOMEM. */
 MOON_API moon_status moon_net_clone(const moon_net *net, moon_net **out);
 MOON_API moon_net *moon_net_retain(moon_net *net);
 MOON_API void moon_net_release(moon_net *net);
@@ -583,21 +584,22 @@ typedef struct moon_bytes {
   size_t size;      /* in bytes */
 } moon_bytes;
 
-/* FUNCTION: write a file of these parts, one after the other. The file appears whole or not at all, and outlives a power
-** cut from then on: a temporary beside it (".name.xxxxxx.moonglass"), fsync, rename, fsync of the folder. On failure
-** what was there stays, and the temporary is removed; that of a process that was killed is removed by the next write of
-** the same path.
-**   A file that is replaced hands on its permissions, and its owner and group as far as the process may give them (if the
-** group cannot stay, the new file's group gets the rights of all others only); its access lists, extended attributes and
-** further hard links are not kept. Until then only its owner may read the temporary. A new file follows the umask. A
-** symbolic link stays: the file that it leads to is replaced, or made where it leads nowhere. Past its limit on the size
-** of files (RLIMIT_FSIZE) the system ends a process that does not ignore SIGXFSZ. MOON_EIO, MOON_ENOMEM. */
+/* FUNCTION: write a file of these parts, one after the other. The file appears whole or not at all, and outlives a
+** power cut from then on: a temporary beside it (".name.xxxxxx.moonglass"), fsync, rename, fsync of the folder. On
+** failure what was there stays, and the temporary is removed; that of a process that was killed is removed by the next
+** write of the same path.
+**   A file that is replaced hands on its permissions, and its owner and group as far as the process may give them (if
+** the group cannot stay, the new file's group gets the rights of all others only); its access lists, extended
+** attributes and further hard links are not kept. Until then only its owner may read the temporary. A new file follows
+** the umask. A symbolic link stays: the file that it leads to is replaced, or made where it leads nowhere. Past its
+** limit on the size of files (RLIMIT_FSIZE) the system ends a process that does not ignore SIGXFSZ. MOON_EIO,
+** MOON_ENOMEM. */
 MOON_API moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon_bytes *parts, size_t count);
 
-/* FUNCTION: before path is written anew: let path.1 be what path is, path.2 what path.1 was, up to path.<keep - 1>. path
-** itself stays: path.1 is a hard link, or a copy where there can be none. Of a symbolic link the file is kept, beside
-** the link. Nothing happens if path is path.1 already, or is not there. keep: 1 (nothing to do) to 10, else MOON_ERANGE.
-** MOON_EIO, MOON_ENOMEM. */
+/* FUNCTION: before path is written anew: let path.1 be what path is, path.2 what path.1 was, up to path.<keep - 1>.
+** path itself stays: path.1 is a hard link, or a copy where there can be none. Of a symbolic link the file is kept,
+** beside the link. Nothing happens if path is path.1 already, or is not there. keep: 1 (nothing to do) to 10, else
+** MOON_ERANGE. MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep);
 
 /* ---- Files of tensors -------------------------------------------------------------------------------------------

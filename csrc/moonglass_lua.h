@@ -49,9 +49,9 @@ MOON_API void moon_lua_push_tensor(lua_State *L, moon_tensor *t);
 MOON_API void moon_lua_push_net(lua_State *L, moon_net *net);
 
 /* The object at a stack index, not retained: valid until its userdata is collected, or a script closes it. A script's
-** finalisers may do that wherever Lua collects garbage, which is in any function of Lua's that may allocate: a host that
-** calls one before it is done with the object retains it first, and releases it afterwards. One that is retained beyond
-** lua_close needs the state's allocator still. check raises Lua's argument error; to gives NULL. */
+** finalisers may do that wherever Lua collects garbage, which is in any function of Lua's that may allocate: a host
+** that calls one before it is done with the object retains it first, and releases it afterwards. One that is retained
+** beyond lua_close needs the state's allocator still. check raises Lua's argument error; to gives NULL. */
 MOON_API moon_tensor *moon_lua_check_tensor(lua_State *L, int arg);
 MOON_API moon_tensor *moon_lua_to_tensor(lua_State *L, int index);
 MOON_API moon_net *moon_lua_check_net(lua_State *L, int arg);

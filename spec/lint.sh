@@ -97,5 +97,8 @@ done
 rule "trailing blanks" \
   "$(grep -rnE '[[:blank:]]+$' csrc lua scripts spec Makefile --include='*.[ch]' --include='*.lua' --include='*.sh' --include=Makefile)"
 
+# clang-format leaves comments as they are.
+rule "lines of C beyond 120 columns" "$(grep -rnE '^.{121,}' csrc spec scripts --include='*.[ch]')"
+
 [ $broken -eq 0 ] && echo "lint: the rules of layering hold"
 exit $broken

@@ -48,8 +48,8 @@ static void on_interrupt(int number) {
   if (running) lua_sethook(running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
-/* Message handlers: an error's value becomes a text. What fails in here is left out, a hook's error too: what that would
-** end has ended. */
+/* Message handlers: an error's value becomes a text. What fails in here is left out, a hook's error too: what that
+** would end has ended. */
 
 /* The text on the top, and what may have been meant, if the library is loaded. */
 static void add_hint(lua_State *L) {

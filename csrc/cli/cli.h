@@ -45,8 +45,8 @@ void cli_lines_close(cli_lines *s);
 /* Are they edited, in a terminal? */
 bool cli_lines_edited(const cli_lines *s);
 
-/* The next line of a chunk whose lines so far are `before`. It belongs to s and is valid until the next; it may lack its
-** newline, and a pasted one may have several. */
+/* The next line of a chunk whose lines so far are `before`. It belongs to s and is valid until the next; it may lack
+** its newline, and a pasted one may have several. */
 cli_input cli_read_line(cli_lines *s, const char *before, const char **line, size_t *size);
 
 /* A whole entry, which has come to its end: history has it from now on. */

@@ -152,8 +152,8 @@ static char *prompt(EditLine *edit) {
   return *lines_of(edit)->before ? next : first;
 }
 
-/* That of the environment; where it knows ASCII alone, or there is none of that name, UTF-8, which terminals send all the
-** same. It is the editor's only: Lua's functions stay with the locale that scripts have. */
+/* That of the environment; where it knows ASCII alone, or there is none of that name, UTF-8, which terminals send all
+** the same. It is the editor's only: Lua's functions stay with the locale that scripts have. */
 static locale_t open_locale(void) {
   locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
   if (locale) {

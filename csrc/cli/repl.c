@@ -104,8 +104,8 @@ static void evaluate(lua_State *L, bool silenced) {
   lua_settop(L, base);
 }
 
-/* "? name", "help name": help instead of a chunk. The line is on the top; true if it was one, or if looking at it failed,
-** as by Ctrl-C: then it is not run. */
+/* "? name", "help name": help instead of a chunk. The line is on the top; true if it was one, or if looking at it
+** failed, as by Ctrl-C: then it is not run. */
 static bool answer_question(lua_State *L) {
   int top = lua_gettop(L);
   bool asked = false;

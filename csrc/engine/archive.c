@@ -4,9 +4,10 @@
 ** known.
 **
 ** Files of ours have a checksum in each tensor's description, "crc32": a field more than the format has, which others'
-** readers pass over, and which is gone when others write the tensor, whatever texts they keep. It is zlib's crc32 of all
-** texts, each key and text with its zero byte; the tensor's name and dtype, likewise; its dimensions, as 8 little-endian
-** bytes each; and its bytes. So no byte that means anything can change unnoticed, if there is a tensor. */
+** readers pass over, and which is gone when others write the tensor, whatever texts they keep. It is zlib's crc32 of
+** all texts, each key and text with its zero byte; the tensor's name and dtype, likewise; its dimensions, as 8
+** little-endian bytes each; and its bytes. So no byte that means anything can change unnoticed, if there is a
+** tensor. */
 #include "archive.h"
 
 #include <string.h>

@@ -339,9 +339,9 @@ static void add_activity(const moon_layer *layer, const mooni_pass *pass, region
 }
 
 /* ---- kl_weight: sparse in the mean ----
-** Lee, Ekanadham and Ng 2008 in the form of Ng's notes on the sparse autoencoder: with q_j the mean of output j over the
-** batch and p = kl_target, kl_weight sum_j [p ln(p / q_j) + (1 - p) ln((1 - p) / (1 - q_j))]. Its slope on each of the B
-** outputs of column j is kl_weight / B [(1 - p) / (1 - q_j) - p / q_j]. All rows are here (whole_batch). */
+** Lee, Ekanadham and Ng 2008 in the form of Ng's notes on the sparse autoencoder: with q_j the mean of output j over
+** the batch and p = kl_target, kl_weight sum_j [p ln(p / q_j) + (1 - p) ln((1 - p) / (1 - q_j))]. Its slope on each of
+** the B outputs of column j is kl_weight / B [(1 - p) / (1 - q_j) - p / q_j]. All rows are here (whole_batch). */
 
 /* The means of columns c to c + n, clipped to where value and slope are finite: a unit that is shut for the whole batch
 ** keeps the slope that opens it again. */
@@ -548,8 +548,8 @@ static void bias_ready(const moon_layer *layer, const mooni_pass *pass) {
   if (((const dense *)layer)->bias && length(o) && pass->ready) pass->ready(pass, 1, o.from, 1, length(o), length(o));
 }
 
-/* The bias's sums come before the others have read dz: then it is still in this core's cache alone. But where dz goes by
-** rows, the others make parts of the columns that the bias is of. */
+/* The bias's sums come before the others have read dz: then it is still in this core's cache alone. But where dz goes
+** by rows, the others make parts of the columns that the bias is of. */
 static void derive(const moon_layer *layer, const mooni_pass *pass) {
   bool rowwise = act_of(layer, pass)->rowwise;
   make_dz(layer, pass, own_region((const dense *)layer, pass, rowwise));

@@ -15,8 +15,8 @@ enum { LARGEST = 32766 };
 
 enum { WIDTH = MOONI_EIGEN_WIDTH, LANES = MOONI_EIGEN_LANES };
 
-/* So many times n rotations are gathered before they turn the vectors: a pass over all vectors for each sweep would wait
-** for memory. */
+/* So many times n rotations are gathered before they turn the vectors: a pass over all vectors for each sweep would
+** wait for memory. */
 enum { GATHERED = 32 };
 
 typedef struct eigen {

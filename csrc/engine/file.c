@@ -108,9 +108,9 @@ static void drop_temporary(mooni_writer *w) {
   unlink(w->temporary);
 }
 
-/* Make the temporary ".name.xxxxxx.moonglass" beside the target: the same folder, so that rename can be atomic. A second
-** descriptor keeps the lock when the first has been closed. Until it is renamed only its owner may read it, unless there
-** is no file whose mode it will take over. 0 or errno. */
+/* Make the temporary ".name.xxxxxx.moonglass" beside the target: the same folder, so that rename can be atomic. A
+** second descriptor keeps the lock when the first has been closed. Until it is renamed only its owner may read it,
+** unless there is no file whose mode it will take over. 0 or errno. */
 static int open_temporary(mooni_writer *w, char *letters) {
   struct stat about;
   const mode_t mode = stat(w->like ? w->like : w->path, &about) ? 0666 : 0600;
@@ -169,9 +169,9 @@ static bool is_same_file(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The name to be renamed to: a link stays, and the file that it leads to is replaced. The system is asked first, since it
-** may forbid to follow a link (in /tmp, another user's). Then the text of the link has to name the file that the system
-** has found: links in /proc have texts that are no names. */
+/* The name to be renamed to: a link stays, and the file that it leads to is replaced. The system is asked first, since
+** it may forbid to follow a link (in /tmp, another user's). Then the text of the link has to name the file that the
+** system has found: links in /proc have texts that are no names. */
 static moon_status find_target(moon_ctx *ctx, const char *path, char **target) {
   struct stat seen, named;
   MOONI_TRY(check_target(ctx, path, &seen));

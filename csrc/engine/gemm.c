@@ -139,9 +139,9 @@ static size_t packing_bytes(cntx_t *cntx) {
 }
 
 /* ---- rehearsing ----
-** A product on scratch, with kernels that compute nothing but, the first time, make the same product again, as many times
-** within each other as there will be callers: there each holds all the memory that BLIS has for it, so that its pool comes
-** to have enough for all at once, however the threads are scheduled. */
+** A product on scratch, with kernels that compute nothing but, the first time, make the same product again, as many
+** times within each other as there will be callers: there each holds all the memory that BLIS has for it, so that its
+** pool comes to have enough for all at once, however the threads are scheduled. */
 
 typedef struct rehearsal {
   blis_copy blis; /* BLIS's, but for the kernels. The first, since they are given its address */

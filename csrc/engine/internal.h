@@ -110,9 +110,9 @@ size_t mooni_rows(const moon_tensor *t);
 size_t mooni_width(const moon_tensor *t);
 
 /* ---- pool.c: worker threads ----
-** A job has phases, and each phase the same number of parts. Any worker may compute any part of a phase, alone, once all
-** parts of the phase before it have been computed. Threads start with the first plan that wants them and end with the
-** context, or when another number is set. */
+** A job has phases, and each phase the same number of parts. Any worker may compute any part of a phase, alone, once
+** all parts of the phase before it have been computed. Threads start with the first plan that wants them and end with
+** the context, or when another number is set. */
 
 typedef struct mooni_pool mooni_pool;
 
@@ -379,8 +379,8 @@ enum { MOONI_ROW_GRAIN = 8, MOONI_COLUMN_GRAIN = 16 };
 void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from, size_t *to);
 
 /* Where a part's share of the columns (MOONI_COLUMN_GRAIN) of a matrix [rows x width] at p lies: element (r, c) at
-** p[r * stride + c], c counted from the matrix's first column. Apart: the columns of each part lie together, by rows, one
-** part's behind the other's, so that no core's prefetcher comes upon lines that another is writing. */
+** p[r * stride + c], c counted from the matrix's first column. Apart: the columns of each part lie together, by rows,
+** one part's behind the other's, so that no core's prefetcher comes upon lines that another is writing. */
 typedef struct mooni_view {
   float *p;
   size_t stride, from, to; /* the columns */
@@ -474,7 +474,8 @@ struct mooni_kernels {
   const mooni_binary *binary;
   const mooni_loss_class *const *losses;
   const mooni_optim_class *const *optims;
-  /* product.c: what mooni_gemm does, for any a, a b with contiguous rows or columns, a c with contiguous rows. NULL: none */
+  /* product.c: what mooni_gemm does, for any a, a b with contiguous rows or columns, a c with contiguous rows. NULL:
+  ** none */
   void (*product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
   /* vmath.c */
   void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale);   /* x / scale */
@@ -542,15 +543,15 @@ struct moon_dataset {
   float target_scale; /* for moon_dataset_batch: what bytes of y, a matrix, are divided by */
 };
 
-/* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale; of each row only the
-** columns that dst is a view of. */
+/* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale; of each row only
+** the columns that dst is a view of. */
 void mooni_gather(moon_ctx *ctx, mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first,
                   size_t count, float scale);
 
 /* ---- map.c ---- */
 
-/* What mooni_gather does, for a tensor on a large mapped file: without making it resident. False, with nothing done, for
-** any other tensor. Any number of workers may gather at once. */
+/* What mooni_gather does, for a tensor on a large mapped file: without making it resident. False, with nothing done,
+** for any other tensor. Any number of workers may gather at once. */
 bool mooni_map_gather(mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                       float scale);
 

@@ -105,7 +105,8 @@ static int by_distance(const void *a, const void *b) {
 ** whatever order it is added up (Higham, Accuracy and stability of numerical algorithms, 3.1). So with the farthest of
 ** the k nearest so far at a distance of d <= R, a row can be nearer only if
 **   |A|^2 + |B|^2 - 2 A B < d^2 + 2.02 u R d + ... + 2 g |A| |B| <= d^2 + (g / 2 + 3 u) R^2,
-** and if d > R, it passes that test as well. What is too small for float32 is lost besides: w times its least number. */
+** and if d > R, it passes that test as well. What is too small for float32 is lost besides: w times its least
+** number. */
 
 static double slack_of(size_t width) {
   const double u = 1.0 / (1 << 24), g = (double)width * u;

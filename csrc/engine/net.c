@@ -1,4 +1,5 @@
-/* net.c - a net as a stack of layers: its making, its slices, its parameters. How a batch runs through it is in run.c. */
+/* net.c - a net as a stack of layers: its making, its slices, its parameters. How a batch runs through it is in
+** run.c. */
 #include "net.h"
 
 /* ---- making a net ---- */

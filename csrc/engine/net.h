@@ -17,8 +17,8 @@ typedef struct slot {
   uint64_t seed;                  /* added to the layer's: each place has noise of its own */
 } slot;
 
-/* One thing to do with each part of a batch: run.c has the functions. Stages of the same phase follow each other without
-** a look at other parts. */
+/* One thing to do with each part of a batch: run.c has the functions. Stages of the same phase follow each other
+** without a look at other parts. */
 struct mooni_part;
 typedef struct mooni_stage mooni_stage;
 typedef void mooni_stage_fn(const struct mooni_part *p, const mooni_stage *s);

@@ -2,16 +2,16 @@
 **
 ** A job is some phases, each of as many parts as there are workers, and a phase begins when all parts of the one before
 ** it have been computed. Parts are fixed; who computes them is not. Worker i takes part i if nobody has, since its data
-** lie in its core's cache, and then whatever nobody else has begun. So a worker that has no core, other processes having
-** them all, is not waited for: whoever has one does its parts. Only one that loses its core within a part holds up the
-** others, until it gets it back.
+** lie in its core's cache, and then whatever nobody else has begun. So a worker that has no core, other processes
+** having them all, is not waited for: whoever has one does its parts. Only one that loses its core within a part holds
+** up the others, until it gets it back.
 **
 ** A phase ends thousands of times a second, so those who wait spin at first: a wake-up costs more than most waits, and
-** tends to put the sleeper on the core of the one who wakes it, where the two then stay. But a core may be taken away from
-** us, and spinning holds up the very thread that is waited for. So, after some microseconds, workers yield to whoever
-** wants to run, but stay where the scheduler can move them to a free core; only then do they sleep. The caller sleeps at
-** once, with what it has left of its turn: what it waits for is a part that somebody has begun, and has lost the core for.
-** And who finds that another of them is on its own core does not spin at all. */
+** tends to put the sleeper on the core of the one who wakes it, where the two then stay. But a core may be taken away
+** from us, and spinning holds up the very thread that is waited for. So, after some microseconds, workers yield to
+** whoever wants to run, but stay where the scheduler can move them to a free core; only then do they sleep. The caller
+** sleeps at once, with what it has left of its turn: what it waits for is a part that somebody has begun, and has lost
+** the core for. And who finds that another of them is on its own core does not spin at all. */
 #define _GNU_SOURCE
 #include <pthread.h>
 #include <sched.h>
@@ -95,8 +95,8 @@ static bool holds_soon(member *m, condition *holds, uint64_t phase) {
   return false;
 }
 
-/* A sleeper says so before it looks a last time, and who changes what it looks at does that before looking for sleepers:
-** no wake-up is lost. Each bell is rung once a sleep, and never blocks who rings it. */
+/* A sleeper says so before it looks a last time, and who changes what it looks at does that before looking for
+** sleepers: no wake-up is lost. Each bell is rung once a sleep, and never blocks who rings it. */
 static void wait_until(member *m, condition *holds, uint64_t phase) {
   mooni_pool *p = m->pool;
   if (holds_soon(m, holds, phase)) return;
@@ -133,8 +133,8 @@ static void compute(mooni_pool *p, size_t part, uint64_t phase) {
   if (atomic_fetch_add(&p->done, 1) + 1 == phase * p->count) wake_all(p);
 }
 
-/* A worker's own part, then those of others, who have had as long to begin them, and a moment more where there was little
-** to do. */
+/* A worker's own part, then those of others, who have had as long to begin them, and a moment more where there was
+** little to do. */
 static void compute_parts(member *m, uint64_t phase) {
   mooni_pool *p = m->pool;
   compute(p, m->index, phase);
@@ -151,7 +151,8 @@ static uint64_t present_phase(mooni_pool *p) {
   return next < posted ? next : posted;
 }
 
-/* Behind each job a worker offers its core to others: if they want it, it had better lose it here than within a part. */
+/* Behind each job a worker offers its core to others: if they want it, it had better lose it here than within a
+** part. */
 static void *work(void *arg) {
   member *m = arg;
   mooni_pool *p = m->pool;

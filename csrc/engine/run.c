@@ -1,8 +1,8 @@
 /* run.c - a batch through a net: plan, forward, loss, backward, update.
 **
 ** Everything that can fail, fails while planning: shapes, memory, BLIS's own buffers, threads. What runs after it
-** allocates nothing. A step is one job of the worker pool, divided into parts, which meet between the layers if they are
-** columns, and before the update if they are rows. */
+** allocates nothing. A step is one job of the worker pool, divided into parts, which meet between the layers if they
+** are columns, and before the update if they are rows. */
 #include <math.h>
 #include <string.h>
 
@@ -249,8 +249,8 @@ static bool same_columns(const job *j, size_t i) {
   return last ? !j->loss->class->rowwise : net->layers[i + 1]->class->takes_columns;
 }
 
-/* Do the columns of each part lie apart (mooni_part_of) in the input of layer i, or in what the loss gets? Where the input
-** is the target as well, it has to suit both. */
+/* Do the columns of each part lie apart (mooni_part_of) in the input of layer i, or in what the loss gets? Where the
+** input is the target as well, it has to suit both. */
 static bool apart(const job *j, size_t i) {
   const moon_net *net = j->net;
   if (j->split != MOONI_BY_COLUMNS) return false;
@@ -292,8 +292,8 @@ static mooni_pass make_pass(const part *p, size_t i) {
 }
 
 /* ---- the stages ----
-** A batch goes through these, one after the other; each does it for one part. The list of them, and where the parts meet
-** on the way, is made anew for each batch. What lies between two meetings is a phase of the pool's job. */
+** A batch goes through these, one after the other; each does it for one part. The list of them, and where the parts
+** meet on the way, is made anew for each batch. What lies between two meetings is a phase of the pool's job. */
 
 /* The part's rows, or columns, of a batch of t. */
 static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, float scale) {

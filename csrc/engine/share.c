@@ -1,5 +1,5 @@
-/* share.c - copies of nets: shares, with the weights of one net in several contexts, so that several threads predict with
-** one copy of them; and clones, with weights of their own.
+/* share.c - copies of nets: shares, with the weights of one net in several contexts, so that several threads predict
+** with one copy of them; and clones, with weights of their own.
 **
 ** A context's memory cannot be shared: its allocator may be a Lua state's, which no other thread may call and which
 ** ends with that state. So what is shared is a copy, made once, in memory of no context (malloc), never written to

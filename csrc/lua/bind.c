@@ -45,8 +45,8 @@ static int call_nothing(lua_State *L) {
   return 0;
 }
 
-/* Lua calls a finaliser once: if it has no memory for the call, the finaliser is lost, and what it would have given back.
-** So there is a call first, whose memory Lua keeps for the next one. If there is no memory for it, nothing is
+/* Lua calls a finaliser once: if it has no memory for the call, the finaliser is lost, and what it would have given
+** back. So there is a call first, whose memory Lua keeps for the next one. If there is no memory for it, nothing is
 ** collected; any other error is a hook's, which wants to end what runs. */
 void bind_collect(lua_State *L) {
   bind_home *h = bind_find_home(L);

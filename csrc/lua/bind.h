@@ -31,8 +31,8 @@ moon_ctx *bind_ctx(lua_State *L);
 /* May this state's core open files? Else whatever takes a path, or loads a library, is left out of it. */
 bool bind_has_files(lua_State *L);
 
-/* A function that scripts call. takes: the names of its arguments, "first, count"; "..." if it checks their number itself.
-** One more argument than it takes is an error, since it would be ignored; nil counts as none. */
+/* A function that scripts call. takes: the names of its arguments, "first, count"; "..." if it checks their number
+** itself. One more argument than it takes is an error, since it would be ignored; nil counts as none. */
 typedef struct bind_reg {
   const char *name;
   lua_CFunction f;
@@ -41,8 +41,8 @@ typedef struct bind_reg {
 
 /* ---- bind_handle.c: functions, handles, and what running functions hold ---- */
 
-/* Push such a function, for a method with one argument more, the object. Its upvalues: 1 the home, as bind_ctx wants it;
-** 2 the name; 3 flag. */
+/* Push such a function, for a method with one argument more, the object. Its upvalues: 1 the home, as bind_ctx wants
+** it; 2 the name; 3 flag. */
 void bind_push_function(lua_State *L, const bind_reg *function, bool method, bool flag);
 
 /* Into the table on the top, in an open function too: functions; methods of the class whose method table that is. */

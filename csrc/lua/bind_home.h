@@ -19,16 +19,16 @@ typedef struct bind_hold {
   const bind_counting *counting; /* NULL: lent by a handle, whose reference becomes ours if it is closed */
 } bind_hold;
 
-/* All of them, the innermost function's last. Only the first few are lent, so that a handle that is closed looks through
-** no long list; the others have references of their own. */
+/* All of them, the innermost function's last. Only the first few are lent, so that a handle that is closed looks
+** through no long list; the others have references of their own. */
 typedef struct bind_holds {
   bind_hold *list, first[BIND_LENT]; /* list is first until that is too small */
   size_t count, room, owned;         /* owned: how many are not lent */
 } bind_holds;
 
-/* A userdata in the registry, which is upvalue 1 of every function. Its user value is a table whose keys are the handles
-** that finalisers have made: while the state closes, Lua calls no finaliser for those, but may collect them. They stay
-** there until a function is called outside of finalisers: then the state was not closing. */
+/* A userdata in the registry, which is upvalue 1 of every function. Its user value is a table whose keys are the
+** handles that finalisers have made: while the state closes, Lua calls no finaliser for those, but may collect them.
+** They stay there until a function is called outside of finalisers: then the state was not closing. */
 typedef struct bind_home {
   moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
   bool closed;

@@ -1,4 +1,5 @@
-/* bind_layer.c - the class of layers. Its user value is a net of this layer alone, made when it first runs by itself. */
+/* bind_layer.c - the class of layers. Its user value is a net of this layer alone, made when it first runs by
+** itself. */
 #include <string.h>
 
 #include "bind_object.h"

@@ -192,8 +192,8 @@ static double finite_number(lua_State *L, int index, const char *name, const cha
   return value;
 }
 
-/* arange(b): 0, 1, ... below b. arange(a, b): a, a + 1, ... below b. arange(a, b, step): a + i step, so many as (b - a) /
-** step is when rounded up: numpy's. */
+/* arange(b): 0, 1, ... below b. arange(a, b): a, a + 1, ... below b. arange(a, b, step): a + i step, so many as (b - a)
+** / step is when rounded up: numpy's. */
 static int make_arange(lua_State *L) {
   moon_dtype dtype = take_options(L, "arange");
   bool alone = lua_isnoneornil(L, 2);

@@ -156,8 +156,8 @@ static int reduce(lua_State *L) {
   return 1;
 }
 
-/* t:topk(k, dim, largest) -> values, index: the k largest along a dimension (nil: the last), or with largest false the k
-** smallest, the best first. The index counts from 1. */
+/* t:topk(k, dim, largest) -> values, index: the k largest along a dimension (nil: the last), or with largest false the
+** k smallest, the best first. The index counts from 1. */
 static int tensor_topk(lua_State *L) {
   moon_tensor *t = check(L, 1);
   size_t shape[MOON_MAX_RANK];
@@ -175,8 +175,8 @@ static int tensor_topk(lua_State *L) {
   return 2;
 }
 
-/* core.neighbours(x, q, k) -> index, distance, both [rows of q x k]: the k rows of x that are nearest to each row of q. The
-** index counts from 1. */
+/* core.neighbours(x, q, k) -> index, distance, both [rows of q x k]: the k rows of x that are nearest to each row of q.
+** The index counts from 1. */
 static int tensor_neighbours(lua_State *L) {
   const moon_tensor *x = check(L, 1), *q = check(L, 2);
   size_t n = moon_tensor_rank(x) ? moon_tensor_shape(x)[0] : 0, m = moon_tensor_rank(q) ? moon_tensor_shape(q)[0] : 0;

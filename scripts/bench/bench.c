@@ -1,7 +1,7 @@
 /* bench.c - measures the engine from C. One line of JSON on standard output; see README.md for what it means.
 **
 **   bench epoch    [options]    seconds of an epoch, and of its matrix products alone, in turns
-**   bench busy     [options]    seconds of an epoch with one thread and with --threads, in turns, beside other processes
+**   bench busy     [options]    seconds of an epoch with one thread and with --threads, in turns, beside --busy
 **   bench row      [options]    microseconds to run a single row through the net
 **   bench serve    [options]    microseconds of a single row, and rows a second, with 1, 2 ... threads that share a net
 **   bench startup  [options]    microseconds from nothing to a net that has made one step

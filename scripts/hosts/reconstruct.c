@@ -2,8 +2,8 @@
 **
 **   reconstruct MODEL.safetensors IN.png OUT.png
 **
-** The picture has as many pixels as the net has inputs; colours become grey. Both pictures' pixels stay in memory of this
-** program: the engine is given it as it is. */
+** The picture has as many pixels as the net has inputs; colours become grey. Both pictures' pixels stay in memory of
+** this program: the engine is given it as it is. */
 #include <inttypes.h>
 #include <moonglass.h>
 #include <stdio.h>

@@ -11,7 +11,8 @@
 ** - It can see what sandbox.lua lets it see: no files, no programs, no bytecode, no finalisers. Moonglass's own Lua
 **   files are read by this program before a script runs.
 **
-** For code that somebody wrote to do harm, run this in a process with no rights besides: Lua may have errors of its own. */
+** For code that somebody wrote to do harm, run this in a process with no rights besides: Lua may have errors of its
+** own. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -245,7 +246,8 @@ static void wrap_rows(lua_State *L, job *j) {
   }
 }
 
-/* Protected: leaves the script as a function, and its two arguments. What the job owns meanwhile, its caller releases. */
+/* Protected: leaves the script as a function, and its two arguments. What the job owns meanwhile, its caller
+** releases. */
 static int prepare(lua_State *L) {
   job *j = *(job **)lua_getextraspace(L);
   open_libraries(L);

@@ -118,7 +118,8 @@ static void accounting(void) {
   moon_ctx_release(ctx);
 }
 
-/* With the n-th allocation refused, for n = 1, 2, 3 ... until it passes: a status, nothing lost, and the next try works. */
+/* With the n-th allocation refused, for n = 1, 2, 3 ... until it passes: a status, nothing lost, and the next try
+** works. */
 static size_t left;
 static void *failing(void *ud, void *ptr, size_t osize, size_t nsize) {
   (void)ud, (void)osize;
@@ -222,8 +223,8 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
   for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
 }
 
-/* Two of three rows of a are 0, or of its columns, in runs as the pixels of an image; told of it or not, the product has
-** the same bits. */
+/* Two of three rows of a are 0, or of its columns, in runs as the pixels of an image; told of it or not, the product
+** has the same bits. */
 static void check_sparse_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned layout, float beta) {
   moon_tensor *ta, *tb, *tc, *td;
   mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);

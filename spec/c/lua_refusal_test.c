@@ -1,7 +1,7 @@
 /* lua_refusal_test.c - want of memory at every single point, from Lua: refusals.lua says what is done and looks at what
-** comes of it; here are the state's allocator, which is the engine's too, and malloc, which is everybody else's, both of
-** which can be made to refuse the k-th call. It runs in the root of the tree. Without an argument a sample of the points
-** is tried, with one all of them, and what was refused where is printed. */
+** comes of it; here are the state's allocator, which is the engine's too, and malloc, which is everybody else's, both
+** of which can be made to refuse the k-th call. It runs in the root of the tree. Without an argument a sample of the
+** points is tried, with one all of them, and what was refused where is printed. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
@@ -52,8 +52,8 @@ static void arm(heap *h, size_t first, size_t width) {
 
 static heap memory;
 
-/* attempt(door, first, width, f, ...) -> how many calls were refused, then what pcall(f, ...) gives. Of the calls at that
-** door, "lua" or "malloc", `width` are refused from number `first` on, or with 0 all of them. */
+/* attempt(door, first, width, f, ...) -> how many calls were refused, then what pcall(f, ...) gives. Of the calls at
+** that door, "lua" or "malloc", `width` are refused from number `first` on, or with 0 all of them. */
 static int attempt(lua_State *L) {
   bool ours = strcmp(luaL_checkstring(L, 1), "lua") == 0;
   size_t first = (size_t)luaL_checkinteger(L, 2), width = (size_t)luaL_checkinteger(L, 3);

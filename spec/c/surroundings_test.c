@@ -245,7 +245,8 @@ static void little_address_space(void) {
   CHECK(refused > 10 && good > 10);
 }
 
-/* What is planned runs without asking for memory, BLIS's included: rows enough, and widths, that it makes the products. */
+/* What is planned runs without asking for memory, BLIS's included: rows enough, and widths, that it makes the
+** products. */
 static int planned(size_t threads) {
   enum { MANY = 5000, BROAD = 700 };
   rig r = {0};

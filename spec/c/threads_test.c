@@ -14,9 +14,9 @@
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-/* A net of `sizes`, ended by 0; noise or not before it, and with "again" the same layer behind it once more; every layer
-** with the same activation, the last with `end`; with "l1" (and l2), "kl", "contractive" in every layer, with "tied"
-** weights in the last, with "k_sparse" after the first. */
+/* A net of `sizes`, ended by 0; noise or not before it, and with "again" the same layer behind it once more; every
+** layer with the same activation, the last with `end`; with "l1" (and l2), "kl", "contractive" in every layer, with
+** "tied" weights in the last, with "k_sparse" after the first. */
 typedef struct design {
   size_t sizes[6];
   const char *activation, *end, *loss, *noise, *with;

@@ -1,4 +1,5 @@
-/* adagrad.c - Adagrad (Duchi, Hazan and Singer 2011), as Keras has it: a += g^2 from a = 0.1, w -= lr g / sqrt(a + eps) */
+/* adagrad.c - Adagrad (Duchi, Hazan and Singer 2011), as Keras has it: a += g^2 from a = 0.1, w -= lr g / sqrt(a +
+** eps) */
 #include "optims.h"
 
 typedef struct adagrad {

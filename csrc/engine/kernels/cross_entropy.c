@@ -1,6 +1,6 @@
-/* cross_entropy.c - categorical cross-entropy, -sum t ln p over the classes, mean over the rows; of probabilities, which
-** are scaled to sum to 1 as in Keras, or, fused with a softmax, of logits: gradient softmax(z) - t. Targets are rows of
-** class probabilities, or class numbers from 0. */
+/* cross_entropy.c - categorical cross-entropy, -sum t ln p over the classes, mean over the rows; of probabilities,
+** which are scaled to sum to 1 as in Keras, or, fused with a softmax, of logits: gradient softmax(z) - t. Targets are
+** rows of class probabilities, or class numbers from 0. */
 #include "losses.h"
 
 /* The targets of one row: its probabilities, or its class. */

@@ -1,6 +1,6 @@
 /* kernels.h - for the files of this folder, each of which is compiled once for each instruction set: plain loops that
-** the compiler turns into vector code, with no intrinsics but in product.c. What a file exports is named MOONI_K(name), which becomes
-** mooni_name_avx2 or the like, and is found through the table in table.c. */
+** the compiler turns into vector code, with no intrinsics but in product.c. What a file exports is named MOONI_K(name),
+** which becomes mooni_name_avx2 or the like, and is found through the table in table.c. */
 #ifndef MOONI_KERNELS_H
 #define MOONI_KERNELS_H
 

@@ -1,5 +1,5 @@
-/* largest.c - the k largest numbers of a row. Read as integers that have the numbers' order, the k-th largest of them is
-** found bit by bit, each bit by one count over the row: no scratch, and no time lost at branches that depend on the
+/* largest.c - the k largest numbers of a row. Read as integers that have the numbers' order, the k-th largest of them
+** is found bit by bit, each bit by one count over the row: no scratch, and no time lost at branches that depend on the
 ** numbers. */
 #include "vmath.h"
 

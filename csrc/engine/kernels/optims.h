@@ -41,8 +41,8 @@
 /* An eps that is no normal number would be 0, and 0 / 0 the step of a weight without gradients. */
 static inline float as_divisor(double eps) { return eps < (double)FLT_MIN ? FLT_MIN : (float)eps; }
 
-/* g^2, but no infinity, which no mean of squares would get rid of. By its bits, whose order is that of the numbers. A NaN
-** is in the weight itself by then. */
+/* g^2, but no infinity, which no mean of squares would get rid of. By its bits, whose order is that of the numbers. A
+** NaN is in the weight itself by then. */
 MOONI_INLINE float squared(float g) {
   int32_t bits = v_bits(g * g), most = v_bits(FLT_MAX);
   return v_from_bits(bits < most ? bits : most);

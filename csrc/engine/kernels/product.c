@@ -2,9 +2,9 @@
 ** operands first, and for the thin ones of a small batch it falls back to AVX2. Here nothing is packed, as the operands
 ** of a net's products are small enough to come from the caches as they lie.
 **
-** c is made in tiles of up to 8 rows and 48 columns, which stay in registers: each element of a's part goes, spread over
-** a vector, against three vectors of b's row. So a may have any strides, while rows of b and c must be contiguous; of a
-** b whose columns are, blocks are transposed on the way.
+** c is made in tiles of up to 8 rows and 48 columns, which stay in registers: each element of a's part goes, spread
+** over a vector, against three vectors of b's row. So a may have any strides, while rows of b and c must be contiguous;
+** of a b whose columns are, blocks are transposed on the way.
 **
 ** Of a sparse a (images: many pixels are 0 in all of a batch) what is 0 throughout is left out: in y = x W columns of x
 ** with their rows of W, in dW = x'dz rows of dW. The bits are those of the whole product, since what is left out adds 0

@@ -1,4 +1,5 @@
-/* sgd.c - gradient descent; with momentum, v = momentum v - lr g, and w += v or, after Nesterov, w += momentum v - lr g. */
+/* sgd.c - gradient descent; with momentum, v = momentum v - lr g, and w += v or, after Nesterov, w += momentum v - lr
+** g. */
 #include "optims.h"
 
 typedef struct sgd {

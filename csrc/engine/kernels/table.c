@@ -1,4 +1,5 @@
-/* table.c - all that is compiled for one instruction set, by name. A new loss or optimiser adds its name to its list. */
+/* table.c - all that is compiled for one instruction set, by name. A new loss or optimiser adds its name to its
+** list. */
 #include "kernels.h"
 
 #define LOSSES(X) X(mse) X(mae) X(bce) X(cross_entropy) X(huber)

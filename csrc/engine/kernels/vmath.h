@@ -25,7 +25,8 @@ MOONI_INLINE int32_t v_bits(float x) {
   return bits;
 }
 
-/* choose ? a : b by its bits. A branch around an exp would keep the compiler from using vectors; this cannot become one. */
+/* choose ? a : b by its bits. A branch around an exp would keep the compiler from using vectors; this cannot become
+** one. */
 MOONI_INLINE float v_select(bool choose, float a, float b) {
   int32_t mask = -(int32_t)choose;
   return v_from_bits((v_bits(a) & mask) | (v_bits(b) & ~mask));
