@@ -173,12 +173,13 @@ function checks.bad_class(t, last)
   end
 end
 
-local most_classes = (1 << 24) - 1 -- beyond, float32 has not every number
+--- float32 has every whole number up to this one: so far go numbers of rows and of classes.
+checks.counted = 1 << 24
 
 --- Class numbers from 0, in a tensor of one dimension; if their number is given, below that. hint: what to do about
 -- fractions.
 function checks.classes(what, name, t, classes, hint)
-  local last = classes and classes - 1 or most_classes
+  local last = (classes or checks.counted) - 1
   local place, value = checks.bad_class(t, last)
   if not place then return end
   local bounded = classes or (tonumber(value) or 0) > last

@@ -162,8 +162,6 @@ end
 
 -- ---- quantiles ----
 
-local most_values = 1 << 24 -- topk's
-
 -- Between the sorted values at (n - 1) q, counted from 0.
 local function quantile_of(sorted, q)
   if type(q) ~= "number" or not (q >= 0 and q <= 1) then
@@ -185,8 +183,8 @@ function metrics.quantile(values, q)
   checks.tensor("quantile", "values", values)
   local n = values:numel()
   local flat = values:reshape(n)
-  if n > most_values then
-    errors.raise("quantile: there are %d values, expected at most %d: take a part of them", n, most_values)
+  if n > checks.counted then -- topk, which sorts them, takes no more
+    errors.raise("quantile: there are %d values, expected at most %d: take a part of them", n, checks.counted)
   end
   local sorted = errors.guard(flat.topk, flat, n, 1, false)
   if sorted[n] ~= sorted[n] then sorted:fill_(sorted[n]) end -- NaN comes last

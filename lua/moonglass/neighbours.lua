@@ -11,8 +11,6 @@ local options = require "moonglass.options"
 
 local Neighbours = options.strict({__name = "moonglass.knn"}, "a knn")
 
-local most_rows = 1 << 24
-
 local knn_options = options.checker("knn", {k = {"count", 5}})
 
 --- x [n x width] with labels [n]: the rows that others are compared with; bytes count as value/255. x is kept, not
@@ -22,8 +20,8 @@ local function knn(x, labels, given)
   checks.rows("knn", "x", x)
   checks.numbers("knn", "x", x)
   checks.labels("knn", labels, #x)
-  if #x > most_rows then
-    errors.raise("knn: x has %d rows, expected at most %d: float32 counts no further", #x, most_rows)
+  if #x > checks.counted then
+    errors.raise("knn: x has %d rows, expected at most %d: float32 counts no further", #x, checks.counted)
   end
   if o.k > #x then errors.raise("knn: k is %d, but x has only %d rows", o.k, #x) end
   return setmetatable({x = x, labels = labels, k = o.k, classes = labels:totable()}, Neighbours)
