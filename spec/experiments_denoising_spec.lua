@@ -59,7 +59,7 @@ local function crosses_in(filters, weight, plain)
   local columns, count = math.ceil(math.sqrt(#weight)), 0
   for i = 0, #weight - 1 do
     local y, x = 58 * (i // columns), 58 * (i % columns)
-    local function tile(picture) return picture:rows(y + 1, y + 60):t():rows(x + 1, x + 60) end
+    local function tile(tiles) return tiles:rows(y + 1, y + 60):t():rows(x + 1, x + 60) end
     if tile(filters):equal(tile(crossed)) then
       count = count + 1
     else
