@@ -32,9 +32,9 @@ end
 of_core("file_kind", "file_kind")
 of_core("file_access", "file_access")
 
---- Why Lua should not open the path for writing, or rename to it, in words: what is there is no file. nil if it may.
+-- Why Lua should not open the path for writing, or rename to it, in words: what is there is no file. nil if it may.
 -- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
-function files.in_the_way(path)
+local function in_the_way(path)
   local kind = files.file_kind(path)
   if not kind or kind == "file" or kind == "link" then return nil end -- a link that leads nowhere: its file is made
   return ("cannot write '%s': %s"):format(path, kind == "folder" and "Is a directory" or "not a regular file")
@@ -45,7 +45,7 @@ of_core("idx_load", "data.idx")
 --- Why no file can be written under this path, in words; nil if nothing speaks against it. in_place: a file that is
 -- there is opened, and not replaced by another one.
 function files.unwritable(path, in_place)
-  local obstacle = files.in_the_way(path)
+  local obstacle = in_the_way(path)
   if obstacle then return obstacle end
   local ok, message = files.file_access(path, in_place)
   return not ok and ("cannot write '%s': %s"):format(path, message) or nil

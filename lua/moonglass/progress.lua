@@ -47,7 +47,7 @@ local function last_val_loss(state)
 end
 
 -- "epoch 3/20"; where the net was trained before, by calls that counted from 1 as well, how many there are in all.
-local function counted(state)
+local function epoch_text(state)
   local all = state.trained and state.trained > state.epoch and (" (%d in all)"):format(state.trained) or ""
   return ("epoch %d/%d%s"):format(state.epoch, state.epochs, all)
 end
@@ -59,7 +59,7 @@ function progress.bar(state, seconds, columns)
   local rows = math.min(state.batch * state.batch_size, state.rows)
   local rate = rows / math.max(seconds, 1e-9)
   local val_loss = last_val_loss(state)
-  local head = counted(state) .. " "
+  local head = epoch_text(state) .. " "
   local tail = (" %d/%d  loss %.4f%s  %.0f rows/s  %s left"):format(state.batch, state.batches, state.loss,
     val_loss and ("  val_loss %.4f"):format(val_loss) or "", rate, progress.time((state.rows - rows) / rate))
   local room = math.min(bar_width, (columns or 80) - 1 - #head - #tail - 2)
@@ -71,7 +71,7 @@ end
 --- The line of an epoch that is over.
 function progress.line(state)
   local validation = state.val_loss and ("  val_loss %.4f"):format(state.val_loss) or ""
-  return ("%s  %d batches  loss %.4f%s  %.0f rows/s  %.2f s"):format(counted(state), state.batch, state.loss,
+  return ("%s  %d batches  loss %.4f%s  %.0f rows/s  %.2f s"):format(epoch_text(state), state.batch, state.loss,
     validation, state.rows_per_second, state.seconds)
 end
 
