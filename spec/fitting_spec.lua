@@ -115,8 +115,14 @@ describe("bytes as targets", function()
         local n = net("sigmoid", extra or nil)
         for name, call in pairs{
           fit = function() n:fit(x, y, {loss = loss}) end,
-          evaluate = function() n:evaluate(x, y, {loss = loss}) end,
-          step = function() n:step(x, y, moon.loss(loss), moon.sgd{lr = 1}) end,
+          evaluate = function()
+            has(failure(n.evaluate_rows, n, moon.dataset(x, y), moon.loss(loss)), "evaluate: y is bytes of 0 and 1")
+            n:evaluate(x, y, {loss = loss})
+          end,
+          step = function()
+            has(failure(n.step_rows, n, moon.dataset(x, y), 1, 4, moon.loss(loss), moon.sgd()), "step: y is bytes")
+            n:step(x, y, loss, moon.sgd{lr = 1})
+          end,
           ["fit: validation"] = function() n:fit(x, hot, {loss = loss, validation = {x, y}}) end,
         } do
           has(failure(call), name .. ": y is bytes of 0 and 1 only, which would count as 0 and 1/255: take y:float()")
@@ -138,7 +144,10 @@ describe("bytes as targets", function()
     n:fit(y, {loss = "bce", batch_size = 20000})
     y:set(1, 7, 2)
     has(failure(n.fit, n, y, {loss = "bce"}), "0 and 1 only")
+    local loss, sgd = moon.bce(), moon.sgd()
+    has(failure(n.step_rows, n, moon.dataset(y:float(), y), 1, 32, loss, sgd), "step: y is bytes of 0 and 1 only")
     y:set(2, 19998, 3)
+    n:step_rows(moon.dataset(y:float(), y), 1, 32, loss, sgd)
     n:fit(y, {loss = "bce", batch_size = 20000})
     assert.equal(20000, #n:predict(y))
   end)
@@ -206,6 +215,8 @@ describe("a net's last activation", function()
       has(failure(n.evaluate, n, x, y, {loss = loss}), text)
       local object = type(loss) == "string" and moon.loss(loss) or loss
       has(failure(n.step, n, x, y, object, moon.adam()), text)
+      has(failure(n.step_rows, n, moon.dataset(x, y), 1, 8, object, moon.adam()), text)
+      has(failure(n.evaluate_rows, n, moon.dataset(x, y), object), text)
       local behind = moon.sequential{moon.dense(4, 2), moon.activation(activation), moon.dropout(0.1)}
       has(failure(behind.fit, behind, x, y, {loss = loss}), text)
       local mixed = moon.sequential{pass(), n}
@@ -254,6 +265,18 @@ describe("a net's last activation", function()
     assert.same({}, logged(function() own:fit(x, y, {loss = "bce"}) end)) -- what a layer in Lua gives is its own affair
   end)
 
+  it("is fused with its loss in a step by the loss's name, too", function()
+    for activation, loss in pairs{sigmoid = "bce", softmax = "cross_entropy"} do
+      local layer = moon.dense(2, 2, {activation = activation})
+      layer.weight = moon.eye(2) * -100
+      local n, eye = moon.sequential{layer}, moon.eye(2)
+      local expected = n:evaluate(eye, eye, {loss = loss})
+      assert.is_true(expected > 30, "the probability itself ends at 1e-7")
+      assert.near(expected, n:step(eye, eye, loss, moon.sgd()), 1e-4)
+      assert.is_true(layer.weight_grad:abs():max() > 0.1)
+    end
+  end)
+
   it("is looked at anew for another loss", function()
     local n, y = net(2, "sigmoid"), moon.cat({col(), 1 - col()}, 2)
     n:step(x, y, moon.bce(), moon.adam())
@@ -262,6 +285,13 @@ describe("a net's last activation", function()
 end)
 
 describe("cross_entropy", function()
+  it("tells the row of a class that is none in the whole data, also of a net with a layer in Lua", function()
+    local n, labels = moon.sequential{pass(), moon.dense(3, 3, {activation = "softmax"})}, moon.zeros(96)
+    labels[90] = 7
+    has(failure(n.evaluate, n, moon.rand(96, 3), labels, {loss = "cross_entropy"}),
+      "evaluate: target of row 90 is class 7, expected a whole number of 0 to 2")
+  end)
+
   it("of what are no probabilities is NaN, as its gradient is", function()
     local loss = moon.cross_entropy()
     local value = loss:forward(moon.tensor{{-200, 200}}, moon.tensor{{0, 1}})

@@ -158,6 +158,12 @@ describe("metrics.accuracy and confusion", function()
     assert.equal(1, wide[3][2])
   end)
 
+  it("of a class number that makes the counts too many end at once, for want of memory", function()
+    local far = moon.tensor{0, 1, 2 ^ 24 - 1}
+    assert.equal(1, metrics.accuracy(far, far))
+    assert.matches("out of memory: wanted %d+ bytes more", message(metrics.confusion, far, far))
+  end)
+
   it("say what is wrong", function()
     assert.matches("accuracy: prediction is %[5 x 1%], expected scores %[n x classes%], or class numbers",
       message(metrics.accuracy, moon.zeros(5, 1), labels))

@@ -54,6 +54,11 @@ describe("a name that another library has", function()
     for _, name in ipairs{"CrossEntropyLoss", "BCEWithLogitsLoss", "NLLLoss"} do -- of logits, or their logarithms
       assert.matches("did you mean", failure(moon.loss, name))
     end
+    for theirs, ours in pairs{l1 = "mae", smooth_l1 = "huber", nll = "cross_entropy", log_loss = "bce"} do
+      assert.matches(("did you mean '%s'%%?"):format(ours), failure(moon.loss, theirs))
+    end
+    assert.matches("did you mean 'leaky_relu'%?", failure(moon.activation, "lrelu"))
+    assert.matches("did you mean 'normal'%?", failure(moon.dense, 2, 2, {init = "random_normal"}))
     assert.matches("unknown optimizer 'AdamW'; did you mean 'adam'%?", failure(moon.optimizer, "AdamW"))
     assert.matches("unknown activation ''", failure(moon.activation, ""))
     assert.matches("unknown activation '_'", failure(moon.activation, "_"))
@@ -83,6 +88,17 @@ describe("a name that another library has", function()
     } do
       option(moon.dense, theirs, ours, 2, 2)
     end
+    for theirs, ours in pairs{tol = "min_delta", threshold = "min_delta", gamma = "factor", metric = "monitor"} do
+      option(moon.callbacks.reduce_on_plateau, theirs, ours)
+    end
+    option(moon.callbacks.step_decay, "step_size", "every")
+    for theirs, ours in pairs{T_max = "epochs", eta_min = "lr_min", warmup_epochs = "warmup"} do
+      option(moon.callbacks.cosine, theirs, ours)
+    end
+    for _, theirs in ipairs{"max_val", "data_range"} do option(moon.metrics.psnr, theirs, "peak", x, x) end
+    option(moon.bce, "logits", "from_logits")
+    option(net.fit, "val_split", "validation_split", net, x, x)
+    option(moon.autoencoder.plain, "hidden_size", "hidden")
     option(moon.dropout, "rate", "p")
     option(moon.gaussian_noise, "stddev", "sigma")
     option(moon.callbacks.early_stopping, "restore_best_weights", "restore_best")

@@ -1,5 +1,6 @@
 /* option.c - named options: one table in each class says what there is, and is all that constructors, saving and
 ** the binding need to know. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -64,8 +65,14 @@ static bool in_bounds(const mooni_option_spec *o, double v) {
   return !(o->flags & MOONI_OPEN_HIGH ? v >= o->high : v > o->high);
 }
 
+/* What is computed with it is float32, where it would be infinite. */
+static moon_status too_large(moon_ctx *ctx, const char *what, const mooni_option_spec *o, double v) {
+  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, but float32 ends at %.3g", what, o->name, v, (double)FLT_MAX);
+}
+
 static moon_status check_number(moon_ctx *ctx, const char *what, const mooni_option_spec *o, double v) {
   char bounds[160];
+  if (isfinite(v) && fabs(v) > FLT_MAX) return too_large(ctx, what, o, v);
   if (in_bounds(o, v)) return MOON_OK;
   describe_bounds(bounds, sizeof bounds, o);
   return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected %s", what, o->name, isnan(v) ? fabs(v) : v, bounds);
@@ -97,7 +104,7 @@ static moon_status check(moon_ctx *ctx, const char *what, const mooni_option_spe
     case MOON_FLAG: return MOON_OK;
     case MOON_TEXT: return check_text(ctx, what, o, v->text);
     case MOON_RANGE:
-      if (v->number < v->upper && isfinite(v->number) && isfinite(v->upper)) return MOON_OK;
+      if (fabs(v->number) <= FLT_MAX && fabs(v->upper) <= FLT_MAX && v->number < v->upper) return MOON_OK;
       return mooni_fail(ctx, MOON_ERANGE, "%s: %s is {%g, %g}, expected two numbers, the lower first", what, o->name,
                         v->number, v->upper);
     case MOON_LAYER:

@@ -175,9 +175,8 @@ moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moo
   size_t n = a->shape[dim];
   if (!n && out->numel && !r->takes_none) return of_nothing(name, a);
   if (r->result == result_at && n > MOONI_COUNTED)
-    return mooni_fail(ctx, MOON_ERANGE,
-                      "%s: dimension %d has %zu elements, expected at most %zu: float32 counts no further", name, dim,
-                      n, MOONI_COUNTED);
+    return mooni_fail(ctx, MOON_ERANGE, "%s: %zu elements, expected at most %zu: float32 counts no further", name, n,
+                      MOONI_COUNTED);
   float *y = moon_tensor_float(out);
   if (inner == 1) {
     for (size_t i = 0; i < outer; i++) y[i] = (float)reduce_run(r, a, i * n, n);

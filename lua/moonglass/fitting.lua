@@ -62,11 +62,13 @@ local function check_one_hot(what, y)
 end
 
 -- The others count bytes as value/255, which is what 0 and 1 are hardly meant as.
+local function refuse_bits(what, name)
+  errors.raise("%s: %s is bytes of 0 and 1 only, which would count as 0 and 1/255: take %s:float() for 0 and 1, "
+    .. "%s:float() / 255 for dark pixels", what, name, name, name)
+end
+
 local function check_pixels(what, name, t)
-  if largest_byte(t) == 1 then
-    errors.raise("%s: %s is bytes of 0 and 1 only, which would count as 0 and 1/255: take %s:float() for 0 and 1, "
-      .. "%s:float() / 255 for dark pixels", what, name, name, name)
-  end
+  if largest_byte(t) == 1 then refuse_bits(what, name) end
 end
 
 --- Targets that a loss can do nothing with. y nil: the target is x.
@@ -82,6 +84,19 @@ function fitting.targets(what, loss, x, y)
   elseif t.dtype == "float32" and (kind == "bce" or kind == "cross_entropy") then
     check_shares(what, name, t, kind)
   end
+end
+
+--- The same of a dataset's y. Bytes are read in parts, until one is larger than 1; of all else the first part tells.
+function fitting.dataset(what, loss, data)
+  local largest, n = 0, data:rows()
+  local one_hot = native.is_loss(loss) and loss:kind() == "cross_entropy"
+  for first = 1, n, chunk do
+    local x, y = data:batch(first, math.min(chunk, n - first + 1), true)
+    if not is_bytes(y) or one_hot then return fitting.targets(what, loss, x, y) end
+    largest = math.max(largest, y:max())
+    if largest > 1 then return end
+  end
+  if largest == 1 then refuse_bits(what, "y") end
 end
 
 --- Words about an x that is hardly meant so, or nil.

@@ -82,13 +82,13 @@ function metrics.confusion(prediction, labels, classes)
   checks.classes("confusion", "label", labels, classes or width)
   classes = classes or width or math.tointeger(math.max(guess:max(), labels:max()) + 1)
   checks.classes("confusion", "prediction", guess, classes) -- of scores wider than that
-  local columns, counts = guess:totable(), {}
-  for i = 1, classes * classes do counts[i] = 0 end
+  local result, columns, counts = errors.guard(core.zeros, classes, classes), guess:totable(), {}
   for i, row in ipairs(labels:totable()) do
-    local at = math.tointeger(row * classes + columns[i] + 1)
-    counts[at] = counts[at] + 1
+    local at = math.tointeger(row * classes + columns[i])
+    counts[at] = (counts[at] or 0) + 1
   end
-  return core.tensor(counts):reshape(classes, classes)
+  for at, count in pairs(counts) do result:set(count, at // classes + 1, at % classes + 1) end
+  return result
 end
 
 -- ---- scores of two classes ----

@@ -120,7 +120,12 @@ local function all_native(net, loss, opt)
   return native.is_net(net) and native.is_loss(loss) and (opt == nil or native.is_optimizer(opt))
 end
 
--- What the net was last checked with: a step must cost nothing that it need not.
+local function evaluate_rows(net, data, loss, batch)
+  local evaluate = all_native(net, loss) and native_net.evaluate_rows or evaluate_rows_from_lua
+  return errors.guard(evaluate, net, data, loss, batch)
+end
+
+-- What the net, or the dataset, was last checked with: a step must cost nothing that it need not.
 local checked = setmetatable({}, {__mode = "k"})
 
 local function first_check(what, net, given, loss, x, y)
@@ -130,22 +135,27 @@ local function first_check(what, net, given, loss, x, y)
   checked[net] = given
 end
 
+local function first_check_of_data(what, net, data, loss)
+  if checked[data] == loss or not native.is_dataset(data) then return end
+  fitting.ending(what, net, loss)
+  fitting.dataset(what, loss, data)
+  checked[data] = loss
+end
+
 --- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
 -- Returns the objective before the update, penalties included. By one that is not finite nothing is updated.
 function train.step(net, x, y, loss, opt)
   checks.net("step", net)
   checks.is_tensor("step", "x", x)
   if y ~= nil then checks.is_tensor("step", "y", y) end
-  if all_native(net, loss, opt) and opt then
-    first_check("step", net, loss, loss, x, y)
-    return errors.guard(native_net.step, net, x, y, loss, opt)
-  end
   if type(opt) == "string" then
     errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
   end
   local given = loss
-  loss, opt = find_loss("step", loss), find_optimizer("step", opt)
+  if not native.is_loss(loss) then loss = find_loss("step", loss) end
+  if not native.is_optimizer(opt) then opt = find_optimizer("step", opt) end
   first_check("step", net, given, loss, x, y)
+  if all_native(net, loss, opt) then return errors.guard(native_net.step, net, x, y, loss, opt) end
   return errors.guard(step_from_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
 end
 
@@ -502,7 +512,7 @@ local function end_epoch(net, run, state, loss, seconds, done)
   state.loss, state.seconds = loss, seconds
   trained[net] = state.trained
   state.rows_per_second = done / math.max(seconds, 1e-9)
-  if run.validation then state.val_loss = train.evaluate_rows(net, run.validation, run.loss, run.batch) end
+  if run.validation then state.val_loss = evaluate_rows(net, run.validation, run.loss, run.batch) end
   local i = #history.loss + 1
   history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
   history.epochs = math.max(state.epoch, history.epochs + 1)
@@ -562,12 +572,13 @@ local evaluate_options = options.checker("evaluate", {loss = {"any"}, batch_size
 
 --- METHOD net:evaluate_rows(dataset, loss, batch): the objective over all rows of a dataset.
 function train.evaluate_rows(net, data, loss, batch)
-  local evaluate = all_native(net, loss) and native_net.evaluate_rows or evaluate_rows_from_lua
-  return errors.guard(evaluate, net, data, loss, batch)
+  first_check_of_data("evaluate", net, data, loss)
+  return evaluate_rows(net, data, loss, batch)
 end
 
 --- METHOD net:step_rows(dataset, first, count, loss, opt): one training step on rows of a dataset's present order.
 function train.step_rows(net, data, first, count, loss, opt)
+  first_check_of_data("step", net, data, loss)
   local step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua
   return errors.guard(step, net, data, first, count, loss, opt)
 end
@@ -584,7 +595,8 @@ function train.evaluate(net, x, y, given)
   end
   local loss = find_loss("evaluate", o.loss or net.loss)
   fitting.ending("evaluate", net, loss)
-  return train.evaluate_rows(net, make_dataset("evaluate", loss, x, y), loss, o.batch_size)
+  if not native.is_net(net) then check_data("evaluate", net, loss, x, y) end -- the core does it in its own passes
+  return evaluate_rows(net, make_dataset("evaluate", loss, x, y), loss, o.batch_size)
 end
 
 train.native_net = native_net
