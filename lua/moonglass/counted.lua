@@ -50,9 +50,6 @@ end
 --- The function as it stands in its file.
 function counted.behind(f) return behind[f] or f end
 
---- f(x, ...), which messages call `what`.
-function counted.call(what, f) return count(what, f, 0) end
-
 --- Every function of a class; metamethods are Lua's to call. Returns the class.
 function counted.class(class)
   for name, f in pairs(class) do
