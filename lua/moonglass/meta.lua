@@ -1091,7 +1091,7 @@ function Net:layer(i) end
 ---@return moonglass.Net net
 function Net:clone() end
 
----Layers i to j as a net of their own, sharing the parameters, which is what it says when it is printed.
+---Layers i to j as a net of their own, sharing the parameters; printed, it says so.
 ---@param i integer
 ---@param j integer
 ---@return moonglass.Net net
@@ -1159,7 +1159,7 @@ function Net:archive() end
 ---@field epoch_seconds number[] by epoch: training only, without validation
 ---@field epochs integer the number of the last epoch
 ---@field stopped string? why a training ended early on a loss that is not finite
----@field warning string? what a callback had to say at the end: that a monitored value was NaN in every epoch
+---@field warning string? set by a callback at the end: a monitored value was NaN in every epoch
 
 ---Rows with their targets, and an order to take them in. `#data` is the number of rows.
 ---@class moonglass.Dataset
@@ -1514,10 +1514,10 @@ function moon.callbacks.progress(options) end
 
 ---Options of `moon.callbacks.csv_logger`.
 ---@class moonglass.CsvLoggerOptions
----@field append boolean? default false: go on with a file. A last line that was cut off goes
+---@field append boolean? default false: write behind what is in the file; a last line that was cut off is removed
 
----A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training goes on with its file. One that is there
----already and has other columns is an error, and stays as it is.
+---A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file
+---that has other columns is an error, and stays as it is.
 ---@param path string
 ---@param options moonglass.CsvLoggerOptions?
 ---@return moonglass.Callback callback
@@ -1526,7 +1526,7 @@ function moon.callbacks.csv_logger(path, options) end
 ---A callback that ends a training, and tells of it.
 ---@class moonglass.EarlyStopping: moonglass.Callback
 ---@field best number the best value; infinity as long as there is none
----@field best_epoch integer? when it was; nil if the value was NaN in every epoch, of which `history.warning` tells
+---@field best_epoch integer? when it was; nil if the value was NaN in every epoch: see `history.warning`
 ---@field stopped_epoch integer? when it ended the training, if it has
 
 ---Options of `moon.callbacks.early_stopping`.
