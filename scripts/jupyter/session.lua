@@ -5,6 +5,12 @@
 -- it, still runs. Replies are frames within standard output, in their place among what the cell prints: a zero byte, a
 -- token that nobody else knows, "kind length\n" and the bytes. What is printed between the frames "begin" and "end" is
 -- the cell's; the rest, prompts for example, is nobody's.
+
+-- A cell may take the name of any global of Lua's for something else: these are ours. _G is everybody's still.
+local globals = {}
+for name, v in pairs(_G) do globals[name] = v end
+local _ENV = globals -- luacheck: ignore _ENV
+
 local moon = require "moonglass"
 local errors = require "moonglass.errors"
 local candidates = require "moonglass.session.candidates"
@@ -99,24 +105,32 @@ local function explain(message)
   local text = type(message) == "string" and hints(message)
     or (getmetatable(message) or {}).__tostring and tostring(message)
     or ("(error object is a %s value)"):format(type(message))
-  local trace = debug.traceback("", 2):gsub("\n[^\n]*session%.lua.*$", "")
-  return text .. "\0" .. trace:gsub("in upvalue 'chunk'", "in the cell")
+  local trace = debug.traceback("", 2):gsub("\n[^\n]*session%.lua.*$", ""):gsub("\n[^\n]*'xpcall'$", "")
+  return text .. "\0" .. trace:gsub("in main chunk", "in the cell")
+end
+
+local function finish(number, silenced, ok, ...)
+  if not ok then return ok, ... end
+  return xpcall(show_results, explain, number, silenced, ...)
+end
+
+-- Gives what finish does; of a text that is no Lua, its message.
+local function run(number, code)
+  local asked = prompt.question(code)
+  if asked then
+    send("result", help.text(asked) or ("nothing is known of '%s'"):format(asked))
+    return true
+  end
+  local chunk, flag = prompt.compile(code, ("=In[%d]"):format(number))
+  if type(chunk) ~= "function" then return false, chunk end
+  return finish(number, flag, xpcall(chunk, explain)) -- called by C: an interrupt names its caller's line
 end
 
 --- Run a cell: frames "begin", pictures and a result or an error, "end".
 function session.execute(number, code)
   send("begin", "")
-  local asked = prompt.question(code)
-  if asked then
-    send("result", help.text(asked) or ("nothing is known of '%s'"):format(asked))
-  else
-    local chunk, flag = prompt.compile(code, ("=In[%d]"):format(number))
-    local ok, why = false, chunk
-    if type(chunk) == "function" then
-      ok, why = xpcall(function() show_results(number, flag, chunk()) end, explain)
-    end
-    if not ok then send("error", why) end
-  end
+  local sound, ok, why = xpcall(run, explain, number, code)
+  if not (sound and ok) then send("error", tostring(sound and why or ok)) end
   send("end", "")
 end
 
