@@ -284,7 +284,7 @@ describe("scripts/sparse.lua", function()
         local last = math.min(first + 7, 20)
         penalty = penalty + 0.01 * code:rows(first, last):sum() * (last - first + 1) / 20
       end
-      assert.near(found[name .. " without penalty"] + penalty, found[name .. " test loss"], i == 3 and 1e-4 or 1e-5)
+      assert.near(found[name .. " without penalty"] + penalty, found[name .. " test loss"], 1e-5)
       local of_train = net:encode((assert(moon.data.mnist(shapes, "train"))))
       assert.equal(select(2, moon.metrics.dead_units(of_train)), found[name .. " dead code units"])
       local history = read_file(("%s/%s-history.csv"):format(folder, name))
