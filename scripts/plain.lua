@@ -34,8 +34,8 @@ run:figure("squared error a training image", ae:errors(train):mean() * pixels, "
 run:figure("squared error a test image", test_error, "%.2f")
 local pca_error = pca:errors(test):mean() * pixels
 run:figure("PCA's", pca_error, "%.2f")
-run:say("The net's code of %d numbers leaves a squared error of %.2f for a test image, PCA's as many %.2f.", o.hidden,
-  test_error, pca_error)
+run:say("The net's code of %d numbers leaves a squared error of %.2f for a test image; PCA with as many leaves %.2f.",
+  o.hidden, test_error, pca_error)
 
 run:pictures_of(ae)
 run:plot("lines", "loss", {{y = history.loss, label = "training"}, {y = history.val_loss, label = "test"}},
