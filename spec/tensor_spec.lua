@@ -102,12 +102,20 @@ describe("tensor constructors", function()
     end
   end)
 
-  it("count as numpy does", function()
+  it("count up to what they are told, which arange leaves out", function()
     same_numbers({ 0, 1, 2 }, moon.arange(3))
     same_numbers({ 2, 3, 4 }, moon.arange(2, 5))
     same_numbers({ 0, 0.25, 0.5, 0.75 }, moon.arange(0, 1, 0.25))
     same_numbers({ 3, 2, 1 }, moon.arange(3, 0, -1))
     assert.equal(0, #moon.arange(3, 0))
+    for _, c in ipairs{
+      {1, 1.3, 0.1, 3}, {1, 1.6, 0.1, 6}, {1, 1.5, 0.1, 5}, {0.65, 0.8, 0.05, 3}, {0, 1001 * 0.001, 0.001, 1001},
+      {2114.8, 2114.85, 0.05, 1}, {1.3, 1, -0.1, 3}, {0, 1, 1 / 3, 3}, {0, 1e8, 3e7, 4}, {0, 17.32573393714543,
+      17.32573393714543 / 1000000, 1000000}, {1, 1 + 1e-9, 1e-10, 0}, {16777216, 16777220, 1, 3},
+    } do
+      local t = moon.arange(c[1], c[2], c[3])
+      assert.same({c[4], 0}, {#t, math.tointeger((c[3] > 0 and t:ge(c[2]) or t:le(c[2])):sum())}, c[2])
+    end
     assert.equal("uint8", moon.arange(3, { dtype = "uint8" }).dtype)
     same_numbers({ 1, 1.5, 2 }, moon.linspace(1, 2, 3))
     same_numbers({ 1 }, moon.linspace(1, 2, 1))

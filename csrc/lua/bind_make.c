@@ -192,8 +192,21 @@ static double finite_number(lua_State *L, int index, const char *name, const cha
   return value;
 }
 
-/* arange(b): 0, 1, ... below b. arange(a, b): a, a + 1, ... below b. arange(a, b, step): a + i step, so many as (b - a)
-** / step is when rounded up: numpy's. */
+/* Of the first `most` numbers a + i step, how many lie before b, all rounded to float32. */
+static size_t count_before(double a, double b, double step, size_t most) {
+  size_t low = 0, high = most;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    float x = (float)(a + (double)middle * step);
+    if (step > 0 ? x < (float)b : x > (float)b)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+/* arange(b): 0, 1, ... below b. arange(a, b): a, a + 1, ... below b. arange(a, b, step): a + i step. */
 static int make_arange(lua_State *L) {
   moon_dtype dtype = take_options(L, "arange");
   bool alone = lua_isnoneornil(L, 2);
@@ -203,7 +216,7 @@ static int make_arange(lua_State *L) {
   if (step == 0) return luaL_error(L, "arange: step is 0, expected any other number");
   double count = ceil((b - a) / step);
   if (!(count < 9007199254740992.0)) return luaL_error(L, "arange: %f elements are more than memory can hold", count);
-  size_t n = count > 0 ? (size_t)count : 0;
+  size_t n = count > 0 ? count_before(a, b, step, (size_t)count) : 0;
   moon_tensor *t = new_list(L, dtype, n);
   for (size_t i = 0; i < n; i++) moon_tensor_set(t, i, a + (double)i * step);
   return 1;

@@ -116,10 +116,10 @@ function moon.ones(...) end
 ---@return moonglass.Tensor tensor
 function moon.full(value, ...) end
 
----Evenly spaced numbers from a on, before b: numpy's arange. With one number: 0, 1, ... before it. Element i, counted
----from 0, is a + i * step, and their number (b - a) / step, rounded up, both computed in double; then each is rounded
----to float32, which has all whole numbers up to 2^24 only. So with a fraction as step b itself may be the last element:
----1 to 1.3 by 0.1 has 4. `moon.linspace` takes the number of elements instead.
+---Evenly spaced numbers from a on, before b. With one number: 0, 1, ... before it. Element i, counted from 0, is
+---a + i * step, computed in double and rounded to float32. b never belongs to them: an element that float32 rounds to b
+---is left out, so that 1 to 1.3 by 0.1 has 3 (numpy's arange has 4). `moon.linspace` takes the number of elements
+---instead. float32 has all whole numbers up to 2^24 only.
 ---@param a number the first
 ---@param b number where they end
 ---@param step number? default 1: any number but 0
