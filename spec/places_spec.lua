@@ -66,6 +66,15 @@ describe("noise in two places", function()
     assert.is_false(ae.encoder:forward(x, true):equal(ae.decoder:forward(x, true)))
   end)
 
+  it("differs from one net to another that it stands in", function()
+    for _, between in ipairs{false, pass()} do
+      local d, x = moon.dropout(0.5), moon.ones(500, 40)
+      local encoder = moon.sequential{eye(40), d, between or nil}
+      local decoder = moon.sequential{d, eye(40), between or nil}
+      near(0.25, decoder:forward(encoder:forward(x, true), true):gt(0):mean(), 0.015)
+    end
+  end)
+
   it("comes again from the same seed, after saving too", function()
     local d, x = moon.dropout(0.5), moon.ones(30, 40)
     local net, path = moon.sequential{d, eye(40), d}, os.tmpname()

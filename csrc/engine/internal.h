@@ -424,7 +424,8 @@ struct moon_layer {
   mooni_param *params[MOONI_MAX_PARAMS];
   bool borrowed[MOONI_MAX_PARAMS]; /* another layer's parameter (tied) */
   size_t param_count;
-  uint64_t seed; /* of its noise */
+  uint64_t seed;   /* of its noise */
+  uint64_t places; /* in nets so far: each has noise of its own */
 };
 
 /* Put into the layer: a parameter without its tensors, NULL when refused; one of zeros with its gradient; another's. */

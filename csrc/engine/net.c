@@ -30,15 +30,14 @@ static moon_status find_widths(moon_net *net) {
   return MOON_OK;
 }
 
-/* A layer may stand in several places; those after the first have noise of their own. */
+/* A layer may stand in several places, of this net and of others; those after the first have noise of their own. */
 static void find_places(moon_net *net) {
   for (size_t i = 0; i < net->count; i++) {
-    size_t before = 0;
+    uint64_t before = net->layers[i]->places++;
     mooni_rng rng;
-    for (size_t k = 0; k < i; k++) before += net->layers[k] == net->layers[i];
+    for (size_t k = 0; k < i; k++) net->slots[i].again |= net->layers[k] == net->layers[i];
     if (!before) continue;
     mooni_rng_seed(&rng, before, 0);
-    net->slots[i].again = true;
     net->slots[i].seed = mooni_rng_u64(&rng);
   }
 }
