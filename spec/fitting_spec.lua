@@ -300,3 +300,28 @@ describe("cross_entropy", function()
     assert.is_true(gradient[1][1] ~= gradient[1][1])
   end)
 end)
+
+describe("the rows of a dataset", function()
+  local x = moon.seed(4) or moon.rand(70, 4)
+
+  it("are trained on and measured by a loss's name, in batches of 32, by whichever net", function()
+    for _, extra in ipairs{false, pass()} do
+      local n, data = moon.sequential{moon.dense(4, 4), extra or nil}, moon.dataset(x)
+      assert.near(n:evaluate(x, {loss = "mse"}), n:evaluate_rows(data, "mse"), 1e-6)
+      assert.near(n:evaluate(x, {loss = "mse"}), n:evaluate_rows(data, moon.mse(), 7), 1e-6)
+      assert.near(n:evaluate(x:rows(1, 8), {loss = "mse"}), n:step_rows(data, 1, 8, "mse", moon.sgd()), 1e-6)
+    end
+  end)
+
+  it("say what is wrong, by whichever net", function()
+    for _, extra in ipairs{false, pass()} do
+      local n, data = moon.sequential{moon.dense(4, 4), extra or nil}, moon.dataset(x)
+      has(failure(n.evaluate_rows, n, data), "evaluate: loss is nil, expected a name (mse")
+      has(failure(n.evaluate_rows, n, data, "mse", 0), "evaluate: batch is 0, expected a whole number of at least 1")
+      has(failure(n.evaluate_rows, n, x, "mse"), "evaluate: data is a moonglass.tensor, expected a dataset")
+      has(failure(n.step_rows, n, data, 1, 4, "mse", "adam"), "optimizer is a name, 'adam', but its state must outlive")
+      has(failure(n.step_rows, n, data, 1, 4, "msee", moon.sgd()), "step: unknown loss 'msee'; did you mean 'mse'?")
+      has(failure(n.step_rows, n, x, 1, 4, "mse", moon.sgd()), "step: data is a moonglass.tensor, expected a dataset")
+    end
+  end)
+end)

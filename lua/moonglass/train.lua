@@ -135,11 +135,23 @@ local function first_check(what, net, given, loss, x, y)
   checked[net] = given
 end
 
-local function first_check_of_data(what, net, data, loss)
-  if checked[data] == loss or not native.is_dataset(data) then return end
+local function first_check_of_data(what, net, data, given, loss)
+  if not native.is_dataset(data) then
+    errors.raise("%s: data is %s, expected a dataset: moon.dataset(x, y) makes one", what, options.show(data))
+  end
+  if checked[data] == given then return end
   fitting.ending(what, net, loss)
   fitting.dataset(what, loss, data)
-  checked[data] = loss
+  checked[data] = given
+end
+
+local function objects_of_step(loss, opt)
+  if type(opt) == "string" then
+    errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
+  end
+  if not native.is_loss(loss) then loss = find_loss("step", loss) end
+  if not native.is_optimizer(opt) then opt = find_optimizer("step", opt) end
+  return loss, opt
 end
 
 --- METHOD net:step(x, y, loss, opt): one training step; y nil: the target is x.
@@ -148,12 +160,8 @@ function train.step(net, x, y, loss, opt)
   checks.net("step", net)
   checks.is_tensor("step", "x", x)
   if y ~= nil then checks.is_tensor("step", "y", y) end
-  if type(opt) == "string" then
-    errors.raise("step: optimizer is a name, '%s', but its state must outlive the step: give an object", opt)
-  end
   local given = loss
-  if not native.is_loss(loss) then loss = find_loss("step", loss) end
-  if not native.is_optimizer(opt) then opt = find_optimizer("step", opt) end
+  loss, opt = objects_of_step(loss, opt)
   first_check("step", net, given, loss, x, y)
   if all_native(net, loss, opt) then return errors.guard(native_net.step, net, x, y, loss, opt) end
   return errors.guard(step_from_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
@@ -572,13 +580,20 @@ local evaluate_options = options.checker("evaluate", {loss = {"any"}, batch_size
 
 --- METHOD net:evaluate_rows(dataset, loss, batch): the objective over all rows of a dataset.
 function train.evaluate_rows(net, data, loss, batch)
-  first_check_of_data("evaluate", net, data, loss)
+  local given = loss
+  loss, batch = find_loss("evaluate", loss), batch or default_batch
+  if not math.tointeger(batch) or batch < 1 then
+    errors.raise("evaluate: batch is %s, expected a whole number of at least 1", options.show(batch))
+  end
+  first_check_of_data("evaluate", net, data, given, loss)
   return evaluate_rows(net, data, loss, batch)
 end
 
 --- METHOD net:step_rows(dataset, first, count, loss, opt): one training step on rows of a dataset's present order.
 function train.step_rows(net, data, first, count, loss, opt)
-  first_check_of_data("step", net, data, loss)
+  local given = loss
+  loss, opt = objects_of_step(loss, opt)
+  first_check_of_data("step", net, data, given, loss)
   local step = all_native(net, loss, opt) and native_net.step_rows or step_rows_from_lua
   return errors.guard(step, net, data, first, count, loss, opt)
 end
