@@ -214,6 +214,7 @@ local cases = {
     {"local _ = closed[1]", "this moonglass.tensor is closed"},
   },
   {"layers",
+    {"moon.save(t)", "attempt to call a nil value (field 'save'); 'save' is a method, called as object:save(...)"},
     {"moon.dens(3, 2)", "attempt to call a nil value (field 'dens'); did you mean 'dense'?"},
     {"moon.dense()", "dense: in is missing (width of the input)"},
     {"moon.dense(3)", "dense: out is missing (width of the output: the number of units)"},

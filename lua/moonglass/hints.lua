@@ -24,5 +24,10 @@ end
 return function(message)
   local name = message:match("attempt to %a+ a nil value %(field '([^']*)'%)$")
     or message:match("attempt to %a+ a nil value %(method '([^']*)'%)$")
-  return name and message .. options.question(name, known()) or message
+  if not name then return message end
+  local question = options.question(name, known())
+  if question == ("; did you mean '%s'?"):format(name) then -- of a name that is there, but not in that table
+    return ("%s; '%s' is a method, called as object:%s(...)"):format(message, name, name)
+  end
+  return message .. question
 end

@@ -967,7 +967,8 @@ local Net = {}
 
 ---A net of layers, one after the other: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`.
 ---A net among them stands for its layers. The layers stay the caller's, too: two nets may share one. One that stands in
----several places has noise of its own in each; its penalty on the weights counts once, one on the outputs for each.
+---several places, of one net or two, has noise of its own in each; its penalty on the weights counts once in a net, one
+---on the outputs for each place.
 ---@param layers moonglass.AnyLayer[] at least one
 ---@return moonglass.Net net
 function moon.sequential(layers) end
@@ -1049,14 +1050,14 @@ function Net:step(x, y, loss, optimizer) end
 ---@param data moonglass.Dataset
 ---@param first integer the first row
 ---@param count integer how many rows
----@param loss moonglass.AnyLoss
+---@param loss moonglass.LossName|moonglass.AnyLoss
 ---@param optimizer moonglass.AnyOptimizer
 ---@return number objective before the update, penalties included
 function Net:step_rows(data, first, count, loss, optimizer) end
 
 ---The objective over all rows of a dataset, in inference.
 ---@param data moonglass.Dataset
----@param loss moonglass.AnyLoss
+---@param loss moonglass.LossName|moonglass.AnyLoss
 ---@param batch integer? default 32
 ---@return number objective
 function Net:evaluate_rows(data, loss, batch) end
