@@ -1,5 +1,6 @@
 -- A denoising autoencoder: what goes in is spoilt, what is asked for is the clean image. Copying does not help then:
--- the net must know what digits look like. The noise is in training only; a trained net takes noisy images as they are.
+-- the net must know what clean images look like. The noise is in training only; a trained net takes noisy images as
+-- they are.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 

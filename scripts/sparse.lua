@@ -1,6 +1,6 @@
--- A code that uses little for any one image: 784-32-784, beside the same net without the wish for that, from the same
--- first weights. Three ways to wish: an L1 penalty on the code; the KL divergence of each unit's mean over the batch
--- from kl-target, for units between 0 and 1; and to keep only the k largest of each code.
+-- A sparse code: most of its numbers are near 0 for any one image. The net is 784-32-784, beside the same net without
+-- sparsity, from the same first weights. Three kinds of sparsity: an L1 penalty on the code; the KL divergence of each
+-- unit's mean over the batch from kl-target, for units between 0 and 1; and keeping only the k largest of each code.
 -- Of the L1 penalty of 1e-5 there are two readings, which stand side by side here: the mean over the images of a batch
 -- ("batchmean"), or their sum ("sum"), which with batches of 32 is 32 times as strong and what was published.
 local moon = require "moonglass"

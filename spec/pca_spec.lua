@@ -437,11 +437,16 @@ describe("pca", function()
       assert.matches("^pca: k is .*, expected a whole number of 1 to 4$", failure(moon.pca, x, k))
     end
     assert.equal("pca: k is nil, expected a whole number of 1 to 4", failure(moon.pca, x))
-    for _, v in ipairs{0 / 0, math.huge, 1e30} do
+    for v, shown in pairs{[-math.huge] = "-inf", [math.huge] = "inf", [1e30] = "1e+30"} do
       local bad = x:clone()
       bad:set(v, 3, 2)
-      assert.equal("pca: x has elements that are NaN, infinite or too large to be squared", failure(moon.pca, bad, 2))
+      assert.equal(("pca: x has %s in row 3, column 2, expected finite numbers, of at most 1e+15"):format(shown),
+        failure(moon.pca, bad, 2))
     end
+    local holed = x:clone()
+    holed:set(0 / 0, 3, 2)
+    assert.equal("pca: x has nan in row 3, column 2, expected finite numbers, of at most 1e+15",
+      failure(moon.pca, holed, 2))
     assert.matches("unknown option 'size' %(known: batch_size%)", failure(moon.pca, x, 2, {size = 3}))
     assert.equal("encode: x is [6 x 3], expected [rows x 4]", failure(p.encode, p, moon.rand(6, 3)))
     assert.equal("decode: code is [6 x 4], expected [rows x 2]", failure(p.decode, p, x))

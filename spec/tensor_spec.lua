@@ -126,6 +126,13 @@ describe("tensor constructors", function()
     assert.equal("linspace: count is 1.5, expected a whole number of at least 0", failure(moon.linspace, 0, 1, 1.5))
   end)
 
+  it("draw floats only", function()
+    for _, name in ipairs{"rand", "randn"} do
+      assert.equal(name .. ": dtype is uint8, expected float32: t:byte() makes bytes of it",
+        failure(moon[name], 2, 3, {dtype = "uint8"}))
+    end
+  end)
+
   it("draw from the context's stream", function()
     moon.seed(7)
     local a, b, c = moon.rand(40, 50), moon.randn(40, 50), moon.randperm(100)

@@ -244,16 +244,23 @@ static int make_eye(lua_State *L) {
 
 /* ---- random: all from the context's stream ---- */
 
+static moon_tensor *new_random(lua_State *L, const char *name) {
+  form f;
+  read_form(L, name, 1, &f);
+  if (f.dtype != MOON_FLOAT32) luaL_error(L, "%s: dtype is uint8, expected float32: t:byte() makes bytes of it", name);
+  return bind_new_tensor(L, f.dtype, f.rank, f.shape);
+}
+
 /* rand(sizes...): uniform in [0, 1). */
 static int make_rand(lua_State *L) {
-  moon_tensor *t = new_form(L, "rand", 1);
+  moon_tensor *t = new_random(L, "rand");
   BIND_TRY(L, bind_ctx(L), moon_tensor_uniform(t, 0, 1));
   return 1;
 }
 
 /* randn(sizes...): normal, mean 0 and deviation 1. */
 static int make_randn(lua_State *L) {
-  moon_tensor *t = new_form(L, "randn", 1);
+  moon_tensor *t = new_random(L, "randn");
   BIND_TRY(L, bind_ctx(L), moon_tensor_normal(t, 0, 1));
   return 1;
 }

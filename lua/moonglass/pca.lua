@@ -2,6 +2,7 @@
 --   pca = moon.pca(x, 32)
 --   pca:encode(x)   pca:decode(code)   pca:reconstruct(x)   pca:errors(x)
 -- Rows go through in batches: bytes, which count as value/255, never stand as floats all at once.
+local checks = require "moonglass.checks"
 local core = require "moonglass.core"
 local counted = require "moonglass.counted"
 local errors = require "moonglass.errors"
@@ -139,7 +140,8 @@ local function fit(x, k, given)
   local mean, remainder, covariance = moments(x, size)
   local sum = covariance:sum()
   if sum ~= sum or math.abs(sum) == math.huge then
-    errors.raise("pca: x has elements that are NaN, infinite or too large to be squared")
+    checks.numbers("pca", "x", x)
+    errors.raise("pca: x has elements whose squares are too large to be summed")
   end
   local values, vectors = core.eigh(covariance)
   local last_first = core.arange(#values, #values - k, -1)
