@@ -61,7 +61,7 @@ local paths = {
   {"a link to a FIFO", "to_fifo"},
   {"a device without an end", "zero"},
   {"a device without room", "full"},
-  {"a link that leads nowhere", "dangling"},
+  {"a link that leads to no folder", "dangling"},
   {"a link to itself", "itself"},
   {"links in a circle", "circle_1"},
   {"5,000 bytes", table.concat(long, "/")},

@@ -324,7 +324,7 @@ describe("a path that is no file #hostile", function()
     files.write(path_of("plain"), "plain")
     assert(lfs.mkdir(path_of("folder")))
     assert(os.execute(("mkfifo '%s'"):format(path_of("fifo"))))
-    for to, from in pairs{to_fifo = "fifo", dangling = "nowhere", itself = "itself", circle_1 = "circle_2",
+    for to, from in pairs{to_fifo = "fifo", dangling = "nowhere/x", itself = "itself", circle_1 = "circle_2",
       circle_2 = "circle_1", zero = "/dev/zero", full = "/dev/full"} do
       assert(lfs.link(from, path_of(to), true))
     end

@@ -30,12 +30,16 @@ static moon_status find_widths(moon_net *net) {
   return MOON_OK;
 }
 
+static void find_repeats(moon_net *net) {
+  for (size_t i = 0; i < net->count; i++)
+    for (size_t k = 0; k < i; k++) net->slots[i].again |= net->layers[k] == net->layers[i];
+}
+
 /* A layer may stand in several places, of this net and of others; those after the first have noise of their own. */
-static void find_places(moon_net *net) {
+static void take_places(moon_net *net) {
   for (size_t i = 0; i < net->count; i++) {
     uint64_t before = net->layers[i]->places++;
     mooni_rng rng;
-    for (size_t k = 0; k < i; k++) net->slots[i].again |= net->layers[k] == net->layers[i];
     if (!before) continue;
     mooni_rng_seed(&rng, before, 0);
     net->slots[i].seed = mooni_rng_u64(&rng);
@@ -78,7 +82,7 @@ static moon_status list_parameters(moon_net *net) {
   return MOON_OK;
 }
 
-moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count) {
+static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count) {
   if (!count) return mooni_fail(ctx, MOON_ERANGE, "a net needs at least one layer");
   for (size_t i = 0; i < count; i++)
     if (layers[i]->ctx != ctx) return mooni_fail(ctx, MOON_ETYPE, "layer %zu belongs to another context", i + 1);
@@ -92,7 +96,7 @@ moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layer
   moon_status status = net->layers && net->slots && net->stages ? MOON_OK
                                                                 : mooni_nomem(ctx, count * sizeof *net->slots);
   for (size_t i = 0; status == MOON_OK && i < count; i++) net->layers[net->count++] = moon_layer_retain(layers[i]);
-  if (status == MOON_OK) find_places(net);
+  if (status == MOON_OK) find_repeats(net);
   if (status == MOON_OK) status = find_widths(net);
   if (status == MOON_OK) status = list_parameters(net);
   if (status == MOON_OK)
@@ -102,11 +106,17 @@ moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layer
   return status;
 }
 
+moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count) {
+  MOONI_TRY(new_net(ctx, out, layers, count));
+  take_places(*out); /* last: a net that could not be made has taken none */
+  return MOON_OK;
+}
+
 moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, size_t count) {
   if (!count || first >= net->count || count > net->count - first)
     return mooni_fail(net->ctx, MOON_ERANGE, "slice: layers %zu to %zu of a net of %zu", first + 1, first + count,
                       net->count);
-  MOONI_TRY(moon_net_new(net->ctx, out, net->layers + first, count));
+  MOONI_TRY(new_net(net->ctx, out, net->layers + first, count));
   for (size_t i = 0; i < count; i++)
     (*out)->slots[i].seed = net->slots[first + i].seed; /* the noise of the same places */
   return MOON_OK;
