@@ -79,13 +79,12 @@ end
 
 -- ---- evaluation ----
 
--- As at the prompt, but a picture is one, and cells' numbers name what they gave: `_` is the last, `_3` that of cell 3.
-local function show_results(number, silenced, ...)
+-- As at the prompt, but a picture is one.
+local function show_results(silenced, ...)
   local command = prompt.command(...)
   if command then return command() end
   if select("#", ...) == 0 then return end
-  rawset(_G, "_", (...))
-  rawset(_G, "_" .. number, (...))
+  prompt.keep(...)
   if silenced then return end
   local others, n = {}, 0
   for i = 1, select("#", ...) do
@@ -109,9 +108,9 @@ local function explain(message)
   return text .. "\0" .. trace:gsub("in main chunk", "in the cell")
 end
 
-local function finish(number, silenced, ok, ...)
+local function finish(silenced, ok, ...)
   if not ok then return ok, ... end
-  return xpcall(show_results, explain, number, silenced, ...)
+  return xpcall(show_results, explain, silenced, ...)
 end
 
 -- Gives what finish does; of a text that is no Lua, its message.
@@ -123,7 +122,7 @@ local function run(number, code)
   end
   local chunk, flag = prompt.compile(code, ("=In[%d]"):format(number))
   if type(chunk) ~= "function" then return false, chunk end
-  return finish(number, flag, xpcall(chunk, explain)) -- called by C: an interrupt names its caller's line
+  return finish(flag, xpcall(chunk, explain)) -- called by C: an interrupt names its caller's line
 end
 
 --- Run a cell: frames "begin", pictures and a result or an error, "end".

@@ -144,10 +144,11 @@ def as_in_a_session(s):
     equal("{1, 2, a = {...}}", s.result("{1, 2, a = {3}}"))
     assert "50,992 parameters" in s.result(
         "moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}")
-    number = s.run("40 + 2, 'second'")[0]["execution_count"]
-    s.run("'another'")
-    equal("42\tanother", s.result(f"_{number}, _"))
-    equal("nil", s.result(f"_{number + 100}"))
+    equal("42\tsecond", s.result("40 + 2, 'second'"))
+    equal("42\t42\tsecond\tnil", s.result("_, _1, _2, _3"))
+    s.run("x = 1")
+    equal("42\tnil", s.result("_, _5"))
+    equal("42\tnil\tnil", s.result("_, _3, _2 == 'second' or nil"))
     for code in "help", "help()", "?":
         assert "tells what is known" in s.text(code) + (s.result(code) or ""), code
     reply, _ = s.run("exit")
