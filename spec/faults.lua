@@ -354,7 +354,9 @@ function faults.kill_at_random(moon, n)
   for _ = 1, n do
     generator = (generator * 1103515245 + 12345) % 2147483648
     local seconds = 0.03 + 0.12 * generator / 2147483648
-    files.run(("timeout -s KILL %.4f %s %s %s %s %d"):format(seconds, environment, quote(program), source, path, last))
+    -- It is waited for: a process that dies within fsync holds the lock of its temporary until it is gone.
+    files.run(("{ %s %s %s %s %d & sleep %.4f; kill -KILL $!; wait $!; }"):format(environment, quote(program), source,
+      path, last, seconds))
     local there = faults.read(path) ~= nil
     local k, message = number_of(moon, path)
     note(c, not there or (k and k >= last - 1), "killed after save %d: %s", last, message or k)
