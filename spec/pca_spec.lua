@@ -201,6 +201,7 @@ describe("in an address space that gets smaller", function()
     for _, n in ipairs{8, 64, 300, 700} do
       it(("%s of %d columns is right, or out of memory, and ends no process"):format(name, n), function()
         local limit, right, refused = least(), 0, 0
+        if not limit then return pending "no start in 80 MB of address space: a sanitizer takes more" end
         while right < 4 do
           limit = limit + (n < 300 and 100 or 1000)
           local output, how, code = run_within(limit, script:format(n, n))
