@@ -90,7 +90,7 @@ BLIS_LIBDIR := $(realpath $(firstword $(foreach f,blis-serial blis-pthread blis-
 BLIS_INCLUDE := $(wildcard $(subst /lib/,/include/,$(BLIS_LIBDIR)))
 BLIS_CFLAGS ?= $(addprefix -isystem ,$(or $(BLIS_INCLUDE),$(firstword $(wildcard /usr/include/blis /usr/local/include/blis))))
 # Linked in where there is an archive of the serial flavour: whatever flavour the system's libblis.so is, this one stays,
-# it stays hidden from the host, and its AVX-512 kernels are within reach (csrc/engine/gemm.c).
+# it stays hidden from the host, and its AVX-512 kernels are within reach (csrc/engine/core/gemm.c).
 BLIS_ARCHIVE := $(wildcard $(filter %/blis-serial/libblis.a,$(BLIS_LIBDIR)/libblis.a))
 BLIS_SHARED := $(addprefix -L,$(BLIS_LIBDIR)) -lblis
 BLIS_LIBS   ?= $(if $(BLIS_ARCHIVE),$(BLIS_ARCHIVE) -Wl$(comma)--exclude-libs$(comma)libblis.a,$(BLIS_SHARED))
@@ -147,8 +147,8 @@ ISA_base   :=
 ISA_avx2   := -march=x86-64-v3
 ISA_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
 
-ENGINE_SRC := $(wildcard csrc/engine/*.c)
 KERNEL_SRC := $(wildcard csrc/engine/kernels/*.c)
+ENGINE_SRC := $(filter-out $(KERNEL_SRC),$(wildcard csrc/engine/*/*.c))
 BIND_SRC   := $(wildcard csrc/lua/*.c)
 CLI_SRC    := $(wildcard csrc/cli/*.c)
 
@@ -233,16 +233,16 @@ demo: $(B)/moonglass
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## reference: write lua/REFERENCE.md from the annotations in lua/moonglass/meta.lua
+## reference: write lua/REFERENCE.md from the annotations in lua/moonglass/help/meta.lua
 .PHONY: reference
 reference:
-	$(LUA) lua/doc/make.lua reference
+	$(LUA) lua/doc/tools/make.lua reference
 
 ## docs: the documentation as HTML in build/docs: the pages, c/ from the C headers, source/ from the Lua files
 .PHONY: docs
 docs:
 	mkdir -p $(B)/docs
-	$(LUA) lua/doc/make.lua html $(B)/docs
+	$(LUA) lua/doc/tools/make.lua html $(B)/docs
 	(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
 	cd lua && ldoc -q -c config.ld -d $(call quote,$(BUILD)/docs/source) .
 
@@ -270,7 +270,7 @@ TREE := MOONGLASS_BIN=$(call quote,$(BUILD)/moonglass) LUA_PATH_5_4=$(call quote
 LUA_ARCHIVE := $(wildcard $(shell $(PKG_CONFIG) --variable=libdir lua5.4 2>/dev/null)/liblua5.4.a)
 LUA_CXX := $(call found,liblua5.4-c++.so)
 MODULE_TESTS := $(if $(LUA_ARCHIVE),$(B)/spec/module_test_static) $(if $(LUA_CXX),$(B)/spec/module_test_c++)
-C_TESTS := $(patsubst spec/c/%.c,$(B)/spec/%,$(wildcard spec/c/*.c)) $(MODULE_TESTS)
+C_TESTS := $(patsubst spec/engine/%.c,$(B)/spec/%,$(wildcard spec/engine/*.c)) $(MODULE_TESTS)
 SPEC ?= spec
 
 # A lua5.4 that was built without the sanitizers needs their libraries in front of it. Lua's own leaks at exit are not
@@ -332,7 +332,7 @@ $(B)/spec/replay_%: spec/fuzz/%.c spec/fuzz/replay.c $(FUZZ_HEADERS) $(B)/libmoo
 ## test: build, and run the C tests and the Lua specs (SPEC=path: these specs only; SAN=address,undefined: sanitized)
 .PHONY: test
 test: all hosts $(C_TESTS) $(B)/bench/bench $(if $(SAN),$(B)/lua)
-	@LUA=$(TEST_LUA) SPEC='$(SPEC)' $(TREE) sh spec/run.sh $(C_TESTS)
+	@LUA=$(TEST_LUA) SPEC='$(SPEC)' $(TREE) sh spec/support/run.sh $(C_TESTS)
 
 # The long tests. Programs are built like the C tests, scripts run as they are; each ends with a summary of its own.
 STRESS ?= $(patsubst spec/stress/%.c,$(B)/stress/%,$(wildcard spec/stress/*.c)) $(wildcard spec/stress/*.lua spec/stress/*.sh)
@@ -340,19 +340,19 @@ STRESS ?= $(patsubst spec/stress/%.c,$(B)/stress/%,$(wildcard spec/stress/*.c)) 
 ## stress: the tests that take long: refused allocations, killed savers, faults, a soak (STRESS=file: that one only)
 .PHONY: stress
 stress: all hosts $(filter $(B)/%,$(STRESS))
-	@LUA=$(TEST_LUA) SPEC= $(TREE) sh spec/run.sh $(STRESS)
+	@LUA=$(TEST_LUA) SPEC= $(TREE) sh spec/support/run.sh $(STRESS)
 
-$(B)/stress/%: spec/stress/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
+$(B)/stress/%: spec/stress/%.c $(wildcard spec/engine/*.h) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -Icsrc -Ispec/c $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
+	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -Icsrc -Ispec/engine $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
 
-$(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(B)/libmoonglass.a
+$(B)/spec/%: spec/engine/%.c $(wildcard spec/engine/*.h) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) -Icsrc $(LDFLAGS_ALL) -o $@ $< $(B)/libmoonglass.a $(LIBS)
 
 # lua_*_test: C tests that have Lua, and the binding with it.
-LUA_TESTS := $(patsubst spec/c/%.c,$(B)/spec/%,$(wildcard spec/c/lua_*_test.c))
-$(LUA_TESTS): $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
+LUA_TESTS := $(patsubst spec/engine/%.c,$(B)/spec/%,$(wildcard spec/engine/lua_*_test.c))
+$(LUA_TESTS): $(B)/spec/%: spec/engine/%.c $(wildcard spec/engine/*.h) $(BIND_OBJ) $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(ALL_CFLAGS) $(LUA_CFLAGS) $(LDFLAGS_ALL) -o $@ $< $(BIND_OBJ) $(B)/libmoonglass.a $(LIBS) $(LUA_LIBS) -ldl
 
@@ -361,7 +361,7 @@ $(LUA_TESTS): $(B)/spec/%: spec/c/%.c $(wildcard spec/c/*.h) $(BIND_OBJ) $(B)/li
 $(B)/spec/module_test: MODULE_LUA = $(LUA_LIBS)
 $(B)/spec/module_test_static: MODULE_LUA = -Wl,-E $(LUA_ARCHIVE)
 $(B)/spec/module_test_c++: MODULE_LUA = $(LUA_CXX) -lstdc++
-$(B)/spec/module_test $(B)/spec/module_test_static $(B)/spec/module_test_c++: spec/c/module_test.c spec/c/check.h
+$(B)/spec/module_test $(B)/spec/module_test_static $(B)/spec/module_test_c++: spec/engine/module_test.c spec/engine/check.h
 	@mkdir -p $(@D)
 	$(call say,CC,$<)if [ $(@F) = module_test_c++ ] && ! nm -D $(LUA_CXX) | grep -q ' T lua_settop'; then \
 	  printf '%s\n' '#!/bin/sh' 'echo "left out: $(LUA_CXX) has C++ names alone, and C modules need lua_settop"' \
@@ -399,7 +399,7 @@ coverage:
 lint: all
 	luacheck --quiet lua scripts spec
 	clang-format --dry-run -Werror $(C_FILES)
-	sh spec/lint.sh $(B)
+	sh spec/support/lint.sh $(B)
 
 VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
   --show-leak-kinds=definite,indirect
@@ -407,7 +407,7 @@ VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-l
 ## valgrind: train two batches, and the lives of hosts with Lua and without, under valgrind: no error, nothing lost
 .PHONY: valgrind
 valgrind: all $(B)/spec/lua_host_test $(B)/spec/embed_test
-	$(VALGRIND) $(B)/moonglass spec/valgrind_run.lua
+	$(VALGRIND) $(B)/moonglass spec/support/valgrind_run.lua
 	$(VALGRIND) $(B)/spec/lua_host_test quick
 	$(VALGRIND) $(B)/spec/embed_test $(B)/spec/embed_life
 
@@ -421,7 +421,7 @@ VALGRIND_SPECS := binding shapes data train onnx metrics
 test-valgrind: valgrind $(VALGRIND_TESTS:%=$(B)/spec/%)
 	for t in $(VALGRIND_TESTS); do $(VALGRIND) $(B)/spec/$$t || exit 1; done
 	for s in $(VALGRIND_SPECS); do \
-	  echo "$$s" && $(TREE) $(subst $(comma)possible,,$(VALGRIND)) $(LUA) spec/busted.lua spec/$${s}_spec.lua || exit 1; \
+	  echo "$$s" && $(TREE) $(subst $(comma)possible,,$(VALGRIND)) $(LUA) spec/support/busted.lua spec/api/$${s}_spec.lua || exit 1; \
 	done
 
 ## tsan: the worker pool, and several contexts at once, under the thread sanitizer
@@ -554,7 +554,7 @@ deps-hosts:
 test-hosts: all
 	@test -x $(HOSTS_VENV)/bin/python || { echo "test-hosts: make deps-hosts comes first" >&2; exit 1; }
 	@LUA=$(LUA) SPEC='--pattern=_host spec/other_hosts' $(TREE) \
-	PATH=$(call quote,$(HERE)/$(HOSTS_VENV)/bin):"$$PATH" PYTHONDONTWRITEBYTECODE=1 sh spec/run.sh spec/other_hosts/lupa_test.py
+	PATH=$(call quote,$(HERE)/$(HOSTS_VENV)/bin):"$$PATH" PYTHONDONTWRITEBYTECODE=1 sh spec/support/run.sh spec/other_hosts/lupa_test.py
 
 # ---- other systems ----
 

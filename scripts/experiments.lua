@@ -4,7 +4,7 @@
 --   scripts/experiments.lua plain deep --epochs 2
 local moon = require "moonglass"
 local files = require "moonglass.experiment.files"
-local terminal = require "moonglass.terminal"
+local terminal = require "moonglass.support.terminal"
 
 local all = {
   "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features", "memorise",
@@ -104,7 +104,7 @@ end
 
 -- ---- running ----
 
-local clock_text = require("moonglass.progress").time
+local clock_text = require("moonglass.net.progress").time
 local on_terminal = terminal.is_terminal()
 
 -- "[3/13] sparse" while it runs: a line when it begins, and on a terminal what it printed last, redrawn in place.

@@ -54,7 +54,7 @@ static void on_interrupt(int number) {
 /* The text on the top, and what may have been meant, if the library is loaded. */
 static void add_hint(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(L, -1, "moonglass.hints");
+  lua_getfield(L, -1, "moonglass.support.hints");
   lua_remove(L, -2);
   lua_pushvalue(L, -2);
   if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_type(L, -1) == LUA_TSTRING)

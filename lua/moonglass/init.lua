@@ -1,10 +1,10 @@
 --- Moonglass: an engine for autoencoders.   local moon = require "moonglass"
 -- This file only gathers: the core's tensors, layers, losses and optimisers by name, and the modules of this folder.
 local core = require "moonglass.core"
-local counted = require "moonglass.counted"
-local errors = require "moonglass.errors"
-local files = require "moonglass.files"
-require "moonglass.hints" -- for the program, which looks for it among what is loaded
+local counted = require "moonglass.support.counted"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+require "moonglass.support.hints" -- for the program, which looks for it among what is loaded
 
 local moon = {}
 
@@ -19,22 +19,22 @@ for name, value in pairs(core) do
   if not placed[name] then moon[name] = value end
 end
 
-moon.sequential = require "moonglass.sequential"
-moon.autoencoder = require "moonglass.autoencoder"
-moon.callbacks = require "moonglass.callbacks"
-moon.checkpoint = require "moonglass.checkpoint"
-moon.gradcheck = require "moonglass.gradcheck"
+moon.sequential = require "moonglass.net.sequential"
+moon.autoencoder = require "moonglass.models.autoencoder"
+moon.callbacks = require "moonglass.net.callbacks"
+moon.checkpoint = require "moonglass.net.checkpoint"
+moon.gradcheck = require "moonglass.net.gradcheck"
 moon.data = require "moonglass.data"
-moon.dictionary = require "moonglass.dictionary"
-moon.image = require "moonglass.image"
-moon.metrics = require "moonglass.metrics"
-moon.knn = require("moonglass.neighbours").knn
-moon.onnx = require "moonglass.onnx"
-moon.probe = require "moonglass.probe"
-moon.pca = require "moonglass.pca"
-moon.page = require "moonglass.page"
+moon.dictionary = require "moonglass.models.dictionary"
+moon.image = require "moonglass.pictures.image"
+moon.metrics = require "moonglass.models.metrics"
+moon.knn = require("moonglass.models.knn").knn
+moon.onnx = require "moonglass.formats.onnx"
+moon.probe = require "moonglass.models.probe"
+moon.pca = require "moonglass.models.pca"
+moon.page = require "moonglass.pictures.page"
 moon.plot = require "moonglass.plot"
-moon.set_log = require("moonglass.progress").set_log
+moon.set_log = require("moonglass.net.progress").set_log
 
 moon.png = {read = files.png_read, write = files.png_write, decode = core.png_decode, encode = core.png_encode}
 moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
@@ -43,7 +43,7 @@ moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save
 function moon.help(x) require("moonglass.help").show(x) end
 
 --- A tensor as a picture, in the terminal or in a file; see show.lua.
-function moon.show(t, given) return require("moonglass.show")(t, given) end
+function moon.show(t, given) return require("moonglass.pictures.show")(t, given) end
 
 --- A saved net: net | nil, message, code. An autoencoder comes back as one.
 function moon.load(path)

@@ -2,7 +2,7 @@
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H
 
-#include "internal.h"
+#include "../../csrc/engine/internal.h"
 
 enum { FLOOR_LAYOUTS = 8 };
 

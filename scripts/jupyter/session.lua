@@ -12,11 +12,11 @@ for name, v in pairs(_G) do globals[name] = v end
 local _ENV = globals -- luacheck: ignore _ENV
 
 local moon = require "moonglass"
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local candidates = require "moonglass.session.candidates"
 local chunks = require "moonglass.session.chunk"
 local help = require "moonglass.help"
-local hints = require "moonglass.hints"
+local hints = require "moonglass.support.hints"
 local prompt = require "moonglass.session"
 local text_of = require "moonglass.session.values"
 

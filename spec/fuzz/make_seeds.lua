@@ -1,7 +1,7 @@
 -- Makes the seeds that are not findings, small files of every kind: build/moonglass spec/fuzz/make_seeds.lua [folder].
 -- Findings are added by hand, under a name that tells what was wrong.
 local lfs = require "lfs"
-local files = dofile "spec/files.lua"
+local files = dofile "spec/support/files.lua"
 local moon = require "moonglass"
 
 local folder = arg and arg[1] or "spec/fuzz/seeds"

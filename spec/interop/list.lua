@@ -1,5 +1,5 @@
--- moonglass list.lua folder: writes the files of spec/safetensors_cases.lua as <number>.safetensors, and prints a line
--- for each: number, what the list wants of us ("read" or "refused"), what we do, what it says that the package does,
+-- moonglass list.lua folder: writes the files of safetensors_cases.lua as <number>.safetensors, and prints a
+-- line for each: number, what the list wants of us ("read" or "refused"), what we do, what the package is said to do,
 -- the case's name, and why the two differ; with tabs between.
 local moon = require "moonglass"
 

@@ -1,6 +1,6 @@
 -- What the specs of other hosts share: folders, commands with an environment, and the probe's result in a plain Lua.
 local lfs = require "lfs"
-local files = dofile "spec/files.lua"
+local files = dofile "spec/support/files.lua"
 
 local support = {}
 

@@ -1,8 +1,8 @@
 -- build/moonglass spec/stress/durability_faults.lua: every I/O call of every kind of save and load refused, for each
 -- reason that a system may give.
 local moon = require "moonglass"
-local tally = dofile "spec/tally.lua"
-local faults = dofile "spec/faults.lua"
+local tally = dofile "spec/support/tally.lua"
+local faults = dofile "spec/support/faults.lua"
 
 if not faults.can_trace() then
   print "no strace, or it may not trace: nothing done"

@@ -1,8 +1,8 @@
 -- build/moonglass spec/stress/durability_kills.lua [kills]: kill -9 at random moments of a saving loop (500), and at
 -- each system call of each kind of save.
 local moon = require "moonglass"
-local tally = dofile "spec/tally.lua"
-local faults = dofile "spec/faults.lua"
+local tally = dofile "spec/support/tally.lua"
+local faults = dofile "spec/support/faults.lua"
 
 local start = moon.clock()
 local random = faults.kill_at_random(moon, math.tointeger(tonumber((...))) or 500)

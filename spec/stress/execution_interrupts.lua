@@ -1,7 +1,7 @@
 -- build/moonglass spec/stress/execution_interrupts.lua [n]: Ctrl-C at 100 random moments of trainings in a session.
 local moon = require "moonglass"
-local tally = dofile "spec/tally.lua"
-local interrupts = dofile "spec/interrupts.lua"
+local tally = dofile "spec/support/tally.lua"
+local interrupts = dofile "spec/support/interrupts.lua"
 
 if interrupts.can_run() then
   local n, start = math.tointeger(tonumber((...))) or 100, moon.clock()

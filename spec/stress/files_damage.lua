@@ -2,7 +2,7 @@
 -- places at once (bytes changed, cut out, doubled, joined with another file's), and loaded: a result or nil, message,
 -- code, and no memory held afterwards. What is loaded is written, and read again. The last line is
 -- "N passed, N failed".
-local files = dofile "spec/files.lua"
+local files = dofile "spec/support/files.lua"
 local lfs = require "lfs"
 local moon = require "moonglass"
 

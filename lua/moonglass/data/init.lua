@@ -1,8 +1,8 @@
 --- Data: sets in files, and sets that are drawn.
 --   images, labels = assert(moon.data.mnist("train"))
 --   x, y = moon.data.spirals{n = 100, classes = 3, noise = 0.2, seed = 1}
-local errors = require "moonglass.errors"
-local files = require "moonglass.files"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
 local mnist = require "moonglass.data.mnist"
 local synthetic = require "moonglass.data.synthetic"
 

@@ -1,12 +1,12 @@
 --- MNIST, and every set in the same four IDX files, plain or gzipped.
 -- Where it looks: the folder it is given; else MOONGLASS_DATA; else the first of data/mnist here, data/mnist in the
 -- source tree, and Debian's Fashion-MNIST that has the files. A folder that was named must have them.
-local errors = require "moonglass.errors"
-local files = require "moonglass.files"
-local host = require "moonglass.host"
-local native = require "moonglass.native"
-local options = require "moonglass.options"
-local terminal = require "moonglass.terminal"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+local host = require "moonglass.support.host"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+local terminal = require "moonglass.support.terminal"
 
 local io, os, debug = host.io, host.os, host.debug
 

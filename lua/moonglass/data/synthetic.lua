@@ -2,8 +2,8 @@
 -- With a seed the points depend on it alone, and the context's stream is left as it is; without one the seed is drawn
 -- from the context's stream, so that moon.seed repeats them.
 local core = require "moonglass.core"
-local errors = require "moonglass.errors"
-local options = require "moonglass.options"
+local errors = require "moonglass.support.errors"
+local options = require "moonglass.support.options"
 
 local synthetic = {}
 

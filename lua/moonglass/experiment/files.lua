@@ -45,7 +45,7 @@ function files.remove_all(folder, pattern)
 end
 
 --- Write a file that appears whole or not at all.
-files.write = require("moonglass.files").write
+files.write = require("moonglass.support.files").write
 
 -- A field with a comma, a quote or a line's end stands in quotes (RFC 4180).
 local function csv_field(v)

@@ -1,7 +1,7 @@
 --- The command line of a script, by argparse: its own options and those that all have. A mistake in them ends the
 -- program with one line and status 2.
 local argparse = require "argparse"
-local question = require("moonglass.options").question
+local question = require("moonglass.support.options").question
 
 local options = {}
 

@@ -2,7 +2,7 @@
 -- run. One rule for all scripts: a unit is dead whose output is 0 for every row that the net has learnt, so that it has
 -- no gradient; dead units are counted and crossed out. And one for all filters: a weight times its pixel's deviation,
 -- grey being 0.
-local lettering = require "moonglass.lettering"
+local lettering = require "moonglass.pictures.lettering"
 local moon = require "moonglass"
 
 local units = {}

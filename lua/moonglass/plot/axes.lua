@@ -1,8 +1,8 @@
 --- A pair of axes: its options, its look, its colours.
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
-local options = require "moonglass.options"
+local options = require "moonglass.support.options"
 
 local axes = {}
 

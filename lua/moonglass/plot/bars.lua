@@ -1,9 +1,9 @@
 --- Bars: groups of them, a label below each group.
 local axes = require "moonglass.plot.axes"
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
-local options = require "moonglass.options"
+local options = require "moonglass.support.options"
 
 local bars = {}
 

@@ -1,11 +1,11 @@
 --- Points in the plane, in classes, and what a classifier says of the plane around them.
 local axes = require "moonglass.plot.axes"
 local core = require "moonglass.core"
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
-local native = require "moonglass.native"
-local options = require "moonglass.options"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
 
 local classes = {}
 

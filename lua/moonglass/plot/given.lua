@@ -1,8 +1,8 @@
 --- What the user gives: texts, lists of numbers, classes. All of it is checked here before it comes near a script.
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local gnuplot = require "moonglass.plot.gnuplot"
-local native = require "moonglass.native"
-local options = require "moonglass.options"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
 
 local given = {}
 

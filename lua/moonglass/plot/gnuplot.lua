@@ -1,10 +1,10 @@
 --- Running gnuplot: a script, with the user's numbers and texts in it, becomes a PNG file.
 -- The command line is always the same; the user's texts are strings without a byte that means anything to gnuplot; the
 -- file appears whole or not at all.
-local files = require "moonglass.files"
-local host = require "moonglass.host"
-local numeral = require "moonglass.numeral"
-local terminal = require "moonglass.terminal"
+local files = require "moonglass.support.files"
+local host = require "moonglass.support.host"
+local numeral = require "moonglass.support.numeral"
+local terminal = require "moonglass.support.terminal"
 
 local io, os = host.io, host.os
 

@@ -1,9 +1,9 @@
 --- Histograms: distributions over each other.
 local axes = require "moonglass.plot.axes"
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
-local native = require "moonglass.native"
-local options = require "moonglass.options"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
 
 local histogram = {}
 

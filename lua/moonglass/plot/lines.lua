@@ -1,8 +1,8 @@
 --- Lines: curves over one pair of axes.
 local axes = require "moonglass.plot.axes"
-local errors = require "moonglass.errors"
+local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
-local options = require "moonglass.options"
+local options = require "moonglass.support.options"
 
 local lines = {}
 

@@ -3,7 +3,7 @@ local axes = require "moonglass.plot.axes"
 local bars = require "moonglass.plot.bars"
 local given = require "moonglass.plot.given"
 local lines = require "moonglass.plot.lines"
-local options = require "moonglass.options"
+local options = require "moonglass.support.options"
 
 local panels = {}
 

@@ -3,11 +3,11 @@
 -- With methods, an object's are also found behind a point, where a call would want a colon.
 -- Nothing is called: values are found by raw access, but for objects of this library, whose fields may be asked for.
 -- Names of options and of choices are those of the annotations.
-local annotations = require "moonglass.annotations"
+local annotations = require "moonglass.help.annotations"
 local core = require "moonglass.core"
 local help = require "moonglass.help"
 local scanner = require "moonglass.session.tokens"
-local terminal = require "moonglass.terminal"
+local terminal = require "moonglass.support.terminal"
 
 -- ---- where the cursor is ----
 

@@ -1,7 +1,7 @@
 --- Completion by Tab: complete(before, line) -> what to insert, what to list.
 --   before   the lines of the chunk that are finished; line: the present one up to the cursor
 local candidates = require "moonglass.session.candidates"
-local terminal = require "moonglass.terminal"
+local terminal = require "moonglass.support.terminal"
 
 local max_listed = 200
 

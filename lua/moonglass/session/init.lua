@@ -5,7 +5,7 @@
 --   session.complete(before, line) -> insertion, listing
 --   session.question(line)      the name that "? name" or "name ?" asks for, or nil
 --   session.trace()             the user's part of a traceback
-local counted = require "moonglass.counted"
+local counted = require "moonglass.support.counted"
 
 local session = {}
 
@@ -22,7 +22,7 @@ end
 
 -- What it is, and what there is to say of it in a line.
 local function shape_of(v)
-  local native = require "moonglass.native"
+  local native = require "moonglass.support.native"
   if native.is_tensor(v) then return "tensor", native.shape_text(v) end
   local class = require("moonglass.help").class_of(v)
   if class and class.name == "moonglass.History" then return "history", ("%d epochs"):format(#v.loss) end
@@ -59,23 +59,23 @@ local function report(start, ...)
 end
 
 function session.globals.time(f, ...)
-  local errors = require "moonglass.errors"
+  local errors = require "moonglass.support.errors"
   local meta = getmetatable(f)
   if type(f) ~= "function" and not (type(meta) == "table" and meta.__call) then
     errors.raise("time: got %s, expected a function: time(function() return ... end)",
-      require("moonglass.options").show(f))
+      require("moonglass.support.options").show(f))
   end
   return report(require("moonglass.core").clock(), f(...))
 end
 
 function session.globals.clear()
-  local terminal = require "moonglass.terminal"
+  local terminal = require "moonglass.support.terminal"
   if terminal.is_terminal() then terminal.write("\27[H\27[2J\27[3J") end
 end
 
 function session.globals.help(x) require("moonglass.help").show(x) end
 
-function session.globals.show(t, given) return require("moonglass.show")(t, given) end
+function session.globals.show(t, given) return require("moonglass.pictures.show")(t, given) end
 
 function session.globals.exit(status) os.exit(status == nil or status, true) end
 

@@ -1,7 +1,7 @@
 --- Results as a session shows them: what tostring gives, nets as tables of their layers, and plain tables opened one
 -- level deep. A session is no pager: what is long is cut.
 local is_keyword = require("moonglass.session.tokens").is_keyword
-local native = require "moonglass.native"
+local native = require "moonglass.support.native"
 
 local max_entries, max_inside, max_line = 20, 60, 100
 

@@ -1,0 +1,251 @@
+/* gemm.c - matrix products: by BLIS, which no other file sees, or on a CPU with AVX-512 by kernels/product.c.
+**
+** BLIS is always called on one thread, through a run-time object of our own, so that neither OMP_NUM_THREADS nor
+** BLIS_NUM_THREADS in the environment changes anything. When malloc fails inside it BLIS aborts the process; but its
+** pool keeps the packing buffers of a call, and the next call of the same shape asks for no more. Hence plan: see that
+** the memory is there, then make the call once on scratch, before anything depends on it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "blis_versions.h"
+#include "../internal.h"
+
+/* BLIS picks its kernels by the brand of the CPU. It takes one that is younger than itself for none at all (generic C,
+** several times slower), and does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have
+** two units for it. So the kernels are asked for by what the CPU can do: those for AVX2, which are the faster ones for
+** small products, and for large ones those for AVX-512. They can be had where BLIS is linked in; its shared library
+** exports them from version 2 on. */
+
+/* BLIS ends the process over a BLIS_ARCH_TYPE that it does not know, and prints if BLIS_ARCH_DEBUG is set. So, where it
+** is linked in, this stands in for its look at the environment: no variable is set. It gives way to a host's BLIS. */
+__attribute__((weak)) gint_t bli_env_get_var(const char *name, gint_t otherwise) {
+  (void)name;
+  return otherwise;
+}
+
+#if MOONI_BLIS_MAJOR >= 1
+__attribute__((weak)) char *bli_env_get_str(const char *name) {
+  (void)name;
+  return NULL;
+}
+#endif
+
+/* A shared library looks for itself, and the host's environment is not ours to change. */
+static bool may_end_the_process(void) {
+  if (blis_is_linked_in()) return bli_env_get_var("BLIS_ARCH_TYPE", -1) != -1;
+  return getenv("BLIS_ARCH_TYPE") != NULL;
+}
+
+/* NULL: BLIS's own choice. */
+static cntx_t *avx2_kernels(void) {
+#if defined(__x86_64__)
+  if (bli_arch_query_id() == BLIS_ARCH_GENERIC && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    return blis_context_of(BLIS_ARCH_ZEN3);
+#endif
+  return NULL;
+}
+
+static cntx_t *avx512_kernels(void) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512dq"))
+    return blis_context_of(BLIS_ARCH_SKX);
+#endif
+  return NULL;
+}
+
+/* BLIS takes memory when it starts, too: no more than this, which is to be tried for before anything here starts it. */
+enum { START = 1 << 20 };
+
+/* The kernels for a product of this size. */
+static cntx_t *kernels_for(size_t m, size_t n) {
+  enum { LARGE = 16384, LEAST_ROWS = 32, LEAST_COLUMNS = 64 };
+  cntx_t *wide = m >= LEAST_ROWS && n >= LEAST_COLUMNS && m * n >= LARGE ? avx512_kernels() : NULL;
+  return wide ? wide : avx2_kernels();
+}
+
+/* The shapes that this context has planned: a call that is in here runs without asking for memory. */
+typedef struct shape {
+  size_t callers, m, n, k;
+  bool a_by_row, b_by_row, c_by_row;
+} shape;
+
+enum { WARM = 256 };
+
+/* BLIS packs block by block, and its blocks are no longer than these along m or n and along k: beyond them a larger
+** extent needs no larger buffer. */
+enum { LONG = 4608, DEEP = 512 };
+
+struct mooni_warm {
+  shape seen[WARM];
+  size_t count;
+};
+
+/* cntx NULL: BLIS's own choice. */
+static void multiply(cntx_t *cntx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                     mooni_mat c) {
+  rntm_t rntm = BLIS_RNTM_INITIALIZER;
+  bli_rntm_set_num_threads(1, &rntm);
+  bli_sgemm_ex(BLIS_NO_TRANSPOSE, BLIS_NO_TRANSPOSE, (dim_t)m, (dim_t)n, (dim_t)k, &alpha, a.p, (inc_t)a.rs,
+               (inc_t)a.cs, b.p, (inc_t)b.rs, (inc_t)b.cs, &beta, c.p, (inc_t)c.rs, (inc_t)c.cs, cntx, &rntm);
+}
+
+void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c) {
+  multiply(kernels_for(m, n), m, n, k, alpha, a, b, beta, c);
+}
+
+static mooni_mat transposed(mooni_mat x) { return (mooni_mat){x.p, x.cs, x.rs, x.sparse}; }
+
+static bool suits(mooni_mat b, mooni_mat c) { return c.cs == 1 && (b.cs == 1 || b.rs == 1); }
+
+/* Does kernels/product.c make c, or c' = b'a' if `turned`? It goes through a for every few columns of c, so a's part of
+** one pass had better stay in the second cache; beyond, BLIS's packing pays. */
+static bool is_ours(const moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c,
+                    bool *turned) {
+  enum { PASS = 256, NEAR = 1 << 19 };
+  *turned = !suits(b, c);
+  if (!ctx->k->product || (*turned && !suits(transposed(a), transposed(c)))) return false;
+  return (*turned ? n : m) < NEAR / (k < PASS ? k + 1 : PASS);
+}
+
+void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                mooni_mat c) {
+  bool turned;
+  if (!is_ours(ctx, m, n, k, a, b, c, &turned))
+    mooni_gemm_blis(m, n, k, alpha, a, b, beta, c);
+  else if (turned)
+    ctx->k->product(n, m, k, alpha, transposed(b), transposed(a), beta, transposed(c));
+  else
+    ctx->k->product(m, n, k, alpha, a, b, beta, c);
+}
+
+static bool is_warm(const mooni_warm *warm, const shape *s) {
+  for (size_t i = 0; warm && i < warm->count && i < WARM; i++) {
+    const shape *w = &warm->seen[i];
+    if (w->callers >= s->callers && w->m == s->m && w->n == s->n && w->k == s->k && w->a_by_row == s->a_by_row &&
+        w->b_by_row == s->b_by_row && w->c_by_row == s->c_by_row)
+      return true;
+  }
+  return false;
+}
+
+/* The most that BLIS packs at once: a block of A (mc x kc) and a panel of B (kc x nc), with room to spare for its
+** alignment and its small blocks. */
+static size_t packing_bytes(cntx_t *cntx) {
+  size_t mc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_MC, cntx);
+  size_t kc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_KC, cntx);
+  size_t nc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_NC, cntx);
+  return (mc + nc) * kc * sizeof(float) + ((size_t)1 << 20);
+}
+
+/* ---- rehearsing ----
+** A product on scratch, with kernels that compute nothing but, the first time, make the same product again, as many
+** times within each other as there will be callers: there each holds all the memory that BLIS has for it, so that its
+** pool comes to have enough for all at once, however the threads are scheduled. */
+
+typedef struct rehearsal {
+  blis_copy blis; /* BLIS's, but for the kernels. The first, since they are given its address */
+  size_t callers; /* that do not hold theirs yet */
+  const shape *s;
+  float *scratch;
+} rehearsal;
+
+static void *rehearse(void *arg) {
+  rehearsal *r = arg;
+  const shape *s = r->s;
+  float *a = r->scratch, *b = a + s->m * s->k, *c = b + s->k * s->n;
+  mooni_mat ma = {.p = a, .rs = s->a_by_row ? s->k : 1, .cs = s->a_by_row ? 1 : s->m};
+  mooni_mat mb = {.p = b, .rs = s->b_by_row ? s->n : 1, .cs = s->b_by_row ? 1 : s->k};
+  mooni_mat mc = {.p = c, .rs = s->c_by_row ? s->n : 1, .cs = s->c_by_row ? 1 : s->m};
+  r->callers--;
+  multiply(&r->blis.cntx, s->m, s->n, s->k, 1, ma, mb, 0, mc);
+  return NULL;
+}
+
+static void packed_kernel(dim_t m, dim_t n, dim_t k, float *alpha, float *a, float *b, float *beta, float *c,
+                          inc_t rs_c, inc_t cs_c, auxinfo_t *data, cntx_t *cntx) {
+  (void)m, (void)n, (void)k, (void)alpha, (void)a, (void)b, (void)beta, (void)c, (void)rs_c, (void)cs_c, (void)data;
+  rehearsal *r = (rehearsal *)cntx;
+  if (r->callers) rehearse(r);
+}
+
+static void unpacked_kernel(conj_t conja, conj_t conjb, dim_t m, dim_t n, dim_t k, float *alpha, float *a, inc_t rs_a,
+                            inc_t cs_a, float *b, inc_t rs_b, inc_t cs_b, float *beta, float *c, inc_t rs_c, inc_t cs_c,
+                            auxinfo_t *data, cntx_t *cntx) {
+  (void)conja, (void)conjb, (void)rs_a, (void)cs_a, (void)rs_b, (void)cs_b;
+  packed_kernel(m, n, k, alpha, a, b, beta, c, rs_c, cs_c, data, cntx);
+}
+
+/* BLIS keeps its kernels as pointers to objects, into which ISO C has no cast. */
+static void_fp address(void (*kernel)(void)) {
+  void_fp p;
+  memcpy(&p, &kernel, sizeof p);
+  return p;
+}
+
+static void take_kernels_away(rehearsal *r, const cntx_t *cntx) {
+  void_fp packed = address((void (*)(void))packed_kernel), unpacked = address((void (*)(void))unpacked_kernel);
+  blis_copy_init(&r->blis, cntx);
+  blis_copy_set_kernels(&r->blis, packed, unpacked);
+}
+
+/* Calls within each other go deep: for more than one, on a stack made for it. */
+static moon_status rehearse_all(moon_ctx *ctx, rehearsal *r) {
+  enum { CALL = 1 << 16 }; /* three times what the largest takes */
+  pthread_t thread;
+  if (r->callers == 1) return rehearse(r), MOON_OK;
+  int error = mooni_start_thread(&thread, (r->callers + 4) * CALL, rehearse, r);
+  if (error) return mooni_fail(ctx, MOON_ESTATE, "cannot start a thread: %s", strerror(error));
+  pthread_join(thread, NULL);
+  return MOON_OK;
+}
+
+moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b,
+                            mooni_mat c) {
+  bool turned;
+  if (!m || !n || !k || is_ours(ctx, m, n, k, a, b, c, &turned)) return MOON_OK;
+  if (m > LONG) m = LONG;
+  if (n > LONG) n = LONG;
+  if (k > DEEP) k = DEEP;
+  shape s = {callers, m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
+  if (is_warm(ctx->warm, &s)) return MOON_OK;
+  if (may_end_the_process())
+    return mooni_fail(ctx, MOON_ESTATE,
+                      "BLIS_ARCH_TYPE is set in the environment: BLIS might end the process over it; unset it");
+  if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
+  if (!mooni_malloc_has(START)) return mooni_nomem(ctx, START);
+
+  cntx_t *cntx = kernels_for(m, n);
+  if (!cntx) cntx = (cntx_t *)bli_gks_query_cntx();
+  size_t bytes = sizeof(rehearsal) + (m * k + k * n + m * n) * sizeof(float), probe = callers * packing_bytes(cntx);
+  rehearsal *r = mooni_calloc(ctx, 1, bytes);
+  if (!r) return mooni_nomem(ctx, bytes);
+  moon_status status = mooni_malloc_has(probe) ? MOON_OK : mooni_nomem(ctx, probe);
+  r->callers = callers;
+  r->s = &s;
+  r->scratch = (float *)(r + 1);
+  take_kernels_away(r, cntx);
+  if (status == MOON_OK) status = rehearse_all(ctx, r);
+  mooni_free(ctx, r);
+  if (status != MOON_OK) return status;
+  ctx->warm->seen[ctx->warm->count++ % WARM] = s;
+  return MOON_OK;
+}
+
+void mooni_plan_gemm(mooni_plan *plan, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
+  if (plan->status == MOON_OK) plan->status = mooni_gemm_plan(plan->ctx, plan->callers, m, n, k, a, b, c);
+}
+
+void mooni_gemm_forget(moon_ctx *ctx) {
+  mooni_free(ctx, ctx->warm);
+  ctx->warm = NULL;
+}
+
+const char *mooni_blis_version(void) { return bli_info_get_version_str(); }
+
+const char *mooni_blis_config(void) {
+  static const char *const text[2][2] = {{NULL, "zen3"}, {NULL, "zen3+skx"}};
+  if (may_end_the_process() || !mooni_malloc_has(START)) return "unknown";
+  const char *own = text[avx512_kernels() != NULL][avx2_kernels() != NULL];
+  return own ? own : bli_arch_string(bli_arch_query_id());
+}

@@ -1,0 +1,175 @@
+/* option.c - named options: one table in each class says what there is, and is all that constructors, saving and
+** the binding need to know. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "fpmode.h"
+#include "../internal.h"
+
+/* Append to the context's message while it has room. */
+static void append(moon_ctx *ctx, const char *text) {
+  size_t used = strlen(ctx->error);
+  snprintf(ctx->error + used, sizeof ctx->error - used, "%s", text);
+}
+
+moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
+                          const void *list) {
+  const char *known, *nearest = NULL;
+  size_t least = SIZE_MAX;
+  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
+    size_t distance = moon_name_distance(name, known);
+    if (distance < least) least = distance, nearest = known;
+  }
+  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s'%s%s%s (known: ", what, name, nearest ? "; did you mean '" : "",
+             nearest ? nearest : "", nearest ? "'?" : "");
+  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
+    if (i) append(ctx, ", ");
+    append(ctx, known);
+  }
+  append(ctx, ")");
+  return MOON_ERANGE;
+}
+
+static const char *option_name(const void *spec, size_t i) { return ((const mooni_option_spec *)spec)[i].name; }
+
+static const mooni_option_spec *find(const mooni_option_spec *spec, const char *name) {
+  for (; spec->name; spec++)
+    if (strcmp(spec->name, name) == 0) return spec;
+  return NULL;
+}
+
+static moon_status unknown_option(moon_ctx *ctx, const char *what, const mooni_option_spec *spec, const char *name) {
+  return mooni_prepend(ctx, mooni_unknown(ctx, "option", name, option_name, spec), "%s: ", what);
+}
+
+static void *field(const void *object, const mooni_option_spec *spec) {
+  return (char *)(uintptr_t)object + spec->offset;
+}
+
+/* "finite", "at least 0", "above 0 and below 1" ... : what a number must be. */
+static void describe_bounds(char *text, size_t size, const mooni_option_spec *o) {
+  char low[64] = "", high[64] = "";
+  if (o->low > -INFINITY)
+    snprintf(low, sizeof low, " %s %g", o->flags & MOONI_OPEN_LOW ? "above" : "of at least", o->low);
+  if (o->high < INFINITY) {
+    const char *how = o->flags & MOONI_OPEN_HIGH ? "below" : "at most";
+    snprintf(high, sizeof high, "%s %s %g", *low ? " and" : "", how, o->high);
+  }
+  snprintf(text, size, "%s%s%s", o->kind == MOON_COUNT ? "a whole number" : "a number", low, high);
+}
+
+static bool in_bounds(const mooni_option_spec *o, double v) {
+  if (!isfinite(v) || (o->kind == MOON_COUNT && v != floor(v))) return false;
+  if (o->flags & MOONI_OPEN_LOW ? v <= o->low : v < o->low) return false;
+  return !(o->flags & MOONI_OPEN_HIGH ? v >= o->high : v > o->high);
+}
+
+/* What is computed with it is float32, where it would be infinite. */
+static moon_status too_large(moon_ctx *ctx, const char *what, const mooni_option_spec *o, double v) {
+  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, but float32 ends at %.3g", what, o->name, v, (double)FLT_MAX);
+}
+
+static moon_status check_number(moon_ctx *ctx, const char *what, const mooni_option_spec *o, double v) {
+  char bounds[160];
+  if (isfinite(v) && fabs(v) > FLT_MAX) return too_large(ctx, what, o, v);
+  if (in_bounds(o, v)) return MOON_OK;
+  describe_bounds(bounds, sizeof bounds, o);
+  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected %s", what, o->name, isnan(v) ? fabs(v) : v, bounds);
+}
+
+static const char *choice_at(const void *choices, size_t i) { return ((const char *const *)choices)[i]; }
+
+static bool is_choice(const char *const *choices, const char *text) {
+  while (*choices && strcmp(*choices, text) != 0) choices++;
+  return *choices != NULL;
+}
+
+static moon_status check_text(moon_ctx *ctx, const char *what, const mooni_option_spec *o, const char *text) {
+  if (!text || strlen(text) >= MOONI_TEXT)
+    return mooni_fail(ctx, MOON_ERANGE, "%s: %s must be a text of at most %d bytes", what, o->name, MOONI_TEXT - 1);
+  if (o->choices && !is_choice(o->choices, text))
+    return mooni_prepend(ctx, mooni_unknown(ctx, o->name, text, choice_at, o->choices), "%s: ", what);
+  return MOON_OK;
+}
+
+static moon_status check(moon_ctx *ctx, const char *what, const mooni_option_spec *o, const moon_option *v) {
+  bool numeric = v->kind == MOON_NUMBER || v->kind == MOON_COUNT || v->kind == MOON_FLAG;
+  bool wants_number = o->kind == MOON_NUMBER || o->kind == MOON_COUNT || o->kind == MOON_FLAG;
+  if (wants_number ? !numeric : v->kind != o->kind)
+    return mooni_fail(ctx, MOON_ETYPE, "%s: option %s has a value of the wrong kind", what, o->name);
+  switch (o->kind) {
+    case MOON_NUMBER:
+    case MOON_COUNT: return check_number(ctx, what, o, v->number);
+    case MOON_FLAG: return MOON_OK;
+    case MOON_TEXT: return check_text(ctx, what, o, v->text);
+    case MOON_RANGE:
+      if (fabs(v->number) <= FLT_MAX && fabs(v->upper) <= FLT_MAX && v->number < v->upper) return MOON_OK;
+      return mooni_fail(ctx, MOON_ERANGE, "%s: %s is {%g, %g}, expected two numbers, the lower first", what, o->name,
+                        v->number, v->upper);
+    case MOON_LAYER:
+      if (v->layer) return MOON_OK;
+      return mooni_fail(ctx, MOON_ETYPE, "%s: %s must be a layer", what, o->name);
+  }
+  return MOON_OK; /* never reached: every kind has returned */
+}
+
+static void store(void *object, const mooni_option_spec *o, const moon_option *v) {
+  void *p = field(object, o);
+  switch (o->kind) {
+    case MOON_NUMBER: *(double *)p = v->number; break;
+    case MOON_COUNT: *(size_t *)p = (size_t)v->number; break;
+    case MOON_FLAG: *(bool *)p = v->number != 0; break;
+    case MOON_TEXT: snprintf(p, MOONI_TEXT, "%s", v->text ? v->text : ""); break;
+    case MOON_RANGE: ((double *)p)[0] = v->number, ((double *)p)[1] = v->upper; break;
+    case MOON_LAYER: *(moon_layer **)p = v->layer; break;
+  }
+}
+
+moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
+                               const moon_option *options, size_t count) {
+  MOONI_IEEE;
+  for (size_t i = 0; i < count; i++)
+    if (!find(spec, options[i].name)) return unknown_option(ctx, what, spec, options[i].name);
+  for (const mooni_option_spec *o = spec; o->name; o++) {
+    moon_option value = {o->name, o->kind, o->number, o->number, o->text, NULL};
+    const moon_option *given = NULL;
+    for (size_t i = 0; i < count; i++)
+      if (strcmp(options[i].name, o->name) == 0) given = &options[i];
+    if (given)
+      MOONI_TRY(check(ctx, what, o, given));
+    else if (o->flags & MOONI_REQUIRED)
+      return mooni_fail(ctx, MOON_ERANGE, "%s: %s is missing (%s)", what, o->name, o->help);
+    store(object, o, given ? given : &value);
+  }
+  return MOON_OK;
+}
+
+moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *what, const mooni_option_spec *spec,
+                              const char *name, moon_option *value) {
+  const mooni_option_spec *o = find(spec, name);
+  if (!o) return unknown_option(ctx, what, spec, name);
+  const void *p = field(object, o);
+  *value = (moon_option){o->name, o->kind, 0, 0, NULL, NULL};
+  switch (o->kind) {
+    case MOON_NUMBER: value->number = *(const double *)p; break;
+    case MOON_COUNT: value->number = (double)*(const size_t *)p; break;
+    case MOON_FLAG: value->number = *(const bool *)p; break;
+    case MOON_TEXT: value->text = p; break;
+    case MOON_RANGE: value->number = ((const double *)p)[0], value->upper = ((const double *)p)[1]; break;
+    case MOON_LAYER: value->layer = *(moon_layer *const *)p; break;
+  }
+  return MOON_OK;
+}
+
+moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
+                              const moon_option *value) {
+  MOONI_IEEE;
+  const mooni_option_spec *o = find(spec, value->name);
+  if (!o) return unknown_option(ctx, what, spec, value->name);
+  if (!(o->flags & MOONI_SETTABLE))
+    return mooni_fail(ctx, MOON_ESTATE, "%s: %s is fixed at construction", what, o->name);
+  MOONI_TRY(check(ctx, what, o, value));
+  store(object, o, value);
+  return MOON_OK;
+}

@@ -1,0 +1,549 @@
+/* weights.c - nets to archives and back.
+**
+** The tensors are those of the same stack in torch.nn.Sequential, so that load_state_dict takes the file: "0.weight"
+** [out x in], "0.bias", "2.weight" ... The architecture is JSON in the text entry "moonglass":
+**   {"version": 1, "encoder": 2, "layers": [{"kind": "dense", "options": {"in": 784, "out": 32, ...}}, ...]}
+** with every option that the layer's class lists, so that a new layer is saved and loaded without a word here; the
+** options are an object of their own, so a class may name them as it likes. A layer that an option names (tied) is its
+** index from 0; {"kind": "repeat", "of": 0} is layer 0 once more.
+**
+** A matrix parameter [in x out] is written transposed; a shared one belongs to a layer that runs the other way (tied
+** weights) and is [out x in] for this one already. */
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#include "archive.h"
+#include "file.h"
+#include "../core/fpmode.h"
+#include "json.h"
+
+enum {
+  VERSION = 1,
+  LAYERS_MAX = 10000, /* bounds what a hostile file can make the loader search */
+  NAME_MAX_BYTES = 128
+};
+static const char ENTRY[] = "moonglass";
+static const char REPEAT[] = "repeat";
+
+/* How many modules a layer is in torch.nn.Sequential. */
+static size_t torch_modules(const mooni_layer_class *class, const char *activation) {
+  if (class->torch_modules >= 0) return (size_t) class->torch_modules;
+  return activation && *activation && strcmp(activation, "linear") != 0 ? 2 : 1;
+}
+
+static const mooni_option_spec *find_option(const mooni_layer_class *class, const char *name) {
+  for (const mooni_option_spec *o = class->options; o && o->name; o++)
+    if (strcmp(o->name, name) == 0) return o;
+  return NULL;
+}
+
+/* Is the parameter the transpose of its tensor in the file? */
+static bool is_transposed(const moon_parameter *p) { return moon_tensor_rank(p->value) == 2 && !p->shared; }
+
+static void tensor_name(char name[NAME_MAX_BYTES], size_t place, const char *parameter) {
+  snprintf(name, NAME_MAX_BYTES, "%zu.%s", place, parameter);
+}
+
+/* ---- saving: the architecture ---- */
+
+static moon_status no_memory(moon_ctx *ctx) {
+  return mooni_fail(ctx, MOON_ENOMEM, "out of memory while describing the net");
+}
+
+static bool find_layer(const moon_net *net, const moon_layer *layer, size_t before, size_t *index) {
+  for (*index = 0; *index < before; ++*index)
+    if (moon_net_layer(net, *index) == layer) return true;
+  return false;
+}
+
+/* An option's value, NULL without memory; *skip if it was not given. A layer outside the net cannot be named: what is
+** tied to one is saved with the weights that it sees, as its own. */
+static json_t *option_json(const moon_net *net, const moon_option *v, bool *skip) {
+  size_t index;
+  *skip = false;
+  switch (v->kind) {
+    case MOON_NUMBER:
+      if (!isnan(v->number)) return json_real(v->number);
+      break; /* never reached: no layer has a number without a default */
+    case MOON_COUNT: return json_integer((json_int_t)v->number);
+    case MOON_FLAG: return json_boolean(v->number != 0);
+    case MOON_TEXT:
+      if (v->text && *v->text) return json_string(v->text);
+      break;
+    case MOON_RANGE:
+      if (!isnan(v->number) && !isnan(v->upper)) return json_pack("[f, f]", v->number, v->upper);
+      break;
+    case MOON_LAYER:
+      if (v->layer && find_layer(net, v->layer, moon_net_count(net), &index)) return json_integer((json_int_t)index);
+      break;
+  }
+  *skip = true;
+  return NULL;
+}
+
+static moon_status describe_options(const moon_net *net, const moon_layer *layer, json_t *object) {
+  moon_ctx *ctx = moon_net_ctx(net);
+  for (const mooni_option_spec *o = layer->class->options; o && o->name; o++) {
+    moon_option v;
+    bool skip;
+    MOONI_TRY(moon_layer_get(layer, o->name, &v));
+    if (v.kind == MOON_TEXT && v.text && !mooni_is_utf8(v.text))
+      return mooni_fail(ctx, MOON_ERANGE, "%s: the text of %s is not UTF-8 and cannot be saved", layer->class->name,
+                        o->name);
+    json_t *value = option_json(net, &v, &skip);
+    if (!skip && json_object_set_new(object, o->name, value)) return no_memory(ctx);
+  }
+  return MOON_OK;
+}
+
+static moon_status describe_layer(const moon_net *net, size_t i, json_t *layers) {
+  const moon_layer *layer = moon_net_layer(net, i);
+  moon_ctx *ctx = moon_net_ctx(net);
+  size_t first;
+  if (find_layer(net, layer, i, &first)) {
+    json_t *repeat = json_pack("{s:s, s:I}", "kind", REPEAT, "of", (json_int_t)first);
+    return json_array_append_new(layers, repeat) ? no_memory(ctx) : MOON_OK;
+  }
+  json_t *object = json_pack("{s:s, s:{}}", "kind", moon_layer_kind(layer), "options");
+  if (json_array_append_new(layers, object)) return no_memory(ctx);
+  return describe_options(net, layer, json_object_get(object, "options"));
+}
+
+static moon_status describe_net(const moon_net *net, char **text) {
+  moon_ctx *ctx = moon_net_ctx(net);
+  json_t *layers = json_array();
+  json_t *root = json_pack("{s:i, s:I, s:O}", "version", VERSION, "encoder", (json_int_t)moon_net_encoder(net),
+                           "layers", layers);
+  moon_status status = root ? MOON_OK : no_memory(ctx);
+  for (size_t i = 0; i < moon_net_count(net) && status == MOON_OK; i++) status = describe_layer(net, i, layers);
+  json_decref(layers);
+  if (status == MOON_OK) return mooni_json_text(ctx, text, root);
+  json_decref(root);
+  return status;
+}
+
+/* ---- saving: the tensors ---- */
+
+/* A parameter as PyTorch lays it out; a copy, so that the archive does not change with further training. */
+static moon_status torch_tensor(moon_tensor **out, const moon_parameter *p) {
+  moon_ctx *ctx = moon_tensor_ctx(p->value);
+  const size_t *shape = moon_tensor_shape(p->value);
+  moon_tensor *t;
+  bool turn = is_transposed(p);
+  if (turn)
+    MOONI_TRY(moon_tensor_new(ctx, &t, MOON_FLOAT32, 2, (size_t[]){shape[1], shape[0]}));
+  else
+    MOONI_TRY(moon_tensor_new(ctx, &t, MOON_FLOAT32, moon_tensor_rank(p->value), shape));
+  moon_status status = turn ? moon_tensor_transpose(t, p->value) : moon_tensor_copy(t, p->value);
+  if (status == MOON_OK)
+    *out = t;
+  else
+    moon_tensor_release(t); /* never reached: both are matrices of the same elements, and nothing is allocated */
+  return status;
+}
+
+static moon_status add_layer(moon_archive *archive, const moon_layer *layer, size_t place) {
+  moon_parameter p;
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
+    char name[NAME_MAX_BYTES];
+    moon_tensor *t;
+    tensor_name(name, place, p.name);
+    MOONI_TRY(torch_tensor(&t, &p));
+    moon_status status = moon_archive_add(archive, name, t);
+    moon_tensor_release(t);
+    if (status != MOON_OK) return status;
+  }
+  return MOON_OK;
+}
+
+static moon_status add_tensors(moon_archive *archive, const moon_net *net) {
+  size_t place = 0;
+  for (size_t i = 0; i < moon_net_count(net); i++) {
+    const moon_layer *layer = moon_net_layer(net, i);
+    moon_option v = {0};
+    MOONI_TRY(add_layer(archive, layer, place));
+    if (find_option(layer->class, "activation")) MOONI_TRY(moon_layer_get(layer, "activation", &v));
+    place += torch_modules(layer->class, v.text);
+  }
+  return MOON_OK;
+}
+
+/* The last addition replaces an entry, and does that whole or not at all: everything before it can be undone. */
+static moon_status add_all(moon_archive *archive, const moon_net *net, const char *text) {
+  MOONI_TRY(add_tensors(archive, net));
+  if (!moon_archive_text(archive, "format")) MOONI_TRY(moon_archive_set(archive, "format", "pt"));
+  return moon_archive_set(archive, ENTRY, text);
+}
+
+moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive) {
+  MOONI_IEEE;
+  char *text;
+  size_t items = archive->item_count, entries = archive->entry_count;
+  if (moon_net_count(net) > LAYERS_MAX)
+    return mooni_fail(archive->ctx, MOON_ERANGE, "a net of %zu layers cannot be saved, at most %d", moon_net_count(net),
+                      LAYERS_MAX);
+  MOONI_TRY(describe_net(net, &text));
+  moon_status status = add_all(archive, net, text);
+  if (status != MOON_OK) mooni_archive_cut(archive, items, entries);
+  mooni_free(moon_net_ctx(net), text);
+  return status;
+}
+
+moon_status moon_net_save(const moon_net *net, const char *path) {
+  moon_archive *archive;
+  MOONI_TRY(moon_archive_new(moon_net_ctx(net), &archive));
+  moon_status status = moon_net_to_archive(net, archive);
+  if (status == MOON_OK) status = moon_archive_save(archive, path);
+  moon_archive_release(archive);
+  return status;
+}
+
+/* ---- loading ---- */
+
+/* A layer of the file: what the JSON says, and what has become of it. */
+typedef struct draft {
+  const mooni_json *options;
+  const mooni_layer_class *class;
+  size_t place;    /* of its first module in torch.nn.Sequential */
+  size_t original; /* its own index, or that of the layer which it repeats */
+  moon_layer *layer;
+} draft;
+
+typedef struct loader {
+  moon_ctx *ctx;
+  const moon_archive *archive;
+  draft *drafts;
+  size_t count, encoder;
+} loader;
+
+/* A file's wrong name, number or shape is the file's fault, whatever the constructor calls it. */
+static moon_status in_layer(const loader *l, size_t i, moon_status status) {
+  if (status == MOON_OK || status == MOON_ENOMEM) return status;
+  const mooni_layer_class *class = l->drafts[i].class;
+  if (!class) return mooni_prepend(l->ctx, MOON_EFORMAT, "layer %zu: ", i + 1);
+  return mooni_prepend(l->ctx, MOON_EFORMAT, "layer %zu (%s): ", i + 1, class->name);
+}
+
+static moon_status bad(moon_ctx *ctx, const char *name, const char *expected, const mooni_json *got) {
+  return mooni_fail(ctx, MOON_EFORMAT, "%.60s: expected %s, got %s", name, expected, mooni_json_kind(got));
+}
+
+/* An index from 0 to below `below`. */
+static moon_status get_index(moon_ctx *ctx, size_t *out, const char *name, const mooni_json *value, size_t below) {
+  if (!value || value->type != MOONI_JSON_INTEGER) return bad(ctx, name, "a whole number", value);
+  int64_t n = value->integer;
+  if (n < 0 || (uintmax_t)n >= below)
+    return mooni_fail(ctx, MOON_EFORMAT, "%s: %lld, expected 0 to %lld", name, (long long)n, (long long)below - 1);
+  *out = (size_t)n;
+  return MOON_OK;
+}
+
+/* ---- loading: the architecture ---- */
+
+static moon_status draft_repeat(loader *l, size_t i, const mooni_json *json) {
+  draft *d = &l->drafts[i];
+  MOONI_TRY(get_index(l->ctx, &d->original, "of", mooni_json_get(json, "of"), i));
+  if (l->drafts[d->original].original != d->original)
+    return mooni_fail(l->ctx, MOON_EFORMAT, "of: layer %zu is a repetition itself", d->original);
+  d->class = l->drafts[d->original].class;
+  return MOON_OK;
+}
+
+static moon_status draft_layer(loader *l, size_t i, const mooni_json *json) {
+  draft *d = &l->drafts[i];
+  *d = (draft){.original = i};
+  if (json->type != MOONI_JSON_OBJECT || json->count != 2)
+    return mooni_fail(l->ctx, MOON_EFORMAT, "expected an object of 'kind' and 'options' (or 'of')");
+  const char *kind = mooni_json_text_of(mooni_json_get(json, "kind"));
+  if (!kind) return bad(l->ctx, "kind", "a text", mooni_json_get(json, "kind"));
+  if (strcmp(kind, REPEAT) == 0) return draft_repeat(l, i, json);
+  d->class = mooni_find_layer(kind);
+  if (!d->class) return mooni_unregistered(l->ctx, MOON_LAYERS, kind);
+  d->options = mooni_json_get(json, "options");
+  return d->options && d->options->type == MOONI_JSON_OBJECT ? MOON_OK
+                                                             : bad(l->ctx, "options", "an object", d->options);
+}
+
+/* The activation that the layer will have. */
+static const char *draft_activation(const draft *d) {
+  const mooni_option_spec *o = find_option(d->class, "activation");
+  const mooni_json *given = mooni_json_get(d->options, "activation");
+  return given ? mooni_json_text_of(given) : o ? o->text : NULL;
+}
+
+static moon_status draft_layers(loader *l, const mooni_json *layers) {
+  size_t place = 0, i = 0;
+  for (const mooni_json *json = layers->first; json; json = json->next, i++) {
+    draft *d = &l->drafts[i];
+    MOONI_TRY(in_layer(l, i, draft_layer(l, i, json)));
+    d->place = place;
+    place += torch_modules(d->class, draft_activation(&l->drafts[d->original]));
+  }
+  return MOON_OK;
+}
+
+/* ---- loading: one layer ---- */
+
+static moon_status bad_tensor(const loader *l, const char *name, const moon_tensor *t, int rank, const size_t *shape) {
+  char want[MOONI_SHAPE_TEXT], got[MOONI_SHAPE_TEXT];
+  mooni_shape_text(want, rank, shape);
+  if (!t) return mooni_fail(l->ctx, MOON_EFORMAT, "tensor '%s' %s is missing", name, want);
+  return mooni_fail(l->ctx, MOON_EFORMAT, "tensor '%s' is %s, expected %s float32", name, mooni_tensor_text(got, t),
+                    want);
+}
+
+/* The tensor of this name if it has this shape. */
+static moon_status want_tensor(const loader *l, moon_tensor **out, const char *name, int rank, const size_t *shape) {
+  moon_tensor *t = moon_archive_find(l->archive, name);
+  bool fits = t && moon_tensor_dtype(t) == MOON_FLOAT32 && moon_tensor_rank(t) == rank;
+  for (int i = 0; fits && i < rank; i++) fits = moon_tensor_shape(t)[i] == shape[i];
+  if (!fits) return bad_tensor(l, name, t, rank, shape);
+  *out = t;
+  return MOON_OK;
+}
+
+/* A layer of a width `in` and a width `out` takes memory for in x out: make sure before it is made that the file holds
+** as much. */
+static moon_status check_weight(const loader *l, const draft *d) {
+  char name[NAME_MAX_BYTES];
+  size_t in, out;
+  moon_tensor *t;
+  if (!find_option(d->class, "in") || !find_option(d->class, "out")) return MOON_OK;
+  MOONI_TRY(get_index(l->ctx, &in, "in", mooni_json_get(d->options, "in"), PTRDIFF_MAX));
+  MOONI_TRY(get_index(l->ctx, &out, "out", mooni_json_get(d->options, "out"), PTRDIFF_MAX));
+  tensor_name(name, d->place, "weight");
+  return want_tensor(l, &t, name, 2, (size_t[]){out, in});
+}
+
+static bool is_number(const mooni_json *json) {
+  return json->type == MOONI_JSON_INTEGER || json->type == MOONI_JSON_REAL;
+}
+
+/* One option out of its JSON; a name that the class does not have is left to the constructor to refuse. A layer that
+** is not made yet is given as NULL. */
+static moon_status read_option(const loader *l, moon_option *v, const mooni_option_spec *o, const char *name,
+                               const mooni_json *json) {
+  size_t index;
+  *v = (moon_option){.name = name, .kind = o ? o->kind : MOON_NUMBER};
+  if (!o) return MOON_OK;
+  switch (o->kind) {
+    case MOON_NUMBER:
+    case MOON_COUNT:
+      if (!is_number(json)) return bad(l->ctx, name, "a number", json);
+      v->number = json->number;
+      return MOON_OK;
+    case MOON_FLAG:
+      if (json->type != MOONI_JSON_TRUE && json->type != MOONI_JSON_FALSE)
+        return bad(l->ctx, name, "true or false", json);
+      v->number = json->type == MOONI_JSON_TRUE;
+      return MOON_OK;
+    case MOON_TEXT:
+      v->text = mooni_json_text_of(json);
+      if (!v->text) return bad(l->ctx, name, "a text", json);
+      return MOON_OK;
+    case MOON_RANGE:
+      if (json->type != MOONI_JSON_ARRAY || json->count != 2 || !is_number(json->first) ||
+          !is_number(json->first->next))
+        return bad(l->ctx, name, "an array of two numbers", json);
+      v->number = json->first->number;
+      v->upper = json->first->next->number;
+      return MOON_OK;
+    case MOON_LAYER:
+      MOONI_TRY(get_index(l->ctx, &index, name, json, l->count));
+      v->layer = l->drafts[l->drafts[index].original].layer;
+      return MOON_OK;
+  }
+  return MOON_OK; /* never reached: every kind has returned */
+}
+
+/* All options into v; *ready unless one of them is a layer that must be made first. */
+static moon_status read_options(const loader *l, const draft *d, moon_option *v, size_t *count, bool *ready) {
+  *count = 0;
+  *ready = true;
+  for (const mooni_json *json = d->options->first; json; json = json->next) {
+    const mooni_option_spec *o = find_option(d->class, json->key);
+    MOONI_TRY(read_option(l, &v[*count], o, json->key, json));
+    if (v[*count].kind == MOON_LAYER && !v[*count].layer) *ready = false;
+    ++*count;
+  }
+  return MOON_OK;
+}
+
+/* Make the layer, unless it waits for another one: then it stays NULL. */
+static moon_status make_layer(loader *l, size_t i) {
+  draft *d = &l->drafts[i];
+  size_t count;
+  bool ready;
+  moon_option *v = mooni_calloc(l->ctx, d->options->count, sizeof *v);
+  if (!v) return mooni_nomem(l->ctx, d->options->count * sizeof *v);
+  moon_status status = read_options(l, d, v, &count, &ready);
+  if (status == MOON_OK && ready) status = check_weight(l, d);
+  if (status == MOON_OK && ready) status = moon_layer_new(l->ctx, &d->layer, d->class->name, v, count);
+  mooni_free(l->ctx, v);
+  return in_layer(l, i, status);
+}
+
+/* Rounds over the layers until all are made: a tied layer may stand before its owner. */
+static moon_status make_layers(loader *l) {
+  for (size_t left = l->count, before = left + 1; left;) {
+    if (left == before) return mooni_fail(l->ctx, MOON_EFORMAT, "layers are tied to one another in a circle");
+    before = left;
+    left = 0;
+    for (size_t i = 0; i < l->count; i++) {
+      if (l->drafts[i].original != i || l->drafts[i].layer) continue;
+      MOONI_TRY(make_layer(l, i));
+      left += l->drafts[i].layer == NULL;
+    }
+  }
+  return MOON_OK;
+}
+
+/* ---- loading: the tensors ---- */
+
+/* Fill the layer's parameters; those of a repetition, or shared ones, are another's to fill. */
+static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
+  const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
+  moon_parameter p;
+  for (size_t k = 0; moon_layer_parameter(original->layer, k, &p); k++) {
+    char name[NAME_MAX_BYTES];
+    moon_tensor *t;
+    int rank = moon_tensor_rank(p.value);
+    const size_t *shape = moon_tensor_shape(p.value);
+    bool turn = is_transposed(&p);
+    tensor_name(name, d->place, p.name);
+    MOONI_TRY(want_tensor(l, &t, name, rank, turn ? (size_t[]){shape[1], shape[0]} : shape));
+    ++*used;
+    if (d == original && !p.shared) MOONI_TRY(turn ? moon_tensor_transpose(p.value, t) : moon_tensor_copy(p.value, t));
+  }
+  return MOON_OK;
+}
+
+/* The same numbers, NaN being one? turn: b is the transpose of the matrix a. */
+static bool same_numbers(const moon_tensor *a, const moon_tensor *b, bool turn) {
+  const float *x = moon_tensor_float(a), *y = moon_tensor_float(b);
+  size_t columns = turn ? moon_tensor_shape(a)[1] : 1, rows = moon_tensor_numel(a) / columns;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      float v = x[i * columns + j], w = y[j * rows + i];
+      if (v != w && !(isnan(v) && isnan(w))) return false;
+    }
+  return true;
+}
+
+/* What two layers share stands in the file twice: it must say the same there. */
+static moon_status check_shared(const loader *l, size_t i) {
+  const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
+  moon_parameter p;
+  for (size_t k = 0; moon_layer_parameter(original->layer, k, &p); k++) {
+    char name[NAME_MAX_BYTES];
+    if (d == original && !p.shared) continue;
+    tensor_name(name, d->place, p.name);
+    if (!same_numbers(p.value, moon_archive_find(l->archive, name), is_transposed(&p)))
+      return mooni_fail(l->ctx, MOON_EFORMAT,
+                        "tensor '%s' differs from the one that it shares its numbers with in this net", name);
+  }
+  return MOON_OK;
+}
+
+/* Names as PyTorch gives them begin with a number. What is filed under another word ("optimizer.m.0") belongs to
+** somebody else, such as a checkpoint. */
+static bool is_ours(const char *name) { return isdigit((unsigned char)*name) || *name == '.' || !strchr(name, '.'); }
+
+static bool is_expected(const loader *l, const char *name) {
+  char expected[NAME_MAX_BYTES];
+  moon_parameter p;
+  for (size_t i = 0; i < l->count; i++)
+    for (size_t k = 0; moon_layer_parameter(l->drafts[l->drafts[i].original].layer, k, &p); k++) {
+      tensor_name(expected, l->drafts[i].place, p.name);
+      if (strcmp(expected, name) == 0) return true;
+    }
+  return false;
+}
+
+static moon_status check_strays(const loader *l, size_t used) {
+  const char *name;
+  size_t ours = 0;
+  for (size_t i = 0; moon_archive_tensor(l->archive, i, &name, NULL); i++) ours += is_ours(name);
+  if (ours == used) return MOON_OK;
+  for (size_t i = 0; moon_archive_tensor(l->archive, i, &name, NULL); i++)
+    if (is_ours(name) && !is_expected(l, name))
+      return mooni_fail(l->ctx, MOON_EFORMAT, "tensor '%.100s' belongs to no layer of this net", name);
+  return MOON_OK; /* never reached: one of ours that is not used is not expected */
+}
+
+static moon_status fill_layers(const loader *l) {
+  size_t used = 0;
+  for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, fill_layer(l, i, &used)));
+  for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, check_shared(l, i)));
+  return check_strays(l, used);
+}
+
+/* ---- loading: the whole ---- */
+
+static moon_status make_net(const loader *l, moon_net **out) {
+  moon_net *net;
+  moon_layer **layers = mooni_calloc(l->ctx, l->count, sizeof *layers);
+  if (!layers) return mooni_nomem(l->ctx, l->count * sizeof *layers);
+  for (size_t i = 0; i < l->count; i++) layers[i] = l->drafts[l->drafts[i].original].layer;
+  moon_status status = moon_net_new(l->ctx, &net, layers, l->count);
+  mooni_free(l->ctx, layers);
+  if (status != MOON_OK) return status == MOON_ENOMEM ? status : MOON_EFORMAT;
+  *out = net;
+  return moon_net_set_encoder(net, l->encoder); /* which was read as at most their number */
+}
+
+static moon_status build(loader *l, const mooni_json *layers, moon_net **out) {
+  MOONI_TRY(draft_layers(l, layers));
+  MOONI_TRY(make_layers(l));
+  MOONI_TRY(fill_layers(l));
+  return make_net(l, out);
+}
+
+/* The head of the architecture; the layers are only counted. */
+static moon_status read_head(loader *l, const mooni_json *root, const mooni_json **layers) {
+  const mooni_json *version = mooni_json_get(root, "version");
+  if (root->type != MOONI_JSON_OBJECT) return bad(l->ctx, ENTRY, "an object", root);
+  if (!version || version->type != MOONI_JSON_INTEGER) return bad(l->ctx, "version", "a whole number", version);
+  if (version->integer != VERSION)
+    return mooni_fail(l->ctx, MOON_EFORMAT, "a net of version %lld, expected %d", (long long)version->integer, VERSION);
+  *layers = mooni_json_get(root, "layers");
+  if (!*layers || (*layers)->type != MOONI_JSON_ARRAY) return bad(l->ctx, "layers", "an array", *layers);
+  l->count = (*layers)->count;
+  if (l->count < 1 || l->count > LAYERS_MAX)
+    return mooni_fail(l->ctx, MOON_EFORMAT, "a net of %zu layers, expected 1 to %d", l->count, LAYERS_MAX);
+  return get_index(l->ctx, &l->encoder, "encoder", mooni_json_get(root, "encoder"), l->count);
+}
+
+static moon_status load_root(loader *l, const mooni_json *root, moon_net **out) {
+  const mooni_json *layers = NULL;
+  MOONI_TRY(read_head(l, root, &layers));
+  l->drafts = mooni_calloc(l->ctx, l->count, sizeof *l->drafts);
+  if (!l->drafts) return mooni_nomem(l->ctx, l->count * sizeof *l->drafts);
+  moon_status status = build(l, layers, out);
+  for (size_t i = 0; i < l->count; i++) moon_layer_release(l->drafts[i].layer);
+  mooni_free(l->ctx, l->drafts);
+  return status;
+}
+
+moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive) {
+  MOONI_IEEE;
+  mooni_json *root;
+  loader l = {.ctx = ctx, .archive = archive};
+  const char *text = moon_archive_text(archive, ENTRY);
+  if (!text) return mooni_fail(ctx, MOON_EFORMAT, "no text entry '%s': not a net of Moonglass", ENTRY);
+  MOONI_TRY(mooni_json_parse(ctx, &root, text, strlen(text), "the text entry 'moonglass'"));
+  mooni_rng rng = ctx->rng; /* the first weights are overwritten: what they draw must not be missed later */
+  moon_status status = load_root(&l, root, out);
+  ctx->rng = rng;
+  mooni_free(ctx, root);
+  return status;
+}
+
+moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path) {
+  moon_archive *archive;
+  MOONI_TRY(moon_archive_load(ctx, &archive, path));
+  moon_status status = moon_net_from_archive(ctx, out, archive);
+  moon_archive_release(archive);
+  return mooni_in_file(ctx, status, path);
+}

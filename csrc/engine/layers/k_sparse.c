@@ -1,0 +1,69 @@
+/* k_sparse.c - k-sparse codes (Makhzani and Frey 2013, arXiv 1312.5663): of each row only the k largest elements pass,
+** the others become 0, in training and in inference. Of equal elements the first ones pass. The gradient passes where
+** the element did. In inference alpha k may pass, alpha >= 1, which the paper found to make better features. work holds
+** dy/dx. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../internal.h"
+
+typedef struct k_sparse {
+  moon_layer base;
+  size_t k;
+  double alpha;
+} k_sparse;
+
+static const mooni_option_spec options[] = {
+    {.name = "k",
+     .kind = MOON_COUNT,
+     .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
+     .offset = offsetof(k_sparse, k),
+     .low = 1,
+     .high = 1e9,
+     .help = "how many elements of a row pass: the largest"},
+    {.name = "alpha",
+     .kind = MOON_NUMBER,
+     .offset = offsetof(k_sparse, alpha),
+     .number = 1,
+     .low = 1,
+     .high = INFINITY,
+     .help = "in inference alpha times k pass, rounded, or all if they are fewer"},
+    {0}};
+
+static size_t least(const moon_layer *layer) { return ((const k_sparse *)layer)->k; }
+
+static size_t work(const moon_layer *layer, size_t in) {
+  (void)layer;
+  return in;
+}
+
+static size_t kept(const k_sparse *s, size_t width, bool training) {
+  double n = training ? (double)s->k : round(s->alpha * (double)s->k);
+  return n < (double)width ? (size_t)n : width;
+}
+
+static void forward(const moon_layer *layer, const mooni_pass *pass) {
+  size_t r0, r1, width = pass->in, k = kept((const k_sparse *)layer, width, pass->training);
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  for (size_t at = r0 * width; at < r1 * width; at += width)
+    layer->ctx->k->keep_largest(pass->y + at, pass->work + at, pass->x + at, width, k);
+}
+
+static void backward(moon_layer *layer, const mooni_pass *pass) {
+  size_t r0, r1, width = pass->in;
+  if (!pass->dx) return;
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  layer->ctx->k->mul(pass->dy + r0 * width, pass->work + r0 * width, (r1 - r0) * width);
+  memcpy(pass->dx + r0 * width, pass->dy + r0 * width, (r1 - r0) * width * sizeof(float));
+}
+
+/* In torch.nn.Sequential it has a place: there is no such module, but the stack wants one there. */
+const mooni_layer_class mooni_k_sparse = {.name = "k_sparse",
+                                          .size = sizeof(k_sparse),
+                                          .options = options,
+                                          .least = least,
+                                          .work = work,
+                                          .forward = forward,
+                                          .backward = backward,
+                                          .torch_modules = 1};

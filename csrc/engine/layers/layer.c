@@ -1,0 +1,128 @@
+/* layer.c - what all layers have in common: options, parameters, life. */
+#include <string.h>
+
+#include "../core/fpmode.h"
+#include "../internal.h"
+
+static void param_release(moon_ctx *ctx, mooni_param *p) {
+  if (--p->refs) return;
+  moon_tensor_release(p->value);
+  moon_tensor_release(p->grad);
+  mooni_frozen_release(p->frozen);
+  mooni_free(ctx, p);
+}
+
+mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name) {
+  mooni_param *p = mooni_calloc(layer->ctx, 1, sizeof *p);
+  if (!p) return NULL;
+  p->refs = 1;
+  p->name = name;
+  layer->params[layer->param_count++] = p;
+  return p;
+}
+
+/* What a failure leaves is released with the layer. */
+moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape) {
+  mooni_param *p = mooni_layer_new_param(layer, name);
+  if (!p) return mooni_nomem(layer->ctx, sizeof *p);
+  MOONI_TRY(moon_tensor_new(layer->ctx, &p->value, MOON_FLOAT32, rank, shape));
+  return moon_tensor_new(layer->ctx, &p->grad, MOON_FLOAT32, rank, shape);
+}
+
+moon_status mooni_layer_share_param(moon_layer *layer, mooni_param *param) {
+  param->refs++;
+  layer->borrowed[layer->param_count] = true;
+  layer->params[layer->param_count++] = param;
+  return MOON_OK;
+}
+
+moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, const moon_option *options,
+                           size_t count) {
+  MOONI_IEEE;
+  const mooni_layer_class *class = mooni_find_layer(kind);
+  if (!class) return mooni_unregistered(ctx, MOON_LAYERS, kind);
+  moon_layer *layer = mooni_calloc(ctx, 1, class->size);
+  if (!layer) return mooni_nomem(ctx, class->size);
+  layer->refs = 1;
+  layer->ctx = moon_ctx_retain(ctx);
+  layer->class = class;
+  moon_status status = mooni_options_init(ctx, layer, class->name, class->options, options, count);
+  if (status != MOON_OK) { /* finish would meet options that are not there yet */
+    mooni_free(ctx, layer);
+    moon_ctx_release(ctx);
+    return status;
+  }
+  if (class->init && (status = class->init(layer)) != MOON_OK)
+    moon_layer_release(layer);
+  else
+    *out = layer;
+  return status;
+}
+
+moon_layer *moon_layer_retain(moon_layer *layer) {
+  layer->refs++;
+  return layer;
+}
+
+void moon_layer_release(moon_layer *layer) {
+  if (!layer || --layer->refs) return;
+  moon_ctx *ctx = layer->ctx;
+  for (size_t i = 0; i < layer->param_count; i++) param_release(ctx, layer->params[i]);
+  if (layer->class->finish) layer->class->finish(layer);
+  mooni_free(ctx, layer);
+  moon_ctx_release(ctx);
+}
+
+moon_ctx *moon_layer_ctx(const moon_layer *layer) { return layer->ctx; }
+const char *moon_layer_kind(const moon_layer *layer) { return layer->class->name; }
+
+moon_status moon_layer_width(const moon_layer *layer, size_t *out, size_t in) {
+  const mooni_layer_class *class = layer->class;
+  if (class->inputs && in != class->inputs(layer))
+    return mooni_fail(layer->ctx, MOON_ESHAPE, "input is [* x %zu], expected [* x %zu]", in, class->inputs(layer));
+  if (class->least && in < class->least(layer))
+    return mooni_fail(layer->ctx, MOON_ESHAPE, "input is [* x %zu], expected [* x %zu] or wider", in,
+                      class->least(layer));
+  *out = class->outputs ? class->outputs(layer) : in;
+  return MOON_OK;
+}
+
+moon_status moon_layer_get(const moon_layer *layer, const char *name, moon_option *value) {
+  return mooni_options_get(layer->ctx, layer, layer->class->name, layer->class->options, name, value);
+}
+
+bool moon_layer_parameter(const moon_layer *layer, size_t i, moon_parameter *parameter) {
+  if (i >= layer->param_count) return false;
+  const mooni_param *p = layer->params[i];
+  *parameter = (moon_parameter){p->name, p->value, p->grad, layer->borrowed[i]};
+  return true;
+}
+
+char *mooni_layer_text(char *buffer, const moon_layer *layer) {
+  const mooni_layer_class *class = layer->class;
+  if (class->inputs)
+    snprintf(buffer, MOONI_LAYER_TEXT, "%s %zu->%zu", class->name, class->inputs(layer), class->outputs(layer));
+  else
+    snprintf(buffer, MOONI_LAYER_TEXT, "%s", class->name);
+  return buffer;
+}
+
+/* ---- parts of a batch ---- */
+
+void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from, size_t *to) {
+  size_t grains = (n + grain - 1) / grain;
+  *from = grains * part / parts * grain;
+  *to = grains * (part + 1) / parts * grain;
+  if (*from > n) *from = n;
+  if (*to > n) *to = n;
+}
+
+mooni_view mooni_part_of(const float *p, size_t rows, size_t width, bool apart, size_t part, size_t parts) {
+  mooni_view v = {.p = (float *)(uintptr_t)p, .stride = width};
+  mooni_share(width, MOONI_COLUMN_GRAIN, part, parts, &v.from, &v.to);
+  if (apart) {
+    v.stride = v.to - v.from;
+    v.p += rows * v.from - v.from;
+  }
+  return v;
+}

@@ -1,0 +1,119 @@
+/* noise.c - layers that corrupt their input in training and let it pass in inference: dropout (what stays is scaled up
+** by 1 / (1 - p)), masking noise (what stays, stays), Gaussian noise (clipped if asked), salt and pepper.
+** Every few rows have a stream of their own, chosen by the seed of the layer's place in the net, the number of the draw
+** and their place in the batch: the same run makes the same noise, however it is stopped and resumed and whoever does
+** which rows. work holds dy/dx. */
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "../internal.h"
+
+typedef struct noise {
+  moon_layer base;
+  double p, sigma, clip[2];
+} noise;
+
+static const mooni_option_spec dropout_options[] = {{.name = "p",
+                                                     .kind = MOON_NUMBER,
+                                                     .flags = MOONI_POSITIONAL | MOONI_REQUIRED | MOONI_OPEN_HIGH,
+                                                     .offset = offsetof(noise, p),
+                                                     .low = 0,
+                                                     .high = 1,
+                                                     .help = "probability that an element is dropped"},
+                                                    {0}};
+
+static const mooni_option_spec share_options[] = {{.name = "p",
+                                                   .kind = MOON_NUMBER,
+                                                   .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
+                                                   .offset = offsetof(noise, p),
+                                                   .low = 0,
+                                                   .high = 1,
+                                                   .help = "probability that an element is spoilt"},
+                                                  {0}};
+
+static const mooni_option_spec gaussian_options[] = {{.name = "sigma",
+                                                      .kind = MOON_NUMBER,
+                                                      .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
+                                                      .offset = offsetof(noise, sigma),
+                                                      .low = 0,
+                                                      .high = INFINITY,
+                                                      .help = "standard deviation"},
+                                                     {.name = "clip",
+                                                      .kind = MOON_RANGE,
+                                                      .offset = offsetof(noise, clip),
+                                                      .number = NAN,
+                                                      .help = "{low, high}: where the result is cut off"},
+                                                     {0}};
+
+static moon_status init(moon_layer *layer) {
+  layer->seed = moon_random(layer->ctx);
+  return MOON_OK;
+}
+
+static size_t work(const moon_layer *layer, size_t in) {
+  (void)layer;
+  return in;
+}
+
+typedef void make_noise(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                        size_t count);
+
+static void forward(const moon_layer *layer, const mooni_pass *pass, make_noise *make) {
+  enum { STREAMS = 1 << 20 }; /* more than a batch has grains of rows, or its noise would repeat later on */
+  size_t r0, r1;
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  for (size_t r = r0; r < r1; r += MOONI_ROW_GRAIN) {
+    size_t rows = r1 - r < MOONI_ROW_GRAIN ? r1 - r : MOONI_ROW_GRAIN, at = r * pass->in;
+    mooni_rng rng;
+    mooni_rng_seed(&rng, pass->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
+    make((const noise *)layer, layer->ctx->k, &rng, pass->y + at, pass->work + at, pass->x + at, rows * pass->in);
+  }
+}
+
+static void make_dropout(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                         size_t count) {
+  k->noise_masking(rng, y, mask, x, count, (float)n->p, (float)(1 / (1 - n->p)));
+}
+
+static void make_masking(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                         size_t count) {
+  k->noise_masking(rng, y, mask, x, count, (float)n->p, 1);
+}
+
+static void make_gaussian(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
+                          size_t count) {
+  bool clipped = !isnan(n->clip[0]);
+  k->noise_gaussian(rng, y, mask, x, count, (float)n->sigma, clipped ? (float)n->clip[0] : -INFINITY,
+                    clipped ? (float)n->clip[1] : INFINITY);
+}
+
+static void make_salt_pepper(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask,
+                             const float *x, size_t count) {
+  k->noise_salt_pepper(rng, y, mask, x, count, (float)n->p);
+}
+
+static void backward(moon_layer *layer, const mooni_pass *pass) {
+  size_t r0, r1;
+  if (!pass->dx) return;
+  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
+  layer->ctx->k->mul(pass->dy + r0 * pass->in, pass->work + r0 * pass->in, (r1 - r0) * pass->in);
+  memcpy(pass->dx + r0 * pass->in, pass->dy + r0 * pass->in, (r1 - r0) * pass->in * sizeof(float));
+}
+
+#define NOISE(variable, text, spec, make, modules)                                                            \
+  static void forward_##make(const moon_layer *layer, const mooni_pass *pass) { forward(layer, pass, make); } \
+  const mooni_layer_class variable = {.name = text,                                                           \
+                                      .size = sizeof(noise),                                                  \
+                                      .options = spec,                                                        \
+                                      .training_only = true,                                                  \
+                                      .init = init,                                                           \
+                                      .work = work,                                                           \
+                                      .forward = forward_##make,                                              \
+                                      .backward = backward,                                                   \
+                                      .torch_modules = modules}
+
+NOISE(mooni_dropout, "dropout", dropout_options, make_dropout, 1);
+NOISE(mooni_gaussian_noise, "gaussian_noise", gaussian_options, make_gaussian, 0);
+NOISE(mooni_masking_noise, "masking_noise", share_options, make_masking, 0);
+NOISE(mooni_salt_pepper_noise, "salt_pepper_noise", share_options, make_salt_pepper, 0);

@@ -1,0 +1,117 @@
+/* loss.c - what all losses have in common. The formulas are in kernels/mse.c, bce.c, ... */
+#include <math.h>
+#include <string.h>
+
+#include "../core/fpmode.h"
+#include "../internal.h"
+
+moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options, size_t count) {
+  const mooni_loss_class *class = mooni_find_loss(ctx, kind);
+  if (!class) return mooni_unregistered(ctx, MOON_LOSSES, kind);
+  moon_loss *loss = mooni_calloc(ctx, 1, class->size);
+  if (!loss) return mooni_nomem(ctx, class->size);
+  moon_status status = mooni_options_init(ctx, loss, class->name, class->options, options, count);
+  if (status != MOON_OK) {
+    mooni_free(ctx, loss);
+    return status;
+  }
+  loss->refs = 1;
+  loss->ctx = moon_ctx_retain(ctx);
+  loss->class = class;
+  *out = loss;
+  return MOON_OK;
+}
+
+moon_loss *moon_loss_retain(moon_loss *loss) {
+  loss->refs++;
+  return loss;
+}
+
+void moon_loss_release(moon_loss *loss) {
+  if (!loss || --loss->refs) return;
+  moon_ctx *ctx = loss->ctx;
+  mooni_free(ctx, loss);
+  moon_ctx_release(ctx);
+}
+
+moon_ctx *moon_loss_ctx(const moon_loss *loss) { return loss->ctx; }
+const char *moon_loss_kind(const moon_loss *loss) { return loss->class->name; }
+
+moon_status moon_loss_get(const moon_loss *loss, const char *name, moon_option *value) {
+  return mooni_options_get(loss->ctx, loss, loss->class->name, loss->class->options, name, value);
+}
+
+double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width) {
+  switch (loss->reduction[0]) {
+    case 's': return 1;
+    case 'm': return 1 / ((double)rows * (double)width);
+    default: return 1 / (double)rows; /* batchmean, or a loss of whole rows, which has no choice */
+  }
+}
+
+bool mooni_loss_fuses(const moon_loss *loss, const char *name) {
+  return name && loss->class->fuses && !loss->from_logits && strcmp(loss->class->fuses, name) == 0;
+}
+
+float mooni_target_scale(const moon_loss *loss) { return loss->class->takes_classes ? 1 : 255; }
+
+bool mooni_are_classes(const moon_loss *loss, const moon_tensor *t, size_t width) {
+  return loss->class->takes_classes && (t->rank == 1 || (t->rank == 2 && t->shape[1] == 1 && width > 1));
+}
+
+moon_status mooni_classes(uint32_t *out, const moon_tensor *t, const uint32_t *order, size_t first, size_t count,
+                          size_t classes) {
+  for (size_t i = 0; i < count; i++) {
+    size_t row = order ? order[first + i] : first + i;
+    double c = moon_tensor_get(t, row);
+    if (!(c >= 0 && c < (double)classes) || c != floor(c))
+      return mooni_fail(t->storage->ctx, MOON_ERANGE,
+                        "target of row %zu is class %g, expected a whole number of 0 to %zu", row + 1, c, classes - 1);
+    out[i] = (uint32_t)c;
+  }
+  return MOON_OK;
+}
+
+static moon_status shape_error(const moon_loss *loss, const moon_tensor *prediction, const moon_tensor *target) {
+  char p[MOONI_SHAPE_TEXT], t[MOONI_SHAPE_TEXT];
+  return mooni_fail(loss->ctx, MOON_ESHAPE, "%s: target is %s, the prediction %s", loss->class->name,
+                    mooni_tensor_text(t, target), mooni_tensor_text(p, prediction));
+}
+
+/* The prediction as rows: rank 1 is one column a row, anything else rows of all the rest. */
+moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad, const moon_tensor *prediction,
+                            const moon_tensor *target) {
+  MOONI_IEEE;
+  moon_ctx *ctx = loss->ctx;
+  size_t rows = mooni_rows(prediction), width = mooni_width(prediction);
+  MOONI_TRY(mooni_want_float(prediction, loss->class->name));
+  if (!rows || !width) return mooni_fail(ctx, MOON_ESHAPE, "%s: the prediction has no elements", loss->class->name);
+  if (grad && (!moon_tensor_same_shape(grad, prediction) || grad->dtype != MOON_FLOAT32))
+    return mooni_fail(ctx, MOON_ESHAPE, "%s: the gradient must have the prediction's shape", loss->class->name);
+  if (grad) MOONI_TRY(mooni_want_writable(grad, loss->class->name));
+  bool classes = mooni_are_classes(loss, target, width);
+  if (classes ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
+    return shape_error(loss, prediction, target);
+
+  mooni_target t = {moon_tensor_float(target), NULL, width};
+  void *scratch = NULL;
+  moon_status status = MOON_OK;
+  if (classes || !t.values) {
+    scratch = mooni_calloc(ctx, classes ? rows : rows * width, sizeof(float));
+    if (!scratch) return mooni_nomem(ctx, rows * width * sizeof(float));
+    if (classes)
+      status = mooni_classes(scratch, target, NULL, 0, rows, width);
+    else
+      ctx->k->from_bytes(scratch, moon_tensor_byte(target), rows * width, mooni_target_scale(loss));
+    t = classes ? (mooni_target){NULL, scratch, 0} : (mooni_target){scratch, NULL, width};
+  }
+  if (status == MOON_OK) {
+    double v = loss->class->apply(loss, grad ? moon_tensor_float(grad) : NULL, moon_tensor_float(prediction), t, rows,
+                                  width, width, mooni_loss_scale(loss, rows, width), loss->from_logits);
+    if (value) *value = v;
+  } else {
+    mooni_prepend(ctx, status, "%s: ", loss->class->name);
+  }
+  mooni_free(ctx, scratch);
+  return status;
+}

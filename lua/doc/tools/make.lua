@@ -1,0 +1,87 @@
+--- Makes the documentation.
+--   lua5.4 lua/doc/tools/make.lua reference            lua/REFERENCE.md from the annotations
+--   lua5.4 lua/doc/tools/make.lua html build/docs      every page below as HTML, and an index of them
+-- Run in the root of the tree.
+local annotations = dofile "lua/moonglass/help/annotations.lua"
+local markdown = dofile "lua/doc/tools/markdown.lua"
+local reference = dofile "lua/doc/tools/reference.lua"
+
+local function read(path)
+  local file <close> = assert(io.open(path, "rb"))
+  return assert(file:read("a"))
+end
+
+local function write(path, text)
+  local file <close> = assert(io.open(path, "wb"))
+  assert(file:write(text))
+end
+
+-- Every page of the tree, as paths from its root.
+local function pages()
+  local list = {}
+  local command = "find . -name '*.md' -not -path './build/*' -not -path './out/*' | LC_ALL=C sort"
+  local pipe <close> = assert(io.popen(command))
+  for path in pipe:lines() do list[#list + 1] = path:match("^%./(.*)$") end
+  return list
+end
+
+-- "a/b/../c" -> "a/c"
+local function normal(path)
+  local parts = {}
+  for part in path:gmatch("[^/]+") do
+    if part == ".." and #parts > 0 then parts[#parts] = nil elseif part ~= "." then parts[#parts + 1] = part end
+  end
+  return table.concat(parts, "/")
+end
+
+local style = [[
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; }
+pre, code { background: #f4f4f4; } pre { padding: .6rem 1rem; overflow-x: auto; } code { font-size: .9em; }
+table { border-collapse: collapse; } td, th { padding: .2rem .6rem; border: 1px solid #ddd; vertical-align: top; }
+th { text-align: left; background: #fafafa; } img { max-width: 100%; }
+]]
+
+local function page_html(title, body)
+  return ('<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>%s</title>\n<style>\n%s</style>\n'
+    .. "</head>\n<body>\n%s\n</body>\n</html>\n"):format(title, style, body)
+end
+
+-- Where a page's links lead in HTML: other pages beside it, anything else into the tree, which holds `folder`.
+local function linker(path, folder)
+  local here = path:match("^(.*)/[^/]*$") or ""
+  local up = ("../"):rep(select(2, path:gsub("/", "")))
+  local to_root = up .. ("../"):rep(select(2, folder:gsub("[^/]+", "")))
+  return function(target)
+    local file, anchor = target:match("^([^#]*)(.*)$")
+    if file == "" or target:find("^%a+:") then return target end
+    local found = normal(here .. "/" .. file)
+    if found:find("%.md$") then return up .. found:gsub("%.md$", ".html") .. anchor end
+    return to_root .. found .. anchor
+  end
+end
+
+local function make_html(folder)
+  for _, path in ipairs(pages()) do
+    local text, target = read(path), ("%s/%s"):format(folder, path:gsub("%.md$", ".html"))
+    assert(os.execute(("mkdir -p '%s'"):format(target:match("^(.*)/"))))
+    local first = markdown.headings(text)[1]
+    write(target, page_html(first and first.text or path, markdown.html(text, linker(path, folder))))
+  end
+  local start = "lua/doc/README.html"
+  write(folder .. "/index.html", page_html("Moonglass", ('<meta http-equiv="refresh" content="0; url=%s">\n'
+    .. '<p><a href="%s">The documentation</a></p>'):format(start, start)))
+end
+
+local function make_reference()
+  write("lua/REFERENCE.md", reference.write(annotations.parse(read("lua/moonglass/help/meta.lua"))))
+end
+
+local what, folder = arg[1], arg[2]
+if what == "reference" then
+  make_reference()
+elseif what == "html" and folder then
+  make_html(folder)
+else
+  io.stderr:write("usage: lua5.4 lua/doc/tools/make.lua reference | html FOLDER\n")
+  os.exit(2)
+end

@@ -1,0 +1,318 @@
+--- Autoencoders: a sequential with names for its halves.
+--   ae = moon.autoencoder{encoder = {layers}, decoder = {layers}, noise = layer}
+--   ae = moon.autoencoder.plain{input = 784, hidden = 32}
+--   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
+-- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local counted = require "moonglass.support.counted"
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+local sequential = require "moonglass.net.sequential"
+
+local autoencoder = {}
+
+-- ---- methods ----
+
+local methods = {}
+
+local function predict(what, net, x, given)
+  checks.is_tensor(what, "x", x)
+  return errors.guard_as(what, "predict", net.predict, net, x, given)
+end
+
+--- The code of each row. options: batch_size, as in all of these.
+function methods:encode(x, given)
+  checks.net("encode", self)
+  return predict("encode", self.encoder, x, given)
+end
+
+--- The rows that codes stand for.
+function methods:decode(code, given)
+  checks.net("decode", self)
+  return predict("decode", self.decoder, code, given)
+end
+
+function methods:reconstruct(x, given)
+  checks.net("reconstruct", self)
+  return predict("reconstruct", self, x, given)
+end
+
+counted.class(methods)
+
+--- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
+function autoencoder.adopt(net, layers)
+  checks.is_net("autoencoder.adopt", net)
+  checks.whole("autoencoder.adopt", "layers", layers, 1, #net - 1)
+  for name, method in pairs(methods) do net[name] = method end
+  net.encoder, net.decoder = net:slice(1, layers), net:slice(layers + 1, #net)
+  if native.is_net(net) then net:set_encoder_layers(layers) end
+  return net
+end
+
+--- A net that was read from a file, or cloned: an autoencoder again if it was one.
+function autoencoder.restore(net)
+  checks.is_net("autoencoder.restore", net)
+  local layers = net:encoder_layers()
+  return layers > 0 and autoencoder.adopt(net, layers) or net
+end
+
+-- ---- from layers ----
+
+local function check_half(name, half)
+  if native.is_net(half) or (type(half) == "table" and #half > 0) then return end
+  errors.raise("autoencoder: %s is %s, expected a list of layers", name, options.show(half))
+end
+
+local function check_noise(noise)
+  if noise == nil or native.is_layer(noise) or (type(noise) == "table" and noise.forward) then return end
+  errors.raise("autoencoder: noise is %s, expected a layer, such as moon.gaussian_noise(0.4)", options.show(noise))
+end
+
+local build_options = options.checker("autoencoder", {
+  encoder = {"any", required = true}, decoder = {"any", required = true}, noise = {"any"},
+})
+
+-- A half as a net; a mistake in it is told by its name.
+local function as_net(name, half)
+  if native.is_net(half) then return half end
+  return errors.guard_as("autoencoder: " .. name, "sequential", sequential, half)
+end
+
+function autoencoder.build(given)
+  local o = build_options(given)
+  check_half("encoder", o.encoder)
+  check_half("decoder", o.decoder)
+  check_noise(o.noise)
+  local encoder, decoder = as_net("encoder", o.encoder), as_net("decoder", o.decoder)
+  if o.noise then encoder = errors.guard_as("autoencoder", "sequential", sequential, {o.noise, encoder}) end
+  local net = errors.guard_as("autoencoder", "sequential", sequential, {encoder, decoder})
+  return autoencoder.adopt(net, #encoder)
+end
+
+-- ---- from sizes ----
+
+-- Options of every constructor below.
+local function sizes(more)
+  local rules = {
+    input = {"count", required = true}, hidden = {"any", required = true}, activation = {"text", "relu"},
+    code_activation = {"text"}, output = {"text", "sigmoid"}, init = {"text", "glorot_uniform"}, tied = {"flag", false},
+  }
+  for name, rule in pairs(more or {}) do rules[name] = rule end
+  return rules
+end
+
+-- {784, 128, 32}: the widths from the input to the code.
+local function widths(what, o)
+  local list = {o.input}
+  local hidden = type(o.hidden) == "table" and o.hidden or {o.hidden}
+  for _, width in ipairs(hidden) do
+    if type(width) ~= "number" or math.tointeger(width) == nil or width < 1 then
+      errors.raise("%s: hidden is %s, expected a width or a list of widths", what, options.show(width))
+    end
+    list[#list + 1] = math.tointeger(width)
+  end
+  list[#list + 1] = o.code
+  if #list < 2 then errors.raise("%s: hidden is empty and there is no code, expected at least one width", what) end
+  return list
+end
+
+-- What a dense layer calls by another name than the constructors here do, but for its activation.
+local called = {["in"] = "a width", out = "a width", activity_l1 = "l1", activity_reduction = "reduction"}
+
+-- A dense layer's message in the words of the call: who was called, and what the activation is there.
+local function in_own_words(text, what, activation)
+  local rest = text:match("^dense: (.*)$")
+  if not rest then return text end
+  if rest:find("^unknown activation") then rest = activation .. ": " .. rest end
+  rest = rest:gsub("^([%w_]+) is", function(name)
+    return (name == "activation" and activation or called[name] or name) .. " is"
+  end)
+  return what .. ": " .. rest
+end
+
+-- A dense layer n_in -> n_out whose activation is that option of o, with these options and, over them, `more`.
+local function dense(what, n_in, n_out, o, activation, opts, more)
+  opts.activation, opts.init = o[activation], o.init
+  for name, v in pairs(more or {}) do opts[name] = v end
+  return errors.guard_by(in_own_words, what, activation, core.dense, n_in, n_out, opts)
+end
+
+-- The dense layers down to the code. more[i]: further options of dense layer i, counted from the input.
+local function down(what, width, o, more)
+  local list, n = {}, #width - 1
+  for i = 1, n do
+    local activation = i == n and o.code_activation and "code_activation" or "activation"
+    list[i] = dense(what, width[i], width[i + 1], o, activation, {}, more[i])
+  end
+  return list
+end
+
+-- And up again: layer i of `encoder` is mirrored and, if tied, lends its weight.
+local function up(what, width, o, more, encoder)
+  local list, n = {}, #encoder
+  for i = n, 1, -1 do
+    local opts = {tied = o.tied and encoder[i] or nil}
+    local activation = i == 1 and "output" or "activation"
+    list[#list + 1] = dense(what, width[i + 1], width[i], o, activation, opts, more[2 * n + 1 - i])
+  end
+  return list
+end
+
+-- more(n): a table of further options by the number of the dense layer, n being the code's. after: a layer behind that.
+local function hourglass(what, o, more, after)
+  local width = widths(what, o)
+  if o.k and o.k > width[#width] then
+    errors.raise("%s: k is %d, but the code has only %d elements", what, o.k, width[#width])
+  end
+  local given = more and more(#width - 1) or {}
+  local encoder = down(what, width, o, given)
+  local decoder = up(what, width, o, given, encoder)
+  encoder[#encoder + 1] = after
+  return autoencoder.build{encoder = encoder, decoder = decoder, noise = o.noise}
+end
+
+local plain_options = options.checker("autoencoder.plain", sizes{contractive = {"number", 0}})
+local deep_options = options.checker("autoencoder.deep",
+  sizes{code = {"count", required = true}, contractive = {"number", 0}})
+local denoising_options = options.checker("autoencoder.denoising",
+  sizes{code = {"count"}, noise = {"any", required = true}})
+
+local function contractive(o)
+  return function(code) return {[code] = {contractive = o.contractive}} end
+end
+
+--- One hidden layer, which is the code. Options of all of these: input, hidden, activation="relu", code_activation
+-- (that of the others by default), output="sigmoid" (the last activation), init="glorot_uniform", and tied=false: with
+-- true each layer of the decoder uses the weight of its mirror image in the encoder, transposed.
+-- Of plain and deep: contractive=0, a penalty on the code: so many times the sum of the squared derivatives of its
+-- elements by the inputs of the layer that gives it, as a mean over the rows.
+function autoencoder.plain(given)
+  local o = plain_options(given)
+  if type(o.hidden) == "table" then
+    errors.raise("autoencoder.plain: hidden is a table, expected one width (autoencoder.deep takes a list)")
+  end
+  return hourglass("autoencoder.plain", o, contractive(o))
+end
+
+--- The same with layers in between: {input=784, hidden={128}, code=32}.
+function autoencoder.deep(given)
+  local o = deep_options(given)
+  return hourglass("autoencoder.deep", o, contractive(o))
+end
+
+--- Plain, or with a code deep, behind a layer of noise.
+function autoencoder.denoising(given) return hourglass("autoencoder.denoising", denoising_options(given)) end
+
+-- ---- sparse codes ----
+
+-- Each kind of sparsity has options of its own: the first one listed asks for it, and l1 is the kind if none is asked
+-- for. An option without a default here has the layer's.
+local kinds = {
+  {"l1", "reduction", "layers"},
+  {"kl_weight", "kl_target"},
+  {"k"},
+}
+
+-- The first option of this kind that was given.
+local function first_given(kind, o)
+  for _, name in ipairs(kind) do
+    if o[name] ~= nil then return name end
+  end
+end
+
+-- "l1", "kl_weight" or "k".
+local function sparsity(o)
+  local chosen, named
+  for _, kind in ipairs(kinds) do
+    local name = first_given(kind, o)
+    if name and chosen then
+      errors.raise("autoencoder.sparse: %s and %s are given, expected one kind of sparsity: l1, kl_weight or k", named,
+        name)
+    end
+    if name then chosen, named = kind[1], name end
+  end
+  if named == "kl_target" then errors.raise("autoencoder.sparse: kl_target is given, but no kl_weight") end
+  return chosen or "l1"
+end
+
+-- By name the first and the last of some dense layers, from the number of the code's.
+local spans = {
+  code = function(code) return code, code end,
+  encoder = function(code) return 1, code end,
+  all = function(code) return 1, 2 * code - 1 end,
+}
+
+-- The numbers of the dense layers that are meant.
+local function chosen_layers(layers, code)
+  local list = layers
+  if type(layers) ~= "table" then
+    if not spans[layers] then
+      errors.raise("autoencoder.sparse: layers is %s (known: all, code, encoder, or a list of numbers)",
+        options.show(layers))
+    end
+    local first, last = spans[layers](code)
+    list = {}
+    for i = first, last do list[#list + 1] = i end
+  end
+  for _, i in ipairs(list) do
+    if math.type(i) ~= "integer" or i < 1 or i > 2 * code then
+      errors.raise("autoencoder.sparse: layers has %s, expected dense layers of 1 to %d", options.show(i), 2 * code)
+    end
+  end
+  return list
+end
+
+-- What hourglass needs for each kind: more, after.
+local makers = {}
+
+function makers.l1(o)
+  return function(code)
+    local more = {}
+    for _, i in ipairs(chosen_layers(o.layers or "code", code)) do
+      more[i] = {activity_l1 = o.l1 or 1e-5, activity_reduction = o.reduction}
+    end
+    return more
+  end
+end
+
+function makers.kl_weight(o)
+  o.code_activation = o.code_activation or "sigmoid"
+  return function(code) return {[code] = {kl_weight = o.kl_weight, kl_target = o.kl_target}} end
+end
+
+function makers.k(o)
+  o.code_activation = o.code_activation or "linear"
+  return nil, errors.guard(core.k_sparse, o.k)
+end
+
+local sparse_options = options.checker("autoencoder.sparse", sizes{
+  code = {"count"}, l1 = {"number"}, reduction = {{"batchmean", "sum"}}, layers = {"any"},
+  kl_weight = {"number"}, kl_target = {"fraction"}, k = {"count"},
+})
+
+--- Plain, or with a code deep, and the code made sparse in one of three ways; options of two of them are an error.
+-- l1=1e-5, reduction="batchmean", layers="code": l1 times the sum of the code's absolute values as a penalty (its mean
+-- over the rows, or with "sum" that of each batch); layers="encoder": of the code and the hidden layers before it,
+-- "all": of all hidden layers, the decoder's too, or a list of the dense layers' numbers, the first being 1.
+-- kl_weight, kl_target=0.05: a penalty that draws the mean of each code element over the batch to kl_target; for codes
+-- in [0, 1], code_activation="sigmoid" by default.
+-- k: only the k largest elements of each code stay, the others are 0; code_activation="linear" by default.
+function autoencoder.sparse(given)
+  local o = sparse_options(given)
+  return hourglass("autoencoder.sparse", o, makers[sparsity(o)](o))
+end
+
+local native_methods = core.methods["moonglass.net"]
+local core_clone = native_methods.clone
+
+--- METHOD net:clone(): a net with parameters, and halves, of its own. The loss comes along, the optimiser does not: its
+-- moments are those of the parameters that it has met.
+function native_methods.clone(net)
+  local copy = autoencoder.restore(errors.guard(core_clone, net))
+  copy.loss = net.loss
+  return copy
+end
+
+return setmetatable(autoencoder, {__call = function(_, given) return autoencoder.build(given) end})

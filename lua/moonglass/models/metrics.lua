@@ -1,0 +1,197 @@
+--- moon.metrics: how good a reconstruction, a classifier or a score is.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+
+local metrics = {}
+
+-- ---- reconstructions ----
+
+local chunk = 65536 -- elements: no more bytes than these are floats at a time
+
+local function mean_squared_error(what, a, b)
+  checks.tensor(what, "a", a)
+  checks.tensor(what, "b", b)
+  checks.same_shape(what, "a", a, "b", b)
+  local n, sum = a:numel(), 0
+  local x, y = a:reshape(n), b:reshape(n)
+  for first = 1, n, chunk do
+    local last = math.min(first + chunk - 1, n)
+    sum = sum + (checks.fractions(x:rows(first, last)) - checks.fractions(y:rows(first, last))):norm() ^ 2
+  end
+  return sum / n
+end
+
+--- Mean over all elements of (a - b)^2; a and b of the same shape, bytes counting as value/255. The differences are
+-- float32, their squares and sums double.
+function metrics.mse(a, b) return mean_squared_error("mse", a, b) end
+
+local psnr_options = options.checker("psnr", {peak = {"positive", 1}})
+
+--- Peak signal-to-noise ratio in dB: 10 log10(peak^2 / mse(a, b)) (Huynh-Thu and Ghanbari 2008, Electronics Letters
+-- 44); infinite where a and b are the same. peak is the largest value that there can be, 1 for pictures.
+function metrics.psnr(a, b, given)
+  local peak = psnr_options(given).peak
+  return 10 * math.log(peak * peak / mean_squared_error("psnr", a, b), 10)
+end
+
+-- ---- classes ----
+
+-- [n] class numbers, from 0, and how many classes there are, nil if that is not known: of scores [n x classes] the
+-- place of the largest.
+local function predicted(what, prediction, classes)
+  checks.tensor(what, "prediction", prediction)
+  if prediction:rank() == 1 then
+    checks.classes(what, "prediction", prediction, classes, "of probabilities, prediction:gt(0.5) makes classes")
+    return prediction, classes
+  end
+  if prediction:rank() ~= 2 or prediction:size(2) == 1 then
+    errors.raise("%s: prediction is %s, expected scores [n x classes], or class numbers [n]%s", what,
+      native.shape_text(prediction), prediction:rank() == 2
+        and ": of probabilities, prediction:reshape(-1):gt(0.5) makes them" or "")
+  end
+  checks.no_nan(what, "prediction", prediction)
+  return prediction:argmax(2) - 1, math.max(prediction:size(2), classes or 0)
+end
+
+--- The share of rows whose class is right. prediction: scores [n x classes], or class numbers [n]; labels: class
+-- numbers [n]. Classes count from 0.
+function metrics.accuracy(prediction, labels)
+  local guess, classes = predicted("accuracy", prediction)
+  checks.tensor("accuracy", "labels", labels, 1)
+  checks.same_shape("accuracy", "prediction", guess, "labels", labels)
+  checks.classes("accuracy", "label", labels, classes)
+  return guess:eq(labels):mean()
+end
+
+local function check_classes(what, classes)
+  local n = math.tointeger(classes)
+  if not n or n < 1 then errors.raise("%s: classes is %s, expected their number", what, options.show(classes)) end
+  return n
+end
+
+--- [classes x classes]: how many rows of the row's class were taken for the column's. Arguments as accuracy's; classes
+-- is the width of the scores if it is not given, and of class numbers one more than the largest.
+function metrics.confusion(prediction, labels, classes)
+  if classes then classes = check_classes("confusion", classes) end
+  local guess, width = predicted("confusion", prediction, classes)
+  checks.tensor("confusion", "labels", labels, 1)
+  checks.same_shape("confusion", "prediction", guess, "labels", labels)
+  checks.classes("confusion", "label", labels, classes or width)
+  classes = classes or width or math.tointeger(math.max(guess:max(), labels:max()) + 1)
+  checks.classes("confusion", "prediction", guess, classes) -- of scores wider than that
+  local result, columns, counts = errors.guard(core.zeros, classes, classes), guess:totable(), {}
+  for i, row in ipairs(labels:totable()) do
+    local at = math.tointeger(row * classes + columns[i])
+    counts[at] = (counts[at] or 0) + 1
+  end
+  for at, count in pairs(counts) do result:set(count, at // classes + 1, at % classes + 1) end
+  return result
+end
+
+-- ---- scores of two classes ----
+
+-- For each score that there is, the highest first: the score, and how many positive and negative rows have it; then
+-- how many there are of both.
+local function by_score(what, scores, positive)
+  checks.tensor(what, "scores", scores, 1)
+  checks.tensor(what, "positive", positive, 1)
+  checks.same_shape(what, "scores", scores, "positive", positive)
+  checks.no_nan(what, "score", scores)
+  checks.classes(what, "positive", positive, 2)
+  local sorted, order = errors.guard(scores.topk, scores, #scores)
+  local is_positive, groups, count = positive:index(order):totable(), {}, {0, 0}
+  for i, score in ipairs(sorted:totable()) do
+    local group = groups[#groups]
+    if not group or group.score ~= score then
+      group = {score = score, 0, 0}
+      groups[#groups + 1] = group
+    end
+    local kind = is_positive[i] ~= 0 and 1 or 2
+    group[kind], count[kind] = group[kind] + 1, count[kind] + 1
+  end
+  if count[1] == 0 or count[2] == 0 then
+    local all = count[2] == 0 and "positive" or "negative"
+    errors.raise("%s: all %d rows are %s, expected both kinds", what, #scores, all)
+  end
+  return groups, count[1], count[2]
+end
+
+--- The ROC curve (Fawcett 2006, An introduction to ROC analysis, algorithm 1): {fpr =, tpr =, thresholds =}, tensors of
+-- one dimension. Point i: the shares of negative and of positive rows whose score is at least thresholds[i]; from (0,
+-- 0), where that is infinite, to (1, 1). scores [n]: the higher the more likely positive; positive [n]: 1 where a
+-- row is, 0 where it is not.
+function metrics.roc(scores, positive)
+  local groups, positives, negatives = by_score("roc", scores, positive)
+  local fpr, tpr, thresholds = {0}, {0}, {math.huge}
+  local hits, alarms = 0, 0
+  for i, group in ipairs(groups) do
+    hits, alarms = hits + group[1], alarms + group[2]
+    tpr[i + 1], fpr[i + 1], thresholds[i + 1] = hits / positives, alarms / negatives, group.score
+  end
+  return {fpr = core.tensor(fpr), tpr = core.tensor(tpr), thresholds = core.tensor(thresholds)}
+end
+
+--- The area under the ROC curve: the probability that a positive row has a higher score than a negative one, equal
+-- scores counting half (the Mann-Whitney statistic over the number of pairs; Hanley and McNeil 1982, Radiology 143).
+-- Arguments as roc's.
+function metrics.auc(scores, positive)
+  local groups, positives, negatives = by_score("auc", scores, positive)
+  local pairs_won, above = 0, 0
+  for _, group in ipairs(groups) do
+    pairs_won = pairs_won + group[2] * (above + group[1] / 2)
+    above = above + group[1]
+  end
+  return pairs_won / (positives * negatives)
+end
+
+-- ---- units ----
+
+--- Units that say nothing: mask, count. mask [units] has 1 where a unit's output is 0 in every row of outputs [rows x
+-- units], else 0. A ReLU that is 0 for all rows of a training has no gradient and never comes back.
+function metrics.dead_units(outputs)
+  checks.tensor("dead_units", "outputs", outputs)
+  if outputs:rank() ~= 2 then
+    errors.raise("dead_units: outputs is %s, expected [rows x units]", native.shape_text(outputs))
+  end
+  local mask = outputs:max(1):eq(0):mul_(outputs:min(1):eq(0))
+  return mask, math.tointeger(mask:sum())
+end
+
+-- ---- quantiles ----
+
+-- Between the sorted values at (n - 1) q, counted from 0.
+local function quantile_of(sorted, q)
+  if type(q) ~= "number" or not (q >= 0 and q <= 1) then
+    errors.raise("quantile: q is %s, expected a number of 0 to 1", options.show(q))
+  end
+  local at = (#sorted - 1) * q
+  local below = math.floor(at)
+  local low, high, share = sorted[below + 1], sorted[math.min(below + 2, #sorted)], at - below
+  if share == 0 or low == high then return low end -- infinite ones, too
+  if low == -math.huge then return high == math.huge and share > 0.5 and high or low end
+  return low + (high - low) * share
+end
+
+--- The value below which the share q of all values lies, straight lines between neighbours: numpy's default, number 7
+-- of Hyndman and Fan 1996, Sample quantiles in statistical packages. values: a tensor of any shape, bytes by value; q:
+-- a number of 0 to 1, or a list of them, which gives a list. Between an infinite and a finite value lies the infinite
+-- one, between both infinities the nearer one. With a NaN among the values: NaN. At most 2^24 values.
+function metrics.quantile(values, q)
+  checks.tensor("quantile", "values", values)
+  local n = values:numel()
+  local flat = values:reshape(n)
+  if n > checks.counted then -- topk, which sorts them, takes no more
+    errors.raise("quantile: there are %d values, expected at most %d: take a part of them", n, checks.counted)
+  end
+  local sorted = errors.guard(flat.topk, flat, n, 1, false)
+  if sorted[n] ~= sorted[n] then sorted:fill_(sorted[n]) end -- NaN comes last
+  if type(q) ~= "table" then return quantile_of(sorted, q) end
+  local list = {}
+  for i, share in ipairs(q) do list[i] = quantile_of(sorted, share) end
+  return list
+end
+
+return metrics

@@ -1,0 +1,75 @@
+--- A linear probe: how well a softmax regression tells classes apart by their codes (Alain and Bengio 2016, arXiv
+-- 1610.01644).   probe = moon.probe(codes, labels, {epochs = 10})   probe:accuracy(other_codes, other_labels)
+local callbacks = require "moonglass.net.callbacks"
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local counted = require "moonglass.support.counted"
+local errors = require "moonglass.support.errors"
+local metrics = require "moonglass.models.metrics"
+local options = require "moonglass.support.options"
+local sequential = require "moonglass.net.sequential"
+
+local Probe = options.strict({__name = "moonglass.probe"}, "a probe")
+
+local probe_options = options.checker("probe", {
+  epochs = {"count", 10}, lr = {"positive", 0.01}, batch_size = {"count"}, seed = {"seed"}, classes = {"count"},
+})
+
+local default_batch = 128
+
+-- Each feature less its mean, over its deviation, both those of the codes that the probe was trained on.
+local function standardised(self, codes)
+  return (codes - self.mean):div_(self.deviation)
+end
+
+--- codes [n x width] with labels [n], class numbers from 0. A dense layer with softmax is trained on the standardised
+-- codes by cross-entropy and Adam, whose rate falls from lr along a cosine; it begins at zero, so that the order of the
+-- rows, which seed decides, is all that is left to chance. classes: one more than the largest label if it is not given.
+-- Fields of the probe: net, history.
+local function probe(codes, labels, given)
+  local o = probe_options(given)
+  checks.rows("probe", "codes", codes)
+  checks.numbers("probe", "codes", codes)
+  checks.labels("probe", labels, #codes, o.classes)
+  local classes = o.classes or math.tointeger(labels:max() + 1)
+  if classes < 2 then
+    errors.raise("probe: all labels are 0, expected at least two classes: give other labels, or the option classes")
+  end
+  if o.batch_size and o.batch_size > #codes then
+    errors.raise("probe: batch_size %d is larger than the %d rows of codes", o.batch_size, #codes)
+  end
+  local self = setmetatable({labels = labels.dtype, mean = codes:mean(1), deviation = codes:std(1)}, Probe)
+  self.deviation:add_(self.deviation:eq(0)) -- a feature that never changes stays 0
+  self.net = sequential{core.dense(codes:size(2), classes, {activation = "softmax", init = "zeros"})}
+  self.history = errors.guard_as("probe", "fit", self.net.fit, self.net, standardised(self, codes), labels, {
+    loss = "cross_entropy", optimizer = core.adam{lr = o.lr}, epochs = o.epochs, seed = o.seed, verbose = 0,
+    batch_size = o.batch_size or math.min(default_batch, #codes), callbacks = {callbacks.cosine{epochs = o.epochs}},
+  })
+  return self
+end
+
+local function scores(what, self, codes)
+  checks.rows(what, "codes", codes, #self.mean)
+  checks.numbers(what, "codes", codes)
+  return self.net:predict(standardised(self, codes))
+end
+
+local function predict(what, self, codes)
+  local classes = scores(what, self, codes):argmax(2) - 1
+  return self.labels == "uint8" and classes:byte() or classes
+end
+
+--- METHOD probe:scores(codes) -> [rows x classes]: the probability of each class.
+function Probe:scores(codes) return scores("scores", self, codes) end
+
+--- METHOD probe:predict(codes) -> [rows] class numbers, of the labels' element type.
+function Probe:predict(codes) return predict("predict", self, codes) end
+
+--- METHOD probe:accuracy(codes, labels): the share of rows whose class is predicted.
+function Probe:accuracy(codes, labels) return metrics.accuracy(predict("accuracy", self, codes), labels) end
+
+function Probe:__tostring() return ("probe (%s)"):format(self.net:layer(1)) end
+
+counted.class(Probe)
+
+return probe

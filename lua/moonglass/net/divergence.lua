@@ -1,0 +1,126 @@
+--- Why a loss is not a finite number: the likely cause in words, by a look at the data, the weights and the learning
+-- rate. Only done when it has happened. (Targets that do not go with the loss are refused before: checks.lua.)
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local summary = require "moonglass.net.summary"
+
+local divergence = {}
+
+local function is_finite(v) return v - v == 0 end
+
+-- The first row that holds what is not finite, by halves.
+local function bad_row(t)
+  local first, last = 1, #t
+  while first < last do
+    local middle = (first + last) // 2
+    if is_finite(t:rows(first, middle):sum()) then first = middle + 1 else last = middle end
+  end
+  return first
+end
+
+local function bad_element(t)
+  for i = 1, #t do
+    if not is_finite(t[i]) then return i, t[i] end
+  end
+end
+
+local function word(v) return v ~= v and "nan" or "infinity" end
+
+-- "nan in row 3, column 2", nil if all is finite.
+local function where_bad(t)
+  if t.dtype ~= "float32" or #t == 0 or is_finite(t:sum()) then return nil end
+  if t:rank() == 1 then
+    local i, v = bad_element(t)
+    return ("%s in element %d"):format(word(v), i)
+  end
+  local row = bad_row(t)
+  local column, v = bad_element(t:rows(row, row):reshape(-1))
+  return ("%s in row %d, column %d"):format(word(v), row, column)
+end
+
+local function of_weights(net)
+  for _, parameter in ipairs(net:parameters()) do
+    local where = where_bad(parameter.value)
+    if where then return ("%s had %s when fit began"):format(parameter.name, where) end
+  end
+end
+
+local function range(t)
+  if t.dtype ~= "float32" or #t == 0 then return 0, 1 end -- bytes count as value/255
+  return t:min(), t:max()
+end
+
+local function learning_rate(opt)
+  local lr = native.is_optimizer(opt) and opt.lr or type(opt) == "table" and rawget(opt, "lr")
+  return type(lr) == "number" and (", %g,"):format(lr) or ""
+end
+
+-- ---- before any update ----
+
+local function from_to(t) return ("from %.6g to %.6g"):format(t:min(), t:max()) end
+
+local function weights_of(layer)
+  local list = {}
+  for _, parameter in ipairs(layer.parameters and layer:parameters() or {}) do
+    list[#list + 1] = ("%s goes %s"):format(parameter.name, from_to(parameter.value))
+  end
+  return #list > 0 and ("; its %s"):format(table.concat(list, ", its ")) or ""
+end
+
+-- The first layer that makes of finite numbers others, in words; else nil, and the output.
+local function bad_layer(net, x)
+  for i = 1, #net do
+    local layer = net:layer(i)
+    local y = layer:forward(x, true)
+    local where = where_bad(y)
+    if where then
+      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(i, summary.describe(layer), where,
+        from_to(x), weights_of(layer))
+    end
+    x = y
+  end
+  return nil, x
+end
+
+local function of_output(net, x, target)
+  local bad, y = bad_layer(net, x)
+  if bad then return bad end
+  if not is_finite(net:penalty()) then return "the penalty of the layers is no finite number" end
+  return ("the loss itself, of finite numbers: the output goes %s, the targets %s"):format(from_to(y), from_to(target))
+end
+
+--- The cause where nothing has been updated yet, so that it is no matter of the learning rate. x, y: the batch.
+function divergence.at_first(run, x, y)
+  local where = where_bad(x) and where_bad(run.x)
+  if where then return "x has " .. where end
+  where = y and where_bad(y) and where_bad(run.y)
+  if where then return "the targets have " .. where end
+  local weights = not run.began_finite and of_weights(run.net)
+  if weights then return weights end
+  local ok, words = errors.caught(of_output, run.net, x, y or x)
+  return ok and words or ("a layer raised an error when asked again: %s"):format(tostring(words))
+end
+
+-- ---- later ----
+
+local usual = 10 -- standardised data lies within
+
+local function of_size(run)
+  local low, high = range(run.x)
+  local rate = ("the learning rate%s is probably too high"):format(learning_rate(run.opt))
+  if low >= 0 and high <= 1 then return rate end
+  local goes = ("x goes from %.6g to %.6g"):format(low, high)
+  if low >= -usual and high <= usual then return ("%s (%s, not in [0, 1])"):format(rate, goes) end
+  return ("%s, not in [0, 1]: scale it; or %s"):format(goes, rate)
+end
+
+--- run: net, x, y (nil: the target is x), loss, opt; began_finite: were all weights finite when fit began?
+function divergence.cause(run)
+  local where = where_bad(run.x)
+  if where then return "x has " .. where end
+  where = run.y and where_bad(run.y)
+  if where then return "the targets have " .. where end
+  return not run.began_finite and of_weights(run.net) or of_size(run)
+end
+
+return divergence

@@ -1,0 +1,72 @@
+--- How a training went, as fit gives it; its text is a table of epochs with a curve of each loss below.
+local terminal = require "moonglass.support.terminal"
+
+local History = {__name = "moonglass.history"}
+
+local shown_whole, edge = 20, 5 -- epochs; of more, those at either end
+local widest_curve = 40
+
+-- ---- curves ----
+
+local levels = {
+  utf8 = {"\u{2581}", "\u{2582}", "\u{2583}", "\u{2584}", "\u{2585}", "\u{2586}", "\u{2587}", "\u{2588}"},
+  ascii = {"_", ".", "-", "=", "+", "*", "%", "#"},
+}
+
+local function is_finite(v) return v == v and v < math.huge and v > -math.huge end
+
+-- A character for each value, or for every few where there are many: the mean of those that are finite.
+local function sparkline(values)
+  local marks = terminal.is_utf8() and levels.utf8 or levels.ascii
+  local n = math.min(#values, widest_curve)
+  local means, low, high = {}, math.huge, -math.huge
+  for i = 1, n do
+    local sum, count = 0, 0
+    for k = (i - 1) * #values // n + 1, i * #values // n do
+      if is_finite(values[k]) then sum, count = sum + values[k], count + 1 end
+    end
+    means[i] = count > 0 and sum / count or false
+    if means[i] then low, high = math.min(low, means[i]), math.max(high, means[i]) end
+  end
+  local range = high > low and high - low or 1
+  for i, v in ipairs(means) do
+    means[i] = v and marks[math.floor((v - low) / range * (#marks - 1) + 0.5) + 1] or "?"
+  end
+  return table.concat(means)
+end
+
+-- ---- the table ----
+
+local function epoch_line(history, i)
+  local val_loss = history.val_loss[i]
+  return ("%5d  %10.6g  %10s  %7.2f"):format(history.epochs - #history.loss + i, history.loss[i],
+    val_loss and ("%.6g"):format(val_loss) or "", history.epoch_seconds[i] or 0)
+end
+
+local function curve_line(name, values)
+  return ("%-8s  %s  %.4g to %.4g"):format(name, sparkline(values), values[1], values[#values])
+end
+
+function History.__tostring(history)
+  local lines, n = {"epoch        loss    val_loss  seconds"}, #history.loss
+  for i = 1, n do
+    if n <= shown_whole or i <= edge or i > n - edge then
+      lines[#lines + 1] = epoch_line(history, i)
+    elseif i == edge + 1 then
+      lines[#lines + 1] = "  ..."
+    end
+  end
+  if n > 1 then lines[#lines + 1] = curve_line("loss", history.loss) end
+  if n > 1 and #history.val_loss == n then lines[#lines + 1] = curve_line("val_loss", history.val_loss) end
+  lines[#lines + 1] = history.warning
+  return table.concat(lines, "\n")
+end
+
+--- A history: loss[i], val_loss[i], epoch_seconds[i], and epochs, the number of the last one.
+return function(given)
+  local history = {loss = {}, val_loss = {}, epoch_seconds = {}, epochs = 0}
+  for name in pairs(history) do
+    if given and given[name] ~= nil then history[name] = given[name] end
+  end
+  return setmetatable(history, History)
+end

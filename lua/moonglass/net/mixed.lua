@@ -1,0 +1,227 @@
+--- Nets with layers written in Lua: the methods of a native net, walked layer by layer from Lua.
+-- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx; and, if it has them,
+-- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), and the field name.
+local core = require "moonglass.core"
+local counted = require "moonglass.support.counted"
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+local summary = require "moonglass.net.summary"
+local train = require "moonglass.net.train"
+
+local mixed = {}
+
+-- loss and optimizer are there after fit, shares in a slice.
+local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, optimizer = false, shares = false}, "net")
+
+for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do Mixed[name] = train[name] end
+Mixed.summary = summary.of
+
+local function check_parameters(layer, i)
+  for _, parameter in ipairs(layer:parameters()) do
+    if parameter.shared then
+      errors.raise("sequential: layer %d (%s) has tied weights, which only nets of native layers can have", i,
+        summary.describe(layer))
+    end
+  end
+end
+
+-- The number of the layer that layer i is once more; nil if it is none.
+local function first_place(layers, i)
+  for k = 1, i - 1 do
+    if rawequal(layers[k], layers[i]) or (native.is_layer(layers[k]) and layers[k] == layers[i]) then return k end
+  end
+end
+
+-- A layer that stands in a second place is a copy there, so that it has noise of its own. What has parameters would
+-- need the sum of two gradients, and what a layer in Lua keeps for backward it keeps once.
+local function again(layer, i, k)
+  if not native.is_layer(layer) or #layer:parameters() > 0 then
+    errors.raise("sequential: layer %d is layer %d again, which only nets of native layers can have", i, k)
+  end
+  local copy = core.net{layer}:clone():layer(1)
+  copy:seed(core.draw_seed())
+  return copy
+end
+
+--- layers: native ones and tables. Each native layer runs as a net of its own.
+function mixed.new(layers)
+  local self = setmetatable({layers = {}, cells = {}}, Mixed)
+  for i, layer in ipairs(layers) do
+    local k = first_place(layers, i)
+    if k then layer = again(layer, i, k) end
+    if native.is_layer(layer) then check_parameters(layer, i) end
+    self.layers[i] = layer
+    self.cells[i] = native.is_layer(layer) and core.net{layer} or layer
+  end
+  return self
+end
+
+function mixed.is_mixed(v) return getmetatable(v) == Mixed end
+
+-- ---- forward and backward ----
+
+local function in_layer(text, net, i)
+  return ("in layer %d (%s): %s"):format(i, summary.describe(net.layers[i]), (text:gsub("in layer 1 %b(): ", "", 1)))
+end
+
+-- cells[i]:method(...), a message saying which layer.
+local function call(net, i, method, ...)
+  local cell = net.cells[i]
+  return errors.guard_by(in_layer, net, i, cell[method], cell, ...)
+end
+
+local function walk(net, i, method, x, training)
+  local y = call(net, i, method, x, training)
+  if not native.is_tensor(y) then
+    errors.raise("in layer %d (%s): %s gave %s, expected a tensor", i, summary.describe(net.layers[i]), method,
+      options.show(y))
+  end
+  return y
+end
+
+-- Bytes count as value/255, as everywhere.
+local function as_input(x)
+  if not native.is_tensor(x) then errors.raise("net: input is %s, expected a tensor", options.show(x)) end
+  return x.dtype == "uint8" and x:float() / 255 or x
+end
+
+function Mixed:forward(x, training)
+  local y = as_input(x)
+  for i = 1, #self.cells do y = walk(self, i, "forward", y, training or false) end
+  return y
+end
+
+function Mixed:backward(dy)
+  for i = #self.cells, 1, -1 do dy = walk(self, i, "backward", dy) end
+  return dy
+end
+
+--- The penalties of the last forward.
+function Mixed:penalty()
+  local sum = 0
+  for i, cell in ipairs(self.cells) do
+    if cell.penalty then sum = sum + call(self, i, "penalty") end
+  end
+  return sum
+end
+
+--- Named as in a native net: "1.weight", the number being the layer's.
+function Mixed:parameters()
+  local list = {}
+  for i, layer in ipairs(self.layers) do
+    for _, parameter in ipairs(layer.parameters and layer:parameters() or {}) do
+      list[#list + 1] = {name = ("%d.%s"):format(i, parameter.name), value = parameter.value, grad = parameter.grad}
+    end
+  end
+  return list
+end
+
+--- Restart the streams of noise: each layer has its own.
+function Mixed:seed(n)
+  for i, cell in ipairs(self.cells) do
+    if cell.seed then call(self, i, "seed", n + i) end
+  end
+end
+
+-- ---- predict ----
+
+local predict_options = options.checker("predict", {batch_size = {"count", 256}})
+
+function Mixed:predict(x, given)
+  local batch = predict_options(given).batch_size
+  local n = native.is_tensor(x) and #x or 0
+  if n == 0 then return self:forward(x, false) end
+  local y
+  for first = 1, n, batch do
+    local last = math.min(first + batch - 1, n)
+    local part = self:forward(x:rows(first, last), false)
+    if not y then
+      local shape = part.shape
+      y = core.zeros(n, table.unpack(shape, 2))
+    end
+    y:rows(first, last):copy_(part)
+  end
+  return y
+end
+
+--- [n]: row by row the mean squared difference of the output and x.
+function Mixed:errors(x, given)
+  local y = self:predict(x, given)
+  return (y - as_input(x)):square():mean(2)
+end
+
+-- ---- structure ----
+
+function Mixed:layer(i) return self.layers[i] end
+
+function Mixed:__len() return #self.layers end
+
+function Mixed:__tostring()
+  local names = {}
+  for i, layer in ipairs(self.layers) do names[i] = summary.describe(layer) end
+  return "net (" .. table.concat(names, ", ") .. ")" .. (self.shares and ", sharing " .. self.shares or "")
+end
+
+--- Layers i to j as a net of their own, sharing the parameters; a native one if they all are.
+function Mixed:slice(i, j)
+  if not (math.tointeger(i) and math.tointeger(j)) or i < 1 or j < i or j > #self.layers then
+    errors.raise("slice: layers %s to %s, expected 1 to %d", tostring(i), tostring(j), #self.layers)
+  end
+  local slice = require("moonglass.net.sequential")(table.move(self.layers, i, j, 1, {}))
+  slice.shares = ("layers %d to %d of another net"):format(i, j)
+  return slice
+end
+
+-- Of a layer in Lua what its own method makes; of a native one, by way of its cell, with the noise that comes next.
+local function clone_layer(net, i)
+  local layer, cell = net.layers[i], net.cells[i]
+  if native.is_layer(layer) then
+    local copy = cell:clone()
+    return copy:layer(1), copy
+  end
+  if type(layer.clone) ~= "function" then
+    errors.raise("clone: layer %d (%s) is written in Lua and has no method clone, expected one that gives a copy", i,
+      summary.describe(layer))
+  end
+  local copy = call(net, i, "clone")
+  if type(copy) ~= "table" or type(copy.forward) ~= "function" or type(copy.backward) ~= "function" then
+    errors.raise("in layer %d (%s): clone gave %s, expected a layer: a table with forward and backward", i,
+      summary.describe(layer), options.show(copy))
+  end
+  if rawequal(copy, layer) then
+    errors.raise("in layer %d (%s): clone gave the layer itself, expected a copy", i, summary.describe(layer))
+  end
+  return copy, copy
+end
+
+--- A net of copies of all layers.
+function Mixed:clone()
+  local copy = setmetatable({layers = {}, cells = {}, loss = rawget(self, "loss")}, Mixed)
+  for i = 1, #self.layers do copy.layers[i], copy.cells[i] = clone_layer(self, i) end
+  local encoder = rawget(self, "encoder")
+  return encoder and require("moonglass.models.autoencoder").adopt(copy, #encoder) or copy
+end
+
+local function width(cell, method) return native.is_net(cell) and cell[method](cell) or 0 end
+
+--- Widths of input and output, 0 where they are not known.
+function Mixed:inputs() return width(self.cells[1], "inputs") end
+function Mixed:outputs() return width(self.cells[#self.cells], "outputs") end
+
+local function cannot_be_saved(what)
+  return function(net, ...) -- luacheck: ignore ...
+    for i, layer in ipairs(net.layers) do
+      if not native.is_layer(layer) then
+        errors.raise("%s: layer %d (%s) is written in Lua; a file can only hold native layers", what, i,
+          summary.describe(layer))
+      end
+    end
+  end
+end
+
+Mixed.save, Mixed.archive, Mixed.load = cannot_be_saved("save"), cannot_be_saved("archive"), cannot_be_saved("load")
+
+counted.class(Mixed)
+
+return mixed

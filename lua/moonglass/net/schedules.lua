@@ -1,0 +1,139 @@
+--- Learning-rate schedules, as callbacks: they set opt.lr before each epoch. Those of step_decay and cosine are
+-- functions of the epoch, which counts from 1, and of the base rate, which is the optimiser's when the training begins
+-- and its again when it ends. All go on exactly from a checkpoint.
+local errors = require "moonglass.support.errors"
+local monitor = require "moonglass.net.monitor"
+local options = require "moonglass.support.options"
+
+local schedules = {}
+
+local function rate_of(what, opt)
+  if type(opt.lr) ~= "number" then
+    errors.raise("%s: the optimizer's lr is %s, expected a number", what, options.show(opt.lr))
+  end
+  return opt.lr
+end
+
+local function check_lowest(what, lr_min)
+  if lr_min < 0 then errors.raise("%s: lr_min is %g, expected at least 0", what, lr_min) end
+end
+
+-- A callback: in each epoch the rate is rate(base, epoch).
+local function of_epoch(name, rate)
+  local self = {name = name}
+  local base
+
+  function self.check(_, state) rate_of(name, state.opt) end
+  function self.on_train_begin(_, state) base = rate_of(name, state.opt) end
+  function self.on_epoch_begin(_, state) state.opt.lr = rate(base, state.epoch) end
+
+  local function give_back(_, state)
+    if base then state.opt.lr = base end
+    base = nil
+  end
+  self.on_train_end, self.on_abort = give_back, give_back
+
+  function self.snapshot() return {base = base} end
+  function self.restore(_, values) base = values.base end
+  return monitor.built_in(self)
+end
+
+-- ---- step_decay ----
+
+local step_options = options.checker("step_decay", {
+  every = {"count", required = true}, factor = {"positive", required = true},
+})
+
+--- base factor^floor((epoch - 1) / every): after every `every` epochs the rate is multiplied by factor.
+function schedules.step_decay(given)
+  local o = step_options(given)
+  return of_epoch("step_decay", function(base, epoch) return base * o.factor ^ ((epoch - 1) // o.every) end)
+end
+
+-- ---- cosine ----
+
+local cosine_options = options.checker("cosine", {
+  epochs = {"count", required = true}, lr_min = {"number", 0}, warmup = {"size", 0},
+})
+
+--- Half a cosine from the base rate in epoch warmup + 1 towards lr_min, which it would reach in epoch `epochs` + 1
+-- (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5); it stays there in a longer training. Before that,
+-- warmup epochs: the rate grows by base / (warmup + 1) from epoch to epoch (Goyal et al. 2017, arXiv 1706.02677).
+function schedules.cosine(given)
+  local o = cosine_options(given)
+  check_lowest("cosine", o.lr_min)
+  if o.warmup >= o.epochs then
+    errors.raise("cosine: warmup is %d, expected less than the %d epochs", o.warmup, o.epochs)
+  end
+  return of_epoch("cosine", function(base, epoch)
+    if epoch <= o.warmup then return base * epoch / (o.warmup + 1) end
+    local share = math.min((epoch - 1 - o.warmup) / (o.epochs - o.warmup), 1)
+    return o.lr_min + (base - o.lr_min) * (1 + math.cos(math.pi * share)) / 2
+  end)
+end
+
+-- ---- reduce_on_plateau ----
+
+local plateau_options = options.checker("reduce_on_plateau", {
+  monitor = {monitor.figures, "val_loss"}, factor = {"fraction", 0.1}, patience = {"size", 10},
+  min_delta = {"number", 1e-4}, cooldown = {"size", 0}, lr_min = {"number", 0},
+})
+
+--- As Keras's ReduceLROnPlateau: a value improves if value + |min_delta| < best; after `patience` epochs in a row
+-- without it the rate is multiplied by factor, but goes no lower than lr_min, and for the next `cooldown` epochs
+-- nothing is counted.
+function schedules.reduce_on_plateau(given)
+  local o = plateau_options(given)
+  check_lowest("reduce_on_plateau", o.lr_min)
+  local self = {name = "reduce_on_plateau"}
+  local best, wait, cooldown
+
+  function self.check(_, state)
+    monitor.check(self, state, o.monitor)
+    rate_of(self.name, state.opt)
+  end
+
+  function self.on_train_begin() best, wait, cooldown = math.huge, 0, 0 end
+
+  local function reduce(opt)
+    local lr = rate_of(self.name, opt)
+    if lr <= o.lr_min then return end
+    opt.lr = math.max(lr * o.factor, o.lr_min)
+    wait, cooldown = 0, o.cooldown
+  end
+
+  function self.on_epoch_end(_, state)
+    local value = monitor.value(self.name, state, o.monitor)
+    if cooldown > 0 then cooldown = cooldown - 1 end
+    if monitor.improves(value, best, o.min_delta) then
+      best, wait = value, 0
+    elseif cooldown == 0 then
+      wait = wait + 1
+      if wait >= o.patience then reduce(state.opt) end
+    end
+  end
+
+  function self.snapshot() return {best = best, wait = wait, cooldown = cooldown} end
+  function self.restore(_, values) best, wait, cooldown = values.best, values.wait, values.cooldown end
+  return monitor.built_in(self)
+end
+
+-- ---- learning_rate ----
+
+--- f(epoch, lr) -> lr before each epoch, from the present rate: Keras's LearningRateScheduler, but that the epoch
+-- counts from 1. The rate stays when the training ends.
+function schedules.learning_rate(f)
+  if type(f) ~= "function" then errors.raise("learning_rate: got %s, expected a function", options.show(f)) end
+  return {
+    check = function(_, state) rate_of("learning_rate", state.opt) end,
+    on_epoch_begin = function(_, state)
+      local lr = f(state.epoch, rate_of("learning_rate", state.opt))
+      if type(lr) ~= "number" or not (lr >= 0 and lr < math.huge) then
+        errors.raise("learning_rate: the function gave %s, expected a number of at least 0", options.show(lr))
+      end
+      state.opt.lr = lr
+    end,
+  }
+end
+
+return schedules

@@ -1,0 +1,130 @@
+--- A page of text, tables and pictures as one HTML file, for the results of an experiment.
+--   local page = moon.page("Autoencoders on MNIST")
+--   page:heading("The data")   page:text("...")   page:code("...")   page:table(rows)   page:picture(png, "caption")
+--   page:contents()   page:link("log.txt", "all that it printed")   page:html()
+-- Whatever is given is text: it is escaped, and nothing of it becomes markup.
+local counted = require "moonglass.support.counted"
+local errors = require "moonglass.support.errors"
+local options = require "moonglass.support.options"
+
+-- ---- base64 (RFC 4648) ----
+
+local alphabet = {}
+for c in ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):gmatch(".") do
+  alphabet[#alphabet + 1] = c
+end
+
+local function base64(bytes)
+  local out = {}
+  for i = 1, #bytes - 2, 3 do
+    local a, b, c = bytes:byte(i, i + 2)
+    local v = a << 16 | b << 8 | c
+    out[#out + 1] = alphabet[(v >> 18) + 1] .. alphabet[(v >> 12 & 63) + 1] .. alphabet[(v >> 6 & 63) + 1]
+      .. alphabet[(v & 63) + 1]
+  end
+  local rest = #bytes % 3
+  if rest == 1 then
+    local v = bytes:byte(-1) << 16
+    out[#out + 1] = alphabet[(v >> 18) + 1] .. alphabet[(v >> 12 & 63) + 1] .. "=="
+  elseif rest == 2 then
+    local a, b = bytes:byte(-2, -1)
+    local v = a << 16 | b << 8
+    out[#out + 1] = alphabet[(v >> 18) + 1] .. alphabet[(v >> 12 & 63) + 1] .. alphabet[(v >> 6 & 63) + 1] .. "="
+  end
+  return table.concat(out)
+end
+
+-- ---- the page ----
+
+local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;"}
+
+local function escape(v) return (tostring(v):gsub('[&<>"]', entities)) end
+
+local Page = {}
+Page.__index = Page
+
+local function add(page, format, ...)
+  page.parts[#page.parts + 1] = format:format(...)
+  return page
+end
+
+--- A heading, which the table of contents leads to.
+function Page:heading(text)
+  self.headings[#self.headings + 1] = text
+  return add(self, '<a id="s%d"></a><h2>%s</h2>', #self.headings, escape(text))
+end
+
+--- The table of contents: a link to each heading of the page, in place of this call.
+function Page:contents()
+  self.parts[#self.parts + 1] = function()
+    local links = {}
+    for i, text in ipairs(self.headings) do links[i] = ('<li><a href="#s%d">%s</a></li>'):format(i, escape(text)) end
+    return "<nav><ul>\n" .. table.concat(links, "\n") .. "\n</ul></nav>"
+  end
+  return self
+end
+
+function Page:text(text) return add(self, "<p>%s</p>", escape(text)) end
+
+function Page:code(text) return add(self, "<pre><code>%s</code></pre>", escape(text)) end
+
+--- rows: a list of lists, the first of them the head.
+function Page:table(rows)
+  local lines = {}
+  for i, row in ipairs(rows) do
+    local cells, tag = {}, i == 1 and "th" or "td"
+    for k, v in ipairs(row) do cells[k] = ("<%s>%s</%s>"):format(tag, escape(v), tag) end
+    lines[i] = "<tr>" .. table.concat(cells) .. "</tr>"
+  end
+  return add(self, "<table>\n%s\n</table>", table.concat(lines, "\n"))
+end
+
+--- A line with a link to a file, its path being relative to the page.
+function Page:link(path, text) return add(self, '<p><a href="%s">%s</a></p>', escape(path), escape(text)) end
+
+local png_signature = "\137PNG\r\n\26\n"
+
+--- picture: the bytes of a PNG, which become part of the page, or the path of one relative to the page.
+function Page:picture(picture, caption)
+  if type(picture) ~= "string" then
+    errors.raise("page: picture is %s, expected the bytes of a PNG or its path", options.show(picture))
+  end
+  local inlined = picture:sub(1, #png_signature) == png_signature
+  local source = inlined and "data:image/png;base64," .. base64(picture) or escape(picture)
+  return add(self, '<figure><img alt="%s" src="%s"><figcaption>%s</figcaption></figure>', escape(caption or ""), source,
+    escape(caption or ""))
+end
+
+local style = [[
+body { max-width: 84rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 sans-serif; color: #222; }
+p, ul { max-width: 60rem; } nav ul { columns: 18rem; }
+h2 { margin-top: 3rem; border-top: 1px solid #ddd; padding-top: 1rem; }
+pre { background: #f4f4f4; padding: .6rem 1rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+table { border-collapse: collapse; } td, th { padding: .2rem .8rem; border-bottom: 1px solid #ddd; text-align: right; }
+td:first-child, th:first-child { text-align: left; }
+figure { margin: 1rem 0; } img { max-width: 100%; } figcaption { color: #666; }
+]]
+
+--- The whole page as a text.
+function Page:html()
+  local parts = {}
+  for i, part in ipairs(self.parts) do parts[i] = type(part) == "function" and part() or part end
+  return ([[<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>%s</title>
+<style>
+%s</style>
+</head>
+<body>
+<h1>%s</h1>
+%s
+</body>
+</html>
+]]):format(escape(self.title), style, escape(self.title), table.concat(parts, "\n"))
+end
+
+counted.class(Page)
+
+return function(title) return setmetatable({title = title, parts = {}, headings = {}}, Page) end

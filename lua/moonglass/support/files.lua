@@ -1,0 +1,87 @@
+--- All that opens files: the core's functions, and Lua's io.open for reading and for adding to the end; in a host that
+-- has opened Moonglass without files, stand-ins that say so: nil, message, code, as when a file cannot be read or
+-- written.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local host = require "moonglass.support.host"
+
+local files = {}
+
+local can_open = core.info().files
+local has_io = host.io and host.io.open ~= nil
+
+--- Why `what` cannot work here, in words; nil if it can. With true as well, it needs Lua's io library.
+function files.lacking(what, needs_io)
+  if not can_open then return what .. ": this host has opened Moonglass without files" end
+  if needs_io and not has_io then return what .. ": this host has no io library" end
+end
+
+--- The same as a result: nil, message, code.
+function files.refuse(what, needs_io) return nil, files.lacking(what, needs_io), "I/O" end
+
+-- The core's function of a path, or what says that there is none.
+local function of_core(name, what)
+  local f = core[name] or function() return files.refuse(what) end
+  files[name] = function(path, ...)
+    checks.path(what, path)
+    return errors.guard_as(what, name, f, path, ...)
+  end
+end
+
+of_core("file_kind", "file_kind")
+of_core("file_access", "file_access")
+
+-- Why Lua should not open the path for writing, or rename to it, in words: what is there is no file. nil if it may.
+-- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
+local function in_the_way(path)
+  local kind = files.file_kind(path)
+  if not kind or kind == "file" or kind == "link" then return nil end -- a link that leads nowhere: its file is made
+  return ("cannot write '%s': %s"):format(path, kind == "folder" and "Is a directory" or "not a regular file")
+end
+
+of_core("idx_load", "data.idx")
+
+--- Why no file can be written under this path, in words; nil if nothing speaks against it. in_place: a file that is
+-- there is opened, and not replaced by another one.
+function files.unwritable(path, in_place)
+  local obstacle = in_the_way(path)
+  if obstacle then return obstacle end
+  local ok, message = files.file_access(path, in_place)
+  return not ok and ("cannot write '%s': %s"):format(path, message) or nil
+end
+
+of_core("png_read", "png.read")
+of_core("png_write", "png.write")
+of_core("safetensors_load", "safetensors.load")
+of_core("safetensors_save", "safetensors.save")
+of_core("load_net", "load")
+of_core("file_rotate", "checkpoint")
+
+local file_write = core.file_write
+
+--- A text, or a list of texts one after the other, as a file that appears whole or not at all.
+-- true | nil, message, code
+function files.write(path, content)
+  if not file_write then return files.refuse("write") end
+  return file_write(path, type(content) == "table" and content or {content})
+end
+
+local png_write = files.png_write
+
+function files.png_write(path, picture)
+  checks.path("png.write", path)
+  checks.is_tensor("png.write", "picture", picture)
+  return png_write(path, picture)
+end
+
+local net_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
+
+--- METHOD net:save(path): true | nil, message, code
+function files.net_save(net, path)
+  checks.net("save", net)
+  checks.path("save", path)
+  return errors.guard(net_save, net, path)
+end
+
+return files

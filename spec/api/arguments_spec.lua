@@ -1,0 +1,119 @@
+-- An argument that a function would ignore is an error. Every public function, as the annotations list them, is called
+-- with far too many; those that take any number are listed here, with what they refuse themselves.
+local core = require "moonglass.core"
+local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+local annotations = dofile "lua/moonglass/help/annotations.lua"
+
+local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
+
+local function failure(f, ...)
+  local ok, message = pcall(f, ...)
+  assert.is_false(ok)
+  return message
+end
+
+-- Objects by the class that their methods are annotated under.
+local function objects()
+  local x = moon.seed(1) or moon.rand(8, 4)
+  local labels = moon.tensor({0, 1, 0, 1, 0, 1, 0, 1}, {dtype = "uint8"})
+  return {
+    Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
+    Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
+    Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
+    Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"),
+  }
+end
+
+-- The function, and the object that comes first in its call.
+local function find(f, of)
+  local class, method = f.path:match("^(%a+):([%w_]+)$")
+  if class then return of[class][method], of[class] end
+  local v = f.path:find("^moon%.") and moon or require("moonglass.session").globals
+  for name in f.path:gmatch("%.([%w_]+)") do v = v[name] end
+  return v
+end
+
+local function takes_any(f) return f.arguments[#f.arguments] == "..." end
+
+-- The constructors of layers, losses and optimisers count by themselves what comes by place.
+local function has_options_by_place(name)
+  for _, family in ipairs{"layers", "losses", "optimizers"} do
+    for _, known in ipairs(core.registered(family)) do
+      if name == known then return true end
+    end
+  end
+  return name == "loss" or name == "optimizer"
+end
+
+-- Called with 20 numbers: nil, or what is wrong with its message.
+local function wrong(f, of)
+  local called, object = find(f, of)
+  if takes_any(f) or has_options_by_place(f.path:match("^moon%.([%w_]+)$")) then return nil end
+  local filler = {}
+  for i = 1, 20 do filler[i] = i end
+  for i, name in ipairs(f.arguments) do
+    if name == "options" or name == "layers" then filler[i] = {} end -- what else stands there is told first,
+    if name == "path" then filler[i] = "x" end -- and a path that is none
+  end
+  if object then table.insert(filler, 1, object) end
+  local names = table.concat(f.arguments, ", ")
+  local given, taken = object and #filler - 1 or #filler, #f.arguments
+  local expected = ("got %d arguments, expected %s"):format(given,
+    taken == 0 and "none" or ("at most %d (%s)"):format(taken, names))
+  local ok, message = pcall(called, table.unpack(filler))
+  if ok then return f.path .. " takes any arguments" end
+  if message:sub(-#expected) ~= expected then return ("%s: '%s', expected '%s'"):format(f.path, message, expected) end
+end
+
+describe("an argument too many", function()
+  it("is refused by every public function, with the names of those that it takes", function()
+    local of, list = objects(), {}
+    for _, f in ipairs(interface.functions) do list[#list + 1] = wrong(f, of) end
+    assert.equal("", table.concat(list, "\n"))
+  end)
+
+  it("is refused by tables that can be called", function()
+    for name, v in pairs(moon) do
+      local meta = type(v) == "table" and getmetatable(v)
+      if meta and meta.__call then
+        local many = {}
+        for i = 1, 9 do many[i] = {} end
+        assert.matches("^[^ ]+ " .. name .. ": got 9 arguments, expected at most %d", failure(v, table.unpack(many)))
+      end
+    end
+  end)
+
+  it("is refused by those that take any number", function()
+    local x, net = moon.rand(2, 2), moon.sequential{moon.dense(2, 2)}
+    for message, call in pairs{
+      ["zeros: 5 sizes"] = function() moon.zeros(1, 1, 1, 1, 1) end,
+      ["get: [2 x 2] takes 2 indices"] = function() x:get(1, 1, 1) end,
+      ["takes 2 indices, got 3"] = function() x:set(1, 1, 1, 1) end,
+      ["reshape: 5 sizes"] = function() x:reshape(1, 1, 1, 1, 4) end,
+      ["dense: argument 3 is a table, expected it to be the last"] = function() moon.dense(2, 2, {}, 5) end,
+      ["adam: argument 1 is a table"] = function() moon.adam({}, {}) end,
+      ["mse: argument 1 is a table"] = function() moon.loss("mse", {}, {}) end,
+      ["save: layer 1"] = function() moon.sequential{{forward = print, backward = print}, net}:save("x", 1) end,
+    } do
+      assert.matches(message, failure(call), 1, true)
+    end
+  end)
+
+  it("is none if it is nil", function()
+    local x = moon.ones(2)
+    assert.equal(2, x:sum(nil, nil))
+    assert.equal(0, moon.metrics.mse(x, x, nil, nil))
+    assert.matches("got 3 arguments", failure(moon.metrics.mse, x, x, 1, nil))
+    assert.matches("got 2 arguments", failure(x.sum, x, nil, 1))
+  end)
+
+  it("comes after a table of options that is none", function()
+    assert.matches("options are 784", failure(moon.autoencoder.plain, 784, 32))
+  end)
+
+  it("is refused with the line of the script", function()
+    local chunk = load('local moon = ...\n\nmoon.sequential({moon.dense(1, 1)}, 3)', "=script")
+    assert.equal("script:3: sequential: got 2 arguments, expected at most 1 (layers)", failure(chunk, moon))
+  end)
+end)

@@ -1,0 +1,892 @@
+-- Learning-rate schedules, and trainings that go on from a checkpoint bit for bit, whatever ended them.
+local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+
+local callbacks = moon.callbacks
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+
+local function message(f, ...) return select(2, pcall(f, ...)) end
+
+-- test(path) with a name that is free; what was made under it, or with something behind it, goes away.
+local function temporary(test)
+  local path = os.tmpname()
+  os.remove(path)
+  local ok, problem = pcall(test, path)
+  for _, tail in ipairs{"", ".checkpoint", ".csv", ".lua", ".whole", ".whole.csv"} do os.remove(path .. tail) end
+  assert(ok, problem)
+end
+
+-- A small net with every source of chance: noise, dropout, shuffled rows.
+local function make_net()
+  moon.seed(31)
+  return moon.sequential{
+    moon.gaussian_noise(0.1), moon.dense(6, 5, {activation = "relu"}), moon.dropout(0.3),
+    moon.dense(5, 3, {activation = "sigmoid"}),
+  }
+end
+
+local function problem()
+  moon.seed(21)
+  local x = moon.rand(50, 6)
+  return x, x:matmul(moon.randn(6, 3)):sigmoid()
+end
+
+-- opts, with what all trainings here have in common.
+local function fit(net, opts)
+  local x, y = problem()
+  moon.seed(os.time()) -- must not matter
+  local all = {loss = "mse", batch_size = 16, validation_split = 0.2, threads = 1}
+  for name, v in pairs(opts) do all[name] = v end
+  return net:fit(x, y, all)
+end
+
+describe("a learning-rate schedule", function()
+  -- The rates of the epochs 1 to n, and the optimiser.
+  local function rates(schedule, n, lr)
+    local seen, opt = {}, moon.sgd{lr = lr or 1}
+    fit(make_net(), {optimizer = opt, epochs = n, callbacks = {schedule, function(state)
+      seen[state.epoch] = state.opt.lr
+    end}})
+    return seen, opt
+  end
+
+  local function assert_near(expected, got)
+    assert.equal(#expected, #got)
+    for i, v in ipairs(expected) do assert.near(v, got[i], 1e-12) end
+  end
+
+  it("decays in steps", function()
+    local seen, opt = rates(callbacks.step_decay{every = 2, factor = 0.1}, 5, 0.5)
+    assert_near({0.5, 0.5, 0.05, 0.05, 0.005}, seen)
+    assert.equal(0.5, opt.lr) -- the base rate again
+  end)
+
+  it("follows a cosine, after a warm-up", function()
+    assert_near({1, (2 + math.sqrt(2)) / 4, 0.5, (2 - math.sqrt(2)) / 4}, (rates(callbacks.cosine{epochs = 4}, 4)))
+    local seen, opt = rates(callbacks.cosine{epochs = 6, warmup = 2, lr_min = 0.2}, 8)
+    assert_near({1 / 3, 2 / 3, 1, 0.6 + 0.4 / math.sqrt(2), 0.6, 0.6 - 0.4 / math.sqrt(2), 0.2, 0.2}, seen)
+    assert.equal(1, opt.lr)
+  end)
+
+  it("begins and ends with the base rate, also when the training fails", function()
+    local schedule, opt = callbacks.cosine{epochs = 4}, moon.sgd{lr = 1}
+    local function stop_at(epoch)
+      return function(state) if state.epoch == epoch then error("enough") end end
+    end
+    assert.is_false(pcall(fit, make_net(), {optimizer = opt, epochs = 4, callbacks = {schedule, stop_at(2)}}))
+    assert.equal(1, opt.lr)
+    local seen = {}
+    fit(make_net(), {optimizer = opt, epochs = 4, initial_epoch = 2, callbacks = {schedule, function(state)
+      seen[#seen + 1] = state.opt.lr
+    end}})
+    assert_near({0.5, (2 - math.sqrt(2)) / 4}, seen)
+  end)
+
+  it("may be any function of the epoch and the present rate", function()
+    local seen, opt = rates(callbacks.learning_rate(function(epoch, lr) return epoch == 3 and lr / 4 or lr end), 4)
+    assert.same({1, 1, 0.25, 0.25}, seen)
+    assert.equal(0.25, opt.lr)
+  end)
+
+  -- The rate after each epoch, val_loss being these figures.
+  local function plateau(figures, opts, lr)
+    local seen, opt = {}, moon.sgd{lr = lr or 1}
+    fit(make_net(), {optimizer = opt, epochs = #figures, callbacks = {
+      function(state) state.val_loss = figures[state.epoch] end,
+      callbacks.reduce_on_plateau(opts),
+      function(state) seen[state.epoch] = state.opt.lr end,
+    }})
+    return seen
+  end
+
+  it("waits for a plateau as Keras does", function()
+    local nan = 0 / 0
+    -- patience 2: the rate falls after the second epoch without improvement, and the count begins again
+    assert.same({1, 1, 1, 0.5, 0.5, 0.25}, plateau({1, 0.9, 0.9, 0.9, 1, 1}, {patience = 2, factor = 0.5}))
+    -- an improvement in between begins it again too
+    assert.same({1, 1, 1, 1, 0.5}, plateau({1, 1, 0.9, 0.9, 0.9}, {patience = 2, factor = 0.5}))
+    -- min_delta: 1e-4 by default, and the best is not what improved by less
+    assert.same({1, 0.5, 0.5}, plateau({1, 0.99995, 0.9998}, {patience = 1, factor = 0.5}))
+    assert.same({1, 1, 1}, plateau({1, 0.99995, 0.9998}, {patience = 1, factor = 0.5, min_delta = 0}))
+    -- cooldown 2: the epochs 3 and 4 are not counted; in the second of them the count may begin
+    assert.same({1, 0.5, 0.5, 0.25, 0.25, 0.125}, plateau({1, 1, 1, 1, 1, 1}, {patience = 1, factor = 0.5,
+      cooldown = 2}))
+    -- patience 0 is as 1; NaN never improves; lr_min is the least
+    assert.same({1, 0.5, 0.25}, plateau({1, 1, 1}, {patience = 0, factor = 0.5}))
+    assert.same({0.5, 0.25, 0.25, 0.125}, plateau({nan, nan, 1, nan}, {patience = 1, factor = 0.5}))
+    assert.same({1, 0.5, 0.4, 0.4}, plateau({1, 1, 1, 1}, {patience = 1, factor = 0.5, lr_min = 0.4}))
+    -- patience 10, factor 0.1
+    local figures = {}
+    for i = 1, 11 do figures[i] = 1 end
+    local seen = plateau(figures)
+    assert.equal(1, seen[10])
+    assert.near(0.1, seen[11], 1e-15)
+  end)
+
+  it("says what is wrong with it", function()
+    assert.matches("callbacks_spec%.lua:%d+: step_decay: option every is missing",
+      message(function() callbacks.step_decay{factor = 0.5} end))
+    assert.matches("cosine: warmup is 4, expected less than the 4 epochs", message(callbacks.cosine,
+      {epochs = 4, warmup = 4}))
+    assert.matches("cosine: lr_min is %-1, expected at least 0", message(callbacks.cosine, {epochs = 4, lr_min = -1}))
+    assert.matches("reduce_on_plateau: factor is 1, expected a number above 0 and below 1",
+      message(callbacks.reduce_on_plateau, {factor = 1}))
+    assert.matches("learning_rate: got 7, expected a function", message(callbacks.learning_rate, 7))
+    local function train(callback, opt, validation)
+      return message(fit, make_net(), {optimizer = opt or "sgd", validation_split = validation, callbacks = {callback}})
+    end
+    assert.matches("learning_rate: the function gave nil, expected a number",
+      train(callbacks.learning_rate(function() end)))
+    assert.matches("cosine: the optimizer's lr is nil", train(callbacks.cosine{epochs = 2}, {step = function() end}))
+    local x, y = problem()
+    assert.matches("reduce_on_plateau: monitor is val_loss, but fit has no validation", message(function()
+      make_net():fit(x, y, {loss = "mse", callbacks = {callbacks.reduce_on_plateau()}})
+    end))
+  end)
+end)
+
+-- ---- going on from a checkpoint ----
+
+local epochs = 6
+
+local function bytes(t)
+  local list = t:reshape(t:numel()):totable()
+  for i, v in ipairs(list) do list[i] = ("<f"):pack(v) end
+  return table.concat(list)
+end
+
+local function exactly(list)
+  local texts = {}
+  for i, v in ipairs(list) do texts[i] = ("%a"):format(v) end
+  return table.concat(texts, " ")
+end
+
+-- All that a training leaves, by name: weights, moments, rate, number of steps and losses.
+local function result(net, history)
+  local parameters, all = net:parameters(), {}
+  for i, moments in ipairs(net.optimizer:moments(parameters)) do
+    all[parameters[i].name] = bytes(parameters[i].value)
+    for slot, t in pairs(moments) do all[parameters[i].name .. "." .. slot] = bytes(t) end
+  end
+  all.lr, all.steps, all.epochs = net.optimizer.lr, net.optimizer:steps(), history.epochs
+  all.loss, all.val_loss = exactly(history.loss), exactly(history.val_loss)
+  return all
+end
+
+-- The names of what is not the same.
+local function differences(a, b)
+  local names = {}
+  for name, v in pairs(a) do
+    if b[name] ~= v then names[#names + 1] = name end
+  end
+  for name in pairs(b) do
+    if a[name] == nil then names[#names + 1] = name end
+  end
+  return table.concat(names, ", ")
+end
+
+-- All that a file holds, by name, but what is not the same in all of these runs.
+local function content(path)
+  local tensors, metadata = assert(moon.safetensors.load(path))
+  metadata["history.epoch_seconds"] = nil
+  metadata["callback.checkpoint.1.best"] = nil -- of the epochs that were saved; it has a test of its own
+  for name, t in pairs(tensors) do metadata["tensor " .. name] = table.concat(t.shape, " ") .. bytes(t) end
+  return metadata
+end
+
+-- A log but the times.
+local function log(path) return (files.read(path):gsub(",[^,\n]*\n", "\n")) end
+
+-- val_loss by the epoch, whatever the net does: the best epoch is the fourth, and epoch 2 is followed by a worse one.
+local function figures(state) state.val_loss = ({1, 0.8, 0.9, 0.7, 0.75, 0.76})[state.epoch] end
+
+-- By name: a function that makes the callbacks of a training afresh.
+local cases = {
+  ["no schedule"] = function() return {} end,
+  step_decay = function() return {callbacks.step_decay{every = 2, factor = 0.5}} end,
+  cosine = function() return {callbacks.cosine{epochs = 6, warmup = 2, lr_min = 1e-4}} end,
+  learning_rate = function() return {callbacks.learning_rate(function(_, lr) return lr * 0.9 end)} end,
+  reduce_on_plateau = function()
+    return {callbacks.reduce_on_plateau{patience = 1, min_delta = 1, factor = 0.7, cooldown = 2}}
+  end,
+  ["early_stopping that ends it"] = function() return {figures, callbacks.early_stopping{restore_best = true}} end,
+  ["early_stopping that waits"] = function()
+    return {figures, callbacks.early_stopping{patience = 2, restore_best = true}}
+  end,
+  ["all at once"] = function()
+    return {figures, callbacks.cosine{epochs = 9}, callbacks.reduce_on_plateau{patience = 1},
+      callbacks.early_stopping{patience = 5, restore_best = true},
+      callbacks.early_stopping{monitor = "loss", patience = 3}}
+  end,
+}
+
+-- What may end a training after epoch k, whose checkpoint is the last. By name, and in order.
+local ends = {
+  {"fewer epochs", function(k, opts) opts.epochs = k end},
+  {"a stop", function(k, opts)
+    table.insert(opts.callbacks, function(state) if state.epoch == k then state.stop = true end end)
+  end},
+  {"an error within an epoch", function(k, opts)
+    table.insert(opts.callbacks, {on_batch_end = function(_, state)
+      if state.epoch == k + 1 and state.batch == 2 then error("enough") end
+    end})
+  end},
+  {"an error when the epoch is logged", function(k, opts)
+    table.insert(opts.callbacks, function(state) if state.epoch == k + 1 then error("enough") end end)
+  end},
+}
+
+local function options(case, path, every, order)
+  local list = cases[case]()
+  local first = list[1] == figures and 2 or 1
+  local checkpoint = callbacks.checkpoint(path .. ".checkpoint", {every = every})
+  table.insert(list, order == "first" and first or #list + 1, checkpoint)
+  table.insert(list, callbacks.csv_logger(path .. ".csv"))
+  return {epochs = epochs, callbacks = list}
+end
+
+local function start(opts)
+  local net = make_net()
+  opts.optimizer, opts.seed = moon.adam{lr = 0.02}, 8
+  return net, fit(net, opts)
+end
+
+local function go_on(opts, path)
+  opts.resume = assert(moon.checkpoint.load(path .. ".checkpoint"))
+  return opts.resume.net, fit(opts.resume.net, opts)
+end
+
+local function check_end(case, path, k, ending, whole)
+  local name, set = ending[1], ending[2]
+  local order = k % 3 == 0 and "last" or "first"
+  local interrupted = options(case, path, k, order)
+  set(k, interrupted)
+  pcall(start, interrupted)
+  assert.equal(k, assert(moon.checkpoint.load(path .. ".checkpoint")).epoch)
+  local resumed = result(go_on(options(case, path, whole.result.epochs, order), path))
+  local what = ("%s after epoch %d, the checkpoint %s"):format(name, k, order)
+  assert.equal("", differences(whole.result, resumed), what)
+  assert.equal("", differences(whole.file, content(path .. ".checkpoint")), what)
+  assert.equal(whole.log, log(path .. ".csv"), what)
+end
+
+-- After each epoch, by two of the four.
+local function check_case(case, path)
+  local whole = {result = result(start(options(case, path, 1)))}
+  whole.file, whole.log = content(path .. ".checkpoint"), log(path .. ".csv")
+  for i, ending in ipairs(ends) do
+    for k = 1 + i % 2, whole.result.epochs, 2 do check_end(case, path, k, ending, whole) end
+  end
+end
+
+describe("a training that was ended goes on as if it had not been:", function()
+  for case in pairs(cases) do
+    it(case, function()
+      temporary(function(path) check_case(case, path) end)
+    end)
+  end
+
+  it("the cases are what they say", function()
+    temporary(function(path)
+      local function rate_and_epochs(case)
+        local opts, rates = options(case, path), {}
+        table.insert(opts.callbacks, function(state) rates[state.epoch] = state.opt.lr end)
+        local net, history = start(opts)
+        return rates, history.epochs, net
+      end
+      local rates = rate_and_epochs("reduce_on_plateau")
+      for i, n in ipairs{0, 1, 1, 2, 2, 3} do assert.near(0.02 * 0.7 ^ n, rates[i], 1e-15) end
+      assert.equal(3, select(2, rate_and_epochs("early_stopping that ends it")))
+      local _, last, net = rate_and_epochs("early_stopping that waits")
+      assert.equal(6, last)
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      local best = c.callbacks["early_stopping.1"].tensors.best_1
+      assert.equal(bytes(best), bytes(net:parameters()[1].value))
+      assert.are_not.equal(bytes(best), bytes(c.net:parameters()[1].value))
+    end)
+  end)
+end)
+
+describe("a training that was killed", function()
+  -- Runs in a process of its own, which ends itself by SIGKILL in epoch k + 1, its line in the log being written.
+  local script = [[
+    local moon = require "moonglass"
+    moon.set_threads(1)
+    local spec, path, k = loadfile(arg[1]), arg[2], tonumber(arg[3])
+    local train = spec()
+    train(path, function(state) if state.epoch == k + 1 then os.execute("kill -9 $PPID") end end)
+  ]]
+
+  -- What both processes run: a net, its data and its callbacks.
+  local training = [[
+    local moon = require "moonglass"
+    return function(path, ending)
+      local c = moon.checkpoint.load(path .. ".checkpoint") -- nil the first time
+      moon.seed(3)
+      local x, net = moon.rand(64, 8), c and c.net
+      net = net or moon.autoencoder.denoising{input = 8, hidden = 3, noise = moon.masking_noise(0.2)}
+      local history = net:fit(x, {
+        loss = "bce", epochs = 5, batch_size = 10, validation_split = 0.25, threads = 1, resume = c,
+        optimizer = not c and moon.rmsprop{lr = 0.02} or nil, seed = not c and 4 or nil,
+        callbacks = {
+          moon.callbacks.checkpoint(path .. ".checkpoint"), moon.callbacks.cosine{epochs = 5},
+          moon.callbacks.early_stopping{patience = 4, restore_best = true},
+          moon.callbacks.csv_logger(path .. ".csv"), ending,
+        },
+      })
+      return net, history
+    end
+  ]]
+
+  it("goes on bit for bit", function()
+    temporary(function(path)
+      local train = load(training)()
+      local whole = result(train(path, nil))
+      local csv = log(path .. ".csv")
+      files.write(path .. ".lua", script)
+      files.write(path, training)
+      for _, k in ipairs{1, 4} do
+        os.remove(path .. ".checkpoint")
+        os.execute(("%s %s.lua %s %s %d 2>%s.whole"):format(files.quote(program), path, path, path, k, path))
+        assert.equal(k, (moon.checkpoint.load(path .. ".checkpoint") or {}).epoch, files.read(path .. ".whole"))
+        assert.matches("\n" .. k + 1 .. ",[^\n]*\n$", files.read(path .. ".csv"))
+        assert.equal("", differences(whole, result(train(path, nil))))
+        assert.equal(csv, log(path .. ".csv"))
+      end
+    end)
+  end)
+end)
+
+describe("resume", function()
+  it("lets a checkpoint that keeps the best know which it was", function()
+    temporary(function(path)
+      local function best_and_last(k)
+        local opts = options("no schedule", path)
+        table.insert(opts.callbacks, 1, figures)
+        table.insert(opts.callbacks, 2, callbacks.checkpoint(path .. ".whole", {best = true}))
+        opts.epochs = k or epochs
+        return opts
+      end
+      start(best_and_last(4))
+      assert.equal(4, assert(moon.checkpoint.load(path .. ".whole")).epoch)
+      go_on(best_and_last(), path)
+      assert.equal(6, assert(moon.checkpoint.load(path .. ".checkpoint")).epoch)
+      assert.equal(4, assert(moon.checkpoint.load(path .. ".whole")).epoch)
+    end)
+  end)
+
+  it("gives back what any callback remembers", function()
+    temporary(function(path)
+      local function counter(name)
+        local self = {name = name, seen = 0, sum = moon.zeros(2)}
+        function self.on_epoch_end(_, state)
+          self.seen = self.seen + 1
+          self.sum:add_(state.epoch)
+        end
+        function self.snapshot()
+          return {seen = self.seen, last = "it's\n" .. self.seen, odd = true}, {sum = self.sum}
+        end
+        function self.restore(_, values, tensors, state)
+          self.seen, self.last, self.odd, self.at = values.seen, values.last, values.odd, state.epoch
+          self.sum:copy_(tensors.sum)
+        end
+        return self
+      end
+      local save = callbacks.checkpoint(path .. ".checkpoint")
+      local a, b = counter("a"), counter()
+      start{epochs = 2, callbacks = {a, b, save}}
+      -- known by name and place among those of the name: the others may change places
+      local again = {counter("a"), counter(), counter("a")}
+      go_on({epochs = 5, callbacks = {again[2], save, again[1], again[3]}}, path)
+      assert.equal(5, again[1].seen)
+      assert.equal(15, again[1].sum[1])
+      assert.equal("it's\n2", again[1].last)
+      assert.is_true(again[1].odd)
+      assert.equal(2, again[1].at)
+      assert.equal(5, again[2].seen)
+      assert.equal(3, again[3].seen) -- there was no second one of this name
+      -- a checkpoint that is loaded and saved again keeps it
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      assert(moon.checkpoint.save(path .. ".whole", c))
+      assert.equal("", differences(content(path .. ".checkpoint"), content(path .. ".whole")))
+    end)
+  end)
+
+  it("lets early stopping go on with more patience", function()
+    temporary(function(path)
+      start(options("early_stopping that ends it", path))
+      local list = {figures, callbacks.early_stopping{patience = 2}}
+      local _, history = go_on({epochs = 6, callbacks = list}, path)
+      assert.equal(6, history.epochs)
+      assert.equal(4, list[2].best_epoch)
+    end)
+  end)
+
+  it("mends a log", function()
+    temporary(function(path)
+      start(options("no schedule", path))
+      local log_path = path .. ".csv"
+      local whole = files.read(log_path)
+      local function resumed(text)
+        files.write(log_path, text)
+        go_on(options("no schedule", path), path)
+        return files.read(log_path)
+      end
+      assert.equal(whole, resumed(whole))
+      assert.equal(whole, resumed(whole .. "7,0.1,,1\n8,0.1,,1\n"))
+      assert.equal(whole, resumed(whole:sub(1, -5)))
+      assert.equal(whole, resumed(""))
+      assert.equal(whole, resumed("epoch,l"))
+      os.remove(log_path)
+      go_on(options("no schedule", path), path)
+      assert.equal(whole, files.read(log_path))
+      -- a log of several trainings keeps the lines of those before
+      local before = "epoch,loss,val_loss,seconds\n1,0.5,,1\n2,0.4,,1\n"
+      local ours = whole:gsub("^[^\n]*\n", "")
+      assert.equal(before .. ours, resumed(before .. ours .. "7,0.1,,1\n"))
+    end)
+  end)
+
+  it("says what is wrong with it", function()
+    temporary(function(path)
+      local save = {callbacks = {callbacks.checkpoint(path .. ".checkpoint")}}
+      start(save)
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      local function attempt(opts, net) return message(function() return fit(net or c.net, opts) end) end
+      assert.matches("callbacks_spec%.lua:%d+: fit: resume is 'a%.b', expected a checkpoint, as moon%.checkpoint%.load",
+        attempt{resume = "a.b"})
+      assert.matches("fit: resume is the checkpoint of another net", attempt({resume = c}, make_net()))
+      assert.matches("fit: resume and seed exclude each other: the seed is 1, that of the checkpoint 8",
+        attempt{resume = c, seed = 1})
+      assert.matches("fit: resume and initial_epoch exclude each other", attempt{resume = c, initial_epoch = 1})
+      c.seed = nil
+      assert.matches("fit: the checkpoint to resume was saved without its seed", attempt{resume = c})
+
+      local function snapshot(callback)
+        callback.restore = callback.restore or function() end
+        return attempt{callbacks = {callback, save.callbacks[1]}}
+      end
+      assert.matches("snapshot of callback%.1: list is a table, expected a number, a text or a boolean",
+        snapshot{snapshot = function() return {list = {}} end})
+      assert.matches("snapshot of mine%.1: t is 1, expected a tensor",
+        snapshot{name = "mine", snapshot = function() return nil, {t = 1} end})
+      assert.matches("a callback's name is 'a%.b', expected letters", snapshot{name = "a.b", snapshot = print})
+      assert.matches("callback callback has snapshot, but no restore",
+        attempt{callbacks = {{snapshot = print}, save.callbacks[1]}})
+
+      local tensors, metadata = assert(moon.safetensors.load(path .. ".checkpoint"))
+      metadata["callback.checkpoint.1.best"] = "low"
+      assert(moon.safetensors.save(path .. ".whole", tensors, metadata))
+      assert.matches("best of a callback is low, expected a number", select(2, moon.checkpoint.load(path .. ".whole")))
+    end)
+  end)
+end)
+
+describe("reconstructions", function()
+  it("leaves a picture an epoch, of the rows over what the net makes of them", function()
+    temporary(function(path)
+      assert(os.execute("mkdir " .. path))
+      moon.seed(7)
+      local x, ae = moon.rand(12, 9), moon.autoencoder.plain{input = 9, hidden = 4}
+      local some, last = x:rows(1, 5), nil
+      local function keep(state) last = moon.image.rows{some, state.net:predict(some)} end
+      ae:fit(x, {loss = "mse", epochs = 2, callbacks = {callbacks.reconstructions(path, some), keep}})
+      assert.same({2 * 4 + 1, 5 * 4 + 1}, assert(moon.png.read(path .. "/epoch_001.png")).shape)
+      assert.is_true(assert(moon.png.read(path .. "/epoch_002.png")):equal(last))
+      local gone = message(function()
+        ae:fit(x, {loss = "mse", callbacks = {callbacks.reconstructions(path .. "/none", some)}})
+      end)
+      assert.matches("^spec/api/callbacks_spec%.lua:%d+: reconstructions: cannot write '.*/none/epoch_001%.png': No su",
+        gone)
+      for i = 1, 2 do os.remove(("%s/epoch_%03d.png"):format(path, i)) end
+    end)
+  end)
+end)
+
+-- ---- before the first epoch ----
+
+local function lua_layer() return {forward = function(_, t) return t end, backward = function(_, t) return t end} end
+
+describe("what can be known before the first epoch", function()
+  local folder, remove
+
+  setup(function() folder, remove = files.folder() end)
+  teardown(function() remove() end)
+
+  local function listing()
+    local pipe = assert(io.popen(("cd %s && ls -lA --time-style=full-iso . && cat $(find . -type f)"):format(folder)))
+    local text = pipe:read("a")
+    pipe:close()
+    return text
+  end
+
+  -- fit(x, y, opts), refused with these words: nothing is trained, drawn, written, opened or told.
+  local function refused(words, net, x, y, opts)
+    local before, files_before, events, weight = {}, listing(), 0, net:parameters()
+    for i, parameter in ipairs(weight) do before[i] = parameter.value:clone() end
+    local function count() events = events + 1 end
+    opts.callbacks = opts.callbacks or {}
+    table.insert(opts.callbacks, {on_train_begin = count, on_batch_end = count, on_abort = count})
+    opts.loss, opts.verbose = opts.loss or "mse", 0
+    moon.seed(5)
+    local drawn = moon.rand(1):get(1)
+    moon.seed(5)
+    local ok, err = pcall(net.fit, net, x, y, opts)
+    assert.is_false(ok, words)
+    assert.matches(words, err, 1, true)
+    assert.equal(0, events, words)
+    for i, parameter in ipairs(weight) do assert.is_true(parameter.value:equal(before[i]), words) end
+    assert.equal(files_before, listing(), words)
+    assert.equal(drawn, moon.rand(1):get(1), words)
+    assert.is_nil(net.loss, words)
+  end
+
+  local function net() return moon.sequential{moon.dense(4, 3, {activation = "sigmoid"}), moon.dense(3, 4)} end
+  local x = moon.rand(20, 4)
+
+  local function with(words, callback, opts, other)
+    opts = opts or {}
+    opts.callbacks = {callback}
+    refused(words, other or net(), x, nil, opts)
+  end
+
+  it("is said by early_stopping and reduce_on_plateau", function()
+    with("early_stopping: monitor is val_loss, but fit has no validation", callbacks.early_stopping{})
+    with("reduce_on_plateau: monitor is val_loss, but fit has no validation", callbacks.reduce_on_plateau{})
+    -- Behind one of this library's, which sets no figure; one of the user's might.
+    local function list(first) return {callbacks = {first, callbacks.early_stopping{}}, loss = "mse", epochs = 2} end
+    refused("monitor is val_loss", net(), x, nil, list(callbacks.progress{write = function() end}))
+    assert.has_no.errors(function() net():fit(x, list(function(state) state.val_loss = 1 end)) end)
+  end)
+
+  it("is said by checkpoint", function()
+    with("checkpoint: monitor is val_loss, but", callbacks.checkpoint(folder .. "/c", {monitor = "val_loss"}))
+    with("checkpoint: cannot write 'not/there/c': No such file or directory", callbacks.checkpoint("not/there/c"))
+    with("checkpoint: cannot write '/dev/null/c': Not a directory", callbacks.checkpoint("/dev/null/c"))
+    with(("checkpoint: cannot write '%s': Is a directory"):format(folder), callbacks.checkpoint(folder))
+    with("Is a directory", callbacks.checkpoint(folder .. "/"))
+    with("cannot write '/dev/null': not a regular file", callbacks.checkpoint("/dev/null"))
+    with("'not/there/4'", callbacks.checkpoint("not/there/%d", {every = 4}))
+    assert(os.execute(("mkdir -p %s/1 %s/2 %s/e_6"):format(folder, folder, folder)))
+    with("/3/c': No such file or directory", callbacks.checkpoint(folder .. "/%d/c"), {epochs = 4})
+    with("/e_6': Is a directory", callbacks.checkpoint(folder .. "/e_%d", {every = 3}), {epochs = 8})
+    with("File name too long", callbacks.checkpoint(folder .. "/" .. ("n"):rep(300)))
+    local links = ("cd %s && mkdir sub && touch sub/file && ln -s sub/file link && ln -s nowhere dangling")
+    assert(os.execute(links:format(folder))) -- saves follow links
+    for _, name in ipairs{"link", "dangling"} do
+      local good = callbacks.checkpoint(folder .. "/" .. name)
+      assert.has_no.errors(function() net():fit(x, {loss = "mse", callbacks = {good}}) end)
+    end
+    assert(os.execute(("mkdir %s/kept.2"):format(folder)))
+    with("kept.2': Is a directory", callbacks.checkpoint(folder .. "/kept", {keep = 3}))
+    local mixed = moon.sequential{moon.dense(4, 4), lua_layer()}
+    with("checkpoint: layer 2 (Lua layer) is written in Lua", callbacks.checkpoint(folder .. "/c"), nil, mixed)
+    with("checkpoint: opt is a table, expected an optimiser object", callbacks.checkpoint(folder .. "/c"),
+      {optimizer = {step = function() end}})
+    refused("callback mine has snapshot, but no restore", net(), x, nil,
+      {callbacks = {{name = "mine", snapshot = function() end}, callbacks.checkpoint(folder .. "/c")}})
+  end)
+
+  it("is said by csv_logger, and no file of somebody else is lost", function()
+    with("csv_logger: cannot write 'not/there/c': No such file or directory", callbacks.csv_logger("not/there/c"))
+    with("Is a directory", callbacks.csv_logger(folder))
+    local path = folder .. "/data.csv"
+    for _, text in ipairs{"epoch,accuracy\n1,0.5\n", "a\0b", "\n", "epoch,accuracy"} do
+      files.write(path, text)
+      with("expected 'epoch,loss,val_loss,seconds'", callbacks.csv_logger(path))
+      with("has the columns '", callbacks.csv_logger(path, {append = true}))
+    end
+    os.remove(path)
+  end)
+
+  it("is said by reconstructions and show", function()
+    with("reconstructions: cannot write 'not/there/epoch_001.png'", callbacks.reconstructions("not/there", x))
+    assert(os.execute(("mkdir %s/epoch_002.png"):format(folder)))
+    with("epoch_002.png': Is a directory", callbacks.reconstructions(folder, x), {epochs = 2})
+    with("reconstructions: input is [5 x 9], expected [rows x 4]", callbacks.reconstructions(folder, moon.rand(5, 9)))
+    with("reconstructions: x is [0 x 4], which is empty", callbacks.reconstructions(folder, moon.zeros(0, 4)))
+    with("callbacks.show: input is [5 x 9], expected [rows x 4]", callbacks.show(moon.rand(5, 9)))
+    local wide = moon.sequential{moon.dense(4, 9)}
+    refused("reconstructions: line 2 is [1 x 9] uint8, line 1 is [1 x 4] uint8", wide, x, moon.rand(20, 9),
+      {callbacks = {callbacks.reconstructions(folder, x)}})
+    local long = moon.sequential{moon.dense(6, 6)}
+    refused("callbacks.show: rows of 6 make no square", long, moon.rand(20, 6), nil,
+      {callbacks = {callbacks.show(moon.rand(5, 6))}})
+  end)
+
+  it("is said by the schedules", function()
+    local none = {optimizer = {step = function() end}}
+    with("cosine: the optimizer's lr is nil", callbacks.cosine{epochs = 2}, none)
+    with("step_decay: the optimizer's lr is nil", callbacks.step_decay{every = 1, factor = 0.5}, none)
+    with("learning_rate: the optimizer's lr is nil", callbacks.learning_rate(function() end), none)
+    for _, rate in ipairs{-1, 0 / 0, math.huge, "1"} do
+      local said = message(net().fit, net(), x, {loss = "mse", callbacks = {callbacks.learning_rate(function()
+        return rate
+      end)}})
+      assert.matches("^spec/.*: learning_rate: the function gave .*, expected a number of at least 0$", said)
+    end
+    assert.matches("reduce_on_plateau: lr_min is %-1, expected at least 0", message(callbacks.reduce_on_plateau,
+      {lr_min = -1}))
+    none.validation_split = 0.5
+    with("reduce_on_plateau: the optimizer's lr is nil", callbacks.reduce_on_plateau{}, none)
+  end)
+
+  it("is said of rows, targets and class numbers, also of those for validation", function()
+    local y, bad = moon.zeros(20), moon.zeros(20)
+    bad[20] = 7
+    for _, first in ipairs{false, lua_layer()} do
+      local function classifier()
+        local last = moon.dense(5, 3, {activation = "softmax"})
+        return moon.sequential{moon.dense(4, 5), first or moon.activation "relu", last}
+      end
+      local function wrong(words, xs, ys, more)
+        local opts = {loss = "cross_entropy", batch_size = 4}
+        for name, v in pairs(more or {}) do opts[name] = v end
+        refused(words, classifier(), xs, ys, opts)
+      end
+      wrong("fit: input is [20 x 5], expected [rows x 4]", moon.rand(20, 5), y)
+      wrong("fit: target of row 20 is class 7, expected a whole number of 0 to 2", x, bad, {shuffle = false})
+      wrong("fit: target of row 20 is class 7", x, bad:byte(), {validation_split = 0.2})
+      wrong("fit: target of row 20 is class 7", x, bad:reshape(20, 1))
+      wrong("fit: target of row 1 is class -1", x, y - 1)
+      wrong("fit: target of row 1 is class 0.5", x, y + 0.5)
+      wrong("fit: target of row 1 is class nan", x, y + 0 / 0)
+      wrong("fit: target is [20 x 4], expected [rows x 3], or class numbers [rows]", x, moon.rand(20, 4))
+      wrong("fit: target is [20 x 4], expected [rows x 3]", x, moon.rand(20, 4), {loss = "mse"})
+      wrong("fit: validation: input is [8 x 5], expected [rows x 4]", x, y,
+        {validation = {moon.rand(8, 5), moon.zeros(8)}})
+      wrong("fit: validation: target of row 20 is class 7", x, y, {validation = {x, bad}})
+      wrong("fit: validation: target is [20 x 2], expected [rows x 3]", x, y, {validation = {x, moon.rand(20, 2)}})
+      wrong("fit: validation: x is [0 x 4]", x, y, {validation = {moon.zeros(0, 4), moon.zeros(0)}})
+    end
+    refused("fit: target is [20 x 4], expected [rows x 3]", moon.sequential{moon.dense(4, 3)}, x, nil, {})
+  end)
+
+  it("is said of what would be ignored", function()
+    refused("fit: validation has a moonglass.tensor at [3], expected {x} or {x, y}", net(), x, nil,
+      {validation = {x, x, x}})
+    refused("fit: validation has 7 at [weight], expected {x} or {x, y}", net(), x, nil,
+      {validation = {x, x, weight = 7}})
+    with("fit: a callback has no function that fit calls, expected at least one of on_train_begin, ", {})
+    with("fit: a callback has no function that fit calls", {callbacks.early_stopping{monitor = "loss"}})
+    refused("fit: history.loss is 'x', expected a list of numbers", net(), x, nil, {history = {loss = "x"}})
+    refused("fit: history.val_loss[2] is 'a', expected a number", net(), x, nil, {history = {val_loss = {1, "a"}}})
+    refused("fit: history.epochs is 1.5, expected a whole number of at least 0", net(), x, nil,
+      {history = {epochs = 1.5}})
+  end)
+
+  it("may be said by any callback, by its check", function()
+    with("mine: no luck", {check = function() error "mine: no luck" end})
+    with("fit: a callback's check is true, expected a function", {check = true})
+    local seen
+    local callback = {check = function(self, state) seen = {self, state.rows, state.validation, state.epochs} end}
+    net():fit(x, {loss = "mse", epochs = 2, validation_split = 0.25, callbacks = {callback}})
+    assert.same({callback, 15, true, 2}, seen)
+  end)
+end)
+
+describe("a path with a %", function()
+  local function train(path, opts)
+    moon.seed(3)
+    return moon.sequential{moon.dense(2, 2)}:fit(moon.rand(8, 2), {loss = "mse", epochs = 2,
+      callbacks = {callbacks.checkpoint(path, opts)}})
+  end
+
+  it("has the epoch for %d, a % for %%, and is refused for any other", function()
+    temporary(function(path)
+      assert(os.execute("mkdir " .. path))
+      train(path .. "/%03d_100%%")
+      assert.equal(1, assert(moon.checkpoint.load(path .. "/001_100%")).epoch)
+      train(path .. "/50%%", {keep = 2})
+      assert.equal(1, assert(moon.checkpoint.load(path .. "/50%.1")).epoch)
+      for _, wrong in ipairs{"%", "%s", "%x", "%5.2f", "100%.st", "%-3d", "%100d", "%i"} do
+        local found = message(callbacks.checkpoint, path .. "/" .. wrong)
+        assert.matches("checkpoint: path '.*' has %%.*, expected %%d or %%03d for the epoch, %%%% for a %%$", found)
+      end
+      assert.matches("keep goes with one path", message(callbacks.checkpoint, path .. "/%d", {keep = 2}))
+      os.execute("rm -r " .. path)
+    end)
+  end)
+end)
+
+describe("csv_logger{append = true}", function()
+  local head = "epoch,loss,val_loss,seconds\n"
+
+  local function after(text)
+    local kept
+    temporary(function(path)
+      path = path .. ".csv"
+      if text then files.write(path, text) end
+      moon.sequential{moon.dense(1, 1)}:fit(moon.ones(4, 1), moon.zeros(4, 1),
+        {loss = "mse", callbacks = {callbacks.csv_logger(path, {append = true})}})
+      kept = files.read(path)
+    end)
+    local line = "1,[^,\n]+,,[^,\n]+\n$"
+    assert.matches("\n" .. line, kept)
+    return (kept:gsub(line, ""))
+  end
+
+  it("goes on behind whole lines, and one head", function()
+    for _, text in ipairs{head, head .. "1,0.5,,0.01\n", head .. "1,0.5,0.4,0.01\n2,nan,,0.02\n",
+      "\xEF\xBB\xBF" .. head .. "1,0.5,,0.01\n", head:gsub("\n", "\r\n") .. "1,0.5,,0.01\r\n"} do
+      assert.equal(text, after(text))
+    end
+    assert.equal(head, after(nil))
+    assert.equal(head, after "")
+  end)
+
+  it("ends a last line that lacks its end, and drops one that was cut off", function()
+    assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01"))
+    for _, cut in ipairs{"2", "2,", "2,0.4", "2,0.4,", "2,0.4,,", "2,0.4,1.6,", "2,0.4,,1.2e-", "2,0.4,,1.2e"} do
+      assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01\n" .. cut))
+    end
+    for length = 1, #head - 1 do assert.equal(head, after(head:sub(1, length))) end
+  end)
+end)
+
+describe("a monitored value that is NaN", function()
+  local nan = 0 / 0
+
+  local function run(values, list)
+    local net = moon.sequential{moon.dense(2, 2)}
+    table.insert(list, 1, function(state) state.val_loss = values[state.epoch] end)
+    return net:fit(moon.rand(8, 2), {loss = "mse", epochs = #values, callbacks = list}), net
+  end
+
+  it("is never the best", function()
+    local stopping = callbacks.early_stopping{patience = 5, restore_best = true}
+    local kept
+    local history, net = run({nan, 0.5, nan, 0.7}, {stopping, function(state)
+      if state.epoch == 2 then kept = state.net:layer(1).weight:clone() end
+    end})
+    assert.same({0.5, 2}, {stopping.best, stopping.best_epoch})
+    assert.is_true(net:layer(1).weight:equal(kept))
+    assert.is_nil(history.warning)
+    temporary(function(path)
+      run({nan, 0.5, nan, 0.7}, {callbacks.checkpoint(path, {best = true})})
+      assert.equal(2, assert(moon.checkpoint.load(path)).epoch)
+    end)
+  end)
+
+  it("is a number at least", function()
+    for _, figure in ipairs{"low", true, {}} do
+      for _, callback in ipairs{callbacks.early_stopping{}, callbacks.reduce_on_plateau{},
+        callbacks.checkpoint("never", {best = true})} do
+        local said = message(run, {figure, figure}, {callback})
+        local shown = type(figure) == "table" and "a table" or figure == true and "true" or "'low'"
+        assert.equal(("%s: state.val_loss is %s, expected a number"):format(callback.name, shown),
+          (said:gsub("^spec/.-: ", "")))
+      end
+    end
+  end)
+
+  it("is told of where there is no other", function()
+    local words
+    moon.set_log(function(line) words = line end)
+    local stopping = callbacks.early_stopping{patience = 2, restore_best = true}
+    local last
+    local history, net = run({nan, nan, nan, nan}, {stopping, function(state)
+      last = state.net:layer(1).weight:clone()
+    end})
+    assert.equal(2, history.epochs)
+    assert.is_nil(stopping.best_epoch)
+    assert.is_true(net:layer(1).weight:equal(last))
+    assert.equal("early_stopping: val_loss was not a finite number after any epoch: there is no best epoch, "
+      .. "and the weights are those of the last", history.warning)
+    assert.matches(history.warning, tostring(history), 1, true)
+    assert.equal("warning: " .. history.warning, words)
+    temporary(function(path)
+      history = run({nan, nan}, {callbacks.checkpoint(path, {best = true, monitor = "val_loss"})})
+      assert.matches("checkpoint: val_loss was not a finite number after any epoch: .* nothing was saved",
+        history.warning)
+      assert.is_nil((moon.checkpoint.load(path)))
+    end)
+    moon.set_log(nil)
+  end)
+end)
+
+describe("fits one after the other", function()
+  it("count on in their lines, and in a history that goes on", function()
+    local lines, net, history = {}, moon.sequential{moon.dense(2, 2)}, nil
+    moon.set_log(function(line) lines[#lines + 1] = line end)
+    for _ = 1, 3 do history = net:fit(moon.rand(8, 2), {loss = "mse", history = history, verbose = 2}) end
+    net:fit(moon.rand(8, 2), {loss = "mse", initial_epoch = 3, epochs = 4, verbose = 2})
+    moon.set_log(nil)
+    assert.matches("^epoch 1/1  1 batches  loss ", lines[1])
+    assert.matches("^epoch 1/1 %(2 in all%)  1 batches  loss ", lines[2])
+    assert.matches("^epoch 1/1 %(3 in all%)  ", lines[3])
+    assert.matches("^epoch 4/4  ", lines[4])
+    assert.equal(4, #lines)
+    assert.equal(3, history.epochs)
+    assert.matches("\n +1 .*\n +2 .*\n +3 ", tostring(history))
+  end)
+end)
+
+-- Whoever makes a state by hand can make one that could not be loaded; whoever edits a file, one that no callback
+-- could go on from.
+describe("a state that is saved", function()
+  local function state(more)
+    local net = moon.sequential{moon.dense(4, 4)}
+    local s = {net = net, opt = moon.adam(), epoch = 1, seed = 1, history = {loss = {1}, val_loss = {},
+      epoch_seconds = {1}}}
+    for name, v in pairs(more) do s[name] = v end
+    return s
+  end
+
+  it("has to be one that can be loaded", function()
+    for words, more in pairs{
+      ["epoch is 1.5, expected a whole number of at least 0"] = {epoch = 1.5},
+      ["epoch is -1, expected a whole number of at least 0"] = {epoch = -1},
+      ["epoch is 'one', expected a whole number of at least 0"] = {epoch = "one"},
+      ["seed is 1.5, expected a whole number"] = {seed = 1.5},
+      ["history is 3, expected a table"] = {history = 3},
+      ["history.loss[2] is 'a', expected a number"] = {history = {loss = {1, "a"}}},
+      ["callbacks is 3, expected a list of callbacks"] = {callbacks = 3},
+      ["callbacks.x is 3, expected {values =, tensors =}"] = {callbacks = {x = 3}},
+    } do
+      local said = message(moon.checkpoint.save, "never/written", state(more))
+      assert.equal("checkpoint.save: " .. words, (said:gsub("^spec/.-: ", "")))
+    end
+  end)
+
+  it("has to remember what its callbacks do", function()
+    temporary(function(path)
+      local function resumed(key, values, callback, tensors)
+        local callbacks_state = {[key] = {values = values, tensors = tensors or {}}}
+        assert(moon.checkpoint.save(path .. ".checkpoint", state{callbacks = callbacks_state}))
+        local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+        local said = message(c.net.fit, c.net, moon.ones(8, 4), {loss = "mse", epochs = 2, resume = c,
+          callbacks = {callback}})
+        return type(said) == "string" and said:gsub("^spec/.-: ", "") or "fine"
+      end
+      local stopping = callbacks.early_stopping{monitor = "loss", restore_best = true}
+      assert.equal("resume: wait of callback early_stopping.1 is 'x' in the checkpoint, expected a number",
+        resumed("early_stopping.1", {best = 1, wait = "x"}, stopping))
+      assert.equal("resume: best of callback reduce_on_plateau.1 is nil in the checkpoint, expected a number",
+        resumed("reduce_on_plateau.1", {wait = 0, cooldown = 0}, callbacks.reduce_on_plateau{monitor = "loss"}))
+      assert.equal("early_stopping: the best weights in the checkpoint are not those of the net: copy: [2] does not "
+        .. "fit into [4 x 4]",
+        resumed("early_stopping.1", {best = 1, wait = 0}, stopping, {best_1 = moon.ones(2)}))
+      local mine = {name = "mine", snapshot = function() return {a = 1, b = 2} end, restore = function() end}
+      assert.equal("fine", resumed("mine.1", {a = 3}, mine)) -- it may have forgotten b
+      assert.equal("resume: a of callback mine.1 is true in the checkpoint, expected a number",
+        resumed("mine.1", {a = true}, mine))
+    end)
+  end)
+end)
+
+describe("resume", function()
+  it("takes the seed of the checkpoint's run again", function()
+    temporary(function(path)
+      local save = {callbacks = {callbacks.checkpoint(path .. ".checkpoint")}, epochs = 2, seed = 8}
+      local whole = make_net()
+      fit(whole, {epochs = 3, seed = 8})
+      fit(make_net(), save)
+      local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
+      fit(c.net, {resume = c, seed = 8.0, epochs = 3})
+      for i, parameter in ipairs(c.net:parameters()) do
+        assert.is_true(parameter.value:equal(whole:parameters()[i].value))
+      end
+    end)
+  end)
+end)

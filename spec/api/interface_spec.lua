@@ -1,0 +1,624 @@
+-- The annotations in help/meta.lua against the library, both ways: every public function, method, field and
+-- option has its stub, with a type, a default and words; every stub stands for something that is there; and for every
+-- function there is a test that calls it. Each comparison gives a list of what is wrong, and is tried on annotations
+-- and a library that are wrong as well.
+local core = require "moonglass.core"
+local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+local annotations = dofile "lua/moonglass/help/annotations.lua"
+
+local text = files.read("lua/moonglass/help/meta.lua")
+local interface = annotations.parse(text)
+
+-- A list with f("words %s", ...) to add to it.
+local function problems()
+  local list = {}
+  return list, function(format, ...) list[#list + 1] = format:format(...) end
+end
+
+local function keys(t)
+  local list = {}
+  for key in pairs(t) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+-- {a = true, b = true}
+local function set(list, of)
+  local result = {}
+  for _, element in ipairs(list) do result[of and element[of] or element] = true end
+  return result
+end
+
+-- ---- what is there: functions and methods ----
+
+local function is_callable(v)
+  local meta = type(v) == "table" and getmetatable(v)
+  return type(v) == "function" or (meta and meta.__call ~= nil) or false
+end
+
+-- {["moon.zeros"] = true, ["moon.plot.lines"] = true, ...}; a table that can be called counts as its functions.
+local function public_functions(module)
+  local found = {}
+  for name, value in pairs(module) do
+    if type(value) == "function" then found["moon." .. name] = true end
+    for part, f in pairs(type(value) == "table" and value or {}) do
+      if type(f) == "function" then found[("moon.%s.%s"):format(name, part)] = true end
+    end
+  end
+  return found
+end
+
+-- Methods by class, a set of names each. Those of a class in Lua are its metatable's, those of autoencoders what a net
+-- gets: seen on one that is a table, as a net with a layer written in Lua is.
+local function public_methods()
+  local x = moon.seed(1) or moon.rand(8, 4)
+  local labels = moon.tensor({0, 1, 0, 1, 0, 1, 0, 1}, {dtype = "uint8"})
+  local classes = {
+    ["moonglass.Pca"] = moon.pca(x, 2), ["moonglass.Dictionary"] = moon.dictionary(x, {atoms = 2, l1 = 0.1}),
+    ["moonglass.Knn"] = moon.knn(x, labels), ["moonglass.Probe"] = moon.probe(x, labels, {epochs = 1}),
+    ["moonglass.Page"] = moon.page("a page"),
+  }
+  local found = {["moonglass.session"] = require("moonglass.session").globals}
+  for class, object in pairs(classes) do found[class] = getmetatable(object) end
+  for noun, methods in pairs(core.methods) do
+    local class = "moonglass." .. noun:match("%l+$"):gsub("^%l", string.upper)
+    found[class] = {}
+    for name, method in pairs(methods) do found[class][name] = method or nil end -- false declares a field
+  end
+  local own = {forward = function(_, v) return v end, backward = function(_, dy) return dy end}
+  local ae = moon.autoencoder{encoder = {own}, decoder = {moon.dense(4, 4)}}
+  found["moonglass.Autoencoder"] = ae
+  for class, methods in pairs(found) do
+    local names = {}
+    for name, method in pairs(methods) do
+      if type(method) == "function" and not name:find("^__") then names[name] = true end
+    end
+    found[class] = names
+  end
+  return found, getmetatable(ae)
+end
+
+-- ---- functions and methods against stubs ----
+
+local function stubbed(of)
+  local functions, methods = {}, {}
+  for _, f in ipairs(of.functions) do
+    if f.path:find("^moon%.") then
+      functions[f.path] = f
+    else
+      local class = f.owner and f.owner.name or f.path
+      methods[class] = methods[class] or {}
+      methods[class][f.name] = f
+    end
+  end
+  return functions, methods
+end
+
+local function compare_names(found, stubs, prefix, add)
+  for _, name in ipairs(keys(found)) do
+    if not stubs[name] then add("%s%s has no stub", prefix, name) end
+  end
+  for _, name in ipairs(keys(stubs)) do
+    if not found[name] then add("%s%s has a stub, but is not there", prefix, name) end
+  end
+end
+
+local function compare_functions(module, of)
+  local list, add = problems()
+  local functions, methods = stubbed(of)
+  compare_names(public_functions(module), functions, "", add)
+  local found = public_methods()
+  for _, class in ipairs(keys(found)) do compare_names(found[class], methods[class] or {}, class .. ":", add) end
+  for _, class in ipairs(keys(methods)) do
+    if not found[class] then add("%s has stubs of methods, but none is known", class) end
+  end
+  for _, class in ipairs(of.classes) do -- tables that can be called
+    local value = class.path and class.path:match("^moon%.(%l+)$") and module[class.path:match("%l+$")]
+    if value and is_callable(value) ~= (#class.overloads > 0) then
+      add("%s can be called, or has an overload, but not both", class.path)
+    end
+  end
+  return list
+end
+
+-- ---- words ----
+
+local scalar = set{"any", "boolean", "integer", "number", "string", "table", "true", "nil", "self", "fun"}
+
+-- Names in a type that stand for nothing.
+local function unknown_types(of, type_text)
+  local list = {}
+  for name in type_text:gsub('"[^"]*"', ""):gsub("[%w_]+:%s", ""):gmatch("[%a_][%w_.]*") do
+    if not (scalar[name] or of.classes[name] or of.aliases[name] or name:find("^moonglass$")) then
+      list[#list + 1] = name
+    end
+  end
+  return list
+end
+
+local function check_type(of, where, entry, add)
+  for _, name in ipairs(unknown_types(of, entry.type)) do add("%s: there is no type %s", where, name) end
+  if entry.type == "" then add("%s has no type", where) end
+end
+
+local function check_function(of, f, add)
+  local first = f.doc:match("^[^\n]*")
+  if not first:find("%w+ %w+") and not first:find("%w+%.") then add("%s is not described", f.path) end
+  if not (f.doc:find("[.:]$") or first:find("[.?:]")) then add("%s: its description is no sentence", f.path) end
+  local names = {}
+  for i, p in ipairs(f.params) do
+    names[i] = p.name
+    check_type(of, ("%s: argument %s"):format(f.path, p.name), p, add)
+  end
+  if table.concat(names, ", ") ~= table.concat(f.arguments, ", ") then
+    add("%s takes (%s), but (%s) are described", f.path, table.concat(f.arguments, ", "), table.concat(names, ", "))
+  end
+  for i, r in ipairs(f.returns) do
+    check_type(of, ("%s: result %d"):format(f.path, i), r, add)
+    if r.name == "" then add("%s: result %d has no name", f.path, i) end
+  end
+end
+
+local function check_words(of)
+  local list, add = problems()
+  for _, f in ipairs(of.functions) do check_function(of, f, add) end
+  for _, class in ipairs(of.classes) do
+    if not (class.doc:find("%w+ %w+") or class.doc:find("^%w+ `")) then add("%s is not described", class.name) end
+    for _, parent in ipairs(class.parents) do
+      if not of.classes[parent] then add("%s: there is no class %s", class.name, parent) end
+    end
+    for _, field in ipairs(class.fields) do
+      check_type(of, ("%s: field %s"):format(class.name, field.name), field, add)
+    end
+  end
+  for _, alias in ipairs(of.aliases) do check_type(of, alias.name, alias, add) end
+  return list
+end
+
+-- ---- tests ----
+
+local function specs()
+  local texts = {}
+  for path in files.run("find spec -name '*_spec.lua'"):gmatch("[^\n]+") do
+    if not path:find("interface_spec") and not path:find("docs_spec") then texts[#texts + 1] = files.read(path) end
+  end
+  return table.concat(texts, "\n")
+end
+
+-- Is it called by its name, handed to pcall and the like, or bound to a local? A function of `moon` may be the core's,
+-- and one of a table in it, plot.lines, has that table's name in front.
+local function is_called(specs_text, f)
+  local before = "[.:]"
+  if not f.path:find(":") then
+    local of = f.path:match("([%w_]+)%.[%w_]+$")
+    if of == "moon" and specs_text:find("%f[%w_]core%." .. f.name .. "%f[^%w_]") then return true end
+    before = of == "session" and "%f[%w_]" or "%f[%w_]" .. of .. "%." -- a session's are globals
+  end
+  return specs_text:find(before .. f.name .. "%f[^%w_]%s*[({\"',)\n]") ~= nil
+end
+
+local function find_untested(of, specs_text)
+  local list, add = problems()
+  for _, f in ipairs(of.functions) do
+    if not is_called(specs_text, f) then add("%s is called in no spec", f.path) end
+  end
+  return list
+end
+
+-- ---- options ----
+
+-- What the library's checkers of options know, from a process of its own whose module of options tells: a list of
+-- {what =, rules = {name = {kind, default, required =}}}. Checkers that are made when they are needed are made here.
+local teller = [[
+local options = require "moonglass.support.options"
+local checker = options.checker
+local seen = {}
+function options.checker(what, rules)
+  seen[#seen + 1] = {what = what, rules = rules}
+  return checker(what, rules)
+end
+local moon = require "moonglass"
+require "moonglass.pictures.show"
+local nowhere = "build/no such folder/x.png"
+pcall(moon.plot.lines, nowhere, {{y = {1, 2}}})
+pcall(moon.plot.bars, nowhere, {"a"}, {{y = {1}}})
+pcall(moon.plot.histogram, nowhere, {{values = {1, 2}}})
+pcall(moon.plot.panels, nowhere, {{series = {{y = {1, 2}}}}, {series = {{y = {1}}}, labels = {"a"}}})
+local function show(v)
+  if type(v) == "table" then
+    local parts = {}
+    for key, element in pairs(v) do parts[#parts + 1] = ("[%s] = %s"):format(show(key), show(element)) end
+    return "{" .. table.concat(parts, ", ") .. "}"
+  end
+  return type(v) == "string" and ("%q"):format(v) or type(v) == "function" and '"a function"' or tostring(v)
+end
+io.write("return " .. show(seen))
+]]
+
+local function known_options()
+  local path = os.tmpname()
+  files.write(path, teller)
+  local output, errors, status = files.run((os.getenv("LUA") or "lua5.4") .. " " .. path)
+  os.remove(path)
+  assert(status == 0, errors)
+  return assert(load(output))()
+end
+
+-- The class of a checker's options. "predict" is that of nets walked from Lua; the native ones' is theirs alone.
+local classes_of = {
+  fit = "Fit", evaluate = "Evaluate", load = "Load", predict = "Batch", pca = "Pca", knn = "Knn", probe = "Probe",
+  gradcheck = "Gradcheck", psnr = "Psnr", autoencoder = "Autoencoder", ["autoencoder.plain"] = "Plain",
+  ["autoencoder.deep"] = "Deep", ["autoencoder.denoising"] = "Denoising", ["autoencoder.sparse"] = "Sparse",
+  progress = "Progress", csv_logger = "CsvLogger", early_stopping = "EarlyStopping", checkpoint = "Checkpoint",
+  step_decay = "StepDecay", cosine = "Cosine", reduce_on_plateau = "ReduceOnPlateau", ["image.grid"] = "Grid",
+  ["image.rows"] = "Rows", ["data.spirals"] = "Spirals", ["data.circles"] = "Circles", ["data.blobs"] = "Blobs",
+  ["onnx.export"] = "Onnx", ["dictionary.codes"] = "Codes", ["plot.lines"] = "Lines", ["plot.bars"] = "Bars",
+  ["plot.histogram"] = "Histogram", ["plot.scatter"] = "Scatter", ["plot.regions"] = "Regions",
+  ["plot.panels"] = "Panels", show = "Show", ["callbacks.show"] = "Live",
+}
+
+local parts_of = {
+  {"^plot%.lines: series %d+$", "LineSeries"}, {"^plot%.bars: series %d+$", "BarSeries"},
+  {"^plot%.histogram: distribution %d+$", "Distribution"}, {"^plot%.panels: panel %d+$", "Panel"},
+  {"^plot%.panels: panel %d+: series %d+$", "Series of a panel"},
+}
+
+local function class_of(checker)
+  local learns = checker.what == "dictionary" and checker.rules.atoms
+  if learns then return "DictionaryOptions" elseif checker.what == "dictionary" then return "DictionaryBatchOptions" end
+  for _, part in ipairs(parts_of) do
+    if checker.what:find(part[1]) then return part[2] end
+  end
+  return classes_of[checker.what] and classes_of[checker.what] .. "Options"
+end
+
+-- By kind of rule: what the type looks like, what the words have to say.
+local kinds = {
+  count = {"^integer"}, size = {"^integer"}, seed = {"^integer"}, number = {"^number"}, flag = {"^boolean"},
+  positive = {"^number", "above 0"}, fraction = {"^number", "above 0 and below 1"}, ["function"] = {"^%(?fun%("},
+  list = {"%[%]"}, text = {"^string"}, any = {"."},
+}
+
+local function default_in(words) return words:match('^default "([^"]*)"') or words:match("^default ([^,:;%s]+)") end
+
+-- Defaults of the layer, which the checker leaves to it.
+local of_the_layer = {
+  ["autoencoder.sparse: option l1"] = 1e-5, ["autoencoder.sparse: option reduction"] = "batchmean",
+  ["autoencoder.sparse: option layers"] = "code", ["autoencoder.sparse: option kl_target"] = 0.05,
+}
+
+local function check_default(where, words, default, add)
+  local said = default_in(words)
+  if default == nil then default = of_the_layer[where] end
+  if default == nil or default == "a function" then
+    if default == nil and said then add("%s has no default, but '%s' is described", where, said) end
+  elseif said ~= tostring(default) and (tonumber(said) == nil or tonumber(said) ~= tonumber(default)) then
+    add("%s: the default is %s, described is '%s'", where, tostring(default), tostring(said))
+  end
+end
+
+local function check_choices(of, where, field, choices, add)
+  local said = set(annotations.choices(of, field.type))
+  for _, choice in ipairs(choices) do
+    if not said[choice] then add("%s: the choice %s is not in its type", where, tostring(choice)) end
+    said[choice] = nil
+  end
+  for choice in pairs(said) do add("%s: its type has %s, which is no choice", where, tostring(choice)) end
+end
+
+local function check_option(of, where, field, rule, add)
+  local kind, default = rule[1], rule[2]
+  if type(kind) == "table" then
+    check_choices(of, where, field, kind, add)
+  else
+    local of_kind, named = kinds[kind], kind == "text" and of.aliases[field.type]
+    if not (named or field.type:find(of_kind[1]) or (kind == "list" and of.classes[field.type])) then
+      add("%s is a %s, described as %s", where, kind, field.type)
+    end
+    if of_kind[2] and not field.text:find(of_kind[2], 1, true) then
+      add("%s has to be %s, which is not described", where, of_kind[2])
+    end
+  end
+  if (rule.required or false) == field.optional then
+    add("%s is %s, described as the opposite", where, rule.required and "required" or "optional")
+  end
+  check_default(where, field.text, default, add)
+end
+
+-- Of a panel's class: it has the options of both kinds of panels, and each kind lacks some.
+local shared_by_panels = {title = true, xlabel = true, ylabel = true, legend = true}
+
+local function compare_checker(of, checker, name, seen, add)
+  local fields = {}
+  for _, field in ipairs(annotations.fields(of, of.classes["moonglass." .. name])) do fields[field.name] = field end
+  for _, option in ipairs(keys(checker.rules)) do
+    local where = ("%s: option %s"):format(checker.what, option)
+    seen[option] = true
+    if not fields[option] then
+      add("%s is not a field of %s", where, name)
+    elseif name ~= "Panel" or shared_by_panels[option] then
+      check_option(of, where, fields[option], checker.rules[option], add)
+    end
+  end
+end
+
+-- What is not compared: a panel's series, which is one of two kinds; and "predict", for which see above.
+local left_out = {["Series of a panel"] = true, BatchOptions = true}
+
+local function compare_options(of, checkers)
+  local list, add = problems()
+  local seen = {}
+  for _, checker in ipairs(checkers) do
+    local name = class_of(checker)
+    if not (left_out[name] or of.classes["moonglass." .. tostring(name)]) then
+      add("the options of %s have no class", checker.what)
+    elseif not left_out[name] then
+      seen[name] = seen[name] or {}
+      compare_checker(of, checker, name, seen[name], add)
+    end
+  end
+  for _, name in ipairs(keys(seen)) do
+    for _, field in ipairs(annotations.fields(of, of.classes["moonglass." .. name])) do
+      if not seen[name][field.name] then add("%s has the field %s, which is no option", name, field.name) end
+    end
+  end
+  return list
+end
+
+-- ---- options of what is registered ----
+
+-- The names that the core lists when it does not know one.
+local function registered_options(name)
+  local _, message = pcall(moon[name], {["no option"] = true})
+  local list = {}
+  for option in message:match("%(known: (.*)%)$"):gmatch("[%w_]+") do list[#list + 1] = option end
+  return list
+end
+
+local examples = {
+  dense = moon.dense(2, 3), activation = moon.activation("relu"), dropout = moon.dropout(0.5),
+  k_sparse = moon.k_sparse(1), gaussian_noise = moon.gaussian_noise(0.5), masking_noise = moon.masking_noise(0.5),
+  salt_pepper_noise = moon.salt_pepper_noise(0.5),
+}
+
+local function check_registered(name, class, add)
+  local object, described = examples[name] or moon[name](), {}
+  for _, field in ipairs(class.fields) do described[field.name] = field end
+  for _, option in ipairs(registered_options(name)) do
+    local field, where = described[option], ("%s: option %s"):format(name, option)
+    described[option] = nil
+    if not field then
+      add("%s is not a field of %s", where, class.name)
+    elseif not field.text:find("^required") then
+      local value = object[option]
+      if type(value) == "userdata" then value = true end -- the bias itself
+      check_default(where, field.text, value, add)
+      if not field.optional then add("%s is optional, described as the opposite", where) end
+    end
+  end
+  for _, field in ipairs(keys(described)) do add("%s has the field %s, which is no option", class.name, field) end
+end
+
+local function compare_registered(of)
+  local list, add = problems()
+  for _, family in ipairs{"layers", "losses", "optimizers"} do
+    for _, name in ipairs(moon.registered(family)) do
+      local class_name = "moonglass." .. ("_" .. name):gsub("_(%l)", string.upper) .. "Options"
+      local class = of.classes[class_name]
+      if class then check_registered(name, class, add) else add("%s has no class %s", name, class_name) end
+    end
+  end
+  for family, alias in pairs{
+    layers = "LayerName", optimizers = "OptimizerName", activations = "ActivationName", inits = "InitName",
+  } do
+    check_choices(of, alias, of.aliases["moonglass." .. alias], moon.registered(family), add)
+  end
+  for _, name in ipairs(annotations.choices(of, "moonglass.LossName")) do
+    if not pcall(moon.loss, name) then add("LossName has %s, which is no loss", name) end
+  end
+  return list
+end
+
+-- ---- fields ----
+
+-- Objects with fields of their own, and whether they may have others than those described.
+local function examples_of_fields()
+  moon.seed(1)
+  local x = moon.rand(8, 4)
+  local labels = moon.tensor({0, 1, 0, 1, 0, 1, 0, 1}, {dtype = "uint8"})
+  local ae = moon.autoencoder.plain{input = 4, hidden = 2}
+  local batch_state, state = {}, {}
+  local history = ae:fit(x, {loss = "mse", validation_split = 0.5, callbacks = {
+    {on_batch_end = function(_, s) for k, v in pairs(s) do batch_state[k] = v end end},
+    function(s) for k, v in pairs(s) do state[k] = v end end,
+  }})
+  for k, v in pairs(batch_state) do state[k] = v end
+  local path = os.tmpname()
+  assert(moon.checkpoint.save(path, state))
+  local loaded = assert(moon.checkpoint.load(path))
+  os.remove(path)
+  local _, details = moon.gradcheck(moon.dense(4, 2), x)
+  local stopping = moon.callbacks.early_stopping()
+  stopping:on_train_begin()
+  return {
+    State = state, History = history, Checkpoint = loaded, Info = moon.info(), Pca = moon.pca(x, 2),
+    Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), GradcheckDetail = details[1], EarlyStopping = stopping,
+    Roc = moon.metrics.roc(x:sum(2), labels), Parameter = ae:parameters()[1],
+  }, {Knn = moon.knn(x, labels), Probe = moon.probe(x, labels, {epochs = 1}), GradcheckDetails = details}, {
+    Dense = ae:layer(1), Autoencoder = ae, Tensor = x, Loss = moon.mse(), Optimizer = moon.adam(),
+  }
+end
+
+local function check_fields(of, name, object, closed, add)
+  local fields = {}
+  for _, field in ipairs(annotations.fields(of, of.classes["moonglass." .. name])) do
+    if not field.name:find("^%[") then fields[field.name] = field end
+  end
+  for _, field in ipairs(keys(fields)) do
+    local ok, value = pcall(function() return object[field] end)
+    if (not ok or value == nil) and not fields[field].optional then add("%s has no field %s", name, field) end
+  end
+  if not closed then return end
+  for _, key in ipairs(keys(object)) do
+    if type(key) == "string" and not fields[key] then add("%s: the field %s is not described", name, key) end
+  end
+end
+
+local function compare_fields(of)
+  local list, add = problems()
+  local closed, open, userdata = examples_of_fields()
+  for _, name in ipairs(keys(closed)) do check_fields(of, name, closed[name], true, add) end
+  for _, name in ipairs(keys(open)) do check_fields(of, name, open[name], false, add) end
+  -- Of an optimiser or a loss the class has the fields of all kinds: each has to be one of some kind.
+  for _, name in ipairs{"Dense", "Autoencoder", "Tensor"} do check_fields(of, name, userdata[name], false, add) end
+  for class, family in pairs{Optimizer = "optimizers", Loss = "losses"} do
+    local fields = set(of.classes["moonglass." .. class].fields, "name")
+    for _, kind in ipairs(moon.registered(family)) do
+      for _, option in ipairs(registered_options(kind)) do
+        if fields[option] == nil then add("%s: the field %s is not described", class, option) end
+        fields[option] = false
+      end
+    end
+    for name, missing in pairs(fields) do
+      if missing then add("%s has no field %s", class, name) end
+    end
+  end
+  return list
+end
+
+-- ---- the comparisons, and that each can fail ----
+
+-- The annotations with one change.
+local function changed(from, to)
+  local first, last = text:find(from, 1, true)
+  assert(first, from)
+  return annotations.parse(text:sub(1, first - 1) .. to .. text:sub(last + 1))
+end
+
+-- Every problem in one text.
+local function all(list) return table.concat(list, "\n") end
+
+describe("the annotations", function()
+  local checkers = known_options()
+
+  it("have a stub for every function and method, and no others", function()
+    assert.equal("", all(compare_functions(moon, interface)))
+    assert.is_true(#interface.functions > 240)
+  end)
+
+  it("are missed where there are none, and seen where there is nothing", function()
+    local module = setmetatable({new_thing = function() end, plot = {new_kind = function() end}}, {__index = moon})
+    for name, value in pairs(moon) do module[name] = module[name] or value end
+    local list = all(compare_functions(module, interface))
+    assert.matches("moon.new_thing has no stub", list, 1, true)
+    assert.matches("moon.plot.new_kind has no stub", list, 1, true)
+    assert.matches("moon.plot.lines has a stub, but is not there", list, 1, true)
+    assert.equal("moonglass.Tensor:numel has no stub\nmoonglass.Tensor:number_of has a stub, but is not there",
+      all(compare_functions(moon, changed("function Tensor:numel()", "function Tensor:number_of()"))))
+    assert.equal("moonglass.Pca:encode has no stub\nmoonglass.Pca:code has a stub, but is not there",
+      all(compare_functions(moon, changed("function Pca:encode(", "function Pca:code("))))
+    assert.equal("moonglass.Autoencoder:decode has no stub",
+      all(compare_functions(moon, changed("function Autoencoder:decode(code, options) end", ""))))
+  end)
+
+  it("describe each of them: words, arguments, results, types", function()
+    assert.equal("", all(check_words(interface)))
+  end)
+
+  it("are missed where words are missing or wrong", function()
+    local function wrong(from, to, problem) assert.equal(problem, all(check_words(changed(from, to)))) end
+    wrong("---How many elements there are.\n", "",
+      "Tensor:numel is not described\nTensor:numel: its description is no sentence")
+    wrong("---@param exponent number\n", "", "Tensor:pow takes (exponent), but () are described")
+    wrong("---@param ... integer each from", "---@param x moonglass.Tenso each from",
+      "Tensor:get: argument x: there is no type moonglass.Tenso\nTensor:get takes (...), but (x) are described")
+    wrong("---@return integer n\nfunction Tensor:numel", "---@return integer\nfunction Tensor:numel",
+      "Tensor:numel: result 1 has no name")
+    wrong("---@class moonglass.Pca\n", "---@class moonglass.Pca: moonglass.Net2\n",
+      "moonglass.Pca: there is no class moonglass.Net2")
+    assert.has_error(function() changed("function Tensor:numel() end", "function Tensor:numel()") end)
+    assert.has_error(function() changed("---@return integer n\n", "---@returns integer n\n") end)
+  end)
+
+  it("have every option as the library checks it: name, type, default, bounds, choices", function()
+    assert.equal("", all(compare_options(interface, checkers)))
+    assert.is_true(#checkers > 35)
+  end)
+
+  it("have the defaults that sparse leaves to the layer", function()
+    local l1 = moon.autoencoder.sparse{input = 8, hidden = {6, 4}}
+    assert.same({0, 1e-5, 0, 0}, {l1:layer(1).activity_l1, l1:layer(2).activity_l1, l1:layer(3).activity_l1,
+      l1:layer(4).activity_l1})
+    assert.equal("batchmean", l1:layer(2).activity_reduction)
+    assert.equal(0.05, moon.autoencoder.sparse{input = 8, hidden = 4, kl_weight = 1}:layer(1).kl_target)
+  end)
+
+  it("are missed where options are missing or wrong", function()
+    local function wrong(from, to, problem) assert.equal(problem, all(compare_options(changed(from, to), checkers))) end
+    wrong("---@field patience integer? default 0:", "---@field patience integer? default 1:",
+      "early_stopping: option patience: the default is 0, described is '1'")
+    wrong("---@field bins integer? default 50", "---@field bins number? default 50",
+      "plot.histogram: option bins is a count, described as number")
+    wrong("---@field restore_best ", "---@field restore_worst ",
+      "early_stopping: option restore_best is not a field of EarlyStoppingOptions\n"
+      .. "EarlyStoppingOptions has the field restore_worst, which is no option")
+    wrong('---@field on_nan "error"|"stop"|"ignore"?', '---@field on_nan "error"|"go on"|"ignore"?',
+      "fit: option on_nan: the choice stop is not in its type\n"
+      .. "fit: option on_nan: its type has go on, which is no choice")
+    wrong("---@field every integer required: epochs", "---@field every integer? epochs",
+      "step_decay: option every is required, described as the opposite")
+    wrong("---@field peak number? default 1, above 0:", "---@field peak number? default 1:",
+      "psnr: option peak has to be above 0, which is not described")
+    local more = {{what = "brew", rules = {strength = {"number"}}}}
+    assert.equal("the options of brew have no class", all(compare_options(interface, more)))
+  end)
+
+  it("have every option of layers, losses and optimisers, and their names", function()
+    assert.equal("", all(compare_registered(interface)))
+  end)
+
+  it("are missed where these are missing or wrong", function()
+    local function wrong(from, to, problem) assert.equal(problem, all(compare_registered(changed(from, to)))) end
+    wrong("---@field beta2 number? default 0.999", "---@field beta2 number? default 0.99",
+      "adam: option beta2: the default is 0.999, described is '0.99'")
+    wrong('---@field init moonglass.InitName? default "glorot_uniform": initial', "---@field start string? initial",
+      "dense: option init is not a field of moonglass.DenseOptions\n"
+      .. "moonglass.DenseOptions has the field start, which is no option")
+    wrong('---| "silu"\n', "", "ActivationName: the choice silu is not in its type")
+    wrong('---| "mean_squared_error"\n', '---| "mean_error"\n', "LossName has mean_error, which is no loss")
+    wrong("---@class moonglass.HuberOptions", "---@class moonglass.HuberChoices",
+      "huber has no class moonglass.HuberOptions")
+  end)
+
+  it("have every field", function() assert.equal("", all(compare_fields(interface))) end)
+
+  it("are missed where fields are missing or wrong", function()
+    local function wrong(from, to, problem) assert.equal(problem, all(compare_fields(changed(from, to)))) end
+    wrong("---@field batches integer", "---@field batch_count integer",
+      "State has no field batch_count\nState: the field batches is not described")
+    wrong("---@field rho number", "---@field row number",
+      "Optimizer: the field rho is not described\nOptimizer has no field row")
+    wrong("---@field encoder moonglass.Net", "---@field front moonglass.Net", "Autoencoder has no field front")
+  end)
+end)
+
+describe("the specs", function()
+  it("call every function and method", function() assert.equal("", all(find_untested(interface, specs()))) end)
+
+  it("are seen to lack a call", function()
+    local without = specs():gsub("[.:]soft_threshold%f[^%w_]", "")
+    assert.equal("moon.dictionary.soft_threshold is called in no spec", all(find_untested(interface, without)))
+  end)
+end)
+
+describe("nets walked from Lua", function()
+  it("have no method that a net has not", function()
+    local _, methods = stubbed(interface)
+    local _, mixed = public_methods()
+    for name, method in pairs(mixed) do
+      local is_method = type(method) == "function" and not name:find("^__")
+      if is_method then assert.is_table(methods["moonglass.Net"][name], name) end
+    end
+  end)
+end)

@@ -1,0 +1,30 @@
+-- Finalisers that close what a function works on, at every allocation in every function of the core: finalisers.lua.
+local bin = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+
+describe("finalisers", function()
+  local lines, last = {}, nil
+
+  setup(function()
+    local program = assert(io.popen(bin .. " spec/support/finalisers.lua 2>&1"))
+    for line in program:lines() do lines[#lines + 1] = line end
+    local _, how, code = program:close()
+    last = ("%s, %s %d"):format(lines[#lines], how, code)
+  end)
+
+  local function that(start)
+    local found = {}
+    for _, line in ipairs(lines) do
+      if line:sub(1, #start) == start then found[#found + 1] = line end
+    end
+    return table.concat(found, "\n")
+  end
+
+  it("meet everything that the core has: each has its call in samples.lua", function()
+    assert.equal("", that "missing")
+  end)
+
+  it("may close operands, and take them out of tables, at any allocation", function()
+    assert.matches("^%d+ calls, %d%d%d%d+ strikes, exit 0$", last)
+    assert.equal("", that "wrong")
+  end)
+end)

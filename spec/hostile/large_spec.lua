@@ -1,0 +1,293 @@
+-- Large data: plain IDX files of bytes are mapped, not copied, and train like any other tensor.
+local lfs = require "lfs"
+local moon = require "moonglass"
+
+local shapes = "spec/fixtures/shapes"
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+local pixels = 784
+
+local disk = dofile "spec/support/files.lua"
+local read_file, write_file = disk.read, disk.write
+
+local function header(rows) return string.pack(">I4I4I4", 0x802, rows, pixels) end
+
+-- Rows of noise, the same ones each time.
+local function noise(rows)
+  math.randomseed(5)
+  local list = {}
+  for i = 1, rows * pixels // 8 do list[i] = string.pack("i8", math.random(0)) end
+  return table.concat(list)
+end
+
+-- The largest set that is still copied is about 1 MB; this one is 2.4 MB.
+local some = 3000
+local bytes = noise(some)
+
+local function held() return moon.info().memory end
+
+local function collect()
+  collectgarbage()
+  collectgarbage()
+end
+
+-- The same rows as a tensor of the engine's own, by way of a gzip file.
+local function copied(path)
+  assert(os.execute(("gzip -1 -c '%s' >'%s.gz'"):format(path, path)))
+  local before = held()
+  local x = assert(moon.data.idx(path .. ".gz"))
+  os.remove(path .. ".gz")
+  assert.is_true(held() - before >= x:numel())
+  return x
+end
+
+local function train(x, y)
+  moon.seed(3)
+  local net = moon.sequential{
+    moon.dense(pixels, 16, {activation = "relu"}), moon.dense(16, pixels, {activation = "sigmoid"}),
+  }
+  local history = net:fit(x, y or x, {loss = "bce", epochs = 2, batch_size = 100, seed = 9})
+  return net, history.loss[2]
+end
+
+local function assert_trains_alike(x, y)
+  local a, a_loss = train(x)
+  local b, b_loss = train(y)
+  assert.equal(a_loss, b_loss)
+  for i, p in ipairs(a:parameters()) do assert.is_true(p.value:equal(b:parameters()[i].value), p.name) end
+  assert.is_true(a:predict(x):equal(b:predict(y)))
+  assert.equal(a:evaluate(x), b:evaluate(y))
+end
+
+local path
+
+before_each(function()
+  path = os.tmpname()
+  write_file(path, header(some), bytes)
+end)
+
+after_each(function() os.remove(path) end)
+
+describe("a plain IDX file of bytes", function()
+  it("is not charged against the memory limit, and gives the bytes of the file", function()
+    collect()
+    local before = held()
+    local x = assert(moon.data.idx(path))
+    assert.is_true(held() - before < 2000)
+    assert.same({some, pixels}, x.shape)
+    assert.equal("uint8", x.dtype)
+    for _, i in ipairs{1, 4000, #bytes} do
+      assert.equal(bytes:byte(i), x:get((i - 1) // pixels + 1, (i - 1) % pixels + 1))
+    end
+    assert.is_true(x:equal(copied(path)))
+  end)
+
+  it("loads below a memory limit that its bytes would not fit into", function()
+    collect()
+    moon.limits{memory = held() + 500000}
+    local x, problem = moon.data.idx(path)
+    moon.limits{memory = 0}
+    assert.is_truthy(x, problem)
+    assert.same({some, pixels}, x.shape)
+  end)
+
+  it("leaves nothing behind when memory runs out", function()
+    local files = lfs.attributes("/proc/self/fd", "mode") and function()
+      local n = 0
+      for _ in lfs.dir("/proc/self/fd") do n = n + 1 end
+      return n
+    end or function() return 0 end
+    collect()
+    local before, open, failures = held(), files(), 0
+    for more = 1, 2000, 8 do
+      moon.limits{memory = before + more}
+      local ok, x = pcall(moon.data.idx, path)
+      moon.limits{memory = 0}
+      if ok and x then break end
+      failures = failures + 1
+      assert.equal(before, held())
+      assert.equal(open, files())
+    end
+    assert.is_true(failures > 3 and failures < 200)
+  end)
+
+  it("is copied when it is small, or its numbers are of another type", function()
+    write_file(path, header(100), bytes:sub(1, 100 * pixels))
+    collect()
+    local before = held()
+    local x = assert(moon.data.idx(path))
+    assert.is_true(held() - before >= 100 * pixels)
+    assert.same({100, pixels}, x.shape)
+    write_file(path, string.pack(">I4I4I4", 0xB02, some // 2, pixels), bytes)
+    x = assert(moon.data.idx(path))
+    assert.equal("float32", x.dtype)
+    assert.equal((string.unpack(">i2", bytes, 11)), x[1][6])
+  end)
+
+  it("is not changed by what is written to the tensor", function()
+    local x = assert(moon.data.idx(path))
+    local other = assert(moon.data.idx(path))
+    x[1][1] = (bytes:byte(1) + 1) % 256
+    x:rows(2, some):fill_(7)
+    assert.equal((bytes:byte(1) + 1) % 256, x[1][1])
+    assert.equal(7, x:get(some, pixels))
+    assert.equal(bytes:byte(1), other[1][1])
+    assert.equal(bytes:byte(-1), other:get(some, pixels))
+    x, other = nil, nil -- luacheck: ignore 311
+    collect()
+    assert.is_true(read_file(path) == header(some) .. bytes)
+  end)
+
+  it("outlives its file and the tensor that it was loaded as", function()
+    local row = assert(moon.data.idx(path)):rows(some, some)
+    os.remove(path)
+    write_file(path, "another file of this name")
+    collect()
+    assert.same({bytes:byte(-pixels, -1)}, row:reshape(pixels):totable())
+  end)
+
+  it("trains to the same bits as a copy", function()
+    local x = assert(moon.data.idx(path))
+    assert_trains_alike(x, copied(path))
+  end)
+
+  it("is refused as ever when header and size disagree", function()
+    local function refused(part, ...)
+      write_file(path, ...)
+      local x, problem, code = moon.data.idx(path)
+      assert.is_nil(x)
+      assert.equal("format", code)
+      assert.is_truthy(problem:find(part, 1, true), problem)
+    end
+    refused("truncated: header promises 2352784 bytes of data, the file holds 2352000", header(some + 1), bytes)
+    refused("trailing bytes: header promises 2351216 bytes of data, the file holds 2352000", header(some - 1), bytes)
+    refused("not an IDX file", "\1\1\1\1", bytes)
+  end)
+end)
+
+-- A file of 300 MB whose rows lie between holes, so that it takes no room on the disk.
+describe("a file of 256 MB and more", function()
+  local rows, every = 400000, 1000
+
+  before_each(function()
+    local file = assert(io.open(path, "wb"))
+    assert(file:write(header(rows)))
+    for i = 0, rows // every - 1 do
+      assert(file:seek("set", 12 + i * every * pixels))
+      assert(file:write(bytes:sub(i * pixels + 1, (i + 1) * pixels)))
+    end
+    assert(file:seek("set", 12 + rows * pixels - 1))
+    assert(file:write("\9"))
+    file:close()
+  end)
+
+  it("gives rows as memory would, written ones too", function()
+    local x = assert(moon.data.idx(path))
+    local part = x:rows(1, 2500)
+    assert.equal(bytes:byte(pixels + 1), part[every + 1][1])
+    assert_trains_alike(part, part:clone())
+    part[3]:fill_(200)
+    part[every + 1][5] = 100
+    x:rows(rows - 1, rows):fill_(50)
+    assert_trains_alike(part, part:clone())
+    local last = x:rows(rows - 300, rows)
+    assert.equal(50, last:get(301, pixels))
+    assert_trains_alike(last, last:clone())
+  end)
+
+  it("gives wide rows, and rows to several workers", function()
+    local x = assert(moon.data.idx(path))
+    local wide = x:rows(1, 1000):reshape(100, 7840)
+    local net = moon.sequential{moon.dense(7840, 3)}
+    assert.is_true(net:predict(wide):equal(net:predict(wide:clone())))
+    moon.set_threads(3)
+    local part = x:rows(999, 2500)
+    local ok, problem = pcall(assert_trains_alike, part, part:clone())
+    moon.set_threads(1)
+    assert(ok, problem)
+  end)
+
+  it("does not become resident by training", function()
+    local script = path .. ".lua"
+    write_file(script, ([[
+      local moon = require "moonglass"
+      local function resident()
+        local file = io.open "/proc/self/status"
+        return file and tonumber(file:read("a"):match("VmRSS:%%s*(%%d+)")) or 0
+      end
+      local x = assert(moon.data.idx(%q))
+      local net = moon.sequential{moon.dense(784, 8), moon.dense(8, 784, {activation = "sigmoid"})}
+      local few = x:rows(1, 1000)
+      net:fit(few, few, {loss = "bce", batch_size = 100})
+      local before = resident()
+      net:fit(x, x, {loss = "bce", batch_size = 100, epochs = 1,
+        callbacks = {{on_batch_end = function(_, state) state.stop = state.batch == 400 end}}})
+      print((resident() - before) * 1024 // 1)
+    ]]):format(path))
+    local pipe = assert(io.popen(("'%s' '%s' 2>&1"):format(program, script)))
+    local output = pipe:read("a")
+    pipe:close()
+    os.remove(script)
+    local grown = tonumber(output)
+    assert.is_truthy(grown, output)
+    -- The order of 400000 rows takes 1.6 MB; 40000 rows were read.
+    assert.is_true(grown < 16e6, output)
+  end)
+end)
+
+describe("scripts/large.lua", function()
+  local function run(arguments)
+    local pipe = assert(io.popen(("'%s' scripts/large.lua --data %s %s 2>&1"):format(program, shapes, arguments)))
+    local output = pipe:read("a")
+    local _, _, status = pipe:close()
+    return output, status
+  end
+
+  local function has(text, part)
+    assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
+  end
+
+  it("makes a set, trains on it and removes it", function()
+    os.remove(path)
+    local output, status = run(("--gigabytes 0.004 --steps 25 --every 0 --file %s"):format(path))
+    assert.equal(0, status, output)
+    has(output, "5102 images of 784 pixels; memory held by Moonglass: 0.")
+    has(output, "step 25  loss ")
+    assert.is_nil(output:find("step 26", 1, true))
+    has(output, "for a file of 4 MB")
+    assert.is_nil(lfs.attributes(path, "mode"))
+  end)
+
+  it("keeps the file when told, and uses one that is there", function()
+    os.remove(path)
+    local output, status = run(("--gigabytes 0.002 --steps 2 --keep --file %s"):format(path))
+    assert.equal(0, status, output)
+    assert.same({2551, 28, 28}, assert(moon.data.idx(path)).shape)
+    output, status = run(("--in-order --epochs 2 --threads 2 --file %s"):format(path))
+    assert.equal(0, status, output)
+    has(output, "using " .. path)
+    assert.equal("file", lfs.attributes(path, "mode"))
+  end)
+
+  it("says in one line what is wrong", function()
+    local output, status = run("--gigabytes 0")
+    assert.equal(2, status)
+    has(output, "large: ")
+    has(output, "'0' is not a number of 0.0001 to 3000")
+    output, status = run("--gigabytes 0.001 --file /nowhere/at/all")
+    assert.equal(1, status)
+    has(output, "large: ")
+    write_file(path, "no IDX file")
+    output, status = run("--file " .. path)
+    assert.equal(1, status)
+    has(output, "not an IDX file")
+    assert.equal("no IDX file", read_file(path))
+  end)
+
+  it("--help", function()
+    local output, status = run("--help")
+    assert.equal(0, status)
+    for _, name in ipairs{"gigabytes", "epochs", "steps", "batch", "threads", "file", "keep", "in-order"} do
+      has(output, "--" .. name)
+    end
+  end)
+end)

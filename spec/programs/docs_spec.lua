@@ -1,0 +1,189 @@
+-- The references: every public name has its entry. Of the headers, what each entry says (make docs has Doxygen look at
+-- them too); of the Lua library, what is reachable from `moon` against lua/REFERENCE.md, and that against the
+-- annotations that it is made from.
+local core = require "moonglass.core"
+local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+
+-- ---- C ----
+
+-- The paragraphs of a header that declare something: its comment, and its entries.
+local function paragraphs(header)
+  local list = {}
+  for text in (files.read(header) .. "\n\n"):gmatch("(.-)\n\n+") do
+    local code = ("\n" .. text):gsub("/%*.-%*/", "")
+    local entries = {}
+    for entry in code:gmatch("\nMOON_API ([^;]+);") do entries[#entries + 1] = entry end
+    if #entries > 0 then list[#list + 1] = {comment = text:match("^/%*(.-)%*/"), entries = entries} end
+  end
+  return list
+end
+
+describe("the C headers:", function()
+  local all, functions = {}, 0
+  for _, header in ipairs{"csrc/moonglass.h", "csrc/moonglass_lua.h"} do
+    for _, p in ipairs(paragraphs(header)) do
+      all[#all + 1] = p
+      functions = functions + #p.entries
+    end
+  end
+
+  it("all entries were found", function()
+    local _, recorded = files.read("csrc/exports.txt"):gsub("\n", "")
+    assert.equal(recorded, functions)
+  end)
+
+  it("each entry stands under a comment", function()
+    for _, p in ipairs(all) do assert.is_string(p.comment, p.entries[1]) end
+  end)
+
+  it("each that can fail says how", function()
+    for _, p in ipairs(all) do
+      for _, entry in ipairs(p.entries) do
+        if entry:find("^moon_status ") then
+          local elsewhere = p.comment:find("statuses of both") or p.comment:find("what %l+ gives")
+          assert.is_truthy(elsewhere or p.comment:find("MOON_E%u"), entry)
+        end
+      end
+    end
+  end)
+
+  it("each that makes or changes an object says what kind of entry it is", function()
+    for _, p in ipairs(all) do
+      for _, entry in ipairs(p.entries) do
+        if entry:find("_new%(") or entry:find("_load%(") then
+          assert.is_truthy(p.comment:find("CONSTRUCTOR") or entry:find("ctx_new"), entry)
+        end
+      end
+    end
+  end)
+end)
+
+-- ---- Lua ----
+
+local reference = files.read("lua/REFERENCE.md")
+
+-- Does the reference have this name, as a whole one?
+local function has(name) return reference:find(name:gsub("%p", "%%%0") .. "%f[^%w_]") ~= nil end
+
+local prefixes = {
+  ["moonglass.tensor"] = "t:", ["moonglass.layer"] = "layer:", ["moonglass.loss"] = "loss:",
+  ["moonglass.optimizer"] = "opt:", ["moonglass.net"] = "net:", ["moonglass.dataset"] = "data:",
+}
+
+-- ---- tables of files ----
+
+describe("the tables of files have a row for each:", function()
+  -- What find(1) lists, by `command`, has to stand in the page, without what `strip` matches at its beginning.
+  local function check(page, command, strip)
+    it(page, function()
+      local text, missing, seen = files.read(page), {}, 0
+      for path in files.run(command):gmatch("[^\n]+") do
+        local name = path:gsub("^" .. strip, "")
+        local folder = name:match("^(.*/)")
+        local listed = text:find("[`(/]" .. name:gsub("%p", "%%%0") .. "[`)]")
+          or (folder and text:find("`" .. folder .. "`", 1, true))
+        if not listed then missing[#missing + 1] = name end
+        seen = seen + 1
+      end
+      assert.same({}, missing)
+      assert.is_true(seen > 10)
+    end)
+  end
+
+  check("spec/README.md", "find spec/api spec/hostile spec/programs spec/support -name '*.lua' -o -name '*.sh'"
+    .. " -o -path 'spec/engine/*_test.c'"
+    .. " -o -path 'spec/stress/*'", "spec/")
+  check("lua/README.md", "find lua/moonglass -name '*.lua'", "lua/moonglass/")
+  check("scripts/README.md", "find scripts -maxdepth 1 -name '*.lua'", "scripts/")
+end)
+
+-- ---- HTML ----
+
+describe("a page as HTML", function()
+  local markdown = dofile "lua/doc/tools/markdown.lua"
+
+  local function html(text) return markdown.html(text, function(target) return "to/" .. target end) end
+
+  it("has headings with anchors, the second of equal ones with another", function()
+    assert.equal('<h1 id="one-two">One <code>two</code></h1>\n<p>x</p>\n<h2 id="one-two-1">One, two</h2>',
+      html("# One `two`\nx\n\n## One, two\n"))
+  end)
+
+  it("has paragraphs, lists, quotations, blocks of code", function()
+    assert.equal("<p>a\nb</p>\n<p>c</p>", html("a\nb\n\nc\n"))
+    assert.equal("<ul>\n<li>a\nb</li>\n<li>c</li>\n</ul>", html("* a\n  b\n* c\n"))
+    assert.equal("<ol>\n<li>a</li>\n<li>b</li>\n</ol>", html("1. a\n2. b\n"))
+    assert.equal("<blockquote>a\nb</blockquote>", html("> a\n> b\n"))
+    assert.equal("<p>a</p>\n<pre><code># x &lt; y\n\n  z</code></pre>\n<p>b</p>",
+      html("a\n```lua\n# x < y\n\n  z\n```\nb\n"))
+  end)
+
+  it("has tables", function()
+    assert.equal("<table>\n<tr><th>a</th><th>b</th></tr>\n<tr><td>1 | 2</td><td></td></tr>\n</table>",
+      html("| a | b |\n| --- | --- |\n| 1 \\| 2 | |\n"))
+  end)
+
+  it("has emphasis, links and pictures, and none of it in code; what is markup in HTML is escaped", function()
+    assert.equal("<p><strong>a</strong> <em>b</em> 2 * 3 * 4</p>", html("**a** *b* 2 * 3 * 4"))
+    assert.equal('<p><a href="to/x.md#y">a <code>b</code></a> <img alt="c" src="to/d.png"></p>',
+      html("[a `b`](x.md#y) ![c](d.png)"))
+    assert.equal("<p><code>*a* [b](c) &lt;d&gt;</code> &lt;e&gt; &amp;</p>", html("`*a* [b](c) <d>` <e> &"))
+    assert.equal("<p>[n x m] and t[i]</p>", html("[n x m] and t[i]"))
+  end)
+end)
+
+describe("lua/REFERENCE.md", function()
+  it("is what the annotations give (make reference)", function()
+    local interface = dofile("lua/moonglass/help/annotations.lua").parse(files.read("lua/moonglass/help/meta.lua"))
+    assert.equal(dofile("lua/doc/tools/reference.lua").write(interface), reference)
+  end)
+
+  it("has every function of the library", function()
+    local missing, seen = {}, 0
+    local function see(name)
+      seen = seen + 1
+      if not has(name) then missing[#missing + 1] = name end
+    end
+    for name, value in pairs(moon) do
+      see("moon." .. name)
+      for part in pairs(type(value) == "table" and value or {}) do
+        if type(part) == "string" then see("moon." .. name .. "." .. part) end
+      end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+    assert.is_true(seen > 90)
+  end)
+
+  it("has every method; those in place by their rule", function()
+    local missing, seen = {}, 0
+    for class, methods in pairs(core.methods) do
+      for name, method in pairs(methods) do
+        local plain = name:match("^(.*)_$")
+        seen = seen + 1
+        -- Fields that may be missing are false among the methods.
+        local prefix = method and prefixes[class] or prefixes[class]:gsub(":", ".")
+        if not (plain and methods[plain]) and not has(prefix .. name) then missing[#missing + 1] = prefix .. name end
+      end
+    end
+    table.sort(missing)
+    assert.same({}, missing)
+    assert.is_true(seen > 120)
+  end)
+
+  it("has no name that is not there", function()
+    for path in reference:gmatch("moon%.([%w_.]*[%w_])") do
+      local value = moon
+      for part in path:gmatch("[%w_]+") do
+        value = type(value) == "table" and value[part] or nil
+      end
+      if path ~= "interactive" then assert.is_not_nil(value, "moon." .. path) end -- a session's
+    end
+    for class, prefix in pairs(prefixes) do
+      for name in reference:gmatch("%f[%w]" .. prefix .. "([%w_]+)%(") do
+        assert.is_not_nil(core.methods[class][name], prefix .. name)
+      end
+    end
+  end)
+end)

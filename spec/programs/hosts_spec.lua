@@ -1,0 +1,570 @@
+-- The host programs of scripts/hosts, as programs: the same bits in each as from Lua, what they refuse, and scripts
+-- that try to get out.
+local lfs = require "lfs"
+local moon = require "moonglass"
+
+local lua = os.getenv("LUA") or "lua5.4"
+local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+local hosts = program:gsub("[^/]*$", "hosts/")
+
+local files = dofile "spec/support/files.lua"
+local read_file, write_file = files.read, files.write
+
+local folder -- with a net of 64-16-64 and 20 rows for it
+
+local function path(name) return folder .. "/" .. name end
+
+local quote = files.quote
+
+-- The host as a word of the shell's.
+local function host_of(name) return quote(hosts .. name) end
+
+-- stdout, stderr, exit status of a shell command.
+local function sh(command)
+  local out, err = path("stdout"), path("stderr")
+  local _, _, status = os.execute(("{ %s\n} >%s 2>%s </dev/null"):format(command, out, err))
+  return read_file(out), read_file(err), status
+end
+
+-- The same of a host, with the words of `arguments`, and if `input` is given with it as standard input.
+local function run(host, arguments, input)
+  local words = {"timeout 60 " .. host_of(host)}
+  for _, word in ipairs(arguments) do words[#words + 1] = quote(tostring(word)) end
+  if input then
+    write_file(path("stdin"), input)
+    words[#words + 1] = "<" .. path("stdin")
+  end
+  return sh(table.concat(words, " "))
+end
+
+local function has(text, part)
+  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
+end
+
+-- It has failed with that status and one line that contains `part`, having printed `output`, by default nothing.
+local function fails(status, part, output, got, complaint, got_status)
+  has(complaint, part)
+  assert.same({output, 1, status}, {got, select(2, complaint:gsub("\n", "")), got_status})
+end
+
+-- FNV-1a of 64 bits.
+local function fnv(bytes)
+  local h = 0xcbf29ce484222325
+  for i = 1, #bytes do h = (h ~ bytes:byte(i)) * 0x100000001b3 end
+  return ("digest %016x"):format(h)
+end
+
+local function floats(t)
+  local parts = {}
+  for i, v in ipairs(t:reshape(-1):totable()) do parts[i] = string.pack("=f", v) end
+  return table.concat(parts)
+end
+
+local function bytes(t) return string.char(table.unpack(t:reshape(-1):totable())) end
+
+local function csv(t)
+  local lines = {}
+  for i, row in ipairs(t:totable()) do
+    for k, v in ipairs(row) do row[k] = ("%.9g"):format(v) end
+    lines[i] = table.concat(row, ",") .. "\n"
+  end
+  return table.concat(lines)
+end
+
+local net, x, values -- x are bytes, values the same from 0 to 1
+
+setup(function()
+  folder = os.tmpname()
+  os.remove(folder)
+  assert(lfs.mkdir(folder))
+  moon.seed(7)
+  x = (moon.rand(20, 64) * 255):byte()
+  values = x:float() / 255
+  net = moon.autoencoder.deep{input = 64, code = 16, hidden = {32}}
+  assert(net:save(path("net.safetensors")))
+  write_file(path("rows.idx"), string.pack(">I4I4I4I4", 0x803, 20, 8, 8), bytes(x))
+end)
+
+teardown(function()
+  for name in lfs.dir(folder) do os.remove(path(name)) end
+  lfs.rmdir(folder)
+end)
+
+-- Damaged nets, each with a part of what every host says of it.
+local function each_bad_net(check)
+  local whole = read_file(path("net.safetensors"))
+  local missing = path("nothing.safetensors")
+  check(missing, "cannot read '" .. missing .. "'")
+  for _, size in ipairs{0, 7, 100, #whole - 1} do
+    write_file(path("cut.safetensors"), whole:sub(1, size))
+    check(path("cut.safetensors"), "cut.safetensors")
+  end
+end
+
+describe("the same net gives the same bits", function()
+  it("in embed, scripted, lua and moonglass", function()
+    local digest = fnv(floats(net:predict(x)))
+    has(run("embed", {path("net.safetensors"), path("rows.idx")}), digest)
+    has(run("scripted", {path("net.safetensors"), path("rows.idx"), "scripts/hosts/guest.lua"}), digest)
+    write_file(path("predict.lua"), ([[
+      local moon = require "moonglass"
+      local x = assert(moon.data.idx("%s")):reshape(20, 64)
+      for _, v in ipairs(assert(moon.load("%s")):predict(x):reshape(-1):totable()) do
+        io.write(string.pack("=f", v))
+      end]]):format(path("rows.idx"), path("net.safetensors")))
+    for _, runner in ipairs{lua, program} do
+      assert.equal(digest, fnv((sh(quote(runner) .. " " .. path("predict.lua")))))
+    end
+  end)
+
+  it("in reconstruct, of one row", function()
+    local row = x:rows(3, 3)
+    assert(moon.png.write(path("in.png"), row:reshape(8, 8)))
+    local out, err, status = run("reconstruct", {path("net.safetensors"), path("in.png"), path("out.png")})
+    assert.same({"", 0}, {err, status})
+    assert.equal(("mean squared error %.6f\n%s\n"):format(net:errors(row)[1], fnv(floats(net:predict(row)))), out)
+    assert.is_true(moon.png.read(path("out.png")) == moon.png.decode(moon.png.encode(net:predict(row):reshape(8, 8))))
+  end)
+
+  it("in anomaly and embed, as errors", function()
+    local expected = {}
+    for i, e in ipairs(net:errors(x):totable()) do expected[i] = ("%.9g\n"):format(e) end
+    expected = table.concat(expected)
+    for _, given in ipairs{
+      {{"--idx", path("rows.idx")}}, {{"--format", "u8"}, bytes(x)}, {{"--format", "f32"}, floats(values)},
+      {{}, csv(values)},
+    } do
+      table.insert(given[1], path("net.safetensors"))
+      assert.same({expected, "", 0}, {run("anomaly", given[1], given[2])})
+    end
+    assert.equal(expected, (run("embed", {path("net.safetensors"), path("rows.idx")}):gsub("digest.*", "")))
+  end)
+end)
+
+describe("reconstruct", function()
+  it("makes colours grey, without alpha", function()
+    local colours = (moon.rand(8, 8, 4) * 255):byte()
+    local grey, channels = {}, colours:reshape(64, 4):totable()
+    for i, p in ipairs(channels) do grey[i] = (299 * p[1] + 587 * p[2] + 114 * p[3] + 500) // 1000 end
+    local row = moon.tensor{grey}:byte()
+    assert(moon.png.write(path("in.png"), colours))
+    local out = run("reconstruct", {path("net.safetensors"), path("in.png"), path("out.png")})
+    has(out, fnv(floats(net:predict(row))))
+  end)
+
+  it("writes nothing when something is wrong", function()
+    local model, output = path("net.safetensors"), path("never.png")
+    local function refuses(status, part, ...) fails(status, part, "", run("reconstruct", {...})) end
+    assert(moon.png.write(path("in.png"), moon.zeros(8, 8)))
+    assert(moon.png.write(path("large.png"), moon.zeros(9, 8)))
+    write_file(path("cut.png"), read_file(path("in.png")):sub(1, 60))
+    refuses(2, "usage: reconstruct", model, path("in.png"))
+    refuses(2, "usage: reconstruct", model, path("in.png"), output, "more")
+    refuses(1, "large.png has 9 x 8 pixels, expected 64", model, path("large.png"), output)
+    refuses(1, "cut.png", model, path("cut.png"), output)
+    refuses(1, "no.png", model, path("no.png"), output)
+    each_bad_net(function(bad, part) refuses(1, part, bad, path("in.png"), output) end)
+    assert.is_nil(lfs.attributes(output))
+    refuses(1, "no/out.png", model, path("in.png"), path("no/out.png"))
+  end)
+end)
+
+describe("train", function()
+  it("learns the same bits as a script, which loads what it saves", function()
+    local model = path("trained.safetensors")
+    local out, err, status = run("train", {"--hidden", 24, "--code", 6, "--epochs", 3, "--batch", 8, "--seed", 5,
+      path("rows.idx"), model})
+    assert.same({"", 0}, {err, status})
+    moon.seed(5)
+    local ae = moon.autoencoder.deep{input = 64, hidden = {24}, code = 6}
+    local history = ae:fit(x, {loss = "bce", epochs = 3, batch_size = 8, seed = 5})
+    local lines = {}
+    for i, loss in ipairs(history.loss) do lines[i] = ("epoch %d/3  loss %.4f\n"):format(i, loss) end
+    assert.equal(table.concat(lines), out)
+    local trained = assert(moon.load(model))
+    assert.equal(fnv(floats(ae:predict(x))), fnv(floats(trained:predict(x))))
+    assert.is_true(trained:encode(x):equal(ae:encode(x)))
+  end)
+
+  it("saves what was learnt when Ctrl-C ends it", function()
+    local model = path("interrupted.safetensors")
+    local out, err, status = sh(("timeout -s INT 1 %s --epochs 1000000 %s %s"):format(host_of("train"),
+      quote(path("rows.idx")), quote(model)))
+    assert.same({"", 124}, {err, status}) -- timeout's word for: I had to send the signal
+    has(out, "interrupted: what was learnt so far is saved")
+    assert.same({20, 64}, assert(moon.load(model)):predict(x).shape)
+  end)
+
+  it("refuses in one line, and writes nothing", function()
+    local rows, model = path("rows.idx"), path("never.safetensors")
+    local function refuses(status, part, ...) fails(status, part, "", run("train", {...})) end
+    refuses(2, "expected a file of images and the name of the net to write")
+    refuses(2, "expected a file of images and the name of the net to write", rows)
+    refuses(2, "more: no such option, its value is missing, or one argument too many", rows, model, "more")
+    refuses(2, "--epoch: no such option", "--epoch", 3, rows, model)
+    refuses(2, "--seed: no such option, its value is missing", rows, model, "--seed")
+    for _, bad in ipairs{"0", "-1", "1.5", "many", "", "99999999999999999999"} do
+      refuses(2, ("--code is '%s', expected a whole number from 1 to 1000000"):format(bad), "--code", bad, rows, model)
+    end
+    refuses(1, "no.idx", path("no.idx"), model)
+    write_file(path("cut.idx"), read_file(rows):sub(1, 100))
+    refuses(1, "cut.idx", path("cut.idx"), model)
+    write_file(path("empty.idx"), string.pack(">I4I4I4", 0x802, 0, 64))
+    refuses(1, "at least one row", path("empty.idx"), model)
+    assert.is_nil(lfs.attributes(model))
+    local _, complaint, status = run("train", {rows, path("no/model.safetensors")})
+    has(complaint, "no/model.safetensors")
+    assert.equal(1, status)
+  end)
+end)
+
+describe("embed", function()
+  it("refuses in one line", function()
+    local function refuses(status, part, ...) fails(status, part, "", run("embed", {...})) end
+    refuses(2, "usage: embed")
+    refuses(2, "usage: embed", path("net.safetensors"), path("rows.idx"), "more")
+    refuses(1, "no.idx", path("net.safetensors"), path("no.idx"))
+    write_file(path("cut.idx"), read_file(path("rows.idx")):sub(1, 100))
+    refuses(1, "cut.idx", path("net.safetensors"), path("cut.idx"))
+    write_file(path("empty.idx"), string.pack(">I4I4I4", 0x802, 0, 64))
+    refuses(1, "no rows", path("net.safetensors"), path("empty.idx"))
+    write_file(path("narrow.idx"), string.pack(">I4I4I4", 0x802, 1, 3), "abc")
+    refuses(1, "[1 x 3] uint8, expected [rows x 64]", path("net.safetensors"), path("narrow.idx"))
+    each_bad_net(function(bad, part) refuses(1, part, bad, path("rows.idx")) end)
+  end)
+end)
+
+describe("anomaly", function()
+  local function lines(text)
+    local list = {}
+    for line in text:gmatch("(.-)\n") do list[#list + 1] = line end
+    return list
+  end
+
+  local function score(input, ...) return run("anomaly", {path("net.safetensors"), ...}, input) end
+
+  it("flags what is above the threshold, or prints nothing else", function()
+    local errors = net:errors(x)
+    local threshold = moon.metrics.quantile(errors, 0.75)
+    local flagged, only = lines(score(csv(values), "--threshold", threshold)), {}
+    assert.equal(20, #flagged)
+    for i, line in ipairs(flagged) do
+      local above = errors[i] > threshold
+      assert.equal(("%.9g\t%d"):format(errors[i], above and 1 or 0), line)
+      if above then only[#only + 1] = ("%d\t%.9g"):format(i, errors[i]) end
+    end
+    assert.is_true(#only > 0 and #only < 20)
+    assert.same(only, lines(score(csv(values), "--threshold", threshold, "--only")))
+    local nans = (" "):rep(256):gsub("....", "\0\0\xc0\x7f")
+    assert.equal(1, #lines(score(nans, "--format", "f32", "--threshold", threshold, "--only")))
+  end)
+
+  it("goes through more rows than a batch", function()
+    local expected = net:errors(x):totable()
+    for _, batch in ipairs{1, 7, 20} do
+      for _, arguments in ipairs{{csv(values)}, {bytes(x), "--format", "u8"}, {"", "--idx", path("rows.idx")}} do
+        local got = lines(score(arguments[1], "--batch", batch, table.unpack(arguments, 2)))
+        assert.equal(20, #got)
+        for i, e in ipairs(expected) do assert.is_true(math.abs(tonumber(got[i]) - e) < 1e-6) end
+      end
+    end
+  end)
+
+  it("takes blanks, CRLF, a last line without an end, and no rows at all", function()
+    local text = csv(values:rows(1, 2))
+    local expected = score(text)
+    assert.equal(2, #lines(expected))
+    assert.same({expected, "", 0}, {score((text:gsub(",", " ,\t"):gsub("\n", "\r\n"):gsub("\r\n$", "")))})
+    assert.same({"", "", 0}, {score("")})
+    assert.same({"", "", 0}, {score("", "--format", "u8")})
+  end)
+
+  it("answers at once, and ends when nobody reads", function()
+    write_file(path("line"), csv(values:rows(1, 1)))
+    write_file(path("answer"), "")
+    local out, err = sh(([[
+      { cat %s; i=0; while [ ! -s %s ] && [ $i -lt 400 ]; do sleep 0.01; i=$((i + 1)); done; cat %s >&2; } |
+      %s --batch 1 %s >%s]]):format(path("line"), path("answer"), path("answer"), host_of("anomaly"),
+      path("net.safetensors"), path("answer")))
+    assert.equal("", out)
+    assert.equal(read_file(path("answer")), err)
+    assert.equal(1, #lines(err))
+    local first, complaint, status = sh(([[
+      { yes "$(cat %s)" | { %s %s; echo $? >%s; } | head -n 1; }]]):format(path("line"), host_of("anomaly"),
+      path("net.safetensors"), path("status")))
+    assert.same({err, "", 0}, {first, complaint, status})
+    assert.equal("0\n", read_file(path("status")))
+  end)
+
+  it("tells the place of what is wrong, after the scores before it", function()
+    local good = csv(values:rows(1, 3))
+    local expected = score(good)
+    local row = csv(values:rows(1, 1))
+    for bad, part in pairs{
+      ["\n"] = "line 4, number 1: expected a number",
+      ["\n" .. row] = "line 4, number 1: expected a number",
+      ["1,2,3\n" .. row] = "line 4 has 3 numbers, expected 64",
+      [row:sub(1, -2) .. ",1\n"] = "line 4 has more than 64 numbers",
+      [row:sub(1, -2) .. ",\n"] = "line 4 has more than 64 numbers",
+      ["1,x" .. row] = "line 4, number 2: expected a number",
+      ["1 2," .. row] = "line 4, number 1: expected a number",
+      ["nan," .. row] = "line 4, number 1: expected a number",
+      ["1e39," .. row] = "line 4, number 1: expected a number",
+      ["1,\0002," .. row] = "line 4, number 2: expected a number",
+      ["1,2,,3" .. row] = "line 4, number 3: expected a number",
+      ["1," .. ("0"):rep(100) .. row] = "line 4, number 2: expected a number",
+      ["1,2"] = "line 4 has 2 numbers, expected 64",
+    } do fails(1, part, expected, score(good .. bad)) end
+    fails(1, "row 4 ends after 9 bytes, expected 64", expected, score(bytes(x:rows(1, 3)) .. "123456789", "--format",
+      "u8"))
+    fails(1, "row 1 ends after 255 bytes, expected 256", "", score(floats(values):sub(1, 255), "--format", "f32"))
+  end)
+
+  it("holds one batch, however long the rows go on", function()
+    if hosts:find("/san/") then return pending("address space is no measure of a sanitized build") end
+    local function bounded(input)
+      return sh(("ulimit -v 150000; %s | %s --format %s %s | tail -n 1"):format(input[1], host_of("anomaly"), input[2],
+        path("net.safetensors")))
+    end
+    local out, err = bounded{"head -c 192000000 /dev/zero", "u8"}
+    assert.equal("", err)
+    assert.equal(1, #lines(out))
+    out, err = bounded{"head -c 200000000 /dev/zero | tr '\\0' 7", "csv"}
+    fails(1, "line 1, number 1", "", out, err, 1)
+  end)
+
+  it("refuses in one line", function()
+    local model = path("net.safetensors")
+    local function refuses(status, part, ...) fails(status, part, "", run("anomaly", {...}, csv(values))) end
+    refuses(2, "no net is given")
+    refuses(2, "two nets", model, model)
+    refuses(2, "--frobnicate", model, "--frobnicate", 1)
+    refuses(2, "--threshold", model, "--threshold")
+    refuses(2, "--threshold is 'much'", model, "--threshold", "much")
+    refuses(2, "--only needs --threshold", model, "--only")
+    refuses(2, "--format is 'xls'", model, "--format", "xls")
+    refuses(2, "--format is for the standard input", model, "--format", "u8", "--idx", path("rows.idx"))
+    for _, batch in ipairs{"0", "-1", "1.5", "1e9", ""} do refuses(2, "--batch is", model, "--batch", batch) end
+    refuses(1, "no.idx", model, "--idx", path("no.idx"))
+    write_file(path("narrow.idx"), string.pack(">I4I4I4", 0x802, 1, 3), "abc")
+    refuses(1, "a row has 3 numbers, expected 64", model, "--idx", path("narrow.idx"))
+    each_bad_net(function(bad, part) refuses(1, part, bad) end)
+    assert(moon.sequential{moon.dense(64, 3)}:save(path("narrow.safetensors")))
+    refuses(1, "the net makes 3 numbers of 64", path("narrow.safetensors"))
+    local out, err, status = sh(("%s --idx %s %s >/dev/full"):format(host_of("anomaly"), path("rows.idx"), model))
+    fails(1, "cannot write the scores", "", out, err, status)
+    has(run("anomaly", {"--help"}), "--threshold T")
+  end)
+end)
+
+describe("scripted", function()
+  local function script(name, text)
+    write_file(path(name .. ".lua"), text)
+    return path(name .. ".lua")
+  end
+
+  -- Runs scripts, each a text, in one process, and guest.lua behind them, which has to come off. Gives stderr's lines.
+  local function run_texts(options, texts)
+    local arguments = {table.unpack(options)}
+    table.move({path("net.safetensors"), path("rows.idx")}, 1, 2, #arguments + 1, arguments)
+    for i, text in ipairs(texts) do arguments[#arguments + 1] = script(("s%03d"):format(i), text) end
+    arguments[#arguments + 1] = "scripts/hosts/guest.lua"
+    local out, err, status = run("scripted", arguments)
+    has(out, "scripts/hosts/guest.lua: 1280 numbers, " .. fnv(floats(net:predict(x))))
+    local complaints = {}
+    for line in err:gmatch("(.-)\n") do complaints[#complaints + 1] = line end
+    return complaints, out, status
+  end
+
+  -- list: pairs of a text and a part of the one line that ends it.
+  local function ends(options, list)
+    local texts = {}
+    for i, pair in ipairs(list) do texts[i] = pair[1] end
+    local complaints, out, status = run_texts(options, texts)
+    assert.equal(1, status)
+    for i, pair in ipairs(list) do
+      local name = ("scripted: %s: "):format(path(("s%03d.lua"):format(i)))
+      assert.equal(name, (complaints[i] or "nothing"):sub(1, #name), pair[1])
+      has(complaints[i], pair[2])
+    end
+    assert.equal(#list, #complaints)
+    return out
+  end
+
+  it("lets a script train, and use the library", function()
+    local complaints, out, status = run_texts({}, {[[
+      local net, x = ...
+      local moon = require "moonglass"
+      assert(not pcall(require, "lfs") and _G.string.format and load("return 1 + 1")() == 2)
+      local before = net:errors(x):mean()
+      local h = net:fit(x, {loss = "mse", epochs = 30, batch_size = 5, optimizer = moon.adam{lr = 0.01}, verbose = 1})
+      assert(#h.loss == 30 and tostring(h):find("epoch"))
+      assert(net:errors(x):mean() < before)
+      local ae = moon.autoencoder.denoising{input = 64, code = 4, hidden = {8}, noise = moon.gaussian_noise(0.1)}
+      ae:fit(x, {loss = "bce", validation_split = 0.2})
+      local sorted = {30, 1, 20, 4}
+      table.sort(sorted)
+      print(table.concat(sorted, " "), ("a-b"):gsub("%-", "+"))
+      table.sort(sorted, function(a, b) return a > b end)
+      print(table.concat(table.move(sorted, 1, 3, 2), " "), table.concat(table.move({1, 2, 3, 4}, 2, 4, 1), " "),
+        table.concat(table.move({1, 2}, 1, 2, 1, {}), " "))
+      print(moon.metrics.mse(x:float() / 255, ae:reconstruct(x)) > 0, #ae:summary() > 100)
+      assert(#moon.knn(x, moon.ones(20), {k = 3}):predict(x) == 20)
+      return ae:encode(x)
+    ]]})
+    assert.same({{}, 0}, {complaints, status})
+    has(out, "  1 4 20 30\ta+b\t1\n")
+    has(out, "  30 30 20 4\t2 3 4 4\t1 2\n")
+    has(out, "  true\ttrue\n")
+    has(out, "epoch 30/30")
+    has(out, "s001.lua: 80 numbers, digest ")
+  end)
+
+  it("has no files, no programs, no other modules", function()
+    local target = path("escaped")
+    ends({}, {
+      {"return io.open('/etc/passwd')", "global 'io'"},
+      {("os.execute('touch %s')"):format(target), "global 'os'"},
+      {"return loadfile('/etc/passwd')", "global 'loadfile'"},
+      {"return dofile('/etc/passwd')", "global 'dofile'"},
+      {"return package.loadlib", "global 'package'"},
+      {"return debug.getregistry()", "global 'debug'"},
+      {"return require 'lfs'", "there is no module 'lfs'"},
+      {"return require 'io'", "there is no module 'io'"},
+      {"return require '../../spec/files'", "there is no module"},
+      {("local net = ... assert(net:save('%s'))"):format(target), "without files"},
+      {("assert(require('moonglass').png.write('%s', ({...})[2]:reshape(20, 64)))"):format(target), "without files"},
+      {("assert(require('moonglass').load('%s'))"):format(path("net.safetensors")), "without files"},
+      {"assert(require('moonglass').data.mnist('train'))", "without files"},
+      {"for name in pairs(require('moonglass.core')) do assert(not name:find('load'), name) end error('none')", "none"},
+    })
+    assert.is_nil(lfs.attributes(target))
+  end)
+
+  it("limits memory, the engine's too", function()
+    ends({"--memory", 20}, {
+      {"return ('x'):rep(2e9)", "not enough memory"},
+      {"local s = 'x' while true do s = s .. s end", "not enough memory"},
+      {"local t = {} for i = 1, 1e9 do t[i] = {} end", "not enough memory"},
+      {"local function f() return 1 + f() end f()", "not enough memory"},
+      {"return require('moonglass').zeros(50000, 50000)", "out of memory: wanted 10000000"},
+      {"local m, t = require 'moonglass', {} for i = 1, 1e9 do t[i] = m.zeros(1000) end", "out of memory"},
+      {"local m = require 'moonglass' return m.sequential{m.dense(3000, 3000)}", "out of memory"},
+      {"local net, x = ... local m = require 'moonglass' net:predict(m.zeros(60000, 64))", "out of memory"},
+      {"require('moonglass').limits{memory = 1 << 60} return require('moonglass').zeros(1 << 30)", "memory"},
+    })
+  end)
+
+  it("limits instructions, whatever catches the error", function()
+    ends({"--instructions", 1e6}, {
+      {"while true do end", "used up its instructions"},
+      {"while true do pcall(function() while true do end end) end", "used up its instructions"},
+      {"xpcall(function() while true do end end, function() while true do end end)", "used up its instructions"},
+      {"local net, x = ... return net:predict(x), pcall(function() while true do end end)", "its instructions"},
+      {"local _ <close> = setmetatable({}, {__close = function() while true do end end}) error()", "used up"},
+      {"table.sort({3, 2, 1}, function() while true do end end)", "used up"},
+      {"table.move({}, 1, 1 << 62, 2)", "used up"},
+      {"load(function() return ' ' end)", "used up"},
+      {"coroutine.wrap(function() while true do end end)()", "global 'coroutine'"},
+      {"local net, x = ... net:fit(x, {loss = function(y, t) while true do end end})", "used up"},
+    })
+  end)
+
+  it("limits time, where no instruction runs", function()
+    local started = moon.clock()
+    ends({"--seconds", 0.2, "--instructions", 1e12}, {
+      {"while true do end", "used up its time"},
+      {"local net, x = ... net:fit(x, {loss = 'mse', epochs = 1e9})", "used up its time"},
+      {[[local net = ... local x = require('moonglass').zeros(50000, 64)
+         while true do pcall(net.predict, net, x) end]], "used up its time"},
+      {[[local m = require 'moonglass' local a = m.randn(300, 300)
+         while true do pcall(a.matmul, a, a) end]], "used up its time"},
+      {"local s, t = ('x'):rep(1e6), {} for i = 1, 1e4 do t[i] = s end table.sort(t)", "used up its time"},
+    })
+    assert.is_true(moon.clock() - started < 4)
+  end)
+
+  it("leaves nothing that would run uncounted", function()
+    ends({"--seconds", 0.3}, {
+      {"setmetatable({}, {__gc = function() while true do end end})", "no __gc"},
+      {"local m = {} setmetatable({}, m) m.__gc = error setmetatable({}, m)", "no __gc"},
+      {[[local moon = require 'moonglass' local meta = getmetatable(moon.pca) or getmetatable(moon.autoencoder)
+         meta.__gc = function() while true do end end setmetatable({}, meta)]], "no __gc"},
+      {"local net, x = ... getmetatable(x).__gc = function() while true do end end", "index a nil value"},
+      {"getmetatable('').__gc = 1", "index a nil value"},
+      {"error(setmetatable({}, {__tostring = function() while true do end end}))", "its error is a table"},
+      {"return ('a'):rep(30):find(('.-'):rep(20) .. 'b')", "may take too long"},
+      {"return ('a'):rep(30):gsub(('a?'):rep(40) .. 'b', '')", "may take too long"},
+      {"return ('a'):rep(1e6):find(('a'):rep(1e5) .. 'b', 1, true)", "may take too long"},
+      {"for _ in ('^'):rep(3e4):gmatch('^.-.-b') do end", "may take too long"},
+      {"return ('').rep('', 1 << 62)", "it returned a string"},
+      {"table.concat(setmetatable({}, {__index = table.concat}), '', 1, 1 << 62)", "table without metatable"},
+      {"table.insert(setmetatable({}, {__len = function() return 1 << 62 end}), 1, 0)", "table without metatable"},
+      {"table.unpack(setmetatable({}, {__index = table.unpack, __metatable = false}), 1, 9)", "without metatable"},
+      {"local net, x = ... net:fit(x, {loss = 'mse', threads = 64})", "allows 1 thread"},
+    })
+  end)
+
+  it("takes text only, and says what was wrong", function()
+    local code = string.dump(load("while true do end"))
+    local out = ends({}, {
+      {code, "attempt to load a binary chunk"},
+      {("return assert(load(%q))"):format(code), "attempt to load a binary chunk"},
+      {"return load('', '', 'b')", "text only"},
+      {"return string.dump(print)", "field 'dump'"},
+      {"this is no Lua", "syntax error"},
+      {"return 1", "it returned a number, expected a tensor"},
+      {"", "it returned a nil, expected a tensor"},
+      {"error('\\27[2Jred\\nlines', 0)", "?[2Jred?lines"},
+      {"while true do print(('x'):rep(100000)) end", "prints no more than 1048576 bytes"},
+      {"_G.pcall, _G.error, string.format, table.concat = nil print(...) error 'x'", "global 'error'"},
+      {"local net, x = ... x:fill_(7) error('rows are mine')", "rows are mine"},
+    })
+    assert.is_true(#out < 1100000)
+  end)
+
+  it("gives all memory back, however little there is", function()
+    local digest = fnv(floats(net:predict(x)))
+    local worked = 0
+    for megabytes = 0.05, 1.75, 0.1 do
+      local out, err, status = run("scripted", {"--memory", megabytes, path("net.safetensors"), path("rows.idx"),
+        "scripts/hosts/guest.lua"})
+      if status == 0 then
+        has(out, digest)
+        worked = worked + 1
+      else
+        fails(1, " memory", "", out, err, status)
+      end
+    end
+    assert.is_true(worked > 0 and worked < 18)
+  end)
+
+  it("refuses in one line", function()
+    local guest = "scripts/hosts/guest.lua"
+    local function refuses(status, part, ...) fails(status, part, "", run("scripted", {...})) end
+    refuses(2, "usage: scripted", path("net.safetensors"), path("rows.idx"))
+    for _, bad in ipairs{{"--memory", "much"}, {"--seconds", 0}, {"--instructions", -1}, {"--frobnicate", 1}} do
+      refuses(2, "usage: scripted", bad[1], bad[2], path("net.safetensors"), path("rows.idx"), guest)
+    end
+    refuses(1, "no.idx", path("net.safetensors"), path("no.idx"), guest)
+    refuses(1, "no.lua", path("net.safetensors"), path("rows.idx"), path("no.lua"))
+    refuses(1, "/nowhere/lua/moonglass", "--root", "/nowhere", path("net.safetensors"), path("rows.idx"), guest)
+    each_bad_net(function(bad, part) refuses(1, part, bad, path("rows.idx"), guest) end)
+  end)
+end)
+
+describe("the hosts", function()
+  it("know the two public headers only", function()
+    local seen = 0
+    for name in lfs.dir("scripts/hosts") do
+      if name:find("%.cp?p?$") then
+        local text = read_file("scripts/hosts/" .. name)
+        for header in text:gmatch('#include "([^"]*)"') do assert.equal("digest.h", header) end
+        has(text, "#include <moonglass")
+        if name ~= "scripted.c" then assert.is_nil(text:find("#include <l[au][^>]*>")) end
+        seen = seen + 1
+      end
+    end
+    assert.equal(5, seen)
+  end)
+end)

@@ -1,0 +1,355 @@
+-- refusals.lua - want of memory at every single point, from Lua; c/lua_refusal_test.c runs it with what it needs:
+--   host.attempt(door, first, width, f, ...)   pcall(f, ...), with calls of an allocator refused
+--   host.bits(t)                               a tensor's shape and bytes
+--   host.check(condition, text)
+-- A case makes some objects and does one thing to them. Once undisturbed, to know what comes of it; then on objects
+-- made anew with the k-th call refused, for k = 1, 2, 3 ... until nothing is refused: the right result, or a message
+-- that says so; the objects as they were before, or after a whole step; and the same once more, with the right result.
+local host = ...
+local core = require "moonglass.core"
+local moon = require "moonglass"
+local samples = dofile "spec/support/samples.lua"
+
+local folder = os.tmpname()
+os.remove(folder)
+local function path_of(name) return folder .. "-" .. name end
+
+local function read(path)
+  local file = io.open(path, "rb")
+  if not file then return "none" end
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+-- ---- everything that can be seen of a value, as a text ----
+
+local digest
+
+-- Nets that are trained by calls of their own for forward, backward and update: gradients may be there without a step.
+local in_parts = setmetatable({}, {__mode = "k"})
+
+local digest_of = {
+  ["moonglass.tensor"] = function(t) return t.dtype .. host.bits(t) end,
+  ["moonglass.net"] = function(net)
+    local texts = {#net, net:encoder_layers()}
+    for _, p in ipairs(net:parameters()) do texts[#texts + 1] = p.name .. host.bits(p.value) .. host.bits(p.grad) end
+    if in_parts[net] then return digest(net:archive()) end
+    return table.concat(texts, " ")
+  end,
+  ["moonglass.layer"] = function(layer)
+    local texts = {tostring(layer)}
+    for _, p in ipairs(layer:parameters()) do texts[#texts + 1] = p.name .. host.bits(p.value) end
+    return table.concat(texts, " ")
+  end,
+  ["moonglass.optimizer"] = function(opt) return digest(opt:state()) end,
+  ["moonglass.dataset"] = function(data) return digest{data:batch(1, data:rows())} end,
+}
+
+local function by_text(a, b) return tostring(a) < tostring(b) end
+
+function digest(v)
+  local of = digest_of[(getmetatable(v) or {}).__name]
+  if of then return of(v) end
+  if type(v) == "number" then return ("%a"):format(v) end
+  if type(v) ~= "table" then return type(v) == "function" and "" or tostring(v) end
+  local keys, texts = {}, {}
+  for key in pairs(v) do keys[#keys + 1] = key end
+  table.sort(keys, by_text)
+  for _, key in ipairs(keys) do
+    if key ~= "epoch_seconds" then texts[#texts + 1] = tostring(key) .. "=" .. digest(v[key]) end
+  end
+  return "{" .. table.concat(texts, ";") .. "}"
+end
+
+-- The objects of a case: with the optimiser come its moments, with a path what the file holds.
+local function state_of(o)
+  local texts = {digest(o)}
+  if o.opt then texts[2] = digest(o.opt:moments(o.net:parameters())) end
+  if o.path then texts[#texts + 1] = read(o.path) end
+  return table.concat(texts, "|")
+end
+
+-- ---- cases ----
+
+local cases = {}
+
+-- make() gives objects, act(objects, watch) a result; act calls watch() after each whole step of several.
+local function case(name, make, act) cases[#cases + 1] = {name = name, make = make, act = act} end
+
+local function tensors()
+  moon.seed(1)
+  return {x = moon.rand(3, 4), u = moon.rand(3, 4), v = moon.rand(4, 3), bytes = moon.full(7, 3, 4, {dtype = "uint8"})}
+end
+
+local function sorted_names(t)
+  local names = {}
+  for name in pairs(t) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+for _, name in ipairs(sorted_names(core.methods["moonglass.tensor"])) do
+  local method, take = core.methods["moonglass.tensor"][name], samples.methods["moonglass.tensor"][name]
+  host.check(take ~= nil, ("t:%s is not among the calls of samples.lua"):format(name))
+  case("t:" .. name, tensors, function(o) return {method(o.x, take(o))} end)
+end
+
+for _, name in ipairs{"sum", "mean", "min", "max", "var", "std", "norm", "argmax"} do
+  case(("t:%s(1)"):format(name), tensors, function(o) return o.x[name](o.x, 1) end)
+end
+
+case("operators", tensors, function(o)
+  local x, u = o.x, o.u
+  return {x + u, x - 1, 2 * x, x / u, -x, x ^ 2, x == u, #x, tostring(x), x[2], x[2][3], x.shape, x.dtype, o.bytes + x,
+    x:matmul(o.v[1]:reshape(-1):rows(1, 3):reshape(3, 1):t():t():index{1, 2, 3, 1})}
+end)
+case("t[i] = v", tensors, function(o) o.x[2] = o.u[1] end)
+
+local function small_net(activation)
+  return moon.sequential{moon.gaussian_noise(0.1), moon.dense(6, 4, {activation = activation, activity_l1 = 1e-4}),
+    moon.dense(4, 6, {activation = "sigmoid"})}
+end
+
+local function training()
+  moon.seed(2)
+  local net = small_net("relu")
+  local o = {net = net, x = moon.rand(8, 6), opt = moon.adam(), loss = moon.bce()}
+  o.data = core.dataset(o.x)
+  o.data:shuffle(1, 1)
+  return o
+end
+
+-- Functions of the core that are not of this kind, or are among the cases further down.
+local elsewhere = {}
+for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eigh", "net", "net_from", "dataset", "idx",
+  "idx_load", "png_read", "png_write", "png_decode", "png_encode", "safetensors_load", "safetensors_save", "load_net",
+  "file_kind", "file_access", "file_write", "file_rotate", "methods"} do elsewhere[name] = true end
+
+for _, name in ipairs(sorted_names(core)) do
+  local take = samples.core[name]
+  host.check(take or elsewhere[name], ("core.%s is not among the calls of samples.lua"):format(name))
+  if not elsewhere[name] then
+    case("core." .. name, function()
+      local given = table.pack(take(samples.objects()))
+      moon.seed(4)
+      return given
+    end, function(given)
+      local result = core[name](table.unpack(given, 1, given.n))
+      return name == "info" or result
+    end)
+  end
+end
+
+case("cat", tensors, function(o) return moon.cat({o.x, o.u, o.x}, 2) end)
+case("eigh", tensors, function(o) return {moon.eigh(o.v:matmul(o.x))} end)
+case("dataset", tensors, function(o)
+  local data = core.dataset(o.x, o.u)
+  data:shuffle(1, 1)
+  return {data:batch(1, 2)}
+end)
+
+for _, kind in ipairs(core.registered("layers")) do
+  case("a net of " .. kind, function() moon.seed(5) return {x = moon.rand(4, 5)} end, function(o)
+    moon.seed(6)
+    local layer = kind == "dense" and moon.dense(5, 5, {activation = "sigmoid", kl_weight = 0.1, weight_l2 = 0.1})
+      or core[kind](samples.core[kind]())
+    local net = moon.sequential{layer, moon.dense(5, 2)}
+    net:seed(1)
+    local y = net:forward(o.x, true)
+    return {y, net:backward(y), net:parameters(), net:penalty(), tostring(net), net:slice(1, 1):predict(o.x)}
+  end)
+end
+
+for _, loss in ipairs(core.registered("losses")) do
+  case("loss:" .. loss, tensors, function(o)
+    local l = core.loss(loss)
+    return {l:forward(o.x, o.u), l:backward(), l:forward(o.x, o.bytes), tostring(l)}
+  end)
+end
+
+case("autoencoder", function() moon.seed(7) return {} end, function()
+  moon.seed(7)
+  local ae = moon.autoencoder.sparse{input = 6, hidden = 3, l1 = 1e-5}
+  local x = moon.rand(4, 6)
+  return {ae:encode(x), ae:decode(ae:encode(x)), ae:reconstruct(x), ae:errors(x), tostring(ae:summary())}
+end)
+
+-- Two batches, each a whole step.
+local function fit(o, watch, net, loss)
+  return net:fit(o.x, {loss = loss, optimizer = o.opt, batch_size = 4, seed = 3, callbacks = {{on_batch_end = watch}}})
+end
+
+case("fit", training, function(o, watch) return fit(o, watch, o.net, o.loss) end)
+case("fit, steps", training, function(o, watch)
+  local first = o.net:step_rows(o.data, 1, 4, o.loss, o.opt)
+  watch()
+  return {first, o.net:step(o.x, nil, o.loss, o.opt)}
+end)
+case("fit, a layer and a loss of Lua", function()
+  moon.seed(8)
+  local double = {forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy * 2 end}
+  local o = {net = small_net("tanh"), x = moon.rand(8, 6), opt = moon.sgd{lr = 0.1}}
+  in_parts[o.net] = true
+  function o.mixed() return moon.sequential{o.net:layer(1), o.net:layer(2), double, o.net:layer(3)} end
+  return o
+end, function(o, watch)
+  return fit(o, watch, o.mixed(), function(p, t) return (p - t):square():mean(), (p - t) * (2 / p:numel()) end)
+end)
+case("evaluate, predict", training, function(o)
+  return {o.net:evaluate(o.x, {loss = o.loss}), o.net:predict(o.x, {batch_size = 3})}
+end)
+
+-- ---- cases with files ----
+
+-- Objects, and the path of a file that is there already.
+local function over(name, make)
+  return function()
+    local o = make()
+    o.path = path_of(name)
+    local file = assert(io.open(o.path, "wb"))
+    assert(file:write("what was there"))
+    assert(file:close())
+    return o
+  end
+end
+
+-- A file that act, which ends well, has written once.
+local function written(name, make, act)
+  local o = make()
+  o.file = path_of(name)
+  assert(act(o))
+  return function() return {file = o.file} end
+end
+
+local function save(o) return o.net:save(o.path or o.file) end
+local function save_checkpoint(o)
+  local state = {net = o.net, opt = o.opt, epoch = 3, seed = 1, history = {loss = {1}, val_loss = {}, epochs = 1}}
+  return moon.checkpoint.save(o.path or o.file, state)
+end
+local function save_tensors(o)
+  return moon.safetensors.save(o.path or o.file, {x = o.x, b = o.bytes}, {key = "text"})
+end
+local function write_png(o) return moon.png.write(o.path or o.file, o.x) end
+
+local shapes = "spec/fixtures/shapes/"
+case("idx", function() return {} end, function() return assert(moon.data.idx(shapes .. "t10k-images-idx3-ubyte")) end)
+case("idx.gz", function() return {} end, function()
+  return assert(moon.data.idx(shapes .. "train-labels-idx1-ubyte.gz"))
+end)
+case("png encode, decode", tensors, function(o) return moon.png.decode(moon.png.encode(o.x)) end)
+case("image.grid", tensors, function(o) return moon.image.grid(o.x, {shape = {2, 2}}) end)
+case("png.write", over("picture.png", tensors), function(o) return assert(write_png(o)) end)
+case("png.read", written("read.png", tensors, write_png), function(o) return assert(moon.png.read(o.file)) end)
+case("file_write", over("text", tensors), function(o)
+  return assert(core.file_write(o.path, {"a text", "", "more"}))
+end)
+case("file_rotate", written("rotated", tensors, save_tensors), function(o)
+  return assert(core.file_rotate(o.file, 2))
+end)
+case("safetensors.save", over("tensors", tensors), function(o) return assert(save_tensors(o)) end)
+case("safetensors.load", written("load", tensors, save_tensors), function(o)
+  return {assert(moon.safetensors.load(o.file))}
+end)
+case("net:clone", training, function(o) return {o.net:clone():predict(o.x)} end)
+case("net:save", over("net", training), function(o) return assert(save(o)) end)
+case("load", written("saved", training, save), function(o) return assert(moon.load(o.file)) end)
+case("checkpoint.save", over("checkpoint", training), function(o) return assert(save_checkpoint(o)) end)
+case("checkpoint.load", written("saved-checkpoint", training, save_checkpoint), function(o)
+  local c = assert(moon.checkpoint.load(o.file))
+  return {c.net, c.opt, c.opt:moments(c.net:parameters()), c.epoch, c.history.loss}
+end)
+case("core.file_write", over("text", training), function(o)
+  return assert(core.file_write(o.path, {"another", " text"}))
+end)
+case("onnx.export", over("onnx", training), function(o) return assert(moon.onnx.export(o.path, o.net)) end)
+
+-- ---- the sweeps ----
+
+local function nothing() end
+
+-- What comes of a case undisturbed: its result, and the states that it may stop in, the first and the last by name.
+local function rehearse(c)
+  local o = c.make()
+  local want = {stops = {}, first = state_of(o)}
+  want.stops[want.first] = true
+  o = c.make() -- looking at the moments has made them
+  want.result = digest(c.act(o, nothing))
+  want.last = state_of(o)
+  want.stops[want.last] = true
+  o = c.make()
+  c.act(o, function() want.stops[state_of(o)] = true end)
+  return want
+end
+
+-- What is wrong, or nil; and whether anything was refused at all.
+local function try(c, want, door, first, width)
+  local o = c.make()
+  local refused, ok, result = host.attempt(door, first, width, c.act, o, nothing)
+  local state = state_of(o)
+  if not ok then
+    if refused == 0 then return "failed without a refusal: " .. tostring(result), false end
+    if type(result) ~= "string" or not result:find("memory", 1, true) then return tostring(result), true end
+  elseif digest(result) ~= want.result or state ~= want.last then
+    return "another result", refused > 0
+  end
+  if not want.stops[state] then return "an object has changed", refused > 0 end
+  if ok or state ~= want.first then o = c.make() end -- else the random stream, too, must be where it was
+  if digest(c.act(o, nothing)) ~= want.result or state_of(o) ~= want.last then return "the next try differs", true end
+  return nil, refused > 0
+end
+
+-- Bytes that the engine's objects hold.
+local function held()
+  collectgarbage()
+  collectgarbage()
+  return core.info().memory
+end
+
+local function sweep(c, door, width, stride)
+  local want, k, points, wrong, more = rehearse(c), 1, 0, nil, true
+  while more and not wrong do
+    wrong, more = try(c, want, door, k, width)
+    if more then points = points + 1 end
+    host.check(not wrong, ("%s, %s call %d, %s: %s"):format(c.name, door, k, width == 0 and "forever" or width, wrong))
+    k = k + stride
+  end
+  return points
+end
+
+-- How many calls it makes at that door.
+local function calls_of(c, door)
+  local low, high = 0, 1
+  while host.attempt(door, high, 1, c.act, c.make(), nothing) > 0 do low, high = high, high * 2 end
+  while high - low > 1 do
+    local middle = (low + high) // 2
+    if host.attempt(door, middle, 1, c.act, c.make(), nothing) > 0 then low = middle else high = middle end
+  end
+  return low
+end
+
+-- In the suite some points of each case, spread over all; the next run of the same case begins elsewhere.
+local sample = 12
+local function stride_of(c, door) return host.full and 1 or calls_of(c, door) // sample + 1 end
+
+local total = 0
+local function sweep_all(door)
+  for _, c in ipairs(cases) do
+    local began, points, before = os.clock(), {}, held()
+    local stride = stride_of(c, door)
+    for i, width in ipairs{1, 2, 0} do points[i] = sweep(c, door, width, stride) end
+    host.check(held() == before, ("%s, %s: %d bytes were lost"):format(c.name, door, held() - before))
+    total = total + points[1] + points[2] + points[3]
+    if host.full then
+      print(("  %-36s %-6s %7d once %7d twice %7d forever  %5.1f s"):format(c.name, door, points[1], points[2],
+        points[3], os.clock() - began))
+    end
+  end
+  collectgarbage()
+end
+
+sweep_all("lua")
+if host.malloc then sweep_all("malloc") end
+if host.full then print(("%d points refused"):format(total)) end
+for _, name in ipairs{"picture.png", "read.png", "tensors", "load", "net", "saved", "checkpoint", "saved-checkpoint",
+  "text", "onnx"} do os.remove(path_of(name)) end

@@ -1,0 +1,62 @@
+-- Scripts as programs of their own. In specs: local runs = dofile("spec/support/script_runs.lua")(after_each, options),
+-- where `options` go to every run. What a script leaves is in runs.folder, which is gone after each test.
+--   runs.run(script, arguments)                -> stdout, stderr, exit status
+--   runs.succeeds(script, arguments)           -> stdout; no word on stderr, status 0
+--   runs.fails(script, arguments, status, ...) -> stdout; one line on stderr with all the parts in it, that status
+--   runs.rejects(script, arguments, ...)       the same with status 2, and nothing written
+--   runs.has(text, part)                       the text has that part
+--   runs.tiles(picture, height, width, left)   the tiles of a picture, which stand below its labels and on their right,
+--                                              or with `left` below them only, in a frame of 4 pixels
+local files = dofile("spec/support/files.lua")
+local lfs = require "lfs"
+
+local runs = {program = os.getenv("MOONGLASS_BIN") or "build/moonglass"}
+
+function runs.has(text, part)
+  assert(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text:sub(1, 2000)))
+end
+
+function runs.tiles(picture, height, width, left)
+  local first = #picture - 3 - height
+  local columns = picture:rows(first, #picture - 4):t()
+  local from = left and 5 or #columns - 3 - width
+  assert(first > 0 and from > 0, ("no tiles of %d x %d in %d x %d"):format(height, width, #picture, #columns))
+  return columns:rows(from, from + width - 1):t():clone()
+end
+
+local function is(expected, got, what)
+  assert(expected == got, ("%s is %q, expected %q"):format(what, tostring(got), tostring(expected)))
+end
+
+return function(after_each, options)
+  runs.folder = os.tmpname()
+  os.remove(runs.folder)
+  after_each(function() os.execute(("rm -rf '%s'"):format(runs.folder)) end)
+
+  function runs.run(script, arguments)
+    return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --out %s %s %s"):format(runs.program, script,
+      runs.folder, options, arguments or ""))
+  end
+
+  function runs.succeeds(script, arguments)
+    local output, errors, status = runs.run(script, arguments)
+    is("", errors, "stderr")
+    is(0, status, "the exit status")
+    return output
+  end
+
+  function runs.fails(script, arguments, expected, ...)
+    local output, errors, status = runs.run(script, arguments)
+    assert(errors:find("^" .. script .. ": [^\n]+\n$"), ("expected one line, got:\n%s"):format(errors))
+    for _, part in ipairs{...} do runs.has(errors, part) end
+    is(expected, status, "the exit status")
+    return output
+  end
+
+  function runs.rejects(script, arguments, ...)
+    is("", runs.fails(script, arguments, 2, ...), "stdout")
+    assert(not lfs.attributes(runs.folder, "mode"), runs.folder .. " is there")
+  end
+
+  return runs
+end
