@@ -4,7 +4,7 @@
 **
 ** The net is inputs-hidden-code-hidden-inputs, with ReLU inside and a sigmoid at the end, trained by Adam on binary
 ** cross-entropy: the lecture's deep autoencoder. With the same seed, the same number of threads and the same batches,
-** scripts in Lua get the same bits (spec/programs/hosts_spec.lua). Ctrl-C ends the training; what was learnt is saved. */
+** scripts in Lua get the same bits (spec/programs/hosts_spec.lua). Ctrl-C ends the training; the net is saved. */
 #include <errno.h>
 #include <moonglass.h>
 #include <signal.h>
