@@ -8,7 +8,7 @@ local head = [[
 
 What `local moon = require "moonglass"` has, in one place, made from the annotations in
 [moonglass/help/meta.lua](moonglass/help/meta.lua) (`make reference`); [README.md](README.md) tells of `fit`, files,
-metrics and plots at length. Indices, dimensions and epochs count from 1, class numbers from 0. Shapes stand in brackets:
+metrics and plots at length. Indices, dimensions and epochs count from 1, class numbers from 0. Shapes are in brackets:
 [rows x columns]. Numbers are float32 unless said. What does not fit, an unknown name or running out of memory is a Lua
 error; what reads or writes files gives nil, a message and a code instead. A tensor that is given back is new, unless it
 is called a view or live: these share their elements. Options are named, in a last table; an unknown one is an error
