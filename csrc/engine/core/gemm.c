@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "blis_versions.h"
 #include "../internal.h"
+#include "blis_versions.h"
 
 /* BLIS picks its kernels by the brand of the CPU. It takes one that is younger than itself for none at all (generic C,
 ** several times slower), and does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have

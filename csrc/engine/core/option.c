@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "fpmode.h"
 #include "../internal.h"
+#include "fpmode.h"
 
 /* Append to the context's message while it has room. */
 static void append(moon_ctx *ctx, const char *text) {

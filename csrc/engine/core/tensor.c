@@ -2,8 +2,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "fpmode.h"
 #include "../internal.h"
+#include "fpmode.h"
 
 static size_t element_size(moon_dtype dtype) { return dtype == MOON_UINT8 ? 1 : sizeof(float); }
 

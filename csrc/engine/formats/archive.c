@@ -13,8 +13,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "file.h"
 #include "../core/fpmode.h"
+#include "file.h"
 #include "json.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__

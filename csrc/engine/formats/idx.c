@@ -4,8 +4,8 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "file.h"
 #include "../core/fpmode.h"
+#include "file.h"
 
 enum {
   CHUNK = 1 << 16,      /* bytes read at a time */

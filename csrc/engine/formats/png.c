@@ -5,8 +5,8 @@
 #include <png.h>
 #include <string.h>
 
-#include "file.h"
 #include "../core/fpmode.h"
+#include "file.h"
 
 enum {
   SIDE_MAX = 1000000,   /* pixels of width or height */

@@ -13,9 +13,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "../core/fpmode.h"
 #include "archive.h"
 #include "file.h"
-#include "../core/fpmode.h"
 #include "json.h"
 
 enum {
