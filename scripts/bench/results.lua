@@ -114,4 +114,25 @@ function Results:csv()
   return table.concat(lines, "\n") .. "\n"
 end
 
+--- Results from the text of a results.csv, of which the best figures are taken.
+function results.read(text)
+  local list, names = results.new(), nil
+  for line in text:gmatch("[^\n]+") do
+    local sample, i = {}, 0
+    for field in (line .. ","):gmatch("([^,]*),") do
+      i = i + 1
+      sample[names and names[i] or i] = field ~= "" and field or nil
+    end
+    if names then
+      sample.batch, sample.threads = tonumber(sample.batch), tonumber(sample.threads)
+      sample.value = tonumber(sample.best)
+      list:add(sample)
+      list.versions[sample.engine] = sample.version
+    else
+      names = sample
+    end
+  end
+  return list
+end
+
 return results

@@ -5,7 +5,7 @@ local json = require "json"
 local measure = require "measure"
 local parts = require "parts"
 local report = require "report"
-local new_results = require("results").new
+local read_results, new_results = require("results").read, require("results").new
 package.path = path
 
 local files = dofile "spec/support/files.lua"
@@ -186,6 +186,20 @@ describe("results", function()
     assert.equal("epoch,jax,0.10,784-128-32-128-784,32,2,s,1.1,1.2,2,2.2", lines[4])
     assert.equal('epoch,keras,"a ""b"", c",784-128-32-128-784,32,2,s,4.5,4.5,1,9', lines[5])
     assert.equal("require,moonglass,0.1.0,,,,ms,3.5,3.5,1,1", lines[9])
+  end)
+
+  it("reads the best figures of its CSV", function()
+    local r, again = canned(), read_results(canned():csv())
+    assert.equal(#r.entries, #again.entries)
+    for _, e in ipairs(r.entries) do assert.equal(r:best(e), again:best(e)) end
+    assert.same(r.versions, again.versions)
+  end)
+
+  it("reads the recorded figures, from which README's picture is drawn", function()
+    local r = read_results(files.read("scripts/bench/recorded.csv"))
+    assert.same({"jax", "torch", "keras"}, r:peers())
+    assert.equal(3, #report.panels(r))
+    assert.equal(0.41, r:best(what("moonglass", 32, 2)))
   end)
 end)
 

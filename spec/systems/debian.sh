@@ -133,8 +133,8 @@ add "$log"
 echo "debian: make deps-dev test: $(megabytes $(($(installed) - before))) installed"
 check "make deps-dev test" [ $status -eq 0 ]
 
-# The rock, as README has it.
-rock=$(sed -n 's/^\(luarocks [^#]*[^# ]\) *#.*/\1/p' README.md)
+# The rock, as lua/doc/install.md has it.
+rock=$(sed -n 's/^\(luarocks [^#]*[^# ]\) *#.*/\1/p' lua/doc/install.md)
 here "$rock" >"$log" 2>&1 || cat "$log"
 check "$rock" [ "$(here "cd / && lua5.4 -e 'print(require(\"moonglass\").info().version)'")" = \
   "$(sed -n 's/^#define MOON_VERSION "\(.*\)"/\1/p' csrc/moonglass.h)" ]

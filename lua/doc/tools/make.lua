@@ -67,7 +67,7 @@ local function make_html(folder)
     local first = markdown.headings(text)[1]
     write(target, page_html(first and first.text or path, markdown.html(text, linker(path, folder))))
   end
-  local start = "lua/doc/README.html"
+  local start = "README.html"
   write(folder .. "/index.html", page_html("Moonglass", ('<meta http-equiv="refresh" content="0; url=%s">\n'
     .. '<p><a href="%s">The documentation</a></p>'):format(start, start)))
 end
