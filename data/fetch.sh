@@ -34,7 +34,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 [ -n "$folder" ] || folder=$(dirname "$0")/mnist
-[ -n "$mirrors" ] || mirrors="https://storage.googleapis.com/cvdf-datasets/mnist https://ossci-datasets.s3.amazonaws.com/mnist"
+[ -n "$mirrors" ] ||
+  mirrors="https://storage.googleapis.com/cvdf-datasets/mnist https://ossci-datasets.s3.amazonaws.com/mnist"
 
 # ---- tools ----
 

@@ -28,7 +28,8 @@ for v in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[v] = str(a.threads)
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["KERAS_BACKEND"] = {"keras-torch": "torch", "keras-jax": "jax"}.get(a.engine, "tensorflow")
-if a.engine in ("jax", "keras-jax"):  # XLA heeds no option for it (its old flags leave 1.8 cores busy), but the CPUs it may use
+# XLA ignores its old flags for the number of threads (1.8 cores stay busy), but keeps to the CPUs that it may use.
+if a.engine in ("jax", "keras-jax"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-a.threads:])
 import numpy as np
 
@@ -147,7 +148,8 @@ if a.engine == "sklearn":
     from sklearn.neural_network import MLPRegressor
     from threadpoolctl import threadpool_limits
     import sklearn, warnings; warnings.simplefilter("ignore")
-    m = MLPRegressor(hidden_layer_sizes=SIZES[1:-1], batch_size=B, max_iter=1, warm_start=True, random_state=1)  # squared error: sklearn has no BCE regressor
+    # Squared error: scikit-learn has no regressor with binary cross-entropy.
+    m = MLPRegressor(hidden_layer_sizes=SIZES[1:-1], batch_size=B, max_iter=1, warm_start=True, random_state=1)
     with threadpool_limits(a.threads):
         for e in range(a.epochs):
             t = time.perf_counter(); m.fit(x, x); secs.append(time.perf_counter() - t); losses.append(m.loss_)

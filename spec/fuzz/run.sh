@@ -17,7 +17,8 @@ for target in "$@"; do
   dict=
   [ ! -e "spec/fuzz/dict/$target.dict" ] || dict="-dict=spec/fuzz/dict/$target.dict"
   "$B/fuzz_$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=4096 \
-    -print_final_stats=1 -artifact_prefix="$here/$B/found/$target-" $dict "$here/$corpus" "$here/spec/fuzz/seeds/$target" >"$log" 2>&1
+    -print_final_stats=1 -artifact_prefix="$here/$B/found/$target-" $dict \
+    "$here/$corpus" "$here/spec/fuzz/seeds/$target" >"$log" 2>&1
   status=$?
   runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
   covered=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)

@@ -339,7 +339,7 @@ def check_list(program):
             if ours != theirs:
                 differences.append(f"  {name}: {ours} here, {theirs} by the package: {why or 'NOT EXPLAINED'}")
                 count(why != "", f"{name}: the difference is not explained")
-    print(f"safetensors {safetensors.__version__}: {len(lines)} files, {len(differences)} of them read by one of the two:")
+    print(f"safetensors {safetensors.__version__}: {len(lines)} files, {len(differences)} read by one of the two only:")
     print("\n".join(differences))
 
 

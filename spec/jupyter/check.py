@@ -362,8 +362,8 @@ SETS = r"(MNIST|Fashion-MNIST|a set in MNIST's format) in \S+"
 
 
 def kind_of_text(text):
-    """Its lines without what is another run's: numbers, bars and the set of images. Lines of one kind are one: a quick run
-    has fewer epochs."""
+    """Its lines without what differs between runs: numbers, bars and the set of images. Lines of one kind are one: a
+    quick run has fewer epochs."""
     lines = []
     for line in text.splitlines():
         line = re.sub(r"[-+]?\d[\d,.]*(e[-+]?\d+)?", "#", re.sub(SETS, "SET", line))
@@ -423,7 +423,8 @@ def lecture(folder):
     for cell, kinds in zip(code_of(notebook), kept):
         equal(kinds, kinds_of(cell.outputs))
 
-    two, three = (2 * (2 * 29 + 1), 2 * 291), (2 * (3 * 29 + 1), 2 * 291)  # lines of ten tiles of 28 and a pixel between
+    # Two and three rows of ten tiles of 28 pixels, with a pixel between, twice as large.
+    two, three = (2 * (2 * 29 + 1), 2 * 291), (2 * (3 * 29 + 1), 2 * 291)
     equal([two], pictures(outputs_of(notebook, "reconstructions(simple)")))
     equal([two], pictures(outputs_of(notebook, "reconstructions(deep)")))
     equal([three], pictures(outputs_of(notebook, "reconstructions(denoiser")))

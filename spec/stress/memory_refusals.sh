@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every allocation refused, one after the other: the C tests that try a part of the points in `make test` try all of them
-# here, and print how many there are. In the root of the tree: sh spec/stress/memory_refusals.sh
+# Every allocation refused, one after the other: `make test` tries some of these points, this script all of them, and
+# prints how many there are. In the root of the tree: sh spec/stress/memory_refusals.sh
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0

@@ -69,7 +69,8 @@ data=$PWD/../shared/data/mnist
 
 # here <command>: run by the shell of the new Debian, in the tree.
 here() {
-  chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM=dumb \
+  chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+    HOME=/root LANG=C.UTF-8 TERM=dumb \
     http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" ${MNIST:+MOONGLASS_DATA=/mnist} sh -c "cd '$tree' && $1"
 }
 
@@ -93,7 +94,8 @@ fi
 mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 cp /etc/hosts /etc/resolv.conf "$root/etc" 2>/dev/null
-apt-config dump | grep -E '^Acquire::(http|https|Check-[a-zA-Z-]*|Retries)(::[^ ]*)? "[^"]' >"$root/etc/apt/apt.conf.d/90machine"
+apt-config dump | grep -E '^Acquire::(http|https|Check-[a-zA-Z-]*|Retries)(::[^ ]*)? "[^"]' \
+  >"$root/etc/apt/apt.conf.d/90machine"
 case $(mirror) in
   https:*) mkdir -p "$root/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs" ;;
 esac
@@ -113,7 +115,8 @@ status=$(cat "$log.status")
 processor=$(awk -F '[ms ]+' 'NR == 2 {printf "%.0f", $1 * 60 + $2 + $3 * 60 + $4}' "$log.times")
 cat "$log"
 lines=$(wc -l <"$log") took=$(($(installed) - before))
-echo "debian: make deps demo: $(since "$start") s, of the processor's $processor; $lines lines; $(megabytes $took) installed"
+echo "debian: make deps demo: $(since "$start") s, of the processor's $processor; $lines lines;" \
+  "$(megabytes $took) installed"
 echo "debian: in that time apt-get has $(sed -n 's/^Fetched/fetched/p' "$root$tree/build/deps.log" | paste -sd ' ')"
 check "make deps demo" [ $status -eq 0 ]
 check "make deps demo prints less than 100 lines" [ "$lines" -lt 100 ]

@@ -1,0 +1,145 @@
+# Building: where compilers and libraries are, how each file is compiled, and the libraries and the program.
+
+# The compiler finds a file of the system's for its own target, whatever that is; empty if there is none.
+found  = $(wildcard $(filter /%,$(shell $(CC) -print-file-name=$(1) 2>/dev/null)))
+folder = $(patsubst %/,%,$(dir $(1)))
+
+# BLIS: the serial flavour if it is there; any other works too. Debian ships no blis.pc. Other systems have BLIS in a
+# folder of that name, or among all libraries.
+BLIS_LIBDIR := $(realpath $(firstword $(foreach f,blis-serial blis-pthread blis-openmp,\
+                 $(call folder,$(call found,$(f)/libblis.so)))))
+BLIS_INCLUDE := $(or $(wildcard $(subst /lib/,/include/,$(BLIS_LIBDIR))),\
+                  $(firstword $(wildcard /usr/include/blis /usr/local/include/blis)))
+BLIS_CFLAGS ?= $(addprefix -isystem ,$(BLIS_INCLUDE))
+# Linked in where there is an archive of the serial flavour: so it is this flavour whatever the system's libblis.so is,
+# its names are hidden from the host, and its AVX-512 kernels are within reach (csrc/engine/core/gemm.c).
+BLIS_ARCHIVE := $(wildcard $(filter %/blis-serial/libblis.a,$(BLIS_LIBDIR)/libblis.a))
+BLIS_SHARED := $(addprefix -L,$(BLIS_LIBDIR)) -lblis
+BLIS_LIBS   ?= $(if $(BLIS_ARCHIVE),$(BLIS_ARCHIVE) -Wl$(comma)--exclude-libs$(comma)libblis.a,$(BLIS_SHARED))
+LUA_PC := $(shell $(PKG_CONFIG) --exists lua5.4 2>/dev/null && echo lua5.4 || echo lua)
+LUA_CFLAGS  ?= $(shell $(PKG_CONFIG) --cflags $(LUA_PC) 2>/dev/null)
+LUA_LIBS    ?= $(shell $(PKG_CONFIG) --libs $(LUA_PC) 2>/dev/null)
+LIB_CFLAGS  := $(shell $(PKG_CONFIG) --cflags libpng zlib jansson 2>/dev/null)
+LIB_LIBS    := $(shell $(PKG_CONFIG) --libs libpng zlib jansson 2>/dev/null)
+EDIT_CFLAGS := $(shell $(PKG_CONFIG) --cflags libedit 2>/dev/null)
+EDIT_LIBS   := $(shell $(PKG_CONFIG) --libs libedit 2>/dev/null)
+
+# Every object depends on this check: all that is missing is told at once, before anything is compiled.
+$(B)/needs: Makefile csrc/build.mk
+	@mkdir -p $(@D)
+	@missing=; \
+	try() { \
+	  name=$$1 header=$$2; shift 2; \
+	  printf '#include <stdio.h>\n#include <%s>\nint main(void) { return 0; }\n' "$$header" | \
+	  if [ $$# -gt 0 ]; then $(CC) -xc - -xnone "$$@" $(LDFLAGS) -o $@.try >/dev/null 2>&1; else false; fi || \
+	  missing="$$missing, $$name"; \
+	}; \
+	try 'a C compiler with its headers' stddef.h -lm; \
+	[ -n "$$missing" ] || { \
+	  try BLIS blis.h $(BLIS_CFLAGS) $(BLIS_LIBS) -lpthread -lm; try 'Lua 5.4' lua.h $(LUA_CFLAGS) $(LUA_LIBS); \
+	  for l in libpng:png.h zlib:zlib.h jansson:jansson.h; do try $${l%:*} $${l#*:} $(LIB_CFLAGS) $(LIB_LIBS); done; \
+	  try libedit histedit.h $(EDIT_CFLAGS) $(EDIT_LIBS); \
+	}; \
+	rm -f $@.try; \
+	if [ -n "$$missing" ]; then \
+	  echo "make: missing: $${missing#, } (tried with $(CC)). On Debian, make deps installs what is needed; elsewhere" \
+	    "install it with its headers, and say where it is: CC, BLIS_CFLAGS, BLIS_LIBS, LUA_CFLAGS, PKG_CONFIG_PATH" >&2; \
+	  exit 1; \
+	fi
+	@touch $@
+
+# ---- flags ----
+
+OPT ?= -O2
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
+# clang does not know all pragmas of gcc's, and warns of each loop that it was asked to vectorise and does not.
+WARN += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-unknown-pragmas -Wno-pass-failed)
+CFLAGS ?= $(OPT) -g
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+ALL_CFLAGS := -std=c11 -D_DEFAULT_SOURCE -fPIC -fvisibility=hidden $(WARN) $(CFLAGS) $(SANFLAGS)
+LDFLAGS_ALL := $(LDFLAGS) $(SANFLAGS)
+LIBS := $(BLIS_LIBS) $(LIB_LIBS) -lpthread -lm
+
+# The kernels are compiled once for each instruction set; the context picks one at run time. Never link with
+# -ffast-math: it changes the floating-point mode of the host.
+KERNEL_FLAGS := -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd
+ISAS := base $(if $(filter x86_64-%,$(shell $(CC) -dumpmachine 2>/dev/null)),avx2 avx512)
+ISA_base   :=
+ISA_avx2   := -march=x86-64-v3
+ISA_avx512 := -march=x86-64-v4 -mprefer-vector-width=512
+
+# ---- objects ----
+
+KERNEL_SRC := $(wildcard csrc/engine/kernels/*.c)
+ENGINE_SRC := $(filter-out $(KERNEL_SRC),$(wildcard csrc/engine/*/*.c))
+BIND_SRC   := $(wildcard csrc/lua/*.c)
+CLI_SRC    := $(wildcard csrc/cli/*.c)
+
+ENGINE_OBJ := $(ENGINE_SRC:csrc/%.c=$(B)/obj/%.o) \
+              $(foreach i,$(ISAS),$(KERNEL_SRC:csrc/engine/kernels/%.c=$(B)/obj/kernels-$(i)/%.o))
+BIND_OBJ   := $(BIND_SRC:csrc/%.c=$(B)/obj/%.o)
+CLI_OBJ    := $(CLI_SRC:csrc/%.c=$(B)/obj/%.o)
+
+# An object is made by compile, with the headers of its part of the tree; -MMD: and again when a header changes.
+compile = $(CC) $(ALL_CFLAGS) -MMD -MP
+$(B)/obj/engine/%.o: HEADERS_CFLAGS = $(BLIS_CFLAGS) $(LIB_CFLAGS)
+$(B)/obj/lua/%.o: HEADERS_CFLAGS = $(LUA_CFLAGS)
+$(B)/obj/cli/%.o: HEADERS_CFLAGS = $(LUA_CFLAGS) $(EDIT_CFLAGS)
+
+$(B)/obj/%.o: csrc/%.c | $(B)/needs
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
+
+define kernel_rule
+$(B)/obj/kernels-$(1)/%.o: csrc/engine/kernels/%.c | $(B)/needs
+	@mkdir -p $$(@D)
+	$$(if $(filter base,$(1)),$$(call say,CC,$$<),$$(hush))$$(compile) $(KERNEL_FLAGS) $(ISA_$(1)) -DMOONI_ISA=$(1) \
+	  -c -o $$@ $$<
+endef
+$(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# ---- libraries and the program ----
+
+PROGRAM = $(call quote,$(BUILD)/moonglass)
+
+## all: build the library, the Lua module and the program (the default)
+.PHONY: all
+all: $(B)/libmoonglass.a $(B)/libmoonglass_lua.a $(B)/libmoonglass.so $(B)/lib/moonglass/core.so $(B)/moonglass
+
+$(B)/libmoonglass.a: $(ENGINE_OBJ)
+$(B)/libmoonglass_lua.a: $(BIND_OBJ)
+$(B)/%.a:
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+# The version is written in moonglass.h alone. A host program asks for the library by the version's first number.
+VERSION  := $(shell sed -n 's/^\#define MOON_VERSION "\(.*\)"/\1/p' csrc/moonglass.h)
+SONAME   := libmoonglass.so.$(firstword $(subst ., ,$(VERSION)))
+SO_FILE  := libmoonglass.so.$(VERSION)
+SO_LINKS := $(SONAME) libmoonglass.so
+
+# A library exports what csrc/exports.txt records, and nothing of BLIS. -Bsymbolic: its calls to these names stay within
+# it, whatever else the host has loaded. nodelete: lua_close unloads modules, and BLIS's pool would leak each time.
+SHARED = $(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,--version-script=$(filter %.map,$^)
+
+# The engine's library exports no names of the binding's.
+$(B)/engine.map: UNEXPORTED := ^(luaopen_|moon_lua_)
+$(B)/module.map: UNEXPORTED := ^$$
+$(B)/%.map: csrc/exports.txt
+	@mkdir -p $(@D)
+	@{ echo '{ global:'; grep -vE '$(UNEXPORTED)' $< | sed 's/$$/;/'; echo 'local: *; };'; } >$@
+
+$(B)/$(SO_FILE): $(ENGINE_OBJ) $(B)/engine.map
+	$(call say,LD,$@)$(SHARED) -Wl,-soname,$(SONAME) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(ENGINE_OBJ) $(LIBS)
+
+$(B)/libmoonglass.so: $(B)/$(SO_FILE)
+	@for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(B)/$$link || exit 1; done
+
+# Lua's functions are the host's: the module names no library that has them.
+$(B)/lib/moonglass/core.so: $(BIND_OBJ) $(ENGINE_OBJ) $(B)/module.map
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(SHARED) -o $@ $(BIND_OBJ) $(ENGINE_OBJ) $(LIBS)
+
+$(B)/moonglass: $(CLI_OBJ) $(BIND_OBJ) $(ENGINE_OBJ)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $^ $(LIBS) $(LUA_LIBS) $(EDIT_LIBS)

@@ -1,0 +1,55 @@
+# Installing: the program, the Lua library, the C libraries and what pkg-config knows of them.
+
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+LUA_CDIR   ?= $(PREFIX)/lib/lua/5.4
+LUA_LDIR   ?= $(PREFIX)/share/lua/5.4
+LUA_FILES  := $(shell cd lua && find moonglass -name '*.lua')
+PC_DIR     := $(LIBDIR)/pkgconfig
+HEADERS    := csrc/moonglass.h csrc/moonglass_lua.h
+
+# moonglass.pc names folders below PREFIX relative to its own place, so that a moved installation is still found.
+below     = $(findstring ^$(PREFIX)/,^$(1))
+upwards   = $(shell realpath -m --relative-to=$(call quote,$(PC_DIR)) $(call quote,$(or $(PREFIX),/)))
+PC_PREFIX = $(if $(call below,$(PC_DIR)),$${pcfiledir}/$(upwards),$(PREFIX))
+PC_PLACE  = $(patsubst ^%,%,$(subst ^$(PREFIX)/,$${prefix}/,^$(1)))
+PC_BLIS   = $(filter-out -Wl$(comma)--exclude-libs%,$(BLIS_LIBS))
+
+# $(call to,path): that path below DESTDIR, in quotes.
+to = $(call quote,$(DESTDIR)$(1))
+
+## install: the program, the Lua library, the C libraries, headers and moonglass.pc (PREFIX=/usr/local, DESTDIR=)
+.PHONY: install
+install: all install-lua
+	$(hush)install -d $(call to,$(LIBDIR)) $(call to,$(PC_DIR))
+	$(hush)install -m 755 $(B)/$(SO_FILE) $(call to,$(LIBDIR))
+	$(hush)for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(call to,$(LIBDIR))/$$link || exit 1; done
+	$(hush)install -m 644 $(B)/libmoonglass.a $(B)/libmoonglass_lua.a $(call to,$(LIBDIR))
+	$(hush)install -D -m 644 -t $(call to,$(INCLUDEDIR)) $(HEADERS)
+	$(hush)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|'$(call quote,$(PC_PREFIX))'|' \
+	  -e 's|@LIBDIR@|'$(call quote,$(call PC_PLACE,$(LIBDIR)))'|' \
+	  -e 's|@INCLUDEDIR@|'$(call quote,$(call PC_PLACE,$(INCLUDEDIR)))'|' -e 's|@BLIS@|$(PC_BLIS)|' csrc/moonglass.pc.in \
+	  >$(call to,$(PC_DIR)/moonglass.pc)
+	$(hush)chmod 644 $(call to,$(PC_DIR)/moonglass.pc)
+	$(call say,INSTALL,$(DESTDIR)$(PREFIX)):
+
+## install-lua: the program and the Lua library only (the rockspec's target)
+.PHONY: install-lua
+install-lua: $(B)/lib/moonglass/core.so $(B)/moonglass
+	$(hush)install -D -m 755 $(B)/moonglass $(call to,$(BINDIR)/moonglass)
+	$(hush)install -D -m 755 $(B)/lib/moonglass/core.so $(call to,$(LUA_CDIR)/moonglass/core.so)
+	$(hush)for f in $(LUA_FILES); do install -D -m 644 lua/$$f $(call to,$(LUA_LDIR))/$$f || exit 1; done
+
+## uninstall: remove what install put there
+.PHONY: uninstall
+uninstall:
+	$(hush)rm -f $(call to,$(BINDIR)/moonglass) $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc)
+	$(hush)for f in $(LUA_FILES); do rm -f $(call to,$(LUA_LDIR))/$$f || exit 1; done
+	$(hush)for f in $(notdir $(HEADERS)); do rm -f $(call to,$(INCLUDEDIR))/$$f || exit 1; done
+	$(hush)for f in $(SO_FILE) $(SO_LINKS) libmoonglass.a libmoonglass_lua.a; do \
+	  rm -f $(call to,$(LIBDIR))/$$f || exit 1; \
+	done
+	$(hush)for d in $(call to,$(LUA_CDIR)/moonglass) $(call to,$(LUA_LDIR)/moonglass); do \
+	  if [ -d "$$d" ]; then find "$$d" -depth -type d -empty -delete; fi; \
+	done

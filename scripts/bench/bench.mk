@@ -1,0 +1,37 @@
+# Measuring: this engine beside others, and the parts of a training step. scripts/bench/README.md explains the figures.
+
+# Options of the scripts, e.g. make bench BENCH='--quick --peers jax'; BENCH=--help lists them.
+BENCH ?=
+PROFILE ?=
+BENCH_SRC := $(wildcard scripts/bench/*.c)
+PEERS := $(B)/peers
+
+BENCH_DEPS := $(BENCH_SRC) $(wildcard scripts/bench/*.h) $(B)/libmoonglass.a
+BENCH_CC = $(CC) $(ALL_CFLAGS) -Icsrc/engine $(LDFLAGS_ALL) -o $@ $(BENCH_SRC) $(B)/libmoonglass.a
+
+$(B)/bench/bench: $(BENCH_DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(BENCH_CC) $(LIBS)
+
+# The profile links BLIS's archive, if there is one: Debian's shared library is stripped of its functions' names.
+BLIS_STATIC := $(wildcard $(addsuffix /libblis.a,$(BLIS_LIBDIR)))
+$(B)/bench/profiled: $(BENCH_DEPS)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(BENCH_CC) $(or $(BLIS_STATIC),$(BLIS_LIBS)) $(LIB_LIBS) -lpthread -lm
+
+## bench: time this engine, its floor and every peer that is installed (BENCH=--help: options; scripts/bench/README.md)
+.PHONY: bench
+bench: all $(B)/bench/bench
+	$(B)/moonglass scripts/bench/bench.lua --build $(B) --python $(PEERS)/bin/python $(BENCH)
+
+## bench-peers: install PyTorch, JAX, TensorFlow, Keras and scikit-learn in build/peers, for bench (over the network)
+.PHONY: bench-peers
+bench-peers: $(PEERS)/complete
+
+$(PEERS)/complete:
+	$(call install_python,torch==2.13.0 numpy jax jaxlib optax tensorflow-cpu keras scikit-learn)
+
+## profile: tell by perf which parts of a training step take how long (PROFILE=--help: options)
+.PHONY: profile
+profile: all $(B)/bench/profiled
+	$(B)/moonglass scripts/bench/profile.lua --build $(B) $(PROFILE)

@@ -1,0 +1,37 @@
+# The rules of the tree. `make lint` runs every checker, whatever the others find; each has a target, too.
+
+C_FILES = $(shell find csrc spec scripts -name '*.[ch]')
+LINTS := lint-lua lint-c lint-layers lint-text lint-generated
+
+## lint: luacheck, clang-format, the rules of layering, long lines and blanks, generated files that are stale
+.PHONY: lint
+lint: all
+	@$(MAKE) --no-print-directory --keep-going --output-sync $(LINTS)
+	@echo "lint: all rules hold"
+
+.PHONY: $(LINTS)
+lint-lua:
+	$(hush)luacheck -qq --no-color lua scripts spec
+
+lint-c:
+	$(hush)clang-format --dry-run -Werror $(C_FILES)
+
+lint-layers:
+	$(hush)sh spec/support/lint.sh $(B)
+
+lint-text:
+	$(hush)sh spec/support/lint_text.sh
+
+# Made again, they are as they were. What was stale is then as it should be, to be committed.
+GENERATED := lua/REFERENCE.md
+lint-generated:
+	$(hush)rm -rf $(B)/lint && mkdir -p $(B)/lint && cp --parents $(GENERATED) $(B)/lint
+	$(hush)$(MAKE) -s reference
+	$(hush)status=0; for f in $(GENERATED); do \
+	  cmp -s $(B)/lint/$$f $$f || { echo "lint: $$f was stale; make reference has written it anew"; status=1; }; \
+	done; exit $$status
+
+## fmt: format the C files
+.PHONY: fmt
+fmt:
+	clang-format -i $(C_FILES)

@@ -1,0 +1,34 @@
+#!/bin/sh
+# The rules of texts: sh spec/support/lint_text.sh. A line of code, comments included, has 120 characters at most
+# (clang-format leaves comments as they are), no line ends with blanks, and every file ends with one line feed.
+set -uf # file names below have stars
+export LC_ALL=C.UTF-8 # characters, not bytes
+broken=0
+
+# rule <what> <offenders>: no offenders, no complaint.
+rule() {
+  [ -z "$2" ] && return
+  echo "lint: $1:"
+  echo "$2" | sed 's/^/  /'
+  broken=1
+}
+
+# texts <name ...> -- <command ...>: run the command on the files of such names that people write.
+texts() {
+  names=
+  while [ "$1" != -- ]; do names="$names -o -name $1"; shift; done
+  shift
+  find . \( -path ./.git -o -path ./build -o -path ./out -o -path ./data/mnist -o -path ./spec/fuzz/seeds \) -prune \
+    -o -type f \( ${names# -o} \) -exec "$@" {} + | sed 's|^\./||' | sort
+}
+
+code='*.[ch] *.cpp *.lua *.rockspec *.sh run *.py *.mk Makefile'
+pages='*.md *.txt *.in *.dict .[a-z]* Doxyfile'
+
+rule "lines beyond 120 characters" "$(texts $code -- grep -nHE '^.{121}')"
+rule "blanks at the end of a line" "$(texts $code $pages -- grep -nHE '[[:blank:]]+$')"
+
+endings='for f; do case $(tail -c 2 "$f" | od -An -tx1) in " 0a 0a" | *" "0[!a] | *" "[!0]?) echo "$f" ;; esac; done'
+rule "files that do not end with one line feed" "$(texts $code $pages -- sh -c "$endings" sh)"
+
+exit $broken
