@@ -92,6 +92,18 @@ static int explain_script(lua_State *L) {
   return 1;
 }
 
+bool cli_push_session(lua_State *L, const char *name) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "moonglass.session") != LUA_TTABLE) {
+    lua_pop(L, 2);
+    return false;
+  }
+  lua_getfield(L, -1, name);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+  return true;
+}
+
 /* Only the user's functions, which the library tells from its own; none if it cannot. */
 static int explain_session(lua_State *L) {
   push_message(L);

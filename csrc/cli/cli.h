@@ -23,6 +23,9 @@ int cli_call(lua_State *L, int narg, int nresult, cli_mode mode);
 /* Unless status is LUA_OK, write the text on the top of the stack to stderr and pop it. Gives the status back. */
 int cli_report(lua_State *L, int status, cli_mode mode);
 
+/* Push moonglass.session's function `name`, or nothing and give false if the library is not there. */
+bool cli_push_session(lua_State *L, const char *name);
+
 /* package.preload function of "moonglass.core": opens the linked library and lets Ctrl-C reach its context. */
 int cli_open_core(lua_State *L);
 
@@ -51,9 +54,6 @@ cli_input cli_read_line(cli_lines *s, const char *before, const char **line, siz
 
 /* A whole entry, which has come to its end: history has it from now on. */
 void cli_remember(cli_lines *s, const char *text);
-
-/* Push moonglass.session's function `name`, or nothing and give false if the library is not there. */
-bool cli_push_session(lua_State *L, const char *name);
 
 /* ---- history.c: what was entered, also in sessions before, in a file ---- */
 

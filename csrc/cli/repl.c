@@ -6,18 +6,6 @@
 
 #include "cli.h"
 
-bool cli_push_session(lua_State *L, const char *name) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, "moonglass.session") != LUA_TTABLE) {
-    lua_pop(L, 2);
-    return false;
-  }
-  lua_getfield(L, -1, name);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-  return true;
-}
-
 /* ---- compiling ---- */
 
 static bool is_incomplete(lua_State *L) {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind_object.h"
+#include "bind_archive.h"
 
 moon_archive *bind_new_archive(lua_State *L) {
   moon_archive *archive = NULL;
@@ -51,7 +51,7 @@ static void add_tensors(lua_State *L, const char *name, int table, moon_archive 
     lua_pushstring(L, keys[i]);
     lua_pushvalue(L, -1);
     lua_rawget(L, table);
-    moon_tensor *t = bind_test(L, -1, BIND_TENSOR);
+    moon_tensor *t = bind_test_tensor(L, -1);
     if (!t)
       luaL_error(L, "%s: tensors['%s'] is a %s, expected a tensor", name, keys[i],
                  luaL_testudata(L, -1, BIND_TENSOR) ? "closed tensor" : luaL_typename(L, -1));
@@ -102,8 +102,7 @@ void bind_push_archive(lua_State *L, const moon_archive *archive) {
     lua_pushstring(L, name);
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, (lua_Integer)i + 1);
-    void **handle = bind_new(L, BIND_TENSOR);
-    *handle = moon_tensor_retain(t);
+    bind_push(L, BIND_TENSOR, t);
     lua_rawset(L, -5);
   }
   for (size_t i = 0; moon_archive_entry(archive, i, &name, &text); i++) {

@@ -1,15 +1,11 @@
 /* bind_dataset.c - the class of datasets. Its user value is a list of x and y, by handles of its own: batches take
 ** their shapes from them. */
-#include "bind_object.h"
-#include "bind_tensor.h"
-
-static moon_dataset *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
-static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
+#include "bind_described.h"
+#include "bind_open.h"
 
 /* list[i] = a new handle on the tensor; the list is on the top. */
 static void keep(lua_State *L, int i, moon_tensor *t) {
-  void **handle = bind_new(L, BIND_TENSOR);
-  *handle = moon_tensor_retain(t);
+  bind_push(L, BIND_TENSOR, t);
   lua_rawseti(L, -2, i);
 }
 
@@ -17,7 +13,7 @@ static void keep(lua_State *L, int i, moon_tensor *t) {
 static int dataset_new(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_settop(L, 2);
-  moon_tensor *x = check_tensor(L, 1), *y = lua_isnil(L, 2) ? NULL : check_tensor(L, 2);
+  moon_tensor *x = bind_check_tensor(L, 1), *y = lua_isnil(L, 2) ? NULL : bind_check_tensor(L, 2);
   lua_createtable(L, 2, 0);
   keep(L, 1, x);
   if (y) keep(L, 2, y);
@@ -37,7 +33,7 @@ static moon_tensor *push_kept(lua_State *L, int which) {
   lua_getiuservalue(L, 1, 1);
   lua_rawgeti(L, -1, which);
   lua_remove(L, -2);
-  return bind_test(L, -1, BIND_TENSOR);
+  return bind_test_tensor(L, -1);
 }
 
 /* Push a tensor for count rows of t: float32, but class numbers, and whatever is to stay so, are as they are. */
@@ -50,7 +46,7 @@ static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t co
 /* ds:batch(first, count, bytes) -> x, y: copies of rows of the present order; without y if x is its own target. With
 ** bytes set, those of y stay bytes, for a loss to read. */
 static int dataset_batch(lua_State *L) {
-  const moon_dataset *data = check(L, 1);
+  const moon_dataset *data = bind_check_dataset(L, 1);
   lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
   lua_Integer first = bind_whole(L, 2, "batch", "first row", 0, 1, rows);
   lua_Integer count = bind_whole(L, 3, "batch", "number of rows", 0, 1, rows - first + 1);
@@ -64,19 +60,19 @@ static int dataset_batch(lua_State *L) {
 
 /* ds:shuffle(seed, epoch): a new order, which depends on these two alone. */
 static int dataset_shuffle(lua_State *L) {
-  moon_dataset *data = check(L, 1);
+  moon_dataset *data = bind_check_dataset(L, 1);
   moon_dataset_shuffle(data, (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_optinteger(L, 3, 0));
   return 0;
 }
 
 /* ds:unshuffle(): the order of the tensors again. */
 static int dataset_unshuffle(lua_State *L) {
-  moon_dataset_unshuffle(check(L, 1));
+  moon_dataset_unshuffle(bind_check_dataset(L, 1));
   return 0;
 }
 
 static int dataset_rows(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)moon_dataset_rows(check(L, 1)));
+  lua_pushinteger(L, (lua_Integer)moon_dataset_rows(bind_check_dataset(L, 1)));
   return 1;
 }
 

@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bind_object.h"
+#include "bind_archive.h"
+#include "bind_open.h"
 
 /* A path that holds a zero byte would name another file. */
 static const char *check_path(lua_State *L, int arg) {
@@ -17,18 +18,6 @@ static const char *check_path(lua_State *L, int arg) {
   if (strlen(path) != length) luaL_argerror(L, arg, "the path holds a zero byte");
   return path;
 }
-
-static moon_tensor *check_tensor(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
-
-/* Assign call's status to `status`, the call being made again after a collection if memory ran out. */
-#define TRY_TWICE(L, status, call) \
-  do {                             \
-    (status) = (call);             \
-    if ((status) == MOON_ENOMEM) { \
-      bind_collect((L));           \
-      (status) = (call);           \
-    }                              \
-  } while (0)
 
 /* The end of a function that has made an object for the empty handle on the top: the object, or nil and why not. */
 static int made(lua_State *L, moon_status status, void **handle, void *object, size_t before) {
@@ -47,7 +36,7 @@ static int read_tensor(lua_State *L, reader *read) {
   moon_tensor *t = NULL;
   moon_status status;
   void **handle = bind_new(L, BIND_TENSOR);
-  TRY_TWICE(L, status, read(ctx, &t, path));
+  BIND_TWICE(L, status, read(ctx, &t, path));
   return made(L, status, handle, t, before);
 }
 
@@ -119,7 +108,7 @@ static int file_write(lua_State *L) {
   size_t n;
   const moon_bytes *parts = push_parts(L, 2, &n);
   moon_status status;
-  TRY_TWICE(L, status, moon_file_write(ctx, path, parts, n));
+  BIND_TWICE(L, status, moon_file_write(ctx, path, parts, n));
   return bind_file_result(L, ctx, status);
 }
 
@@ -129,7 +118,7 @@ static int file_rotate(lua_State *L) {
   const char *path = check_path(L, 1);
   lua_Integer keep = luaL_checkinteger(L, 2);
   moon_status status;
-  TRY_TWICE(L, status, moon_file_rotate(ctx, path, keep < 1 || keep > INT_MAX ? 0 : (int)keep));
+  BIND_TWICE(L, status, moon_file_rotate(ctx, path, keep < 1 || keep > INT_MAX ? 0 : (int)keep));
   return bind_file_result(L, ctx, status);
 }
 
@@ -146,22 +135,22 @@ static int png_decode(lua_State *L) {
   moon_tensor *t = NULL;
   moon_status status;
   void **handle = bind_new(L, BIND_TENSOR);
-  TRY_TWICE(L, status, moon_png_decode(ctx, &t, bytes, size));
+  BIND_TWICE(L, status, moon_png_decode(ctx, &t, bytes, size));
   return made(L, status, handle, t, before);
 }
 
 /* core.png_write(path, tensor) -> true */
 static int png_write(lua_State *L) {
   const char *path = check_path(L, 1);
-  const moon_tensor *t = check_tensor(L, 2);
+  const moon_tensor *t = bind_check_tensor(L, 2);
   moon_status status;
-  TRY_TWICE(L, status, moon_png_write(t, path));
+  BIND_TWICE(L, status, moon_png_write(t, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
 
 /* core.png_encode(tensor) -> string */
 static int png_encode(lua_State *L) {
-  const moon_tensor *t = check_tensor(L, 1);
+  const moon_tensor *t = bind_check_tensor(L, 1);
   moon_tensor *bytes = NULL;
   BIND_TRY(L, bind_ctx(L), moon_png_encode(t, &bytes));
   bind_adopt(L, BIND_TENSOR, bytes);
@@ -178,7 +167,7 @@ static int safetensors_load(lua_State *L) {
   size_t before = moon_memory_used(ctx);
   moon_status status;
   moon_archive *archive = NULL;
-  TRY_TWICE(L, status, moon_archive_load(ctx, &archive, path));
+  BIND_TWICE(L, status, moon_archive_load(ctx, &archive, path));
   if (status != MOON_OK) return bind_file_result(L, ctx, status);
   bind_push_archive(L, bind_adopt(L, BIND_ARCHIVE, archive));
   bind_weigh_growth(L, ctx, before);
@@ -191,7 +180,7 @@ static int safetensors_save(lua_State *L) {
   lua_settop(L, 3);
   const moon_archive *archive = bind_read_archive(L, "safetensors.save", 2, 3);
   moon_status status;
-  TRY_TWICE(L, status, moon_archive_save(archive, path));
+  BIND_TWICE(L, status, moon_archive_save(archive, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
 
@@ -205,16 +194,16 @@ static int load_net(lua_State *L) {
   moon_net *net = NULL;
   moon_status status;
   void **handle = bind_new(L, BIND_NET);
-  TRY_TWICE(L, status, moon_net_load(ctx, &net, path));
+  BIND_TWICE(L, status, moon_net_load(ctx, &net, path));
   return made(L, status, handle, net, before);
 }
 
 /* net:save(path) -> true */
 static int net_save(lua_State *L) {
-  const moon_net *net = bind_check(L, 1, BIND_NET);
+  const moon_net *net = bind_check_net(L, 1);
   const char *path = check_path(L, 2);
   moon_status status;
-  TRY_TWICE(L, status, moon_net_save(net, path));
+  BIND_TWICE(L, status, moon_net_save(net, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
 
@@ -248,8 +237,5 @@ void bind_open_files(lua_State *L) {
   bind_functions(L, in_memory);
   if (!bind_has_files(L)) return;
   bind_functions(L, on_disk);
-  lua_getfield(L, -1, "methods");
-  lua_getfield(L, -1, BIND_NET);
-  bind_methods(L, net_methods);
-  lua_pop(L, 2);
+  bind_more_methods(L, BIND_NET, net_methods);
 }

@@ -1,50 +1,40 @@
-/* bind_home.h - what a state has of us: bind.c (the context) and bind_handle.c (handles and what is held). */
+/* bind_home.h - what the binding keeps in a Lua state (bind_home.c). For the lower floors only, and for core.c, which
+** opens it. */
 #ifndef MOONGLASS_BIND_HOME_H
 #define MOONGLASS_BIND_HOME_H
 
-#include "bind.h"
+#include "../moonglass_lua.h"
+#include "bind_hold.h"
 
-/* A class's name, and how its objects are counted. */
-typedef struct bind_counting {
-  const char *name;
-  void (*retain)(void *object);
-  void (*release)(void *object);
-} bind_counting;
+enum { BIND_CLASSES = 7 };
 
-enum { BIND_CLASSES = 7, BIND_LENT = 8 };
-
-/* An object that a running function works on. */
-typedef struct bind_hold {
-  void *object;
-  const bind_counting *counting; /* NULL: lent by a handle, whose reference becomes ours if it is closed */
-} bind_hold;
-
-/* All of them, the innermost function's last. Only the first few are lent, so that a handle that is closed looks
-** through no long list; the others have references of their own. */
-typedef struct bind_holds {
-  bind_hold *list, first[BIND_LENT]; /* list is first until that is too small */
-  size_t count, room, owned;         /* owned: how many are not lent */
-} bind_holds;
-
-/* A userdata in the registry, which is upvalue 1 of every function. Its user value is a table whose keys are the
-** handles that finalisers have made: while the state closes, Lua calls no finaliser for those, but may collect them.
-** They stay there until a function is called outside of finalisers: then the state was not closing. */
+/* A userdata in the registry, and upvalue 1 of every function. Its user value is a table whose keys are the handles
+** that finalisers have made: while the state closes, Lua gives those no finaliser, but may collect them. The table is
+** emptied when a function is called outside of finalisers: then the state is not closing. */
 typedef struct bind_home {
-  moon_ctx *ctx; /* NULL before the core is opened, and again when the state has closed it */
+  moon_ctx *ctx; /* NULL before the core is opened, and after the state has closed it */
   bool closed;
-  bool remembers; /* is there anything in that table? */
-  bool calling;   /* within the call by which bind_collect tries for memory: a hook may call us */
-  size_t settled; /* what the objects held after the last full collection that they made necessary */
+  bool remembers; /* the table of handles is not empty */
+  bool calling;   /* bind_collect is testing whether Lua can call: a hook may call us meanwhile */
+  size_t settled; /* bytes in use after the last full collection that we forced */
   bind_holds holds;
-  const void *metatables[BIND_CLASSES]; /* their addresses: found in less time than by name in the registry */
+  const void *metatables[BIND_CLASSES]; /* their addresses: comparing them is faster than a search by name */
   moon_lua_config config;
 } bind_home;
 
-/* Push it; the same, found without pushing: NULL if there is none. */
+/* Push the home; set it to the userdata on the top, which is popped; get it without pushing, NULL if there is none. */
 int bind_push_home(lua_State *L);
+void bind_set_home(lua_State *L);
 bind_home *bind_find_home(lua_State *L);
 
-/* When the state closes; the home is at index 1. Gives back what is held, and what finalisers have made. */
-void bind_close_handles(lua_State *L, bind_home *h);
+/* Is a finaliser running? */
+bool bind_in_finaliser(lua_State *L);
+
+/* Put the handle on the top, which a finaliser has made, into the home's table; empty that table. */
+void bind_remember(lua_State *L);
+void bind_forget(lua_State *L, bind_home *h);
+
+/* The home of the state, made if there is none yet; pushes nothing (bind_host.c). */
+bind_home *bind_need_home(lua_State *L);
 
 #endif

@@ -4,72 +4,6 @@
 
 #include "bind_tensor.h"
 
-static moon_tensor *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
-
-/* ---- reading numbers from the stack ---- */
-
-const char *bind_shown(lua_State *L, int index) { /* by no metamethod: that could do anything */
-  switch (lua_type(L, index)) {
-    case LUA_TNONE: return "missing";
-    case LUA_TNIL: return "nil";
-    case LUA_TNUMBER: return isnan(lua_tonumber(L, index)) ? "nan" : (lua_pushvalue(L, index), lua_tostring(L, -1));
-    case LUA_TSTRING: return lua_pushfstring(L, "'%s' (a string)", lua_tostring(L, index));
-    default: break;
-  }
-  bool named = luaL_getmetafield(L, index, "__name") == LUA_TSTRING;
-  return lua_pushfstring(L, "a %s", named ? lua_tostring(L, -1) : luaL_typename(L, index));
-}
-
-lua_Integer bind_whole(lua_State *L, int index, const char *name, const char *noun, int place, lua_Integer low,
-                       lua_Integer high) {
-  int whole = 0;
-  lua_Integer value = lua_type(L, index) == LUA_TNUMBER ? lua_tointegerx(L, index, &whole) : 0;
-  if (whole && value >= low && value <= high) return value;
-  const char *shown = bind_shown(L, index);
-  const char *which = place ? lua_pushfstring(L, "%s %d", noun, place) : noun;
-  if (high == LUA_MAXINTEGER)
-    return luaL_error(L, "%s: %s is %s, expected a whole number of at least %I", name, which, shown, (LUAI_UACINT)low);
-  return luaL_error(L, "%s: %s is %s, expected a whole number of %I to %I", name, which, shown, (LUAI_UACINT)low,
-                    (LUAI_UACINT)high);
-}
-
-double bind_number(lua_State *L, int index, const char *name, const char *noun) {
-  if (lua_type(L, index) != LUA_TNUMBER)
-    luaL_error(L, "%s: %s is %s, expected a number", name, noun, bind_shown(L, index));
-  return lua_tonumber(L, index);
-}
-
-int bind_sizes(lua_State *L, const char *name, int first, int last, lua_Integer low, lua_Integer *sizes) {
-  bool table = first == last && lua_type(L, first) == LUA_TTABLE;
-  lua_Unsigned count = table ? lua_rawlen(L, first) : (lua_Unsigned)(last >= first ? last - first + 1 : 0);
-  if (!table && !count) luaL_error(L, "%s: expected sizes, as numbers or as one table of numbers", name);
-  if (count > MOON_MAX_RANK)
-    luaL_error(L, "%s: %I sizes, expected at most %d", name, (LUAI_UACINT)count, MOON_MAX_RANK);
-  for (int i = 0; i < (int)count; i++) {
-    if (table)
-      lua_rawgeti(L, first, i + 1);
-    else
-      lua_pushvalue(L, first + i);
-    sizes[i] = bind_whole(L, -1, name, "size", i + 1, low, LUA_MAXINTEGER);
-    lua_pop(L, 1);
-  }
-  return (int)count;
-}
-
-const char *bind_push_shape(lua_State *L, int rank, const size_t *shape) {
-  luaL_Buffer text;
-  luaL_buffinit(L, &text);
-  luaL_addchar(&text, '[');
-  for (int i = 0; i < rank; i++) {
-    if (i) luaL_addstring(&text, " x ");
-    lua_pushinteger(L, (lua_Integer)shape[i]);
-    luaL_addvalue(&text);
-  }
-  luaL_addchar(&text, ']');
-  luaL_pushresult(&text);
-  return lua_tostring(L, -1);
-}
-
 static const char *push_shape_of(lua_State *L, const moon_tensor *t) {
   return bind_push_shape(L, moon_tensor_rank(t), moon_tensor_shape(t));
 }
@@ -81,7 +15,7 @@ moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank
   void **handle = bind_new(L, BIND_TENSOR);
   BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_view(&view, t, first, rank, shape));
   *handle = view;
-  return check(L, -1);
+  return bind_check_tensor(L, -1);
 }
 
 /* Elements of one row: all dimensions but the first. */
@@ -139,7 +73,7 @@ static int index_name(lua_State *L, const moon_tensor *t) {
 /* t[i]: a view of row i, or the number in a tensor of one dimension. One past the end is nil, which is where ipairs
 ** stops; any other index that does not exist raises. */
 int bind_tensor_index(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   int type = lua_type(L, 2);
   if (type == LUA_TSTRING) return index_name(L, t);
   if (type != LUA_TNUMBER)
@@ -156,7 +90,7 @@ int bind_tensor_index(lua_State *L) {
 
 /* t[i] = number, which fills a row; or t[i] = tensor, which is copied into it. */
 int bind_tensor_newindex(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   if (lua_type(L, 2) == LUA_TSTRING)
     return luaL_error(L, "a tensor has no field '%s' that could be set", lua_tostring(L, 2));
   if (lua_type(L, 2) != LUA_TNUMBER)
@@ -168,7 +102,7 @@ int bind_tensor_newindex(lua_State *L) {
   }
   moon_tensor *row = push_row(L, t, i);
   if (luaL_testudata(L, 3, BIND_TENSOR))
-    BIND_TRY(L, moon_tensor_ctx(row), moon_tensor_copy(row, check(L, 3)));
+    BIND_TRY(L, moon_tensor_ctx(row), moon_tensor_copy(row, bind_check_tensor(L, 3)));
   else if (lua_type(L, 3) == LUA_TNUMBER)
     moon_tensor_fill(row, lua_tonumber(L, 3));
   else
@@ -177,7 +111,7 @@ int bind_tensor_newindex(lua_State *L) {
 }
 
 int bind_tensor_len(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)length(L, check(L, 1)));
+  lua_pushinteger(L, (lua_Integer)length(L, bind_check_tensor(L, 1)));
   return 1;
 }
 
@@ -198,14 +132,14 @@ static size_t flat_index(lua_State *L, const moon_tensor *t, const char *name, i
 
 /* t:get(i, j, ...) */
 static int tensor_get(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   lua_pushnumber(L, moon_tensor_get(t, flat_index(L, t, "get", 2)));
   return 1;
 }
 
 /* t:set(v, i, j, ...) -> t */
 static int tensor_set(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   double value = bind_number(L, 2, "set", "value");
   moon_tensor_set(t, flat_index(L, t, "set", 3), value);
   lua_settop(L, 1);
@@ -213,18 +147,18 @@ static int tensor_set(lua_State *L) {
 }
 
 static int tensor_numel(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)moon_tensor_numel(check(L, 1)));
+  lua_pushinteger(L, (lua_Integer)moon_tensor_numel(bind_check_tensor(L, 1)));
   return 1;
 }
 
 static int tensor_rank(lua_State *L) {
-  lua_pushinteger(L, moon_tensor_rank(check(L, 1)));
+  lua_pushinteger(L, moon_tensor_rank(bind_check_tensor(L, 1)));
   return 1;
 }
 
 /* t:size(i): the size of dimension i. */
 static int tensor_size(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   lua_pushinteger(L, (lua_Integer)moon_tensor_shape(t)[bind_whole(L, 2, "size", "dim", 0, 1, moon_tensor_rank(t)) - 1]);
   return 1;
 }
@@ -249,7 +183,7 @@ static bool solve_sizes(const lua_Integer *sizes, int rank, size_t n, size_t *sh
 
 /* t:reshape(sizes...): a view of the same elements in another shape; one size may be -1. */
 static int tensor_reshape(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   lua_Integer sizes[MOON_MAX_RANK];
   size_t shape[MOON_MAX_RANK];
   int rank = bind_sizes(L, "reshape", 2, lua_gettop(L), -1, sizes);
@@ -272,7 +206,7 @@ static int tensor_reshape(lua_State *L) {
 
 /* t:rows(i, j): a view of rows i to j, both included; j is i if not given; rows(i, i - 1) is empty. */
 static int tensor_rows(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK];
   lua_Integer n = (lua_Integer)length(L, t);
   lua_Integer i = bind_whole(L, 2, "rows", "first row", 0, 1, n + 1);
@@ -302,7 +236,7 @@ static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
 
 /* t:index(rows): the rows with these numbers, a list or a tensor of one dimension, copied into a new tensor. */
 static int tensor_index_rows(lua_State *L) {
-  moon_tensor *t = check(L, 1), *list = bind_test(L, 2, BIND_TENSOR);
+  moon_tensor *t = bind_check_tensor(L, 1), *list = bind_test_tensor(L, 2);
   size_t shape[MOON_MAX_RANK], n = length(L, t), count;
   if (list ? moon_tensor_rank(list) != 1 : lua_type(L, 2) != LUA_TTABLE)
     return luaL_error(L, "index: rows is %s, expected a list or a tensor of one dimension",
@@ -332,38 +266,38 @@ moon_tensor *bind_push_copy(lua_State *L, const moon_tensor *t, moon_dtype dtype
 }
 
 static int tensor_clone(lua_State *L) {
-  const moon_tensor *t = check(L, 1);
+  const moon_tensor *t = bind_check_tensor(L, 1);
   bind_push_copy(L, t, moon_tensor_dtype(t));
   return 1;
 }
 
 /* t:float(), t:byte(): a copy of that element type, by value. Bytes round and stop at 0 and 255. */
 static int tensor_float(lua_State *L) {
-  bind_push_copy(L, check(L, 1), MOON_FLOAT32);
+  bind_push_copy(L, bind_check_tensor(L, 1), MOON_FLOAT32);
   return 1;
 }
 
 static int tensor_byte(lua_State *L) {
-  bind_push_copy(L, check(L, 1), MOON_UINT8);
+  bind_push_copy(L, bind_check_tensor(L, 1), MOON_UINT8);
   return 1;
 }
 
 /* t:fill_(v), t:zero_(), t:copy_(u): in place, giving t. */
 static int tensor_fill(lua_State *L) {
-  moon_tensor_fill(check(L, 1), bind_number(L, 2, "fill_", "value"));
+  moon_tensor_fill(bind_check_tensor(L, 1), bind_number(L, 2, "fill_", "value"));
   lua_settop(L, 1);
   return 1;
 }
 
 static int tensor_zero(lua_State *L) {
-  moon_tensor_fill(check(L, 1), 0);
+  moon_tensor_fill(bind_check_tensor(L, 1), 0);
   lua_settop(L, 1);
   return 1;
 }
 
 static int tensor_copy(lua_State *L) {
-  moon_tensor *t = check(L, 1);
-  const moon_tensor *u = check(L, 2);
+  moon_tensor *t = bind_check_tensor(L, 1);
+  const moon_tensor *u = bind_check_tensor(L, 2);
   BIND_TRY(L, moon_tensor_ctx(t), moon_tensor_copy(t, u));
   lua_settop(L, 1);
   return 1;
@@ -386,25 +320,25 @@ static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
 
 /* t:totable(): lists nested as the tensor's dimensions are; a number for rank 0. */
 static int tensor_totable(lua_State *L) {
-  push_list(L, check(L, 1), 0, 0);
+  push_list(L, bind_check_tensor(L, 1), 0, 0);
   return 1;
 }
 
 /* t:map(f): a new float32 tensor of f(v) for every element v, in order. */
 static int tensor_map(lua_State *L) {
-  const moon_tensor *t = check(L, 1);
+  const moon_tensor *t = bind_check_tensor(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);
   lua_settop(L, 2);
   bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(t), moon_tensor_shape(t));
   size_t n = moon_tensor_numel(t);
   for (size_t i = 0; i < n; i++) {
     lua_pushvalue(L, 2);
-    lua_pushnumber(L, moon_tensor_get(check(L, 1), i));
+    lua_pushnumber(L, moon_tensor_get(bind_check_tensor(L, 1), i));
     lua_call(L, 1, 1); /* ends the holding of both tensors */
     if (lua_type(L, -1) != LUA_TNUMBER)
       return luaL_error(L, "map: the function gave %s for element %I, expected a number", bind_shown(L, -1),
                         (LUAI_UACINT)i + 1);
-    moon_tensor_set(check(L, 3), i, lua_tonumber(L, -1));
+    moon_tensor_set(bind_check_tensor(L, 3), i, lua_tonumber(L, -1));
     lua_pop(L, 1);
   }
   return 1;

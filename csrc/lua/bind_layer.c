@@ -1,55 +1,21 @@
-/* bind_layer.c - the class of layers. Its user value is a net of this layer alone, made when it first runs by
-** itself. */
+/* bind_layer.c - the class of layers. The user value of a handle is a net of this layer alone, made when the layer is
+** first run without a net. */
 #include <string.h>
 
-#include "bind_object.h"
-
-static moon_layer *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_LAYER); }
-
-static moon_status make(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count) {
-  moon_layer *layer = NULL;
-  moon_status status = moon_layer_new(ctx, &layer, kind, options, count);
-  *out = layer;
-  return status;
-}
-
-static const char *kind(const void *layer) { return moon_layer_kind(layer); }
-static moon_status get(const void *layer, const char *name, moon_option *value) {
-  return moon_layer_get(layer, name, value);
-}
-
-static const bind_described layers = {.family = MOON_LAYERS,
-                                      .class = BIND_LAYER,
-                                      .noun = "layer",
-                                      .bare = "activation",
-                                      .make = make,
-                                      .kind = kind,
-                                      .get = get};
-
-static int layer_new(lua_State *L) { return bind_construct(L, &layers); }
-
-void bind_push_layer(lua_State *L, moon_layer *layer) {
-  void **handle = bind_new(L, BIND_LAYER);
-  *handle = moon_layer_retain(layer);
-}
-
-void bind_push_layer_text(lua_State *L, const moon_layer *layer) { bind_push_text(L, &layers, layer); }
+#include "bind_described.h"
+#include "bind_layer.h"
+#include "bind_open.h"
+#include "bind_run.h"
 
 /* ---- parameters ---- */
-
-/* A new handle first, then the reference for it to own. */
-static void push_tensor(lua_State *L, moon_tensor *t) {
-  void **handle = bind_new(L, BIND_TENSOR);
-  *handle = moon_tensor_retain(t);
-}
 
 void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *parameter) {
   lua_createtable(L, 0, 4);
   lua_pushstring(L, name ? name : parameter->name);
   lua_setfield(L, -2, "name");
-  push_tensor(L, parameter->value);
+  bind_push(L, BIND_TENSOR, parameter->value);
   lua_setfield(L, -2, "value");
-  push_tensor(L, parameter->grad);
+  bind_push(L, BIND_TENSOR, parameter->grad);
   lua_setfield(L, -2, "grad");
 }
 
@@ -57,7 +23,7 @@ void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *p
 ** to another layer (tied weights) has shared = true. */
 static int layer_parameters(lua_State *L) {
   moon_parameter p;
-  const moon_layer *layer = check(L, 1);
+  const moon_layer *layer = bind_check_layer(L, 1);
   lua_newtable(L);
   for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
     bind_push_parameter(L, NULL, &p);
@@ -88,7 +54,7 @@ static void offer_parameters(bind_nearest *n, const moon_layer *layer) {
 }
 
 static moon_tensor *parameter_at(lua_State *L) {
-  return lua_type(L, 2) == LUA_TSTRING ? find_parameter(check(L, 1), lua_tostring(L, 2)) : NULL;
+  return lua_type(L, 2) == LUA_TSTRING ? find_parameter(bind_check_layer(L, 1), lua_tostring(L, 2)) : NULL;
 }
 
 /* In this order: methods, parameters, options. layer.bias is the parameter; without one it is the option, false. */
@@ -97,10 +63,10 @@ static int layer_index(lua_State *L) {
   void **handle = bind_new(L, BIND_TENSOR);
   moon_tensor *t = parameter_at(L);
   if (!t) {
-    if (bind_option_field(L, &layers)) return 1;
+    if (bind_option_field(L, &bind_layers)) return 1;
     bind_nearest n = bind_key(L);
-    offer_parameters(&n, check(L, 1));
-    return bind_no_option_field(L, &layers, &n);
+    offer_parameters(&n, bind_check_layer(L, 1));
+    return bind_no_option_field(L, &bind_layers, &n);
   }
   *handle = moon_tensor_retain(t);
   return 1;
@@ -111,22 +77,23 @@ static int layer_newindex(lua_State *L) {
   moon_tensor *t = parameter_at(L);
   if (!t) {
     bind_nearest n = bind_key(L);
-    offer_parameters(&n, check(L, 1));
-    return bind_fixed_field(L, &layers, &n);
+    offer_parameters(&n, bind_check_layer(L, 1));
+    return bind_fixed_field(L, &bind_layers, &n);
   }
   if (!luaL_testudata(L, 3, BIND_TENSOR))
-    return luaL_error(L, "%s: %s takes a tensor, got %s", moon_layer_kind(check(L, 1)), lua_tostring(L, 2),
+    return luaL_error(L, "%s: %s takes a tensor, got %s", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
                       luaL_typename(L, 3));
-  const moon_tensor *source = bind_check(L, 3, BIND_TENSOR);
+  const moon_tensor *source = bind_check_tensor(L, 3);
   if (moon_tensor_copy(t, source) == MOON_OK) return 0;
-  return luaL_error(L, "%s: %s: %s", moon_layer_kind(check(L, 1)), lua_tostring(L, 2), moon_error(bind_ctx(L)));
+  return luaL_error(L, "%s: %s: %s", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
+                    moon_error(bind_ctx(L)));
 }
 
 /* ---- running by itself ---- */
 
 /* Push the layer's own net; its index. */
 static int push_cell(lua_State *L) {
-  moon_layer *layer = check(L, 1);
+  moon_layer *layer = bind_check_layer(L, 1);
   lua_getiuservalue(L, 1, 1);
   if (bind_test(L, -1, BIND_NET)) return lua_gettop(L);
   lua_pop(L, 1);
@@ -154,19 +121,19 @@ static int layer_backward(lua_State *L) {
 /* The penalties of the last forward by itself. */
 static int layer_penalty(lua_State *L) {
   lua_settop(L, 1);
-  lua_pushnumber(L, moon_net_penalty(bind_check(L, push_cell(L), BIND_NET)));
+  lua_pushnumber(L, moon_net_penalty(bind_check_net(L, push_cell(L))));
   return 1;
 }
 
 /* layer:seed(n): restart the stream of its noise. */
 static int layer_seed(lua_State *L) {
   lua_Integer seed = luaL_checkinteger(L, 2);
-  moon_net_seed(bind_check(L, push_cell(L), BIND_NET), (uint64_t)seed);
+  moon_net_seed(bind_check_net(L, push_cell(L)), (uint64_t)seed);
   return 0;
 }
 
 static int layer_kind(lua_State *L) {
-  lua_pushstring(L, moon_layer_kind(check(L, 1)));
+  lua_pushstring(L, moon_layer_kind(bind_check_layer(L, 1)));
   return 1;
 }
 
@@ -179,7 +146,7 @@ static int layer_equal(lua_State *L) {
 
 static int layer_call(lua_State *L) { return luaL_error(L, "a layer is not called: layer:forward(x)"); }
 
-static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &layers); }
+static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &bind_layers); }
 
 static const bind_reg methods[] = {
     {"forward", layer_forward, "x, training"},
@@ -201,5 +168,5 @@ static const luaL_Reg meta[] = {
 
 void bind_open_layer(lua_State *L) {
   bind_class(L, BIND_LAYER, meta, methods, layer_index);
-  bind_constructors(L, &layers, layer_new);
+  bind_constructors(L, &bind_layers);
 }

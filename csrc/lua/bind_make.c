@@ -146,7 +146,7 @@ static int make_tensor(lua_State *L) {
     f.dtype = read_options(L, "tensor", 2);
   }
   if (luaL_testudata(L, 1, BIND_TENSOR)) {
-    const moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
+    const moon_tensor *t = bind_check_tensor(L, 1);
     bind_push_copy(L, t, typed ? f.dtype : moon_tensor_dtype(t));
     return 1;
   }
@@ -279,7 +279,7 @@ static int make_randperm(lua_State *L) {
 static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
-    parts[i] = bind_test(L, -1, BIND_TENSOR);
+    parts[i] = bind_test_tensor(L, -1);
     if (!parts[i])
       luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1,
                  luaL_testudata(L, -1, BIND_TENSOR) ? "a closed tensor" : bind_shown(L, -1));
@@ -314,7 +314,7 @@ static int make_cat(lua_State *L) {
 /* eigh(t): eigenvalues [n], ascending, and eigenvectors [n x n], one a row, of a symmetric matrix; its triangle on and
 ** below the diagonal is what counts. The engine says what is wrong with a t that is not square. */
 static int make_eigh(lua_State *L) {
-  const moon_tensor *t = bind_check(L, 1, BIND_TENSOR);
+  const moon_tensor *t = bind_check_tensor(L, 1);
   const size_t *shape = moon_tensor_shape(t);
   size_t n = moon_tensor_rank(t) == 2 && shape[0] == shape[1] ? shape[0] : 0;
   moon_tensor *values = new_list(L, MOON_FLOAT32, n);

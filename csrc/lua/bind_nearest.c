@@ -1,8 +1,8 @@
-/* bind_nearest.c - "did you mean": the nearest of the names that there are, for the messages about one that is not. */
+/* bind_nearest.c - "did you mean": for messages about a name that does not exist, the nearest name that does. */
 #include <stdint.h>
 #include <string.h>
 
-#include "bind.h"
+#include "bind_args.h"
 
 void bind_offer(bind_nearest *n, const char *known) {
   size_t distance = moon_name_distance(n->name, known);
@@ -11,7 +11,7 @@ void bind_offer(bind_nearest *n, const char *known) {
   n->distance = distance;
 }
 
-/* Of equally near ones the first in the alphabet: a table has no order that a message could rest on. */
+/* Of equally near names take the first in the alphabet, since a table has no fixed order. */
 static void offer_unordered(bind_nearest *n, const char *known) {
   size_t distance = moon_name_distance(n->name, known);
   if (n->nearest && distance == n->distance && strcmp(known, n->nearest) < 0) n->nearest = NULL;
@@ -43,17 +43,3 @@ int bind_unknown(lua_State *L, const char *name, const char *what, const char *g
   const char *names = lua_tostring(L, -1), *question = bind_push_question(L, &n);
   return luaL_error(L, "%s: unknown %s '%s'%s (known: %s)", name, what, given, question, names);
 }
-
-/* core.nearest(name, names) -> "; did you mean 'x'?", or "" if none is near. names is a list, or a table by name. */
-static int core_nearest(lua_State *L) {
-  bind_nearest n = {.name = luaL_checkstring(L, 1)};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  bind_offer_names(L, &n, 2);
-  bind_push_question(L, &n);
-  return 1;
-}
-
-const bind_reg bind_nearest_functions[] = {
-    {"nearest", core_nearest, "name, names"},
-    {0},
-};

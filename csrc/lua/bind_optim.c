@@ -1,32 +1,9 @@
 /* bind_optim.c - the class of optimisers. They take lists of parameters as parameters() gives them. */
 #include <limits.h>
 
-#include "bind_object.h"
-#include "bind_tensor.h"
-
-static moon_optim *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
-
-static moon_status make(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count) {
-  moon_optim *opt = NULL;
-  moon_status status = moon_optim_new(ctx, &opt, kind, options, count);
-  *out = opt;
-  return status;
-}
-
-static const char *kind(const void *opt) { return moon_optim_kind(opt); }
-static moon_status get(const void *opt, const char *name, moon_option *value) {
-  return moon_optim_get(opt, name, value);
-}
-
-static const bind_described optims = {.family = MOON_OPTIMS,
-                                      .class = BIND_OPTIM,
-                                      .noun = "optimizer",
-                                      .always = "lr",
-                                      .make = make,
-                                      .kind = kind,
-                                      .get = get};
-
-static int optim_new(lua_State *L) { return bind_construct(L, &optims); }
+#include "bind_described.h"
+#include "bind_open.h"
+#include "bind_option.h"
 
 /* ---- lists of parameters ---- */
 
@@ -37,7 +14,7 @@ static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place,
   if (lua_istable(L, -1)) {
     lua_pushvalue(L, key);
     lua_rawget(L, -2);
-    t = bind_test(L, -1, BIND_TENSOR);
+    t = bind_test_tensor(L, -1);
     closed = !t && luaL_testudata(L, -1, BIND_TENSOR);
     lua_pop(L, 1);
   }
@@ -79,7 +56,7 @@ static size_t check_list(lua_State *L, const moon_optim *opt) {
 /* opt:step(parameters): one update of each. */
 static int optim_step(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
-  moon_optim *opt = check(L, 1);
+  moon_optim *opt = bind_check_optim(L, 1);
   lua_settop(L, 2);
   size_t n = check_list(L, opt), before = moon_memory_used(ctx);
   moon_tensor **room = lua_newuserdatauv(L, 2 * n * sizeof *room + 1, 0);
@@ -103,12 +80,9 @@ static void push_moments(lua_State *L, moon_optim *opt, size_t place) {
     const char *name;
     moon_tensor *moment = NULL;
     void **handle = bind_new(L, BIND_TENSOR);
-    moon_status status = moon_optim_moment(opt, value, slot, &name, &moment);
+    moon_status status;
+    BIND_TWICE(L, status, moon_optim_moment(opt, value, slot, &name, &moment));
     if (status == MOON_ERANGE) break; /* past the last */
-    if (status == MOON_ENOMEM) {
-      bind_collect(L);
-      status = moon_optim_moment(opt, value, slot, &name, &moment);
-    }
     if (status != MOON_OK) bind_raise(L, bind_ctx(L));
     *handle = moon_tensor_retain(moment);
     lua_setfield(L, element + 2, name);
@@ -133,7 +107,7 @@ static void push_list_of_moments(lua_State *L, moon_optim *opt) {
 /* opt:moments(parameters) -> for each its moments by name, e.g. {m =, v =}; made, as a first step would, if there are
 ** none yet. */
 static int optim_moments(lua_State *L) {
-  moon_optim *opt = check(L, 1);
+  moon_optim *opt = bind_check_optim(L, 1);
   lua_settop(L, 2);
   push_list_of_moments(L, opt);
   return 1;
@@ -142,12 +116,12 @@ static int optim_moments(lua_State *L) {
 /* ---- state ---- */
 
 static int optim_steps(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)moon_optim_steps(check(L, 1)));
+  lua_pushinteger(L, (lua_Integer)moon_optim_steps(bind_check_optim(L, 1)));
   return 1;
 }
 
 static int optim_set_steps(lua_State *L) {
-  moon_optim *opt = check(L, 1);
+  moon_optim *opt = bind_check_optim(L, 1);
   lua_Integer steps = luaL_checkinteger(L, 2);
   luaL_argcheck(L, steps >= 0, 2, "a number of steps is at least 0");
   moon_optim_set_steps(opt, (uint64_t)steps);
@@ -156,7 +130,7 @@ static int optim_set_steps(lua_State *L) {
 
 /* opt:state(parameters) -> {kind =, steps =, every option, moments = list}; without parameters, without moments. */
 static int optim_state(lua_State *L) {
-  moon_optim *opt = check(L, 1);
+  moon_optim *opt = bind_check_optim(L, 1);
   moon_option_info info;
   moon_option value;
   lua_settop(L, 2);
@@ -177,32 +151,32 @@ static int optim_state(lua_State *L) {
 }
 
 static int optim_kind(lua_State *L) {
-  lua_pushstring(L, moon_optim_kind(check(L, 1)));
+  lua_pushstring(L, moon_optim_kind(bind_check_optim(L, 1)));
   return 1;
 }
 
 static int optim_index(lua_State *L) {
-  if (bind_method(L) || bind_option_field(L, &optims)) return 1;
+  if (bind_method(L) || bind_option_field(L, &bind_optims)) return 1;
   bind_nearest n = bind_key(L);
-  return bind_no_option_field(L, &optims, &n);
+  return bind_no_option_field(L, &bind_optims, &n);
 }
 
 /* opt.lr = v. Which options may change, and to what, the engine knows. */
 static int optim_newindex(lua_State *L) {
-  moon_optim *opt = check(L, 1);
+  moon_optim *opt = bind_check_optim(L, 1);
   const char *name = moon_optim_kind(opt);
   moon_option_info info;
   moon_option value;
   if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, MOON_OPTIMS, name, lua_tostring(L, 2), &info)) {
     bind_nearest n = bind_key(L);
-    return bind_fixed_field(L, &optims, &n);
+    return bind_fixed_field(L, &bind_optims, &n);
   }
   bind_read_option(L, 3, name, &info, &value);
   BIND_TRY(L, bind_ctx(L), moon_optim_set(opt, &value));
   return 0;
 }
 
-static int optim_tostring(lua_State *L) { return bind_described_tostring(L, &optims); }
+static int optim_tostring(lua_State *L) { return bind_described_tostring(L, &bind_optims); }
 
 static const bind_reg methods[] = {
     {"step", optim_step, "parameters"},
@@ -218,5 +192,5 @@ static const luaL_Reg meta[] = {{"__newindex", optim_newindex}, {"__tostring", o
 
 void bind_open_optim(lua_State *L) {
   bind_class(L, BIND_OPTIM, meta, methods, optim_index);
-  bind_constructors(L, &optims, optim_new);
+  bind_constructors(L, &bind_optims);
 }

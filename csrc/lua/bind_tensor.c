@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "bind_open.h"
 #include "bind_tensor.h"
 
-static moon_tensor *check(lua_State *L, int arg) { return bind_check(L, arg, BIND_TENSOR); }
 static const char *operation(lua_State *L) { return lua_tostring(L, lua_upvalueindex(2)); }
 static bool flag(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
@@ -13,12 +13,12 @@ static bool flag(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
 /* The tensor at an argument; a number becomes a tensor of one element, which takes its place on the stack. */
 static moon_tensor *operand(lua_State *L, int arg) {
-  moon_tensor *t = bind_test(L, arg, BIND_TENSOR);
+  moon_tensor *t = bind_test_tensor(L, arg);
   if (t) return t;
   if (lua_type(L, arg) != LUA_TNUMBER) {
     if (!luaL_testudata(L, arg, BIND_TENSOR))
       luaL_error(L, "%s: operand %d is %s, expected a tensor or a number", operation(L), arg, bind_shown(L, arg));
-    return check(L, arg);
+    return bind_check_tensor(L, arg);
   }
   moon_ctx *ctx = bind_ctx(L);
   void **handle = bind_new(L, BIND_TENSOR);
@@ -26,7 +26,7 @@ static moon_tensor *operand(lua_State *L, int arg) {
   *handle = t;
   moon_tensor_set(t, 0, lua_tonumber(L, arg));
   lua_replace(L, arg);
-  return check(L, arg);
+  return bind_check_tensor(L, arg);
 }
 
 /* The one whose shape the result has; whether they fit at all is for the engine to say. */
@@ -62,7 +62,7 @@ static void check_in_place(lua_State *L, const moon_tensor *t) {
 /* In place. */
 static int binary_(lua_State *L) {
   double scale = alpha(L);
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   check_in_place(L, t);
   const moon_tensor *u = operand(L, 2);
   BIND_TRY(L, bind_ctx(L), moon_tensor_binary(t, operation(L), t, u, scale));
@@ -72,14 +72,14 @@ static int binary_(lua_State *L) {
 
 /* a == b, t:equal(u): the same shape and the same values; bytes count by value. */
 static int tensor_equal(lua_State *L) {
-  moon_tensor *a = bind_test(L, 1, BIND_TENSOR), *b = bind_test(L, 2, BIND_TENSOR);
+  moon_tensor *a = bind_test_tensor(L, 1), *b = bind_test_tensor(L, 2);
   lua_pushboolean(L, a && b && moon_tensor_allclose(a, b, 0, 0));
   return 1;
 }
 
 /* t:allclose(u, rtol, atol): is every |t - u| <= atol + rtol |u|? Defaults 1e-5 and 1e-8, as numpy's. */
 static int tensor_allclose(lua_State *L) {
-  moon_tensor *a = check(L, 1), *b = check(L, 2);
+  moon_tensor *a = bind_check_tensor(L, 1), *b = bind_check_tensor(L, 2);
   double rtol = lua_isnoneornil(L, 3) ? 1e-5 : bind_number(L, 3, "allclose", "rtol");
   double atol = lua_isnoneornil(L, 4) ? 1e-8 : bind_number(L, 4, "allclose", "atol");
   lua_pushboolean(L, moon_tensor_allclose(a, b, rtol, atol));
@@ -103,7 +103,7 @@ static void parameters(lua_State *L, const char *name, double *p, double *q) {
 /* t:exp() gives a new tensor, t:exp_() (flag set) works in place. */
 static int unary(lua_State *L) {
   double p, q;
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   parameters(L, operation(L), &p, &q);
   lua_settop(L, 1);
   if (flag(L)) check_in_place(L, t);
@@ -134,7 +134,7 @@ static moon_tensor *reduce_along(lua_State *L, const moon_tensor *t, const char 
 /* t:sum() gives a number, t:sum(dim) a tensor without that dimension; a number, too, if there was no other. argmax
 ** (flag set) counts from 1: what is exact as float32 from 0 is so from 1, too. */
 static int reduce(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   const char *name = operation(L);
   int rank = moon_tensor_rank(t), dim = -1;
   if (!lua_isnoneornil(L, 2)) {
@@ -159,7 +159,7 @@ static int reduce(lua_State *L) {
 /* t:topk(k, dim, largest) -> values, index: the k largest along a dimension (nil: the last), or with largest false the
 ** k smallest, the best first. The index counts from 1. */
 static int tensor_topk(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK];
   int rank = moon_tensor_rank(t);
   if (!rank) return luaL_error(L, "topk: a tensor of rank 0 has no dimensions");
@@ -178,7 +178,7 @@ static int tensor_topk(lua_State *L) {
 /* core.neighbours(x, q, k) -> index, distance, both [rows of q x k]: the k rows of x that are nearest to each row of q.
 ** The index counts from 1. */
 static int tensor_neighbours(lua_State *L) {
-  const moon_tensor *x = check(L, 1), *q = check(L, 2);
+  const moon_tensor *x = bind_check_tensor(L, 1), *q = bind_check_tensor(L, 2);
   size_t n = moon_tensor_rank(x) ? moon_tensor_shape(x)[0] : 0, m = moon_tensor_rank(q) ? moon_tensor_shape(q)[0] : 0;
   size_t k = (size_t)bind_whole(L, 3, "neighbours", "k", 0, 1, (lua_Integer)(n ? n : 1)), shape[] = {m, k};
   moon_tensor *index = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
@@ -193,7 +193,7 @@ static int tensor_neighbours(lua_State *L) {
 
 /* A vector as a matrix of one row, or one column, in its place on the stack; a matrix as it is. */
 static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
-  moon_tensor *t = check(L, arg);
+  moon_tensor *t = bind_check_tensor(L, arg);
   if (moon_tensor_rank(t) != 1) return t;
   size_t n = moon_tensor_numel(t), shape[] = {column ? n : 1, column ? 1 : n};
   t = bind_push_view(L, t, 0, 2, shape);
@@ -206,7 +206,7 @@ static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
 static int tensor_matmul(lua_State *L) {
   size_t shape[2], result[2];
   int rank = 0;
-  bool left = moon_tensor_rank(check(L, 1)) == 1, right = moon_tensor_rank(check(L, 2)) == 1;
+  bool left = moon_tensor_rank(bind_check_tensor(L, 1)) == 1, right = moon_tensor_rank(bind_check_tensor(L, 2)) == 1;
   moon_tensor *a = as_matrix(L, 1, false), *b = as_matrix(L, 2, true);
   shape[0] = moon_tensor_rank(a) == 2 ? moon_tensor_shape(a)[0] : 1;
   shape[1] = moon_tensor_rank(b) == 2 ? moon_tensor_shape(b)[1] : 1;
@@ -223,7 +223,7 @@ static int tensor_matmul(lua_State *L) {
 
 /* t:t(): the transpose of a matrix, a new tensor. */
 static int tensor_transpose(lua_State *L) {
-  moon_tensor *t = check(L, 1);
+  moon_tensor *t = bind_check_tensor(L, 1);
   bool matrix = moon_tensor_rank(t) == 2;
   const size_t *shape = moon_tensor_shape(t);
   if (!matrix) return luaL_error(L, "t: %s is not a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
@@ -234,7 +234,7 @@ static int tensor_transpose(lua_State *L) {
 
 static int tensor_tostring(lua_State *L) {
   luaL_checkudata(L, 1, BIND_TENSOR);
-  const moon_tensor *t = bind_test(L, 1, BIND_TENSOR);
+  const moon_tensor *t = bind_test_tensor(L, 1);
   if (t)
     bind_push_tensor_text(L, t);
   else
@@ -332,10 +332,10 @@ void bind_open_tensor(lua_State *L) {
   bind_functions(L, searches);
   bind_functions(L, bind_tensor_makers);
   bind_class(L, BIND_TENSOR, meta, methods, bind_tensor_index);
+  bind_more_methods(L, BIND_TENSOR, bind_tensor_elements);
   luaL_getmetatable(L, BIND_TENSOR);
   lua_getfield(L, core, "methods");
   lua_getfield(L, -1, BIND_TENSOR);
-  bind_methods(L, bind_tensor_elements);
   add_operations(L, core + 3, core + 1);
   lua_settop(L, core);
 }

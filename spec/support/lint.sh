@@ -38,7 +38,7 @@ rule "the program uses the two public headers only" "$(foreign csrc/cli; include
 rule "the binding calls no metamethods" \
   "$(grep -nE '\<lua_(gettable|settable|geti|seti|compare|arith|concat|len|callk|pcallk)\(' csrc/lua/*.c
      grep -nE '\<luaL_(tolstring|len|callmeta)\(' csrc/lua/*.c)"
-rule "of the binding's functions map alone calls Lua code (bind_handle.c)" \
+rule "of the binding's functions map alone calls Lua code (bind_hold.c)" \
   "$(grep -nE '\<lua_p?call\(' csrc/lua/*.c |
      grep -vE 'bind_index\.c:[0-9]+:    lua_call\(L, 1, 1\); /\* ends the holding' |
      grep -vE 'bind\.c:[0-9]+:  int status = lua_pcall\(L, 0, 0, 0\);')"

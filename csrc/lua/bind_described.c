@@ -1,0 +1,197 @@
+/* bind_described.c - layers, losses and optimisers: whatever is registered in the engine has its constructor, its
+** fields and its text here, without a line of code for it. */
+#include "bind_described.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "bind_option.h"
+
+/* ---- constructors ---- */
+
+/* core.dense(...) has its kind as upvalue 2, and is flagged; core.layer("dense", ...) is not. */
+static int construct(lua_State *L, const bind_described *d) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *kind = lua_toboolean(L, lua_upvalueindex(3)) ? lua_tostring(L, lua_upvalueindex(2)) : NULL;
+  int first = 1;
+  if (!kind) {
+    if (lua_type(L, 1) != LUA_TSTRING)
+      return luaL_error(L, "%s: name is %s, expected a string", d->noun, bind_shown(L, 1));
+    kind = lua_tostring(L, 1);
+    first = 2;
+  }
+  moon_option options[BIND_MAX_OPTIONS];
+  size_t count = bind_options(L, first, d->family, kind, options), before = moon_memory_used(ctx);
+  void **handle = bind_new(L, d->class);
+  void *object = NULL;
+  BIND_TRY(L, ctx, d->make(ctx, &object, kind, options, count));
+  *handle = object;
+  bind_weigh_growth(L, ctx, before);
+  return 1;
+}
+
+#define DESCRIBED(noun)                                                                                         \
+  static moon_status make_##noun(moon_ctx *ctx, void **out, const char *kind, const moon_option *o, size_t n) { \
+    moon_##noun *object = NULL;                                                                                 \
+    moon_status status = moon_##noun##_new(ctx, &object, kind, o, n);                                           \
+    *out = object;                                                                                              \
+    return status;                                                                                              \
+  }                                                                                                             \
+  static const char *kind_of_##noun(const void *object) { return moon_##noun##_kind(object); }                  \
+  static moon_status get_##noun(const void *object, const char *name, moon_option *value) {                     \
+    return moon_##noun##_get(object, name, value);                                                              \
+  }
+
+DESCRIBED(layer)
+DESCRIBED(loss)
+DESCRIBED(optim)
+
+static int construct_layer(lua_State *L) { return construct(L, &bind_layers); }
+static int construct_loss(lua_State *L) { return construct(L, &bind_losses); }
+static int construct_optim(lua_State *L) { return construct(L, &bind_optims); }
+
+const bind_described bind_layers = {.family = MOON_LAYERS,
+                                    .class = BIND_LAYER,
+                                    .noun = "layer",
+                                    .bare = "activation",
+                                    .construct = construct_layer,
+                                    .make = make_layer,
+                                    .kind = kind_of_layer,
+                                    .get = get_layer};
+
+const bind_described bind_losses = {.family = MOON_LOSSES,
+                                    .class = BIND_LOSS,
+                                    .noun = "loss",
+                                    .construct = construct_loss,
+                                    .make = make_loss,
+                                    .kind = kind_of_loss,
+                                    .get = get_loss};
+
+const bind_described bind_optims = {.family = MOON_OPTIMS,
+                                    .class = BIND_OPTIM,
+                                    .noun = "optimizer",
+                                    .always = "lr",
+                                    .construct = construct_optim,
+                                    .make = make_optim,
+                                    .kind = kind_of_optim,
+                                    .get = get_optim};
+
+void bind_constructors(lua_State *L, const bind_described *d) {
+  const char *name;
+  bind_push_function(L, &(bind_reg){d->noun, d->construct, "..."}, false, false);
+  lua_setfield(L, -2, d->noun);
+  for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), d->family, i)) != NULL; i++) {
+    bind_push_function(L, &(bind_reg){name, d->construct, "..."}, false, true);
+    lua_setfield(L, -2, name);
+  }
+}
+
+/* ---- fields ---- */
+
+bool bind_method(lua_State *L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return true;
+  lua_pop(L, 1);
+  return false;
+}
+
+bool bind_option_field(lua_State *L, const bind_described *d) {
+  const void *object = bind_check(L, 1, d->class);
+  moon_option_info info;
+  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, d->family, d->kind(object), lua_tostring(L, 2), &info))
+    return false;
+  moon_option value;
+  BIND_TRY(L, bind_ctx(L), d->get(object, info.name, &value));
+  bind_push_option(L, &value);
+  return true;
+}
+
+bind_nearest bind_key(lua_State *L) {
+  return (bind_nearest){.name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : bind_shown(L, 2)};
+}
+
+int bind_no_field(lua_State *L, const char *noun, bind_nearest *n) {
+  if (lua_type(L, 2) == LUA_TSTRING && strncmp(n->name, "__", 2) == 0) return 0;
+  bind_offer_names(L, n, lua_upvalueindex(2));
+  return luaL_error(L, "%s has no field or method '%s'%s", noun, n->name, bind_push_question(L, n));
+}
+
+int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n) {
+  bind_offer_options(L, n, d->family, d->kind(bind_check(L, 1, d->class)));
+  return bind_no_field(L, d->noun, n);
+}
+
+int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n) {
+  const char *kind = d->kind(bind_check(L, 1, d->class));
+  moon_option_info info;
+  if (bind_find_option(L, d->family, kind, n->name, &info))
+    return luaL_error(L, "%s: option '%s' is fixed at construction", kind, n->name);
+  bind_offer_options(L, n, d->family, kind);
+  return luaL_error(L, "%s has no field '%s' that can be set%s", d->noun, n->name, bind_push_question(L, n));
+}
+
+/* ---- in words ---- */
+
+static bool is_default(const moon_option *value, const moon_option_info *info) {
+  switch (value->kind) {
+    case MOON_TEXT: return strcmp(value->text ? value->text : "", info->text ? info->text : "") == 0;
+    case MOON_RANGE: return isnan(value->number);
+    case MOON_LAYER: return !value->layer;
+    default: return value->number == info->number || (isnan(value->number) && isnan(info->number));
+  }
+}
+
+static void add_value(lua_State *L, luaL_Buffer *text, const moon_option *value) {
+  char buffer[128];
+  switch (value->kind) {
+    case MOON_NUMBER:
+    case MOON_COUNT: snprintf(buffer, sizeof buffer, "%.14g", value->number); break;
+    case MOON_FLAG: snprintf(buffer, sizeof buffer, "%s", value->number != 0 ? "true" : "false"); break;
+    case MOON_TEXT: snprintf(buffer, sizeof buffer, "%s", value->text); break;
+    case MOON_RANGE: snprintf(buffer, sizeof buffer, "{%.14g, %.14g}", value->number, value->upper); break;
+    case MOON_LAYER:
+      luaL_addstring(text, "to (");
+      bind_push_text(L, &bind_layers, value->layer);
+      luaL_addvalue(text);
+      snprintf(buffer, sizeof buffer, ")");
+      break;
+  }
+  luaL_addstring(text, buffer);
+}
+
+static bool is_named(const char *name, const char *other) { return other && strcmp(name, other) == 0; }
+
+/* Counts that follow one another by place are widths: 784->128. */
+void bind_push_text(lua_State *L, const bind_described *d, const void *object) {
+  const char *kind = d->kind(object);
+  bool after_count = false;
+  moon_option_info info;
+  moon_option value;
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  luaL_addstring(&text, kind);
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), d->family, kind, i, &info); i++) {
+    if (d->get(object, info.name, &value) != MOON_OK) continue;
+    bool count = info.positional && info.kind == MOON_COUNT;
+    if (!info.positional && !is_named(info.name, d->always) && is_default(&value, &info)) continue;
+    luaL_addstring(&text, count && after_count ? "->" : " ");
+    after_count = count;
+    if (!info.positional && !is_named(info.name, d->bare)) {
+      luaL_addstring(&text, info.name);
+      luaL_addstring(&text, " ");
+    }
+    add_value(L, &text, &value);
+  }
+  luaL_pushresult(&text);
+}
+
+int bind_described_tostring(lua_State *L, const bind_described *d) {
+  luaL_checkudata(L, 1, d->class);
+  const void *object = bind_test(L, 1, d->class);
+  if (object)
+    bind_push_text(L, d, object);
+  else
+    lua_pushfstring(L, "%s (closed)", d->class);
+  return 1;
+}

@@ -1,0 +1,49 @@
+/* bind_hold.h - the objects that running functions work on (bind_hold.c). */
+#ifndef MOONGLASS_BIND_HOLD_H
+#define MOONGLASS_BIND_HOLD_H
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A class: its metatable's name, and how its objects are counted. */
+typedef struct bind_counting {
+  const char *name;
+  void (*retain)(void *object);
+  void (*release)(void *object);
+} bind_counting;
+
+enum { BIND_LENT = 8 };
+
+/* An object that a running function works on. */
+typedef struct bind_hold {
+  void *object;
+  const bind_counting *counting; /* NULL: lent by its handle. If the handle is closed, its reference moves here */
+} bind_hold;
+
+/* All of them; those of the innermost function come last. Only the first few are lent, so that closing a handle
+** searches a short list; the others have references of their own. */
+typedef struct bind_holds {
+  bind_hold *list, first[BIND_LENT]; /* list is `first` until that is too small */
+  size_t count, room, owned;         /* owned: how many are not lent */
+} bind_holds;
+
+/* Hold an object that a handle owns; one whose reference is the caller's, and becomes the hold's. False if there is no
+** memory: then nothing has changed. */
+bool bind_hold_lent(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting);
+bool bind_hold_owned(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting);
+
+/* If the object, whose handle is being closed, is lent to a running function, give that function the reference. */
+bool bind_hand_over(bind_holds *holds, const void *object, const bind_counting *counting);
+
+/* Keep the first `count` holds, if there are so many, and drop the others. */
+void bind_drop_owned(bind_holds *holds, size_t count);
+static inline void bind_drop(bind_holds *holds, size_t count) {
+  if (holds->owned) bind_drop_owned(holds, count);
+  if (holds->count > count) holds->count = count;
+}
+
+/* Drop all, and free the list. */
+void bind_drop_all(lua_State *L, bind_holds *holds);
+
+#endif

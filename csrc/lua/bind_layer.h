@@ -1,0 +1,10 @@
+/* bind_layer.h - the parameters of layers, which nets list too (bind_layer.c). */
+#ifndef MOONGLASS_BIND_LAYER_H
+#define MOONGLASS_BIND_LAYER_H
+
+#include "bind_handle.h"
+
+/* Push {name =, value =, grad =}; name NULL: the parameter's own. */
+void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *parameter);
+
+#endif

@@ -1,0 +1,180 @@
+/* bind_run.c - running nets: forward and backward, predictions, training steps. A step makes nothing that Lua has to
+** collect. */
+#include <string.h>
+
+#include "bind_args.h"
+#include "bind_run.h"
+
+/* ---- options of predict and errors ---- */
+
+/* batch_size of the table at index 3, if there is one; 0: the engine's choice. */
+static size_t batch_option(lua_State *L, const char *name) {
+  if (lua_isnoneornil(L, 3)) return 0;
+  if (!lua_istable(L, 3)) luaL_error(L, "%s: options are a %s, expected {batch_size =}", name, luaL_typename(L, 3));
+  lua_Integer batch = 0;
+  for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
+    const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : bind_shown(L, -2);
+    if (strcmp(key, "batch_size") != 0) bind_unknown(L, name, "option", key, (const char *const[]){"batch_size", NULL});
+    batch = bind_whole(L, -1, name, "batch_size", 0, 1, LUA_MAXINTEGER);
+  }
+  return (size_t)batch;
+}
+
+/* ---- running ---- */
+
+/* The width that the net gives for rows of width in; any, if it does not take that width, which the engine will say. */
+static size_t output_width(const moon_net *net, size_t in) {
+  const moon_layer *layer;
+  size_t width = moon_net_outputs(net);
+  if (width) return width;
+  width = in;
+  for (size_t i = 0; (layer = moon_net_layer(net, i)) != NULL; i++)
+    if (moon_layer_width(layer, &width, width) != MOON_OK) return 0;
+  return width;
+}
+
+/* The shape of net(x); what is no matrix gets no rows, and the engine's message. */
+static void result_shape(lua_State *L, const char *name, const moon_net *net, const moon_tensor *x, size_t shape[2]) {
+  const size_t *given = moon_tensor_shape(x);
+  bool matrix = moon_tensor_rank(x) == 2;
+  if (moon_tensor_rank(x) == 1)
+    luaL_error(L, "%s: input is %s, expected rows: one row is x:reshape(1, -1)", name, bind_push_shape(L, 1, given));
+  shape[0] = matrix ? given[0] : 0;
+  shape[1] = matrix ? output_width(net, given[1]) : 0;
+}
+
+int bind_forward(lua_State *L, int net_index, int x_index, bool training) {
+  moon_net *net = bind_check_net(L, net_index);
+  const moon_tensor *x = bind_check_tensor(L, x_index);
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, "forward", net, x, shape);
+  moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_forward(net, y, x, training));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
+  return 1;
+}
+
+int bind_backward(lua_State *L, int net_index, int dy_index) {
+  moon_net *net = bind_check_net(L, net_index);
+  const moon_tensor *dy = bind_check_tensor(L, dy_index);
+  const size_t *given = moon_tensor_shape(dy);
+  bool matrix = moon_tensor_rank(dy) == 2;
+  size_t inputs = moon_net_inputs(net), before = moon_memory_used(bind_ctx(L));
+  size_t shape[2] = {matrix ? given[0] : 0, inputs || !matrix ? inputs : given[1]};
+  moon_tensor *dx = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_backward(net, dx, dy));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(dx));
+  return 1;
+}
+
+/* net:forward(x [n x in], training) -> y [n x out], a new tensor */
+static int net_forward(lua_State *L) {
+  lua_settop(L, 3);
+  return bind_forward(L, 1, 2, lua_toboolean(L, 3));
+}
+
+/* net:backward(dy [n x out]) -> dx [n x in], a new tensor; the parameters' gradients are set */
+static int net_backward(lua_State *L) {
+  lua_settop(L, 2);
+  return bind_backward(L, 1, 2);
+}
+
+/* net:predict(x, {batch_size =}) -> y [n x out] */
+static int net_predict(lua_State *L) {
+  moon_net *net = bind_check_net(L, 1);
+  const moon_tensor *x = bind_check_tensor(L, 2);
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, "predict", net, x, shape);
+  size_t batch = batch_option(L, "predict");
+  moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_predict(net, y, x, batch));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
+  return 1;
+}
+
+/* net:errors(x, {batch_size =}) -> [n] */
+static int net_errors(lua_State *L) {
+  moon_net *net = bind_check_net(L, 1);
+  const moon_tensor *x = bind_check_tensor(L, 2);
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, "errors", net, x, shape);
+  size_t batch = batch_option(L, "errors");
+  moon_tensor *errors = bind_new_tensor(L, MOON_FLOAT32, 1, shape);
+  BIND_TRY(L, bind_ctx(L), moon_net_errors(net, errors, x, batch));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(errors));
+  return 1;
+}
+
+/* net:step(x, y, loss, opt) -> number; y nil: the target is x */
+static int net_step(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  double objective = 0;
+  moon_net *net = bind_check_net(L, 1);
+  const moon_tensor *x = bind_check_tensor(L, 2), *y = lua_isnil(L, 3) ? NULL : bind_check_tensor(L, 3);
+  const moon_loss *loss = bind_check_loss(L, 4);
+  moon_optim *opt = bind_check_optim(L, 5);
+  BIND_TRY(L, ctx, moon_net_step(net, &objective, x, y, loss, opt));
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
+/* net:step_rows(dataset, first, count, loss, opt) -> number */
+static int net_step_rows(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  double objective = 0;
+  moon_net *net = bind_check_net(L, 1);
+  const moon_dataset *data = bind_check_dataset(L, 2);
+  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
+  lua_Integer first = bind_whole(L, 3, "step_rows", "first row", 0, 1, rows);
+  lua_Integer count = bind_whole(L, 4, "step_rows", "number of rows", 0, 1, rows - first + 1);
+  const moon_loss *loss = bind_check_loss(L, 5);
+  moon_optim *opt = bind_check_optim(L, 6);
+  BIND_TRY(L, ctx, moon_net_step_rows(net, &objective, data, (size_t)first - 1, (size_t)count, loss, opt));
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
+/* net:evaluate_rows(dataset, loss, batch) -> number; batch nil: 32 */
+static int net_evaluate_rows(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  double objective = 0;
+  moon_net *net = bind_check_net(L, 1);
+  const moon_dataset *data = bind_check_dataset(L, 2);
+  const moon_loss *loss = bind_check_loss(L, 3);
+  lua_Integer batch = 0;
+  if (!lua_isnoneornil(L, 4)) batch = bind_whole(L, 4, "evaluate_rows", "batch", 0, 1, LUA_MAXINTEGER);
+  BIND_TRY(L, ctx, moon_net_evaluate(net, &objective, data, loss, (size_t)batch));
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
+/* net:plan(rows, loss, opt): take the memory for such batches now; loss and opt may be nil. */
+static int net_plan(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  moon_net *net = bind_check_net(L, 1);
+  lua_Integer rows = bind_whole(L, 2, "plan", "number of rows", 0, 1, LUA_MAXINTEGER);
+  const moon_loss *loss = lua_isnoneornil(L, 3) ? NULL : bind_check_loss(L, 3);
+  moon_optim *opt = lua_isnoneornil(L, 4) ? NULL : bind_check_optim(L, 4);
+  BIND_TRY(L, ctx, moon_net_plan(net, (size_t)rows, 0, loss, opt));
+  bind_weigh_growth(L, ctx, before);
+  return 0;
+}
+
+const bind_reg bind_run_methods[] = {
+    {"forward", net_forward, "x, training"},
+    {"backward", net_backward, "dy"},
+    {"predict", net_predict, "x, options"},
+    {"errors", net_errors, "x, options"},
+    {"step", net_step, "x, y, loss, optimizer"},
+    {"step_rows", net_step_rows, "data, first, count, loss, optimizer"},
+    {"evaluate_rows", net_evaluate_rows, "data, loss, batch"},
+    {"plan", net_plan, "rows, loss, optimizer"},
+    {0},
+};
