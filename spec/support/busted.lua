@@ -1,4 +1,4 @@
--- Runs busted under the Lua that runs this file, whatever the command `busted` would start.
+-- Runs busted under the Lua that runs this file, whatever the command `busted` would start; reporter.lua prints.
 
 -- Sanitizers are preloaded into this Lua; what the specs start must not inherit them: curl, for one, hangs.
 if os.getenv("LD_PRELOAD") then
@@ -7,4 +7,4 @@ if os.getenv("LD_PRELOAD") then
   os.execute = function(command) return execute(command and "unset LD_PRELOAD\n" .. command) end -- luacheck: ignore 122
 end
 
-require "busted.runner" {standalone = false}
+require "busted.runner" {standalone = false, output = "spec/support/reporter.lua"}

@@ -1,56 +1,61 @@
 #!/bin/sh
-# Run the tests given as arguments (programs, or scripts of Lua or the shell), then the Lua specs unless SPEC is empty,
-# and end with one line: N passed, N failed[, N skipped]. `make test` and `make stress` call it, with LUA, SPEC,
-# MOONGLASS_BIN and Lua's paths set.
+# Run the tests given as arguments (programs, or scripts of Lua or the shell), then the Lua specs unless SPEC is empty.
+# Name those in which something failed, and end with one line: N passed, N failed[, N skipped]. `make test` and
+# `make stress` call it, with LUA, SPEC, MOONGLASS_BIN and Lua's paths set.
 set -u
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 where=
 
 # For a sanitized build: a refused allocation is a case that the tests ask for.
 export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
-# count <word>: the number before that word in the last summary in the log, a C test's or busted's.
-count() {
-  grep -E '^[0-9]+ (passed,|success(es)? /)' "$log" | tail -n 1 | sed -n "s/^\(.* \)*\([0-9][0-9]*\) $1.*/\2/p"
-}
+# count <word>: the number before that word in the last line of the log that has the sums.
+count() { grep -E '^[0-9]+ passed,' "$log" | tail -n 1 | sed -n "s/^\(.* \)*\([0-9][0-9]*\) $1.*/\2/p"; }
 
-# A test that ends without its summary, or with an exit status that the summary does not explain, has failed.
-add() { # status passed failed skipped
-  [ -n "$2" ] && [ -n "$3" ] || { failed=$((failed + 1)); echo "  no summary: ended with status $1"; return; }
-  passed=$((passed + $2)) failed=$((failed + $3)) skipped=$((skipped + ${4:-0}))
-  [ "$1" -eq 0 ] || [ "$3" -gt 0 ] || { failed=$((failed + 1)); echo "  ended with status $1"; }
-}
-
-# run <command ...>: what it prints goes to the log too; its exit status into $status.
+# run <name> <command ...>: what it prints goes to the log too. A test that ends without its sums, or with an exit
+# status that they do not explain, has failed.
 run() {
+  name=$1 before=$failed
+  shift
   { "$@" 2>&1; echo $? >"$log.status"; } | tee "$log"
   status=$(cat "$log.status")
   rm -f "$log.status"
+  add "$(count passed)" "$(count failed)" "$(count skipped)"
+  [ "$failed" -eq "$before" ] || where="$where $(failed_specs "$name")"
+}
+
+# The spec files in which reporter.lua has seen a failure; of other tests the name.
+failed_specs() {
+  list=$(sed -n '/^failed tests:$/,$s/^  \([^:]*\):.*/\1/p' "$log" | sort -u | tr '\n' ' ')
+  echo "${list:-$1}"
+}
+
+add() { # passed failed skipped
+  [ -n "$1" ] && [ -n "$2" ] || { failed=$((failed + 1)); echo "  no sums: ended with status $status"; return; }
+  passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + ${3:-0}))
+  [ "$status" -eq 0 ] || [ "$2" -gt 0 ] || { failed=$((failed + 1)); echo "  ended with status $status"; }
 }
 
 for t in "$@"; do
   echo "== ${t##*/}"
   case $t in
-    *.lua) run "$LUA" "$t" ;;
-    *.sh) run sh "$t" ;;
-    *) run "$t" ;;
+    *.lua) run "$t" "$LUA" "$t" ;;
+    *.sh) run "$t" sh "$t" ;;
+    *) run "$t" "$t" ;;
   esac
-  add "$status" "$(count passed)" "$(count failed)" "$(count skipped)"
 done
 
 specs() {
   echo "== specs under $LUA"
   if rocks=$(luarocks --lua-version 5.4 path --lr-path 2>/dev/null); then LUA_PATH_5_4="$LUA_PATH_5_4$rocks"; fi
   export LUA_PATH_5_4 ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
-  run "$LUA" spec/support/busted.lua $SPEC
-  errors=$(count error)
-  failures=$(count failure)
-  add "$status" "$(count success)" "${failures:+$((failures + ${errors:-0}))}" "$(count pending)"
+  run specs "$LUA" spec/support/busted.lua $SPEC
 }
 [ -z "$SPEC" ] || specs
 
+[ -z "$where" ] || echo "failed in:$where"
 summary="$passed passed, $failed failed"
 [ "$skipped" -eq 0 ] || summary="$summary, $skipped skipped"
 echo "$summary"
