@@ -4,14 +4,11 @@ local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local annotations = dofile "lua/moonglass/help/annotations.lua"
+local expect = dofile "spec/support/expect.lua"
+
+local failure = expect.raised
 
 local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
-
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
-end
 
 -- Objects by the class that their methods are annotated under.
 local function objects()

@@ -1,13 +1,9 @@
 local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+
+local temporary = files.temporary
 
 local function rows(n, k) return moon.rand(n, k) end
-
-local function temporary(test)
-  local path = os.tmpname()
-  local ok, message = pcall(test, path)
-  os.remove(path)
-  assert(ok, message)
-end
 
 describe("an autoencoder", function()
   before_each(function() moon.seed(3) end)

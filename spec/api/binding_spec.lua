@@ -1,25 +1,12 @@
 -- The core as Lua sees it: constructors, methods, fields, texts of errors, and the life of userdata.
 local core = require "moonglass.core"
 local lfs = require "lfs"
+local expect = dofile "spec/support/expect.lua"
+local files = dofile "spec/support/files.lua"
 
--- Raised text of f(...), without the place in the script.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "expected an error")
-  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
-end
+local failure, getter, setter, shape = expect.failure, expect.getter, expect.setter, expect.shape
+local temporary = files.temporary
 
-local function getter(object, key) return function() return object[key] end end
-local function setter(object, key, value) return function() object[key] = value end end
-
-local function temporary(f)
-  local path = os.tmpname()
-  local ok, message = pcall(f, path)
-  os.remove(path)
-  if not ok then error(message, 0) end
-end
-
-local function shape(t) return table.concat(t.shape, " ") end
 local function near(expected, got, tolerance) assert.is_true(math.abs(expected - got) <= (tolerance or 1e-6), got) end
 
 -- Close an object now.

@@ -1,14 +1,11 @@
 local lfs = require "lfs"
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local message, has = expect.raised, expect.has
 
 local shapes = "spec/fixtures/shapes"
 local images_name, labels_name = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
-
-local function message(f, ...) return select(2, pcall(f, ...)) end
-
-local function has(text, part)
-  assert.is_truthy(tostring(text):find(part, 1, true), ("expected %q in: %s"):format(part, tostring(text)))
-end
 
 local disk = dofile "spec/support/files.lua"
 local read_file, write_file = disk.read, disk.write

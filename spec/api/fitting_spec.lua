@@ -1,16 +1,9 @@
 -- Whether a net's end, its loss and its targets go together: what bytes count as, in native nets and in those walked
 -- from Lua; endings that cannot be meant; warnings.
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
 
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "no error")
-  return message
-end
-
-local function has(text, part)
-  assert.is_truthy(tostring(text):find(part, 1, true), ("'%s' has no '%s'"):format(tostring(text), part))
-end
+local failure, has = expect.raised, expect.has
 
 local function pass() return {forward = function(_, v) return v end, backward = function(_, g) return g end} end
 

@@ -1,10 +1,7 @@
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
 
-local function message(f, ...) return select(2, pcall(f, ...)) end
-
-local function has(text, part)
-  assert.is_truthy(tostring(text):find(part, 1, true), ("expected %q in: %s"):format(part, tostring(text)))
-end
+local message, has = expect.raised, expect.has
 
 local function bytes(list) return moon.tensor(list, {dtype = "uint8"}) end
 

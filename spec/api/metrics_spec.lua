@@ -1,10 +1,11 @@
 -- Metrics, the k largest, nearest neighbours and the linear probe, against plain loops and known numbers.
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local message = expect.raised
 
 local metrics = moon.metrics
 local inf, nan = math.huge, 0 / 0
-
-local function message(f, ...) return select(2, pcall(f, ...)) end
 
 local function bytes(list) return moon.tensor(list, {dtype = "uint8"}) end
 

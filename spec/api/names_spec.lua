@@ -1,11 +1,8 @@
 -- Names that other libraries have: taken where the thing is the same, and else asked for in the message.
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
 
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "no error")
-  return message
-end
+local failure = expect.raised
 
 describe("a name that another library has", function()
   it("is taken for activations, losses, optimisers and initialisers, and shown as ours", function()

@@ -4,16 +4,12 @@
 local lfs = require "lfs"
 local core = require "moonglass.core"
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local failure = expect.failure
 
 local files = dofile "spec/support/files.lua"
 local exists = lfs.attributes
-
--- Raised text of f(...), without the place in the script.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "expected an error")
-  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
-end
 
 -- ---- reading Protocol Buffers ----
 

@@ -1,14 +1,10 @@
 -- moon.eigh and moon.pca, held to eigenvalues that are known, to sums in double precision, and to Jacobi's rotations.
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local failure = expect.failure
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
-
--- Raised text of f(...), without the place in the script.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "expected an error")
-  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
-end
 
 local function near_list(expected, t, tolerance)
   assert.same({#expected}, t.shape)

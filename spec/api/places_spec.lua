@@ -1,14 +1,11 @@
 -- A layer that stands in several places of a net; copies of nets, and slices, which are none.
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local failure = expect.raised
 
 local function near(expected, v, slack)
   assert.is_true(math.abs(v - expected) < slack, ("%g, expected %g"):format(v, expected))
-end
-
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
-  return message
 end
 
 local function pass() return {forward = function(_, v) return v end, backward = function(_, g) return g end} end

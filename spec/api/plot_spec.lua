@@ -3,16 +3,13 @@
 local moon = require "moonglass"
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
+local expect = dofile "spec/support/expect.lua"
 local plot = moon.plot
+
+local message, has = expect.raised, expect.has
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local folder, picture
-
-local function message(f, ...) return select(2, pcall(f, ...)) end
-
-local function has(text, part)
-  assert.is_truthy(tostring(text):find(part, 1, true), ("expected %q in: %s"):format(part, tostring(text)))
-end
 
 local function entries()
   local list = {}

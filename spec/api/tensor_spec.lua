@@ -1,11 +1,7 @@
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
 
--- Raised text of f(...), without the place in the script.
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "expected an error")
-  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
-end
+local failure, shape = expect.failure, expect.shape
 
 -- The failure of t:name(...).
 local function fails(t, name, ...) return failure(t[name], t, ...) end
@@ -22,8 +18,6 @@ local function same_numbers(expected, t, tolerance)
     end
   end
 end
-
-local function shape(t) return table.concat(t.shape, " ") end
 
 local inf, nan = math.huge, 0 / 0
 

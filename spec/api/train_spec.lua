@@ -1,15 +1,8 @@
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+local files = dofile "spec/support/files.lua"
 
-local function message(f, ...) return select(2, pcall(f, ...)) end
-
-local function temporary(test)
-  local path = os.tmpname()
-  local ok, problem = pcall(test, path)
-  os.remove(path)
-  assert(ok, problem)
-end
-
-local read_file = dofile("spec/support/files.lua").read
+local message, temporary, read_file = expect.raised, files.temporary, files.read
 
 -- The same small problem each time.
 local function problem(n)

@@ -7,27 +7,12 @@ local parts = require "parts"
 local report = require "report"
 local read_results, new_results = require("results").read, require("results").new
 package.path = path
-
+local expect = dofile "spec/support/expect.lua"
 local files = dofile "spec/support/files.lua"
+
+local has, run = expect.has, files.run
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local bench = program:gsub("[^/]*$", "bench/bench")
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
-end
-
--- stdout, stderr, exit status.
-local function run(command)
-  local errors = os.tmpname()
-  local pipe = assert(io.popen(("%s 2>%s"):format(command, errors)))
-  local output = pipe:read("a")
-  local _, _, status = pipe:close()
-  local file = assert(io.open(errors))
-  local complaint = file:read("a")
-  file:close()
-  os.remove(errors)
-  return output, complaint, status
-end
 
 local function run_bench(arguments)
   local output, complaint, status = run(files.quote(bench) .. " " .. arguments)

@@ -4,7 +4,10 @@ local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 local files = dofile "spec/support/files.lua"
 local quote = files.quote
 local terminal = dofile "spec/support/terminal.lua"
+local expect = dofile "spec/support/expect.lua"
 local read_file, write_file = files.read, files.write
+
+local has = expect.has
 
 -- Runs the program with arguments that are shell text; gives stdout, stderr, exit status.
 local function run(arguments, stdin, environment)
@@ -18,10 +21,6 @@ local function run(arguments, stdin, environment)
   os.remove(out)
   os.remove(err)
   return output, errors, status
-end
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
 end
 
 describe("moonglass as a runner", function()

@@ -1,6 +1,9 @@
 -- The Lua library in a host that leaves things out: a core without files, no io, os or debug, no standard descriptors.
 -- How a host gets such a core is C, and tested in c/lua_host_test.c.
 local core = require "moonglass.core"
+local expect = dofile "spec/support/expect.lua"
+
+local failure = expect.failure
 
 -- What a core that was opened without files lacks.
 local file_functions = {
@@ -58,12 +61,6 @@ local function load_library(c, world)
   if ok then return moon, restore end
   restore()
   error(moon, 0)
-end
-
-local function failure(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok, "expected an error")
-  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
 end
 
 describe("a host without files", function()

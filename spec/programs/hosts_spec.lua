@@ -2,6 +2,9 @@
 -- that try to get out.
 local lfs = require "lfs"
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local has = expect.has
 
 local lua = os.getenv("LUA") or "lua5.4"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
@@ -35,10 +38,6 @@ local function run(host, arguments, input)
     words[#words + 1] = "<" .. path("stdin")
   end
   return sh(table.concat(words, " "))
-end
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
 end
 
 -- It has failed with that status and one line that contains `part`, having printed `output`, by default nothing.

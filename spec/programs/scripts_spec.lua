@@ -1,14 +1,13 @@
 -- The scripts from outside: each runs as a program of its own on the shapes of spec/fixtures.
 local lfs = require "lfs"
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
+
+local has = expect.has
 
 local shapes = "spec/fixtures/shapes"
 local lua = os.getenv("LUA") or "lua5.4"
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
-end
 
 local files = dofile("spec/support/files.lua")
 local read_file = files.read

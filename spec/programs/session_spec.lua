@@ -5,14 +5,13 @@ local moon = require "moonglass"
 local session = {globals = require("moonglass.session").globals}
 local files = dofile "spec/support/files.lua"
 local terminal = dofile "spec/support/terminal.lua"
+local expect = dofile "spec/support/expect.lua"
+
+local has = expect.has
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 local quote = files.quote
-
-local function has(text, part)
-  assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
-end
 
 local function lacks(text, part)
   assert.is_nil(text:find(part, 1, true), ("expected no %q in:\n%s"):format(part, text))

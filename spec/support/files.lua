@@ -44,4 +44,12 @@ function files.folder()
   return path, function() assert(os.execute("rm -r " .. path)) end
 end
 
+--- test(path), with the name of a file, not there yet, in a folder that is gone afterwards.
+function files.temporary(test)
+  local folder, remove = files.folder()
+  local ok, message = pcall(test, folder .. "/file")
+  remove()
+  if not ok then error(message, 0) end
+end
+
 return files

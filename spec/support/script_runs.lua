@@ -10,11 +10,10 @@
 local files = dofile("spec/support/files.lua")
 local lfs = require "lfs"
 
-local runs = {program = os.getenv("MOONGLASS_BIN") or "build/moonglass"}
-
-function runs.has(text, part)
-  assert(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text:sub(1, 2000)))
-end
+local runs = {
+  program = os.getenv("MOONGLASS_BIN") or "build/moonglass",
+  has = dofile("spec/support/expect.lua").has,
+}
 
 function runs.tiles(picture, height, width, left)
   local first = #picture - 3 - height

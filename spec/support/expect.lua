@@ -1,0 +1,31 @@
+-- What many specs ask of a call or of a text: local expect = dofile "spec/support/expect.lua".
+local expect = {}
+
+--- The message that f(...) raises, with the place that Lua puts before it.
+function expect.raised(f, ...)
+  local ok, message = pcall(f, ...)
+  if ok then error("expected an error, but the call worked", 2) end
+  return message
+end
+
+--- The same without the place, as a text.
+function expect.failure(f, ...)
+  local ok, message = pcall(f, ...)
+  if ok then error("expected an error, but the call worked", 2) end
+  return (tostring(message):gsub("^[^\n]-:%d+: ", ""))
+end
+
+--- The text has this part, as it is written.
+function expect.has(text, part)
+  text = tostring(text)
+  if not text:find(part, 1, true) then error(("expected %q in:\n%s"):format(part, text:sub(1, 2000)), 2) end
+end
+
+--- Functions that read and set a field, for expect.failure.
+function expect.getter(object, key) return function() return object[key] end end
+function expect.setter(object, key, value) return function() object[key] = value end end
+
+--- A tensor's shape as a text: "2 3".
+function expect.shape(t) return table.concat(t.shape, " ") end
+
+return expect
