@@ -1,3 +1,4 @@
+-- Autoencoders: their constructors, their halves, how they train, and what is saved and loaded.
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 

@@ -1,3 +1,4 @@
+-- moon.data: where MNIST is looked for, damaged sets, data/fetch.sh against mirrors in a folder, the drawn sets.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
@@ -8,6 +9,7 @@ local shapes = "spec/fixtures/shapes"
 local images_name, labels_name = "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"
 
 local disk = dofile "spec/support/files.lua"
+local known = dofile "spec/support/known.lua"
 local read_file, write_file = disk.read, disk.write
 
 local function images_file(n, h, w, bytes)
@@ -338,7 +340,7 @@ describe("synthetic data", function()
     end)
 
     it(("%s: options are checked"):format(name), function()
-      has(message(make, {points = 3}), "unknown option 'points' (known: classes, n, noise, seed)")
+      has(message(make, {points = 3}), known.fill "unknown option 'points' (known: <SpiralsOptions>)")
       has(message(make, {n = 0}), "n is 0, expected a whole number of at least 1")
       has(message(make, {noise = -1}), "noise is -1, expected at least 0")
       has(message(make, {classes = 257}), "classes is 257, expected at most 256")

@@ -1,5 +1,7 @@
+-- moon.image: grids and rows of pictures, pixel by pixel.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
+local known = dofile "spec/support/known.lua"
 
 local message, has = expect.raised, expect.has
 
@@ -104,14 +106,14 @@ describe("image.grid", function()
 
   it("says what is wrong", function()
     has(message(grid, three, {column = 3}),
-      "unknown option 'column'; did you mean 'columns'? (known: background, columns, crossed, heads,")
+      known.fill "unknown option 'column'; did you mean 'columns'? (known: <GridOptions>)")
     has(message(grid, 3), "image.grid: got 3, expected a tensor")
     has(message(grid, moon.zeros(4)), "got [4], expected [n x h*w] or [n x h x w]")
     has(message(grid, moon.zeros(0, 4)), "with at least one row")
     has(message(grid, moon.zeros(2, 6)), "rows of 6 make no square, expected the option shape={height, width}")
     has(message(grid, moon.zeros(2, 6), {shape = {2, 2}}), "shape is {2, 2}, but a row has 6 elements")
     has(message(grid, moon.zeros(2, 6), {shape = {3}}), "shape[2] is nil, expected a whole number of at least 1")
-    has(message(grid, three, {normalize = "some"}), "normalize is 'some' (known: none, each, all, signed)")
+    has(message(grid, three, {normalize = "some"}), known.fill "normalize is 'some' (known: <GridOptions.normalize>)")
     has(message(grid, three, {background = 256}), "background is 256, expected 0 to 255")
     has(message(grid, three, {columns = 0}), "columns is 0, expected a whole number of at least 1")
   end)

@@ -4,6 +4,7 @@ local moon = require "moonglass"
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
 local expect = dofile "spec/support/expect.lua"
+local known = dofile "spec/support/known.lua"
 local plot = moon.plot
 
 local message, has = expect.raised, expect.has
@@ -466,7 +467,7 @@ describe("what is refused", function()
     refused("series 1: there is nothing to draw, expected finite numbers", {{y = {}}})
     refused("series 1: there is nothing to draw, expected finite numbers", {{x = {0 / 0, 1}, y = {1, 0 / 0}}})
     refused("expected finite numbers, above 0 on a logarithmic axis", {{y = {0, -1}}}, {logy = true})
-    refused("series 1: style is 'dots' (known: lines, points, linespoints, steps)", {{y = {1}, style = "dots"}})
+    refused(known.fill "series 1: style is 'dots' (known: <LineSeries.style>)", {{y = {1}, style = "dots"}})
     refused("series 1: label is no UTF-8 text, or has control characters", {{y = {1}, label = "\xff"}})
     refused("plot.lines: title is no UTF-8 text, or has control characters", fine, {title = "a\0b"})
     refused("unknown option 'colour'", fine, {colour = "red"})

@@ -113,7 +113,7 @@ static void run_script(bool full) {
   lua_State *L = lua_newstate(heap_alloc, &memory);
   lua_pushcfunction(L, prepare);
   CHECK(lua_pcall(L, 0, 0, 0) == LUA_OK);
-  CHECK(luaL_loadfile(L, "spec/support/refusals.lua") == LUA_OK);
+  CHECK(luaL_loadfile(L, "spec/hostile/refusals.lua") == LUA_OK);
   luaL_newlib(L, host_functions);
   lua_pushboolean(L, full);
   lua_setfield(L, -2, "full");

@@ -5,7 +5,7 @@ describe("finalisers", function()
   local lines, last = {}, nil
 
   setup(function()
-    local program = assert(io.popen(bin .. " spec/support/finalisers.lua 2>&1"))
+    local program = assert(io.popen(bin .. " spec/hostile/finalisers.lua 2>&1"))
     for line in program:lines() do lines[#lines + 1] = line end
     local _, how, code = program:close()
     last = ("%s, %s %d"):format(lines[#lines], how, code)

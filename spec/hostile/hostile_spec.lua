@@ -114,13 +114,25 @@ end)
 -- ---- names are data ----
 
 describe("names stay data: #hostile", function()
-  setup(make_folder)
-  teardown(remove_folder)
+  local tree = lfs.currentdir()
+
+  -- Inside two folders of our own, so that what a name with ".." would reach is nobody else's.
+  setup(function()
+    make_folder()
+    for _, name in ipairs{"outer", "outer/inner"} do assert(lfs.mkdir(path_of(name))) end
+    assert(lfs.chdir(path_of "outer/inner"))
+  end)
+
+  teardown(function()
+    assert(lfs.chdir(tree))
+    for _, name in ipairs{"outer/inner", "outer"} do assert(lfs.rmdir(path_of(name))) end
+    remove_folder()
+  end)
 
   -- What a name might have reached.
   local function world()
     local names = {}
-    for _, place in ipairs{".", "..", folder} do
+    for _, place in ipairs{".", "..", "../.."} do
       for name in lfs.dir(place) do names[#names + 1] = place .. "/" .. name end
     end
     table.sort(names)
@@ -336,7 +348,7 @@ describe("a path that is no file #hostile", function()
 
   it("gives nil, message, code to every loader and saver, which never waits for it", function()
     local output, errors, status = files.run(
-      ("timeout 100 '%s' spec/support/hostile_paths.lua '%s'"):format(program, folder))
+      ("timeout 100 '%s' spec/hostile/paths.lua '%s'"):format(program, folder))
     assert.equal(0, status, errors .. output:sub(-500))
     local wrong, right = {}, 0
     for line in output:gmatch("[^\n]+") do

@@ -65,7 +65,7 @@ fi
 # ---- inside ----
 
 suite=$2 root=$3 tree="/moon glass é" log=$3.part
-data=$PWD/../shared/data/mnist
+data=${MOONGLASS_DATA:-}
 
 # here <command>: run by the shell of the new Debian, in the tree.
 here() {

@@ -16,7 +16,7 @@ static size_t slots(const moon_optim *opt) {
 static double as_float(double beta) { return (float)beta < 1 ? (double)(float)beta : beta; }
 
 /* The powers are of the betas as float32, as in Keras: 1 - 0.999 is 1.3e-5 off then. Without it a run parts from
-** Keras's by more than spec/api/reference_spec.lua allows. */
+** Keras's by more than spec/api/keras_spec.lua allows. */
 static void prepare(moon_optim *opt, uint64_t t) {
   const adam *o = (const adam *)opt;
   double beta1 = as_float(o->beta1), beta2 = as_float(o->beta2);

@@ -1,4 +1,4 @@
--- moonglass spec/support/hostile_paths.lua folder: every function that takes a path, with paths that are no files; for
+-- moonglass spec/hostile/paths.lua folder: every function that takes a path, with paths that are no files; for
 -- hostile_spec.lua, which ends it if it hangs. Prints a line "ok what" or "FAILED what: why" for each.
 local lfs = require "lfs"
 local moon = require "moonglass"

@@ -1,6 +1,6 @@
 -- The same nets as Keras, to the last digits that float32 has. Each file holds Keras's own result in float64: first
 -- weights, output, gradients, weights after 1 and 10 Adam steps, and the objective before each step. The small ones are
--- in spec/fixtures; the ones on MNIST are looked for in $MOONGLASS_REFERENCE or ../shared/reference.
+-- in spec/fixtures; the ones on MNIST are read from the folder MOONGLASS_REFERENCE, where it is set.
 local moon = require "moonglass"
 
 local squared_norm = {"mse", {reduction = "batchmean"}}
@@ -22,7 +22,7 @@ for _, act in ipairs {"relu", "sigmoid", "tanh", "elu", "selu", "softplus", "lea
   cases["small_" .. act] = {{12, 7, 3, 7, 12}, {act, act, act, "sigmoid"}, {"bce"}}
 end
 
-local folders = {"spec/fixtures", os.getenv "MOONGLASS_REFERENCE" or "../shared/reference"}
+local folders = {"spec/fixtures", os.getenv "MOONGLASS_REFERENCE"}
 
 local function find(name)
   for _, folder in ipairs(folders) do
