@@ -5,22 +5,11 @@ local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local annotations = dofile "lua/moonglass/help/annotations.lua"
 local expect = dofile "spec/support/expect.lua"
+local samples = dofile "spec/support/samples.lua"
 
 local failure = expect.raised
 
 local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
-
--- Objects by the class that their methods are annotated under.
-local function objects()
-  local x = moon.seed(1) or moon.rand(8, 4)
-  local labels = moon.tensor({0, 1, 0, 1, 0, 1, 0, 1}, {dtype = "uint8"})
-  return {
-    Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
-    Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
-    Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
-    Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"),
-  }
-end
 
 -- The function, and the object that comes first in its call.
 local function find(f, of)
@@ -65,7 +54,7 @@ end
 
 describe("an argument too many", function()
   it("is refused by every public function, with the names of those that it takes", function()
-    local of, list = objects(), {}
+    local of, list = samples.of_classes(), {}
     for _, f in ipairs(interface.functions) do list[#list + 1] = wrong(f, of) end
     assert.equal("", table.concat(list, "\n"))
   end)

@@ -1,9 +1,15 @@
--- samples.lua - a sample call of every function, method and metamethod of the core, with fresh objects. What is not
--- here is found missing by those who go through all of them (refusals.lua, finalisers.lua).
+-- A sample call of every function, method and metamethod of the core, and a sample of every layer, with fresh objects:
+-- for numeric gradients, refused memory, finalisers and whoever else goes through all that there is. Most of it is
+-- made from the annotations: what a parameter of this type may be. What cannot be made so stands in the tables below.
+-- registry_spec.lua says what is missing, and those who go through the samples leave it out. Of the library only the
+-- core is needed.
+local annotations = require "moonglass.help.annotations"
 local core = require "moonglass.core"
-local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
 
 local samples = {}
+
+local here = "spec/support/samples.lua"
 
 samples.shapes = "spec/fixtures/shapes/"
 
@@ -12,9 +18,9 @@ local function own_name(letter) return letter:rep(60) end
 
 --- Small objects that fit one another; what ends with path is where a file may be written or lies already.
 function samples.objects(folder)
-  moon.seed(1)
-  local o = {x = moon.rand(3, 4), u = moon.rand(3, 4), v = moon.rand(4, 3), square = moon.rand(3, 3),
-    bytes = moon.full(7, 3, 4, {dtype = "uint8"}), path = (folder or "") .. "written", file = (folder or "") .. "there"}
+  core.seed(1)
+  local o = {x = core.rand(3, 4), u = core.rand(3, 4), v = core.rand(4, 3), square = core.rand(3, 3),
+    bytes = core.full(7, 3, 4, {dtype = "uint8"}), path = (folder or "") .. "written", file = (folder or "") .. "there"}
   o.layer, o.loss, o.opt = core.dense(4, 4, {activation = "sigmoid"}), core.mse(), core.adam()
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
@@ -22,25 +28,129 @@ function samples.objects(folder)
   return o
 end
 
-local function sorted(t)
+--- An object of each class that the annotations have, by its name there.
+function samples.of_classes()
+  local moon = require "moonglass"
+  local x = moon.seed(1) or moon.rand(8, 4)
+  local labels = moon.tensor({0, 1, 0, 1, 0, 1, 0, 1}, {dtype = "uint8"})
+  return {
+    Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
+    Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
+    Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
+    Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"),
+  }
+end
+
+--- The keys of a table, sorted.
+function samples.names(t)
   local names = {}
   for name in pairs(t) do names[#names + 1] = name end
   table.sort(names)
   return names
 end
 
+local sorted = samples.names
+
 local function none() end
+
+-- ---- from the annotations ----
+
+-- What a parameter of this type may be; the first that is found in its type.
+local of_type = {
+  {"moonglass%.Tensor", function(o) return o.u end}, {"moonglass%.Loss", function(o) return o.loss end},
+  {"moonglass%.Optimizer", function(o) return o.opt end}, {"moonglass%.Layer", function(o) return o.layer end},
+  {"moonglass%.Net", function(o) return o.net end}, {"integer", function() return 1 end},
+  {"number", function() return 0.5 end}, {"boolean", function() return true end},
+}
+
+local function value_of(type)
+  for _, entry in ipairs(of_type) do
+    if type:find(entry[1]) then return entry[2] end
+  end
+end
+
+-- What a function takes for all parameters that have to be given: a function of objects, or nil.
+local function take_from(f)
+  local values = {}
+  for _, p in ipairs(f.params) do
+    if p.name == "..." then return nil end
+    if not p.optional then
+      values[#values + 1] = value_of(p.type)
+      if not values[#values] then return nil end
+    end
+  end
+  if #values == 0 then return none end
+  return function(o)
+    local given = {}
+    for i, value in ipairs(values) do given[i] = value(o) end
+    return table.unpack(given)
+  end
+end
+
+-- By path, "Tensor:add" or "moon.zeros"; and of each kind of layer, loss and optimiser the options that it has to have.
+local taken, required = {}, {}
+
+local function snake(name) return (name:gsub("%u", "_%0"):sub(2):lower()) end
+
+-- The annotations go away afterwards: finalisers.lua collects all that there is at each allocation.
+local function read_annotations()
+  local interface = annotations.parse(files.read(assert(package.searchpath("moonglass.help.meta", package.path))))
+  for _, f in ipairs(interface.functions) do taken[f.path] = take_from(f) end
+  for _, class in ipairs(interface.classes) do
+    local name = class.name:match("^moonglass%.(%w+)Options$")
+    local list = {}
+    for _, field in ipairs(class.fields) do
+      if field.text:find("^required") then list[#list + 1] = {name = field.name, type = field.type} end
+    end
+    if name then required[snake(name)] = list end
+  end
+end
+read_annotations()
+
+-- ---- layers ----
+
+-- By type: what an option that has to be given may be.
+local option_values = {integer = 2, number = 0.4, boolean = true, ["moonglass.ActivationName"] = "tanh"}
+
+-- What a layer's sample has more, so that more of it runs.
+samples.layer_options = {dense = {activation = "tanh"}}
+
+--- The options that a kind of layer has to have, for rows of `width`; nil, and what is missing.
+function samples.required_options(kind, width)
+  local options = {}
+  for _, field in ipairs(required[kind] or {}) do
+    local is_width = field.name == "in" or field.name == "out"
+    options[field.name] = is_width and width or option_values[field.type]
+    if options[field.name] == nil then
+      return nil, ("layer %s: a value for its option %s, to samples.layer_options in %s"):format(kind, field.name, here)
+    end
+  end
+  return options
+end
+
+--- A layer of that kind, for rows of `width` and as many outputs; nil, and what is missing.
+function samples.layer(kind, width)
+  local options, missing = samples.required_options(kind, width)
+  local more = samples.layer_options[kind]
+  if not options and not more then return nil, missing end
+  options = options or {}
+  for name, v in pairs(more or {}) do options[name] = v end
+  local ok, layer = pcall(core.layer, kind, options)
+  if ok then return layer end
+  return nil, ("layer %s: options that it takes (%s), to samples.layer_options in %s"):format(kind, layer, here)
+end
+
+-- ---- calls ----
+
 local function other(o) return o.u end
 
---- By class, then by name: what a method takes behind its object.
+--- By class, then by name: what a method takes behind its object, where its annotation does not tell.
 samples.methods = {
   ["moonglass.tensor"] = {
-    allclose = other, copy_ = other, equal = other, matmul = function(o) return o.v end,
-    clamp = function() return 0.2, 0.8 end, pow = function() return 2 end, topk = function() return 2 end,
-    get = function() return 1, 2 end, set = function() return 5, 1, 2 end, size = function() return 1 end,
-    rows = function() return 1, 2 end, reshape = function() return 2, -1 end, index = function() return {3, 1, 3} end,
-    fill_ = function() return 7 end, map = function() return function(v) return v + 1 end end,
-    t = none, numel = none, rank = none, clone = none, float = none, byte = none, zero_ = none, totable = none,
+    matmul = function(o) return o.v end, clamp = function() return 0.2, 0.8 end, topk = function() return 2 end,
+    get = function() return 1, 2 end, set = function() return 5, 1, 2 end, rows = function() return 1, 2 end,
+    reshape = function() return 2, -1 end, index = function() return {3, 1, 3} end, pow = function() return 2 end,
+    map = function() return function(v) return v + 1 end end, equal = other,
   },
   ["moonglass.layer"] = {
     forward = function(o) return o.x, true end, backward = function(o) o.layer:forward(o.x) return o.u end,
@@ -73,20 +183,7 @@ samples.methods = {
   },
 }
 
-local of_tensors = samples.methods["moonglass.tensor"]
-for _, name in ipairs{"add", "sub", "mul", "div", "eq", "ne", "lt", "le", "gt", "ge", "maximum", "minimum"} do
-  of_tensors[name] = other
-end
-for _, name in ipairs{"sum", "mean", "min", "max", "var", "std", "norm", "argmax"} do of_tensors[name] = none end
-for _, name in ipairs{"neg", "exp", "log", "sqrt", "abs", "sign", "square", "floor"} do of_tensors[name] = none end
-for _, name in ipairs(core.registered("activations")) do of_tensors[name] = none end
--- In place: the same arguments.
-for _, name in ipairs{"add", "sub", "mul", "div", "maximum", "minimum", "neg", "exp", "log", "sqrt", "abs", "sign",
-  "square", "floor", "clamp", "pow", table.unpack(core.registered("activations"))} do
-  of_tensors[name .. "_"] = of_tensors[name]
-end
-
---- What the functions of the core take.
+--- What functions of the core take, where their annotations do not tell.
 samples.core = {
   tensor = function() return {{1, 2}, {3, 4}} end, zeros = function() return 2, 3 end,
   ones = function() return {2, 3, dtype = "uint8"} end, full = function() return 7, 2, 3 end,
@@ -97,13 +194,9 @@ samples.core = {
   print_options = function() return {precision = 4} end,
   layer = function() return "dense", 3, 2 end, loss = function() return "mse" end,
   optimizer = function() return "adam" end, dense = function(o) return 4, 4, {tied = o.layer, activation = "gelu"} end,
-  activation = function() return "relu" end, dropout = function() return 0.5 end,
-  gaussian_noise = function() return 0.1 end, masking_noise = function() return 0.1 end,
-  salt_pepper_noise = function() return 0.1 end, k_sparse = function() return 2 end,
   net = function(o) return {o.layer, core.dense(4, 4)} end, dataset = function(o) return o.x, o.u end,
   net_from = function(o) return o.net:archive() end,
-  info = none, registered = function() return "layers" end, seed = function() return 5 end, draw_seed = none,
-  clock = none, interrupt = none, limits = function() return {memory = 0} end, set_threads = function() return 1 end,
+  registered = function() return "layers" end, limits = function() return {memory = 0} end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
   idx = function() return samples.shapes .. "t10k-images-idx3-ubyte" end,
   idx_load = function() return samples.shapes .. "t10k-images-idx3-ubyte" end,
@@ -120,8 +213,29 @@ samples.core = {
   file_rotate = function(o) assert(core.file_write(o.file, {"text"})) return o.file, 2 end,
   log = function() return "a line" end,
 }
-for _, family in ipairs{"losses", "optimizers"} do
-  for _, name in ipairs(core.registered(family)) do samples.core[name] = none end
+
+--- What a method takes behind its object, or nil. In place it takes the same.
+function samples.take_of_method(class, name)
+  local noun = class:match("%l+$"):gsub("^%l", string.upper)
+  local of, plain = samples.methods[class], name:gsub("_$", "")
+  return of[name] or of[plain] or taken[noun .. ":" .. name] or taken[noun .. ":" .. plain]
+end
+
+local function is_registered(family, name)
+  for _, known in ipairs(core.registered(family)) do
+    if known == name then return true end
+  end
+  return false
+end
+
+--- What a function of the core takes, or nil.
+function samples.take_of_core(name)
+  if samples.core[name] then return samples.core[name] end
+  if is_registered("layers", name) then
+    return samples.required_options(name, 4) and function() return (samples.required_options(name, 4)) end
+  end
+  if is_registered("losses", name) or is_registered("optimizers", name) then return none end
+  return taken["moon." .. name]
 end
 
 --- Every class's metamethods: {f =, take =}, take giving all that f is called with.
@@ -185,12 +299,13 @@ add_fields("moonglass.optimizer", "opt", "lrr", sorted(core.adam():state()))
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
   ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data"}
 
--- Fields that a net may lack are declared among its methods.
+-- Fields that a net may lack are declared among its methods, as false.
 local function add_methods(list, class, methods, missing)
   for _, name in ipairs(sorted(methods)) do
-    local f, take = methods[name], samples.methods[class][name]
-    if f and not take then missing[#missing + 1] = class .. ":" .. name end
-    if f and take then
+    local f, take = methods[name], samples.take_of_method(class, name)
+    if f and not take then
+      missing[#missing + 1] = ("%s:%s: what it takes, to samples.methods in %s"):format(class, name, here)
+    elseif f then
       list[#list + 1] = {name = class .. ":" .. name, f = f, take = function(o)
         return o[samples.nouns[class]], take(o)
       end}
@@ -204,7 +319,7 @@ local function add_metamethods(list, class, meta, missing)
   for _, name in ipairs(sorted(meta)) do
     local calls = samples.meta[class][name]
     if type(meta[name]) == "function" and not releasing[name] and not calls then
-      missing[#missing + 1] = class .. "." .. name
+      missing[#missing + 1] = ("%s.%s: a call, to samples.meta in %s"):format(class, name, here)
     end
     for i, call in ipairs(calls or {}) do
       list[#list + 1] = {name = ("%s.%s (%d)"):format(class, name, i), f = call.f, take = call.take}
@@ -212,14 +327,17 @@ local function add_metamethods(list, class, meta, missing)
   end
 end
 
---- Everything that the core has: a list of {name =, f =, take = a function of objects that gives f's arguments}, and a
---- list of the names that have no sample.
+--- Everything that the core has: a list of {name =, f =, take = a function of objects that gives f's arguments}; and a
+--- list of what has no sample, each with the place where it belongs.
 function samples.all()
   local list, missing = {}, {}
   for _, name in ipairs(sorted(core)) do
-    local take = samples.core[name]
-    if type(core[name]) == "function" and not take then missing[#missing + 1] = "core." .. name end
-    if take then list[#list + 1] = {name = "core." .. name, f = core[name], take = take} end
+    local take = samples.take_of_core(name)
+    if type(core[name]) == "function" and not take then
+      missing[#missing + 1] = ("core.%s: what it takes, to samples.core in %s"):format(name, here)
+    elseif type(core[name]) == "function" then
+      list[#list + 1] = {name = "core." .. name, f = core[name], take = take}
+    end
   end
   local o = samples.objects()
   for _, class in ipairs(sorted(samples.nouns)) do
