@@ -104,7 +104,7 @@ end
 
 -- ---- running ----
 
-local clock_text = require("moonglass.net.progress").time
+local clock_text = require("moonglass.net.callbacks.progress_text").time
 local on_terminal = terminal.is_terminal()
 
 -- "[3/13] sparse" while it runs: a line when it begins, and on a terminal what it printed last, redrawn in place.

@@ -1,8 +1,7 @@
 --- Moonglass: an engine for autoencoders.   local moon = require "moonglass"
--- This file only gathers: the core's tensors, layers, losses and optimisers by name, and the modules of this folder.
+-- This file only gathers: the core's tensors, layers, losses and optimizers by name, and the modules of this folder.
 local core = require "moonglass.core"
 local counted = require "moonglass.support.counted"
-local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 require "moonglass.support.hints" -- for the program, which looks for it among what is loaded
 
@@ -26,6 +25,7 @@ moon.checkpoint = require "moonglass.net.checkpoint"
 moon.gradcheck = require "moonglass.net.gradcheck"
 moon.data = require "moonglass.data"
 moon.dictionary = require "moonglass.models.dictionary"
+moon.load = require("moonglass.net.load").moon.load
 moon.image = require "moonglass.pictures.image"
 moon.metrics = require "moonglass.models.metrics"
 moon.knn = require("moonglass.models.knn").knn
@@ -34,7 +34,7 @@ moon.probe = require "moonglass.models.probe"
 moon.pca = require "moonglass.models.pca"
 moon.page = require "moonglass.pictures.page"
 moon.plot = require "moonglass.plot"
-moon.set_log = require("moonglass.net.progress").set_log
+moon.set_log = require("moonglass.support.log").set_log
 
 moon.png = {read = files.png_read, write = files.png_write, decode = core.png_decode, encode = core.png_encode}
 moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
@@ -44,13 +44,6 @@ function moon.help(x) require("moonglass.help").show(x) end
 
 --- A tensor as a picture, in the terminal or in a file; see show.lua.
 function moon.show(t, given) return require("moonglass.pictures.show")(t, given) end
-
---- A saved net: net | nil, message, code. An autoencoder comes back as one.
-function moon.load(path)
-  local net, message, code = errors.guard(files.load_net, path)
-  if not net then return nil, message, code end
-  return moon.autoencoder.restore(net)
-end
 
 counted.all(moon)
 counted.class(core.methods["moonglass.net"])

@@ -573,7 +573,7 @@ describe("what can be known before the first epoch", function()
     with("kept.2': Is a directory", callbacks.checkpoint(folder .. "/kept", {keep = 3}))
     local mixed = moon.sequential{moon.dense(4, 4), lua_layer()}
     with("checkpoint: layer 2 (Lua layer) is written in Lua", callbacks.checkpoint(folder .. "/c"), nil, mixed)
-    with("checkpoint: opt is a table, expected an optimiser object", callbacks.checkpoint(folder .. "/c"),
+    with("checkpoint: opt is a table, expected an optimizer object", callbacks.checkpoint(folder .. "/c"),
       {optimizer = {step = function() end}})
     refused("callback mine has snapshot, but no restore", net(), x, nil,
       {callbacks = {{name = "mine", snapshot = function() end}, callbacks.checkpoint(folder .. "/c")}})
@@ -695,7 +695,7 @@ describe("a path with a %", function()
         local found = message(callbacks.checkpoint, path .. "/" .. wrong)
         assert.matches("checkpoint: path '.*' has %%.*, expected %%d or %%03d for the epoch, %%%% for a %%$", found)
       end
-      assert.matches("keep goes with one path", message(callbacks.checkpoint, path .. "/%d", {keep = 2}))
+      assert.matches("expected one path for all epochs", message(callbacks.checkpoint, path .. "/%d", {keep = 2}))
       os.execute("rm -r " .. path)
     end)
   end)

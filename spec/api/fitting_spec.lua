@@ -312,7 +312,7 @@ describe("the rows of a dataset", function()
       has(failure(n.evaluate_rows, n, data), "evaluate: loss is nil, expected a name (mse")
       has(failure(n.evaluate_rows, n, data, "mse", 0), "evaluate: batch is 0, expected a whole number of at least 1")
       has(failure(n.evaluate_rows, n, x, "mse"), "evaluate: data is a moonglass.tensor, expected a dataset")
-      has(failure(n.step_rows, n, data, 1, 4, "mse", "adam"), "optimizer is a name, 'adam', but its state must outlive")
+      has(failure(n.step_rows, n, data, 1, 4, "mse", "adam"), "optimizer is the name 'adam', but its state must")
       has(failure(n.step_rows, n, data, 1, 4, "msee", moon.sgd()), "step: unknown loss 'msee'; did you mean 'mse'?")
       has(failure(n.step_rows, n, x, 1, 4, "mse", moon.sgd()), "step: data is a moonglass.tensor, expected a dataset")
     end

@@ -407,10 +407,10 @@ local cases = {
       "step: loss is nil, expected a name (<losses>), a loss object, a table with forward and "
         .. "backward, or a function"},
     {"local _ = net:step(x, x, loss)",
-      "step: optimizer is nil, expected a name (<optimizers>), an optimiser object or a "
+      "step: optimizer is nil, expected a name (<optimizers>), an optimizer object or a "
         .. "table with step"},
     {[[local _ = net:step(x, x, loss, "adam")]],
-      "step: optimizer is a name, 'adam', but its state must outlive the step: give an object"},
+      "step: optimizer is the name 'adam', but its state must outlive the step: give an object, moon.adam{}"},
     {"local _ = net:step(x, x, opt, loss)",
       "step: loss is a moonglass.optimizer, expected a name (<losses>), a loss object, a table with "
         .. "forward and backward, or a function"},
@@ -471,12 +471,12 @@ local cases = {
     {[[net:fit(x, {loss = "mse", optimizer = "adma"})]],
       "fit: unknown optimizer 'adma'; did you mean 'adam'? (known: <optimizers>)"},
     {[[net:fit(x, {loss = "mse", optimizer = 0.01})]],
-      "fit: optimizer is 0.01, expected a name (<optimizers>), an optimiser object or a "
+      "fit: optimizer is 0.01, expected a name (<optimizers>), an optimizer object or a "
         .. "table with step"},
     {[[net:fit(x, {loss = "mse", optimizer = moon.adam})]],
       "fit: optimizer is the function adam itself, expected what it makes: moon.adam{}, or the name 'adam'"},
     {[[net:fit(x, {loss = "mse", optimizer = loss})]],
-      "fit: optimizer is a moonglass.loss, expected a name (<optimizers>), an optimiser "
+      "fit: optimizer is a moonglass.loss, expected a name (<optimizers>), an optimizer "
         .. "object or a table with step"},
     {[[net:fit(x, {loss = "mse", shuffle = 1})]], "fit: shuffle is 1, expected true or false"},
     {[[net:fit(x, {loss = "mse", seed = "x"})]], "fit: seed is 'x', expected a whole number"},
@@ -522,7 +522,7 @@ local cases = {
     {[[net:fit(x, moon.rand(7, 3), {loss = "mse"})]],
       "fit: y is [7 x 3] and x [8 x 3], expected [8 x width], or class numbers [8]"},
     {[[net:fit(x[1], {loss = "mse"})]], "fit: x is [3], expected [rows x width] with at least one row"},
-    {[[net:fit(moon.zeros(0, 3), {loss = "mse"})]], "fit: x is [0 x 3]: there must be at least one row"},
+    {[[net:fit(moon.zeros(0, 3), {loss = "mse"})]], "fit: x is [0 x 3], expected at least one row"},
     {[[net:fit(x * 255, {loss = "binary_crossentropy"})]],
       "fit: x has values from 0 to 244.4; expected [0, 1]: divide by 255, or use bytes"},
     {[[net:fit(x, x * 16, {loss = "bce"})]],
@@ -662,10 +662,10 @@ local cases = {
     {"moon.callbacks.early_stopping{patience = -1}",
       "early_stopping: patience is -1, expected a whole number of at least 0"},
     {"moon.callbacks.early_stopping(3)", "early_stopping: options are 3, expected a table of named options"},
-    {"moon.callbacks.checkpoint()", "checkpoint: path is nil, expected a text"},
+    {"moon.callbacks.checkpoint()", "checkpoint: path is nil, expected the name of a file"},
     {[[moon.callbacks.checkpoint("x", {every = 0})]], "checkpoint: every is 0, expected a whole number of at least 1"},
-    {"moon.callbacks.csv_logger()", "csv_logger: path is nil, expected a text"},
-    {[[moon.callbacks.csv_logger{path = "x"}]], "csv_logger: path is a table, expected a text"},
+    {"moon.callbacks.csv_logger()", "csv_logger: path is nil, expected the name of a file"},
+    {[[moon.callbacks.csv_logger{path = "x"}]], "csv_logger: path is a table, expected the name of a file"},
     {[[moon.callbacks.reconstructions("x")]], "reconstructions: x is nil, expected a tensor"},
     {"moon.callbacks.cosine()", "cosine: option epochs is missing"},
     {"moon.callbacks.cosine{epochs = 5, warmup = 5}", "cosine: warmup is 5, expected less than the 5 epochs"},
@@ -677,7 +677,7 @@ local cases = {
     {[[moon.checkpoint.save("x")]], "checkpoint.save: got nil, expected {net=, opt=}"},
     {[[moon.checkpoint.save("x", {net = 1})]], "checkpoint.save: net is 1, expected a net"},
     {[[moon.checkpoint.save("x", {net = net, opt = "adam"})]],
-      "checkpoint.save: opt is 'adam', expected an optimiser object"},
+      "checkpoint.save: opt is 'adam', expected an optimizer object"},
     {"moon.checkpoint.load()", "checkpoint.load: path is nil, expected the name of a file"},
     {"moon.checkpoint.load(1)", "checkpoint.load: path is 1, expected the name of a file"},
   },

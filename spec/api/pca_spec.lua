@@ -429,7 +429,7 @@ describe("pca", function()
     assert.equal("pca: x is [4], expected [rows x columns]", failure(moon.pca, x[1], 1))
     assert.equal("pca: x is [2 x 3 x 4] uint8, expected [rows x columns]",
       failure(moon.pca, moon.zeros(2, 3, 4, {dtype = "uint8"}), 1))
-    assert.equal("pca: x is [0 x 4]: there must be at least one row", failure(moon.pca, moon.zeros(0, 4), 1))
+    assert.equal("pca: x is [0 x 4], expected at least one row", failure(moon.pca, moon.zeros(0, 4), 1))
     assert.equal("pca: x has rows of 40000, expected at most 32766", failure(moon.pca, moon.zeros(1, 40000), 1))
     for _, k in ipairs{0, 5, 1.5, "2", -1} do
       assert.matches("^pca: k is .*, expected a whole number of 1 to 4$", failure(moon.pca, x, k))

@@ -482,7 +482,7 @@ describe("mistakes", function()
 
   it("in data are named", function()
     assert.matches("fit: x is nil, expected a tensor", message(net.fit, net, nil, nil, {loss = "mse"}))
-    assert.matches("fit: x is %[0 x 6%]: there must be at least one row", fit({loss = "mse"}, moon.zeros(0, 6)))
+    assert.matches("fit: x is %[0 x 6%], expected at least one row", fit({loss = "mse"}, moon.zeros(0, 6)))
     assert.matches("y is %[9 x 3%] and x %[10 x 6%]", fit({loss = "mse"}, x, y:rows(1, 9)))
     assert.matches("input is %[10 x 5%], expected %[rows x 6%]", fit({loss = "mse"}, moon.zeros(10, 5)))
     assert.matches("target is %[10 x 6%], expected %[rows x 3%]", fit({loss = "mse"}, x, x))

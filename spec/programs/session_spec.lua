@@ -458,7 +458,7 @@ describe("a history's text", function()
 end)
 
 describe("the bar", function()
-  local progress = require "moonglass.net.progress"
+  local progress = require "moonglass.net.callbacks.progress_text"
   local state = {
     epoch = 3, epochs = 10, batch = 50, batches = 100, batch_size = 32, rows = 3200, loss = 0.25,
     history = {val_loss = {0.5, 0.4}},

@@ -9,8 +9,8 @@ local mixed = require "moonglass.net.mixed"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local protobuf = require "moonglass.formats.protobuf"
-local summary = require "moonglass.net.summary"
-local weights = require "moonglass.net.weights"
+local describe = require "moonglass.net.describe"
+local weight_names = require "moonglass.formats.weight_names"
 
 local onnx = {}
 
@@ -75,7 +75,7 @@ Graph.__index = Graph
 local function new_graph(net, opset)
   local tensors = net:archive()
   return setmetatable({
-    net = net, opset = opset, tensors = tensors, names = weights.names(net, tensors),
+    net = net, opset = opset, tensors = tensors, names = weight_names(net, tensors),
     nodes = {}, initializers = {}, written = {}, layer = 0,
   }, Graph)
 end
@@ -218,7 +218,7 @@ local function obstacle(net)
   for i = 1, #net do
     local layer = net:layer(i)
     local why = layer_obstacle(layer, width[i])
-    if why then return ("onnx.export: layer %d (%s) %s"):format(i, summary.describe(layer), why) end
+    if why then return ("onnx.export: layer %d (%s) %s"):format(i, describe.layer(layer), why) end
   end
 end
 

@@ -3,60 +3,16 @@
 --   ae = moon.autoencoder.plain{input = 784, hidden = 32}
 --   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
 -- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
-local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
+local halves = require "moonglass.net.halves"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local sequential = require "moonglass.net.sequential"
 
 local autoencoder = {}
 
--- ---- methods ----
-
-local methods = {}
-
-local function predict(what, net, x, given)
-  checks.is_tensor(what, "x", x)
-  return errors.guard_as(what, "predict", net.predict, net, x, given)
-end
-
---- The code of each row. options: batch_size, as in all of these.
-function methods:encode(x, given)
-  checks.net("encode", self)
-  return predict("encode", self.encoder, x, given)
-end
-
---- The rows that codes stand for.
-function methods:decode(code, given)
-  checks.net("decode", self)
-  return predict("decode", self.decoder, code, given)
-end
-
-function methods:reconstruct(x, given)
-  checks.net("reconstruct", self)
-  return predict("reconstruct", self, x, given)
-end
-
-counted.class(methods)
-
---- Make a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
-function autoencoder.adopt(net, layers)
-  checks.is_net("autoencoder.adopt", net)
-  checks.whole("autoencoder.adopt", "layers", layers, 1, #net - 1)
-  for name, method in pairs(methods) do net[name] = method end
-  net.encoder, net.decoder = net:slice(1, layers), net:slice(layers + 1, #net)
-  if native.is_net(net) then net:set_encoder_layers(layers) end
-  return net
-end
-
---- A net that was read from a file, or cloned: an autoencoder again if it was one.
-function autoencoder.restore(net)
-  checks.is_net("autoencoder.restore", net)
-  local layers = net:encoder_layers()
-  return layers > 0 and autoencoder.adopt(net, layers) or net
-end
+autoencoder.adopt, autoencoder.restore = halves.adopt, halves.restore
 
 -- ---- from layers ----
 
@@ -88,7 +44,7 @@ function autoencoder.build(given)
   local encoder, decoder = as_net("encoder", o.encoder), as_net("decoder", o.decoder)
   if o.noise then encoder = errors.guard_as("autoencoder", "sequential", sequential, {o.noise, encoder}) end
   local net = errors.guard_as("autoencoder", "sequential", sequential, {encoder, decoder})
-  return autoencoder.adopt(net, #encoder)
+  return halves.adopt(net, #encoder)
 end
 
 -- ---- from sizes ----
@@ -302,17 +258,6 @@ local sparse_options = options.checker("autoencoder.sparse", sizes{
 function autoencoder.sparse(given)
   local o = sparse_options(given)
   return hourglass("autoencoder.sparse", o, makers[sparsity(o)](o))
-end
-
-local native_methods = core.methods["moonglass.net"]
-local core_clone = native_methods.clone
-
---- METHOD net:clone(): a net with parameters, and halves, of its own. The loss comes along, the optimiser does not: its
--- moments are those of the parameters that it has met.
-function native_methods.clone(net)
-  local copy = autoencoder.restore(errors.guard(core_clone, net))
-  copy.loss = net.loss
-  return copy
 end
 
 return setmetatable(autoencoder, {__call = function(_, given) return autoencoder.build(given) end})

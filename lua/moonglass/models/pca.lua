@@ -127,7 +127,7 @@ end
 local function check_sizes(x, k)
   check_rows("pca", "x", x)
   local d = x:size(2)
-  if #x == 0 then errors.raise("pca: x is %s: there must be at least one row", native.shape_text(x)) end
+  if #x == 0 then errors.raise("pca: x is %s, expected at least one row", native.shape_text(x)) end
   if d > largest_width then errors.raise("pca: x has rows of %d, expected at most %d", d, largest_width) end
   local whole = type(k) == "number" and math.tointeger(k)
   if whole and whole >= 1 and whole <= d then return whole end

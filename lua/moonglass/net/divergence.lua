@@ -2,7 +2,7 @@
 -- rate. Only done when it has happened. (Targets that do not go with the loss are refused before: checks.lua.)
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
-local summary = require "moonglass.net.summary"
+local describe = require "moonglass.net.describe"
 
 local divergence = {}
 
@@ -74,7 +74,7 @@ local function bad_layer(net, x)
     local y = layer:forward(x, true)
     local where = where_bad(y)
     if where then
-      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(i, summary.describe(layer), where,
+      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(i, describe.layer(layer), where,
         from_to(x), weights_of(layer))
     end
     x = y

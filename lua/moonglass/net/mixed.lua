@@ -4,24 +4,23 @@
 local core = require "moonglass.core"
 local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
+local halves = require "moonglass.net.halves"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
-local summary = require "moonglass.net.summary"
-local train = require "moonglass.net.train"
+local describe = require "moonglass.net.describe"
 
 local mixed = {}
 
 -- loss and optimizer are there after fit, shares in a slice.
 local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, optimizer = false, shares = false}, "net")
 
-for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do Mixed[name] = train[name] end
-Mixed.summary = summary.of
+for name, method in pairs(require "moonglass.net.methods") do Mixed[name] = method end
 
 local function check_parameters(layer, i)
   for _, parameter in ipairs(layer:parameters()) do
     if parameter.shared then
       errors.raise("sequential: layer %d (%s) has tied weights, which only nets of native layers can have", i,
-        summary.describe(layer))
+        describe.layer(layer))
     end
   end
 end
@@ -44,8 +43,8 @@ local function again(layer, i, k)
   return copy
 end
 
---- layers: native ones and tables. Each native layer runs as a net of its own.
-function mixed.new(layers)
+-- layers: native ones and tables. Each native layer runs as its own net, a cell.
+local function new(layers)
   local self = setmetatable({layers = {}, cells = {}}, Mixed)
   for i, layer in ipairs(layers) do
     local k = first_place(layers, i)
@@ -57,12 +56,20 @@ function mixed.new(layers)
   return self
 end
 
+--- A net of layers: a native net if they all are native.
+function mixed.compose(layers)
+  for _, layer in ipairs(layers) do
+    if not native.is_layer(layer) then return new(layers) end
+  end
+  return errors.guard(core.net, layers)
+end
+
 function mixed.is_mixed(v) return getmetatable(v) == Mixed end
 
 -- ---- forward and backward ----
 
 local function in_layer(text, net, i)
-  return ("in layer %d (%s): %s"):format(i, summary.describe(net.layers[i]), (text:gsub("in layer 1 %b(): ", "", 1)))
+  return ("in layer %d (%s): %s"):format(i, describe.layer(net.layers[i]), (text:gsub("in layer 1 %b(): ", "", 1)))
 end
 
 -- cells[i]:method(...), a message saying which layer.
@@ -74,7 +81,7 @@ end
 local function walk(net, i, method, x, training)
   local y = call(net, i, method, x, training)
   if not native.is_tensor(y) then
-    errors.raise("in layer %d (%s): %s gave %s, expected a tensor", i, summary.describe(net.layers[i]), method,
+    errors.raise("in layer %d (%s): %s gave %s, expected a tensor", i, describe.layer(net.layers[i]), method,
       options.show(y))
   end
   return y
@@ -159,7 +166,7 @@ function Mixed:__len() return #self.layers end
 
 function Mixed:__tostring()
   local names = {}
-  for i, layer in ipairs(self.layers) do names[i] = summary.describe(layer) end
+  for i, layer in ipairs(self.layers) do names[i] = describe.layer(layer) end
   return "net (" .. table.concat(names, ", ") .. ")" .. (self.shares and ", sharing " .. self.shares or "")
 end
 
@@ -168,7 +175,7 @@ function Mixed:slice(i, j)
   if not (math.tointeger(i) and math.tointeger(j)) or i < 1 or j < i or j > #self.layers then
     errors.raise("slice: layers %s to %s, expected 1 to %d", tostring(i), tostring(j), #self.layers)
   end
-  local slice = require("moonglass.net.sequential")(table.move(self.layers, i, j, 1, {}))
+  local slice = mixed.compose(table.move(self.layers, i, j, 1, {}))
   slice.shares = ("layers %d to %d of another net"):format(i, j)
   return slice
 end
@@ -182,15 +189,15 @@ local function clone_layer(net, i)
   end
   if type(layer.clone) ~= "function" then
     errors.raise("clone: layer %d (%s) is written in Lua and has no method clone, expected one that gives a copy", i,
-      summary.describe(layer))
+      describe.layer(layer))
   end
   local copy = call(net, i, "clone")
   if type(copy) ~= "table" or type(copy.forward) ~= "function" or type(copy.backward) ~= "function" then
     errors.raise("in layer %d (%s): clone gave %s, expected a layer: a table with forward and backward", i,
-      summary.describe(layer), options.show(copy))
+      describe.layer(layer), options.show(copy))
   end
   if rawequal(copy, layer) then
-    errors.raise("in layer %d (%s): clone gave the layer itself, expected a copy", i, summary.describe(layer))
+    errors.raise("in layer %d (%s): clone gave the layer itself, expected a copy", i, describe.layer(layer))
   end
   return copy, copy
 end
@@ -200,7 +207,7 @@ function Mixed:clone()
   local copy = setmetatable({layers = {}, cells = {}, loss = rawget(self, "loss")}, Mixed)
   for i = 1, #self.layers do copy.layers[i], copy.cells[i] = clone_layer(self, i) end
   local encoder = rawget(self, "encoder")
-  return encoder and require("moonglass.models.autoencoder").adopt(copy, #encoder) or copy
+  return encoder and halves.adopt(copy, #encoder) or copy
 end
 
 local function width(cell, method) return native.is_net(cell) and cell[method](cell) or 0 end
@@ -214,7 +221,7 @@ local function cannot_be_saved(what)
     for i, layer in ipairs(net.layers) do
       if not native.is_layer(layer) then
         errors.raise("%s: layer %d (%s) is written in Lua; a file can only hold native layers", what, i,
-          summary.describe(layer))
+          describe.layer(layer))
       end
     end
   end

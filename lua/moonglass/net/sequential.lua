@@ -2,28 +2,37 @@
 -- in Lua among them it is walked from Lua, with the same methods and the same numbers.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
-local files = require "moonglass.support.files"
+local halves = require "moonglass.net.halves"
 local mixed = require "moonglass.net.mixed"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
-local summary = require "moonglass.net.summary"
-local train = require "moonglass.net.train"
-local weights = require "moonglass.net.weights"
 
--- What this library adds to native nets, or puts in front of the core's own.
+-- What this library adds to native nets, or puts in front of the core's own methods.
 local methods = core.methods["moonglass.net"]
-for _, name in ipairs{"fit", "evaluate", "step", "step_rows", "evaluate_rows"} do methods[name] = train[name] end
-methods.summary, methods.save, methods.load = summary.of, files.net_save, weights.load
+local function add(more)
+  for name, method in pairs(more) do methods[name] = method end
+end
+add(require "moonglass.net.methods")
+add(require("moonglass.net.load").Net)
+add(require "moonglass.net.save")
 methods.loss, methods.optimizer = false, false -- fields that a net has after fit; nil before
-methods.shares = false -- of a slice: what it shares, in words
+methods.shares = false -- a slice's field: what it shares, in words
 
-local core_slice = methods.slice
+local core_slice, core_clone = methods.slice, methods.clone
 
---- METHOD net:slice(i, j): layers i to j as a net of their own, sharing the parameters.
+--- Layers i to j as a net that shares the parameters.
 function methods.slice(net, ...)
   local slice = errors.guard(core_slice, net, ...)
   slice.shares = ("layers %d to %d of another net"):format(...)
   return slice
+end
+
+--- A copy with its own parameters, and its own halves if it is an autoencoder. It has the loss, but not the optimizer,
+-- whose moments belong to the parameters that it has updated.
+function methods.clone(net)
+  local copy = halves.restore(errors.guard(core_clone, net))
+  copy.loss = net.loss
+  return copy
 end
 
 local function is_lua_layer(v)
@@ -61,11 +70,7 @@ end
 
 local function sequential(layers)
   check_list(layers)
-  local list = flatten(layers, {})
-  for _, layer in ipairs(list) do
-    if not native.is_layer(layer) then return mixed.new(list) end
-  end
-  return errors.guard(core.net, list)
+  return mixed.compose(flatten(layers, {}))
 end
 
 return sequential

@@ -1,35 +1,19 @@
 --- A net as a table: layers, output shapes, parameters.
 local checks = require "moonglass.support.checks"
-local core = require "moonglass.core"
+local describe = require "moonglass.net.describe"
 local native = require "moonglass.support.native"
 
-local summary = {}
-
--- A native layer's widths are those of a net of it alone; 0 where any width does.
-local function widths(layer)
-  local net = core.net{layer}
-  return net:inputs() or 0, net:outputs() or 0
-end
-
---- "dense 784->128", "dropout"; a layer written in Lua by its name, if it has one.
-function summary.describe(layer)
-  if not native.is_layer(layer) then
-    return type(layer.name) == "string" and layer.name or "Lua layer"
-  end
-  local inputs, outputs = widths(layer)
-  if inputs == 0 or outputs == 0 then return layer:kind() end
-  return ("%s %d->%d"):format(layer:kind(), inputs, outputs)
-end
+local Net = {}
 
 -- The width after this layer, "?" where it cannot be known.
 local function width_after(layer, width)
   if not native.is_layer(layer) then return "?" end
-  local _, outputs = widths(layer)
+  local _, outputs = describe.widths(layer)
   return outputs > 0 and outputs or width
 end
 
---- 100480 -> "100,480"
-function summary.number(n)
+-- 100480 -> "100,480"
+local function number_text(n)
   local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse()
   return (text:gsub("^,", ""))
 end
@@ -71,21 +55,21 @@ local function align(rows)
   return lines
 end
 
---- METHOD net:summary() -> text
-function summary.of(net)
-  checks.net("summary", net)
+--- The table of layers as a text.
+function Net:summary()
+  checks.net("summary", self)
   local rows = {{"", "layer", "output", "parameters"}}
-  local width = net:inputs() > 0 and net:inputs() or "?"
-  for i = 1, #net do
-    local layer = net:layer(i)
+  local width = self:inputs() > 0 and self:inputs() or "?"
+  for i = 1, #self do
+    local layer = self:layer(i)
     width = width_after(layer, width)
-    local name = native.is_layer(layer) and tostring(layer) or summary.describe(layer)
-    rows[i + 1] = {tostring(i), name, ("[* x %s]"):format(width), summary.number(own_count(layer))}
+    local name = native.is_layer(layer) and tostring(layer) or describe.layer(layer)
+    rows[i + 1] = {tostring(i), name, ("[* x %s]"):format(width), number_text(own_count(layer))}
   end
-  local lines, total = align(rows), count(net:parameters())
-  lines[#lines + 1] = ("%s parameters, %s bytes"):format(summary.number(total), summary.number(4 * total))
-  if net.shares then lines[#lines] = lines[#lines] .. ", sharing " .. net.shares end
+  local lines, total = align(rows), count(self:parameters())
+  lines[#lines + 1] = ("%s parameters, %s bytes"):format(number_text(total), number_text(4 * total))
+  if self.shares then lines[#lines] = lines[#lines] .. ", sharing " .. self.shares end
   return table.concat(lines, "\n")
 end
 
-return summary
+return Net

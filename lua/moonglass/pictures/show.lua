@@ -1,10 +1,8 @@
 --- moon.show(t, options): pictures in the terminal, by the best means that it has, or in a file.
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
-local fitting = require "moonglass.net.fitting"
 local graphics = require "moonglass.pictures.graphics"
 local image = require "moonglass.pictures.image"
-local monitor = require "moonglass.net.monitor"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local terminal = require "moonglass.support.terminal"
@@ -113,53 +111,6 @@ function show.picture(_, t, given)
   local picture, note = picture_of(t, o, how.method)
   terminal.write((graphics.encode(picture, how)))
   if note then terminal.write(note .. "\n") end
-end
-
--- ---- during a fit ----
-
-local live_options = options.checker("callbacks.show", {
-  every = {"count", 1}, columns = {"count"}, method = {graphics.methods},
-})
-
--- The rows of x over what the net makes of them.
-local function compared(x, net) return image.rows{x, net:predict(x:reshape(#x, -1))} end
-
---- A callback: on a terminal, the rows of x over what the net makes of them, drawn again in the same place after each
--- `every` epochs, below the lines of `fit`; elsewhere nothing. What others print meanwhile shifts it.
-function show.live(x, given)
-  local o = live_options(given)
-  if not native.is_tensor(x) then errors.raise("callbacks.show: x is %s, expected a tensor", options.show(x)) end
-  local self, drawn, height = {}, nil, 0
-
-  function self.check(_, state) fitting.pictures("callbacks.show", state.net, x) end
-
-  if not terminal.is_terminal() then return monitor.built_in(self) end
-
-  -- To where the last picture began, whose lines go; what was written below it moves up.
-  local function erase(screen)
-    local below = terminal.lines_written - drawn
-    if below + height >= screen then return end
-    terminal.write(("\27[%dA\r\27[%dM"):format(below + height, height))
-    if below > 0 then terminal.write(("\27[%dB"):format(below)) end
-  end
-
-  function self.on_train_begin() drawn = nil end
-
-  function self.on_epoch_end(_, state)
-    if state.epoch % o.every ~= 0 and state.epoch ~= state.epochs then return end
-    local screen, width = terminal.size()
-    local how = show.how(o.method, true)
-    local tile = math.floor(math.sqrt(x:numel() // #x) + 0.5) + 1
-    local cells = how.method == "blocks" and tile or math.max(1, tile // graphics.cell.width)
-    local room = math.max(1, (width - 1) // cells)
-    local rows = x:rows(1, math.min(#x, o.columns or room))
-    local text, lines = graphics.encode(compared(rows, state.net), how)
-    if drawn then erase(screen) end
-    terminal.write(text)
-    drawn, height = terminal.lines_written, lines
-  end
-
-  return monitor.built_in(self)
 end
 
 return setmetatable(show, {__call = show.picture})

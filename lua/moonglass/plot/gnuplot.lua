@@ -3,7 +3,6 @@
 -- file appears whole or not at all.
 local files = require "moonglass.support.files"
 local host = require "moonglass.support.host"
-local numeral = require "moonglass.support.numeral"
 local terminal = require "moonglass.support.terminal"
 
 local io, os = host.io, host.os
@@ -26,7 +25,7 @@ Script.__index = Script
 function gnuplot.new_script() return setmetatable({lines = {}, blocks = 0}, Script) end
 
 --- A finite number.
-function gnuplot.number(v) return numeral("%.12g", v) end
+function gnuplot.number(v) return files.number("%.12g", v) end
 
 --- Another line; the format's values are integers, or texts that are quoted already.
 function Script:add(line, ...)

@@ -31,7 +31,7 @@ function checks.history(what, history)
   if epochs ~= nil then checks.whole(what, "history.epochs", epochs, 0, math.maxinteger) end
 end
 
---- What a checkpoint is made of: a net that a file can hold, maybe an optimiser that it can, and how far it has come.
+--- What a checkpoint is made of: a net that a file can hold, maybe an optimizer that it can, and how far it has come.
 function checks.state(what, state)
   if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
   if class_of(state.net) == "moonglass.mixed_net" then -- raises, naming the layer
@@ -39,7 +39,7 @@ function checks.state(what, state)
   end
   if not native.is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
   if state.opt ~= nil and not native.is_optimizer(state.opt) then
-    errors.raise("%s: opt is %s, expected an optimiser object", what, options.show(state.opt))
+    errors.raise("%s: opt is %s, expected an optimizer object", what, options.show(state.opt))
   end
   if state.epoch ~= nil then checks.whole(what, "epoch", state.epoch, 0, math.maxinteger) end
   if state.seed ~= nil then checks.whole(what, "seed", state.seed, math.mininteger, math.maxinteger) end

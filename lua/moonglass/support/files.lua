@@ -75,13 +75,7 @@ function files.png_write(path, picture)
   return png_write(path, picture)
 end
 
-local net_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
-
---- METHOD net:save(path): true | nil, message, code
-function files.net_save(net, path)
-  checks.net("save", net)
-  checks.path("save", path)
-  return errors.guard(net_save, net, path)
-end
+--- A number as text for a file or another program: always with a decimal point, whatever the host's locale has.
+function files.number(format, v) return (format:format(v):gsub(",", ".")) end
 
 return files

@@ -1,8 +1,8 @@
 --- Learning-rate schedules, as callbacks: they set opt.lr before each epoch. Those of step_decay and cosine are
--- functions of the epoch, which counts from 1, and of the base rate, which is the optimiser's when the training begins
+-- functions of the epoch, which counts from 1, and of the base rate, which is the optimizer's when the training begins
 -- and its again when it ends. All go on exactly from a checkpoint.
 local errors = require "moonglass.support.errors"
-local monitor = require "moonglass.net.monitor"
+local monitor = require "moonglass.net.callbacks.monitor"
 local options = require "moonglass.support.options"
 
 local schedules = {}

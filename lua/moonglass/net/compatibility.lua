@@ -5,8 +5,9 @@ local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local image = require "moonglass.pictures.image"
 local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
 
-local fitting = {}
+local compatibility = {}
 
 -- ---- bytes ----
 
@@ -74,7 +75,7 @@ end
 --- Targets that a loss can do nothing with. y nil: the target is x.
 -- Binary cross-entropy, and cross-entropy of rows, is a loss for targets in [0, 1]: with others it falls below 0 and
 -- goes on falling.
-function fitting.targets(what, loss, x, y)
+function compatibility.check_targets(what, loss, x, y)
   local t, name = y or x, y and "y" or "x"
   if not native.is_tensor(t) or t:numel() == 0 or t:rank() == 0 then return end
   local kind = native.is_loss(loss) and loss:kind()
@@ -87,12 +88,12 @@ function fitting.targets(what, loss, x, y)
 end
 
 --- The same of a dataset's y. Bytes are read in parts, until one is larger than 1; of all else the first part tells.
-function fitting.dataset(what, loss, data)
+function compatibility.check_dataset(what, loss, data)
   local largest, n = 0, data:rows()
   local one_hot = native.is_loss(loss) and loss:kind() == "cross_entropy"
   for first = 1, n, chunk do
     local x, y = data:batch(first, math.min(chunk, n - first + 1), true)
-    if not is_bytes(y) or one_hot then return fitting.targets(what, loss, x, y) end
+    if not is_bytes(y) or one_hot then return compatibility.check_targets(what, loss, x, y) end
     largest = math.max(largest, y:max())
     if largest > 1 then return end
   end
@@ -100,7 +101,7 @@ function fitting.dataset(what, loss, data)
 end
 
 --- Words about an x that is hardly meant so, or nil.
-function fitting.input(what, x)
+function compatibility.doubt_about_input(what, x)
   if not is_bytes(x) or largest_byte(x) ~= 1 then return nil end
   return ("%s: x is bytes of 0 and 1 only, which count as 0 and 1/255: x:float() is 0 and 1"):format(what)
 end
@@ -135,7 +136,7 @@ end
 --- Each row of x and its target, y's or where that is nil x itself, before anything is trained. A layer or a loss that
 -- is written in Lua knows its sizes alone: nothing is asked of it, since a call would be one too many. (What is no rows
 -- at all, a dataset refuses.)
-function fitting.rows(what, net, loss, x, y)
+function compatibility.check_rows(what, net, loss, x, y)
   if x:rank() ~= 2 then return end
   check_input(what, x, net:inputs())
   if native.is_loss(loss) and net:outputs() ~= 0 then check_target(what, loss, y or x, net:outputs()) end
@@ -203,7 +204,7 @@ local function check_width(what, net, activation, kind)
 end
 
 --- Does the net's last activation give what the loss takes? Words about what is seldom meant, or nil.
-function fitting.ending(what, net, loss)
+function compatibility.check_ending(what, net, loss)
   local activation = ending(net)
   if not activation then return nil end
   local kind = native.is_loss(loss) and loss:kind()
@@ -224,7 +225,7 @@ end
 -- ---- pictures ----
 
 --- Rows whose pictures are to stand over those of what the net makes of them.
-function fitting.pictures(what, net, x)
+function compatibility.check_pictures(what, net, x)
   checks.tensor(what, "x", x)
   local flat = x:reshape(#x, -1)
   check_input(what, flat, net:inputs())
@@ -232,4 +233,29 @@ function fitting.pictures(what, net, x)
   errors.guard_as(what, "image.rows", image.rows, {x:rows(1, 1), core.zeros(1, width)})
 end
 
-return fitting
+-- ---- steps ----
+
+-- What each net or dataset was last checked with, so that a step is checked once only.
+local checked = setmetatable({}, {__mode = "k"})
+
+--- Before net:step: the ending and the targets, unless this net was checked with this loss already. given: the loss as
+-- the caller gave it.
+function compatibility.check_first_batch(what, net, given, loss, x, y)
+  if checked[net] == given then return end
+  compatibility.check_ending(what, net, loss)
+  compatibility.check_targets(what, loss, x, y)
+  checked[net] = given
+end
+
+--- The same before net:step_rows and net:evaluate_rows, for each dataset.
+function compatibility.check_first_dataset(what, net, data, given, loss)
+  if not native.is_dataset(data) then
+    errors.raise("%s: data is %s, expected a dataset: moon.dataset(x, y) makes one", what, options.show(data))
+  end
+  if checked[data] == given then return end
+  compatibility.check_ending(what, net, loss)
+  compatibility.check_dataset(what, loss, data)
+  checked[data] = given
+end
+
+return compatibility

@@ -3,7 +3,7 @@
 -- nil); and restore(self, values, tensors, state), called when all on_train_begin have run. It is known by its field
 -- `name` and its place among those of that name, so that others may come, go and change places between two runs.
 local errors = require "moonglass.support.errors"
-local monitor = require "moonglass.net.monitor"
+local monitor = require "moonglass.net.callbacks.monitor"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 

@@ -1,0 +1,29 @@
+--- The names of a net's tensors in its file: those that torch.nn.Sequential gives the same stack, "0.weight"
+-- [out x in], "0.bias", "2.weight". The number is the place of a module.
+
+-- The places that occur in the names, ascending.
+local function places(tensors)
+  local list, seen = {}, {}
+  for name in pairs(tensors) do
+    local place = math.tointeger(name:match("^(%d+)%."))
+    if not seen[place] then list[#list + 1] = place end
+    seen[place] = true
+  end
+  table.sort(list)
+  return list
+end
+
+--- For each layer of a native net, what its archive calls the layer's parameters: {weight = "2.weight", bias =
+-- "2.bias"}, {} for a layer without any. tensors: the first result of net:archive().
+return function(net, tensors)
+  local list, place, next_place = {}, places(tensors), 1
+  for i = 1, #net do
+    local names, parameters = {}, net:layer(i):parameters()
+    for _, parameter in ipairs(parameters) do
+      names[parameter.name] = ("%d.%s"):format(place[next_place], parameter.name)
+    end
+    if parameters[1] then next_place = next_place + 1 end
+    list[i] = names
+  end
+  return list
+end

@@ -1,0 +1,95 @@
+--- moon.callbacks.checkpoint: saves a checkpoint after an epoch.
+local checks = require "moonglass.support.checks"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+local monitor = require "moonglass.net.callbacks.monitor"
+local options = require "moonglass.support.options"
+local paths = require "moonglass.net.callbacks.paths"
+local save = require "moonglass.net.checkpoint.save"
+local snapshots = require "moonglass.net.checkpoint.snapshots"
+
+local callbacks = {}
+
+-- ---- paths ----
+
+-- In a path, string.format's %d, as in %03d, stands for the epoch, and %% for a %. Nothing else may follow a %.
+local directive = "%%%d*[d%%]"
+
+local function check_directives(path)
+  for found in path:gmatch("%%%d*.?") do
+    if found ~= "%%" and not found:find("^%%0?%d?%d?d$") then
+      errors.raise("checkpoint: path '%s' has %s, expected %%d or %%03d for the epoch, %%%% for a %%", path, found)
+    end
+  end
+end
+
+local function path_of_epoch(path, epoch)
+  return (path:gsub(directive, function(found) return found:format(epoch) end))
+end
+
+-- ---- the callback ----
+
+local Checkpoint = {name = "checkpoint"}
+Checkpoint.__index = Checkpoint
+
+-- The name of the figure that tells which epoch is best.
+local function figure(self, state) return self.options.monitor or (state.val_loss and "val_loss" or "loss") end
+
+function Checkpoint:check(state)
+  local o, path = self.options, self.path
+  checks.state(self.name, state)
+  snapshots.check(state.callbacks)
+  monitor.check(self, state, o.monitor)
+  paths.check_epochs(self.name, state, o.every, function(epoch) return path_of_epoch(path, epoch) end)
+  for i = 1, o.keep - 1 do paths.check_writable(self.name, ("%s.%d"):format(path_of_epoch(path, 1), i)) end
+end
+
+function Checkpoint:on_epoch_end(state)
+  self.due = false
+  if state.epoch % self.options.every ~= 0 then return end
+  local value = monitor.value(self.name, state, figure(self, state))
+  local lowest = monitor.improves(value, self.best, 0)
+  if lowest then self.best = value end
+  self.due = lowest or not self.options.best
+end
+
+function Checkpoint:on_checkpoint(state)
+  if not self.due then return end
+  local path, keep = path_of_epoch(self.path, state.epoch), self.options.keep
+  if keep > 1 then paths.must(self.name, errors.guard(files.file_rotate, path, keep)) end
+  paths.must(self.name, save(path, state))
+end
+
+function Checkpoint:on_train_end(state)
+  local o = self.options
+  local seen = state.epoch // o.every > state.initial_epoch // o.every
+  if o.best and self.best == math.huge and seen then
+    monitor.warn_none(self.name, state, figure(self, state), "there is no best epoch, and nothing was saved")
+  end
+end
+
+function Checkpoint:snapshot() return {best = self.best} end
+
+function Checkpoint:restore(values) self.best = values.best end
+
+local checkpoint_options = options.checker("checkpoint", {
+  every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures}, keep = {"count", 1},
+})
+
+--- Saves with moon.checkpoint.save after every `every` epochs, when all callbacks have seen the epoch. best=true saves
+-- only when the monitor (val_loss; loss without validation) is the lowest so far; NaN never is. A %d in the path
+-- becomes the epoch, %% a %. keep=3 keeps the two checkpoints before the last as path.1 and path.2, for
+-- moon.checkpoint.latest.
+function callbacks.checkpoint(path, given)
+  paths.check("checkpoint", path)
+  check_directives(path)
+  local o = checkpoint_options(given)
+  if o.keep > 10 then errors.raise("checkpoint: keep is %d, expected 1 to 10", o.keep) end
+  if o.keep > 1 and path_of_epoch(path, 1) ~= path_of_epoch(path, 2) then
+    errors.raise("checkpoint: keep is %d and '%s' names another file for each epoch, expected one path for all epochs",
+      o.keep, path)
+  end
+  return monitor.built_in(setmetatable({path = path, options = o, best = math.huge, due = false}, Checkpoint))
+end
+
+return callbacks

@@ -1,0 +1,99 @@
+--- moon.callbacks.early_stopping: ends a training that no longer improves.
+local errors = require "moonglass.support.errors"
+local monitor = require "moonglass.net.callbacks.monitor"
+local options = require "moonglass.support.options"
+
+local callbacks = {}
+
+-- Clones of a net's parameters; `kept`, if given, is filled again.
+local function keep_parameters(net, kept)
+  kept = kept or {}
+  for i, parameter in ipairs(net:parameters()) do
+    if kept[i] then kept[i]:copy_(parameter.value) else kept[i] = parameter.value:clone() end
+  end
+  return kept
+end
+
+local function restore_parameters(net, kept)
+  for i, parameter in ipairs(net:parameters()) do parameter.value:copy_(kept[i]) end
+end
+
+-- The tensors of a snapshot, and from them the weights again.
+local function tensor_name(i) return ("best_%d"):format(i) end
+
+local function named(kept)
+  local tensors = {}
+  for i, t in ipairs(kept or {}) do tensors[tensor_name(i)] = t end
+  return tensors
+end
+
+local function fill(clones, tensors)
+  for i, t in ipairs(clones) do t:copy_(tensors[tensor_name(i)]) end
+  return clones
+end
+
+local function about_best_weights(message)
+  return "early_stopping: the best weights in the checkpoint are not those of the net: " .. message
+end
+
+local function from_checkpoint(net, tensors)
+  if not tensors[tensor_name(1)] then return nil end
+  return errors.guard_by(about_best_weights, nil, nil, fill, keep_parameters(net), tensors)
+end
+
+local function warn_none(self, state, figure)
+  if state.epoch <= state.initial_epoch then return end
+  monitor.warn_none(self.name, state, figure, "there is no best epoch, and the weights are those of the last")
+end
+
+local stopping_options = options.checker("early_stopping", {
+  monitor = {monitor.figures, "val_loss"}, patience = {"size", 0}, min_delta = {"number", 0},
+  restore_best = {"flag", false},
+})
+
+--- Follows Keras: a value improves if value + |min_delta| < best; `patience` epochs in a row without improvement end
+-- the training (the first epoch never does). restore_best gives the net the weights of its best epoch at the end. The
+-- fields best, best_epoch and stopped_epoch tell the result. NaN never improves: if all values are NaN there is no best
+-- epoch, and history.warning says so.
+function callbacks.early_stopping(given)
+  local o = stopping_options(given)
+  local self = {name = "early_stopping"}
+  local wait, kept -- epochs since the last improvement; the weights of the best epoch
+
+  function self.check(_, state) monitor.check(self, state, o.monitor) end
+
+  function self.on_train_begin()
+    wait, kept = 0, nil
+    self.best, self.best_epoch, self.stopped_epoch = math.huge, nil, nil
+  end
+
+  -- Also for a resumed training: one that had ended does not go on.
+  local function stop_if_over(state)
+    if wait >= math.max(o.patience, 1) and state.epoch > 1 then self.stopped_epoch, state.stop = state.epoch, true end
+  end
+
+  function self.on_epoch_end(_, state)
+    wait = wait + 1
+    if monitor.improves(monitor.value(self.name, state, o.monitor), self.best, o.min_delta) then
+      self.best, self.best_epoch, wait = state[o.monitor], state.epoch, 0
+      if o.restore_best then kept = keep_parameters(state.net, kept) end
+    end
+    stop_if_over(state)
+  end
+
+  function self.on_train_end(_, state)
+    if kept then restore_parameters(state.net, kept) end
+    if not self.best_epoch then warn_none(self, state, o.monitor) end
+  end
+
+  function self.snapshot() return {wait = wait, best = self.best, best_epoch = self.best_epoch}, named(kept) end
+
+  function self.restore(_, values, tensors, state)
+    wait, self.best, self.best_epoch = values.wait, values.best, values.best_epoch
+    if o.restore_best then kept = from_checkpoint(state.net, tensors) end
+    stop_if_over(state)
+  end
+  return monitor.built_in(self)
+end
+
+return callbacks

@@ -1,0 +1,29 @@
+--- moon.checkpoint: everything that a training needs to go on bit for bit, in one safetensors file.
+--   local c = assert(moon.checkpoint.load(path))
+--   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as before
+local checkpoint = {
+  save = require "moonglass.net.checkpoint.save",
+  load = require "moonglass.net.checkpoint.load",
+}
+
+local most_kept = 10 -- files that callbacks.checkpoint keeps
+
+local function is_missing(message) return message:find("No such file or directory", 1, true) ~= nil end
+
+--- The newest whole one of path, path.1, path.2 ..., as callbacks.checkpoint(path, {keep=}) leaves them; and a list of
+-- messages on those that were newer and could not be loaded, {} as a rule. nil, message, code if there is none.
+function checkpoint.latest(path)
+  local skipped, failure = {}, nil
+  for i = 0, most_kept - 1 do
+    local found, message, code = checkpoint.load(i == 0 and path or ("%s.%d"):format(path, i))
+    if found then return found, skipped end
+    local missing = is_missing(message)
+    if i == 0 or not missing then skipped[#skipped + 1] = message end
+    if not failure or (failure.missing and not missing) then
+      failure = {message = message, code = code, missing = missing}
+    end
+  end
+  return nil, failure.message, failure.code
+end
+
+return checkpoint

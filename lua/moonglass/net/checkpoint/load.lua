@@ -1,0 +1,146 @@
+--- moon.checkpoint.load: the reverse of save.lua. A file may hold anything, so every entry is checked.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+local halves = require "moonglass.net.halves"
+local native = require "moonglass.support.native"
+local new_history = require "moonglass.net.history"
+local options = require "moonglass.support.options"
+local texts = require "moonglass.net.checkpoint.texts"
+
+local checkpoint = {}
+
+-- The class of errors about the file. They are raised inside load, which returns them as nil, message, "format".
+local Damage = {}
+local function bad(message, ...) error(setmetatable({message:format(...)}, Damage), 0) end
+
+-- A whole number of at least 0, or of any size where `signed` is true.
+local function whole(metadata, key, signed)
+  local v = metadata[key] and math.tointeger(tonumber(metadata[key]))
+  if not v or (v < 0 and not signed) then
+    bad("%s is '%s', expected a whole number%s", key, tostring(metadata[key]), v and " of at least 0" or "")
+  end
+  return v
+end
+
+local function option_value(text)
+  if text == "true" or text == "false" then return text == "true" end
+  return texts.to_number(text) or text
+end
+
+-- The kind, and the names and types of its options, are looked at first; what is refused then is a number out of range.
+local function make_optimizer(kind, given)
+  local known = false
+  for _, name in ipairs(core.registered("optimizers")) do known = known or name == kind end
+  if not known then bad("opt.kind is '%s' (known: %s)", kind, table.concat(core.registered("optimizers"), ", ")) end
+  local defaults = core.optimizer(kind):state()
+  defaults.kind, defaults.steps = nil, nil
+  for name, v in pairs(given) do
+    local default = defaults[name]
+    if default == nil then bad("%s: unknown option '%s'", kind, name) end
+    if type(v) ~= type(default) then
+      bad("%s: %s is %s, expected a %s", kind, name, options.show(v), type(default))
+    end
+  end
+  local ok, opt = errors.caught(core.optimizer, kind, given)
+  if ok then return opt end
+  local refused = type(opt) == "string" and opt:find(kind .. ": ", 1, true) == 1
+  if not refused then error(opt, 0) end
+  bad("%s", opt)
+end
+
+local function read_optimizer(metadata, tensors, net)
+  local given = {}
+  for key, text in pairs(metadata) do
+    local name = key:match("^opt%.option%.(.+)$")
+    if name then given[name] = option_value(text) end
+  end
+  local opt = make_optimizer(metadata["opt.kind"], given)
+  opt:set_steps(whole(metadata, "opt.steps"))
+  local parameters = net:parameters()
+  for i, moments in ipairs(opt:moments(parameters)) do
+    for slot, moment in pairs(moments) do
+      local name = ("opt.%s.%s"):format(parameters[i].name, slot)
+      local saved = tensors[name]
+      if not saved then bad("tensor '%s' is missing", name) end
+      local expected, got = native.shape_text(moment), native.shape_text(saved)
+      if got ~= expected then bad("tensor '%s' is %s, expected %s", name, got, expected) end
+      moment:copy_(saved)
+    end
+  end
+  return opt
+end
+
+-- Of each "callback.<key>.<name>" in a table: f(what is remembered under that key, name, the entry).
+local function each_remembered(remembered, entries, f)
+  for entry, v in pairs(entries) do
+    local key, name = entry:match("^callback%.([%w_]+%.%d+)%.(.+)$")
+    if key then
+      remembered[key] = remembered[key] or {values = {}, tensors = {}}
+      f(remembered[key], name, v)
+    end
+  end
+end
+
+local function read_callbacks(metadata, tensors)
+  local remembered = {}
+  each_remembered(remembered, metadata, function(of, name, text)
+    local v = texts.to_value(text)
+    if v == nil then bad("%s of a callback is %s, expected a number, true, false or a text after '", name, text) end
+    of.values[name] = v
+  end)
+  each_remembered(remembered, tensors, function(of, name, t) of.tensors[name] = t end)
+  return remembered
+end
+
+-- A list as long as the losses, of which there is one for each epoch.
+local function read_list(metadata, name, n)
+  local key = "history." .. name
+  local list, count = texts.to_list(metadata[key])
+  if not list then bad("%s: '%s' is no number", key, count) end
+  if name == "loss" and #list ~= count then bad("%s: an epoch has no loss", key) end
+  if n and count ~= n then bad("%s has %d numbers, expected %d", key, count, n) end
+  return list, count
+end
+
+local function read_history(metadata)
+  if not metadata["history.epochs"] then return nil end
+  local loss, n = read_list(metadata, "loss")
+  return new_history{
+    loss = loss, val_loss = read_list(metadata, "val_loss", n), epoch_seconds = read_list(metadata, "epoch_seconds", n),
+    epochs = whole(metadata, "history.epochs"),
+  }
+end
+
+local function read(tensors, metadata)
+  if not metadata["checkpoint"] then bad("not a checkpoint: there is no entry 'checkpoint'") end
+  if metadata["checkpoint"] ~= texts.version then
+    bad("a checkpoint of version '%s', expected '%s'", metadata["checkpoint"], texts.version)
+  end
+  local of_net = {}
+  for name, t in pairs(tensors) do
+    if not (name:find("^opt%.") or name:find("^callback%.")) then of_net[name] = t end
+  end
+  local net, message = core.net_from(of_net, metadata)
+  if not net then bad("%s", message) end
+  net = halves.restore(net)
+  return {
+    net = net, opt = metadata["opt.kind"] and read_optimizer(metadata, tensors, net) or nil,
+    epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed", true) or nil,
+    history = read_history(metadata), callbacks = read_callbacks(metadata, tensors),
+  }
+end
+
+--- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
+function checkpoint.load(path)
+  checks.path("checkpoint.load", path)
+  local tensors, metadata, code = errors.guard(files.safetensors_load, path)
+  if not tensors then return nil, metadata, code end
+  local ok, result = pcall(errors.guard, read, tensors, metadata)
+  if ok then return result end
+  if getmetatable(result) ~= Damage then error(result, 0) end
+  return nil, ("%s: %s"):format(path, result[1]), "format"
+end
+
+return checkpoint.load

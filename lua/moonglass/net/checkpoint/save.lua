@@ -1,0 +1,69 @@
+--- moon.checkpoint.save: the saved net, the optimizer's moments as "opt.<parameter>.<moment>", and as text entries the
+-- optimizer's kind, options and steps, epoch, seed and history. What the callbacks remember, tensors and text entries,
+-- is "callback.<name>.<number>.<what>".
+local checks = require "moonglass.support.checks"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+local options = require "moonglass.support.options"
+local snapshots = require "moonglass.net.checkpoint.snapshots"
+local texts = require "moonglass.net.checkpoint.texts"
+
+local checkpoint = {}
+
+local function add_optimizer(opt, net, tensors, metadata)
+  local state = opt:state()
+  metadata["opt.kind"], metadata["opt.steps"] = state.kind, texts.of_number(state.steps)
+  state.kind, state.steps = nil, nil
+  for name, v in pairs(state) do -- the rest are options
+    metadata["opt.option." .. name] = type(v) == "number" and texts.of_number(v) or tostring(v)
+  end
+  local parameters = net:parameters()
+  for i, moments in ipairs(opt:moments(parameters)) do
+    for slot, t in pairs(moments) do tensors[("opt.%s.%s"):format(parameters[i].name, slot)] = t end
+  end
+end
+
+-- state.callbacks: fit's list of callbacks, or the table that load returned.
+local function add_callbacks(state, tensors, metadata)
+  local list = state.callbacks or {}
+  for key, saved in pairs(list[1] and snapshots.take(list) or list) do
+    if type(saved) ~= "table" or type(saved.values) ~= "table" or type(saved.tensors) ~= "table" then
+      errors.raise("checkpoint.save: callbacks.%s is %s, expected {values =, tensors =}", tostring(key),
+        options.show(saved))
+    end
+    local prefix = "callback." .. key .. "."
+    for name, v in pairs(saved.values) do metadata[prefix .. name] = texts.of_value(v) end
+    for name, t in pairs(saved.tensors) do tensors[prefix .. name] = t end
+  end
+end
+
+local function add_history(history, metadata)
+  local n = #(history.loss or {})
+  metadata["history.epochs"] = texts.of_number(history.epochs or n)
+  for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
+    metadata["history." .. name] = texts.of_list(history[name] or {}, n)
+  end
+end
+
+-- The tensors and the text entries of a file.
+local function contents(state)
+  local tensors, metadata = state.net:archive()
+  if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
+  add_callbacks(state, tensors, metadata)
+  metadata["checkpoint"] = texts.version
+  metadata["epoch"] = texts.of_number(state.epoch or 0)
+  if state.seed then metadata["seed"] = texts.of_number(state.seed) end
+  if state.history then add_history(state.history, metadata) end
+  return tensors, metadata
+end
+
+--- state: net, and optionally opt, epoch, history, seed, callbacks. The state that callbacks get from fit fits, best in
+-- on_checkpoint, when all callbacks have seen the epoch. true | nil, message, code
+function checkpoint.save(path, state)
+  checks.path("checkpoint.save", path)
+  checks.state("checkpoint.save", state)
+  if files.lacking("checkpoint.save") then return files.refuse("checkpoint.save") end
+  return errors.guard(files.safetensors_save, path, errors.guard(contents, state))
+end
+
+return checkpoint.save

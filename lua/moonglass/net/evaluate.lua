@@ -1,0 +1,44 @@
+--- net:evaluate and net:evaluate_rows: the objective over rows, in inference.
+local checks = require "moonglass.support.checks"
+local compatibility = require "moonglass.net.compatibility"
+local datasets = require "moonglass.net.datasets"
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+local parts = require "moonglass.net.parts"
+local passes = require "moonglass.net.passes"
+
+local Net = {}
+
+local default_batch = 32
+
+local evaluate_options = options.checker("evaluate", {loss = {"any"}, batch_size = {"count", default_batch}})
+
+--- The mean over all rows, penalties included: net:evaluate(x, y, options), or net:evaluate(x, options) where the
+-- target is x. The default loss is that of the last fit.
+function Net:evaluate(x, y, given)
+  checks.net("evaluate", self)
+  y, given = datasets.arguments(y, given)
+  local o = evaluate_options(given)
+  if o.loss == nil and self.loss == nil then
+    errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", parts.loss_names())
+  end
+  local loss = parts.loss("evaluate", o.loss or self.loss)
+  compatibility.check_ending("evaluate", self, loss)
+  -- The core checks the rows in its own passes.
+  if not native.is_net(self) then datasets.check("evaluate", self, loss, x, y) end
+  return passes.evaluate_rows(self, datasets.make("evaluate", loss, x, y), loss, o.batch_size)
+end
+
+--- The same over all rows of a dataset, `batch` rows at a time.
+function Net:evaluate_rows(data, loss, batch)
+  local given = loss
+  loss, batch = parts.loss("evaluate", loss), batch or default_batch
+  if not math.tointeger(batch) or batch < 1 then
+    errors.raise("evaluate: batch is %s, expected a whole number of at least 1", options.show(batch))
+  end
+  compatibility.check_first_dataset("evaluate", self, data, given, loss)
+  return passes.evaluate_rows(self, data, loss, batch)
+end
+
+return Net

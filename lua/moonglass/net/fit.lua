@@ -1,0 +1,231 @@
+--- net:fit: the loop over epochs and batches, for native nets and for nets with layers written in Lua.
+local checks = require "moonglass.support.checks"
+local compatibility = require "moonglass.net.compatibility"
+local core = require "moonglass.core"
+local datasets = require "moonglass.net.datasets"
+local errors = require "moonglass.support.errors"
+local host = require "moonglass.support.host"
+local listeners = require "moonglass.net.listeners"
+local log = require "moonglass.support.log"
+local new_history = require "moonglass.net.history"
+local on_nan = require "moonglass.net.on_nan"
+local options = require "moonglass.support.options"
+local parts = require "moonglass.net.parts"
+local passes = require "moonglass.net.passes"
+local snapshots = require "moonglass.net.checkpoint.snapshots"
+local threads = require "moonglass.net.threads"
+
+local Net = {}
+
+-- ---- options ----
+
+local fit_options = options.checker("fit", {
+  loss = {"any"}, optimizer = {"any", "adam"},
+  epochs = {"count", 1}, initial_epoch = {"size", 0}, batch_size = {"count"},
+  shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
+  validation = {"any"}, validation_split = {"fraction"},
+  callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
+  on_nan = {{"error", "stop", "ignore"}, "error"},
+})
+
+local default_batch = 32
+
+-- A given batch size must fit; the default adapts itself.
+local function batch_size(given, rows)
+  if given and given > rows then errors.raise("fit: batch_size %d is larger than the %d rows of x", given, rows) end
+  return given or math.min(default_batch, rows)
+end
+
+-- What a checkpoint holds: the option that it replaces, and its field.
+local held = {{"optimizer", "opt"}, {"initial_epoch", "epoch"}, {"seed", "seed"}, {"history", "history"}}
+
+-- No other option may replace what the checkpoint holds. The same seed may be given, for a script that is run again.
+local function check_not_given(option, given, own)
+  if given == nil or (option == "seed" and given == own) then return end
+  errors.raise("fit: resume and %s exclude each other%s", option,
+    option == "seed" and own and (": the seed is %d, that of the checkpoint %d"):format(given, own) or "")
+end
+
+-- Moves what the checkpoint o.resume holds into the options.
+local function take_from_checkpoint(net, o, given)
+  local checkpoint = o.resume
+  if type(checkpoint) ~= "table" or not checkpoint.net then
+    errors.raise("fit: resume is %s, expected a checkpoint, as moon.checkpoint.load gives it",
+      options.show(checkpoint))
+  end
+  if not rawequal(net, checkpoint.net) then
+    errors.raise("fit: resume is the checkpoint of another net; its own is its field net: c.net:fit(x, {resume = c})")
+  end
+  for _, pair in ipairs(held) do
+    local option, field = pair[1], pair[2]
+    check_not_given(option, given[option], checkpoint[field])
+    if checkpoint[field] == nil then errors.raise("fit: the checkpoint to resume was saved without its %s", field) end
+    o[option] = checkpoint[field]
+  end
+end
+
+local function default_verbose()
+  local moon = host.package and host.package.loaded["moonglass"]
+  return type(moon) == "table" and moon.interactive and 1 or 0
+end
+
+local function checked_options(net, given)
+  local o = fit_options(given)
+  o.callbacks = o.callbacks or {}
+  listeners.check(o.callbacks)
+  if o.resume ~= nil then take_from_checkpoint(net, o, given) end
+  if o.history then checks.history("fit", o.history) end
+  o.verbose = o.verbose or default_verbose()
+  if o.validation ~= nil and o.validation_split then
+    errors.raise("fit: validation and validation_split exclude each other")
+  end
+  if o.loss == nil and net.loss == nil then
+    errors.raise("fit: option loss is missing: a name (%s), a loss object, a table with forward and backward, "
+      .. "or a function", parts.loss_names())
+  end
+  return o
+end
+
+-- ---- a run and what its callbacks see ----
+
+local function new_run(net, x, y, o)
+  local loss, opt = parts.loss("fit", o.loss or net.loss), parts.optimizer("fit", o.optimizer)
+  log.warn(compatibility.check_ending("fit", net, loss))
+  local data, validation, xt, yt = datasets.of_fit(net, loss, x, y, o)
+  log.warn(compatibility.doubt_about_input("fit", xt))
+  return {
+    net = net, x = xt, y = yt, data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
+    rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
+    listeners = listeners.new(o.callbacks, o.verbose), on_nan = o.on_nan, threads = o.threads,
+    step = passes.step_of_rows(net, loss, opt), remembered = o.resume and o.resume.callbacks,
+  }
+end
+
+local function new_state(run, o)
+  return {
+    net = run.net, opt = run.opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
+    batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
+    validation = run.validation ~= nil, history = new_history(o.history), stop = false,
+    callbacks = o.callbacks, resumed = o.resume ~= nil,
+  }
+end
+
+local function prepare(net, x, y, given)
+  local o = checked_options(net, given)
+  local run = new_run(net, x, y, o)
+  local state = new_state(run, o)
+  -- Takes the memory for the largest batch before the first step. A net of any width plans when it sees its rows.
+  if passes.all_native(net, run.loss, run.opt) and net:inputs() ~= 0 then
+    errors.guard(net.plan, net, run.batch, run.loss, run.opt)
+  end
+  listeners.fire(run.listeners.check, state)
+  run.seed = o.seed or core.draw_seed()
+  state.seed = run.seed
+  return run, state
+end
+
+-- ---- epochs ----
+
+-- One pass over the rows. It makes no garbage and one call into the core for each batch.
+local function train_epoch(net, run, state)
+  local step, data, loss, opt, on_batch = run.step, run.data, run.loss, run.opt, run.listeners.on_batch_end
+  local rows, batch, sum, done = run.rows, run.batch, 0, 0
+  local own_threads, watched = run.threads, run.finite ~= nil
+  for first = 1, rows, batch do
+    local count = rows - first + 1
+    if count > batch then count = batch end
+    if own_threads then core.set_threads(own_threads) end -- a fit in another coroutine may have set its own
+    local value = errors.guard_as("fit", "step", step, net, data, first, count, loss, opt)
+    state.batch = state.batch + 1
+    if watched and value - value ~= 0 then
+      on_nan.bad_loss(run, state, value, first, count)
+      break
+    end
+    sum, done = sum + value * count, done + count
+    if #on_batch > 0 then
+      state.batch_loss, state.loss = value, sum / done
+      listeners.fire(on_batch, state)
+      if state.stop then break end
+    end
+  end
+  return sum / done, done
+end
+
+-- For each net, the number of epochs that all its fits have trained.
+local trained = setmetatable({}, {__mode = "k"})
+
+-- Noise depends on seed and epoch only, as does the order of the rows: a resumed run repeats both bit for bit.
+local function epoch_seed(seed, epoch)
+  local z = seed + epoch * 0x9E3779B97F4A7C15
+  z = (z ~ (z >> 30)) * 0xBF58476D1CE4E5B9
+  z = (z ~ (z >> 27)) * 0x94D049BB133111EB
+  return (z ~ (z >> 31)) >> 11
+end
+
+local function seed_and_shuffle(net, run, epoch)
+  net:seed(epoch_seed(run.seed, epoch))
+  if run.shuffle then run.data:shuffle(run.seed, epoch) end
+end
+
+local function begin_epoch(net, run, state, epoch)
+  state.trained = (trained[net] or 0) + 1
+  state.epoch, state.batch, state.loss, state.val_loss = epoch, 0, nil, nil
+  errors.guard(seed_and_shuffle, net, run, epoch)
+  listeners.fire(run.listeners.on_epoch_begin, state)
+end
+
+local function end_epoch(net, run, state, loss, seconds, done)
+  local history = state.history
+  state.loss, state.seconds = loss, seconds
+  trained[net] = state.trained
+  state.rows_per_second = done / math.max(seconds, 1e-9)
+  if run.validation then state.val_loss = passes.evaluate_rows(net, run.validation, run.loss, run.batch) end
+  local i = #history.loss + 1
+  history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
+  history.epochs = math.max(state.epoch, history.epochs + 1)
+  listeners.fire(run.listeners.on_epoch_end, state)
+  listeners.fire(run.listeners.on_checkpoint, state)
+end
+
+local function train(net, run, state)
+  for epoch = state.initial_epoch + 1, state.epochs do
+    if state.stop then break end
+    begin_epoch(net, run, state, epoch)
+    local start = core.clock()
+    local loss, done = train_epoch(net, run, state)
+    local seconds = core.clock() - start
+    on_nan.check_after_epoch(run, state)
+    end_epoch(net, run, state, loss, seconds, done)
+  end
+  on_nan.check_at_end(run, state)
+end
+
+-- Tells all callbacks when the training does not reach its end, because of an error or a closed coroutine. The error
+-- comes out afterwards, unless a hook (Ctrl-C) raises another one.
+local function abort_guard(run, state)
+  return setmetatable({}, {__close = function(_, err)
+    if err ~= nil or not run.ended then listeners.abort(run.listeners, state) end
+  end})
+end
+
+--- net:fit(x, y, options), or net:fit(x, options), where the target is x. Returns the history.
+-- x [rows x in], y [rows x out] or class numbers [rows]. An error, also of a callback, leaves the net as the last whole
+-- step left it.
+function Net:fit(x, y, given)
+  checks.net("fit", self)
+  y, given = datasets.arguments(y, given)
+  local run, state = prepare(self, x, y, given)
+  local restore <close> = threads.set_for_fit(run.threads) -- luacheck: ignore restore
+  local guard <close> = abort_guard(run, state) -- luacheck: ignore guard
+  self.loss, self.optimizer = run.loss, run.opt
+  listeners.fire(run.listeners.on_train_begin, state)
+  if run.remembered then snapshots.give(state.callbacks, run.remembered, state) end
+  on_nan.watch(run, state)
+  train(self, run, state)
+  listeners.fire(run.listeners.on_train_end, state)
+  log.warn(state.history.warning)
+  run.ended = true
+  return state.history
+end
+
+return Net

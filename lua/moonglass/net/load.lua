@@ -1,0 +1,70 @@
+--- moon.load and net:load: nets, and parameters of nets, from safetensors files.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+local halves = require "moonglass.net.halves"
+local options = require "moonglass.support.options"
+
+local moon, Net = {}, {}
+
+--- A saved net, an autoencoder if it was one: net | nil, message, code.
+function moon.load(path)
+  local net, message, code = errors.guard(files.load_net, path)
+  if not net then return nil, message, code end
+  return halves.restore(net)
+end
+
+-- The tensors whose names begin with the prefix, without it.
+local function below(prefix, tensors)
+  local list = {}
+  for name, t in pairs(tensors) do
+    if name:sub(1, #prefix) == prefix then list[name:sub(#prefix + 1)] = t end
+  end
+  return list
+end
+
+-- A net of the same architecture with these tensors, or nil, message, code.
+local function twin(net, tensors)
+  local _, metadata = net:archive()
+  return core.net_from(tensors, metadata)
+end
+
+-- {{to, from}, ...}. The weight of a layer that is tied to one outside the net is transposed here.
+local function copies(net, made)
+  local list = {}
+  for i = 1, #net do
+    local ours, theirs = net:layer(i):parameters(), made:layer(i):parameters()
+    for k, parameter in ipairs(ours) do
+      local from = theirs[k]
+      if not from.shared then
+        list[#list + 1] = {parameter.value, parameter.shared and from.value:t() or from.value}
+      end
+    end
+  end
+  return list
+end
+
+local load_options = options.checker("load", {prefix = {"text", ""}})
+
+--- Copies the parameters from a safetensors file, of this library or of PyTorch's safetensors.torch.save_file, into the
+-- net: each tensor by its name in torch.nn.Sequential, after the prefix if one is given ("encoder."). Floats of 16 and
+-- 64 bits become float32. true | nil, message, code: then nothing has changed. A tensor that is missing, has another
+-- shape, or begins with the prefix but belongs to no layer, is an error.
+function Net:load(path, given)
+  checks.net("load", self)
+  checks.path("load", path)
+  local prefix = load_options(given).prefix
+  local tensors, message, code = errors.guard(files.safetensors_load, path)
+  if not tensors then return nil, message, code end
+  local made
+  made, message, code = errors.guard(twin, self, below(prefix, tensors))
+  if not made then
+    local where = prefix == "" and "" or (" below '%s'"):format(prefix)
+    return nil, ("'%s'%s: %s"):format(path, where, message), code
+  end
+  for _, pair in ipairs(errors.guard(copies, self, made)) do pair[1]:copy_(pair[2]) end
+  return true
+end
+
+return {moon = moon, Net = Net}

@@ -1,0 +1,80 @@
+--- One training step, and one evaluation over all rows: in the core if net, loss and optimizer are all native, from Lua
+-- otherwise. Both give the same numbers.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+
+local passes = {}
+
+-- The core's own methods, copied before this library replaces some of them.
+local native_net = {}
+for name, method in pairs(core.methods["moonglass.net"]) do native_net[name] = method end
+
+--- Are all parts native, so that the core can run the pass? opt may be nil.
+function passes.all_native(net, loss, opt)
+  return native.is_net(net) and native.is_loss(loss) and (opt == nil or native.is_optimizer(opt))
+end
+
+-- A native loss decides itself how bytes count. A loss in Lua gets floats, except for class numbers.
+local function as_target(loss, t)
+  if native.is_loss(loss) or t:rank() == 1 then return t end
+  return checks.fractions(t)
+end
+
+local function objective(net, loss, prediction, target)
+  local value = loss:forward(prediction, target)
+  if type(value) ~= "number" then
+    errors.raise("loss: its value is %s, expected a number", options.show(value))
+  end
+  return value + net:penalty()
+end
+
+-- x [rows x in], y [rows x out] or class numbers [rows].
+local function step_in_lua(net, x, y, loss, opt)
+  local value = objective(net, loss, net:forward(x, true), y)
+  if value - value ~= 0 then return value end -- as in the core: no update after a NaN or an infinity
+  local gradient = loss:backward()
+  if not native.is_tensor(gradient) then
+    errors.raise("loss: its gradient is %s, expected a tensor of the prediction's shape", options.show(gradient))
+  end
+  net:backward(gradient)
+  opt:step(net:parameters())
+  return value
+end
+
+local function step_rows_in_lua(net, data, first, count, loss, opt)
+  local x, y = data:batch(first, count, true)
+  return step_in_lua(net, x, as_target(loss, y or x), loss, opt)
+end
+
+local function evaluate_rows_in_lua(net, data, loss, batch)
+  local rows, sum = data:rows(), 0
+  for first = 1, rows, batch do
+    local count = math.min(batch, rows - first + 1)
+    local x, y = data:batch(first, count, true)
+    sum = sum + objective(net, loss, net:forward(x, false), as_target(loss, y or x)) * count
+  end
+  return sum / rows
+end
+
+--- One step on x [rows x in] and y (nil: the target is x). Returns the objective before the update.
+function passes.step(net, x, y, loss, opt)
+  if passes.all_native(net, loss, opt) then return errors.guard(native_net.step, net, x, y, loss, opt) end
+  return errors.guard(step_in_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
+end
+
+--- f(net, dataset, first, count, loss, opt) -> objective: one step on `count` rows of a dataset, for these parts.
+-- Unguarded: fit calls it once a batch.
+function passes.step_of_rows(net, loss, opt)
+  return passes.all_native(net, loss, opt) and native_net.step_rows or step_rows_in_lua
+end
+
+--- The mean objective over all rows of a dataset, in inference.
+function passes.evaluate_rows(net, data, loss, batch)
+  local evaluate = passes.all_native(net, loss) and native_net.evaluate_rows or evaluate_rows_in_lua
+  return errors.guard(evaluate, net, data, loss, batch)
+end
+
+return passes
