@@ -10,8 +10,9 @@ demo: $(B)/moonglass
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## pictures: put the README's selection of what `make experiments` has left into scripts/pictures
+## pictures: copy the pictures of scripts/README.md from what `make experiments` has left, and draw that of speed
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
 .PHONY: pictures
-pictures:
+pictures: all
 	for p in $(PICTURES); do cp out/$$p.png scripts/pictures/$$(echo $$p | tr / -).png || exit 1; done
+	$(B)/moonglass scripts/bench/picture.lua
