@@ -338,6 +338,21 @@ MOON_API size_t moon_name_distance(const char *name, const char *known);
 MOON_API bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *name, size_t i,
                                    moon_option_info *info);
 
+/* Which values an option takes. Fields are only ever added, at the end. */
+typedef struct moon_option_values {
+  size_t size;                /* sizeof(moon_option_values), set by the caller: moon_option_values v = {sizeof v} */
+  double low, high;           /* bounds of a MOON_NUMBER or MOON_COUNT; infinite: no bound */
+  bool open_low, open_high;   /* the bound itself is not allowed */
+  bool settable;              /* may change after construction: moon_optim_set */
+  const char *const *choices; /* the allowed texts, NULL at the end; NULL: `family` tells, or any text is allowed */
+  int family;                 /* a moon_family, whose registered names are the allowed texts; -1: none */
+} moon_option_values;
+
+/* The values that the i-th option of layer, loss or optimiser `name` takes; false past the last or for an unknown name.
+** Static texts. */
+MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const char *name, size_t i,
+                                 moon_option_values *values);
+
 /* ---- Layers --------------------------------------------------------------------------------------------------- */
 
 /* CONSTRUCTOR: a layer by its registered kind:

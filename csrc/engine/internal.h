@@ -204,6 +204,7 @@ typedef struct mooni_option_spec {
   double number, low, high;   /* default and bounds of a number */
   const char *text;           /* default of a text */
   const char *const *choices; /* NULL at the end; or NULL for any text */
+  moon_family names;          /* a text is a registered name of this family; 0: it is none */
   const char *help;
 } mooni_option_spec;
 

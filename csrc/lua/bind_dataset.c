@@ -113,5 +113,5 @@ static const bind_reg functions[] = {
 
 void bind_open_dataset(lua_State *L) {
   bind_class(L, BIND_DATASET, meta, methods, dataset_index);
-  bind_functions(L, functions);
+  bind_public(L, functions);
 }

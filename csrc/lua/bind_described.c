@@ -80,10 +80,10 @@ const bind_described bind_optims = {.family = MOON_OPTIMS,
 void bind_constructors(lua_State *L, const bind_described *d) {
   const char *name;
   bind_push_function(L, &(bind_reg){d->noun, d->construct, "..."}, false, false);
-  lua_setfield(L, -2, d->noun);
+  bind_set_public(L, d->noun);
   for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), d->family, i)) != NULL; i++) {
     bind_push_function(L, &(bind_reg){name, d->construct, "..."}, false, true);
-    lua_setfield(L, -2, name);
+    bind_set_public(L, name);
   }
 }
 

@@ -219,7 +219,6 @@ static const bind_reg on_disk[] = {
     {"file_write", file_write, "path, parts"},
     {"file_rotate", file_rotate, "path, keep"},
     {"idx_load", idx_load, "path"},
-    {"idx", idx_load, "path"},
     {"png_read", png_read, "path"},
     {"png_write", png_write, "path, picture"},
     {"safetensors_load", safetensors_load, "path"},

@@ -70,6 +70,21 @@ void bind_push_metamethod(lua_State *L, lua_CFunction f) {
   lua_pushcclosure(L, enter, FUNCTION);
 }
 
+void bind_set_public(lua_State *L, const char *name) {
+  luaL_getsubtable(L, -2, "public");
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+  lua_setfield(L, -2, name);
+}
+
+void bind_public(lua_State *L, const bind_reg *functions) {
+  for (; functions->name; functions++) {
+    bind_push_function(L, functions, false, false);
+    bind_set_public(L, functions->name);
+  }
+}
+
 static void add_functions(lua_State *L, const bind_reg *functions, bool method) {
   for (; functions->name; functions++) {
     bind_push_function(L, functions, method, false);

@@ -21,8 +21,15 @@ void bind_push_function(lua_State *L, const bind_reg *function, bool method, boo
 ** top, which is popped. */
 void bind_push_metamethod(lua_State *L, lua_CFunction f);
 
-/* Add functions to the table on the top; methods. */
+/* Add functions to the core table on the top. Of public ones core.public[name] is true: the library hands them on as
+** moon.NAME. All others are private to the library. */
 void bind_functions(lua_State *L, const bind_reg *functions);
+void bind_public(lua_State *L, const bind_reg *functions);
+
+/* Add the function on the top to the core table below it, as a public one; pops it. */
+void bind_set_public(lua_State *L, const char *name);
+
+/* Add methods to the table on the top. */
 void bind_methods(lua_State *L, const bind_reg *methods);
 
 /* luaL_argerror, with the name from upvalue 2 where Lua does not know one, as within pcall. */

@@ -6,17 +6,7 @@ local files = require "moonglass.support.files"
 require "moonglass.support.hints" -- for the program, which looks for it among what is loaded
 
 local moon = {}
-
--- Parts of the core that have a place of their own below.
-local placed = {
-  methods = true, file_kind = true, file_access = true, net = true, net_from = true, load_net = true, idx = true,
-  idx_load = true, png_read = true, png_write = true, png_decode = true, png_encode = true,
-  safetensors_load = true, safetensors_save = true, file_write = true, file_rotate = true, log = true, nearest = true,
-  neighbours = true,
-}
-for name, value in pairs(core) do
-  if not placed[name] then moon[name] = value end
-end
+for name in pairs(core.public) do moon[name] = core[name] end
 
 moon.sequential = require "moonglass.net.sequential"
 moon.autoencoder = require "moonglass.models.autoencoder"

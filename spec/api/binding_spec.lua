@@ -21,6 +21,62 @@ end
 
 local function small_net() return core.net{core.dense(6, 4, {activation = "tanh"}), core.dense(4, 6)} end
 
+-- Of the options of a registered name the one with this name.
+local function option_of(family, name, wanted)
+  for _, o in ipairs(core.options(family, name)) do
+    if o.name == wanted then return o end
+  end
+end
+
+describe("core.options", function()
+  it("tells of each option what it is, its default, its bounds and its choices", function()
+    assert.same({name = "kl_target", kind = "number", default = 0.05, low = 0, high = 1, open_low = true,
+      open_high = true, settable = false, positional = false, required = false,
+      help = "the mean output that the kl_weight penalty draws to"}, option_of("layers", "dense", "kl_target"))
+    local out = option_of("layers", "dense", "out")
+    assert.same({"count", 1, true, true, nil}, {out.kind, out.low, out.positional, out.required, out.default})
+    assert.equal("integer", math.type(out.low))
+    assert.same({"mean", "batchmean", "sum"}, option_of("losses", "bce", "reduction").choices)
+    assert.same(core.registered("activations"), option_of("layers", "activation", "activation").choices)
+    assert.same(core.registered("inits"), option_of("layers", "dense", "init").choices)
+    assert.is_nil(option_of("layers", "dense", "name").choices)
+    assert.equal("glorot_uniform", option_of("layers", "dense", "init").default)
+    assert.equal(true, option_of("layers", "dense", "bias").default)
+    assert.is_nil(option_of("layers", "gaussian_noise", "clip").default)
+    assert.equal("range", option_of("layers", "gaussian_noise", "clip").kind)
+    assert.equal("layer", option_of("layers", "dense", "tied").kind)
+    assert.is_nil(option_of("optimizers", "adam", "lr").high)
+    assert.same({}, core.options("layers", "convolution"))
+  end)
+
+  it("tells what constructors do: defaults are what a fresh object has, settable ones can be set", function()
+    for _, kind in ipairs(core.registered("optimizers")) do
+      local opt = core.optimizer(kind)
+      for _, o in ipairs(core.options("optimizers", kind)) do
+        assert.equal(o.default, opt[o.name], kind .. "." .. o.name)
+        assert.equal(o.settable, (pcall(function() opt[o.name] = o.default end)), kind .. "." .. o.name)
+      end
+    end
+    for _, kind in ipairs(core.registered("losses")) do
+      for _, o in ipairs(core.options("losses", kind)) do
+        assert.equal(o.default, core.loss(kind)[o.name], kind .. "." .. o.name)
+      end
+    end
+  end)
+
+  it("has one line of help for every option, without the default and without bounds", function()
+    for _, family in ipairs{"layers", "losses", "optimizers"} do
+      for _, kind in ipairs(core.registered(family)) do
+        for _, o in ipairs(core.options(family, kind)) do
+          assert.is_true(#o.help > 5 and not o.help:find("\n"), kind .. "." .. o.name)
+          assert.is_nil(o.help:find("default"), kind .. "." .. o.name)
+          assert.is_nil(o.help:find("at least"), kind .. "." .. o.name)
+        end
+      end
+    end
+  end)
+end)
+
 describe("constructors", function()
   it("are there for whatever is registered, by name and through the family's own", function()
     for _, kind in ipairs(core.registered("layers")) do

@@ -7,7 +7,7 @@ local failure = expect.failure
 
 -- What a core that was opened without files lacks.
 local file_functions = {
-  "idx", "idx_load", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net", "net_from",
+  "idx_load", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net", "net_from",
 }
 
 local function copy(t)

@@ -1,5 +1,6 @@
 /* engine_test.c - the engine from C, without Lua: what a script cannot see. */
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -696,6 +697,83 @@ static void near_names(void) {
   CHECK(begins != SIZE_MAX && begins > moon_name_distance("bacth_zise", "batch_size"));
 }
 
+/* ---- what objects tell of themselves ---- */
+
+static void getters(void) {
+  rig r = make_rig(NULL);
+  moon_option value, delta = number("delta", 0.5);
+  moon_loss *loss = NULL;
+  moon_tensor *bytes = NULL;
+  CHECK(moon_dataset_rows(r.data) == ROWS);
+  CHECK(moon_net_ctx(r.net) == r.ctx && moon_layer_ctx(moon_net_layer(r.net, 1)) == r.ctx);
+  CHECK(strcmp(moon_loss_kind(r.loss), "bce") == 0 && moon_loss_ctx(r.loss) == r.ctx);
+  CHECK(moon_loss_get(r.loss, "reduction", &value) == MOON_OK && value.kind == MOON_TEXT);
+  CHECK(strcmp(value.text, "mean") == 0);
+  CHECK(moon_loss_new(r.ctx, &loss, "huber", &delta, 1) == MOON_OK);
+  CHECK(moon_loss_get(loss, "delta", &value) == MOON_OK && value.kind == MOON_NUMBER && value.number == 0.5);
+  CHECK(moon_loss_get(loss, "dleta", &value) == MOON_ERANGE);
+  CHECK(strcmp(moon_error(r.ctx), "huber: unknown option 'dleta'; did you mean 'delta'? (known: reduction, delta)") ==
+        0);
+  CHECK(moon_tensor_new(r.ctx, &bytes, MOON_UINT8, 1, (size_t[]){3}) == MOON_OK);
+  moon_tensor_set(bytes, 1, 7);
+  CHECK(moon_tensor_byte(bytes) == moon_tensor_data(bytes) && moon_tensor_byte(bytes)[1] == 7);
+  CHECK(!moon_tensor_float(bytes) && !moon_tensor_byte(r.x) && moon_tensor_float(r.x) == moon_tensor_data(r.x));
+  moon_tensor_release(bytes);
+  moon_loss_release(loss);
+  free_rig(&r);
+}
+
+/* ---- what options say of themselves ---- */
+
+/* Find option `option` of a registered name: what it is, and which values it takes. */
+static bool find_option(const moon_ctx *ctx, moon_family family, const char *name, const char *option,
+                        moon_option_info *info, moon_option_values *values) {
+  values->size = sizeof *values;
+  for (size_t i = 0; moon_option_describe(ctx, family, name, i, info); i++)
+    if (strcmp(info->name, option) == 0) return moon_option_allows(ctx, family, name, i, values);
+  return false;
+}
+
+/* Of the values at and beyond a bound, those are taken that the bound allows. */
+static void check_bound(moon_ctx *ctx, const char *option, double bound, double beyond, bool open) {
+  moon_option options[] = {number("in", 2), number("out", 2), number(option, bound), text("activation", "sigmoid")};
+  moon_layer *layer = NULL;
+  if (strcmp(option, "in") == 0 || strcmp(option, "out") == 0 || isinf(bound)) return;
+  CHECK((moon_layer_new(ctx, &layer, "dense", options, 4) == MOON_OK) == !open);
+  moon_layer_release(layer);
+  layer = NULL;
+  options[2].number = beyond;
+  CHECK(moon_layer_new(ctx, &layer, "dense", options, 4) == MOON_ERANGE && !layer);
+}
+
+static void options_say_what_they_take(void) {
+  moon_ctx *ctx = NULL;
+  moon_option_info info;
+  moon_option_values v = {.size = sizeof v};
+  CHECK(moon_ctx_new(&ctx, NULL) == MOON_OK);
+  CHECK(find_option(ctx, MOON_LAYERS, "dense", "in", &info, &v) && v.low == 1 && v.high == 1e9 && !v.open_low);
+  CHECK(v.family == -1 && !v.choices && !v.settable);
+  CHECK(find_option(ctx, MOON_LAYERS, "dense", "activity_l1", &info, &v) && v.low == 0 && v.high == INFINITY);
+  CHECK(find_option(ctx, MOON_LAYERS, "dense", "activation", &info, &v) && v.family == MOON_ACTIVATIONS);
+  CHECK(!v.choices && v.low == -INFINITY && v.high == INFINITY);
+  CHECK(find_option(ctx, MOON_LAYERS, "dense", "init", &info, &v) && v.family == MOON_INITS);
+  CHECK(find_option(ctx, MOON_LAYERS, "activation", "activation", &info, &v) && v.family == MOON_ACTIVATIONS);
+  CHECK(find_option(ctx, MOON_LOSSES, "mse", "reduction", &info, &v) && v.family == -1 && v.choices);
+  CHECK(strcmp(v.choices[0], "mean") == 0 && strcmp(v.choices[2], "sum") == 0 && !v.choices[3]);
+  CHECK(find_option(ctx, MOON_OPTIMS, "adam", "beta1", &info, &v) && v.settable && !v.open_low && v.open_high);
+  CHECK(find_option(ctx, MOON_OPTIMS, "sgd", "momentum", &info, &v) && !v.settable);
+  for (size_t i = 0; moon_option_describe(ctx, MOON_LAYERS, "dense", i, &info); i++) {
+    CHECK(moon_option_allows(ctx, MOON_LAYERS, "dense", i, &v));
+    check_bound(ctx, info.name, v.low, v.low - 1, v.open_low);
+    check_bound(ctx, info.name, v.high, v.high + 1, v.open_high);
+  }
+  CHECK(!moon_option_allows(ctx, MOON_LAYERS, "dense", 99, &v) && !moon_option_allows(ctx, MOON_LAYERS, "no", 0, &v));
+  moon_option_values earlier = {.size = offsetof(moon_option_values, high), .high = -7, .family = -7};
+  CHECK(moon_option_allows(ctx, MOON_LAYERS, "dense", 0, &earlier) && earlier.low == 1);
+  CHECK(earlier.size == offsetof(moon_option_values, high) && earlier.high == -7 && earlier.family == -7);
+  moon_ctx_release(ctx);
+}
+
 int main(void) {
   step_allocates_nothing();
   accounting();
@@ -709,5 +787,7 @@ int main(void) {
   misuse();
   misuse_from_c();
   near_names();
+  getters();
+  options_say_what_they_take();
   return check_report();
 }

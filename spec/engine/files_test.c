@@ -1178,6 +1178,31 @@ static void remove_folder(void) {
   rmdir(folder);
 }
 
+/* ---- any file ---- */
+
+static bool contains(const char *path, const char *text) {
+  char content[64] = "";
+  FILE *f = fopen(path, "rb");
+  size_t n = f ? fread(content, 1, sizeof content - 1, f) : 0;
+  if (f) fclose(f);
+  return f && n == strlen(text) && strcmp(content, text) == 0;
+}
+
+/* The parts one after the other; a failed write leaves the file as it was, and no temporary. */
+static void test_parts(void) {
+  const moon_bytes parts[] = {{"one, ", 5}, {"", 0}, {"two", 3}}, other = {"other", 5};
+  const char *path = path_of("parts.txt");
+  CHECK(moon_file_write(ctx, path, parts, 3) == MOON_OK && contains(path, "one, two"));
+  CHECK(moon_file_write(ctx, path, NULL, 0) == MOON_OK && contains(path, ""));
+  CHECK(moon_file_write(ctx, path, parts, 1) == MOON_OK && contains(path, "one, "));
+  CHECK(chmod(path, 0600) == 0 && moon_file_write(ctx, path_of("none/parts.txt"), &other, 1) == MOON_EIO);
+  CHECK(strstr(moon_error(ctx), "none/parts.txt") != NULL && moon_file_write(ctx, folder, &other, 1) == MOON_EIO);
+  struct stat info;
+  path = path_of("parts.txt");
+  CHECK(contains(path, "one, ") && moon_file_write(ctx, path, &other, 1) == MOON_OK && contains(path, "other"));
+  CHECK(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600 && left_over() == 0);
+}
+
 int main(void) {
   if (!mkdtemp(folder) || mkfifo(path_of("fifo"), 0600) || moon_ctx_new(&ctx, NULL) != MOON_OK) {
     perror(folder);
@@ -1186,6 +1211,7 @@ int main(void) {
   write_file("empty", "", 0);
   size_t used = moon_memory_used(ctx);
   test_writing();
+  test_parts();
   test_idx();
   test_png();
   test_archive();

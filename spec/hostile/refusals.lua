@@ -115,9 +115,9 @@ end
 
 -- Functions of the core that are not of this kind, or are among the cases further down.
 local elsewhere = {}
-for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eigh", "net", "net_from", "dataset", "idx",
+for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eigh", "net", "net_from", "dataset",
   "idx_load", "png_read", "png_write", "png_decode", "png_encode", "safetensors_load", "safetensors_save", "load_net",
-  "file_kind", "file_access", "file_write", "file_rotate", "methods"} do elsewhere[name] = true end
+  "file_kind", "file_access", "file_write", "file_rotate", "methods", "public"} do elsewhere[name] = true end
 
 for _, name in ipairs(samples.names(core)) do
   local take = samples.take_of_core(name)

@@ -95,10 +95,16 @@ static const mooni_option_spec *options_of(const moon_ctx *ctx, moon_family fami
   return layer ? layer->options : loss ? loss->options : optim ? optim->options : NULL;
 }
 
-bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *name, size_t i, moon_option_info *info) {
+/* The i-th option of a registered name; NULL past the last. */
+static const mooni_option_spec *option_at(const moon_ctx *ctx, moon_family family, const char *name, size_t i) {
   const mooni_option_spec *o = options_of(ctx, family, name);
   for (; o && o->name && i; i--) o++;
-  if (!o || !o->name) return false;
+  return o && o->name ? o : NULL;
+}
+
+bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *name, size_t i, moon_option_info *info) {
+  const mooni_option_spec *o = option_at(ctx, family, name, i);
+  if (!o) return false;
   *info = (moon_option_info){.name = o->name,
                              .kind = o->kind,
                              .positional = o->flags & MOONI_POSITIONAL,
@@ -107,5 +113,23 @@ bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *n
                              .upper = o->number,
                              .text = o->text,
                              .help = o->help};
+  return true;
+}
+
+/* A program that was compiled with an earlier header has a smaller structure: it gets the fields that it knows. */
+bool moon_option_allows(const moon_ctx *ctx, moon_family family, const char *name, size_t i,
+                        moon_option_values *values) {
+  const mooni_option_spec *o = option_at(ctx, family, name, i);
+  if (!o) return false;
+  bool bounded = o->kind == MOON_NUMBER || o->kind == MOON_COUNT;
+  moon_option_values all = {.size = values->size,
+                            .low = bounded ? o->low : -INFINITY,
+                            .high = bounded ? o->high : INFINITY,
+                            .open_low = o->flags & MOONI_OPEN_LOW,
+                            .open_high = o->flags & MOONI_OPEN_HIGH,
+                            .settable = o->flags & MOONI_SETTABLE,
+                            .choices = o->choices,
+                            .family = o->names ? (int)o->names : -1};
+  memcpy(values, &all, values->size < sizeof all ? values->size : sizeof all);
   return true;
 }

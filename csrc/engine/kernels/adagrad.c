@@ -37,7 +37,7 @@ static const mooni_option_spec options[] = {LR_OPTION(1e-3),
                                              .number = 0.1,
                                              .low = 0,
                                              .high = INFINITY,
-                                             .help = "where the sum of squared gradients starts"},
+                                             .help = "initial value of the sum of squared gradients"},
                                             EPS_OPTION(adagrad),
                                             WEIGHT_DECAY_OPTION,
                                             {0}};

@@ -37,12 +37,13 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
-static const mooni_option_spec options[] = {LR_OPTION(1e-3),
-                                            FRACTION_OPTION(adam, beta1, 0.9, "decay of the mean gradient"),
-                                            FRACTION_OPTION(adam, beta2, 0.999, "decay of the mean squared gradient"),
-                                            EPS_OPTION(adam),
-                                            WEIGHT_DECAY_OPTION,
-                                            {0}};
+static const mooni_option_spec options[] = {
+    LR_OPTION(1e-3),
+    FRACTION_OPTION(adam, beta1, 0.9, "decay rate of the running mean of the gradient"),
+    FRACTION_OPTION(adam, beta2, 0.999, "decay rate of the running mean of the squared gradient"),
+    EPS_OPTION(adam),
+    WEIGHT_DECAY_OPTION,
+    {0}};
 
 const mooni_optim_class MOONI_K(adam) = {.name = "adam",
                                          .size = sizeof(adam),

@@ -26,7 +26,7 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * (logits ? logit_rows : probability_rows)(grad, p, t, rows, width, stride, (float)scale);
 }
 
-static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION, {0}};
+static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION("sigmoid"), {0}};
 
 const mooni_loss_class MOONI_K(bce) = {.name = "bce",
                                        .aliases = {"binary_crossentropy"},

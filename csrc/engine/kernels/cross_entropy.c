@@ -55,7 +55,7 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * total;
 }
 
-static const mooni_option_spec options[] = {FROM_LOGITS_OPTION, {0}};
+static const mooni_option_spec options[] = {FROM_LOGITS_OPTION("softmax"), {0}};
 
 const mooni_loss_class MOONI_K(cross_entropy) = {
     .name = "cross_entropy",

@@ -32,15 +32,16 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * total;
 }
 
-static const mooni_option_spec options[] = {REDUCTION_OPTION,
-                                            {.name = "delta",
-                                             .kind = MOON_NUMBER,
-                                             .offset = offsetof(huber, delta),
-                                             .flags = MOONI_OPEN_LOW,
-                                             .number = 1,
-                                             .low = 0,
-                                             .high = INFINITY,
-                                             .help = "where the square turns into a line"},
-                                            {0}};
+static const mooni_option_spec options[] = {
+    REDUCTION_OPTION,
+    {.name = "delta",
+     .kind = MOON_NUMBER,
+     .offset = offsetof(huber, delta),
+     .flags = MOONI_OPEN_LOW,
+     .number = 1,
+     .low = 0,
+     .high = INFINITY,
+     .help = "absolute error from which the loss grows linearly instead of with the square"},
+    {0}};
 
 const mooni_loss_class MOONI_K(huber) = {.name = "huber", .size = sizeof(huber), .options = options, .apply = apply};

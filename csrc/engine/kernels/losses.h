@@ -6,17 +6,18 @@
 
 #include "vmath.h"
 
-#define REDUCTION_OPTION                                                                              \
-  {                                                                                                   \
-    .name = "reduction", .kind = MOON_TEXT, .offset = offsetof(moon_loss, reduction), .text = "mean", \
-    .choices = (const char *const[]){"mean", "batchmean", "sum", NULL},                               \
-    .help = "mean: over all elements; batchmean: summed over features, mean over rows; sum"           \
+#define REDUCTION_OPTION                                                                                               \
+  {                                                                                                                    \
+    .name = "reduction", .kind = MOON_TEXT, .offset = offsetof(moon_loss, reduction), .text = "mean",                  \
+    .choices = (const char *const[]){"mean", "batchmean", "sum", NULL},                                                \
+    .help = "mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements" \
   }
 
-#define FROM_LOGITS_OPTION                                                                \
+/* activation: the one that turns logits into predictions. */
+#define FROM_LOGITS_OPTION(activation)                                                    \
   {                                                                                       \
     .name = "from_logits", .kind = MOON_FLAG, .offset = offsetof(moon_loss, from_logits), \
-    .help = "the prediction has not been through its last activation"                     \
+    .help = "the prediction is logits: " activation " has not been applied to it"         \
   }
 
 /* LOSS_ROWS(name, value_of, gradient_of) defines the sum over a batch of value_of(p, t), s * gradient_of(p, t) going

@@ -18,7 +18,7 @@
   {                                                                           \
     .name = "weight_decay", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE,     \
     .offset = offsetof(moon_optim, weight_decay), .low = 0, .high = INFINITY, \
-    .help = "share of each weight, times lr, taken off at each step"          \
+    .help = "each step subtracts lr times weight_decay times the weight"      \
   }
 
 /* A fraction in [0, 1). */
@@ -28,10 +28,10 @@
     .number = value, .low = 0, .high = 1, .help = text                                                               \
   }
 
-#define EPS_OPTION(type)                                                                                         \
-  {                                                                                                              \
-    .name = "eps", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE | MOONI_OPEN_LOW, .offset = offsetof(type, eps), \
-    .number = 1e-7, .low = 0, .high = INFINITY, .help = "keeps the division finite"                              \
+#define EPS_OPTION(type)                                                                                            \
+  {                                                                                                                 \
+    .name = "eps", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE | MOONI_OPEN_LOW, .offset = offsetof(type, eps),    \
+    .number = 1e-7, .low = 0, .high = INFINITY, .help = "added in the denominator, which keeps the division finite" \
   }
 
 #define UPDATE_ARGUMENTS                                                                                         \

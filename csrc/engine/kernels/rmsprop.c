@@ -46,16 +46,19 @@ static void update(UPDATE_ARGUMENTS) {
 
 static const mooni_option_spec options[] = {
     LR_OPTION(1e-3),
-    FRACTION_OPTION(rmsprop, rho, 0.9, "decay of the mean squared gradient"),
+    FRACTION_OPTION(rmsprop, rho, 0.9, "decay rate of the running mean of the squared gradient"),
     {.name = "momentum",
      .kind = MOON_NUMBER,
      .flags = MOONI_OPEN_HIGH,
      .offset = offsetof(rmsprop, momentum),
      .low = 0,
      .high = 1,
-     .help = "share of the last step that is made again"},
+     .help = "fraction of the previous step that is added to this one"},
     EPS_OPTION(rmsprop),
-    {.name = "centered", .kind = MOON_FLAG, .offset = offsetof(rmsprop, centered), .help = "divide by the variance"},
+    {.name = "centered",
+     .kind = MOON_FLAG,
+     .offset = offsetof(rmsprop, centered),
+     .help = "divide by the root of the variance of the gradient, not of its mean square"},
     WEIGHT_DECAY_OPTION,
     {0}};
 

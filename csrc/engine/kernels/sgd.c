@@ -29,18 +29,20 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
-static const mooni_option_spec options[] = {
-    LR_OPTION(1e-2),
-    {.name = "momentum",
-     .kind = MOON_NUMBER,
-     .flags = MOONI_OPEN_HIGH,
-     .offset = offsetof(sgd, momentum),
-     .low = 0,
-     .high = 1,
-     .help = "share of the last step that is made again"},
-    {.name = "nesterov", .kind = MOON_FLAG, .offset = offsetof(sgd, nesterov), .help = "look ahead along the momentum"},
-    WEIGHT_DECAY_OPTION,
-    {0}};
+static const mooni_option_spec options[] = {LR_OPTION(1e-2),
+                                            {.name = "momentum",
+                                             .kind = MOON_NUMBER,
+                                             .flags = MOONI_OPEN_HIGH,
+                                             .offset = offsetof(sgd, momentum),
+                                             .low = 0,
+                                             .high = 1,
+                                             .help = "fraction of the previous step that is added to this one"},
+                                            {.name = "nesterov",
+                                             .kind = MOON_FLAG,
+                                             .offset = offsetof(sgd, nesterov),
+                                             .help = "take the step from where the momentum leads (Nesterov)"},
+                                            WEIGHT_DECAY_OPTION,
+                                            {0}};
 
 const mooni_optim_class MOONI_K(sgd) = {.name = "sgd",
                                         .size = sizeof(sgd),

@@ -14,7 +14,8 @@ static const mooni_option_spec options[] = {{.name = "activation",
                                              .kind = MOON_TEXT,
                                              .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
                                              .offset = offsetof(activation, name),
-                                             .help = "relu, sigmoid, ...: any registered activation"},
+                                             .names = MOON_ACTIVATIONS,
+                                             .help = "the function applied to each element; softmax: to each row"},
                                             {0}};
 
 static moon_status init(moon_layer *layer) {

@@ -21,14 +21,14 @@ static const mooni_option_spec options[] = {
      .offset = offsetof(k_sparse, k),
      .low = 1,
      .high = 1e9,
-     .help = "how many elements of a row pass: the largest"},
+     .help = "how many elements of a row pass, the largest; the others become 0"},
     {.name = "alpha",
      .kind = MOON_NUMBER,
      .offset = offsetof(k_sparse, alpha),
      .number = 1,
      .low = 1,
      .high = INFINITY,
-     .help = "in inference alpha times k pass, rounded, or all if they are fewer"},
+     .help = "in inference alpha times k elements pass, rounded, at most all"},
     {0}};
 
 static size_t least(const moon_layer *layer) { return ((const k_sparse *)layer)->k; }

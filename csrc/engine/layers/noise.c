@@ -14,23 +14,16 @@ typedef struct noise {
   double p, sigma, clip[2];
 } noise;
 
-static const mooni_option_spec dropout_options[] = {{.name = "p",
-                                                     .kind = MOON_NUMBER,
-                                                     .flags = MOONI_POSITIONAL | MOONI_REQUIRED | MOONI_OPEN_HIGH,
-                                                     .offset = offsetof(noise, p),
-                                                     .low = 0,
-                                                     .high = 1,
-                                                     .help = "probability that an element is dropped"},
-                                                    {0}};
+#define P_OPTION(more_flags, text)                                                                         \
+  {                                                                                                        \
+    .name = "p", .kind = MOON_NUMBER, .flags = MOONI_POSITIONAL | MOONI_REQUIRED | (more_flags),           \
+    .offset = offsetof(noise, p), .low = 0, .high = 1, .help = "probability that an element becomes " text \
+  }
 
-static const mooni_option_spec share_options[] = {{.name = "p",
-                                                   .kind = MOON_NUMBER,
-                                                   .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
-                                                   .offset = offsetof(noise, p),
-                                                   .low = 0,
-                                                   .high = 1,
-                                                   .help = "probability that an element is spoilt"},
-                                                  {0}};
+static const mooni_option_spec dropout_options[] = {P_OPTION(MOONI_OPEN_HIGH, "0; the others are divided by 1 - p"),
+                                                    {0}};
+static const mooni_option_spec masking_options[] = {P_OPTION(0, "0"), {0}};
+static const mooni_option_spec salt_pepper_options[] = {P_OPTION(0, "0 or 1, each with p / 2"), {0}};
 
 static const mooni_option_spec gaussian_options[] = {{.name = "sigma",
                                                       .kind = MOON_NUMBER,
@@ -38,12 +31,12 @@ static const mooni_option_spec gaussian_options[] = {{.name = "sigma",
                                                       .offset = offsetof(noise, sigma),
                                                       .low = 0,
                                                       .high = INFINITY,
-                                                      .help = "standard deviation"},
+                                                      .help = "standard deviation of the noise"},
                                                      {.name = "clip",
                                                       .kind = MOON_RANGE,
                                                       .offset = offsetof(noise, clip),
                                                       .number = NAN,
-                                                      .help = "{low, high}: where the result is cut off"},
+                                                      .help = "{low, high}: the result is clipped to this interval"},
                                                      {0}};
 
 static moon_status init(moon_layer *layer) {
@@ -115,5 +108,5 @@ static void backward(moon_layer *layer, const mooni_pass *pass) {
 
 NOISE(mooni_dropout, "dropout", dropout_options, make_dropout, 1);
 NOISE(mooni_gaussian_noise, "gaussian_noise", gaussian_options, make_gaussian, 0);
-NOISE(mooni_masking_noise, "masking_noise", share_options, make_masking, 0);
-NOISE(mooni_salt_pepper_noise, "salt_pepper_noise", share_options, make_salt_pepper, 0);
+NOISE(mooni_masking_noise, "masking_noise", masking_options, make_masking, 0);
+NOISE(mooni_salt_pepper_noise, "salt_pepper_noise", salt_pepper_options, make_salt_pepper, 0);
