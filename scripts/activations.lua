@@ -1,6 +1,6 @@
--- The activations, and their derivatives, which are what a layer multiplies the gradient with on its way back. Where a
--- derivative is 0 nothing is learnt: ReLU's whole left half, both ends of sigmoid and tanh.
--- Nothing here knows a formula: whatever is registered is drawn, and its own backward gives the derivative.
+-- The activations and their derivatives. A layer multiplies the gradient by the derivative, so where it is 0 nothing is
+-- learnt: in the left half of ReLU, at both ends of sigmoid and tanh.
+-- There are no formulas here: every registered activation is drawn, and its backward gives the derivative.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -19,8 +19,8 @@ local o = run.options
 local n = math.max(2, o.points)
 local z = moon.linspace(o.from, o.to, n):reshape(n, 1)
 
--- y and dy/dz at each point. Backward multiplies what comes from above, here 1, with the derivative.
--- Of one input softmax is always 1, so it gets two: z and 0. What is drawn is its first output.
+-- y and dy/dz at each point. Backward multiplies the gradient of the output, here 1, by the derivative.
+-- Softmax of one input is always 1, so it gets two, z and 0; its first output is drawn.
 local function curves(name)
   local layer, first, second = moon.activation(name), moon.ones(n, 1), moon.zeros(n, 1)
   local alone = name ~= "softmax"

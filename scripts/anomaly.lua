@@ -1,7 +1,7 @@
--- Finding what does not belong: an autoencoder that has seen digits only does not know how to rebuild a shoe. So its
--- error tells how strange an image is, without a single strange image in the training. The threshold is a quantile of
--- the errors of normal images that it has not learnt and that are like those to come: half of the test images, the
--- other half being measured. With 0.99, about one normal image in a hundred will raise a false alarm.
+-- Finding anomalies: an autoencoder that has learnt only digits cannot rebuild a shoe. So its error measures how
+-- strange an image is, without a single strange image in the training. The threshold is a quantile of the errors of
+-- normal images that were held out and are like those to come: half of the test images; the other half is measured.
+-- With 0.99, about one normal image in a hundred raises a false alarm.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -22,15 +22,15 @@ local run <close> = experiment.start{
 }
 local o = run.options
 
--- ---- what is normal, and what is not ----
+-- ---- normal images and others ----
 
--- Fashion-MNIST is no anomaly to who has learnt it.
+-- A net that has learnt Fashion-MNIST finds nothing strange in it.
 local is_fashion = run.description:find("^Fashion") and not o.against_data
 local against = o.against or (is_fashion and "digits" or "fashion")
 local labels, is_normal = o.normal or (against == "digits" and {0, 1, 2, 3} or nil), {}
 for _, label in ipairs(labels or {}) do is_normal[label] = true end
 
--- The images that have a normal label, or those that have none.
+-- The images whose label is normal, or those whose label is not.
 local function chosen(images, their_labels, normal)
   local numbers = {}
   for i, label in ipairs(their_labels:totable()) do
@@ -56,8 +56,8 @@ if strange:size(2) ~= train:size(2) then error(other_set.description .. ": its i
 print(("%d normal images to learn, %d for the threshold; %d normal and %d others to tell apart"):format(#train, held,
   #normal, #strange))
 
--- Of n held-out images the ceil((n + 1) q)-th error is what another normal image exceeds with a probability of at most
--- 1 - q (Vovk et al. 2005, Algorithmic learning in a random world); with so few that there is no such one, the largest.
+-- Another normal image exceeds the ceil((n + 1) q)-th of n held-out errors with a probability of at most 1 - q (Vovk et
+-- al. 2005, Algorithmic learning in a random world). If n is too small for that, the largest error is taken.
 local place = math.min(held, math.ceil((held + 1) * o.quantile))
 local expected, enough = (held + 1 - place) / (held + 1), math.ceil(10 / (1 - o.quantile) - 1e-6)
 if held < enough then
@@ -69,7 +69,7 @@ local ae = run:fit(moon.autoencoder.deep{input = train:size(2), hidden = o.hidde
   loss = moon.bce(), x = train, validation = tests, batch_size = math.min(o.batch, #train),
 })
 
--- ---- the errors, a threshold, and what becomes of the test images ----
+-- ---- the errors, a threshold, and the decisions on the test images ----
 
 local normal_errors, strange_errors = ae:errors(normal), ae:errors(strange)
 local held_out_errors = ae:errors(held_out)
@@ -86,15 +86,15 @@ run:figure("threshold", threshold, "%.4f")
 run:figure("caught", caught / #strange, "%.4f")
 run:figure("false alarms", alarms / #normal, "%.4f")
 
--- How far the share of false alarms may be from what is expected: the test images are a sample, and so are the held-out
--- ones that have set the threshold.
+-- How far the rate of false alarms may be from the expected one: the test images are a sample, and so are the held-out
+-- ones that set the threshold.
 local spread = 1.96 * math.sqrt(expected * (1 - expected) * (1 / #normal + 1 / held))
 run:say("False alarms: %.2f %% of the normal test images; expected are %.2f %%, and 95 %% of the time %.2f to %.2f %%.",
   100 * alarms / #normal, 100 * expected, 100 * math.max(0, expected - spread), 100 * (expected + spread))
 run:say("%.1f %% of the others are caught.", 100 * caught / #strange)
 run:dead_units(ae, train)
 
--- ---- every threshold: the area under the curve is how often one of the others errs more than a normal image ----
+-- ---- every threshold: the area under the curve is how often a strange image has a larger error than a normal one ----
 
 local scores = moon.cat({normal_errors, strange_errors}, 1)
 local positive = moon.cat({moon.zeros(#normal), moon.ones(#strange)}, 1)
@@ -110,7 +110,7 @@ run:plot("lines", "roc", {
 }, {title = "ROC curve", xlabel = "false alarms", ylabel = "caught", legend = "bottom right", width = 700,
   caption = "Every threshold: the share of false alarms, and of the others that are caught"})
 
--- ---- the densities of both kinds of errors, over the logarithm, since they differ by powers of ten ----
+-- ---- the densities of both kinds of errors, over the logarithm, because they differ by powers of ten ----
 
 local bins, least, most = 80, math.log(math.max(scores:min(), 1e-9)), math.log(scores:max())
 local width = (most - least) / bins

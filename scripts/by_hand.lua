@@ -1,5 +1,5 @@
 -- What layers, losses and optimisers do, written out: two nets by hand, from tensors alone, as one would write them in
--- numpy; and each once more in layers. From the same first weights both ways give the same losses and weights.
+-- numpy, and each once more in layers. From the same initial weights both ways give the same losses and weights.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -21,9 +21,9 @@ local lr, penalty = 0.2, 0.5e-3
 local x, y = moon.data.spirals{n = 100, classes = 3, noise = 0.2, seed = o.seed}
 local t = moon.eye(3):index(y + 1) -- one-hot: the class's row of the unit matrix
 
--- A row of numbers can be taken off a matrix, a column cannot: so the classes stand in columns meanwhile.
+-- A row can be subtracted from each row of a matrix, a column cannot: hence the transposes.
 local function softmax(z)
-  local e = (z:t() - z:max(2)):exp() -- with the largest taken off exp cannot overflow
+  local e = (z:t() - z:max(2)):exp() -- minus the largest, so that exp does not overflow
   return (e / e:sum(1)):t()
 end
 
@@ -63,7 +63,7 @@ end
 local images = run.train:rows(1, math.min(o.images, #run.train))
 local batch = math.min(o.batch, #images)
 
--- Keras has the powers below of 0.9 and 0.999 as float32, and so have we: in the first steps that counts.
+-- Keras computes the powers below from 0.9 and 0.999 as float32, and so does this: it matters in the first steps.
 local function float32(v) return moon.tensor{v}[1] end
 
 -- Kingma and Ba 2014, arXiv 1412.6980: running means m, v of the gradient g and of its square; step k is of about lr.

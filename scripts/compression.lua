@@ -1,6 +1,6 @@
--- How small can a code be? An autoencoder is a way to compress: an image of 784 bytes becomes a few numbers. Here the
--- error is measured against their count, for PCA, which is the best that a linear net can do; for one hidden layer,
--- whose sigmoid output knows at least that pixels are between black and white; and for a deep net.
+-- How small can a code be? An autoencoder compresses: an image of 784 bytes becomes a few numbers. Here the error is
+-- measured against their count: for PCA, the best that a linear net can do; for a net with one hidden layer, whose
+-- sigmoid output at least keeps pixels between black and white; and for a deep net.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -28,7 +28,7 @@ local make = {}
 
 function make.pca(k) return moon.pca(train, math.min(k, pixels)) end
 
--- A code may be negative in PCA, so it may in the nets: its layer is linear.
+-- PCA's codes may be negative, so the nets' code layers are linear.
 function make.plain(k)
   return moon.autoencoder.plain{input = pixels, hidden = k, activation = "linear"}
 end
@@ -48,7 +48,7 @@ end
 
 -- ---- their errors ----
 
--- Each number of a code in so many bits: 0 for the smallest that it was in training, all of them set for the largest.
+-- Each number of a code in so many bits: 0 is the smallest value in training, all bits set the largest.
 local function quantised(codes, train_codes)
   local most, low = 2 ^ o.bits - 1, train_codes:min(1)
   local step = (train_codes:max(1) - low):clamp_(1e-12) / most
@@ -62,7 +62,7 @@ local rows = {
 local formats = {nil, "%d", "%d", "%.2f", "%.6f", "%.4g", "%.2f", "%d"}
 local images = test:rows(1, math.min(20, #test))
 
--- The error of an image is the squared error, summed over its pixels. Returns it, and what becomes of some images.
+-- The squared error of an image, summed over its pixels; and the reconstructions of some images.
 local function measure(method, k)
   local model = trained(method, k)
   local codes = model:encode(test)
@@ -93,7 +93,7 @@ for _, method in ipairs(o.methods) do
     ("Test images, and what %s makes of them with ever more numbers"):format(whose[method]))
 end
 
--- ---- what it comes to. Without any loss, an image as a PNG file needs as many bytes as this ----
+-- ---- the result; for comparison the bytes of an image as a PNG file, which loses nothing ----
 
 print()
 run:table("sizes", rows, formats, ("Error of a test image by the size of its code, and when each number of the code is "

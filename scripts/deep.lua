@@ -19,8 +19,8 @@ local ae = moon.autoencoder.deep{
 }
 print(ae:summary())
 
--- After each epoch the test images tell whether the net has learnt digits, or only these. The net that comes back is
--- the one after the last epoch; with --patience, that of the best one.
+-- The loss of the test images after each epoch shows whether the net has learnt digits, or only these. The result is
+-- the net after the last epoch, or with --patience after the best one.
 local history
 ae, history = run:fit(ae, {loss = o.loss == "bce" and moon.bce() or moon.mse()})
 

@@ -1,5 +1,5 @@
--- The lecture's notebook as one program: five autoencoders on the same images, what they reconstruct and what their
--- first layers look at, on one page.
+-- The lecture's notebook as one program: five autoencoders on the same images, their reconstructions and their
+-- first-layer weights, on one page.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -84,7 +84,7 @@ end
 
 local function shape(t) return table.concat(t.shape, " x ") end
 
--- Some training images of each class, a line for each.
+-- Some training images, a row for each class.
 local function classes_picture()
   local lines, titles, most = {}, {}, 20
   for class = 0, math.tointeger(run.train_labels:max()) do
@@ -120,7 +120,7 @@ chapter("simple", "One hidden layer", "The smallest autoencoder: 32 numbers have
   "moon.autoencoder.plain{input = %d, hidden = 32}",
   moon.autoencoder.plain{input = pixels, hidden = 32}, {loss = "mse"})
 
--- The lecture's code is a ReLU. Of 8 such units one dies in three of ten trainings, and with it an eighth of the code.
+-- The lecture's code is a ReLU. In three of ten trainings one of the 8 units dies, and with it an eighth of the code.
 local deeper = chapter("deep", "Deeper with a smaller code", "Two layers to a code of 8 numbers, and two back. The "
   .. "lecture has a ReLU in the code as well; here it is a leaky one. One that is 0 for every image gets no gradient "
   .. "and stays dead, and of 8 numbers each is missed: with 3 of 10 seeds one dies on MNIST, and the loss is 0.005 "

@@ -1,6 +1,5 @@
--- A denoising autoencoder: what goes in is spoilt, what is asked for is the clean image. Copying does not help then:
--- the net must know what clean images look like. The noise is in training only; a trained net takes noisy images as
--- they are.
+-- A denoising autoencoder: the input is noisy, the target is the clean image. Copying does not help then: the net must
+-- know what clean images look like. There is noise in training only; a trained net takes noisy images as they are.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -31,13 +30,13 @@ local function noise()
   return moon[o.noise .. "_noise"](o.amount)
 end
 
--- A layer of noise by itself, as in training; bytes are parts of 255.
+-- The noise layer alone, as in training, on bytes as value/255.
 local function spoilt(images) return noise():forward(images:float() / 255, true) end
 
 local noisy = run:one_draw(noise, test, 1)
 
--- With the noise drawn once, each image has one spoilt copy, and the net may learn these copies by heart. As a layer in
--- front of the encoder the noise is another one in each epoch.
+-- If the noise is drawn once, each image has one noisy copy, and the net may memorise the copies. As a layer in front
+-- of the encoder the noise is new in each epoch.
 local sizes = {input = train:size(2), hidden = o.hidden, code = o.code}
 local task = {loss = moon.bce(), validation = {noisy, test}}
 local net
@@ -51,7 +50,7 @@ end
 print(net:summary())
 local ae, history = run:fit(net, task)
 
--- How far the noisy images are from the clean ones, and how far what the net makes of them.
+-- The error of the noisy images, and that of the net's output.
 local output = ae:reconstruct(noisy)
 local before, after = moon.metrics.mse(noisy, test), moon.metrics.mse(output, test)
 run:figure("training loss", history.loss[#history.loss], "%.4f")
@@ -69,7 +68,7 @@ local shown = math.min(20, #test)
 run:picture("denoised", moon.image.rows({test:rows(1, shown), noisy:rows(1, shown), output:rows(1, shown)},
   {scale = 2, titles = {"original", "noisy", "reconstruction"}}),
   "Test images, the same with noise, and what the net makes of these")
--- The weights of the units behind the noise: strokes and blobs. Dead units are those that no noisy image wakes.
+-- The weights of the units after the noise: strokes and blobs. Dead units are those that no noisy image activates.
 local dead = run:dead_units(ae, task.x or run:one_draw(noise, train, 2))
 run:picture("filters", run:filters(ae:layer(o.once and 1 or 2).weight:t(), dead[1], "units of the first layer"),
   run.filters_caption)

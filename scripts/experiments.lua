@@ -1,6 +1,5 @@
--- All experiments one after the other, each as a program of its own with its output in out/<name>/log.txt, and then
--- out/index.html, a page with the figures and pictures of all of them. Options behind the names go to every script that
--- has them:
+-- All experiments one after the other, each as a separate program with its output in out/<name>/log.txt, and then
+-- out/index.html, a page with all figures and pictures. Options after the names go to every script that has them:
 --   scripts/experiments.lua plain deep --epochs 2
 local moon = require "moonglass"
 local files = require "moonglass.experiment.files"
@@ -76,7 +75,7 @@ end
 
 local function command_of(name) return interpreter() .. " " .. quoted(("%s/%s.lua"):format(scripts, name)) end
 
--- By name of a script the words that it gets: the options that it knows, with their values.
+-- The arguments for each script, by its name: the options that it has, with their values.
 local function hand_out()
   local given, unknown = {}, {}
   for _, name in ipairs(names) do given[name] = {} end
@@ -107,7 +106,7 @@ end
 local clock_text = require("moonglass.net.callbacks.progress_text").time
 local on_terminal = terminal.is_terminal()
 
--- "[3/13] sparse" while it runs: a line when it begins, and on a terminal what it printed last, redrawn in place.
+-- "[3/13] sparse" while it runs: a line when it begins, and on a terminal its latest line, redrawn in place.
 local function announce(place, name, start)
   local head = ("[%d/%d] %s"):format(place, #names, name)
   if not on_terminal then
@@ -122,7 +121,7 @@ local function announce(place, name, start)
   return show
 end
 
--- true when it has succeeded, and the last line that it printed. Its output goes to the log as it comes.
+-- true if it succeeded, and the last line that it printed. Its output goes to the log at once.
 local function run(name, words, show)
   local folder = ("%s/%s"):format(out, name)
   assert(files.make_folder(folder))
@@ -143,7 +142,7 @@ end
 
 -- ---- the page ----
 
--- The fields of a line of CSV: in quotes a comma is text, and two quotes are one.
+-- The fields of a line of CSV. Within quotes a comma is text, and two quotes are one.
 local function fields_of(line)
   local fields, field, inside, before = {}, "", false, nil
   for c in (line .. ","):gmatch(".") do
@@ -172,7 +171,7 @@ local function read_csv(path)
   return rows
 end
 
--- What a script says about itself in its first lines.
+-- The comment at the beginning of a script.
 local function about(name)
   local lines = {}
   for line in io.lines(("%s/%s.lua"):format(scripts, name)) do
@@ -201,7 +200,7 @@ end
 
 local longest_table = 30
 
--- Tables and pictures with what they show, in that order, and pages.
+-- Tables, pictures and pages, with captions.
 local function add_files(page, folder, contents)
   for _, file in ipairs(contents) do
     local path = ("%s/%s"):format(folder, file.name)

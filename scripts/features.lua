@@ -1,6 +1,6 @@
--- What does a code hold? Two autoencoders learn without ever seeing a label: one has 32 numbers in between, the other
--- only 2, which are a point in the plane and can be drawn. Then we look at their weights, at where the images lie, at
--- what lies between them, and ask how well a code tells classes apart, beside PCA with as many numbers.
+-- What does a code hold? Two autoencoders learn without ever seeing a label: one has a code of 32 numbers, the other of
+-- 2, which are a point in the plane and can be drawn. Then we look at their weights, at where the images lie, at what
+-- lies between them, and at how well a code tells classes apart, compared with PCA with as many numbers.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -21,7 +21,7 @@ local run <close> = experiment.start{
 }
 local o, train, test = run.options, run.train, run.test
 
--- ReLU would let a code use one quarter of the plane only; a linear code may use all of it, as PCA's does.
+-- With ReLU a code could use only a quarter of the plane; a linear code may use all of it, as in PCA.
 local function autoencoder(name, hidden, code)
   local ae = moon.autoencoder.deep{
     input = train:size(2), hidden = hidden, code = code, code_activation = o.activation,
@@ -35,7 +35,7 @@ end
 local deep = autoencoder("deep", o.hidden, o.code)
 local plane = autoencoder("plane", o.plane_hidden, 2)
 
--- ---- weights: what a unit of the first layer looks for, and what a unit of the last hidden layer paints ----
+-- ---- weights: what a unit of the first layer detects, and what a unit of the last hidden layer draws ----
 
 local dead = run:dead_units(deep, train, "deep")
 run:dead_units(plane, train, "plane")
@@ -78,7 +78,7 @@ run:picture("interpolation", moon.image.rows(lines, {scale = 2, titles = line_ti
   "From one test image to another, in three ways: through the larger code, through the code of 2, and from pixels to "
     .. "pixels, where both images show halfway")
 
--- ---- a map of the plane: what its points decode to, as dense along each axis as the codes are ----
+-- ---- a map of the plane: what its points decode to, denser along each axis where codes are denser ----
 
 local shares = {}
 for i = 1, o.side do shares[i] = (i - 0.5) / o.side end
@@ -88,7 +88,7 @@ local places = {}
 for i = o.side, 1, -1 do
   for j = 1, o.side do places[#places + 1] = {across[j], up[i]} end
 end
-local numbered, of_lines, of_columns = math.max(1, o.side // 5), {}, {} -- every so many places have their number
+local numbered, of_lines, of_columns = math.max(1, o.side // 5), {}, {} -- a number at every so many places
 for i = 1, o.side, numbered do
   of_lines[o.side + 1 - i], of_columns[i] = ("%.1f"):format(up[i]), ("%.1f"):format(across[i])
 end

@@ -1,4 +1,4 @@
--- A training set larger than memory: made, mapped and trained on, with a look at the memory that it takes.
+-- A training set larger than memory: it is made, mapped and trained on, and the memory that this takes is printed.
 local moon = require "moonglass"
 local argparse = require "argparse"
 local lfs = require "lfs"
@@ -51,7 +51,7 @@ end
 
 -- ---- memory ----
 
--- Resident size now, and the largest there was, in MB; nil where the system has no such file.
+-- The resident size now and at its largest, in MB; nil where the system has no such file.
 local function resident()
   local file = io.open("/proc/self/status")
   local status = file and file:read("a") or ""
@@ -72,7 +72,8 @@ local function source_images()
   return list, side or 1, side or pixels
 end
 
--- An image moved by up to three pixels each way. What leaves it comes in again on the other side: background, mostly.
+-- An image moved by up to three pixels each way. Pixels that leave it come in again on the other side: mostly
+-- background.
 local function shifted(list, width)
   local image = list[math.random(#list)]
   local at = (math.random(-most_shift, most_shift) * width + math.random(-most_shift, most_shift)) % #image
@@ -106,7 +107,7 @@ end
 
 -- ---- training ----
 
--- A callback that prints a line every few seconds and stops after the steps that were asked for.
+-- A callback that prints a line every few seconds and stops after --steps.
 local function watcher()
   local self, steps, rows, shown, shown_rows = {}, 0, 0, 0, 0
   function self.on_train_begin() shown = moon.clock() end
@@ -141,7 +142,7 @@ local function train(path)
     history.loss[#history.loss], moon.clock() - start, now, most, lfs.attributes(path, "size") / 1e6))
 end
 
--- ---- all of it ----
+-- ---- the program ----
 
 local made = not lfs.attributes(o.file, "mode")
 local ok, problem = pcall(function()

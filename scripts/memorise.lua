@@ -1,13 +1,12 @@
--- A large net and few images: it learns these by heart, and knows little about others. The error of the training images
--- goes down all the time, that of the test images soon goes up again. The same net from the same first weights does
--- better with something against it: noise, which spoils the images in a new way each time; a penalty, which lets no
--- weight grow without a reason; or an end while the test error is still good.
+-- A large net and few images: it memorises these, and knows little about others. The training loss keeps falling, the
+-- test loss soon rises again: overfitting. The same net from the same initial weights does better with a remedy: noise,
+-- which changes the images in each epoch; a penalty, which keeps weights small; or stopping while the test loss is low.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
 local run <close> = experiment.start{
   name = "memorise",
-  about = "Let a net learn a few images by heart, and then train it so that it does not.",
+  about = "Let a net memorise a few images, and then train it so that it does not.",
   options = {
     {"images", 500, "how many training images, the first ones"},
     {"against", "noise", "what the second net has against it", {"noise", "penalty", "stopping"}},
@@ -20,10 +19,10 @@ local run <close> = experiment.start{
 }
 local o, test = run.options, run.test
 local few = run.train:rows(1, math.min(o.images, #run.train))
-local others = test:rows(1, math.min(2000, #test)) -- enough for a look after each epoch
+local others = test:rows(1, math.min(2000, #test)) -- enough for a figure after each epoch
 
--- Train one of the two nets. An epoch's loss is that of the images as they were shown, while the net changed: what it
--- makes of the clean ones is measured after the epoch.
+-- Train one of the two nets. An epoch's loss is that of the noisy images, while the net changed; the loss of the clean
+-- ones is measured after the epoch.
 local function train(name, given, noise)
   print(name)
   moon.seed(o.seed)
@@ -64,7 +63,7 @@ run:table("errors", rows, {nil, "%.4f", "%.4f", "%.4f", "%.2f", "%.2f"},
 run:say("The gap between training and test images is %.3f, with %s against it %.3f.", rows[2][4], o.against, rows[3][4])
 for _, net in ipairs{first, second} do run:dead_units(net.ae, few, net.name) end
 
--- What learns by heart answers with what it has seen: sharp, and often another digit.
+-- A net that has memorised answers with images that it has seen: sharp, and often another digit.
 local images = test:rows(1, math.min(20, #test))
 run:picture("reconstructions", moon.image.rows({images, first.ae:predict(images), second.ae:predict(images)},
   {scale = 2, titles = {"original", first.name, second.name}}),
@@ -76,7 +75,7 @@ for epoch in ipairs(curves[1].y) do columns[1][epoch] = epoch end
 for i, curve in ipairs(curves) do names[i + 1], columns[i + 1] = curve.label:gsub(",", ""), curve.y end
 run:columns("curves", names, columns)
 
--- The first epochs of a net with noise would be far above the rest.
+-- The first epochs of a net with noise are far above the rest.
 local top = 0
 for _, curve in ipairs(first.curves) do top = math.max(top, table.unpack(curve.y)) end
 run:plot("lines", "curves", curves,

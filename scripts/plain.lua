@@ -1,5 +1,4 @@
--- The lecture's autoencoder: 784-32-784, ReLU then ReLU, trained on the mean squared norm of the error. And what goes
--- wrong with it.
+-- The lecture's autoencoder: 784-32-784, ReLU then ReLU, trained on the squared error. And why its error stays large.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -27,7 +26,7 @@ local ae, history = run:fit(
   },
   {loss = o.loss == "bce" and moon.bce() or moon.mse{reduction = "batchmean"}}) -- summed over the pixels of an image
 
--- The squared error of an image, summed over its pixels: of 32 numbers PCA makes the best linear code.
+-- The squared error of an image, summed over its pixels. PCA is the best linear code of 32 numbers.
 local pca = moon.pca(train, math.min(o.hidden, #train, pixels))
 local test_error = ae:errors(test):mean() * pixels
 run:figure("squared error a training image", ae:errors(train):mean() * pixels, "%.2f")
@@ -48,10 +47,10 @@ if run:is_mnist() and o.hidden == 32 then
   run:published(rows, "The same net in Keras, and 32 principal components of MNIST by LAPACK")
 end
 
--- A ReLU that is 0 for every image has gradient 0 as well: it never comes back. So with the output's pixels.
+-- A ReLU that is 0 for every image has gradient 0 as well: it never recovers. So too the output's pixels.
 if o.output == "relu" then
   local dead, dark = moon.metrics.dead_units(ae:predict(test)), moon.metrics.dead_units(train)
-  local lost = ((test:float() / 255):square():mean(1) * dead):sum() -- an output of 0 costs the pixel's own square
+  local lost = ((test:float() / 255):square():mean(1) * dead):sum() -- an output of 0 costs the pixel's square
   run:figure("dead output pixels", dead:sum(), "%d")
   run:say("Dead output pixels: %d of %d are 0 for all test images, and %d of these are 0 in all training images.",
     dead:sum(), pixels, (dead * dark):sum())

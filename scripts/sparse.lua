@@ -1,8 +1,8 @@
--- A sparse code: most of its numbers are near 0 for any one image. The net is 784-32-784, beside the same net without
--- sparsity, from the same first weights. Three kinds of sparsity: an L1 penalty on the code; the KL divergence of each
--- unit's mean over the batch from kl-target, for units between 0 and 1; and keeping only the k largest of each code.
--- Of the L1 penalty of 1e-5 there are two readings, which stand side by side here: the mean over the images of a batch
--- ("batchmean"), or their sum ("sum"), which with batches of 32 is 32 times as strong and what was published.
+-- A sparse code: for any one image most of its numbers are near 0. The net is 784-32-784, beside the same net without
+-- sparsity, from the same initial weights. Three kinds of sparsity: an L1 penalty on the code; the KL divergence of
+-- each unit's mean over the batch from --kl-target, for units between 0 and 1; and keeping only the k largest of each
+-- code. An L1 penalty of 1e-5 can be read in two ways, and both are trained here: as the mean over the images of a
+-- batch ("batchmean"), or as their sum ("sum"), which is 32 times as strong with batches of 32 and which was published.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -81,9 +81,9 @@ for i, net in ipairs(nets) do
     100 * rows[i + 1][6])
 end
 
--- A code dies when the penalty weighs too much: what comes out no longer depends on what went in, and the best constant
--- is the mean image, at whose loss the training settles. Of a code of zeros that is to be expected, even if it is not
--- there yet. The binary cross-entropy is linear in the target, so for the mean image the mean target is enough.
+-- A code dies when the penalty is too strong: then the output no longer depends on the input, and the training settles
+-- at the loss of the best constant, the mean image. A code of zeros is counted as dead even if the loss is not there
+-- yet. The binary cross-entropy is linear in the target, so for the mean image the mean target is enough.
 local image, target = train:mean(1):div_(255):clamp_(1e-7, 1 - 1e-7), test:mean(1):div_(255)
 local of_mean = -(target * image:log() + (1 - target) * (1 - image):log()):mean()
 run:figure("test loss of the mean image", of_mean, "%.4f")
@@ -95,7 +95,7 @@ for i, net in ipairs(nets) do
   end
 end
 
--- ---- pictures: the nets side by side, from left to right; all began as the same one ----
+-- ---- pictures: the nets side by side; all began with the same weights ----
 
 local filters, images = {}, test:rows(1, math.min(20, #test))
 local lines, line_titles = {images}, {"original"}
@@ -111,7 +111,7 @@ run:picture("reconstructions", moon.image.rows(lines, {scale = 2, titles = line_
   "Test images, and what each of the nets makes of them")
 run:columns("quantiles", names, columns)
 
--- Codes without a penalty are far larger: of these the few beyond are left out, or the sparse ones would be a needle.
+-- Codes without a penalty are far larger: the few largest are left out, or the sparse ones would be a needle.
 local function quantile(net, q) return moon.metrics.quantile(net.code, q) end
 local least, most = math.min(0, quantile(nets[1], 0.02)), quantile(nets[1], 0.98)
 run:plot("histogram", "codes", codes, {

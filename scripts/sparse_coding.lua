@@ -1,8 +1,8 @@
 -- Sparse coding beside the sparse autoencoder: the same principle. Both write an image x as a sum of a few out of 100
--- atoms, the rows of D, and want to have
+-- atoms, the rows of D, and minimise
 --   F = 1/2 |x - z D|^2 + l1 |z|_1
--- small. Sparse coding seeks the best code z of each image, in many steps of ISTA or FISTA. The autoencoder guesses it
--- in one: from z = 0, a step of ISTA for codes >= 0 is relu(x D'/L - l1/L), which is a layer with ReLU.
+-- Sparse coding searches the best code z of each image, in many steps of ISTA or FISTA. The autoencoder computes one in
+-- a single step: from z = 0, a step of ISTA for codes >= 0 is relu(x D'/L - l1/L), a layer with ReLU.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -27,7 +27,7 @@ local function coding(more)
   return given
 end
 
--- ---- the dictionary: codes for the atoms, atoms for the codes, and so on ----
+-- ---- the dictionary: codes for the atoms, then atoms for the codes, in turns ----
 
 local passes = {{"pass", "F"}}
 local dictionary = moon.dictionary(train, coding{
@@ -53,7 +53,7 @@ local weight = ae:layer(1).weight
 local lengths = weight:square():sum(1):sqrt_()
 local units, guess = (weight / lengths):t(), ae:encode(few) * lengths
 
--- ---- both; and the best codes for the autoencoder's atoms: does it lose by its atoms, or by guessing? ----
+-- ---- both; and the best codes for the autoencoder's atoms: is its loss due to its atoms, or to its codes? ----
 
 local function judged(name, d, z)
   local used, difference = z:ne(0), z:matmul(d):sub_(few / 255)
@@ -89,7 +89,7 @@ local least = objectives(atoms, "fista", 5 * steps)[5 * steps]
 local curves = {}
 for i, method in ipairs{"ista", "fista"} do
   local above = objectives(atoms, method, steps)
-  for k, value in ipairs(above) do above[k] = math.max(value - least, 1e-6) end -- float32 knows no less
+  for k, value in ipairs(above) do above[k] = math.max(value - least, 1e-6) end -- float32 resolves no less
   curves[i] = {y = above, label = method:upper()}
   run:figure(("%s after %d steps above the least F by"):format(method:upper(), o.steps), above[o.steps], "%.2g")
 end

@@ -1,7 +1,7 @@
--- Three spirals, which straight lines cannot part: softmax regression, which has no others, against a net with one
--- hidden layer of ReLUs. Both minimise the cross-entropy and penalty/2 times the sum of the squared weights.
--- Gradient descent takes a step from the gradient over all points (--method batch); with minibatches (sgd, adam) a step
--- sees 32 of them, and as many steps take far less time. But then the gradient is noisy, and the rate has to fall.
+-- Three spirals, which straight lines cannot separate: softmax regression, which draws straight lines, against a net
+-- with one hidden layer of ReLUs. Both minimise the cross-entropy and penalty/2 times the sum of the squared weights.
+-- Gradient descent takes a step from the gradient over all points (--method batch). With minibatches (sgd, adam) a step
+-- sees 32 of them, so a step takes far less time, but the gradient is noisy, and the learning rate has to fall.
 local moon = require "moonglass"
 local experiment = require "moonglass.experiment"
 
@@ -24,9 +24,9 @@ local run <close> = experiment.start{
 }
 local o = run.options
 
--- ---- the points: those of the test are drawn from another seed ----
+-- ---- the points: test points are drawn from another seed ----
 
--- x [n x 2], y [n] and what the file has besides.
+-- x [n x 2], y [n] and the other tensors of the file.
 local function read_points(path)
   local file, message = moon.safetensors.load(path)
   if not file then error(message, 0) end
@@ -80,7 +80,7 @@ local function train(name, net)
   run:dead_units(net, x)
 end
 
--- weight_l2 = c costs c sum W^2, and the penalty is half a sum.
+-- weight_l2 = c costs c sum W^2, and the penalty is half of such a sum.
 local function dense(inputs, outputs, activation)
   return moon.dense(inputs, outputs, {activation = activation, weight_l2 = o.penalty / 2})
 end
@@ -90,7 +90,7 @@ if first_weights then softmax:layer(1).weight = first_weights end
 train("softmax", softmax)
 train("net", moon.sequential{dense(2, o.hidden, "relu"), dense(o.hidden, classes, "softmax")})
 
--- ---- what it leaves ----
+-- ---- pictures and tables ----
 
 run:say("Straight lines are right on %.1f %% of the test points, the net on %.1f %%.", 100 * results[2][4],
   100 * results[3][4])
