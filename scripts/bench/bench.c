@@ -13,12 +13,16 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../csrc/engine/core/error.h"
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/engine/core/tensor.h"
 #include "floor.h"
 
 enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, MAX_SERVERS = 256, MAX_BUSY = 64, PATH = 4096 };

@@ -7,7 +7,7 @@ BENCH_SRC := $(wildcard scripts/bench/*.c)
 PEERS := $(B)/peers
 
 BENCH_DEPS := $(BENCH_SRC) $(wildcard scripts/bench/*.h) $(B)/libmoonglass.a
-BENCH_CC = $(CC) $(ALL_CFLAGS) -Icsrc/engine $(LDFLAGS_ALL) -o $@ $(BENCH_SRC) $(B)/libmoonglass.a
+BENCH_CC = $(CC) $(ALL_CFLAGS) $(LDFLAGS_ALL) -o $@ $(BENCH_SRC) $(B)/libmoonglass.a
 
 $(B)/bench/bench: $(BENCH_DEPS)
 	@mkdir -p $(@D)

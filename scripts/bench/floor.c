@@ -7,8 +7,13 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
+
+#include "../../csrc/engine/core/error.h"
+#include "../../csrc/engine/core/gemm.h"
+#include "../../csrc/engine/core/memory.h"
 
 enum { TRIALS = 3, MAX_THREADS = 256 };
 

@@ -2,7 +2,7 @@
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H
 
-#include "../../csrc/engine/internal.h"
+#include "../../csrc/moonglass.h"
 
 enum { FLOOR_LAYOUTS = 8 };
 

@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../csrc/engine/internal.h"
+#include "../../csrc/engine/core/ctx.h"
+#include "../../csrc/engine/core/gemm.h"
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/engine/kernels/act.h"
+#include "../../csrc/engine/kernels/table.h"
+#include "../../csrc/engine/net/loss.h"
+#include "../../csrc/engine/net/optim.h"
 #include "check.h"
 
 /* ---- counting allocations, ours and everybody's ---- */

@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../csrc/engine/net/net.h"
+#include "../../csrc/engine/core/ctx.h"
+#include "../../csrc/engine/core/error.h"
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/engine/core/tensor.h"
+#include "../../csrc/engine/kernels/table.h"
+#include "../../csrc/engine/net/plan.h"
 #include "check.h"
 
 enum { ROWS = 200, WIDTH = 64, HIDDEN = 32, PARAMS = WIDTH * HIDDEN + HIDDEN + HIDDEN * WIDTH + WIDTH };

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "../../csrc/engine/core/memory.h"
 #include "bytes.h"
 #include "loading.h"
 

@@ -10,7 +10,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "../../csrc/engine/internal.h"
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/moonglass.h"
 #include "bytes.h"
 #include "check.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../csrc/engine/internal.h"
+#include "../../csrc/moonglass.h"
 #include "check.h"
 
 static char folder[64] = "/tmp/moonglass-files-XXXXXX"; /* for mkdtemp */

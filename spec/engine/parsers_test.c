@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/engine/core/option.h"
 #include "loading.h"
 
 /* ---- system calls: one of them fails so many times, or its one call is passed over ---- */

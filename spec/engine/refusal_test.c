@@ -11,7 +11,16 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "../../csrc/engine/core/ctx.h"
+#include "../../csrc/engine/core/error.h"
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/engine/core/registry.h"
+#include "../../csrc/engine/core/tensor.h"
+#include "../../csrc/engine/kernels/table.h"
+#include "../../csrc/engine/net/dataset.h"
+#include "../../csrc/engine/net/loss.h"
 #include "../../csrc/engine/net/net.h"
+#include "../../csrc/engine/net/optim.h"
 #include "check.h"
 #include "refuse.h"
 
@@ -459,7 +468,7 @@ static moon_status act_losses(stage *s, int part) {
   for (size_t i = 0; (kind = moon_registered(s->ctx, MOON_LOSSES, i)) != NULL; i++) {
     TRY(apply_loss(s, kind, MOON_FLOAT32, false));
     TRY(apply_loss(s, kind, MOON_UINT8, false));
-    if (mooni_find_loss(s->ctx, kind)->takes_classes) TRY(apply_loss(s, kind, MOON_UINT8, true));
+    if (mooni_find_loss(s->ctx, kind)->takes_labels) TRY(apply_loss(s, kind, MOON_UINT8, true));
   }
   return MOON_OK;
 }

@@ -2,13 +2,18 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../csrc/engine/net/net.h"
+#include "../../csrc/engine/core/memory.h"
+#include "../../csrc/engine/core/pool.h"
+#include "../../csrc/engine/kernels/act.h"
+#include "../../csrc/engine/kernels/table.h"
+#include "../../csrc/engine/net/plan.h"
 #include "check.h"
 
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
@@ -287,14 +292,14 @@ static void cost_rule(void) {
   CHECK(mooni_choose_split(512, PARAMS, WIDTHS, 2, false) == MOONI_BY_ROWS);
 }
 
-static void shares(void) {
+static void spans(void) {
   for (size_t n = 0; n < 100; n++)
     for (size_t parts = 1; parts < 9; parts++) {
-      size_t next = 0, from, to;
+      size_t next = 0;
       for (size_t p = 0; p < parts; p++) {
-        mooni_share(n, 16, p, parts, &from, &to);
-        CHECK(from == next && to >= from && (from % 16 == 0 || from == n));
-        next = to;
+        mooni_span own = mooni_span_of(n, 16, p, parts);
+        CHECK(own.from == next && own.to >= own.from && (own.from % 16 == 0 || own.from == n));
+        next = own.to;
       }
       CHECK(next == n);
     }
@@ -496,7 +501,7 @@ static void whoever_computes(void) {
 #endif
 
 int main(void) {
-  shares();
+  spans();
   cost_rule();
   same_numbers();
   whole_batches();

@@ -82,7 +82,7 @@ end)
 
 describe("a page's C compiles:", function()
   local include = ""
-  for _, folder in ipairs{"csrc", "csrc/engine", "csrc/engine/kernels"} do
+  for _, folder in ipairs{"csrc", "csrc/engine/layers", "csrc/engine/kernels"} do
     include = include .. " -I" .. quote(root .. "/" .. folder)
   end
   local command = (os.getenv("CC") or "cc") .. " -std=c11 -D_DEFAULT_SOURCE -Wall -Wextra -Werror -fopenmp-simd"

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
 #include "fpmode.h"
+#include "memory.h"
 #include "ops.h"
 
 /* The work grows with the third power: of more rows it would take hours, and more memory than there is. */

@@ -4,11 +4,17 @@
 ** BLIS_NUM_THREADS in the environment changes anything. When malloc fails inside it BLIS aborts the process; but its
 ** pool keeps the packing buffers of a call, and the next call of the same shape asks for no more. Hence plan: see that
 ** the memory is there, then make the call once on scratch, before anything depends on it. */
+#include "gemm.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "../internal.h"
+#include "../kernels/table.h"
 #include "blis_versions.h"
+#include "ctx.h"
+#include "error.h"
+#include "memory.h"
+#include "pool.h"
 
 /* BLIS picks its kernels by the brand of the CPU. It takes one that is younger than itself for none at all (generic C,
 ** several times slower), and does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have
@@ -119,7 +125,7 @@ void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, 
     ctx->k->product(m, n, k, alpha, a, b, beta, c);
 }
 
-static bool is_warm(const mooni_warm *warm, const shape *s) {
+static bool is_warm(const struct mooni_warm *warm, const shape *s) {
   for (size_t i = 0; warm && i < warm->count && i < WARM; i++) {
     const shape *w = &warm->seen[i];
     if (w->callers >= s->callers && w->m == s->m && w->n == s->n && w->k == s->k && w->a_by_row == s->a_by_row &&
@@ -232,7 +238,7 @@ moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, s
   return MOON_OK;
 }
 
-void mooni_plan_gemm(mooni_plan *plan, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
+void mooni_plan_add(mooni_plan *plan, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c) {
   if (plan->status == MOON_OK) plan->status = mooni_gemm_plan(plan->ctx, plan->callers, m, n, k, a, b, c);
 }
 

@@ -6,9 +6,11 @@
 ** double. Both sides are first moved to near the middle of the data, where the bound is narrow. */
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "error.h"
 #include "fpmode.h"
+#include "gemm.h"
+#include "memory.h"
 #include "ops.h"
 
 typedef struct found {

@@ -1,9 +1,16 @@
 /* ops.c - operations on whole tensors: element-wise functions, products, and moving elements about. */
 #include "ops.h"
-#include "fpmode.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "../kernels/act.h"
+#include "error.h"
+#include "fpmode.h"
+#include "gemm.h"
+#include "names.h"
+#include "registry.h"
 
 /* ---- checks ---- */
 
@@ -22,6 +29,14 @@ moon_status mooni_check_out(const char *what, const moon_tensor *out, int rank, 
   if (same) return mooni_want_writable(out, what);
   return mooni_fail(out->storage->ctx, MOON_ESHAPE, "%s: the result is %s, but goes into %s", what,
                     mooni_shape_text(want, rank, shape), mooni_shape_text(have, out->rank, out->shape));
+}
+
+void mooni_read_tile(float *tile, const moon_tensor *a, size_t first, size_t width, size_t columns, size_t rows) {
+  float line[MOONI_TILE_COLUMNS];
+  for (size_t i = 0; i < rows; i++) {
+    const float *x = mooni_floats(a, first + i * width, columns, line);
+    for (size_t j = 0; j < columns; j++) tile[j * MOONI_TILE_ROWS + i] = x[j];
+  }
 }
 
 static moon_status check_same_type(const char *what, const moon_tensor *out, const moon_tensor *a) {

@@ -1,35 +1,16 @@
 /* option.c - named options: one table in each class says what there is, and is all that constructors, saving and
 ** the binding need to know. */
+#include "option.h"
+
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "../internal.h"
+#include "error.h"
 #include "fpmode.h"
-
-/* Append to the context's message while it has room. */
-static void append(moon_ctx *ctx, const char *text) {
-  size_t used = strlen(ctx->error);
-  snprintf(ctx->error + used, sizeof ctx->error - used, "%s", text);
-}
-
-moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
-                          const void *list) {
-  const char *known, *nearest = NULL;
-  size_t least = SIZE_MAX;
-  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
-    size_t distance = moon_name_distance(name, known);
-    if (distance < least) least = distance, nearest = known;
-  }
-  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s'%s%s%s (known: ", what, name, nearest ? "; did you mean '" : "",
-             nearest ? nearest : "", nearest ? "'?" : "");
-  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
-    if (i) append(ctx, ", ");
-    append(ctx, known);
-  }
-  append(ctx, ")");
-  return MOON_ERANGE;
-}
+#include "names.h"
+#include "tensor.h"
 
 static const char *option_name(const void *spec, size_t i) { return ((const mooni_option_spec *)spec)[i].name; }
 

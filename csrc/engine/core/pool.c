@@ -13,19 +13,26 @@
 ** sleeps at once, with what it has left of its turn: what it waits for is a part that somebody has begun, and has lost
 ** the core for. And who finds that another of them is on its own core does not spin at all. */
 #define _GNU_SOURCE
+#include "pool.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../internal.h"
+#include "ctx.h"
+#include "error.h"
+#include "memory.h"
 
 enum { SPINS = 1000, YIELDS = 3000, GRACE = 20 }; /* looks */
 
 /* Phases and parts are counted from the pool's first job on, phases from 1. */
 typedef _Atomic uint64_t counter;
+
+typedef struct mooni_pool pool;
 
 /* Each on a cache line of its own. */
 typedef struct member {
@@ -34,7 +41,7 @@ typedef struct member {
   sem_t bell;
   atomic_int cpu; /* where it was when it last had to wait */
   size_t index;
-  mooni_pool *pool;
+  pool *pool;
   pthread_t thread;
 } member;
 
@@ -63,17 +70,17 @@ static inline void relax(void) {
 
 /* ---- waiting ---- */
 
-typedef bool condition(mooni_pool *p, uint64_t phase);
+typedef bool condition(pool *p, uint64_t phase);
 
-static bool is_over(mooni_pool *p, uint64_t phase) { return atomic_load(&p->done) >= phase * p->count; }
+static bool is_over(pool *p, uint64_t phase) { return atomic_load(&p->done) >= phase * p->count; }
 
-static bool has_begun(mooni_pool *p, uint64_t phase) {
+static bool has_begun(pool *p, uint64_t phase) {
   return (atomic_load(&p->posted) >= phase && is_over(p, phase - 1)) || atomic_load(&p->stop);
 }
 
 /* Does another one sit on this core? Then it cannot come while we spin. */
 static bool is_shared(member *m) {
-  const mooni_pool *p = m->pool;
+  const pool *p = m->pool;
   int cpu = sched_getcpu();
   bool shared = false;
   atomic_store_explicit(&m->cpu, cpu, memory_order_relaxed);
@@ -98,7 +105,7 @@ static bool holds_soon(member *m, condition *holds, uint64_t phase) {
 /* A sleeper says so before it looks a last time, and who changes what it looks at does that before looking for
 ** sleepers: no wake-up is lost. Each bell is rung once a sleep, and never blocks who rings it. */
 static void wait_until(member *m, condition *holds, uint64_t phase) {
-  mooni_pool *p = m->pool;
+  pool *p = m->pool;
   if (holds_soon(m, holds, phase)) return;
   atomic_fetch_add(&p->asleep, 1);
   do {
@@ -109,7 +116,7 @@ static void wait_until(member *m, condition *holds, uint64_t phase) {
   atomic_fetch_sub(&p->asleep, 1);
 }
 
-static void wake_all(mooni_pool *p) {
+static void wake_all(pool *p) {
   if (!atomic_load(&p->asleep)) return;
   for (size_t i = 0; i < p->count; i++) {
     member *m = &p->members[i];
@@ -120,14 +127,14 @@ static void wake_all(mooni_pool *p) {
 /* ---- computing ---- */
 
 /* Who takes a part gets it for this phase; a latecomer, for whom this is an earlier one, gets nothing. */
-static bool take(mooni_pool *p, size_t part, uint64_t phase) {
+static bool take(pool *p, size_t part, uint64_t phase) {
   uint64_t before = phase - 1;
   counter *taken = &p->members[part].taken;
   return atomic_load_explicit(taken, memory_order_relaxed) == before &&
          atomic_compare_exchange_strong(taken, &before, phase);
 }
 
-static void compute(mooni_pool *p, size_t part, uint64_t phase) {
+static void compute(pool *p, size_t part, uint64_t phase) {
   if (!take(p, part, phase)) return;
   p->job(p->arg, phase - p->first, part);
   if (atomic_fetch_add(&p->done, 1) + 1 == phase * p->count) wake_all(p);
@@ -136,7 +143,7 @@ static void compute(mooni_pool *p, size_t part, uint64_t phase) {
 /* A worker's own part, then those of others, who have had as long to begin them, and a moment more where there was
 ** little to do. */
 static void compute_parts(member *m, uint64_t phase) {
-  mooni_pool *p = m->pool;
+  pool *p = m->pool;
   compute(p, m->index, phase);
   for (size_t i = 1; i < p->count; i++) {
     size_t other = (m->index + i) % p->count;
@@ -146,7 +153,7 @@ static void compute_parts(member *m, uint64_t phase) {
 }
 
 /* The phase that may be computed now; the last one of all if there is none. */
-static uint64_t present_phase(mooni_pool *p) {
+static uint64_t present_phase(pool *p) {
   uint64_t next = atomic_load(&p->done) / p->count + 1, posted = atomic_load(&p->posted);
   return next < posted ? next : posted;
 }
@@ -155,7 +162,7 @@ static uint64_t present_phase(mooni_pool *p) {
 ** part. */
 static void *work(void *arg) {
   member *m = arg;
-  mooni_pool *p = m->pool;
+  pool *p = m->pool;
   for (uint64_t phase = 0;;) {
     wait_until(m, has_begun, phase + 1);
     if (atomic_load(&p->stop)) return NULL;
@@ -166,7 +173,7 @@ static void *work(void *arg) {
 }
 
 void mooni_pool_run(moon_ctx *ctx, size_t parts, size_t phases, mooni_job *job, void *arg) {
-  mooni_pool *p = ctx->pool;
+  pool *p = ctx->pool;
   if (parts <= 1) {
     for (size_t phase = 0; phase < phases; phase++) job(arg, phase, 0);
     return;
@@ -199,28 +206,28 @@ int mooni_start_thread(pthread_t *thread, size_t stack, void *(*run)(void *), vo
 }
 
 /* Those that have started: all, unless one could not. */
-static void stop_threads(mooni_pool *p, size_t started) {
+static void stop_threads(pool *p, size_t started) {
   atomic_store(&p->stop, true);
   wake_all(p);
   for (size_t i = 1; i < started; i++) pthread_join(p->members[i].thread, NULL);
   for (size_t i = 0; i < p->count; i++) sem_destroy(&p->members[i].bell);
 }
 
-static void free_pool(moon_ctx *ctx, mooni_pool *p) {
+static void free_pool(moon_ctx *ctx, pool *p) {
   mooni_free(ctx, p->members);
   mooni_free(ctx, p);
 }
 
 void mooni_pool_stop(moon_ctx *ctx) {
-  mooni_pool *p = ctx->pool;
+  pool *p = ctx->pool;
   ctx->pool = NULL;
   if (!p) return;
   if (p->owner == getpid()) stop_threads(p, p->count); /* else this is a fork's child, in which they are not */
   free_pool(ctx, p);
 }
 
-static moon_status new_pool(moon_ctx *ctx, mooni_pool **out, size_t count) {
-  mooni_pool *p = mooni_calloc(ctx, 1, sizeof *p);
+static moon_status new_pool(moon_ctx *ctx, pool **out, size_t count) {
+  pool *p = mooni_calloc(ctx, 1, sizeof *p);
   if (!p) return mooni_nomem(ctx, sizeof *p);
   p->members = mooni_calloc(ctx, count, sizeof *p->members);
   if (!p->members) {
@@ -239,7 +246,7 @@ static moon_status new_pool(moon_ctx *ctx, mooni_pool **out, size_t count) {
 }
 
 moon_status mooni_pool_plan(moon_ctx *ctx, size_t count) {
-  mooni_pool *p = NULL;
+  pool *p = NULL;
   if (count <= 1) return MOON_OK;
   if (ctx->pool && ctx->pool->count == count && ctx->pool->owner == getpid()) return MOON_OK;
   mooni_pool_stop(ctx);

@@ -1,9 +1,17 @@
 /* registry.c - everything that is found by name. A new layer adds its class here; losses, optimisers and activations
 ** are listed in kernels/table.c and kernels/act.c. */
-#include <math.h>
+#include "registry.h"
+
 #include <string.h>
 
-#include "../internal.h"
+#include "../kernels/act.h"
+#include "../kernels/table.h"
+#include "../layers/initialisers.h"
+#include "../layers/layer.h"
+#include "../net/loss.h"
+#include "../net/optim.h"
+#include "ctx.h"
+#include "names.h"
 
 extern const mooni_layer_class mooni_dense, mooni_activation, mooni_dropout, mooni_gaussian_noise, mooni_masking_noise,
     mooni_salt_pepper_noise, mooni_k_sparse;

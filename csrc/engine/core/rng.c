@@ -1,7 +1,7 @@
 /* rng.c - the random stream: xoshiro128++ (Blackman and Vigna, 2019) in 16 lanes, seeded through splitmix64. */
-#include <string.h>
+#include "rng.h"
 
-#include "../internal.h"
+#include <string.h>
 
 static uint64_t splitmix(uint64_t *state) {
   uint64_t z = (*state += 0x9e3779b97f4a7c15u);

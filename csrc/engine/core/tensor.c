@@ -1,18 +1,39 @@
 /* tensor.c - tensors: views on counted storage, their making, copying and filling. */
-#include <math.h>
+#include "tensor.h"
+
+#include <stdio.h>
 #include <string.h>
 
-#include "../internal.h"
+#include "error.h"
 #include "fpmode.h"
+#include "memory.h"
+#include "ops.h"
 
 static size_t element_size(moon_dtype dtype) { return dtype == MOON_UINT8 ? 1 : sizeof(float); }
 
 const char *mooni_dtype_name(moon_dtype dtype) { return dtype == MOON_UINT8 ? "uint8" : "float32"; }
 
+char *mooni_shape_text(char *buffer, int rank, const size_t *shape) {
+  size_t used = (size_t)snprintf(buffer, MOONI_SHAPE_TEXT, "[");
+  for (int i = 0; i < rank; i++)
+    used += (size_t)snprintf(buffer + used, MOONI_SHAPE_TEXT - used, i ? " x %zu" : "%zu", shape[i]);
+  snprintf(buffer + used, MOONI_SHAPE_TEXT - used, "]");
+  return buffer;
+}
+
 char *mooni_tensor_text(char *buffer, const moon_tensor *t) {
   mooni_shape_text(buffer, t->rank, t->shape);
   if (t->dtype == MOON_UINT8) strncat(buffer, " uint8", MOONI_SHAPE_TEXT - strlen(buffer) - 1);
   return buffer;
+}
+
+bool moon_tensor_frozen(const moon_tensor *t) { return t->storage->frozen != NULL; }
+
+moon_status mooni_want_writable(const moon_tensor *t, const char *what) {
+  if (!t->storage->frozen) return MOON_OK;
+  return mooni_fail(t->storage->ctx, MOON_ESTATE,
+                    "%s: the result is a parameter that other contexts share (moon_net_share), which is read-only",
+                    what);
 }
 
 moon_status mooni_want_float(const moon_tensor *t, const char *what) {

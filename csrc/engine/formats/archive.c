@@ -10,10 +10,14 @@
 ** tensor. */
 #include "archive.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
+#include "../core/error.h"
 #include "../core/fpmode.h"
+#include "../core/memory.h"
+#include "../core/tensor.h"
 #include "file.h"
 #include "json.h"
 

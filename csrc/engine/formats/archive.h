@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "../internal.h"
+#include "../../moonglass.h"
 
 typedef struct mooni_item {
   char *name;

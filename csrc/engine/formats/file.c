@@ -4,11 +4,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "../core/error.h"
+#include "../core/memory.h"
 
 enum { PATH_SHOWN = 600 }; /* of a path in a message: the reason behind it must fit too */
 

@@ -1,15 +1,15 @@
-/* file.h - reading of regular files, for the formats' own files. Writing is in internal.h. */
+/* file.h - reading regular files, and writing files that appear whole. */
 #ifndef MOONI_FILE_H
 #define MOONI_FILE_H
 
-#include "../internal.h"
+#include "../../moonglass.h"
 
 /* A regular file, open for reading. path is the caller's. */
 typedef struct mooni_reader {
   moon_ctx *ctx;
   int fd;
   const char *path;
-  size_t size; /* when it was opened: what the readers check a header's claims against */
+  size_t size; /* when it was opened: a header's claims are checked against it */
   size_t at;   /* the next byte; may be set back */
 } mooni_reader;
 
@@ -17,16 +17,29 @@ typedef struct mooni_reader {
 ** is nothing to close. */
 moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path);
 
-/* Exactly size bytes, which the caller has checked to be there; MOON_EIO if they no longer are. */
+/* Read exactly size bytes, which the caller knows to be there; MOON_EIO if they no longer are. */
 moon_status mooni_reader_read(mooni_reader *r, void *bytes, size_t size);
 void mooni_reader_close(mooni_reader *r);
 
-/* The file from byte `at` on as a tensor of bytes that shares the system's own copy (map.c); shape must end where the
-** file does. Not charged to the context. *out is NULL, with MOON_OK, if the system will not map it: then read it. May
-** keep the reader's file. MOON_ESHAPE, MOON_ENOMEM. */
-moon_status mooni_map_tensor(mooni_reader *r, moon_tensor **out, size_t at, int rank, const size_t *shape);
+/* A file that appears whole: written beside the target, synced, renamed on commit. It gets the mode, and if possible
+** the owner, of the file that it replaces; a symbolic link stays. abort, after a failure or instead of commit, leaves
+** nothing behind. What a killed process leaves behind, the next commit of the same path removes. */
+typedef struct mooni_writer {
+  moon_ctx *ctx;
+  int fd, lock;           /* lock: a second descriptor of the temporary file, which keeps its lock */
+  char *path, *temporary; /* path: of the file itself, behind all links */
+  const char *like;       /* the caller's: the file whose mode to take. NULL: path's */
+} mooni_writer;
 
-/* Messages on a file's content are made without its path; its reader's entry puts "'path': " before them. */
+moon_status mooni_writer_open(mooni_writer *w, moon_ctx *ctx, const char *path);
+moon_status mooni_writer_write(mooni_writer *w, const void *bytes, size_t size);
+moon_status mooni_writer_commit(mooni_writer *w);
+void mooni_writer_abort(mooni_writer *w);
+
+/* "cannot read 'path': reason" as MOON_EIO, from errno. */
+moon_status mooni_io_error(moon_ctx *ctx, const char *doing, const char *path, int error);
+
+/* Messages about a file's content are made without its path; the entry puts "'path': " before them. */
 moon_status mooni_in_file(moon_ctx *ctx, moon_status status, const char *path);
 
 #endif

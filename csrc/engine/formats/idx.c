@@ -4,8 +4,11 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "../core/error.h"
 #include "../core/fpmode.h"
-#include "file.h"
+#include "../core/memory.h"
+#include "../core/tensor.h"
+#include "map.h"
 
 enum {
   CHUNK = 1 << 16,      /* bytes read at a time */

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../core/error.h"
+#include "../core/memory.h"
+
 enum { DEEPEST = 64, LONGEST_NUMBER = 300 };
 
 typedef struct parser {

@@ -2,7 +2,7 @@
 #ifndef MOONI_JSON_H
 #define MOONI_JSON_H
 
-#include "../internal.h"
+#include "../../moonglass.h"
 
 typedef enum mooni_json_type {
   MOONI_JSON_OBJECT,

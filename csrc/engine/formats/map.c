@@ -6,7 +6,7 @@
 ** maps nothing, and lets the disk fetch many rows at once. Rows on pages that were written to come from memory. The
 ** kernel's page table (Linux: /proc/self/pagemap) tells which those are; without it all rows come from memory. */
 #define _GNU_SOURCE /* preadv2 */
-#include "file.h"
+#include "map.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,12 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../core/ctx.h"
+#include "../core/error.h"
+#include "../core/memory.h"
+#include "../core/tensor.h"
+#include "../kernels/table.h"
+
 enum {
   READ_FROM = 256 << 20, /* bytes of a file; a smaller one may as well become resident */
   BLOCK = 256,           /* rows asked for before the first that is not in memory is waited for */
@@ -22,13 +28,13 @@ enum {
 };
 
 /* Nothing here changes after it is made, so that workers may gather from one map at once. */
-struct mooni_map {
+typedef struct mooni_map {
   moon_ctx *ctx;
   uint8_t *base; /* of the whole file, header included */
   size_t bytes, page;
   int fd, entries; /* the file; the page table: a uint64_t a page */
   pid_t owner;     /* whose page table that is: after a fork it is not the child's */
-};
+} mooni_map;
 
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
@@ -151,7 +157,7 @@ static void gather_block(const mooni_map *map, float *dst, size_t stride, const 
   }
 }
 
-bool mooni_map_gather(mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
+bool mooni_map_gather(mooni_columns dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                       float scale) {
   const mooni_map *map = x->storage->map;
   if (!map || map->owner != getpid()) return false;

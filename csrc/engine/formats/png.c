@@ -3,9 +3,13 @@
 ** libpng leaves a failing call by longjmp. Each setjmp stands in a function that only calls libpng and changes none of
 ** its own variables afterwards, so that none is lost in the jump and nothing but libpng's frames is jumped over. */
 #include <png.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "../core/error.h"
 #include "../core/fpmode.h"
+#include "../core/memory.h"
+#include "../core/tensor.h"
 #include "file.h"
 
 enum {

@@ -11,9 +11,16 @@
 ** weights) and is [out x in] for this one already. */
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "../core/ctx.h"
+#include "../core/error.h"
 #include "../core/fpmode.h"
+#include "../core/memory.h"
+#include "../core/registry.h"
+#include "../core/tensor.h"
+#include "../layers/layer.h"
 #include "archive.h"
 #include "file.h"
 #include "json.h"

@@ -49,7 +49,7 @@ static double apply(LOSS_ARGUMENTS) {
   double total = 0;
   for (size_t r = 0; r < rows; r++) {
     size_t at = r * stride;
-    row_target row = {t.values ? t.values + r * t.stride : NULL, t.values ? 0 : t.classes[r]};
+    row_target row = {t.values ? t.values + r * t.stride : NULL, t.values ? 0 : t.labels[r]};
     total += (logits ? logit_row : probability_row)(grad ? grad + at : NULL, p + at, row, width, (float)scale);
   }
   return scale * total;
@@ -63,6 +63,6 @@ const mooni_loss_class MOONI_K(cross_entropy) = {
     .size = sizeof(moon_loss),
     .options = options,
     .fuses = "softmax",
-    .takes_classes = true,
+    .takes_labels = true,
     .rowwise = true,
     .apply = apply};

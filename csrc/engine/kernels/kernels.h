@@ -4,7 +4,8 @@
 #ifndef MOONI_KERNELS_H
 #define MOONI_KERNELS_H
 
-#include "../internal.h"
+#include "act.h"
+#include "table.h"
 
 #define MOONI_PASTE_(name, isa) mooni_##name##_##isa
 #define MOONI_PASTE(name, isa) MOONI_PASTE_(name, isa)

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "../net/loss.h"
 #include "vmath.h"
 
 #define REDUCTION_OPTION                                                                                               \

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <stddef.h>
 
+#include "../net/optim.h"
 #include "vmath.h"
 
 #define LR_OPTION(default_lr)                                                                       \

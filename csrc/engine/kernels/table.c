@@ -1,5 +1,7 @@
 /* table.c - all that is compiled for one instruction set, by name. A new loss or optimiser adds its name to its
 ** list. */
+#include "../net/loss.h"
+#include "../net/optim.h"
 #include "kernels.h"
 
 #define LOSSES(X) X(mse) X(mae) X(bce) X(cross_entropy) X(huber)

@@ -1,8 +1,12 @@
 /* activation.c - an activation as a layer of its own. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "../internal.h"
+#include "../core/error.h"
+#include "../core/registry.h"
+#include "../kernels/act.h"
+#include "layer.h"
 
 typedef struct activation {
   moon_layer base;
@@ -29,33 +33,32 @@ static moon_status init(moon_layer *layer) {
 
 static const char *ending(const moon_layer *layer) { return ((const activation *)layer)->act->name; }
 
-static size_t work(const moon_layer *layer, size_t in) { return ((const activation *)layer)->act->needs_z ? in : 0; }
+static size_t scratch(const moon_layer *layer, size_t in) { return ((const activation *)layer)->act->needs_z ? in : 0; }
 
+/* y = act(x), in the part's rows of [rows x width]. */
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
-  size_t r0, r1, width = pass->in;
-  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
-  size_t at = r0 * width;
-  memcpy(pass->y + at, pass->x + at, (r1 - r0) * width * sizeof(float));
-  if (!pass->logits)
-    ((const activation *)layer)
-        ->act->forward(pass->y + at, pass->work ? pass->work + at : NULL, NULL, r1 - r0, width, width);
+  const activation *a = (const activation *)layer;
+  mooni_span own = mooni_own_rows(pass);
+  size_t width = pass->in, rows = mooni_length(own), at = own.from * width;
+  memcpy(pass->y + at, pass->x + at, rows * width * sizeof(float));
+  if (!pass->logits) a->act->forward(pass->y + at, pass->scratch ? pass->scratch + at : NULL, NULL, rows, width, width);
 }
 
+/* dx = dy act'(x), likewise. */
 static void backward(moon_layer *layer, const mooni_pass *pass) {
-  size_t r0, r1, width = pass->in;
-  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
-  size_t at = r0 * width;
+  const activation *a = (const activation *)layer;
+  mooni_span own = mooni_own_rows(pass);
+  size_t width = pass->in, rows = mooni_length(own), at = own.from * width;
   if (!pass->logits)
-    ((const activation *)layer)
-        ->act->backward(pass->dy + at, pass->y + at, pass->work ? pass->work + at : NULL, r1 - r0, width, width);
-  if (pass->dx) memcpy(pass->dx + at, pass->dy + at, (r1 - r0) * width * sizeof(float));
+    a->act->backward(pass->dy + at, pass->y + at, pass->scratch ? pass->scratch + at : NULL, rows, width, width);
+  if (pass->dx) memcpy(pass->dx + at, pass->dy + at, rows * width * sizeof(float));
 }
 
 const mooni_layer_class mooni_activation = {.name = "activation",
                                             .size = sizeof(activation),
                                             .options = options,
                                             .init = init,
-                                            .work = work,
+                                            .scratch = scratch,
                                             .activation = ending,
                                             .forward = forward,
                                             .backward = backward,

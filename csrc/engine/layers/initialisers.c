@@ -1,10 +1,15 @@
 /* init.c - the initialisers. The scaled ones are U(-L, L), L = sqrt(3 s), or normal with variance s, cut off at two
 ** deviations and widened to keep that variance, as in Keras; s = 2 / (fan_in + fan_out) for glorot (Glorot and Bengio
 ** 2010), 2 / fan_in for he (He et al. 2015), 1 / fan_in for lecun. */
-#include <math.h>
-#include <string.h>
+#include "initialisers.h"
 
-#include "../internal.h"
+#include <math.h>
+
+#include "../core/ctx.h"
+#include "../core/memory.h"
+#include "../core/names.h"
+#include "../core/tensor.h"
+#include "../kernels/table.h"
 
 typedef enum shape { UNIFORM, NORMAL, TRUNCATED } shape;
 

@@ -4,9 +4,10 @@
 ** dy/dx. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
-#include "../internal.h"
+#include "../core/ctx.h"
+#include "../kernels/table.h"
+#include "layer.h"
 
 typedef struct k_sparse {
   moon_layer base;
@@ -33,7 +34,7 @@ static const mooni_option_spec options[] = {
 
 static size_t least(const moon_layer *layer) { return ((const k_sparse *)layer)->k; }
 
-static size_t work(const moon_layer *layer, size_t in) {
+static size_t scratch(const moon_layer *layer, size_t in) {
   (void)layer;
   return in;
 }
@@ -43,19 +44,12 @@ static size_t kept(const k_sparse *s, size_t width, bool training) {
   return n < (double)width ? (size_t)n : width;
 }
 
+/* y [rows x width] = the k largest elements of each row of x, else 0. */
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
-  size_t r0, r1, width = pass->in, k = kept((const k_sparse *)layer, width, pass->training);
-  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
-  for (size_t at = r0 * width; at < r1 * width; at += width)
-    layer->ctx->k->keep_largest(pass->y + at, pass->work + at, pass->x + at, width, k);
-}
-
-static void backward(moon_layer *layer, const mooni_pass *pass) {
-  size_t r0, r1, width = pass->in;
-  if (!pass->dx) return;
-  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
-  layer->ctx->k->mul(pass->dy + r0 * width, pass->work + r0 * width, (r1 - r0) * width);
-  memcpy(pass->dx + r0 * width, pass->dy + r0 * width, (r1 - r0) * width * sizeof(float));
+  size_t width = pass->in, k = kept((const k_sparse *)layer, width, pass->training);
+  mooni_span rows = mooni_own_rows(pass);
+  for (size_t at = rows.from * width; at < rows.to * width; at += width)
+    layer->ctx->k->keep_largest(pass->y + at, pass->scratch + at, pass->x + at, width, k);
 }
 
 /* In torch.nn.Sequential it has a place: there is no such module, but the stack wants one there. */
@@ -63,7 +57,7 @@ const mooni_layer_class mooni_k_sparse = {.name = "k_sparse",
                                           .size = sizeof(k_sparse),
                                           .options = options,
                                           .least = least,
-                                          .work = work,
+                                          .scratch = scratch,
                                           .forward = forward,
-                                          .backward = backward,
+                                          .backward = mooni_layer_backward_mask,
                                           .torch_modules = 1};

@@ -1,8 +1,16 @@
 /* layer.c - what all layers have in common: options, parameters, life. */
+#include "layer.h"
+
+#include <stdio.h>
 #include <string.h>
 
+#include "../core/ctx.h"
+#include "../core/error.h"
 #include "../core/fpmode.h"
-#include "../internal.h"
+#include "../core/frozen.h"
+#include "../core/memory.h"
+#include "../core/registry.h"
+#include "../kernels/table.h"
 
 static void param_release(moon_ctx *ctx, mooni_param *p) {
   if (--p->refs) return;
@@ -29,7 +37,7 @@ moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank,
   return moon_tensor_new(layer->ctx, &p->grad, MOON_FLOAT32, rank, shape);
 }
 
-moon_status mooni_layer_share_param(moon_layer *layer, mooni_param *param) {
+moon_status mooni_layer_tie_param(moon_layer *layer, mooni_param *param) {
   param->refs++;
   layer->borrowed[layer->param_count] = true;
   layer->params[layer->param_count++] = param;
@@ -107,22 +115,10 @@ char *mooni_layer_text(char *buffer, const moon_layer *layer) {
   return buffer;
 }
 
-/* ---- parts of a batch ---- */
-
-void mooni_share(size_t n, size_t grain, size_t part, size_t parts, size_t *from, size_t *to) {
-  size_t grains = (n + grain - 1) / grain;
-  *from = grains * part / parts * grain;
-  *to = grains * (part + 1) / parts * grain;
-  if (*from > n) *from = n;
-  if (*to > n) *to = n;
-}
-
-mooni_view mooni_part_of(const float *p, size_t rows, size_t width, bool apart, size_t part, size_t parts) {
-  mooni_view v = {.p = (float *)(uintptr_t)p, .stride = width};
-  mooni_share(width, MOONI_COLUMN_GRAIN, part, parts, &v.from, &v.to);
-  if (apart) {
-    v.stride = v.to - v.from;
-    v.p += rows * v.from - v.from;
-  }
-  return v;
+void mooni_layer_backward_mask(moon_layer *layer, const mooni_pass *pass) {
+  mooni_span rows = mooni_own_rows(pass);
+  size_t at = rows.from * pass->in, n = mooni_length(rows) * pass->in;
+  if (!pass->dx) return;
+  layer->ctx->k->mul(pass->dy + at, pass->scratch + at, n);
+  memcpy(pass->dx + at, pass->dy + at, n * sizeof(float));
 }

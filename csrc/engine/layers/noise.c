@@ -5,9 +5,10 @@
 ** which rows. work holds dy/dx. */
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
 
-#include "../internal.h"
+#include "../core/ctx.h"
+#include "../kernels/table.h"
+#include "layer.h"
 
 typedef struct noise {
   moon_layer base;
@@ -44,7 +45,7 @@ static moon_status init(moon_layer *layer) {
   return MOON_OK;
 }
 
-static size_t work(const moon_layer *layer, size_t in) {
+static size_t scratch(const moon_layer *layer, size_t in) {
   (void)layer;
   return in;
 }
@@ -54,13 +55,12 @@ typedef void make_noise(const noise *n, const mooni_kernels *k, mooni_rng *rng, 
 
 static void forward(const moon_layer *layer, const mooni_pass *pass, make_noise *make) {
   enum { STREAMS = 1 << 20 }; /* more than a batch has grains of rows, or its noise would repeat later on */
-  size_t r0, r1;
-  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
-  for (size_t r = r0; r < r1; r += MOONI_ROW_GRAIN) {
-    size_t rows = r1 - r < MOONI_ROW_GRAIN ? r1 - r : MOONI_ROW_GRAIN, at = r * pass->in;
+  mooni_span own = mooni_own_rows(pass);
+  for (size_t r = own.from; r < own.to; r += MOONI_ROW_GRAIN) {
+    size_t rows = own.to - r < MOONI_ROW_GRAIN ? own.to - r : MOONI_ROW_GRAIN, at = r * pass->in;
     mooni_rng rng;
     mooni_rng_seed(&rng, pass->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
-    make((const noise *)layer, layer->ctx->k, &rng, pass->y + at, pass->work + at, pass->x + at, rows * pass->in);
+    make((const noise *)layer, layer->ctx->k, &rng, pass->y + at, pass->scratch + at, pass->x + at, rows * pass->in);
   }
 }
 
@@ -86,14 +86,6 @@ static void make_salt_pepper(const noise *n, const mooni_kernels *k, mooni_rng *
   k->noise_salt_pepper(rng, y, mask, x, count, (float)n->p);
 }
 
-static void backward(moon_layer *layer, const mooni_pass *pass) {
-  size_t r0, r1;
-  if (!pass->dx) return;
-  mooni_share(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts, &r0, &r1);
-  layer->ctx->k->mul(pass->dy + r0 * pass->in, pass->work + r0 * pass->in, (r1 - r0) * pass->in);
-  memcpy(pass->dx + r0 * pass->in, pass->dy + r0 * pass->in, (r1 - r0) * pass->in * sizeof(float));
-}
-
 #define NOISE(variable, text, spec, make, modules)                                                            \
   static void forward_##make(const moon_layer *layer, const mooni_pass *pass) { forward(layer, pass, make); } \
   const mooni_layer_class variable = {.name = text,                                                           \
@@ -101,9 +93,9 @@ static void backward(moon_layer *layer, const mooni_pass *pass) {
                                       .options = spec,                                                        \
                                       .training_only = true,                                                  \
                                       .init = init,                                                           \
-                                      .work = work,                                                           \
+                                      .scratch = scratch,                                                     \
                                       .forward = forward_##make,                                              \
-                                      .backward = backward,                                                   \
+                                      .backward = mooni_layer_backward_mask,                                  \
                                       .torch_modules = modules}
 
 NOISE(mooni_dropout, "dropout", dropout_options, make_dropout, 1);

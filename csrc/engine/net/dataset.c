@@ -1,9 +1,16 @@
 /* dataset.c - rows with their targets, in an order that can be shuffled. The tensors stay as they are, bytes included;
 ** a batch is gathered and scaled to float32 in one pass. */
+#include "dataset.h"
+
 #include <string.h>
 
+#include "../core/ctx.h"
+#include "../core/error.h"
 #include "../core/fpmode.h"
-#include "../internal.h"
+#include "../core/memory.h"
+#include "../core/tensor.h"
+#include "../formats/map.h"
+#include "../kernels/table.h"
 
 /* Bytes of 0 and 1 only are no pixels. Of a picture the first rows tell. */
 static float target_scale(const moon_tensor *t) {
@@ -75,7 +82,7 @@ static void fetch(const uint8_t *bytes, size_t n) {
   for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(bytes + i);
 }
 
-void mooni_gather(moon_ctx *ctx, mooni_view dst, const moon_tensor *x, const uint32_t *order, size_t first,
+void mooni_gather(moon_ctx *ctx, mooni_columns dst, const moon_tensor *x, const uint32_t *order, size_t first,
                   size_t count, float scale) {
   if (mooni_map_gather(dst, x, order, first, count, scale)) return;
   size_t width = mooni_width(x), n = dst.to - dst.from;
@@ -111,7 +118,7 @@ static void gather_rows(const moon_dataset *data, moon_tensor *to, const moon_te
   for (size_t i = 0; bytes && i < count; i++, bytes += width)
     memcpy(bytes, moon_tensor_byte(from) + data->order[first + i] * width, width);
   if (bytes) return;
-  mooni_view all = mooni_part_of(moon_tensor_float(to), count, width, false, 0, 1);
+  mooni_columns all = mooni_columns_of(moon_tensor_float(to), count, width, false, 0, 1);
   mooni_gather(data->ctx, all, from, data->order, first, count, scale);
 }
 

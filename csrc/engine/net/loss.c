@@ -1,9 +1,16 @@
 /* loss.c - what all losses have in common. The formulas are in kernels/mse.c, bce.c, ... */
+#include "loss.h"
+
 #include <math.h>
 #include <string.h>
 
+#include "../core/ctx.h"
+#include "../core/error.h"
 #include "../core/fpmode.h"
-#include "../internal.h"
+#include "../core/memory.h"
+#include "../core/registry.h"
+#include "../core/tensor.h"
+#include "../kernels/table.h"
 
 moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options, size_t count) {
   const mooni_loss_class *class = mooni_find_loss(ctx, kind);
@@ -53,14 +60,14 @@ bool mooni_loss_fuses(const moon_loss *loss, const char *name) {
   return name && loss->class->fuses && !loss->from_logits && strcmp(loss->class->fuses, name) == 0;
 }
 
-float mooni_target_scale(const moon_loss *loss) { return loss->class->takes_classes ? 1 : 255; }
+float mooni_target_scale(const moon_loss *loss) { return loss->class->takes_labels ? 1 : 255; }
 
-bool mooni_are_classes(const moon_loss *loss, const moon_tensor *t, size_t width) {
-  return loss->class->takes_classes && (t->rank == 1 || (t->rank == 2 && t->shape[1] == 1 && width > 1));
+bool mooni_are_labels(const moon_loss *loss, const moon_tensor *t, size_t width) {
+  return loss->class->takes_labels && (t->rank == 1 || (t->rank == 2 && t->shape[1] == 1 && width > 1));
 }
 
-moon_status mooni_classes(uint32_t *out, const moon_tensor *t, const uint32_t *order, size_t first, size_t count,
-                          size_t classes) {
+moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, const uint32_t *order, size_t first, size_t count,
+                              size_t classes) {
   for (size_t i = 0; i < count; i++) {
     size_t row = order ? order[first + i] : first + i;
     double c = moon_tensor_get(t, row);
@@ -89,21 +96,21 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
   if (grad && (!moon_tensor_same_shape(grad, prediction) || grad->dtype != MOON_FLOAT32))
     return mooni_fail(ctx, MOON_ESHAPE, "%s: the gradient must have the prediction's shape", loss->class->name);
   if (grad) MOONI_TRY(mooni_want_writable(grad, loss->class->name));
-  bool classes = mooni_are_classes(loss, target, width);
-  if (classes ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
+  bool labels = mooni_are_labels(loss, target, width);
+  if (labels ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
     return shape_error(loss, prediction, target);
 
   mooni_target t = {moon_tensor_float(target), NULL, width};
   void *scratch = NULL;
   moon_status status = MOON_OK;
-  if (classes || !t.values) {
-    scratch = mooni_calloc(ctx, classes ? rows : rows * width, sizeof(float));
+  if (labels || !t.values) {
+    scratch = mooni_calloc(ctx, labels ? rows : rows * width, sizeof(float));
     if (!scratch) return mooni_nomem(ctx, rows * width * sizeof(float));
-    if (classes)
-      status = mooni_classes(scratch, target, NULL, 0, rows, width);
+    if (labels)
+      status = mooni_read_labels(scratch, target, NULL, 0, rows, width);
     else
       ctx->k->from_bytes(scratch, moon_tensor_byte(target), rows * width, mooni_target_scale(loss));
-    t = classes ? (mooni_target){NULL, scratch, 0} : (mooni_target){scratch, NULL, width};
+    t = labels ? (mooni_target){NULL, scratch, 0} : (mooni_target){scratch, NULL, width};
   }
   if (status == MOON_OK) {
     double v = loss->class->apply(loss, grad ? moon_tensor_float(grad) : NULL, moon_tensor_float(prediction), t, rows,

@@ -2,6 +2,11 @@
 ** run.c. */
 #include "net.h"
 
+#include "../core/error.h"
+#include "../core/memory.h"
+#include "../core/rng.h"
+#include "../core/tensor.h"
+
 /* ---- making a net ---- */
 
 moon_status mooni_in_layer(const moon_net *net, size_t i, moon_status status) {
@@ -12,9 +17,9 @@ moon_status mooni_in_layer(const moon_net *net, size_t i, moon_status status) {
 
 moon_status mooni_set_widths(moon_net *net, size_t in) {
   for (size_t i = 0; i < net->count; i++) {
-    net->slots[i].in = in;
-    MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], &net->slots[i].out, in)));
-    in = net->slots[i].out;
+    net->places[i].in = in;
+    MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], &net->places[i].out, in)));
+    in = net->places[i].out;
   }
   return MOON_OK;
 }
@@ -26,23 +31,23 @@ static moon_status find_widths(moon_net *net) {
   }
   if (!net->inputs) return MOON_OK; /* any width goes through */
   MOONI_TRY(mooni_set_widths(net, net->inputs));
-  net->outputs = net->slots[net->count - 1].out;
+  net->outputs = net->places[net->count - 1].out;
   return MOON_OK;
 }
 
 static void find_repeats(moon_net *net) {
   for (size_t i = 0; i < net->count; i++)
-    for (size_t k = 0; k < i; k++) net->slots[i].again |= net->layers[k] == net->layers[i];
+    for (size_t k = 0; k < i; k++) net->places[i].again |= net->layers[k] == net->layers[i];
 }
 
 /* A layer may stand in several places, of this net and of others; those after the first have noise of their own. */
 static void take_places(moon_net *net) {
   for (size_t i = 0; i < net->count; i++) {
-    uint64_t before = net->layers[i]->places++;
+    uint64_t before = net->layers[i]->placed++;
     mooni_rng rng;
     if (!before) continue;
     mooni_rng_seed(&rng, before, 0);
-    net->slots[i].seed = mooni_rng_u64(&rng);
+    net->places[i].seed = mooni_rng_u64(&rng);
   }
 }
 
@@ -70,8 +75,8 @@ static moon_status list_parameters(moon_net *net) {
     for (size_t j = 0; j < net->layers[i]->param_count; j++) {
       const mooni_param *p = net->layers[i]->params[j];
       size_t place = place_of(net, p->value);
-      net->slots[i].param[j] = place;
-      if (net->uses[place]++) net->slots[i].accumulate |= 1u << j;
+      net->places[i].param[j] = place;
+      if (net->uses[place]++) net->places[i].accumulate |= 1u << j;
       if (place < net->param_count) continue;
       net->values[place] = p->value;
       net->grads[place] = p->grad;
@@ -91,10 +96,10 @@ static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *lay
   net->refs = 1;
   net->ctx = moon_ctx_retain(ctx);
   net->layers = mooni_calloc(ctx, count, sizeof *net->layers);
-  net->slots = mooni_calloc(ctx, count, sizeof *net->slots);
-  net->stages = mooni_calloc(ctx, STAGES_OF_LAYER * count + STAGES_OF_NET, sizeof *net->stages);
-  moon_status status = net->layers && net->slots && net->stages ? MOON_OK
-                                                                : mooni_nomem(ctx, count * sizeof *net->slots);
+  net->places = mooni_calloc(ctx, count, sizeof *net->places);
+  net->stages = mooni_calloc(ctx, MOONI_STAGES_OF_LAYER * count + MOONI_STAGES_OF_NET, sizeof *net->stages);
+  moon_status status = net->layers && net->places && net->stages ? MOON_OK
+                                                                 : mooni_nomem(ctx, count * sizeof *net->places);
   for (size_t i = 0; status == MOON_OK && i < count; i++) net->layers[net->count++] = moon_layer_retain(layers[i]);
   if (status == MOON_OK) find_repeats(net);
   if (status == MOON_OK) status = find_widths(net);
@@ -118,7 +123,7 @@ moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, si
                       net->count);
   MOONI_TRY(new_net(net->ctx, out, net->layers + first, count));
   for (size_t i = 0; i < count; i++)
-    (*out)->slots[i].seed = net->slots[first + i].seed; /* the noise of the same places */
+    (*out)->places[i].seed = net->places[first + i].seed; /* the noise of the same places */
   return MOON_OK;
 }
 
@@ -139,8 +144,8 @@ void moon_net_release(moon_net *net) {
   moon_ctx *ctx = net->ctx;
   drop_halves(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
-  void *blocks[] = {net->layers, net->slots, net->stages,      net->values,     net->grads,
-                    net->uses,   net->arena, net->gradient[0], net->part_grads, net};
+  void *blocks[] = {net->layers, net->places, net->stages,      net->values,     net->grads,
+                    net->uses,   net->arena,  net->gradient[0], net->part_grads, net};
   for (size_t i = 0; i < MOONI_COUNT(blocks); i++) mooni_free(ctx, blocks[i]);
   moon_ctx_release(ctx);
 }
@@ -161,13 +166,40 @@ moon_status moon_net_set_encoder(moon_net *net, size_t layers) {
   return MOON_OK;
 }
 
-size_t moon_net_code(const moon_net *net) { return net->encoder && net->inputs ? net->slots[net->encoder - 1].out : 0; }
+size_t moon_net_code(const moon_net *net) {
+  return net->encoder && net->inputs ? net->places[net->encoder - 1].out : 0;
+}
 
 void moon_net_seed(moon_net *net, uint64_t seed) {
   mooni_rng rng;
   mooni_rng_seed(&rng, seed, 0);
-  for (size_t i = 0; i < net->count; i++) net->layers[i]->seed = net->slots[i].seed = mooni_rng_u64(&rng);
+  for (size_t i = 0; i < net->count; i++) net->layers[i]->seed = net->places[i].seed = mooni_rng_u64(&rng);
   for (size_t i = 0; i < net->count; i++)
-    net->slots[i].seed -= net->layers[i]->seed; /* a later place has set it anew */
+    net->places[i].seed -= net->layers[i]->seed; /* a later place has set it anew */
   net->draw = 0;
+}
+
+/* ---- what a batch must be ---- */
+
+moon_status mooni_check_input(const moon_net *net, const moon_tensor *x, const char *what) {
+  char text[MOONI_SHAPE_TEXT];
+  if (x->rank == 2 && x->shape[0] && x->shape[1] && (!net->inputs || x->shape[1] == net->inputs)) return MOON_OK;
+  mooni_tensor_text(text, x);
+  if (net->inputs)
+    return mooni_fail(net->ctx, MOON_ESHAPE, "%s: input is %s, expected [rows x %zu]", what, text, net->inputs);
+  return mooni_fail(net->ctx, MOON_ESHAPE, "%s: input is %s, expected [rows x width]", what, text);
+}
+
+moon_status mooni_check_output(const moon_net *net, const moon_tensor *y, size_t rows, size_t width, const char *what) {
+  char text[MOONI_SHAPE_TEXT];
+  if (y->rank == 2 && y->shape[0] == rows && y->shape[1] == width && y->dtype == MOON_FLOAT32) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ESHAPE, "%s: output is %s, expected [%zu x %zu] float32", what,
+                    mooni_tensor_text(text, y), rows, width);
+}
+
+moon_status mooni_net_width(const moon_net *net, size_t *out, size_t in) {
+  *out = in;
+  for (size_t i = 0; i < net->count; i++)
+    MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], out, *out)));
+  return MOON_OK;
 }

@@ -1,9 +1,14 @@
 /* optim.c - what all optimisers have in common: options, and the moments kept for each segment of parameters. The
 ** formulas are in kernels/adam.c, sgd.c, ... */
+#include "optim.h"
+
 #include <string.h>
 
+#include "../core/error.h"
 #include "../core/fpmode.h"
-#include "../internal.h"
+#include "../core/memory.h"
+#include "../core/registry.h"
+#include "../core/tensor.h"
 
 moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,
                            size_t count) {
@@ -120,12 +125,11 @@ void mooni_optim_begin(moon_optim *opt) {
   opt->class->prepare(opt, opt->steps);
 }
 
-void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, size_t at, size_t rows,
-                        size_t width, size_t stride) {
+void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, mooni_patch p) {
   float *slots[MOONI_MAX_SLOTS] = {NULL};
   for (size_t j = 0; j < MOONI_MAX_SLOTS; j++)
-    if (s->slot[j]) slots[j] = moon_tensor_float(s->slot[j]) + at;
-  opt->class->update(opt, moon_tensor_float(s->value) + at, slots, grad + at, rows, width, stride);
+    if (s->slot[j]) slots[j] = moon_tensor_float(s->slot[j]) + p.at;
+  opt->class->update(opt, moon_tensor_float(s->value) + p.at, slots, grad + p.at, p.rows, p.width, p.stride);
 }
 
 moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad, size_t count) {
@@ -135,7 +139,8 @@ moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_ten
   mooni_optim_begin(opt);
   for (size_t i = 0; i < count; i++) {
     size_t n = value[i]->numel;
-    mooni_optim_update(opt, mooni_optim_segment(opt, value[i], i), moon_tensor_float(grad[i]), 0, 1, n, n);
+    mooni_optim_update(opt, mooni_optim_segment(opt, value[i], i), moon_tensor_float(grad[i]),
+                       (mooni_patch){0, 1, n, n});
   }
   return MOON_OK;
 }

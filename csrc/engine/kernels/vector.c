@@ -1,4 +1,4 @@
-/* vmath.c - the passes over memory that belong to no one noun: sums, scaling, widening of bytes. */
+/* vector.c - passes over arrays of numbers: sums, scaling, bytes to floats. */
 #include "vmath.h"
 
 void MOONI_K(from_bytes)(float *restrict y, const uint8_t *restrict x, size_t n, float scale) {

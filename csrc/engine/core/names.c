@@ -1,9 +1,12 @@
 /* nearest.c - names: those that other libraries have for what is known here, and "did you mean": how far a name is from
 ** one that exists. */
+#include "names.h"
+
 #include <ctype.h>
 #include <string.h>
 
-#include "../internal.h"
+#include "error.h"
+#include "memory.h"
 
 enum { LONGEST = 48 }; /* longer ones are no names */
 
@@ -221,4 +224,22 @@ size_t moon_name_distance(const char *a, const char *b) {
   size_t distance = edits(a, m, b, n);
   if (distance < longer && distance <= (longer < 6 ? 1 : longer / 3)) return distance;
   return abbreviates(a, m, b) ? LONGEST : SIZE_MAX;
+}
+
+moon_status mooni_unknown(moon_ctx *ctx, const char *what, const char *name, const char *(*at)(const void *, size_t),
+                          const void *list) {
+  const char *known, *nearest = NULL;
+  size_t least = SIZE_MAX;
+  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
+    size_t distance = moon_name_distance(name, known);
+    if (distance < least) least = distance, nearest = known;
+  }
+  mooni_fail(ctx, MOON_ERANGE, "unknown %s '%.100s'%s%s%s (known: ", what, name, nearest ? "; did you mean '" : "",
+             nearest ? nearest : "", nearest ? "'?" : "");
+  for (size_t i = 0; (known = at(list, i)) != NULL; i++) {
+    if (i) mooni_append(ctx, ", ");
+    mooni_append(ctx, known);
+  }
+  mooni_append(ctx, ")");
+  return MOON_ERANGE;
 }

@@ -1,0 +1,86 @@
+/* table.h - the kernels of one instruction set, as the rest of the engine calls them. */
+#ifndef MOONI_TABLE_H
+#define MOONI_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../core/mat.h"
+#include "../core/rng.h"
+
+typedef struct mooni_unary {
+  const char *name;
+  void (*apply)(float *y, const float *x, size_t n, float p, float q);
+} mooni_unary;
+
+/* y[i] = a[i * as] (op) alpha * b[i * bs]; as and bs are 0 or 1. */
+typedef struct mooni_binary {
+  const char *name;
+  void (*apply)(float *y, const float *a, size_t as, const float *b, size_t bs, size_t n, float alpha);
+} mooni_binary;
+
+/* For core/eigen.c, which keeps eigenvectors in panels of so many columns and handles so many at once. A rotation:
+** with a = row `row` and b = the next one, a becomes c a - s b, and b becomes s a + c b. */
+enum { MOONI_EIGEN_WIDTH = 64, MOONI_EIGEN_LANES = 32 };
+typedef struct mooni_rotation {
+  size_t row;
+  double c, s;
+} mooni_rotation;
+
+/* For core/neighbours.c: row j can be a neighbour only if its product is at least offset + half[j] - slope root[j]. */
+typedef struct mooni_reach {
+  double offset, slope;
+  const double *half, *root;
+} mooni_reach;
+
+/* Lists end with NULL, tables with a NULL name. */
+typedef struct mooni_kernels {
+  const char *isa;
+  const struct mooni_act *activations;
+  const mooni_unary *unary;
+  const mooni_binary *binary;
+  const struct mooni_loss_class *const *losses;
+  const struct mooni_optim_class *const *optims;
+  /* product.c: as mooni_gemm, for any a, b with contiguous rows or columns, c with contiguous rows. NULL if this
+  ** instruction set has none. */
+  void (*product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
+  /* vector.c */
+  void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale);   /* y = x / scale */
+  void (*add)(float *y, const float *x, size_t n);                         /* y += x */
+  void (*axpy)(float *y, float a, const float *x, size_t n);               /* y += a x */
+  void (*mul)(float *y, const float *x, size_t n);                         /* y *= x */
+  void (*add_product)(float *y, const float *a, const float *b, size_t n); /* y += a b; a may be b */
+  double (*sum_abs)(const float *x, size_t n);
+  double (*sum_squares)(const float *x, size_t n);
+  double (*sum_squared_difference)(const float *x, const float *y, size_t n);
+  /* y [width] = the column sums of x [rows x width], rows `stride` apart; added to y if accumulate */
+  void (*column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
+  void (*add_sign)(float *y, float a, const float *x, size_t n); /* y += a sign(x), sign(0) = 0 */
+  /* largest.c: y = x where x is among the k largest of n, else 0; mask is 1 or 0. Of equal elements the first ones
+  ** count; NaN is larger than any number. 1 <= k <= n */
+  void (*keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
+  /* neighbours.c: the sum of (x - y)^2; the first j >= from that is within reach, or n */
+  double (*squared_distance)(const float *x, const float *y, size_t n);
+  size_t (*next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);
+  /* eigen.c */
+  void (*eigen_reduce)(double *a, size_t n, size_t stride, const double *v, const double *q, const double *u,
+                       double *p);
+  void (*eigen_rotate)(double *z, const mooni_rotation *rotation, size_t count);
+  void (*eigen_reflect)(double *z, const double *v, size_t n, double scale);
+  /* random.c: draws in whole blocks of MOONI_LANES */
+  void (*uniform)(mooni_rng *rng, float *y, size_t n, float low, float high);
+  void (*normal)(mooni_rng *rng, float *y, size_t n, float mean, float deviation);
+  /* random.c: y = x with noise, n elements; mask (may be NULL) gets dy/dx */
+  void (*noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float sigma, float low,
+                         float high);
+  void (*noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
+  void (*noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
+} mooni_kernels;
+
+extern const mooni_kernels mooni_kernels_base;
+#if defined(__x86_64__)
+extern const mooni_kernels mooni_kernels_avx2, mooni_kernels_avx512;
+#endif
+
+#endif

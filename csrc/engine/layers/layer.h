@@ -1,0 +1,113 @@
+/* layer.h - what a layer is: parameters, a class of functions, and the pass that they work on. */
+#ifndef MOONI_LAYER_H
+#define MOONI_LAYER_H
+
+#include "../core/gemm.h"
+#include "../core/option.h"
+#include "../core/parts.h"
+
+typedef struct mooni_param {
+  size_t refs;
+  const char *name;
+  moon_tensor *value, *grad;
+  struct mooni_frozen *frozen; /* a copy of value as it was when last shared (moon_net_share), or NULL */
+} mooni_param;
+
+enum { MOONI_MAX_PARAMS = 4 };
+
+/* One part of a batch in one layer. A batch is divided in one of two ways. By rows: each part is a batch of its own
+** (part 0 of 1) with its own gradients, which are added up later. By columns: each part sees the whole batch and
+** computes some columns, or rows, of the layer's input and output (takes_columns, gives_columns). By columns all parts
+** meet between two layers, unless both sides divide the same columns. The net owns the buffers. */
+typedef struct mooni_pass mooni_pass;
+struct mooni_pass {
+  size_t rows, in, out;
+  size_t batch; /* rows of the whole batch: means are over these */
+  size_t first; /* index of the first row here in the whole batch; a multiple of MOONI_ROW_GRAIN */
+  size_t part, parts;
+  const float *x;        /* [rows x in] */
+  float *y;              /* [rows x out] */
+  float *dy;             /* [rows x out]; backward may overwrite it */
+  float *dx;             /* [rows x in], or NULL: not needed */
+  bool x_apart, y_apart; /* the layout (mooni_columns_of) of x and dx, and of y, dy and scratch. True only for layers
+                         ** that take, or give, columns */
+  float *spare;          /* forward by columns: one buffer for each part, `step` >= rows x out floats apart */
+  size_t step;
+  float *scratch;                /* [rows x class->scratch] */
+  float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
+  unsigned accumulate;           /* bit i: add to parameter i's gradient instead of overwriting it; an earlier use in
+                                 ** this backward has written it */
+  bool weights;                  /* this part computes the weight-only penalties: they count once per layer and batch */
+  bool training;                 /* false: inference; for forward */
+  uint64_t seed, draw; /* of this place in the net, and the number of this training forward: they choose the noise */
+  bool logits;         /* the loss takes over the activation: leave it out, forward and backward */
+  /* NULL, or to be called for every element of parameter i, once its gradient is complete and its value is no longer
+  ** needed in this step. It updates them. */
+  void (*ready)(const mooni_pass *pass, size_t i, mooni_patch patch);
+  const void *job; /* for ready */
+  size_t layer;    /* for ready: the place in the net */
+};
+
+typedef struct mooni_layer_class {
+  const char *name;
+  size_t size; /* of the object, which begins with a moon_layer */
+  const mooni_option_spec *options;
+  bool training_only; /* y = x unless training */
+  /* By columns: takes_columns says that a part reads x and writes dx only in its span of the inputs; gives_columns that
+  ** it writes y and reads dy only in its span of the outputs (NULL: no). Spans are cut at MOONI_COLUMN_GRAIN. Without
+  ** these a part works on its span of the rows (MOONI_ROW_GRAIN). */
+  bool takes_columns;
+  bool (*gives_columns)(const moon_layer *layer);
+  moon_status (*init)(moon_layer *layer);                /* options are set; make the parameters. NULL: nothing to do */
+  void (*finish)(moon_layer *layer);                     /* NULL: nothing to release */
+  size_t (*inputs)(const moon_layer *layer);             /* the input width; NULL: any, and out = in */
+  size_t (*outputs)(const moon_layer *layer);            /* the output width; goes with inputs */
+  size_t (*least)(const moon_layer *layer);              /* where any width goes: the smallest one; NULL: 1 */
+  size_t (*scratch)(const moon_layer *layer, size_t in); /* floats of scratch for each row; NULL: none */
+  /* Announce every product that forward, or backward (dx: with the input's gradient), makes of these rows as part
+  ** `part` of `parts`, so that none can fail. NULL: there are none. */
+  void (*plan_forward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts);
+  void (*plan_backward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx);
+  const char *(*activation)(const moon_layer *layer); /* the last thing it does, if a loss may take that over */
+  /* Forward has two halves, and so has backward: by columns, all parts meet between them. */
+  void (*forward)(const moon_layer *layer, const mooni_pass *pass);
+  void (*complete)(const moon_layer *layer, const mooni_pass *pass); /* second half of forward; NULL: none */
+  void (*derive)(const moon_layer *layer, const mooni_pass *pass);   /* first half of backward; NULL: none */
+  void (*backward)(moon_layer *layer, const mooni_pass *pass);
+  double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* once y is complete; NULL: none */
+  bool (*whole_batch)(const moon_layer *layer); /* does its penalty need all rows? Then never by rows. NULL: no */
+  int torch_modules; /* how many modules it is in torch.nn.Sequential; -1: 1, and 1 more for an activation */
+} mooni_layer_class;
+
+struct moon_layer {
+  size_t refs;
+  moon_ctx *ctx;
+  const mooni_layer_class *class;
+  mooni_param *params[MOONI_MAX_PARAMS];
+  bool borrowed[MOONI_MAX_PARAMS]; /* another layer's parameter (tied) */
+  size_t param_count;
+  uint64_t seed;   /* of its noise */
+  uint64_t placed; /* how often it was put into a net: each place has its own noise */
+};
+
+/* The layer classes, NULL at the end. */
+extern const mooni_layer_class *const mooni_layers[];
+
+/* Add a parameter without tensors (NULL when out of memory); one of zeros, with its gradient; another layer's. */
+mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name);
+moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape);
+moon_status mooni_layer_tie_param(moon_layer *layer, mooni_param *param);
+
+/* The part's rows, for layers that work on whole rows. */
+static inline mooni_span mooni_own_rows(const mooni_pass *pass) {
+  return mooni_span_of(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts);
+}
+
+/* Backward of a layer that kept dy/dx [rows x in] in its scratch: dx = dy * scratch. */
+void mooni_layer_backward_mask(moon_layer *layer, const mooni_pass *pass);
+
+/* "dense 784->128", "dropout": for messages. */
+enum { MOONI_LAYER_TEXT = 160 };
+char *mooni_layer_text(char *buffer, const moon_layer *layer);
+
+#endif

@@ -1,0 +1,44 @@
+/* run.h - one batch through a net: what is to be done, and doing it. */
+#ifndef MOONI_RUN_H
+#define MOONI_RUN_H
+
+#include "loss.h"
+#include "optim.h"
+#include "plan.h"
+
+/* Rows first..first+count-1 of x and y (NULL: x) in an order (NULL: their own). */
+typedef struct mooni_source {
+  const moon_tensor *x, *y;
+  const uint32_t *order;
+  size_t first, count;
+} mooni_source;
+
+enum { MOONI_MAX_PARTS = 256 };
+
+typedef struct mooni_batch {
+  moon_net *net;
+  mooni_split split;
+  size_t rows, parts;
+  const mooni_source *gather; /* fill input and target from these rows; NULL: they are there */
+  bool forward, penalties, backward;
+  bool fused;            /* the loss takes over the last activation */
+  bool dx;               /* backward to the input */
+  const moon_loss *loss; /* NULL: none */
+  mooni_target target;
+  double scale;                                            /* of the loss */
+  moon_optim *opt;                                         /* NULL: no update */
+  double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS]; /* of each part */
+  size_t stages, phases;
+  size_t result; /* index of the gradient buffer that holds the input's gradient in the end */
+} mooni_batch;
+
+/* Set each place's x and y: from x, through the arena, to y unless that is NULL. Returns the last y. */
+float *mooni_connect(moon_net *net, const float *x, float *y, bool training);
+
+/* Run a batch that has been planned and connected. Cannot fail. */
+void mooni_run(mooni_batch *b);
+
+/* Its loss and penalties. */
+double mooni_objective(const mooni_batch *b);
+
+#endif

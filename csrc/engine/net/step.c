@@ -1,0 +1,150 @@
+/* step.c - training and judging a net: forward, backward, step, evaluate. */
+#include <string.h>
+
+#include "../core/ctx.h"
+#include "../core/error.h"
+#include "../core/fpmode.h"
+#include "../core/tensor.h"
+#include "dataset.h"
+#include "run.h"
+
+/* ---- forward and backward by themselves ---- */
+
+moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x, bool training) {
+  MOONI_IEEE;
+  size_t width;
+  mooni_split split;
+  MOONI_TRY(mooni_interrupted(net->ctx));
+  MOONI_TRY(mooni_check_input(net, x, "forward"));
+  MOONI_TRY(mooni_net_width(net, &width, x->shape[1]));
+  MOONI_TRY(mooni_check_output(net, y, x->shape[0], width, "forward"));
+  MOONI_TRY(mooni_want_writable(y, "forward"));
+  mooni_source all = {x, NULL, NULL, 0, x->shape[0]};
+  MOONI_TRY(mooni_plan_forward(net, &split, all.count, x->shape[1], true));
+  const float *result = mooni_connect(net, net->input, NULL, training);
+  mooni_batch b = {.net = net, .split = split, .rows = all.count, .gather = &all, .penalties = true, .forward = true};
+  mooni_run(&b);
+  net->forward_rows = all.count;
+  memcpy(moon_tensor_float(y), result, all.count * width * sizeof(float));
+  return MOON_OK;
+}
+
+moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor *dy) {
+  MOONI_FLUSHING;
+  size_t rows = net->forward_rows, out = net->places[net->count - 1].out;
+  MOONI_TRY(mooni_want_own_weights(net, "backward: "));
+  if (!rows)
+    return mooni_fail(net->ctx, MOON_ESTATE,
+                      "backward: no forward before it (a step, predict or evaluate uses its buffers)");
+  MOONI_TRY(mooni_check_output(net, dy, rows, out, "backward: gradient of the"));
+  if (dx) MOONI_TRY(mooni_check_output(net, dx, rows, net->in, "backward: gradient of the input:"));
+  if (dx) MOONI_TRY(mooni_want_writable(dx, "backward"));
+  MOONI_TRY(mooni_plan_backward(net, rows, dx != NULL));
+  memcpy(net->gradient[0], moon_tensor_float(dy), rows * out * sizeof(float));
+  mooni_batch b = {.net = net, .split = MOONI_SERIAL, .rows = rows, .backward = true, .dx = dx != NULL};
+  mooni_run(&b);
+  if (dx) memcpy(moon_tensor_float(dx), net->gradient[b.result], rows * net->in * sizeof(float));
+  return MOON_OK;
+}
+
+/* ---- batches with a loss ---- */
+
+static moon_status check_target(const moon_net *net, const mooni_source *from, const moon_loss *loss, size_t out) {
+  const moon_tensor *y = from->y ? from->y : from->x;
+  char text[MOONI_SHAPE_TEXT];
+  if (from->y && y->shape[0] != from->x->shape[0])
+    return mooni_fail(net->ctx, MOON_ESHAPE, "target has %zu rows, the input %zu", y->shape[0], from->x->shape[0]);
+  if (mooni_are_labels(loss, y, out) || (y->rank == 2 && y->shape[1] == out)) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ESHAPE, "target is %s, expected [rows x %zu]%s", mooni_tensor_text(text, y), out,
+                    loss->class->takes_labels ? ", or class numbers [rows]" : "");
+}
+
+static bool takes_over(const moon_net *net, const moon_loss *loss) {
+  const moon_layer *last = net->layers[net->count - 1];
+  return last->class->activation && mooni_loss_fuses(loss, last->class->activation(last));
+}
+
+/* Point the batch to its targets; labels are checked and read now. */
+static moon_status set_target(mooni_batch *b, const mooni_source *from, size_t out) {
+  moon_net *net = b->net;
+  if (!from->y || !mooni_are_labels(b->loss, from->y, out)) {
+    b->target.values = from->y ? net->target : net->input;
+    return MOON_OK;
+  }
+  uint32_t *labels = (uint32_t *)net->target;
+  b->target.labels = labels;
+  return mooni_read_labels(labels, from->y, from->order, from->first, from->count, out);
+}
+
+/* Do all of a batch that can fail. opt NULL: to evaluate. what begins the messages. */
+static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_source *from, const moon_loss *loss,
+                           moon_optim *opt, const char *what) {
+  size_t in, out;
+  MOONI_TRY(mooni_interrupted(net->ctx));
+  MOONI_TRY(mooni_check_input(net, from->x, what));
+  in = from->x->shape[1];
+  MOONI_TRY(mooni_net_width(net, &out, in));
+  moon_status status = check_target(net, from, loss, out);
+  *b = (mooni_batch){.net = net,
+                     .rows = from->count,
+                     .gather = from,
+                     .penalties = true,
+                     .forward = true,
+                     .loss = loss,
+                     .fused = takes_over(net, loss),
+                     .scale = mooni_loss_scale(loss, from->count, out),
+                     .backward = opt != NULL,
+                     .opt = opt};
+  if (status == MOON_OK)
+    status = opt ? mooni_plan_step(net, &b->split, from->count, in, opt)
+                 : mooni_plan_forward(net, &b->split, from->count, in, true);
+  net->forward_rows = 0; /* the buffers are about to change */
+  if (status == MOON_OK) status = set_target(b, from, out);
+  if (status != MOON_OK) return mooni_prepend(net->ctx, status, "%s: ", what);
+  mooni_connect(net, net->input, NULL, opt != NULL);
+  return MOON_OK;
+}
+
+static moon_status step(moon_net *net, double *objective, const mooni_source *from, const moon_loss *loss,
+                        moon_optim *opt) {
+  MOONI_IEEE;
+  mooni_batch b;
+  MOONI_TRY(prepare(net, &b, from, loss, opt, "step"));
+  mooni_run(&b);
+  if (objective) *objective = mooni_objective(&b);
+  return MOON_OK;
+}
+
+moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
+                          const moon_loss *loss, moon_optim *opt) {
+  if (y && (y->rank < 1 || y->rank > 2 || x->rank != 2)) {
+    char xt[MOONI_SHAPE_TEXT], yt[MOONI_SHAPE_TEXT];
+    return mooni_fail(net->ctx, MOON_ESHAPE, "step: input is %s and target %s, expected rows", mooni_tensor_text(xt, x),
+                      mooni_tensor_text(yt, y));
+  }
+  return step(net, objective, &(mooni_source){x, y, NULL, 0, mooni_rows(x)}, loss, opt);
+}
+
+moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first, size_t count,
+                               const moon_loss *loss, moon_optim *opt) {
+  if (!count || first >= data->rows || count > data->rows - first)
+    return mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
+  return step(net, objective, &(mooni_source){data->x, data->y, data->order, first, count}, loss, opt);
+}
+
+moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data, const moon_loss *loss,
+                              size_t size) {
+  MOONI_IEEE;
+  double total = 0;
+  if (!size) size = 32;
+  for (size_t first = 0; first < data->rows; first += size) {
+    size_t count = data->rows - first < size ? data->rows - first : size;
+    mooni_source from = {data->x, data->y, data->order, first, count};
+    mooni_batch b;
+    MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));
+    mooni_run(&b);
+    total += mooni_objective(&b) * (double)count;
+  }
+  *objective = total / (double)data->rows;
+  return MOON_OK;
+}
