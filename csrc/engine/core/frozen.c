@@ -1,8 +1,8 @@
 /* frozen.c - a copy of a weight that several contexts read and nobody writes.
 **
 ** A context's memory cannot be shared: its allocator may be a Lua state's, which no other thread may call and which
-** ends with that state. So the copy is in memory of no context (malloc), and its count is atomic: the last thread to release
-** it frees it. */
+** ends with that state. So the copy is in memory of no context (malloc), and its count is atomic: the last thread to
+** release it frees it. */
 #include "frozen.h"
 
 #include <stdatomic.h>
