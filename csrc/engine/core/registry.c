@@ -2,6 +2,7 @@
 ** are listed in kernels/table.c and kernels/act.c. */
 #include "registry.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "../kernels/act.h"
