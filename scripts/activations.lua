@@ -1,8 +1,9 @@
 -- The activations and their derivatives. A layer multiplies the gradient by the derivative, so where it is 0 nothing is
 -- learnt: in the left half of ReLU, at both ends of sigmoid and tanh.
 -- There are no formulas here: every registered activation is drawn, and its backward gives the derivative.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "activations",

@@ -2,8 +2,9 @@
 -- strange an image is, without a single strange image in the training. The threshold is a quantile of the errors of
 -- normal images that were held out and are like those to come: half of the test images; the other half is measured.
 -- With 0.99, about one normal image in a hundred raises a false alarm.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "anomaly",

@@ -1,7 +1,8 @@
 -- What layers, losses and optimisers do, written out: two nets by hand, from tensors alone, as one would write them in
 -- numpy, and each once more in layers. From the same initial weights both ways give the same losses and weights.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "by_hand",

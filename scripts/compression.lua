@@ -1,8 +1,9 @@
 -- How small can a code be? An autoencoder compresses: an image of 784 bytes becomes a few numbers. Here the error is
 -- measured against their count: for PCA, the best that a linear net can do; for a net with one hidden layer, whose
 -- sigmoid output at least keeps pixels between black and white; and for a deep net.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local methods = {"pca", "plain", "deep"}
 

@@ -1,6 +1,7 @@
 -- The deep autoencoder: 784-128-32-128-784, ReLU, with a sigmoid output and binary cross-entropy.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "deep",

@@ -1,7 +1,8 @@
 -- The lecture's notebook as one program: five autoencoders on the same images, their reconstructions and their
 -- first-layer weights, on one page.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "demo",

@@ -1,7 +1,8 @@
 -- A denoising autoencoder: the input is noisy, the target is the clean image. Copying does not help then: the net must
 -- know what clean images look like. There is noise in training only; a trained net takes noisy images as they are.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "denoising",

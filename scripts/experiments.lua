@@ -1,8 +1,9 @@
 -- All experiments one after the other, each as a separate program with its output in out/<name>/log.txt, and then
 -- out/index.html, a page with all figures and pictures. Options after the names go to every script that has them:
 --   scripts/experiments.lua plain deep --epochs 2
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local files = require "moonglass.experiment.files"
+local files = require "experiment.files"
 local terminal = require "moonglass.support.terminal"
 
 local all = {

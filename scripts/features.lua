@@ -1,8 +1,9 @@
 -- What does a code hold? Two autoencoders learn without ever seeing a label: one has a code of 32 numbers, the other of
 -- 2, which are a point in the plane and can be drawn. Then we look at their weights, at where the images lie, at what
 -- lies between them, and at how well a code tells classes apart, compared with PCA with as many numbers.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "features",

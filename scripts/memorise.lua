@@ -1,8 +1,9 @@
 -- A large net and few images: it memorises these, and knows little about others. The training loss keeps falling, the
 -- test loss soon rises again: overfitting. The same net from the same initial weights does better with a remedy: noise,
 -- which changes the images in each epoch; a penalty, which keeps weights small; or stopping while the test loss is low.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "memorise",

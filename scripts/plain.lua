@@ -1,6 +1,7 @@
 -- The lecture's autoencoder: 784-32-784, ReLU then ReLU, trained on the squared error. And why its error stays large.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "plain",

@@ -3,8 +3,9 @@
 -- each unit's mean over the batch from --kl-target, for units between 0 and 1; and keeping only the k largest of each
 -- code. An L1 penalty of 1e-5 can be read in two ways, and both are trained here: as the mean over the images of a
 -- batch ("batchmean"), or as their sum ("sum"), which is 32 times as strong with batches of 32 and which was published.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "sparse",

@@ -3,8 +3,9 @@
 --   F = 1/2 |x - z D|^2 + l1 |z|_1
 -- Sparse coding searches the best code z of each image, in many steps of ISTA or FISTA. The autoencoder computes one in
 -- a single step: from z = 0, a step of ISTA for codes >= 0 is relu(x D'/L - l1/L), a layer with ReLU.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "sparse_coding",

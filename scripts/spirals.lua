@@ -2,8 +2,9 @@
 -- with one hidden layer of ReLUs. Both minimise the cross-entropy and penalty/2 times the sum of the squared weights.
 -- Gradient descent takes a step from the gradient over all points (--method batch). With minibatches (sgd, adam) a step
 -- sees 32 of them, so a step takes far less time, but the gradient is noisy, and the learning rate has to fall.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "spirals",

@@ -1,8 +1,9 @@
 -- The deep autoencoder of Hinton and Salakhutdinov (2006), 784-1000-500-250-30 and mirrored. They could train it only
 -- layer by layer, and reached 3.00, the squared error of a test image summed over its pixels. With ELU, today's
 -- initialisers and Adam it trains from scratch; weight decay keeps the test error low.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
-local experiment = require "moonglass.experiment"
+local experiment = require "experiment.run"
 
 local run <close> = experiment.start{
   name = "stacked",

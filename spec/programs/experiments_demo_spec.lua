@@ -221,13 +221,16 @@ end)
 
 describe("published losses", function()
   it("stand beside those of the same training on the whole of MNIST only", function()
-    local is_published = require("moonglass.experiment.results").is_published_training
+    local path = package.path
+    package.path = "scripts/?.lua;" .. path
+    local results = require "experiment.results"
+    package.path = path
     local function of(changed)
       local learnt = {description = "MNIST in data/mnist", train = moon.zeros(changed.rows or 60000, 1), options = {
         batch = changed.batch or 32, lr = changed.lr or 0.001, schedule = changed.schedule or "none",
       }}
       learnt.description = changed.description or learnt.description
-      return is_published(setmetatable(learnt, {__index = require "moonglass.experiment.results"}))
+      return results.is_published_training(setmetatable(learnt, {__index = results}))
     end
     assert.is_true(of{})
     for _, changed in ipairs{

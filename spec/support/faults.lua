@@ -56,7 +56,7 @@ faults.savers = {
     "moon.checkpoint.save(path, {net = net, opt = opt, epoch = 3, seed = 4})"},
   png = {"local t = moon.rand(50, 60)", "moon.png.write(path, t)"},
   onnx = {a_net, "moon.onnx.export(path, net)"},
-  script = {"local write = require('moonglass.experiment.files').write", "write(path, ('a,b\\n'):rep(999))"},
+  script = {"local write = require('moonglass.support.files').write", "write(path, ('a,b\\n'):rep(999))"},
   csv_logger = {
     [[local history = {loss = {}, val_loss = {}, epoch_seconds = {}, epochs = 500}
       for i = 1, 500 do history.loss[i], history.epoch_seconds[i] = 1 / i, 0.5 end

@@ -5,8 +5,8 @@
 -- At the end of the script its figures are printed, and figures.csv has them too. Whatever fails ends the program with
 -- one line on stderr: status 2 for the command line, 1 for anything else.
 local moon = require "moonglass"
-local files = require "moonglass.experiment.files"
-local options = require "moonglass.experiment.options"
+local files = require "experiment.files"
+local options = require "experiment.options"
 
 local experiment = {}
 
@@ -14,7 +14,7 @@ local Run = {}
 Run.__index = Run
 
 for _, part in ipairs{"results", "units"} do
-  for name, method in pairs(require("moonglass.experiment." .. part)) do Run[name] = method end
+  for name, method in pairs(require("experiment." .. part)) do Run[name] = method end
 end
 
 -- ---- failing ----

@@ -1,6 +1,6 @@
 --- What a script leaves: methods of a run. Whatever fails raises a text for the person who called the script.
 local moon = require "moonglass"
-local files = require "moonglass.experiment.files"
+local files = require "experiment.files"
 
 local results = {}
 
