@@ -1,5 +1,5 @@
--- Times this engine, the floor of its matrix products and every peer that is installed, in turns; prints tables, and
--- leaves results.csv and chart.png in build/bench. `make bench` runs it; README.md here tells what the figures mean.
+-- Times this engine, the floor of its matrix products and every installed peer, in turns; prints tables, and writes
+-- results.csv and chart.png into build/bench. `make bench` runs it; README.md here explains the figures.
 local moon = require "moonglass"
 local argparse = require "argparse"
 
@@ -99,7 +99,7 @@ local function describe_machine()
   }
 end
 
--- Processes that wanted a core in the last minute; nil where the system does not tell.
+-- Processes that wanted a core in the last minute; nil if the system does not say.
 local function load_average() return tonumber(first_match("/proc/loadavg", "^%S+")) end
 
 local function is_there(path)
@@ -117,7 +117,7 @@ local function has(list, wanted)
   return false
 end
 
--- Cases of the first rounds: those that peers take part in.
+-- The cases of the first rounds, in which peers take part.
 local function shared_cases(o)
   local cases = {}
   local most = math.max(table.unpack(o.threads))
@@ -158,7 +158,7 @@ local function scale_cases(o)
   return cases
 end
 
--- ---- what is left behind ----
+-- ---- files ----
 
 local function write_file(path, text)
   local file = assert(io.open(path, "wb"))

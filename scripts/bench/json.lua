@@ -6,7 +6,7 @@ local words = {["true"] = true, ["false"] = false}
 
 local value
 
--- What is wrong with the text, as an error that decode tells from others.
+-- A syntax error, which decode distinguishes from other errors.
 local Problem = {}
 local function bad(format, ...) error(setmetatable({format:format(...)}, Problem), 0) end
 
@@ -31,7 +31,7 @@ local function string_at(text, at)
   end
 end
 
--- The members between the bracket at `at` and `close`; read takes a member at its place and gives the place after it.
+-- The members between the bracket at `at` and `close`; read(place) reads a member and returns the place after it.
 local function members(text, at, close, read)
   at = skip(text, at + 1)
   if text:sub(at, at) == close then return at + 1 end

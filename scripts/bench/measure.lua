@@ -1,4 +1,4 @@
---- Runs bench and the peers, and puts what they print into results.
+--- Runs bench and the peers, and adds what they print to the results.
 local json = require "json"
 
 local measure = {}
@@ -6,7 +6,7 @@ local measure = {}
 local Measure = {}
 Measure.__index = Measure
 
--- What each engine of peer.py needs: the package that gives the version first.
+-- The packages that each engine of peer.py needs; the first one gives the version.
 measure.packages = {
   jax = {"jax", "jaxlib", "optax", "numpy"}, torch = {"torch", "numpy"}, ["torch-compile"] = {"torch", "numpy"},
   keras = {"keras", "tensorflow", "numpy"}, ["keras-jit"] = {"keras", "tensorflow", "numpy"},
@@ -14,10 +14,10 @@ measure.packages = {
   sklearn = {"scikit-learn", "threadpoolctl", "numpy"},
 }
 
--- Those of them that are run unless others are named: each package as its users run it.
+-- The peers that run by default: each package as its users run it.
 measure.usual = {"jax", "torch", "keras", "sklearn"}
 
--- scikit-learn has no cross-entropy for pixels: it minimises the squared error, so its job is another one.
+-- scikit-learn has no cross-entropy for pixels: it minimises the squared error, so it does not run the whole job.
 local epochs_only = {sklearn = true}
 
 local function quote(text) return "'" .. tostring(text):gsub("'", "'\\''") .. "'" end
@@ -35,7 +35,7 @@ local function read_all(path)
   return text
 end
 
--- The last line that a command prints, as a table; or nil and the last line of its errors.
+-- The last line of a command's output, as a table; or nil and the last line of its errors.
 local function run_json(words)
   local errors = os.tmpname()
   local pipe = assert(io.popen(("%s 2>%s </dev/null"):format(shell(words), quote(errors))))
@@ -49,7 +49,7 @@ local function run_json(words)
 end
 
 --- config: bench, program, lua (programs), python (or nil), folder (of this file), scratch (for files), data,
--- rounds, peer_epochs; log: takes a line on what is being done.
+-- rounds, peer_epochs; log: called with a line about progress.
 function measure.new(results, config, log)
   return setmetatable({results = results, config = config, log = log, broken = {}}, Measure)
 end
@@ -74,7 +74,7 @@ local function add(results, test, engine, case, unit, v)
   end
 end
 
---- An epoch and its floor, as often as a peer runs warm ones.
+--- An epoch and its floor, as many times as a peer runs warm epochs.
 function Measure:epoch(case)
   local got = self:bench("epoch", {sizes = case.sizes, batch = case.batch, threads = case.threads,
                                    rounds = math.max(self.config.peer_epochs - 1, 1), data = self.config.data})
@@ -84,8 +84,8 @@ function Measure:epoch(case)
   return ("%.3f s, floor %.3f s"):format(got.epoch_s, got.floor_s)
 end
 
---- The time with all threads over that with one, while other processes want the cores. Rows are made up: enough of them
--- for every process to get its turn several times.
+--- The time with all threads divided by that with one, while other processes use the cores. The rows are random, and so
+-- many that every process gets its turn several times.
 function Measure:busy(case)
   local got = self:bench("busy", {sizes = case.sizes, batch = case.batch, threads = case.threads, busy = case.busy,
                                   rows = 12800, rounds = 8})
@@ -145,7 +145,7 @@ for name in sys.argv[1:]:
 print(json.dumps(found))
 ]]
 
---- Those of `names` whose packages are there; their versions go into the results. The reasons for the others follow.
+--- Those of `names` whose packages are installed, and the reasons for the others. Adds the versions to the results.
 function Measure:find_peers(names)
   local there, reasons, asked = {}, {}, {}
   for _, name in ipairs(names) do
@@ -168,7 +168,7 @@ function Measure:find_peers(names)
   return there, reasons
 end
 
--- A peer that failed once is not run again: it would fail as slowly as the first time.
+-- A peer that failed once is not run again: it would fail again, as slowly.
 function Measure:peer(engine, case, epochs)
   if self.broken[engine] then return nil, "left out" end
   local got, message = run_json{self.config.python, self.config.folder .. "peer.py", engine, "--batch", case.batch,

@@ -1,7 +1,7 @@
 --- Which part of a training step a function belongs to, by the names that perf prints.
 local parts = {}
 
--- In order: the first that fits counts. Names of ours are those of csrc/engine; some stand in several files.
+-- The first pattern that matches counts. Our names are those of csrc/engine; some are in several files.
 local known = {
   {"matrix products: packing", "^bli_.*pack"},
   {"matrix products: kernels", "^bli_.*_asm_", "^bli_.*_int_", "^bli_.*_ref$", "^whole_", "^masked_",
@@ -17,7 +17,7 @@ local known = {
   {"copies", "memcpy", "memmove", "memset"},
 }
 
--- A function without a name, in a library whose names were stripped.
+-- A function without a name, in a stripped library.
 local by_library = {{"matrix products", "^libblis"}}
 
 parts.other = "other"

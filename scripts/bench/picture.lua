@@ -1,6 +1,6 @@
--- Draws README's picture of speed, scripts/pictures/speed.png, from the figures that are recorded in recorded.csv:
+-- Draws README's picture of speed, scripts/pictures/speed.png, from the figures in recorded.csv:
 --   build/moonglass scripts/bench/picture.lua
--- Whoever records figures anew copies build/bench/results.csv there, and changes machine and date in README.md.
+-- To record new figures, copy build/bench/results.csv there, and change machine and date in the READMEs.
 local moon = require "moonglass"
 
 local folder = arg[0]:match("^(.*/)") or "./"

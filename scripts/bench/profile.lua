@@ -1,4 +1,4 @@
--- Tells by perf which parts of a training step take how long. `make profile` runs it; README.md here explains it.
+-- Measures with perf how long each part of a training step takes. `make profile` runs it; README.md here explains it.
 local moon = require "moonglass"
 local argparse = require "argparse"
 
@@ -47,8 +47,8 @@ local function output_of(command)
   return pipe:close() and text or nil, text
 end
 
--- perf starts without counting; bench tells it through the FIFO when the epochs that count begin and end, so that
--- loading the data and warming up are left out.
+-- perf starts without counting; bench tells it through the FIFO when the warm epochs begin and end, so that loading the
+-- data and warming up are left out.
 local function record(o, batch, threads)
   local scratch = o.build .. "/bench/"
   local fifo, data = scratch .. "perf.fifo", scratch .. "perf.data"
@@ -67,7 +67,7 @@ local function record(o, batch, threads)
   return run, parts.read(text or "")
 end
 
--- A table of names, microseconds of all threads together in a step, and shares.
+-- A table of names, microseconds of all threads in a step, and percentages.
 local function rows_of(totals, sum, step_us, most)
   local rows = {}
   for i = 1, math.min(#totals, most) do
@@ -84,7 +84,7 @@ local function show(o, batch, threads)
   local by_part, sum = parts.totals(list, "part")
   if sum == 0 then fail("perf counted nothing") end
   local step_us = total / o.epochs / run.steps * threads * 1e6
-  -- The rest of the threads' time: asleep, or pushed off their cores.
+  -- The rest of the threads' time: asleep, or without a core.
   local off = math.max(0, math.floor(total * threads * hertz) - sum)
   table.insert(by_part, {name = "asleep, or without a core", samples = off})
   print(("Batch %d, threads %d: %.3f s an epoch, %.0f us a step%s"):format(batch, threads, total / o.epochs,

@@ -4,7 +4,7 @@ local report = {}
 report.lecture = "784-128-32-128-784"
 report.deep = "784-1000-500-250-30-250-500-1000-784"
 
--- What is measured beside other processes, and beside how many of them.
+-- The nets that are measured beside busy processes, and how many of these.
 report.small = "57-256-128-256-57"
 report.busy_nets = {{sizes = report.small, batch = 128}, {sizes = report.lecture, batch = 32},
                     {sizes = report.lecture, batch = 128}, {sizes = report.lecture, batch = 1024}}
@@ -33,7 +33,7 @@ end
 local function number(v, format) return v and (format or "%.3f"):format(v) or "-" end
 local function percent(v) return v and ("%.0f %%"):format(100 * v) or "-" end
 
--- "1.160 (1.9x)": their figure, and how many times ours it is.
+-- "1.160 (1.9x)": their figure, and its ratio to ours.
 local function against(results, what, format)
   local v, ratio = results:best(what), results:ratio(what)
   if not v then return "-" end
@@ -70,7 +70,7 @@ local singles = {
   {"whole job, s", "job", "%.2f"}, {"its peak memory, MB", "job_peak", "%.0f"}, {"a single row, us", "row", "%.1f"},
 }
 
--- The entry of a test that has one setting only.
+-- The entry of a test that has only one setting.
 local function setting(results, test, engine)
   for _, e in ipairs(results.entries) do
     if e.test == test and e.engine == engine then return e end
@@ -144,7 +144,7 @@ local function ratio_bar(title, bar, test, peer)
   end
 end
 
--- At most `bar`, of this engine alone.
+-- A figure of this engine that may be at most `bar`.
 local function limit_bar(title, bar, test)
   return title, -bar, function(results)
     local ours = setting(results, test, "moonglass")
@@ -160,7 +160,7 @@ local function speed_up_bar(batch, bar)
   end
 end
 
--- Two threads take at most `bar` times what one takes while so many processes want the cores.
+-- Two threads may take at most `bar` times as long as one, while so many processes use the cores.
 local function busy_bar(net, busy, bar)
   local title = ("2 threads over 1 beside %d busy, %s, batch %d"):format(busy, net.sizes, net.batch)
   return title, -bar, function(results)
@@ -187,7 +187,7 @@ for _, net in ipairs(report.busy_nets) do
   for _, busy in ipairs(report.busy_processes) do bars[#bars + 1] = {busy_bar(net, busy, 1.2)} end
 end
 
---- What was measured against what is wanted; bars whose figures are not there are left out.
+--- Measured figures against the targets; bars without figures are left out.
 function report.bars(results)
   local rows = {{"Bars", "wanted", "measured", ""}}
   for _, bar in ipairs(bars) do
@@ -212,7 +212,7 @@ function report.machine(results)
     table.concat(versions, ", "))
 end
 
---- All of it as one text.
+--- Everything as one text.
 function report.text(results)
   local parts = {report.machine(results)}
   local sections = {report.epochs(results, report.lecture), report.epochs(results, report.deep),
@@ -225,7 +225,7 @@ end
 
 -- ---- chart ----
 
--- The results for a list of settings, not a number where there are none; nil if there are none at all.
+-- The results for a list of settings, NaN where there is none; nil if there are none at all.
 local function figures(results, settings)
   local list, any = {}, false
   for i, what in ipairs(settings) do
@@ -272,7 +272,7 @@ local function job_panel(results)
           labels = engines, series = #seconds > 0 and {{y = seconds}} or {}}
 end
 
---- What moon.plot.panels takes to draw the results: a panel for each thing of which something was measured.
+--- The arguments of moon.plot.panels to draw the results: a panel for each kind of measurement.
 function report.panels(results)
   local all, panels = {}, {}
   for _, threads in ipairs(results:values("epoch", "threads", report.lecture)) do

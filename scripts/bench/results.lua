@@ -1,4 +1,4 @@
---- What was measured: for each (test, engine, sizes, batch, threads) all samples, of which the best counts.
+--- Measurements: for each (test, engine, sizes, batch, threads) all samples, of which the best counts.
 --   results:add{test = "epoch", engine = "jax", sizes = "784-128-784", batch = 32, threads = 2, unit = "s", value = 1}
 local results = {}
 
@@ -38,19 +38,19 @@ local function median_of(entry)
   return sorted[#sorted // 2 + 1]
 end
 
---- The best sample, or nil where nothing was measured. what: test, engine; sizes, batch, threads if the test has them.
+--- The best sample, or nil if there is none. what: test, engine; sizes, batch, threads if the test has them.
 function Results:best(what)
   local entry = self.by_key[key_of(what)]
   return entry and best_of(entry)
 end
 
---- The median of the samples, or nil: for a ratio, which is disturbed both ways.
+--- The median of the samples, or nil: for a ratio, which can be disturbed both ways.
 function Results:median(what)
   local entry = self.by_key[key_of(what)]
   return entry and median_of(entry)
 end
 
---- The engines that took part, this one and its floor left out, in the order in which they came.
+--- The engines in the order in which they came, without this one and its floor.
 function Results:peers()
   local list, seen = {}, {moonglass = true, floor = true}
   for _, entry in ipairs(self.entries) do
@@ -74,7 +74,7 @@ function Results:fastest_peer(what)
 end
 
 --- An engine's figure over this engine's: above 1, this engine is the faster (or smaller) one. For engine "floor" it
--- is the floor's share of the epoch.
+-- is the floor as a part of the epoch.
 function Results:ratio(what)
   local theirs = self:best(what)
   local ours = self:best{test = what.test, engine = "moonglass", sizes = what.sizes, batch = what.batch,
@@ -114,7 +114,7 @@ function Results:csv()
   return table.concat(lines, "\n") .. "\n"
 end
 
---- Results from the text of a results.csv, of which the best figures are taken.
+--- Results from the text of a results.csv: its best figures.
 function results.read(text)
   local list, names = results.new(), nil
   for line in text:gmatch("[^\n]+") do

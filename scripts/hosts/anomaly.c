@@ -1,9 +1,9 @@
-/* anomaly.c - a host without Lua, and a filter for the shell: rows in, and for each the mean squared error of its
-** reconstruction out, by which what does not belong shows.
+/* anomaly.c - a host without Lua, and a filter for the shell: rows in, and for each row the mean squared error of its
+** reconstruction out. Anomalies have large errors.
 **
 **   anomaly MODEL.safetensors < rows.csv > scores
 **
-** Rows are scored in batches, so any number of them passes through the memory of one. */
+** Rows are scored in batches, so any number of them needs the memory of one batch. */
 #include <ctype.h>
 #include <errno.h>
 #include <float.h>
@@ -40,13 +40,13 @@ typedef struct filter {
   moon_ctx *ctx;
   moon_net *net;
   size_t width;         /* numbers in a row */
-  size_t done;          /* rows that are scored */
+  size_t done;          /* rows scored so far */
   void *rows;           /* [batch x width] */
   float *scores;        /* [batch] */
-  moon_tensor *x, *out; /* the two as tensors, not copied */
+  moon_tensor *x, *out; /* rows and scores as tensors, without a copy */
 } filter;
 
-/* How a part of the work ended. CLOSED: nobody reads the scores any more, as behind `| head`: not a failure. */
+/* How a part of the work ended. CLOSED: the reader has closed the pipe, like `| head`; not a failure. */
 typedef enum outcome { GOING, FINISHED, FAILED, CLOSED } outcome;
 
 __attribute__((format(printf, 1, 2))) static outcome fail(const char *message, ...) {
@@ -61,7 +61,7 @@ __attribute__((format(printf, 1, 2))) static outcome fail(const char *message, .
 
 /* ---- the command line ---- */
 
-/* A finite number that fills all of the text. */
+/* Read the whole text as a finite number; false if it is not one. */
 static bool read_number(double *value, const char *text) {
   char *end;
   *value = strtod(text, &end);
@@ -137,7 +137,7 @@ static outcome print_scores(const filter *f, const float *scores, size_t n) {
   return fflush(stdout) == 0 ? GOING : write_failed();
 }
 
-/* Score rows first..first+n-1 of x, of which there are at most a batch. */
+/* Score rows first..first+n-1 of x, at most a batch. */
 static outcome score(filter *f, moon_tensor *x, size_t first, size_t n) {
   moon_tensor *rows = NULL, *scores = NULL;
   outcome result = GOING;
@@ -154,8 +154,8 @@ static outcome score(filter *f, moon_tensor *x, size_t first, size_t n) {
 
 /* ---- rows of text ---- */
 
-/* The next field, without the blanks around it, into text; what ended it (',', '\n' or EOF) into *end. False if it is
-** longer than any number need be. A field is all that is held of a line, however long that is. */
+/* The next field, without the blanks around it, into text; the character that ended it (',', '\n' or EOF) into *end.
+** False if it is longer than any number need be. Only a field is held in memory, however long the line is. */
 static bool read_field(char *text, size_t room, int *end) {
   size_t n = 0;
   bool fits = true;
@@ -192,7 +192,7 @@ static outcome read_line(const filter *f, float *row, size_t line) {
   return GOING;
 }
 
-/* As many lines as a batch has rows; the rows before a bad line count. */
+/* As many lines as a batch has rows. The rows before a bad line are scored. */
 static outcome read_lines(filter *f, size_t *n) {
   outcome result = GOING;
   for (*n = 0; *n < f->o.batch && result == GOING; *n += result == GOING)
@@ -215,7 +215,7 @@ static outcome read_bytes(filter *f, size_t *n) {
 
 /* ---- the two sources ---- */
 
-/* What is whole is scored, whatever came behind it. */
+/* Complete rows are scored, even if the rest is bad. */
 static outcome filter_stream(filter *f) {
   outcome read = GOING, scored = GOING;
   while (read == GOING && scored == GOING) {
@@ -240,7 +240,7 @@ static outcome filter_idx(filter *f) {
   return result;
 }
 
-/* ---- the whole ---- */
+/* ---- the program ---- */
 
 static outcome prepare(filter *f) {
   if (moon_ctx_new(&f->ctx, NULL) != MOON_OK) return fail("out of memory");

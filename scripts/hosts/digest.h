@@ -1,4 +1,4 @@
-/* digest.h - one number for many: where two hosts print the same, they computed the same, bit for bit. */
+/* digest.h - one number for many: if two hosts print the same digest, they computed the same bits. */
 #ifndef HOSTS_DIGEST_H
 #define HOSTS_DIGEST_H
 

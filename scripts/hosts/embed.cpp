@@ -1,9 +1,9 @@
-// embed.cpp - a host in C++17: the per-row errors of a file of images, and nothing to release by hand.
+// embed.cpp - a host in C++17: the errors of a file of images, row by row. Nothing is released by hand.
 //
 //   embed MODEL.safetensors IMAGES-idx3-ubyte
 //
-// What a constructor of moonglass.h gives is owned by a unique_ptr, which gives it back; a status that is not MOON_OK
-// becomes an exception with the engine's words.
+// A unique_ptr owns what a constructor of moonglass.h returns, and releases it. A status that is not MOON_OK becomes an
+// exception with the engine's message.
 #include <moonglass.h>
 
 #include <cinttypes>
@@ -29,7 +29,7 @@ void check(const moon_ctx *ctx, moon_status status) {
   if (status != MOON_OK) throw std::runtime_error(moon_error(ctx));
 }
 
-// What constructor(ctx, &out, arguments...) makes.
+// The object that constructor(ctx, &out, arguments...) makes.
 template <class T, class... Parameters, class... Arguments>
 Owned<T> make(moon_ctx *ctx, moon_status (*constructor)(moon_ctx *, T **, Parameters...), Arguments &&...arguments) {
   T *out = nullptr;
@@ -43,13 +43,13 @@ Owned<moon_ctx> make_context() {
   return Owned<moon_ctx>(ctx);
 }
 
-// A tensor on the vector's own memory, which must outlive it.
+// A tensor on the vector's memory, which must outlive it.
 Owned<moon_tensor> wrap(moon_ctx *ctx, std::vector<float> &data, const std::vector<std::size_t> &shape) {
   return make(ctx, moon_tensor_wrap, MOON_FLOAT32, static_cast<int>(shape.size()), shape.data(), data.data(), nullptr,
               nullptr);
 }
 
-// Images of any shape as a matrix, one a row.
+// Images of any shape as a matrix, a row each.
 Owned<moon_tensor> as_rows(const moon_ctx *ctx, moon_tensor *images) {
   const std::size_t n = moon_tensor_rank(images) ? moon_tensor_shape(images)[0] : 0;
   if (n == 0) throw std::runtime_error("there are no rows in the file");

@@ -1,5 +1,4 @@
--- A script for scripted.c: it is given a net and rows, and returns what the host is to have. All that it can see is in
--- sandbox.lua.
+-- A script for scripted.c: it gets a net and rows, and returns a tensor for the host. sandbox.lua defines what it sees.
 local net, x = ...
 
 local errors = net:errors(x)

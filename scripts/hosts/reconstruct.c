@@ -1,9 +1,9 @@
-/* reconstruct.c - a host without Lua: what a saved autoencoder makes of a picture.
+/* reconstruct.c - a host without Lua: the reconstruction of a picture by a saved autoencoder.
 **
 **   reconstruct MODEL.safetensors IN.png OUT.png
 **
-** The picture has as many pixels as the net has inputs; colours become grey. Both pictures' pixels stay in memory of
-** this program: the engine is given it as it is. */
+** The picture must have as many pixels as the net has inputs; colours become grey. The pixels of both pictures stay in
+** this program's memory: the engine uses it without a copy. */
 #include <inttypes.h>
 #include <moonglass.h>
 #include <stdio.h>
@@ -16,8 +16,8 @@ typedef struct job {
   moon_net *net;
   moon_tensor *image, *x, *y, *picture, *error;
   size_t height, width;
-  unsigned char *grey; /* what was read, [height x width] */
-  float *rebuilt;      /* what the net makes of it, the same */
+  unsigned char *grey; /* the input, [height x width] */
+  float *rebuilt;      /* the reconstruction, [height x width] */
   float mse;
 } job;
 
@@ -31,14 +31,14 @@ static unsigned char luma(const unsigned char *rgb) {
   return (unsigned char)((299u * rgb[0] + 587u * rgb[1] + 114u * rgb[2] + 500u) / 1000u);
 }
 
-/* image [h x w] or [h x w x channels] into grey; alpha, the last of 2 or 4 channels, is left out. */
+/* image [h x w] or [h x w x channels] into grey; alpha, the last of 2 or 4 channels, is ignored. */
 static void to_grey(job *j) {
   const unsigned char *pixel = moon_tensor_byte(j->image);
   size_t channels = moon_tensor_rank(j->image) == 3 ? moon_tensor_shape(j->image)[2] : 1;
   for (size_t i = 0; i < j->height * j->width; i++, pixel += channels) j->grey[i] = channels < 3 ? *pixel : luma(pixel);
 }
 
-/* The net, the picture, and the program's own buffers. 0, or 1 after a complaint. */
+/* The net, the picture, and the program's buffers. 0, or 1 after an error message. */
 static int load(job *j, const char *model, const char *path) {
   if (moon_net_load(j->ctx, &j->net, model) != MOON_OK || moon_png_read(j->ctx, &j->image, path) != MOON_OK)
     return complain(moon_error(j->ctx));

@@ -1,27 +1,26 @@
 -- What a script of scripted.c can see. The host runs this file once in each new state, before the script. Lua's base,
--- string, table, math and utf8 are open, no other libraries, and the core without files. What this file returns are the
--- script's globals.
+-- string, table, math and utf8 are open, no other libraries, and the core without files. The table that this file
+-- returns is the script's globals.
 --
--- The host's own means are a memory limit and a hook that counts instructions. What they do not see is left out or
--- mended here:
---   files, programs, the system        io, os, package, loadfile, dofile are not open; require gives Moonglass, no more
+-- The host has a memory limit and a hook that counts instructions. What they do not cover is removed or replaced here:
+--   files, programs, the system        io, os, package, loadfile, dofile are not open; require gives only Moonglass
 --   bytecode                           load takes text
---   finalisers run without the hook    setmetatable refuses __gc, and a userdata's metatable is not shown
---   so do handlers of xpcall           it is made of pcall
---   a coroutine has a count of its own there are none
---   loops inside C functions           string.rep of nothing, patterns, and table functions on tables that pretend
+--   finalisers run without the hook    setmetatable refuses __gc, and the metatable of a userdata is hidden
+--   so do handlers of xpcall           xpcall is built from pcall
+--   coroutines have separate counts    there are none
+--   loops inside C functions           string.rep of "", patterns, and table functions on tables with metamethods
 -- luacheck: ignore 122 (fields of string and table are set: that is what this file is for)
 local core, source, write = ...
 
--- ---- string: what a pattern may cost ----
+-- ---- string: a limit on the cost of a pattern ----
 
 local max_steps = 1e9 -- some seconds, of which the hook knows nothing
 local find, gmatch, gsub, match, rep = string.find, string.gmatch, string.gsub, string.match, string.rep
 
 local function is_text(v) return type(v) == "string" or type(v) == "number" end
 
--- A bound for the steps of a match: each of * + - tries at most every length, and so do %b and %1; ? tries two; without
--- an anchor every place is tried; and what lies between two of them is compared each time. Error if it is too large.
+-- A bound for the steps of a match: each of * + - and of %b and %1 tries at most every length, ? tries two; without an
+-- anchor every place is tried; and the literal text in between is compared each time. Error if the bound is too large.
 local function check_cost(what, text, pattern, plain, anywhere)
   if not (is_text(text) and is_text(pattern)) then return end -- an error, which the function itself will tell
   local n, steps, longest = #tostring(text) + 1, 1, 1
@@ -64,7 +63,7 @@ end
 
 string.dump = nil
 
--- ---- table: only on tables that are what they seem, and every comparison counted ----
+-- ---- table: only on tables without metamethods, and every comparison is counted ----
 
 local concat, insert, remove, sort, unpack = table.concat, table.insert, table.remove, table.sort, table.unpack
 
@@ -115,7 +114,7 @@ function core.set_threads(n)
   set_threads(n)
 end
 
--- ---- what both the library and the script have ----
+-- ---- globals of both the library and the script ----
 
 local shared = {
   assert = assert, error = error, ipairs = ipairs, next = next, pairs = pairs, pcall = pcall, print = say,
@@ -124,7 +123,7 @@ local shared = {
   string = string, table = table, math = math, utf8 = utf8,
 }
 
--- The library tells objects apart by their metatables, so it sees them; `package` has what it has loaded.
+-- The library tells objects apart by their metatables, so it sees them; `package` holds the loaded modules.
 local library = setmetatable({getmetatable = getmetatable}, {__index = shared})
 local loaded = {["moonglass.core"] = core}
 library.package = {loaded = loaded}
@@ -140,7 +139,7 @@ local function require(name)
 end
 shared.require = require
 
--- The script has tables of its own, so that it can change none of the library's.
+-- The script gets copies of these tables, so that it cannot change the library's.
 local globals = {}
 for name, value in pairs(shared) do globals[name] = value end
 for _, name in ipairs{"string", "table", "math", "utf8"} do

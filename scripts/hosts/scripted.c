@@ -1,18 +1,17 @@
-/* scripted.c - a host with Lua, whose behaviour is in scripts that it does not trust.
+/* scripted.c - a host with Lua that runs scripts which it does not trust.
 **
 **   scripted [options] MODEL.safetensors ROWS-idx-ubyte SCRIPT.lua ...
 **
-** Each script runs in a state of its own and is given the net and the rows: `local net, x = ...`. It returns a tensor.
-** Whatever it does, this program goes on with the next:
+** Each script runs in a new state and gets the net and the rows: `local net, x = ...`. It returns a tensor. Whatever it
+** does, this program goes on with the next script:
 **
 ** - Its memory is counted by the state's allocator, which the engine uses too.
-** - Its instructions are counted by a hook. What runs without any, a long call into the engine, is ended by a timer
-**   that calls moon_interrupt; the timer ends everything else too.
-** - It can see what sandbox.lua lets it see: no files, no programs, no bytecode, no finalisers. Moonglass's own Lua
-**   files are read by this program before a script runs.
+** - Its instructions are counted by a hook. The hook does not see a long call into the engine, so a timer calls
+**   moon_interrupt; the timer ends everything else too.
+** - It sees what sandbox.lua lets it see: no files, no programs, no bytecode, no finalisers. This program reads
+**   Moonglass's Lua files before a script runs.
 **
-** For code that somebody wrote to do harm, run this in a process with no rights besides: Lua may have errors of its
-** own. */
+** For hostile code, also run this in a process without rights: Lua itself may have bugs. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -38,7 +37,7 @@ typedef struct options {
   char **scripts; /* ends with NULL */
 } options;
 
-/* A file's text, by the name that `require` has for it. */
+/* The text of a file, under its name for `require`. */
 typedef struct source {
   char *name, *text;
   size_t size;
@@ -49,13 +48,13 @@ typedef struct source {
 typedef struct job {
   const options *o;
   const source *library;
-  const moon_tensor *rows; /* the host's own, which the script gets a copy of */
+  const moon_tensor *rows; /* the host's rows; the script gets a copy */
   const char *script;
   lua_State *L;
   moon_net *net; /* the two arguments, until the state has them */
   moon_tensor *x;
   size_t used, peak, limit; /* bytes */
-  double instructions;      /* that are left */
+  double instructions;      /* still allowed */
   size_t printed;
 } job;
 
@@ -70,7 +69,7 @@ __attribute__((format(printf, 1, 2))) static int complain(const char *message, .
   return 1;
 }
 
-/* A script's words may hold anything: what a terminal would take for a command becomes '?', and one line is enough. */
+/* A script's text may contain anything: control characters become '?', and only one line is shown. */
 static void print_text(FILE *out, const char *text, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
@@ -81,7 +80,7 @@ static void print_text(FILE *out, const char *text, size_t size) {
 
 /* ---- memory ---- */
 
-/* lua_Alloc. What shrinks is never refused, as Lua demands; and osize is no size where there is no block yet. */
+/* lua_Alloc. Shrinking never fails, as Lua requires. If there is no block yet, osize is not a size. */
 static void *limited(void *ud, void *block, size_t osize, size_t nsize) {
   job *j = ud;
   size_t before = block ? osize : 0;
@@ -100,17 +99,17 @@ static void *limited(void *ud, void *block, size_t osize, size_t nsize) {
 
 /* ---- time: the hook and the timer ---- */
 
-/* What the signal handler knows: the script that runs. An engine's threads block all signals, so it is this program's
-** thread that is interrupted. */
+/* The running script, for the signal handler. The engine's threads block all signals, so the handler runs in this
+** program's thread. */
 static struct {
   lua_State *volatile L;
   moon_ctx *volatile ctx;
-  const char *volatile reason; /* why the script is being stopped; NULL: it is not */
+  const char *volatile reason; /* why the script is stopped, or NULL */
 } running;
 
 enum { COUNT = 1000, EVERYTHING = LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT };
 
-/* The hook of a script that has to end. It stays, so that a pcall that catches the error is ended by the next one. */
+/* The hook of a script that has to end. It stays set, so if a pcall catches the error, the next one follows. */
 static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   luaL_error(L, "stopped: %s", running.reason);
@@ -125,8 +124,8 @@ static void count(lua_State *L, lua_Debug *ar) {
   stop(L, ar);
 }
 
-/* The signal comes again and again, because a script may catch the error of an interrupted call and make another. Both
-** calls may be made in a handler. */
+/* The signal repeats, because a script may catch the error of an interrupted call and make another call. Both functions
+** called here are safe in a signal handler. */
 static void on_alarm(int number) {
   (void)number;
   if (!running.L) return;
@@ -155,7 +154,7 @@ static void end_watch(job *j) {
   lua_sethook(j->L, NULL, 0, 0);
 }
 
-/* ---- what sandbox.lua is given ---- */
+/* ---- arguments of sandbox.lua ---- */
 
 /* source(name) -> text, or nil */
 static int find_source(lua_State *L) {
@@ -169,9 +168,9 @@ static int find_source(lua_State *L) {
   return 0;
 }
 
-enum { ENOUGH = 1 << 20 }; /* bytes that a script may have printed */
+enum { ENOUGH = 1 << 20 }; /* bytes that a script may print */
 
-/* A line of the script's on the standard output. False: it has printed enough. */
+/* Print a line of the script to standard output. False: it has reached its limit. */
 static bool print_line(job *j, const char *text, size_t size) {
   if (size >= ENOUGH - j->printed) return false;
   j->printed += size + 1;
@@ -189,7 +188,7 @@ static int write_line(lua_State *L) {
   return 0;
 }
 
-/* The engine's lines, and those of `fit` with verbose = 1. */
+/* Log lines of the engine, and of `fit` with verbose = 1. */
 static void log_line(void *ud, const char *line) { print_line(ud, line, strlen(line)); }
 
 /* ---- one state ---- */
@@ -199,7 +198,7 @@ static void open_library(lua_State *L, const char *name, lua_CFunction open) {
   lua_pop(L, 1);
 }
 
-/* Lua's libraries that reach nothing outside of the state, and the core, which is left on the stack. */
+/* Open the core, left on the stack, and those of Lua's libraries that reach nothing outside the state. */
 static void open_libraries(lua_State *L) {
   moon_lua_config config = {sizeof config, .flags = MOON_LUA_NO_FILES, .log = log_line};
   job *j = *(job **)lua_getextraspace(L);
@@ -214,8 +213,8 @@ static void open_libraries(lua_State *L) {
   luaL_requiref(L, "moonglass.core", luaopen_moonglass_core, 0);
 }
 
-/* Take the core from the stack, and let what sandbox.lua returns be the globals of all that is loaded from now on. Then
-** load the library, since a net has the methods that are written in Lua, like fit, from there on. */
+/* Take the core from the stack. From now on the table that sandbox.lua returns is the globals. Then load the library,
+** which gives nets their methods that are written in Lua, like fit. */
 static void lock_down(lua_State *L, const char *root) {
   if (luaL_loadfilex(L, lua_pushfstring(L, "%s/scripts/hosts/sandbox.lua", root), "t") != LUA_OK) lua_error(L);
   lua_pushvalue(L, 1);
@@ -231,8 +230,8 @@ static void lock_down(lua_State *L, const char *root) {
 
 static void give_back(void *rows) { free(rows); }
 
-/* The rows for the script: a copy that it may write into, in memory of this program's, which gets it back when the last
-** tensor on it is gone. */
+/* The rows for the script: a copy that it may write into, in this program's memory. It is freed with the last tensor
+** that uses it. */
 static void wrap_rows(lua_State *L, job *j) {
   const moon_tensor *rows = j->rows;
   moon_ctx *ctx = moon_lua_ctx(L);
@@ -246,8 +245,7 @@ static void wrap_rows(lua_State *L, job *j) {
   }
 }
 
-/* Protected: leaves the script as a function, and its two arguments. What the job owns meanwhile, its caller
-** releases. */
+/* Runs protected: leaves the script as a function, and its two arguments. The caller releases what the job owns. */
 static int prepare(lua_State *L) {
   job *j = *(job **)lua_getextraspace(L);
   open_libraries(L);
@@ -261,7 +259,7 @@ static int prepare(lua_State *L) {
   return 3;
 }
 
-/* The error on the top of the stack. Only a text is shown: __tostring is the script's, and nobody counts here. */
+/* The error on top of the stack. Only strings are shown: __tostring would be the script's code, without a limit. */
 static int report(job *j) {
   size_t size = 0;
   const char *text = lua_type(j->L, -1) == LUA_TSTRING ? lua_tolstring(j->L, -1, &size) : NULL;
@@ -284,7 +282,7 @@ static int show_result(job *j) {
   return 0;
 }
 
-/* Calls the script on the stack. A script that was stopped has failed, whatever it returned in the meantime. */
+/* Call the script on the stack. A script that was stopped has failed, whatever it returned. */
 static int run_prepared(job *j) {
   start_watch(j);
   int status = lua_pcall(j->L, 2, 1, 0);
@@ -335,7 +333,7 @@ static bool read_text(source *s, const char *path) {
 
 static bool read_folder(source **list, const char *path, const char *module);
 
-/* One entry of a folder: a folder, or a Lua file; init.lua has the folder's own name. */
+/* One entry of a folder: a folder, or a Lua file; init.lua gets the folder's name. */
 static bool read_entry(source **list, const char *folder, const char *module, const char *entry) {
   const char *suffix = strrchr(entry, '.');
   bool is_lua = suffix && strcmp(suffix, ".lua") == 0, ok = false;
@@ -377,7 +375,7 @@ static void free_sources(source *list) {
   }
 }
 
-/* ---- the whole ---- */
+/* ---- the program ---- */
 
 static bool read_number(double *value, const char *text, double least, double most) {
   char *end;

@@ -28,7 +28,7 @@ typedef struct options {
 
 typedef struct training {
   options o;
-  moon_tensor *images, *x; /* as the file has them, and as [rows x width] */
+  moon_tensor *images, *x; /* as in the file, and as [rows x width] */
   moon_net *net;
   moon_dataset *data;
   moon_loss *loss;
@@ -52,7 +52,7 @@ static bool read_count(long *value, const char *text, long low, long high) {
   return errno == 0 && end != text && *end == '\0' && *value >= low && *value <= high;
 }
 
-/* 0, 2 after a complaint, or -1 after the help. */
+/* 0, 2 after an error message, or -1 after the help. */
 static int read_options(options *o, char **argv) {
   *o = (options){.hidden = 128, .code = 32, .epochs = 5, .batch = 32, .threads = 1};
   const struct {
@@ -107,7 +107,7 @@ static moon_status make_dense(moon_layer **layer, size_t in, size_t out, const c
   return moon_layer_new(ctx, layer, "dense", given, 3);
 }
 
-/* The net keeps the layers alive; its first half is the encoder, so that hosts and scripts can encode with it. */
+/* The net keeps the layers alive. Its first half is marked as the encoder, so that hosts and scripts can encode. */
 static moon_status make_net(training *t) {
   size_t inputs = moon_tensor_shape(t->x)[1];
   const size_t widths[] = {inputs, (size_t)t->o.hidden, (size_t)t->o.code, (size_t)t->o.hidden, inputs};
@@ -123,7 +123,7 @@ static moon_status make_net(training *t) {
 
 /* ---- training ---- */
 
-/* One pass over all rows in an order of its own; *mean is the mean loss of a row, before each update. */
+/* One pass over all rows, in a new order. *mean is the mean loss of a row, before each update. */
 static moon_status run_epoch(training *t, uint64_t epoch, double *mean) {
   size_t rows = moon_dataset_rows(t->data), batch = (size_t)t->o.batch;
   double sum = 0;
@@ -139,7 +139,7 @@ static moon_status run_epoch(training *t, uint64_t epoch, double *mean) {
   return MOON_OK;
 }
 
-/* MOON_EINTERRUPT: Ctrl-C. The net is then what the last whole step made of it. */
+/* MOON_EINTERRUPT: Ctrl-C. The net is then as the last whole step left it. */
 static moon_status run_epochs(training *t) {
   for (long epoch = 1; epoch <= t->o.epochs; epoch++) {
     double loss;

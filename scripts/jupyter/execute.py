@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Execute a notebook on the engine, and store in it what its cells show: execute.py NOTEBOOK [--data FOLDER].
+"""Execute a notebook on the engine, and store its outputs in it: execute.py NOTEBOOK [--data FOLDER].
 
-It runs in a folder of its own, in which FOLDER, or the tree's data/mnist, is data/mnist: so no name of a folder of this
-machine's gets into the notebook."""
+It runs in a new folder, in which FOLDER, or the tree's data/mnist, is data/mnist. So the notebook contains no folder
+names of this machine."""
 
 import argparse
 import os

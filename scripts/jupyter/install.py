@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Tell Jupyter of the kernel: install.py [--prefix FOLDER], else for this user. Prints the folder that it wrote."""
+"""Register the kernel with Jupyter: install.py [--prefix FOLDER], else for this user. Prints the kernel's folder."""
 
 import argparse
 import json

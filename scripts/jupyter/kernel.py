@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A Jupyter kernel that runs Moonglass: python kernel.py -f CONNECTION_FILE, as the kernel's specification says.
 
-The engine is a child process, a session of build/moonglass (or of the program that MOONGLASS names) that session.lua
-has prepared. A request is a line of Lua in a pipe of its own, so that standard input is an empty one for cells and the
-programs that they start; replies are frames within the child's standard output.
+The engine is a child process: a session of build/moonglass (or of the program that MOONGLASS names) that session.lua
+has prepared. Requests are lines of Lua in a separate pipe, so that cells and the programs that they start have an empty
+standard input. Replies are frames within the child's standard output.
 """
 
 import codecs
@@ -28,7 +28,7 @@ class EngineGone(Exception):
 
 
 def quote(text):
-    """A text as a string of Lua's, in one line."""
+    """A text as a Lua string literal, in one line."""
     plain = (
         chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\{b:03d}" for b in text.encode("utf-8", "surrogateescape")
     )
@@ -36,7 +36,7 @@ def quote(text):
 
 
 def die_with_parent():
-    """In the child: if the kernel is killed, nobody would end a long training."""
+    """Called in the child: end it when the kernel is killed, or a long training would go on."""
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):  # not Linux
@@ -45,7 +45,7 @@ def die_with_parent():
 
 
 class Engine:
-    """The child: lines go to it, what it prints and its frames come from it, in their order."""
+    """The child process: takes lines, and returns its output and its frames, in their order."""
 
     def __init__(self):
         program = os.environ.get("MOONGLASS") or os.path.join(TREE, "build", "moonglass")
@@ -74,7 +74,7 @@ class Engine:
             self.selector.register(stream, selectors.EVENT_READ)
 
     def ask(self, *calls):
-        """Lines for the child; the last of them is sent again after an interrupt, which may have hit it."""
+        """Send lines to the child. After an interrupt the last one is sent again, because it may have been lost."""
         self.asking, self.last = True, calls[-1]
         data = "".join(f"package.loaded.jupyter.{call}\n" for call in calls).encode()
         try:
@@ -88,21 +88,21 @@ class Engine:
             self.interrupt()
 
     def interrupt(self, *_):
-        """End what the child computes, and what it has started. A handler of SIGINT: it may come at any time."""
+        """End the child's computation, and programs that it started. A handler of SIGINT: it may run at any time."""
         self.interrupted = self.asking
         if not self.asking:
             self.signal_group(signal.SIGINT)
             self.ask(self.last)
 
     def signal_group(self, number):
-        """To the child and the programs that it waits for, which would otherwise keep it waiting."""
+        """Signal the child and the programs that it waits for."""
         try:
             os.killpg(self.child.pid, number)  # it leads its session
         except ProcessLookupError:
             pass
 
     def take(self):
-        """What the buffer begins with: ("stdout", bytes), or a frame's kind and bytes; None: more has to come."""
+        """The first item of the buffer: ("stdout", bytes), or a frame's kind and bytes; None if it is incomplete."""
         text, found, rest = self.buffer.partition(self.mark)
         if not found:  # a zero byte may be the beginning of a mark
             text, zero, rest = self.buffer.partition(b"\0")
@@ -121,7 +121,7 @@ class Engine:
         return kind.decode(), rest[: int(size)]
 
     def events(self):
-        """One after the other (kind, bytes): "stdout" and "stderr" as they come, and the frames. Raises EngineGone."""
+        """Yield (kind, bytes): "stdout" and "stderr" as they arrive, and the frames. Raises EngineGone."""
         while True:
             event = self.take()
             while event:

@@ -1,12 +1,11 @@
---- The engine's side of the Jupyter kernel: what kernel.py has a session of build/moonglass run, one call a line.
+--- The engine's side of the Jupyter kernel: kernel.py sends these calls to a session of build/moonglass, one a line.
 --   package.loaded.jupyter.execute(number, code)      package.loaded.jupyter.done(number)
 --   package.loaded.jupyter.complete(code)             package.loaded.jupyter.inspect(code)
--- The session gives every line its own protection against Ctrl-C: an interrupt ends a line, and `done`, the line after
--- it, still runs. Replies are frames within standard output, in their place among what the cell prints: a zero byte, a
--- token that nobody else knows, "kind length\n" and the bytes. What is printed between the frames "begin" and "end" is
--- the cell's; the rest, prompts for example, is nobody's.
+-- An interrupt ends one line; the next line, `done`, still runs. Replies are frames within standard output, in order
+-- with what the cell prints: a zero byte, a secret token, "kind length\n" and the bytes. Output between the frames
+-- "begin" and "end" belongs to the cell; the rest, for example prompts, is dropped.
 
--- A cell may take the name of any global of Lua's for something else: these are ours. _G is everybody's still.
+-- A cell may overwrite any of Lua's globals, so these are kept as locals. _G stays shared.
 local globals = {}
 for name, v in pairs(_G) do globals[name] = v end
 local _ENV = globals -- luacheck: ignore _ENV
@@ -24,7 +23,7 @@ local session = {}
 
 local stdout, token = io.stdout, os.getenv("MOONGLASS_JUPYTER_TOKEN")
 
--- If nobody listens any more, there is nothing to go on for.
+-- If the kernel is gone, end.
 local function send(kind, payload)
   local open = io.type(stdout) == "file"
   local sent = open and stdout:write("\0", token, (" %s %d\n"):format(kind, #payload), payload) and stdout:flush()
@@ -49,7 +48,7 @@ end
 local function send_picture(picture) send("picture", moon.png.encode(picture)) end
 
 --- show(t, options): rows as tiles, below the cell. A row alone, rows [n x h*w] or [n x h x w]; options as those of
--- moon.image.grid. Without any, bytes that are no rows of squares are a picture already.
+-- moon.image.grid. Without options, bytes that are not rows of squares are one picture.
 local function show(t, options)
   if is_tensor(t) and t:rank() == 1 then t = t:reshape(1, -1) end
   local ok, picture = errors.caught(moon.image.grid, t, options)
@@ -60,7 +59,7 @@ local function show(t, options)
   send_picture(picture)
 end
 
--- What writes a PNG shows it as well.
+-- Functions that write a PNG also show it.
 local function shown(write)
   local function finish(path, ok, ...)
     if ok then
@@ -79,7 +78,7 @@ end
 
 -- ---- evaluation ----
 
--- As at the prompt, but a picture is one.
+-- As at the prompt, but pictures are shown as pictures.
 local function show_results(silenced, ...)
   local command = prompt.command(...)
   if command then return command() end
@@ -113,7 +112,7 @@ local function finish(silenced, ok, ...)
   return xpcall(show_results, explain, silenced, ...)
 end
 
--- Gives what finish does; of a text that is no Lua, its message.
+-- Returns what finish returns; for a text that is not Lua, the message.
 local function run(number, code)
   local asked = prompt.question(code)
   if asked then

@@ -1,4 +1,4 @@
--- A request to /denoise, as mod_magnet runs it: what is returned is the status.
+-- A request to /denoise. mod_magnet runs this file, and takes what it returns as the status.
 local r = lighty.r -- luacheck: ignore 113
 
 local function answer(status, kind, body)
@@ -12,11 +12,11 @@ if r.req_attr["request.method"] ~= "POST" then
   return answer(405, "text/plain", "denoise: expected POST, with a PNG as its body\n")
 end
 
--- Not all of the body is there yet: 0 sends the request on, and this script runs again when it is.
+-- The body is not complete yet: return 0, and this script runs again when it is.
 if not r.req_body.collect then return 0 end
 
--- What lighttpd 1.4.69 gives begins with whatever else came in the same packet, the header of the request for one: the
--- body is the end of it. Other versions give the body alone.
+-- In lighttpd 1.4.69 other bytes of the same packet come first, such as the header of the request: the body is at the
+-- end. Other versions give only the body.
 local length = r.req_body.len
 local body = length > 0 and r.req_body.get:sub(-length) or ""
 

@@ -1,13 +1,13 @@
---- The net of the server's state, and what it does: PNG in, PNG out. It knows nothing of the server.
--- mod_magnet runs denoise.lua anew for each request, in one Lua state for all; `require` gives it this module, and in
--- it the net, loaded by the first request.
+--- The net, and what it does: PNG in, PNG out. It knows nothing of the server.
+-- mod_magnet runs denoise.lua for each request, in one Lua state; `require` gives it this module, and in it the net,
+-- which the first request loads.
 local moon = require "moonglass"
 
 local denoiser = {}
 
 local side = 28
 
--- A PNG of a few kilobytes may unfold to as many megabytes. What a request may take is bounded, not what it claims.
+-- A PNG of a few kilobytes may unpack to as many megabytes, so the memory of a request is limited.
 moon.limits{memory = 32 << 20}
 
 local path = assert(os.getenv("MOONGLASS_NET"), "the environment variable MOONGLASS_NET names no net")

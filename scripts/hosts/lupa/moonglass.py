@@ -6,19 +6,19 @@ import zlib
 import lupa
 import numpy as np
 
-# core.so looks for Lua's functions among the symbols of the process. Python hides those of its extensions, unless the
-# extension is imported like this; it has to be lupa's first import of this Lua.
+# core.so looks for Lua's functions among the symbols of the process. Python hides the symbols of extensions unless they
+# are imported like this. It must be the first import of this Lua from lupa.
 with lupa.allow_lua_module_loading():
     from lupa.lua54 import LuaError, LuaMemoryError, LuaRuntime  # noqa: F401
 
-SMALL = 1 << 16  # what a call takes besides what it is given
+SMALL = 1 << 16  # memory that a call takes besides its arguments
 
 
 def open_state(max_memory):
     """A Lua state of at most max_memory bytes, tensors included, and the library in it.
 
-    Texts are bytes on both sides (encoding=None), because pictures are. lupa counts what Lua takes only if it is given
-    a limit when it makes the state.
+    Strings are bytes on both sides (encoding=None), because pictures are. lupa counts Lua's memory only if it gets a
+    limit when it makes the state.
     """
     lua = LuaRuntime(max_memory=max_memory, encoding=None, unpack_returned_tuples=True)
     moon, _path = lua.require(b"moonglass")
@@ -27,10 +27,10 @@ def open_state(max_memory):
 
 
 def make_room(lua, wanted):
-    """Raises LuaMemoryError unless so many bytes are free, if need be after a collection.
+    """Raises LuaMemoryError unless so many bytes are free, if necessary after a collection.
 
-    A value that goes from Python to Lua is made outside of any protected call: where memory runs out then, Lua ends the
-    process. So what is large asks here first. Within Lua a want of memory is an error like others.
+    lupa passes a value from Python to Lua outside any protected call: if memory runs out then, Lua ends the process. So
+    call this first for large values. Within Lua, out of memory is an error like others.
     """
     limit = lua.get_max_memory(total=True)
     if limit and limit - lua.get_memory_used(total=True) < wanted:
@@ -45,9 +45,9 @@ def _chunk(kind, content):
 
 
 def to_png(matrix):
-    """A matrix of bytes as a PNG in shades of grey. Level 0: the bytes go through as they are."""
+    """A matrix of bytes as a grey PNG, not compressed."""
     height, width = matrix.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # each row behind the number of its filter, 0 for none
+    rows = np.zeros((height, width + 1), np.uint8)  # each row begins with the number of its filter, 0 for none
     rows[:, 1:] = matrix
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     return (b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", zlib.compress(rows.tobytes(), 0))
@@ -55,7 +55,7 @@ def to_png(matrix):
 
 
 def to_tensor(lua, moon, array):
-    """uint8 [n x d] by way of a PNG in memory, of the array's size; others by tables, of 16 to 48 bytes a number."""
+    """uint8 [n x d] through a PNG in memory of the same size; others through tables, of 16 to 48 bytes a number."""
     array = np.ascontiguousarray(array)
     if array.dtype == np.uint8 and array.ndim == 2:
         png = to_png(array)

@@ -1,4 +1,4 @@
-"""Trains an autoencoder from Python, within a limit of memory: train.py IMAGES, an IDX file, plain or gzipped."""
+"""Trains an autoencoder from Python, within a limit on memory: train.py IMAGES, an IDX file, plain or gzipped."""
 
 import argparse
 import gzip
