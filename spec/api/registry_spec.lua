@@ -2,7 +2,10 @@
 -- that lists what is missing, and where to add it.
 local core = require "moonglass.core"
 local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+local paths = dofile("spec/support/paths.lua")(moon)
 local samples = dofile "spec/support/samples.lua"
+local annotations = require "moonglass.help.annotations"
 
 -- Fails with every line of the list.
 local function assert_none(what, missing)
@@ -38,5 +41,32 @@ describe("a test meets", function()
     for _, name in ipairs{"written", "there", "there.1"} do os.remove(folder .. name) end
     assert_none("missing", missing)
     assert.is_true(#calls > 200)
+  end)
+
+  -- Parameters of these names are paths, but for the functions that say otherwise.
+  local names_of_paths = {path = true, folder = true, dir = true, file = true, filename = true}
+  local no_file = {["Page:link"] = true, ["moon.data.classes"] = true} -- an address in a page; gives no message
+
+  it("every function that takes a path: hostile paths, a host without files, refused memory, fuzzing", function()
+    local missing = {}
+    for _, f in ipairs(annotations.parse(files.read("lua/moonglass/help/meta.lua")).functions) do
+      local takes = false
+      for _, p in ipairs(f.params) do takes = takes or names_of_paths[p.name] end
+      if takes and not no_file[f.path] and not paths.entries[f.path] then
+        missing[#missing + 1] = f.path .. ": an entry, with `read` or `write`, to spec/support/paths.lua"
+      end
+    end
+    for _, name in ipairs(paths.names) do
+      local entry = paths.entries[name]
+      if entry.read and not entry.folder then
+        local seed = "spec/fuzz/seeds/readers/" .. name:gsub("%W", "_")
+        if not (entry.sample or entry.bytes) then
+          missing[#missing + 1] = name .. ": `sample` or `bytes`, to its entry in spec/support/paths.lua"
+        elseif not files.read_if_there(seed) then
+          missing[#missing + 1] = ("%s: %s, by build/moonglass spec/fuzz/make_seeds.lua"):format(name, seed)
+        end
+      end
+    end
+    assert_none("missing", missing)
   end)
 end)

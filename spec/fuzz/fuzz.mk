@@ -1,7 +1,7 @@
 # Fuzzing: a target is a C file here. Those that go through Lua have the binding in them, too.
 
-FUZZ_TARGETS := idx idx_gz png safetensors net checkpoint calls script
-FUZZ_LUA     := checkpoint script
+FUZZ_TARGETS := idx idx_gz png safetensors net checkpoint readers calls script
+FUZZ_LUA     := checkpoint readers script
 FUZZ         ?= $(FUZZ_TARGETS)
 T            ?= 60
 

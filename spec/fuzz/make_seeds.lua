@@ -6,9 +6,11 @@ local moon = require "moonglass"
 
 local folder = arg and arg[1] or "spec/fuzz/seeds"
 
+-- What is there already stays as it is.
 local function seed(target, name, bytes)
+  local path = ("%s/%s/%s"):format(folder, target, name)
   lfs.mkdir(folder .. "/" .. target)
-  files.write(("%s/%s/%s"):format(folder, target, name), bytes)
+  if not files.read_if_there(path) then files.write(path, bytes) end
 end
 
 -- ---- IDX ----
@@ -172,6 +174,15 @@ seed("checkpoint", "early_stopping", trained(moon.sequential{moon.dense(3, 3)},
   {callbacks = {moon.callbacks.early_stopping{monitor = "loss", restore_best = true}}}))
 seed("checkpoint", "net_only", saved(moon.checkpoint.save(path, {net = moon.sequential{moon.dense(3, 1)}})))
 seed("checkpoint", "with_checksums", files.read(path))
+os.remove(path)
+
+-- ---- whatever reads files ----
+
+local paths = dofile("spec/support/paths.lua")(moon)
+for _, name in ipairs(paths.readers) do
+  assert(paths.write_sample(paths.entries[name], paths.objects(), path))
+  seed("readers", name:gsub("%W", "_"), name .. "\n" .. files.read(path))
+end
 os.remove(path)
 
 -- ---- programs ----

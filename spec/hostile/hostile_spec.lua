@@ -3,6 +3,7 @@
 local files = dofile "spec/support/files.lua"
 local lfs = require "lfs"
 local moon = require "moonglass"
+local paths = dofile("spec/support/paths.lua")(moon)
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
@@ -94,20 +95,55 @@ describe("loading runs no code: #hostile", function()
     end
   end)
 
-  it("safetensors, IDX and PNG", function()
-    assert(moon.safetensors.save(path_of("st"), {a = moon.ones(2)}, {k = "v"}))
-    assert.truthy(without_code(moon.safetensors.load, path_of("st")))
-    files.write(path_of("idx"), "\0\0\8\1\0\0\0\2ab")
-    assert.truthy(without_code(moon.data.idx, path_of("idx")))
-    assert(moon.png.write(path_of("png"), moon.zeros(2, 2)))
-    assert.truthy(without_code(moon.png.read, path_of("png")))
-    assert.truthy(without_code(moon.png.decode, files.read(path_of("png"))))
-    for _, load in ipairs{moon.safetensors.load, moon.data.idx, moon.png.read, moon.load, moon.checkpoint.load} do
-      files.write(path_of("chunk"), string.dump(function() os.exit(1) end))
-      assert.is_nil((without_code(load, path_of("chunk"))))
-      files.write(path_of("chunk"), "os.exit(1)")
-      assert.is_nil((without_code(load, path_of("chunk"))))
+  -- f(name, entry, objects, the bytes of its sample) for each reader of files.
+  local function each_reader(f)
+    for _, name in ipairs(paths.readers) do
+      local entry, o = paths.entries[name], paths.objects()
+      assert(paths.write_sample(entry, o, path_of "sample"))
+      f(name, entry, o, files.read(path_of "sample"))
     end
+  end
+
+  it("every reader, of good files, damaged files, and files of code", function()
+    local tried = 0
+    each_reader(function(name, entry, o, bytes)
+      local path = path_of "file"
+      local function read(content)
+        files.write(path, content)
+        return (without_code(entry.read, o, path))
+      end
+      assert.truthy(read(bytes), name)
+      for at = 1, #bytes, 7 do read(bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1) .. bytes:sub(at + 1)) end
+      for _, code in ipairs{string.dump(function() os.exit(1) end), "os.exit(1)"} do
+        assert.is_nil(read(code), name .. " takes a chunk of Lua")
+      end
+      tried = tried + 1
+    end)
+    assert.truthy(without_code(moon.png.decode, moon.png.encode(moon.zeros(2, 2))))
+    assert.is_true(tried >= 7)
+  end)
+
+  it("every reader refuses or reads a file that is cut, or has a bit flipped, and holds nothing afterwards", function()
+    each_reader(function(name, entry, o, bytes)
+      local path = path_of "file"
+      local function try(content)
+        files.write(path, content)
+        local ok, result, message, code = pcall(entry.read, o, path)
+        assert(ok, ("%s raised: %s"):format(name, result))
+        local is_told = code == "format" and type(message) == "string" and message:find(path, 1, true)
+        assert(result ~= nil or is_told, ("%s: code %s, %s"):format(name, code, message))
+      end
+      try(bytes)
+      collectgarbage()
+      local before, step = moon.info().memory, #bytes // 200 + 1
+      for n = 0, #bytes - 1, step do try(bytes:sub(1, n)) end
+      for at = 1, #bytes, step do
+        try(bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1 << at // step % 8) .. bytes:sub(at + 1))
+      end
+      collectgarbage()
+      collectgarbage()
+      assert(moon.info().memory <= before, name .. " holds memory")
+    end)
   end)
 end)
 

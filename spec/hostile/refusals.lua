@@ -1,4 +1,4 @@
--- refusals.lua - want of memory at every single point, from Lua; c/lua_refusal_test.c runs it with what it needs:
+-- Out of memory at every point, from Lua; engine/lua_refusal_test.c runs this with what it needs:
 --   host.attempt(door, first, width, f, ...)   pcall(f, ...), with calls of an allocator refused
 --   host.bits(t)                               a tensor's shape and bytes
 --   host.check(condition, text)
@@ -8,19 +8,13 @@
 local host = ...
 local core = require "moonglass.core"
 local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+local paths = dofile("spec/support/paths.lua")(moon)
 local samples = dofile "spec/support/samples.lua"
 
 local folder = os.tmpname()
 os.remove(folder)
 local function path_of(name) return folder .. "-" .. name end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "none" end
-  local text = file:read("a")
-  file:close()
-  return text
-end
 
 -- ---- everything that can be seen of a value, as a text ----
 
@@ -66,7 +60,7 @@ end
 local function state_of(o)
   local texts = {digest(o)}
   if o.opt then texts[2] = digest(o.opt:moments(o.net:parameters())) end
-  if o.path then texts[#texts + 1] = read(o.path) end
+  if o.path then texts[#texts + 1] = files.read_if_there(o.path) or "none" end
   return table.concat(texts, "|")
 end
 
@@ -200,62 +194,40 @@ local function over(name, make)
   return function()
     local o = make()
     o.path = path_of(name)
-    local file = assert(io.open(o.path, "wb"))
-    assert(file:write("what was there"))
-    assert(file:close())
+    files.write(o.path, "what was there")
     return o
   end
 end
 
--- A file that act, which ends well, has written once.
-local function written(name, make, act)
-  local o = make()
-  o.file = path_of(name)
-  assert(act(o))
-  return function() return {file = o.file} end
-end
-
-local function save(o) return o.net:save(o.path or o.file) end
-local function save_checkpoint(o)
-  local state = {net = o.net, opt = o.opt, epoch = 3, seed = 1, history = {loss = {1}, val_loss = {}, epochs = 1}}
-  return moon.checkpoint.save(o.path or o.file, state)
-end
-local function save_tensors(o)
-  return moon.safetensors.save(o.path or o.file, {x = o.x, b = o.bytes}, {key = "text"})
-end
-local function write_png(o) return moon.png.write(o.path or o.file, o.x) end
-
-local shapes = "spec/fixtures/shapes/"
-case("idx", function() return {} end, function() return assert(moon.data.idx(shapes .. "t10k-images-idx3-ubyte")) end)
+local shapes = samples.shapes
 case("idx.gz", function() return {} end, function()
   return assert(moon.data.idx(shapes .. "train-labels-idx1-ubyte.gz"))
 end)
 case("png encode, decode", tensors, function(o) return moon.png.decode(moon.png.encode(o.x)) end)
 case("image.grid", tensors, function(o) return moon.image.grid(o.x, {shape = {2, 2}}) end)
-case("png.write", over("picture.png", tensors), function(o) return assert(write_png(o)) end)
-case("png.read", written("read.png", tensors, write_png), function(o) return assert(moon.png.read(o.file)) end)
-case("file_write", over("text", tensors), function(o)
+case("core.file_write", over("text", training), function(o)
   return assert(core.file_write(o.path, {"a text", "", "more"}))
 end)
-case("file_rotate", written("rotated", tensors, save_tensors), function(o)
-  return assert(core.file_rotate(o.file, 2))
-end)
-case("safetensors.save", over("tensors", tensors), function(o) return assert(save_tensors(o)) end)
-case("safetensors.load", written("load", tensors, save_tensors), function(o)
-  return {assert(moon.safetensors.load(o.file))}
-end)
+case("core.file_rotate", function()
+  local o = {file = path_of("rotated")}
+  files.write(o.file, "a text")
+  return o
+end, function(o) return assert(core.file_rotate(o.file, 2)) end)
 case("net:clone", training, function(o) return {o.net:clone():predict(o.x)} end)
-case("net:save", over("net", training), function(o) return assert(save(o)) end)
-case("load", written("saved", training, save), function(o) return assert(moon.load(o.file)) end)
-case("checkpoint.save", over("checkpoint", training), function(o) return assert(save_checkpoint(o)) end)
-case("checkpoint.load", written("saved-checkpoint", training, save_checkpoint), function(o)
-  local c = assert(moon.checkpoint.load(o.file))
-  return {c.net, c.opt, c.opt:moments(c.net:parameters()), c.epoch, c.history.loss}
-end)
-case("core.file_write", over("text", training), function(o)
-  return assert(core.file_write(o.path, {"another", " text"}))
-end)
-case("onnx.export", over("onnx", training), function(o) return assert(moon.onnx.export(o.path, o.net)) end)
+
+-- What takes a path; a reader reads one sample, which stays, a writer writes over another file. Callbacks train, and
+-- plots start a program.
+for _, name in ipairs(paths.readers) do
+  local entry, path = paths.entries[name], path_of(name)
+  assert(paths.write_sample(entry, paths.objects(), path))
+  case(name, paths.objects, function(o) return assert(entry.read(o, path)) end)
+end
+for _, name in ipairs(paths.names) do
+  local entry = paths.entries[name]
+  if entry.write and not entry.draws and not entry.raises then
+    case(name, over(name, paths.objects), function(o) return assert(entry.write(o, o.path)) end)
+  end
+end
 
 -- ---- the sweeps ----
 
@@ -344,5 +316,4 @@ end
 sweep_all("lua")
 if host.malloc then sweep_all("malloc") end
 if host.full then print(("%d points refused"):format(total)) end
-for _, name in ipairs{"picture.png", "read.png", "tensors", "load", "net", "saved", "checkpoint", "saved-checkpoint",
-  "text", "onnx"} do os.remove(path_of(name)) end
+for _, name in ipairs{"text", "rotated", "rotated.1", table.unpack(paths.names)} do os.remove(path_of(name)) end
