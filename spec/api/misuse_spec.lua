@@ -529,7 +529,7 @@ local cases = {
     {[[net:fit(x * 255, {loss = "binary_crossentropy"})]],
       "fit: x has values from 0 to 244.4; expected [0, 1]: divide by 255, or use bytes"},
     {[[net:fit(x, x * 16, {loss = "bce"})]],
-      "fit: y has values from 0 to 15.33; expected [0, 1]: divide by the largest that there can be"},
+      "fit: y has values from 0 to 15.33; expected [0, 1]: divide by the largest possible value"},
     {[[net:fit(x, x - 0.5, {loss = "bce"})]],
       "fit: y has values from -0.5 to 0.4583; expected [0, 1]: scale them, or use the loss mse"},
     {[[net:fit(x, {loss = "bce", validation = x * 255})]],
