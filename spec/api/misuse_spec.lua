@@ -241,7 +241,7 @@ local cases = {
     {"moon.dense(3, 2, {kl_weight = 1})",
       "dense: activation is linear, expected one with outputs in [0, 1], such as sigmoid, for kl_weight"},
     {[[moon.dense(3, 2, {contractive = 1, activation = "softmax"})]],
-      "dense: activation is softmax, expected one of single elements for contractive"},
+      "dense: activation is softmax, expected an element-wise one for contractive"},
     {"moon.dense(3, 2, {tied = 1})", "dense: tied is 1, expected a layer"},
     {"moon.dense(3, 2, {tied = moon.dense(3, 2)})", "dense: tied is dense 3->2, expected 2->3"},
     {"moon.dense(t)", "dense: in is a moonglass.tensor, expected a whole number"},
