@@ -116,7 +116,7 @@ end
 local function run(number, code)
   local asked = prompt.question(code)
   if asked then
-    send("result", help.text(asked) or ("nothing is known of '%s'"):format(asked))
+    send("result", help.text(asked) or ("there is no documentation of '%s'"):format(asked))
     return true
   end
   local chunk, flag = prompt.compile(code, ("=In[%d]"):format(number))

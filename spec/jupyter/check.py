@@ -281,7 +281,7 @@ def inspection(s):
     assert "Plots as PNG files" in help_of("moon.plot")["data"]["text/plain"]
     equal(adam["data"]["text/plain"], s.result("?moon.adam"))
     equal(adam["data"]["text/plain"], s.result(" moon.adam? "))
-    equal("nothing is known of 'nothing'", s.result("?nothing"))
+    equal("there is no documentation of 'nothing'", s.result("?nothing"))
     equal((False, {}), (help_of("nothing")["found"], help_of("nothing")["data"]))
 
 

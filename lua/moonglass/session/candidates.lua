@@ -3,9 +3,10 @@
 -- With methods, an object's are also found behind a point, where a call would want a colon.
 -- Nothing is called: values are found by raw access, but for objects of this library, whose fields may be asked for.
 -- Names of options and of choices are those of the annotations.
-local annotations = require "moonglass.help.annotations"
 local core = require "moonglass.core"
-local help = require "moonglass.help"
+local interface = require "moonglass.help.interface"
+local pages = require "moonglass.help.pages"
+local values = require "moonglass.help.values"
 local scanner = require "moonglass.session.tokens"
 local terminal = require "moonglass.support.terminal"
 
@@ -38,7 +39,7 @@ end
 local function value_of(path)
   local v = _G
   for part in path:gmatch("[^.:]+") do
-    v = help.field(v, part)
+    v = values.field(v, part)
     if v == nil then return nil end
   end
   return v
@@ -49,10 +50,10 @@ local function entry_of(path)
   local f = value_of(path)
   if f == nil then return nil end
   local base, name = path:match("^(.*):([%w_]+)$")
-  local class = base and help.class_of(value_of(base))
-  local entry = class and help.method(class, name) or (type(f) == "function" and help.of_function(f)) or nil
+  local class = base and values.class_of(value_of(base))
+  local entry = class and interface.method(class, name) or (type(f) == "function" and values.entry_of(f)) or nil
   if entry or type(f) ~= "table" then return entry end
-  local called = help.interface().by_class[path]
+  local called = interface.known().by_class[path]
   return called and {path = path, arguments = {"options"}, params = {}, overloads = called.overloads}
 end
 
@@ -69,9 +70,9 @@ local function add_table(names, t, functions)
 end
 
 local function add_fields(names, v)
-  local fields = annotations.fields(help.interface(), help.class_of(v))
+  local fields = interface.fields(values.class_of(v))
   for _, field in ipairs(fields) do
-    if field.name:find("^[%a_]") and help.field(v, field.name) ~= nil then names[field.name] = true end
+    if field.name:find("^[%a_]") and values.field(v, field.name) ~= nil then names[field.name] = true end
   end
   local own = type(v) == "userdata" and debug.getuservalue(v, 1)
   if type(own) == "table" then add_table(names, own, false) end
@@ -82,7 +83,7 @@ local longest_chain = 100
 -- Behind a colon those of methods; behind a point all of a table, and of an object its fields.
 local function names_in(v, colon, depth)
   local names, functions = {}, colon or nil
-  local class = (type(v) == "table" or type(v) == "userdata") and help.class_of(v)
+  local class = (type(v) == "table" or type(v) == "userdata") and values.class_of(v)
   if type(v) == "string" then add_table(names, string, functions) end
   if class and not colon then add_fields(names, v) end
   if type(v) == "table" then add_table(names, v, functions) end
@@ -134,14 +135,14 @@ end
 local function options_at(text, open)
   local path = callee(text, open)
   local entry = path and entry_of(path)
-  return entry and help.options(entry)
+  return entry and interface.options(entry)
 end
 
 -- The option whose value the string that begins at `quote` is, if its values are known.
 local function choices_at(text, open, quote)
   local name = text:sub(1, quote - 1):match("([%a_][%w_]*)%s*=%s*$")
   for _, field in ipairs(name and options_at(text, open) or {}) do
-    local choices = field.name == name and help.choices(field) or {}
+    local choices = field.name == name and interface.choices(field.type) or {}
     if #choices > 0 then return choices end
   end
 end
@@ -182,18 +183,18 @@ local function signature_at(text, open)
   local call = open[#open]
   local path = call and call.kind == "(" and text:sub(1, call.at - 1):match("([%a_][%w_.:]*)%s*$")
   local entry = path and entry_of(path)
-  return entry and help.signature(entry)
+  return entry and pages.signature(entry)
 end
 
 -- Behind a call, which is not made: what the annotations say of the class of its result.
 local function names_of_result(path, colon)
   local entry, names = entry_of(path), {}
   local kind = entry and entry.returns and entry.returns[1] and entry.returns[1].type
-  local class = kind and help.interface().classes[kind:match("^([%w_.]+)%f[|\0]")] -- of several, the first
+  local class = kind and interface.known().classes[kind:match("^([%w_.]+)%f[|\0]")] -- of several, the first
   while class do
-    for _, f in ipairs(colon and help.functions_of(class) or {}) do names[f.name] = true end
-    for _, field in ipairs(colon and {} or annotations.fields(help.interface(), class)) do names[field.name] = true end
-    class = colon and help.interface().classes[class.parents[1]]
+    for _, f in ipairs(colon and interface.functions_of(class) or {}) do names[f.name] = true end
+    for _, field in ipairs(colon and {} or interface.fields(class)) do names[field.name] = true end
+    class = colon and interface.known().classes[class.parents[1]]
   end
   return names
 end
@@ -209,7 +210,7 @@ local function in_code(text, open, methods)
     local v = value_of(base)
     if v == nil then return {}, prefix end
     local names = names_in(v, separator == ":")
-    if methods and help.class_of(v) then
+    if methods and values.class_of(v) then
       for name in pairs(names_in(v, true)) do names[name] = true end
     end
     return matching(names, prefix), prefix
