@@ -325,7 +325,13 @@ typedef struct moon_option_info {
   const char *help;      /* one line */
 } moon_option_info;
 
-/* The i-th registered name of a family, or NULL past the last. Static text. */
+/* The i-th registered name of a family, or NULL past the last. Static text. The activations and the initialisers:
+** made by make reference: kinds ActivationName
+**   linear, relu, sigmoid, tanh, softplus, elu, leaky_relu, selu, gelu, silu, softmax
+** end
+** made by make reference: kinds InitName
+**   glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_normal, uniform, normal, zeros
+** end */
 MOON_API const char *moon_registered(const moon_ctx *ctx, moon_family family, size_t i);
 
 /* For messages that ask "did you mean": how many letters of `name` are to be changed, put in, left out or swapped with
@@ -341,8 +347,10 @@ MOON_API bool moon_option_describe(const moon_ctx *ctx, moon_family family, cons
 /* Which values an option takes. Fields are only ever added, at the end. */
 typedef struct moon_option_values {
   size_t size;                /* sizeof(moon_option_values), set by the caller: moon_option_values v = {sizeof v} */
-  double low, high;           /* bounds of a MOON_NUMBER or MOON_COUNT; infinite: no bound */
-  bool open_low, open_high;   /* the bound itself is not allowed */
+  double low;                 /* lower bound of a MOON_NUMBER or MOON_COUNT; infinite: no bound */
+  double high;                /* upper bound, in the same way */
+  bool open_low;              /* low itself is not allowed */
+  bool open_high;             /* high itself is not allowed */
   bool settable;              /* may change after construction: moon_optim_set */
   const char *const *choices; /* the allowed texts, NULL at the end; NULL: `family` tells, or any text is allowed */
   int family;                 /* a moon_family, whose registered names are the allowed texts; -1: none */
@@ -355,13 +363,17 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 
 /* ---- Layers --------------------------------------------------------------------------------------------------- */
 
-/* CONSTRUCTOR: a layer by its registered kind:
-**   dense            in, out, activation, bias, init, name, activity_l1, activity_reduction, kl_weight, kl_target,
-**                    contractive, weight_l2, tied
-**   activation       activation
-**   dropout          p
-**   gaussian_noise   sigma, clip       masking_noise   p       salt_pepper_noise   p
-**   k_sparse         k, alpha
+/* CONSTRUCTOR: a layer by its registered kind. The kinds and their options:
+** made by make reference: kinds LayerName
+**   dense             in, out, activation, bias, init, name, activity_l1, activity_reduction, kl_weight, kl_target,
+**                     contractive, weight_l2, tied
+**   activation        activation
+**   dropout           p
+**   gaussian_noise    sigma, clip
+**   masking_noise     p
+**   salt_pepper_noise p
+**   k_sparse          k, alpha
+** end
 ** Parameters are initialised from the context's stream. MOON_ERANGE names an unknown kind, option or value and lists
 ** the known ones; MOON_ENOMEM. */
 MOON_API moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, const moon_option *options,
@@ -392,7 +404,16 @@ MOON_API bool moon_layer_parameter(const moon_layer *layer, size_t i, moon_param
 
 /* ---- Losses --------------------------------------------------------------------------------------------------- */
 
-/* CONSTRUCTOR: mse, mae, bce, cross_entropy, huber, or one of Keras's longer names. Options: moon_option_describe.
+/* CONSTRUCTOR: a loss by its registered kind, or by one of Keras's longer names. The kinds and their options:
+** made by make reference: kinds LossName
+**   mse               reduction
+**   mae               reduction
+**   bce               reduction, from_logits
+**   cross_entropy     from_logits
+**   huber             reduction, delta
+**   mean_squared_error, mean_absolute_error, binary_crossentropy, categorical_crossentropy,
+**   sparse_categorical_crossentropy
+** end
 ** MOON_ERANGE names an unknown kind, option or value; MOON_ENOMEM. */
 MOON_API moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options,
                                    size_t count);
@@ -416,8 +437,14 @@ MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_
 
 /* ---- Optimisers ----------------------------------------------------------------------------------------------- */
 
-/* CONSTRUCTOR: adam, sgd, rmsprop, adagrad. Options: moon_option_describe. MOON_ERANGE names an unknown kind, option or
-** value; MOON_ENOMEM. */
+/* CONSTRUCTOR: an optimiser by its registered kind. The kinds and their options:
+** made by make reference: kinds OptimizerName
+**   adam              lr, beta1, beta2, eps, weight_decay
+**   sgd               lr, momentum, nesterov, weight_decay
+**   rmsprop           lr, rho, momentum, eps, centered, weight_decay
+**   adagrad           lr, initial_accumulator, eps, weight_decay
+** end
+** MOON_ERANGE names an unknown kind, option or value; MOON_ENOMEM. */
 MOON_API moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,
                                     size_t count);
 MOON_API moon_optim *moon_optim_retain(moon_optim *opt);

@@ -23,7 +23,7 @@ lint-text:
 	$(hush)sh spec/support/lint_text.sh
 
 # Made again, they are as they were. What was stale is then as it should be, to be committed.
-GENERATED := lua/REFERENCE.md
+GENERATED := lua/REFERENCE.md lua/moonglass/help/meta.lua lua/README.md csrc/moonglass.h
 lint-generated:
 	$(hush)rm -rf $(B)/lint && mkdir -p $(B)/lint && cp --parents $(GENERATED) $(B)/lint
 	$(hush)$(MAKE) -s reference

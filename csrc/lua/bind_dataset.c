@@ -9,7 +9,11 @@ static void keep(lua_State *L, int i, moon_tensor *t) {
   lua_rawseti(L, -2, i);
 }
 
-/* core.dataset(x, y): rows with their targets; y nil: x itself. */
+/*** moon.dataset(x, y)
+** Rows to train on. The tensors are not copied.
+** @param x moonglass.Tensor [rows x in], float32 or bytes
+** @param y moonglass.Tensor? [rows x out], or class numbers [rows]; nil: x itself
+** @return moonglass.Dataset data */
 static int dataset_new(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_settop(L, 2);
@@ -43,8 +47,14 @@ static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t co
   return bind_new_tensor(L, classes || stay ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
 }
 
-/* ds:batch(first, count, bytes) -> x, y: copies of rows of the present order; without y if x is its own target. With
-** bytes set, those of y stay bytes, for a loss to read. */
+/*** Dataset:batch(first, count, bytes)
+** Copies of rows in the current order, as float32. Bytes become value/255. Class numbers are kept, and so are targets
+** of bytes that are all 0 or 1, such as one-hot rows.
+** @param first integer the first row
+** @param count integer the number of rows
+** @param bytes boolean? default false; true: the bytes of y stay bytes, for a loss to read
+** @return moonglass.Tensor x [count x in]
+** @return moonglass.Tensor? y nil if the target is x */
 static int dataset_batch(lua_State *L) {
   const moon_dataset *data = bind_check_dataset(L, 1);
   lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
@@ -58,19 +68,26 @@ static int dataset_batch(lua_State *L) {
   return y ? 2 : 1;
 }
 
-/* ds:shuffle(seed, epoch): a new order, which depends on these two alone. */
+/*** Dataset:shuffle(seed, epoch)
+** Put the rows in a new random order, which depends on these two numbers only.
+** @param seed integer
+** @param epoch integer? default 0 */
 static int dataset_shuffle(lua_State *L) {
   moon_dataset *data = bind_check_dataset(L, 1);
   moon_dataset_shuffle(data, (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_optinteger(L, 3, 0));
   return 0;
 }
 
-/* ds:unshuffle(): the order of the tensors again. */
+/*** Dataset:unshuffle()
+** Put the rows back in the order of the tensors. */
 static int dataset_unshuffle(lua_State *L) {
   moon_dataset_unshuffle(bind_check_dataset(L, 1));
   return 0;
 }
 
+/*** Dataset:rows()
+** The number of rows.
+** @return integer rows */
 static int dataset_rows(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)moon_dataset_rows(bind_check_dataset(L, 1)));
   return 1;
@@ -95,6 +112,10 @@ static int dataset_index(lua_State *L) {
   bind_nearest n = bind_key(L);
   return bind_no_field(L, "dataset", &n);
 }
+
+/*** @class moonglass.Dataset
+** Rows with their targets, in an order. `#data` is the number of rows.
+** @operator len: integer */
 
 static const bind_reg methods[] = {
     {"batch", dataset_batch, "first, count, bytes"},

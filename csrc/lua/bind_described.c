@@ -47,8 +47,25 @@ DESCRIBED(layer)
 DESCRIBED(loss)
 DESCRIBED(optim)
 
+/*** moon.layer(kind, ...)
+** A layer by the name of its kind: `moon.layer("dense", 784, 32, {activation = "relu"})`.
+** @param kind moonglass.LayerName
+** @param ... any the arguments of that constructor
+** @return moonglass.Layer layer */
 static int construct_layer(lua_State *L) { return construct(L, &bind_layers); }
+
+/*** moon.loss(kind, options)
+** A loss by name; Keras's longer names work too: `moon.loss("binary_crossentropy")`.
+** @param kind moonglass.LossName
+** @param options table? the options of that loss
+** @return moonglass.Loss loss */
 static int construct_loss(lua_State *L) { return construct(L, &bind_losses); }
+
+/*** moon.optimizer(kind, options)
+** An optimiser by name: `moon.optimizer("adam", {lr = 0.01})`.
+** @param kind moonglass.OptimizerName
+** @param options table? the options of that optimiser
+** @return moonglass.Optimizer optimizer */
 static int construct_optim(lua_State *L) { return construct(L, &bind_optims); }
 
 const bind_described bind_layers = {.family = MOON_LAYERS,

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "bind_archive.h"
-#include "bind_args.h"
 #include "bind_open.h"
 
 /* A path that holds a zero byte would name another file. */
@@ -95,7 +94,7 @@ static moon_bytes *push_parts(lua_State *L, int list, size_t *n) {
   moon_bytes *parts = lua_newuserdatauv(L, *n * sizeof *parts + 1, 0);
   for (size_t i = 0; i < *n; i++) {
     if (lua_rawgeti(L, list, (lua_Integer)i + 1) != LUA_TSTRING)
-      luaL_error(L, "file_write: part %I is %s, expected a string", (LUAI_UACINT)(i + 1), bind_shown(L, -1));
+      luaL_error(L, "file_write: part %I is a %s, expected a string", (LUAI_UACINT)(i + 1), luaL_typename(L, -1));
     parts[i].data = lua_tolstring(L, -1, &parts[i].size);
     lua_rawseti(L, -3, (lua_Integer)i + 1);
   }
@@ -128,7 +127,12 @@ static int file_rotate(lua_State *L) {
 /* core.png_read(path) -> uint8 [h x w] or [h x w x c] */
 static int png_read(lua_State *L) { return read_tensor(L, moon_png_read); }
 
-/* core.png_decode(string) -> the same of a PNG in memory */
+/*** moon.png.decode(bytes)
+** Decode a PNG in memory.
+** @param bytes string
+** @return moonglass.Tensor? picture as `moon.png.read` returns it; nil if the bytes are not a PNG
+** @return string? message
+** @return moonglass.Code? code */
 static int png_decode(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t size, before = moon_memory_used(ctx);
@@ -149,7 +153,10 @@ static int png_write(lua_State *L) {
   return bind_file_result(L, bind_ctx(L), status);
 }
 
-/* core.png_encode(tensor) -> string */
+/*** moon.png.encode(picture)
+** Encode a picture as a PNG in memory.
+** @param picture moonglass.Tensor uint8 [height x width] or [height x width x channels]
+** @return string bytes */
 static int png_encode(lua_State *L) {
   const moon_tensor *t = bind_check_tensor(L, 1);
   moon_tensor *bytes = NULL;
@@ -207,6 +214,8 @@ static int net_save(lua_State *L) {
   BIND_TWICE(L, status, moon_net_save(net, path));
   return bind_file_result(L, bind_ctx(L), status);
 }
+
+/*** @alias moonglass.Code "I/O"|"format"|"range"|"type" */
 
 static const bind_reg in_memory[] = {
     {"png_decode", png_decode, "bytes"},

@@ -38,7 +38,7 @@ static moon_tensor *push_row(lua_State *L, moon_tensor *t, size_t i) {
 static size_t key_place(lua_State *L, size_t n, bool past_end) {
   int whole;
   lua_Integer key = lua_tointegerx(L, 2, &whole);
-  if (!whole) luaL_error(L, "index is %s, expected a whole number", bind_shown(L, 2));
+  if (!whole) luaL_error(L, "index %s is not a whole number", bind_shown(L, 2));
   if (key < 1 || (lua_Unsigned)key > (lua_Unsigned)n + past_end)
     luaL_error(L, "index %I is out of range 1..%I", (LUAI_UACINT)key, (LUAI_UACINT)n);
   return (size_t)key - 1;
@@ -92,7 +92,7 @@ int bind_tensor_index(lua_State *L) {
 int bind_tensor_newindex(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   if (lua_type(L, 2) == LUA_TSTRING)
-    return luaL_error(L, "a tensor has no field '%s' that can be set", lua_tostring(L, 2));
+    return luaL_error(L, "a tensor has no field '%s' that could be set", lua_tostring(L, 2));
   if (lua_type(L, 2) != LUA_TNUMBER)
     return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
   size_t i = key_place(L, length(L, t), false);
@@ -130,14 +130,21 @@ static size_t flat_index(lua_State *L, const moon_tensor *t, const char *name, i
   return flat;
 }
 
-/* t:get(i, j, ...) */
+/*** Tensor:get(...)
+** One element, by one index for each dimension.
+** @param ... integer each from 1 to that dimension's size
+** @return number value */
 static int tensor_get(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   lua_pushnumber(L, moon_tensor_get(t, flat_index(L, t, "get", 2)));
   return 1;
 }
 
-/* t:set(v, i, j, ...) -> t */
+/*** Tensor:set(value, ...)
+** Set one element.
+** @param value number rounded and clamped to 0 to 255 for bytes
+** @param ... integer one index for each dimension
+** @return moonglass.Tensor self */
 static int tensor_set(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   double value = bind_number(L, 2, "set", "value");
@@ -146,17 +153,26 @@ static int tensor_set(lua_State *L) {
   return 1;
 }
 
+/*** Tensor:numel()
+** The number of elements.
+** @return integer n */
 static int tensor_numel(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)moon_tensor_numel(bind_check_tensor(L, 1)));
   return 1;
 }
 
+/*** Tensor:rank()
+** The number of dimensions, 0 to 4.
+** @return integer rank */
 static int tensor_rank(lua_State *L) {
   lua_pushinteger(L, moon_tensor_rank(bind_check_tensor(L, 1)));
   return 1;
 }
 
-/* t:size(i): the size of dimension i. */
+/*** Tensor:size(dim)
+** The size of one dimension.
+** @param dim integer 1 to the rank
+** @return integer size */
 static int tensor_size(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   lua_pushinteger(L, (lua_Integer)moon_tensor_shape(t)[bind_whole(L, 2, "size", "dim", 0, 1, moon_tensor_rank(t)) - 1]);
@@ -181,7 +197,10 @@ static bool solve_sizes(const lua_Integer *sizes, int rank, size_t n, size_t *sh
   return true;
 }
 
-/* t:reshape(sizes...): a view of the same elements in another shape; one size may be -1. */
+/*** Tensor:reshape(...)
+** The same elements in another shape, as a view.
+** @param ... integer|integer[] sizes, or a list of them, for the same number of elements; one may be -1, to be computed
+** @return moonglass.Tensor view */
 static int tensor_reshape(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   lua_Integer sizes[MOON_MAX_RANK];
@@ -204,7 +223,11 @@ static int tensor_reshape(lua_State *L) {
   return 1;
 }
 
-/* t:rows(i, j): a view of rows i to j, both included; j is i if not given; rows(i, i - 1) is empty. */
+/*** Tensor:rows(i, j)
+** Rows i to j, both included, as a view: it shares the elements.
+** @param i integer the first row; rows(i, i - 1) is an empty view
+** @param j integer? default i: the last row
+** @return moonglass.Tensor view */
 static int tensor_rows(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK];
@@ -230,11 +253,14 @@ static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
   const size_t counted = (size_t)1 << 24;
   for (size_t k = 0; n > counted && k < moon_tensor_numel(list); k++)
     if (moon_tensor_get(list, k) >= (double)counted)
-      luaL_error(L, "index: row %I is %f, but float32 is exact only below %I; expected a list of numbers",
+      luaL_error(L, "index: row %I is %f as float32, which is not exact from %I on; give a list of numbers",
                  (LUAI_UACINT)k + 1, (LUAI_UACNUMBER)moon_tensor_get(list, k), (LUAI_UACINT)counted);
 }
 
-/* t:index(rows): the rows with these numbers, a list or a tensor of one dimension, copied into a new tensor. */
+/*** Tensor:index(rows)
+** A copy of the rows with these numbers.
+** @param rows integer[]|moonglass.Tensor row numbers from 1, a list or a tensor [k]; in any order, repeats allowed
+** @return moonglass.Tensor tensor k rows */
 static int tensor_index_rows(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1), *list = bind_test_tensor(L, 2);
   size_t shape[MOON_MAX_RANK], n = length(L, t), count;
@@ -265,36 +291,54 @@ moon_tensor *bind_push_copy(lua_State *L, const moon_tensor *t, moon_dtype dtype
   return out;
 }
 
+/*** Tensor:clone()
+** A copy, which shares no elements.
+** @return moonglass.Tensor tensor */
 static int tensor_clone(lua_State *L) {
   const moon_tensor *t = bind_check_tensor(L, 1);
   bind_push_copy(L, t, moon_tensor_dtype(t));
   return 1;
 }
 
-/* t:float(), t:byte(): a copy of that element type, by value. Bytes round and stop at 0 and 255. */
+/*** Tensor:float()
+** A float32 copy by value: bytes become 0 to 255, not fractions.
+** @return moonglass.Tensor tensor */
 static int tensor_float(lua_State *L) {
   bind_push_copy(L, bind_check_tensor(L, 1), MOON_FLOAT32);
   return 1;
 }
 
+/*** Tensor:byte()
+** A uint8 copy by value: rounded and clamped to 0 to 255.
+** @return moonglass.Tensor tensor */
 static int tensor_byte(lua_State *L) {
   bind_push_copy(L, bind_check_tensor(L, 1), MOON_UINT8);
   return 1;
 }
 
-/* t:fill_(v), t:zero_(), t:copy_(u): in place, giving t. */
+/*** Tensor:fill_(value)
+** Set all elements to one number, in place.
+** @param value number
+** @return moonglass.Tensor self */
 static int tensor_fill(lua_State *L) {
   moon_tensor_fill(bind_check_tensor(L, 1), bind_number(L, 2, "fill_", "value"));
   lua_settop(L, 1);
   return 1;
 }
 
+/*** Tensor:zero_()
+** Set all elements to 0, in place.
+** @return moonglass.Tensor self */
 static int tensor_zero(lua_State *L) {
   moon_tensor_fill(bind_check_tensor(L, 1), 0);
   lua_settop(L, 1);
   return 1;
 }
 
+/*** Tensor:copy_(source)
+** Copy another tensor's elements into this one, by value: the element types may differ.
+** @param source moonglass.Tensor of the same shape
+** @return moonglass.Tensor self */
 static int tensor_copy(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   const moon_tensor *u = bind_check_tensor(L, 2);
@@ -318,13 +362,18 @@ static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
   }
 }
 
-/* t:totable(): lists nested as the tensor's dimensions are; a number for rank 0. */
+/*** Tensor:totable()
+** The elements as nested lists, one level per dimension; a number for rank 0.
+** @return number|table list */
 static int tensor_totable(lua_State *L) {
   push_list(L, bind_check_tensor(L, 1), 0, 0);
   return 1;
 }
 
-/* t:map(f): a new float32 tensor of f(v) for every element v, in order. */
+/*** Tensor:map(f)
+** A float32 tensor of a function's results, one for each element in order.
+** @param f fun(value: number): number
+** @return moonglass.Tensor tensor of the same shape */
 static int tensor_map(lua_State *L) {
   const moon_tensor *t = bind_check_tensor(L, 1);
   luaL_checktype(L, 2, LUA_TFUNCTION);

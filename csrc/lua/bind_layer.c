@@ -19,8 +19,9 @@ void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *p
   lua_setfield(L, -2, "grad");
 }
 
-/* layer:parameters() -> list of {name =, value =, grad =}, the tensors being the live ones; a parameter that belongs
-** to another layer (tied weights) has shared = true. */
+/*** Layer:parameters()
+** The parameters with their gradients. The tensors are live.
+** @return moonglass.Parameter[] parameters */
 static int layer_parameters(lua_State *L) {
   moon_parameter p;
   const moon_layer *layer = bind_check_layer(L, 1);
@@ -81,8 +82,8 @@ static int layer_newindex(lua_State *L) {
     return bind_fixed_field(L, &bind_layers, &n);
   }
   if (!luaL_testudata(L, 3, BIND_TENSOR))
-    return luaL_error(L, "%s: %s is %s, expected a tensor", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
-                      bind_shown(L, 3));
+    return luaL_error(L, "%s: %s takes a tensor, got %s", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
+                      luaL_typename(L, 3));
   const moon_tensor *source = bind_check_tensor(L, 3);
   if (moon_tensor_copy(t, source) == MOON_OK) return 0;
   return luaL_error(L, "%s: %s: %s", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
@@ -106,32 +107,46 @@ static int push_cell(lua_State *L) {
   return lua_gettop(L);
 }
 
-/* layer:forward(x [n x in], training) -> y [n x out], a new tensor. What backward needs is kept. */
+/*** Layer:forward(x, training)
+** Run rows through this layer alone.
+** @param x moonglass.Tensor [rows x in]; bytes count as value/255
+** @param training boolean? default false: with true, noise and dropout are active
+** @return moonglass.Tensor y [rows x out] */
 static int layer_forward(lua_State *L) {
   lua_settop(L, 3);
   return bind_forward(L, push_cell(L), 2, lua_toboolean(L, 3));
 }
 
-/* layer:backward(dy) -> dx; the parameters' gradients are set. */
+/*** Layer:backward(dy)
+** The gradient on the input of this layer's last `forward`. The parameters' gradients are set.
+** @param dy moonglass.Tensor [rows x out]: the gradient on the output
+** @return moonglass.Tensor dx [rows x in] */
 static int layer_backward(lua_State *L) {
   lua_settop(L, 2);
   return bind_backward(L, push_cell(L), 2);
 }
 
-/* The penalties of the last forward by itself. */
+/*** Layer:penalty()
+** The penalties of this layer's last `forward`.
+** @return number penalty */
 static int layer_penalty(lua_State *L) {
   lua_settop(L, 1);
   lua_pushnumber(L, moon_net_penalty(bind_check_net(L, push_cell(L))));
   return 1;
 }
 
-/* layer:seed(n): restart the stream of its noise. */
+/*** Layer:seed(seed)
+** Restart the stream of the noise.
+** @param seed integer */
 static int layer_seed(lua_State *L) {
   lua_Integer seed = luaL_checkinteger(L, 2);
   moon_net_seed(bind_check_net(L, push_cell(L)), (uint64_t)seed);
   return 0;
 }
 
+/*** Layer:kind()
+** The name of the kind: "dense", for example.
+** @return moonglass.LayerName kind */
 static int layer_kind(lua_State *L) {
   lua_pushstring(L, moon_layer_kind(bind_check_layer(L, 1)));
   return 1;
@@ -144,9 +159,31 @@ static int layer_equal(lua_State *L) {
   return 1;
 }
 
-static int layer_call(lua_State *L) { return luaL_error(L, "a layer cannot be called; use layer:forward(x)"); }
+static int layer_call(lua_State *L) { return luaL_error(L, "a layer is not called: layer:forward(x)"); }
 
 static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &bind_layers); }
+
+/*** @class moonglass.Layer
+** A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
+** fields. Assigning a tensor to `weight` or `bias` copies the elements. Two handles on one layer are equal. */
+
+/*** @class moonglass.Parameter
+** One parameter of a layer or a net.
+** @field name string "weight" or "bias"; in a net "1.weight", with the layer's number
+** @field value moonglass.Tensor live
+** @field grad moonglass.Tensor live, of the same shape
+** @field shared boolean? true: another layer owns it (tied weights) */
+
+/*** @class moonglass.LuaLayer
+** A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
+** @field name string? for messages and summaries
+** @field forward fun(self, x: moonglass.Tensor, training: boolean): moonglass.Tensor from rows to rows
+** @field backward fun(self, dy: moonglass.Tensor): moonglass.Tensor from dy to dx; sets the parameters' gradients
+** @field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
+** @field penalty (fun(self): number)? the penalty of the last forward
+** @field seed (fun(self, seed: integer))? restarts the noise */
+
+/*** @alias moonglass.AnyLayer moonglass.Layer|moonglass.LuaLayer|moonglass.Net */
 
 static const bind_reg methods[] = {
     {"forward", layer_forward, "x, training"},

@@ -3,7 +3,11 @@
 #include "bind_described.h"
 #include "bind_open.h"
 
-/* loss:forward(prediction [n x k], target) -> number. */
+/*** Loss:forward(prediction, target)
+** The value of the loss.
+** @param prediction moonglass.Tensor [rows x width]
+** @param target moonglass.Tensor of the same shape; bytes count as value/255. cross_entropy takes bytes as they are
+** @return number value */
 static int loss_forward(lua_State *L) {
   double value = 0;
   lua_settop(L, 3);
@@ -23,7 +27,9 @@ static int loss_forward(lua_State *L) {
   return 1;
 }
 
-/* loss:backward() -> the gradient on the last forward's prediction, a new tensor. */
+/*** Loss:backward()
+** The gradient on the prediction of the last `forward`.
+** @return moonglass.Tensor gradient of the prediction's shape */
 static int loss_backward(lua_State *L) {
   const moon_loss *loss = bind_check_loss(L, 1);
   lua_settop(L, 1);
@@ -40,6 +46,9 @@ static int loss_backward(lua_State *L) {
   return 1;
 }
 
+/*** Loss:kind()
+** The name of the kind: "mse", for example.
+** @return string kind */
 static int loss_kind(lua_State *L) {
   lua_pushstring(L, moon_loss_kind(bind_check_loss(L, 1)));
   return 1;
@@ -56,11 +65,24 @@ static int loss_newindex(lua_State *L) {
   return bind_fixed_field(L, &bind_losses, &n);
 }
 
-static int loss_call(lua_State *L) {
-  return luaL_error(L, "a loss cannot be called; use loss:forward(prediction, target)");
-}
+static int loss_call(lua_State *L) { return luaL_error(L, "a loss is not called: loss:forward(prediction, target)"); }
 
 static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &bind_losses); }
+
+/*** @class moonglass.Loss
+** A loss: a value and its gradient on the prediction. Its options can be read as fields. */
+
+/*** @class moonglass.LuaLoss
+** A loss written in Lua: a table with these methods.
+** @field forward fun(self, prediction: moonglass.Tensor, target: moonglass.Tensor): number
+** @field backward fun(self): moonglass.Tensor the gradient on the last prediction */
+
+/*** @alias moonglass.LossFunction fun(prediction: moonglass.Tensor, target: moonglass.Tensor): number, moonglass.Tensor
+** A loss as one function. It returns the value and its gradient on the prediction, of the prediction's shape. */
+
+/*** @alias moonglass.AnyLoss moonglass.Loss|moonglass.LuaLoss|moonglass.LossFunction */
+
+/*** @alias moonglass.Reduction "mean"|"batchmean"|"sum" */
 
 static const bind_reg methods[] = {
     {"forward", loss_forward, "prediction, target"},

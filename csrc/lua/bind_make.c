@@ -81,9 +81,7 @@ static void measure_list(lua_State *L, int index, form *f) {
   f->rank = 0;
   lua_pushvalue(L, index);
   while (lua_type(L, -1) == LUA_TTABLE) {
-    if (f->rank == MOON_MAX_RANK)
-      luaL_error(L, "tensor: the lists are nested more than %d deep, expected at most %d dimensions", MOON_MAX_RANK,
-                 MOON_MAX_RANK);
+    if (f->rank == MOON_MAX_RANK) luaL_error(L, "tensor: lists nest more than %d deep", MOON_MAX_RANK);
     f->shape[f->rank++] = lua_rawlen(L, -1);
     lua_rawgeti(L, -1, 1);
     lua_remove(L, -2);
@@ -109,9 +107,9 @@ static void misplaced(lua_State *L, const filling *g, int depth) {
     lua_pop(L, 1);
   }
   if (depth == g->f->rank)
-    luaL_error(L, "tensor: element %s is %s, expected a number", place, bind_shown(L, -1));
+    luaL_error(L, "tensor: element %s is a %s, expected a number", place, luaL_typename(L, -1));
   else if (lua_type(L, -1) != LUA_TTABLE)
-    luaL_error(L, "tensor: element %s is %s, expected a list of %I", place, bind_shown(L, -1),
+    luaL_error(L, "tensor: element %s is a %s, expected a list of %I", place, luaL_typename(L, -1),
                (LUAI_UACINT)g->f->shape[depth]);
   else
     luaL_error(L, "tensor: list %s has length %I, expected %I", place, (LUAI_UACINT)lua_rawlen(L, -1),
@@ -137,7 +135,15 @@ static void fill_from(lua_State *L, filling *g, int depth) {
   }
 }
 
-/* tensor(list, {dtype=}): from a number or lists of lists of numbers; tensor(t, {dtype=}): a copy. */
+/*** @class moonglass.TensorOptions
+** Options of the functions that make tensors.
+** @field dtype moonglass.Dtype? default "float32": the type of the elements */
+
+/*** moon.tensor(list, options)
+** A tensor of the given numbers, or a copy of a tensor.
+** @param list number|table|moonglass.Tensor a number (rank 0), nested lists of numbers, or a tensor
+** @param options moonglass.TensorOptions? a copy keeps the element type unless dtype is given
+** @return moonglass.Tensor tensor of the lists' shape */
 static int make_tensor(lua_State *L) {
   form f = {MOON_FLOAT32, 0, {0}};
   bool typed = !lua_isnoneornil(L, 2);
@@ -154,7 +160,7 @@ static int make_tensor(lua_State *L) {
   }
   int type = lua_type(L, 1);
   if (type != LUA_TTABLE && type != LUA_TNUMBER)
-    return luaL_error(L, "tensor: argument 1 is %s, expected a number, a list or a tensor", bind_shown(L, 1));
+    return luaL_error(L, "tensor: expected a number, a list or a tensor, got %s", luaL_typename(L, 1));
   if (type == LUA_TTABLE) {
     lua_pushstring(L, "dtype");
     if (lua_rawget(L, 1) != LUA_TNIL) f.dtype = read_dtype(L, "tensor");
@@ -171,17 +177,29 @@ static int make_tensor(lua_State *L) {
 
 /* ---- filled ---- */
 
+/*** moon.zeros(...)
+** Zeros: `moon.zeros(2, 3)`, `moon.zeros(t.shape)`, `moon.zeros(2, 3, {dtype = "uint8"})`.
+** @param ... integer|integer[]|moonglass.TensorOptions 1 to 4 sizes of at least 0, or a list of them; then options
+** @return moonglass.Tensor tensor */
 static int make_zeros(lua_State *L) {
   new_form(L, "zeros", 1);
   return 1;
 }
 
+/*** moon.ones(...)
+** Ones. Sizes and options are those of `moon.zeros`.
+** @param ... integer|integer[]|moonglass.TensorOptions sizes, then options
+** @return moonglass.Tensor tensor */
 static int make_ones(lua_State *L) {
   moon_tensor_fill(new_form(L, "ones", 1), 1);
   return 1;
 }
 
-/* full(v, sizes...) */
+/*** moon.full(value, ...)
+** The same number everywhere. Sizes and options are those of `moon.zeros`.
+** @param value number rounded and clamped to 0 to 255 for bytes
+** @param ... integer|integer[]|moonglass.TensorOptions sizes, then options
+** @return moonglass.Tensor tensor */
 static int make_full(lua_State *L) {
   double value = bind_number(L, 1, "full", "value");
   moon_tensor_fill(new_form(L, "full", 2), value);
@@ -208,14 +226,24 @@ static size_t count_before(double a, double b, double step, size_t most) {
   return low;
 }
 
-/* arange(b): 0, 1, ... below b. arange(a, b): a, a + 1, ... below b. arange(a, b, step): a + i step. */
+/*** moon.arange(a, b, step, options)
+** Evenly spaced numbers from a up to, but not including, b. `moon.arange(b)` starts at 0. Element i, counted from 0, is
+** a + i * step, computed in double and rounded to float32. An element that rounds to b is left out, so 1 to 1.3 by 0.1
+** has 3 elements (4 in numpy). `moon.linspace` takes the number of elements instead. float32 holds every whole number
+** up to 2^24.
+** @param a number the first element
+** @param b number the end, which is not included
+** @param step number? default 1: not 0
+** @param options moonglass.TensorOptions?
+** @return moonglass.Tensor tensor [n], empty if the step leads away from b
+** @overload fun(b: number): moonglass.Tensor */
 static int make_arange(lua_State *L) {
   moon_dtype dtype = take_options(L, "arange");
   bool alone = lua_isnoneornil(L, 2);
   double a = alone ? 0 : finite_number(L, 1, "arange", "start");
   double b = finite_number(L, alone ? 1 : 2, "arange", "end");
   double step = lua_isnoneornil(L, 3) ? 1 : finite_number(L, 3, "arange", "step");
-  if (step == 0) return luaL_error(L, "arange: step is 0, expected a number other than 0");
+  if (step == 0) return luaL_error(L, "arange: step is 0, expected any other number");
   double count = ceil((b - a) / step);
   if (!(count < 9007199254740992.0)) return luaL_error(L, "arange: %f elements are more than memory can hold", count);
   size_t n = count > 0 ? count_before(a, b, step, (size_t)count) : 0;
@@ -224,7 +252,13 @@ static int make_arange(lua_State *L) {
   return 1;
 }
 
-/* linspace(a, b, n): n numbers evenly spaced from a to b, both included. */
+/*** moon.linspace(a, b, n, options)
+** n evenly spaced numbers from a to b, both included.
+** @param a number the first element
+** @param b number the last element
+** @param n integer at least 0
+** @param options moonglass.TensorOptions?
+** @return moonglass.Tensor tensor [n] */
 static int make_linspace(lua_State *L) {
   moon_dtype dtype = take_options(L, "linspace");
   double a = finite_number(L, 1, "linspace", "start"), b = finite_number(L, 2, "linspace", "end");
@@ -235,7 +269,11 @@ static int make_linspace(lua_State *L) {
   return 1;
 }
 
-/* eye(n): the identity matrix. */
+/*** moon.eye(n, options)
+** The identity matrix.
+** @param n integer the number of rows and of columns
+** @param options moonglass.TensorOptions?
+** @return moonglass.Tensor tensor [n x n] */
 static int make_eye(lua_State *L) {
   moon_dtype dtype = take_options(L, "eye");
   size_t n = (size_t)bind_whole(L, 1, "eye", "size", 0, 0, LUA_MAXINTEGER);
@@ -249,26 +287,34 @@ static int make_eye(lua_State *L) {
 static moon_tensor *new_random(lua_State *L, const char *name) {
   form f;
   read_form(L, name, 1, &f);
-  if (f.dtype != MOON_FLOAT32)
-    luaL_error(L, "%s: dtype is uint8, expected float32; t:byte() converts the result", name);
+  if (f.dtype != MOON_FLOAT32) luaL_error(L, "%s: dtype is uint8, expected float32: t:byte() makes bytes of it", name);
   return bind_new_tensor(L, f.dtype, f.rank, f.shape);
 }
 
-/* rand(sizes...): uniform in [0, 1). */
+/*** moon.rand(...)
+** Uniform draws from [0, 1), from the stream that `moon.seed` restarts.
+** @param ... integer|integer[] sizes, as for `moon.zeros`
+** @return moonglass.Tensor tensor */
 static int make_rand(lua_State *L) {
   moon_tensor *t = new_random(L, "rand");
   BIND_TRY(L, bind_ctx(L), moon_tensor_uniform(t, 0, 1));
   return 1;
 }
 
-/* randn(sizes...): normal, mean 0 and deviation 1. */
+/*** moon.randn(...)
+** Normal draws of mean 0 and deviation 1, from the stream that `moon.seed` restarts.
+** @param ... integer|integer[] sizes, as for `moon.zeros`
+** @return moonglass.Tensor tensor */
 static int make_randn(lua_State *L) {
   moon_tensor *t = new_random(L, "randn");
   BIND_TRY(L, bind_ctx(L), moon_tensor_normal(t, 0, 1));
   return 1;
 }
 
-/* randperm(n): the numbers 1..n in random order. */
+/*** moon.randperm(n)
+** The numbers 1 to n in random order, from the stream that `moon.seed` restarts.
+** @param n integer 0 to 2^24
+** @return moonglass.Tensor tensor [n] */
 static int make_randperm(lua_State *L) {
   size_t n = (size_t)bind_whole(L, 1, "randperm", "count", 0, 0, 1 << 24);
   moon_tensor *t = new_list(L, MOON_FLOAT32, n);
@@ -283,24 +329,30 @@ static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     parts[i] = bind_test_tensor(L, -1);
-    if (!parts[i]) luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1, bind_shown(L, -1));
+    if (!parts[i])
+      luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1,
+                 luaL_testudata(L, -1, BIND_TENSOR) ? "a closed tensor" : bind_shown(L, -1));
     lua_pop(L, 1);
   }
 }
 
-/* cat({a, b, ...}, dim): one after the other along dimension dim (1 if not given); the engine checks that they fit. */
+/*** moon.cat(list, dim)
+** Tensors joined along a dimension. Their other sizes and their element types must be equal.
+** @param list moonglass.Tensor[] at least one, none of rank 0
+** @param dim integer? default 1
+** @return moonglass.Tensor tensor */
 static int make_cat(lua_State *L) {
   form f;
   if (lua_type(L, 1) != LUA_TTABLE)
     return luaL_error(L, "cat: got %s, expected a list of tensors: cat({a, b}, dim)", bind_shown(L, 1));
   lua_settop(L, 2);
   size_t count = lua_rawlen(L, 1);
-  if (!count) return luaL_error(L, "cat: the list is empty, expected at least one tensor");
+  if (!count) return luaL_error(L, "cat: expected a list of at least one tensor");
   const moon_tensor **parts = lua_newuserdatauv(L, count * sizeof *parts, 0);
   read_parts(L, parts, count);
   f.dtype = moon_tensor_dtype(parts[0]);
   f.rank = moon_tensor_rank(parts[0]);
-  if (!f.rank) return luaL_error(L, "cat: the tensors have rank 0, expected at least one dimension");
+  if (!f.rank) return luaL_error(L, "cat: tensors of rank 0 have no dimension to lie along");
   memcpy(f.shape, moon_tensor_shape(parts[0]), sizeof *f.shape * (size_t)f.rank);
   int dim = lua_isnoneornil(L, 2) ? 0 : (int)bind_whole(L, 2, "cat", "dim", 0, 1, f.rank) - 1;
   for (size_t i = 1; i < count; i++)
@@ -312,8 +364,12 @@ static int make_cat(lua_State *L) {
 
 /* ---- eigh ---- */
 
-/* eigh(t): eigenvalues [n], ascending, and eigenvectors [n x n], one a row, of a symmetric matrix; its triangle on and
-** below the diagonal is what counts. The engine says what is wrong with a t that is not square. */
+/*** moon.eigh(t)
+** Eigenvalues and eigenvectors of a symmetric matrix, computed in double. Only the triangle on and below the diagonal
+** is read.
+** @param t moonglass.Tensor [n x n], finite, n at most 32766
+** @return moonglass.Tensor values [n], ascending
+** @return moonglass.Tensor vectors [n x n], one eigenvector per row, each of length 1 */
 static int make_eigh(lua_State *L) {
   const moon_tensor *t = bind_check_tensor(L, 1);
   const size_t *shape = moon_tensor_shape(t);

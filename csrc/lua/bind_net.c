@@ -17,7 +17,9 @@ static void read_layers(lua_State *L, moon_layer **room, size_t n) {
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     room[i] = bind_test(L, -1, BIND_LAYER);
-    if (!room[i]) luaL_error(L, "net: element %I is %s, expected a layer", (LUAI_UACINT)(i + 1), bind_shown(L, -1));
+    if (!room[i])
+      luaL_error(L, "net: element %I is a %s, expected a layer", (LUAI_UACINT)(i + 1),
+                 luaL_testudata(L, -1, BIND_LAYER) ? "closed layer" : luaL_typename(L, -1));
     lua_rawseti(L, 2, (lua_Integer)i + 1);
   }
 }
@@ -48,7 +50,10 @@ static void push_fields(lua_State *L) {
   lua_setiuservalue(L, 1, 1);
 }
 
-/* net:layer(i) */
+/*** Net:layer(i)
+** One layer.
+** @param i integer 1 to #net
+** @return moonglass.Layer|moonglass.LuaLayer layer */
 static int net_layer(lua_State *L) {
   const moon_net *net = bind_check_net(L, 1);
   lua_Integer i = bind_whole(L, 2, "layer", "index", 0, 1, (lua_Integer)moon_net_count(net));
@@ -75,7 +80,7 @@ static int net_slice(lua_State *L) {
   return 1;
 }
 
-/* net:clone(): the same with parameters of its own. */
+/* A copy with parameters of its own; sequential.lua adds the halves and the loss. */
 static int net_clone(lua_State *L) {
   const moon_net *net = bind_check_net(L, 1);
   size_t before = moon_memory_used(bind_ctx(L));
@@ -100,8 +105,9 @@ static bool seen_before(const moon_net *net, const moon_tensor *value, size_t i,
   return false;
 }
 
-/* net:parameters() -> list of {name = "1.weight", value =, grad =}, the number being the layer's; each tensor once,
-** with the first layer that uses it. */
+/*** Net:parameters()
+** All parameters with their gradients, each once. The tensors are live.
+** @return moonglass.Parameter[] parameters */
 static int net_parameters(lua_State *L) {
   moon_parameter p;
   lua_Integer n = 0;
@@ -118,35 +124,49 @@ static int net_parameters(lua_State *L) {
   return 1;
 }
 
-/* The penalties of the last forward. */
+/*** Net:penalty()
+** The penalties of the last `forward`.
+** @return number penalty */
 static int net_penalty(lua_State *L) {
   lua_pushnumber(L, moon_net_penalty(bind_check_net(L, 1)));
   return 1;
 }
 
-/* net:seed(n): restart the streams of its noise. */
+/*** Net:seed(seed)
+** Restart the streams of the noise.
+** @param seed integer */
 static int net_seed(lua_State *L) {
   moon_net_seed(bind_check_net(L, 1), (uint64_t)luaL_checkinteger(L, 2));
   return 0;
 }
 
-/* Widths; 0 where any width does. */
+/*** Net:inputs()
+** The width of the input; 0 if any width fits.
+** @return integer width */
 static int net_inputs(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)moon_net_inputs(bind_check_net(L, 1)));
   return 1;
 }
 
+/*** Net:outputs()
+** The width of the output; 0 if it is not known.
+** @return integer width */
 static int net_outputs(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)moon_net_outputs(bind_check_net(L, 1)));
   return 1;
 }
 
-/* How many of the layers are an autoencoder's encoder; 0: it is not one. */
+/*** Net:encoder_layers()
+** The number of layers that are the encoder of an autoencoder; 0 if the net is not one.
+** @return integer layers */
 static int net_encoder_layers(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)moon_net_encoder(bind_check_net(L, 1)));
   return 1;
 }
 
+/*** Net:set_encoder_layers(layers)
+** Set how many of the layers are the encoder. `save` writes the number to the file.
+** @param layers integer 0 to #net */
 static int net_set_encoder_layers(lua_State *L) {
   moon_net *net = bind_check_net(L, 1);
   lua_Integer layers = bind_whole(L, 2, "set_encoder_layers", "number of layers", 0, 0,
@@ -196,9 +216,7 @@ static int net_tostring(lua_State *L) {
   return 1;
 }
 
-static int net_call(lua_State *L) {
-  return luaL_error(L, "a net cannot be called; use net:forward(x) or net:predict(x)");
-}
+static int net_call(lua_State *L) { return luaL_error(L, "a net is not called: net:forward(x) or net:predict(x)"); }
 
 /* ---- fields ---- */
 
@@ -233,7 +251,10 @@ static int net_newindex(lua_State *L) {
 
 /* ---- archives ---- */
 
-/* net:archive() -> {name = tensor}, {key = text}: what save writes */
+/*** Net:archive()
+** The content of the file that `save` writes, as tables.
+** @return table<string, moonglass.Tensor> tensors
+** @return table<string, string> metadata */
 static int net_archive(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);

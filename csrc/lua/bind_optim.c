@@ -19,7 +19,7 @@ static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place,
     lua_pop(L, 1);
   }
   if (!t)
-    luaL_error(L, "%s: parameter %I has %s tensor '%s', expected a list as parameters() returns it", name,
+    luaL_error(L, "%s: parameter %I has %s tensor '%s', expected a list as parameters() gives it", name,
                (LUAI_UACINT)place, closed ? "a closed" : "no", lua_tostring(L, key));
   return t;
 }
@@ -49,11 +49,13 @@ static size_t read_list(lua_State *L, const char *name, moon_tensor **room, size
 
 static size_t check_list(lua_State *L, const moon_optim *opt) {
   if (!lua_istable(L, 2))
-    luaL_error(L, "%s: got %s, expected a list as parameters() returns it", moon_optim_kind(opt), bind_shown(L, 2));
+    luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(opt), bind_shown(L, 2));
   return (size_t)lua_rawlen(L, 2);
 }
 
-/* opt:step(parameters): one update of each. */
+/*** Optimizer:step(parameters)
+** Update each parameter once, by its gradient.
+** @param parameters moonglass.Parameter[] from `net:parameters()`; shared ones are updated with their owners */
 static int optim_step(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   moon_optim *opt = bind_check_optim(L, 1);
@@ -104,8 +106,10 @@ static void push_list_of_moments(lua_State *L, moon_optim *opt) {
   bind_weigh_growth(L, bind_ctx(L), before);
 }
 
-/* opt:moments(parameters) -> for each its moments by name, e.g. {m =, v =}; made, as a first step would, if there are
-** none yet. */
+/*** Optimizer:moments(parameters)
+** The live moments of each parameter by name, for example {m =, v =}. Missing moments are created.
+** @param parameters moonglass.Parameter[]
+** @return table<string, moonglass.Tensor>[] moments */
 static int optim_moments(lua_State *L) {
   moon_optim *opt = bind_check_optim(L, 1);
   lua_settop(L, 2);
@@ -115,20 +119,29 @@ static int optim_moments(lua_State *L) {
 
 /* ---- state ---- */
 
+/*** Optimizer:steps()
+** The number of steps so far.
+** @return integer steps */
 static int optim_steps(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)moon_optim_steps(bind_check_optim(L, 1)));
   return 1;
 }
 
+/*** Optimizer:set_steps(steps)
+** Set the number of steps so far.
+** @param steps integer at least 0 */
 static int optim_set_steps(lua_State *L) {
   moon_optim *opt = bind_check_optim(L, 1);
   lua_Integer steps = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, steps >= 0, 2, "expected at least 0");
+  luaL_argcheck(L, steps >= 0, 2, "a number of steps is at least 0");
   moon_optim_set_steps(opt, (uint64_t)steps);
   return 0;
 }
 
-/* opt:state(parameters) -> {kind =, steps =, every option, moments = list}; without parameters, without moments. */
+/*** Optimizer:state(parameters)
+** The optimiser as a table: kind, steps and every option. With parameters, also their moments.
+** @param parameters moonglass.Parameter[]?
+** @return table state */
 static int optim_state(lua_State *L) {
   moon_optim *opt = bind_check_optim(L, 1);
   moon_option_info info;
@@ -150,6 +163,9 @@ static int optim_state(lua_State *L) {
   return 1;
 }
 
+/*** Optimizer:kind()
+** The name of the kind: "adam", for example.
+** @return moonglass.OptimizerName kind */
 static int optim_kind(lua_State *L) {
   lua_pushstring(L, moon_optim_kind(bind_check_optim(L, 1)));
   return 1;
@@ -177,6 +193,16 @@ static int optim_newindex(lua_State *L) {
 }
 
 static int optim_tostring(lua_State *L) { return bind_described_tostring(L, &bind_optims); }
+
+/*** @class moonglass.Optimizer
+** An optimiser with its moments. Its options can be read as fields; most can be set between steps. */
+
+/*** @class moonglass.LuaOptimizer
+** An optimiser written in Lua: a table with the method `step`.
+** @field step fun(self, parameters: moonglass.Parameter[]) updates each value by its grad
+** @field lr number? for callbacks that set the learning rate */
+
+/*** @alias moonglass.AnyOptimizer moonglass.Optimizer|moonglass.LuaOptimizer */
 
 static const bind_reg methods[] = {
     {"step", optim_step, "parameters"},

@@ -56,7 +56,7 @@ static int binary(lua_State *L) {
 /* Results are float32: bytes have no room for them. */
 static void check_in_place(lua_State *L, const moon_tensor *t) {
   if (moon_tensor_dtype(t) == MOON_UINT8)
-    luaL_error(L, "%s: the tensor is uint8, expected float32; t:float() is a float32 copy", operation(L));
+    luaL_error(L, "%s: a uint8 tensor cannot be changed in place: t:float() is a float32 copy of it", operation(L));
 }
 
 /* In place. */
@@ -70,14 +70,22 @@ static int binary_(lua_State *L) {
   return 1;
 }
 
-/* a == b, t:equal(u): the same shape and the same values; bytes count by value. */
+/*** Tensor:equal(other)
+** Have both tensors the same shape and the same values? The operator == is the same. Bytes count by value.
+** @param other any
+** @return boolean same false if other is not a tensor */
 static int tensor_equal(lua_State *L) {
   moon_tensor *a = bind_test_tensor(L, 1), *b = bind_test_tensor(L, 2);
   lua_pushboolean(L, a && b && moon_tensor_allclose(a, b, 0, 0));
   return 1;
 }
 
-/* t:allclose(u, rtol, atol): is every |t - u| <= atol + rtol |u|? Defaults 1e-5 and 1e-8, as numpy's. */
+/*** Tensor:allclose(other, rtol, atol)
+** Is every |t - u| <= atol + rtol |u|? This is numpy's allclose. NaN is close to nothing.
+** @param other moonglass.Tensor of the same shape
+** @param rtol number? default 1e-5
+** @param atol number? default 1e-8
+** @return boolean close */
 static int tensor_allclose(lua_State *L) {
   moon_tensor *a = bind_check_tensor(L, 1), *b = bind_check_tensor(L, 2);
   double rtol = lua_isnoneornil(L, 3) ? 1e-5 : bind_number(L, 3, "allclose", "rtol");
@@ -138,7 +146,7 @@ static int reduce(lua_State *L) {
   const char *name = operation(L);
   int rank = moon_tensor_rank(t), dim = -1;
   if (!lua_isnoneornil(L, 2)) {
-    if (!rank) return luaL_error(L, "%s: the tensor has rank 0, expected at least one dimension", name);
+    if (!rank) return luaL_error(L, "%s: a tensor of rank 0 has no dimensions", name);
     dim = (int)bind_whole(L, 2, name, "dim", 0, 1, rank) - 1;
   }
   if (dim >= 0 && rank > 1) {
@@ -156,13 +164,18 @@ static int reduce(lua_State *L) {
   return 1;
 }
 
-/* t:topk(k, dim, largest) -> values, index: the k largest along a dimension (nil: the last), or with largest false the
-** k smallest, the best first. The index counts from 1. */
+/*** Tensor:topk(k, dim, largest)
+** The k largest elements along a dimension, the largest first, and their indices.
+** @param k integer 1 to the dimension's size
+** @param dim integer? default the last dimension
+** @param largest boolean? default true; false: the k smallest, the smallest first
+** @return moonglass.Tensor values of t's shape, but k along dim
+** @return moonglass.Tensor index of the same shape, from 1 */
 static int tensor_topk(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK];
   int rank = moon_tensor_rank(t);
-  if (!rank) return luaL_error(L, "topk: the tensor has rank 0, expected at least one dimension");
+  if (!rank) return luaL_error(L, "topk: a tensor of rank 0 has no dimensions");
   int dim = lua_isnoneornil(L, 3) ? rank - 1 : (int)bind_whole(L, 3, "topk", "dim", 0, 1, rank) - 1;
   bool largest = lua_isnoneornil(L, 4) || lua_toboolean(L, 4);
   for (int i = 0; i < rank; i++) shape[i] = moon_tensor_shape(t)[i];
@@ -201,8 +214,10 @@ static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
   return t;
 }
 
-/* t:matmul(u): [m x k] by [k x n] gives [m x n]. A vector counts as a row on the left and a column on the right, and
-** its dimension is missing from the result; two vectors give a number. */
+/*** Tensor:matmul(other)
+** The matrix product [m x k] by [k x n]. A vector counts as a row on the left and as a column on the right.
+** @param other moonglass.Tensor [k x n] or [k]
+** @return moonglass.Tensor|number product [m x n], without the dimension of a vector; a number for two vectors */
 static int tensor_matmul(lua_State *L) {
   size_t shape[2], result[2];
   int rank = 0;
@@ -221,13 +236,14 @@ static int tensor_matmul(lua_State *L) {
   return 1;
 }
 
-/* t:t(): the transpose of a matrix, a new tensor. */
+/*** Tensor:t()
+** The transpose of a matrix, as a copy.
+** @return moonglass.Tensor tensor [columns x rows] */
 static int tensor_transpose(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   bool matrix = moon_tensor_rank(t) == 2;
   const size_t *shape = moon_tensor_shape(t);
-  if (!matrix)
-    return luaL_error(L, "t: the tensor is %s, expected a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
+  if (!matrix) return luaL_error(L, "t: %s is not a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), 2, (const size_t[]){shape[1], shape[0]});
   BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, t));
   return 1;
@@ -249,6 +265,25 @@ static int tensor_compare(lua_State *L) {
 }
 
 /* ---- the class ---- */
+
+/*** @class moonglass.Tensor
+** A view of numbers in up to 4 dimensions, row-major: float32, or uint8 for stored images and labels. Bytes count by
+** value in arithmetic, and as value/255 in nets. Operators are element-wise. The other operand is a number, a tensor of
+** the same shape, a tensor of one element, or a row against a matrix. `#t` is the first size. `t[i]` is a view of row
+** i; in one dimension it is a number. `t[i] = v` fills the row with a number or copies a tensor into it. `t == u` is
+** `t:equal(u)`. `tostring(t)` is at most a page of text, whatever the size.
+** @field shape integer[] the sizes, as a new list
+** @field dtype moonglass.Dtype the type of the elements
+** @field [integer] moonglass.Tensor|number
+** @operator add(moonglass.Tensor|number): moonglass.Tensor
+** @operator sub(moonglass.Tensor|number): moonglass.Tensor
+** @operator mul(moonglass.Tensor|number): moonglass.Tensor
+** @operator div(moonglass.Tensor|number): moonglass.Tensor
+** @operator pow(number): moonglass.Tensor
+** @operator unm: moonglass.Tensor
+** @operator len: integer */
+
+/*** @alias moonglass.Dtype "float32"|"uint8" */
 
 static const bind_reg methods[] = {
     {"equal", tensor_equal, "other"},         {"allclose", tensor_allclose, "other, rtol, atol"},
@@ -272,6 +307,35 @@ typedef struct entry {
   bool flag;
 } entry;
 
+/*** Tensor:add(other, alpha)
+** The element-wise sum: t + alpha u.
+*** Tensor:sub(other, alpha)
+** The element-wise difference: t - alpha u.
+** @param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+** @param alpha number? default 1: the factor of other
+** @return moonglass.Tensor tensor float32 */
+/*** Tensor:mul(other)
+** The element-wise product: t * u.
+*** Tensor:div(other)
+** The element-wise quotient: t / u.
+*** Tensor:maximum(other)
+** The larger of both elements, element-wise.
+*** Tensor:minimum(other)
+** The smaller of both elements, element-wise.
+*** Tensor:eq(other)
+** 1 where an element is equal to the other's, else 0.
+*** Tensor:ne(other)
+** 1 where an element is not equal to the other's, else 0.
+*** Tensor:lt(other)
+** 1 where an element is less than the other's, else 0.
+*** Tensor:le(other)
+** 1 where an element is at most the other's, else 0.
+*** Tensor:gt(other)
+** 1 where an element is greater than the other's, else 0.
+*** Tensor:ge(other)
+** 1 where an element is at least the other's, else 0.
+** @param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+** @return moonglass.Tensor tensor float32 */
 static const entry binaries[] = {
     {"add", "add_", "__add", "add", true},
     {"sub", "sub_", "__sub", "sub", true},
@@ -287,7 +351,54 @@ static const entry binaries[] = {
     {"minimum", "minimum_", NULL, "min", false},
 };
 
+/*** Tensor:neg()
+** The negative: -t.
+*** Tensor:exp()
+** e to the power of each element.
+*** Tensor:log()
+** The natural logarithm; -infinity at 0, NaN below.
+*** Tensor:sqrt()
+** The square root; NaN below 0.
+*** Tensor:abs()
+** The absolute value.
+*** Tensor:sign()
+** The sign: -1, 0 or 1.
+*** Tensor:square()
+** The square.
+*** Tensor:floor()
+** Rounded down to a whole number.
+** @return moonglass.Tensor tensor float32 */
+/*** Tensor:clamp(low, high)
+** Each element clamped to two bounds.
+** @param low number? nil: no lower bound
+** @param high number? nil: no upper bound; at least low
+** @return moonglass.Tensor tensor float32 */
+/*** Tensor:pow(exponent)
+** Each element to the power of a number: t ^ p.
+** @param exponent number
+** @return moonglass.Tensor tensor float32 */
 static const char *const functions[] = {"neg", "exp", "log", "sqrt", "abs", "sign", "square", "floor", "clamp", "pow"};
+/*** Tensor:sum(dim)
+** The sum, added in double precision and correct to the last place of float32. So are mean, var, std and norm.
+*** Tensor:mean(dim)
+** The mean.
+*** Tensor:min(dim)
+** The smallest element.
+*** Tensor:max(dim)
+** The largest element.
+*** Tensor:var(dim)
+** The variance, over n, not n - 1. The mean is subtracted before squaring, in double, so that values far from zero lose
+** no digits and squares do not overflow.
+*** Tensor:std(dim)
+** The standard deviation, over n, as exact as `var`.
+*** Tensor:norm(dim)
+** The Euclidean norm. The squares are summed in double, so that none overflows.
+** @param dim integer? the dimension to reduce; nil: all elements
+** @return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others */
+/*** Tensor:argmax(dim)
+** The index of the largest element, from 1. Of equal elements the first counts.
+** @param dim integer? the dimension to reduce, of at most 2^24 elements; nil: all elements, in row-major order
+** @return integer|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others */
 static const char *const reductions[] = {"sum", "mean", "min", "max", "var", "std", "norm", "argmax"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

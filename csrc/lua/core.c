@@ -20,7 +20,13 @@ static void make_ctx(lua_State *L, bind_home *h) {
   if (moon_ctx_new(&h->ctx, &config) != MOON_OK) luaL_error(L, "moonglass: not enough memory for a context");
 }
 
-/* memory limits: core.limits{memory = bytes}; the host's own limit stays. */
+/*** @class moonglass.LimitsOptions
+** Options of `moon.limits`.
+** @field memory integer? bytes that tensors and nets may hold; 0: no limit. At most the limit that the host has set */
+
+/*** moon.limits(limits)
+** Limit the memory. An allocation beyond the limit raises "out of memory".
+** @param limits moonglass.LimitsOptions */
 static int core_limits(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t most = bind_find_home(L)->config.memory_limit;
@@ -44,17 +50,26 @@ static int core_limits(lua_State *L) {
   return 0;
 }
 
+/*** moon.seed(seed)
+** Restart the stream of random numbers, from which come random tensors, initial weights and seeds that are not given.
+** @param seed integer */
 static int core_seed(lua_State *L) {
   moon_seed(bind_ctx(L), (uint64_t)luaL_checkinteger(L, 1));
   return 0;
 }
 
-/* A seed drawn from the context's stream: a whole number of 0 to 2^53 - 1, which any file format keeps. */
+/*** moon.draw_seed()
+** Draw a seed from the stream of random numbers.
+** @return integer seed 0 to 2^53 - 1 */
 static int core_draw_seed(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)(moon_random(bind_ctx(L)) >> 11));
   return 1;
 }
 
+/*** moon.set_threads(n)
+** Set the number of worker threads. The default is 1; in the program `moonglass` it is the number of cores, at most 4.
+** The same seed and the same number of threads give the same bits.
+** @param n integer 1 to 256 */
 static int core_set_threads(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_Integer n = luaL_checkinteger(L, 1);
@@ -62,6 +77,21 @@ static int core_set_threads(lua_State *L) {
   return 0;
 }
 
+/*** @class moonglass.Info
+** The build and the memory it holds.
+** @field version string
+** @field blis string the version of BLIS
+** @field blis_config string the kernels that BLIS has selected; "generic" is slow
+** @field simd "base"|"avx2"|"avx512" the instruction set of our kernels
+** @field threads integer worker threads
+** @field memory integer bytes held now
+** @field memory_peak integer the most bytes held so far
+** @field memory_limit integer 0: no limit
+** @field files boolean true if files may be opened */
+
+/*** moon.info()
+** The build and the memory it holds.
+** @return moonglass.Info info */
 static int core_info(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   moon_build build;
@@ -86,7 +116,9 @@ static int core_info(lua_State *L) {
   return 1;
 }
 
-/* Seconds of a clock that never goes back. */
+/*** moon.clock()
+** Seconds of a monotonic clock.
+** @return number seconds */
 static int core_clock(lua_State *L) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -98,11 +130,13 @@ static int core_clock(lua_State *L) {
 static int core_log(lua_State *L) {
   const moon_lua_config *config = &bind_find_home(L)->config;
   const char *line = luaL_checkstring(L, 1);
-  luaL_argcheck(L, !strchr(line, '\n'), 1, "got more than one line, expected one");
+  luaL_argcheck(L, !strchr(line, '\n'), 1, "expected one line");
   config->log(config->log_ud, line);
   return 0;
 }
 
+/*** moon.interrupt()
+** End the running or next step or predict with an error, as Ctrl-C does. */
 static int core_interrupt(lua_State *L) {
   moon_interrupt(bind_ctx(L));
   return 0;
@@ -123,7 +157,12 @@ static void push_registered(lua_State *L, moon_family family) {
   }
 }
 
-/* core.registered("losses") -> list of names */
+/*** @alias moonglass.Family "layers"|"losses"|"optimizers"|"activations"|"inits" */
+
+/*** moon.registered(family)
+** The registered names of a family, as `moon.layer`, `moon.loss`, `moon.optimizer` and options take them.
+** @param family moonglass.Family
+** @return string[] names */
 static int core_registered(lua_State *L) {
   push_registered(L, check_family(L));
   return 1;

@@ -258,7 +258,17 @@ static void set_option(lua_State *L, style *s, const char *key, int value) {
     bind_unknown(L, name, "option", key, known);
 }
 
-/* print_options{precision = 4}: sets what is given. Gives all of them as a table. */
+/*** @class moonglass.PrintOptions
+** Options of `moon.print_options`.
+** @field precision integer? default 4, at most 9: the most digits after the point
+** @field threshold integer? default 1000: the most elements that are shown in full
+** @field edge_items integer? default 3: elements shown at either end of a dimension that is summarised
+** @field width integer? default 75: characters per line */
+
+/*** moon.print_options(options)
+** Set how tensors are printed. Options that are not given keep their values.
+** @param options moonglass.PrintOptions?
+** @return moonglass.PrintOptions options the current values */
 int bind_print_options(lua_State *L) {
   style s = style_of(L);
   lua_settop(L, 1);

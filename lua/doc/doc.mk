@@ -1,9 +1,9 @@
 # The documentation that is made from the sources.
 
-## reference: write lua/REFERENCE.md from the annotations in lua/moonglass/help/meta.lua
+## reference: write help/meta.lua, lua/REFERENCE.md and the marked tables of pages from the comments beside the code
 .PHONY: reference
-reference:
-	$(LUA) lua/doc/tools/make.lua reference
+reference: all
+	$(hush)$(B)/moonglass lua/doc/tools/make.lua reference
 
 ## docs: the documentation as HTML in build/docs: the pages, c/ from the C headers, source/ from the Lua files
 .PHONY: docs
@@ -11,4 +11,6 @@ docs:
 	mkdir -p $(B)/docs
 	$(LUA) lua/doc/tools/make.lua html $(B)/docs
 	(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
-	cd lua && ldoc -q -c config.ld -d $(call quote,$(BUILD)/docs/source) .
+	rm -rf $(B)/docs/lua-files && $(LUA) lua/doc/tools/make.lua plain $(B)/docs/lua-files
+	cp lua/config.ld $(B)/docs/lua-files
+	cd $(B)/docs/lua-files && ldoc -q -c config.ld -d $(call quote,$(BUILD)/docs/source) .

@@ -5,6 +5,9 @@ local counted = require "moonglass.support.counted"
 local files = require "moonglass.support.files"
 require "moonglass.support.hints" -- for the program, which looks for it among what is loaded
 
+---An engine for autoencoders: `local moon = require "moonglass"`.
+---@class moonglass
+---@field interactive boolean? true: `fit` reports as on a terminal (verbose = 1) unless told otherwise; sessions set it
 local moon = {}
 for name in pairs(core.public) do moon[name] = core[name] end
 
@@ -26,13 +29,27 @@ moon.page = require "moonglass.pictures.page"
 moon.plot = require "moonglass.plot"
 moon.set_log = require("moonglass.support.log").set_log
 
+---PNG files.
+---@class moonglass.png
 moon.png = {read = files.png_read, write = files.png_write, decode = core.png_decode, encode = core.png_encode}
+
+---Safetensors files, ours and those of other programs.
+---@class moonglass.safetensors
 moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
 
---- Documentation of a function, a class or an object, by name or by value; without an argument, how to ask.
+---Print the documentation of a function, a class or an object, by name or by value: `moon.help "zeros"`,
+---`moon.help(net.fit)`, in a session also `? zeros`. Without an argument it tells how to ask.
+---@param x any
 function moon.help(x) require("moonglass.help").show(x) end
 
---- A tensor as a picture, in the terminal or in a file; see show.lua.
+---Show a picture in the terminal: by kitty's, iTerm2's or sixel graphics if the environment names such a terminal, else
+---by coloured half blocks, else by plain text. A matrix is one picture, unless its rows are squares: [n x 784] is n
+---tiles.
+---@param t moonglass.Tensor [h x w], [n x h*w], [n x h x w], [h*w], or bytes [h x w x 3]; floats from 0 to 1
+---@param options moonglass.ShowOptions?
+---@return true? ok with `save`: nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function moon.show(t, given) return require("moonglass.pictures.show")(t, given) end
 
 counted.all(moon)

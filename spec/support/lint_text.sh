@@ -18,7 +18,8 @@ texts() {
   names=
   while [ "$1" != -- ]; do names="$names -o -name $1"; shift; done
   shift
-  find . \( -path ./.git -o -path ./build -o -path ./out -o -path ./data/mnist -o -path ./spec/fuzz/seeds \) -prune \
+  find . \( -path ./.git -o -path ./build -o -path ./out -o -path ./data/mnist -o -path ./spec/fuzz/seeds \
+    -o -path ./lua/moonglass/help/meta.lua \) -prune \
     -o -type f \( ${names# -o} \) -exec "$@" {} + | sed 's|^\./||' | sort
 }
 

@@ -1,6 +1,29 @@
 /* act.c - the activations. To add one, add a line. */
 #include "vmath.h"
 
+/*** Tensor:linear()
+** The activation linear: a copy.
+*** Tensor:relu()
+** The activation relu: max(t, 0).
+*** Tensor:sigmoid()
+** The activation sigmoid: 1 / (1 + exp(-t)).
+*** Tensor:tanh()
+** The activation tanh: the hyperbolic tangent.
+*** Tensor:softplus()
+** The activation softplus: log(1 + exp(t)).
+*** Tensor:elu()
+** The activation elu: t above 0, exp(t) - 1 below.
+*** Tensor:leaky_relu()
+** The activation leaky_relu: t above 0, 0.2 t below, Keras's slope.
+*** Tensor:selu()
+** The activation selu (Klambauer et al. 2017): 1.0507 times t above 0, 1.0507 times 1.6733 (exp(t) - 1) below.
+*** Tensor:gelu()
+** The activation gelu: t times the normal distribution function of t, the exact form.
+*** Tensor:silu()
+** The activation silu, or swish: t sigmoid(t).
+*** Tensor:softmax()
+** The activation softmax: exp(t) over its sum, along the last dimension.
+** @return moonglass.Tensor tensor float32 */
 /* ACT(name, needs_z, in [0, 1]?, y in terms of z, dy/dz and d2y/dz2 in terms of y; of z too if needs_z) */
 #define ACTIVATIONS(ACT)                                                                          \
   ACT(linear, false, false, z, 1, 0)                                                              \

@@ -30,6 +30,8 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
+/*** moon.adagrad(options)
+** Adagrad (Duchi, Hazan and Singer 2011) as Keras has it. */
 static const mooni_option_spec options[] = {LR_OPTION(1e-3),
                                             {.name = "initial_accumulator",
                                              .kind = MOON_NUMBER,

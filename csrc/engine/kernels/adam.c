@@ -37,6 +37,8 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
+/*** moon.adam(options)
+** Adam (Kingma and Ba 2015) as Keras has it: the paper's efficient form. With weight_decay it is AdamW. */
 static const mooni_option_spec options[] = {
     LR_OPTION(1e-3),
     FRACTION_OPTION(adam, beta1, 0.9, "decay rate of the running mean of the gradient"),

@@ -26,6 +26,9 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * (logits ? logit_rows : probability_rows)(grad, p, t, rows, width, stride, (float)scale);
 }
 
+/*** moon.bce(options)
+** Binary cross-entropy, -(t ln p + (1 - t) ln(1 - p)), for targets in [0, 1]. It is fused with a final sigmoid. p is
+** clamped to [1e-7, 1 - 1e-7], as in Keras. Targets outside [0, 1] can make the value negative. */
 static const mooni_option_spec options[] = {REDUCTION_OPTION, FROM_LOGITS_OPTION("sigmoid"), {0}};
 
 const mooni_loss_class MOONI_K(bce) = {.name = "bce",

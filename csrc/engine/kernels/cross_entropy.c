@@ -55,6 +55,9 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * total;
 }
 
+/*** moon.cross_entropy(options)
+** Categorical cross-entropy, -sum t ln p over the classes, averaged over the rows. It is fused with a final softmax.
+** Targets are one-hot rows or probabilities [rows x classes], or class numbers [rows] from 0. */
 static const mooni_option_spec options[] = {FROM_LOGITS_OPTION("softmax"), {0}};
 
 const mooni_loss_class MOONI_K(cross_entropy) = {

@@ -32,6 +32,8 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * total;
 }
 
+/*** moon.huber(options)
+** Huber's loss: e^2 / 2 within delta, delta |e| - delta^2 / 2 beyond. */
 static const mooni_option_spec options[] = {
     REDUCTION_OPTION,
     {.name = "delta",

@@ -10,6 +10,8 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * all_rows(grad, p, t, rows, width, stride, (float)scale);
 }
 
+/*** moon.mae(options)
+** Mean absolute error. */
 static const mooni_option_spec options[] = {REDUCTION_OPTION, {0}};
 
 const mooni_loss_class MOONI_K(mae) = {

@@ -10,6 +10,8 @@ static double apply(LOSS_ARGUMENTS) {
   return scale * all_rows(grad, p, t, rows, width, stride, (float)scale);
 }
 
+/*** moon.mse(options)
+** Mean squared error. With reduction "batchmean" it is the squared norm of a row's error, averaged over the rows. */
 static const mooni_option_spec options[] = {REDUCTION_OPTION, {0}};
 
 const mooni_loss_class MOONI_K(mse) = {

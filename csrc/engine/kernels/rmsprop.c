@@ -44,6 +44,8 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
+/*** moon.rmsprop(options)
+** RMSprop (Hinton 2012) as Keras has it. */
 static const mooni_option_spec options[] = {
     LR_OPTION(1e-3),
     FRACTION_OPTION(rmsprop, rho, 0.9, "decay rate of the running mean of the squared gradient"),

@@ -29,6 +29,8 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
+/*** moon.sgd(options)
+** Stochastic gradient descent, with optional momentum. */
 static const mooni_option_spec options[] = {LR_OPTION(1e-2),
                                             {.name = "momentum",
                                              .kind = MOON_NUMBER,

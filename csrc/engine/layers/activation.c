@@ -14,6 +14,8 @@ typedef struct activation {
   const mooni_act *act;
 } activation;
 
+/*** moon.activation(activation)
+** An activation as a separate layer, for rows of any width. */
 static const mooni_option_spec options[] = {{.name = "activation",
                                              .kind = MOON_TEXT,
                                              .flags = MOONI_POSITIONAL | MOONI_REQUIRED,

@@ -15,6 +15,9 @@ typedef struct k_sparse {
   double alpha;
 } k_sparse;
 
+/*** moon.k_sparse(k, options)
+** The k largest elements of a row pass, and the others become 0 (Makhzani and Frey 2013). Of equal elements the first
+** pass. Rows have at least k elements. */
 static const mooni_option_spec options[] = {
     {.name = "k",
      .kind = MOON_COUNT,

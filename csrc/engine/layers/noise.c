@@ -98,7 +98,21 @@ static void make_salt_pepper(const noise *n, const mooni_kernels *k, mooni_rng *
                                       .backward = mooni_layer_backward_mask,                                  \
                                       .torch_modules = modules}
 
+/*** moon.dropout(p)
+** Dropout: in training each element becomes 0 with probability p, and the others are divided by 1 - p. In inference
+** nothing changes. */
 NOISE(mooni_dropout, "dropout", dropout_options, make_dropout, 1);
+
+/*** moon.gaussian_noise(sigma, options)
+** Gaussian noise: in training, normal noise of mean 0 is added to each element. In inference nothing changes. */
 NOISE(mooni_gaussian_noise, "gaussian_noise", gaussian_options, make_gaussian, 0);
+
+/*** moon.masking_noise(p)
+** Masking noise: in training each element becomes 0 with probability p, and the others stay as they are. In inference
+** nothing changes. */
 NOISE(mooni_masking_noise, "masking_noise", masking_options, make_masking, 0);
+
+/*** moon.salt_pepper_noise(p)
+** Salt-and-pepper noise: in training each element becomes 0 or 1 with probability p, each equally likely. In inference
+** nothing changes. */
 NOISE(mooni_salt_pepper_noise, "salt_pepper_noise", salt_pepper_options, make_salt_pepper, 0);

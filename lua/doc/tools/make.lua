@@ -1,10 +1,13 @@
 --- Makes the documentation.
---   lua5.4 lua/doc/tools/make.lua reference            lua/REFERENCE.md from the annotations
+--   build/moonglass lua/doc/tools/make.lua reference   from the comments beside the code and from what is registered:
+--                                                      help/meta.lua, lua/REFERENCE.md, the marked parts of pages
+--   lua5.4 lua/doc/tools/make.lua plain FOLDER          the Lua files with comments that ldoc takes
 --   lua5.4 lua/doc/tools/make.lua html build/docs      every page below as HTML, and an index of them
 -- Run in the root of the tree.
 local annotations = dofile "lua/moonglass/help/annotations.lua"
 local markdown = dofile "lua/doc/tools/markdown.lua"
 local reference = dofile "lua/doc/tools/reference.lua"
+local tables = dofile "lua/doc/tools/tables.lua"
 
 local function read(path)
   local file <close> = assert(io.open(path, "rb"))
@@ -72,16 +75,61 @@ local function make_html(folder)
     .. '<p><a href="%s">The documentation</a></p>'):format(start, start)))
 end
 
+-- For ldoc, which has other tags: LuaCATS tags become words. What is not above a function becomes an ordinary comment,
+-- except the head of the file.
+local function plain_comments(text)
+  local out, block, is_head = {}, {}, true
+  for line in text:gmatch("([^\n]*)\n") do
+    if line:find("^%-%-%-") then
+      block[#block + 1] = line:gsub("^%-%-%-@", "-- ")
+    else
+      local kept = is_head or line:find("function", 1, true)
+      for _, comment in ipairs(block) do out[#out + 1] = kept and comment or comment:gsub("^%-%-%-", "-- ") end
+      if #block > 0 then block, is_head = {}, false end
+      out[#out + 1] = line
+    end
+  end
+  return table.concat(out, "\n") .. "\n"
+end
+
+local function make_plain(folder)
+  local pipe <close> = assert(io.popen("cd lua && find moonglass -name '*.lua' -not -name meta.lua"))
+  for path in pipe:lines() do
+    assert(os.execute(("mkdir -p '%s/%s'"):format(folder, path:match("^(.*)/"))))
+    write(("%s/%s"):format(folder, path), plain_comments(read("lua/" .. path)))
+  end
+end
+
+-- Files that have marked parts, of which the rest is written by hand.
+local function marked_files()
+  local list = pages()
+  table.insert(list, "csrc/moonglass.h")
+  return list
+end
+
 local function make_reference()
-  write("lua/REFERENCE.md", reference.write(annotations.parse(read("lua/moonglass/help/meta.lua"))))
+  local sources, registered = dofile "lua/doc/tools/sources.lua", dofile "lua/doc/tools/registered.lua"
+  local stubs = dofile("lua/doc/tools/stubs.lua").write(registered.add(sources.read()))
+  local interface = annotations.parse(stubs)
+  write("lua/moonglass/help/meta.lua", stubs)
+  write("lua/REFERENCE.md", reference.write(interface))
+  for _, path in ipairs(marked_files()) do
+    local text = read(path)
+    if tables.has_marks(text) then
+      local made = tables.fill(text, interface)
+      if made ~= text then write(path, made) end
+    end
+  end
 end
 
 local what, folder = arg[1], arg[2]
 if what == "reference" then
   make_reference()
+elseif what == "plain" and folder then
+  make_plain(folder)
 elseif what == "html" and folder then
   make_html(folder)
 else
-  io.stderr:write("usage: lua5.4 lua/doc/tools/make.lua reference | html FOLDER\n")
+  io.stderr:write("usage: lua5.4 lua/doc/tools/make.lua reference | plain FOLDER | html FOLDER\n")
   os.exit(2)
 end

@@ -1,4 +1,4 @@
---- lua/REFERENCE.md out of the annotations in lua/moonglass/help/meta.lua: reference.write(interface) -> Markdown.
+--- lua/REFERENCE.md out of the interface, which annotations.lua reads: reference.write(interface) -> Markdown.
 local annotations = dofile "lua/moonglass/help/annotations.lua"
 
 local reference = {}
@@ -6,13 +6,15 @@ local reference = {}
 local head = [[
 # Everything by name
 
-What `local moon = require "moonglass"` has, in one place, made from the annotations in
-[moonglass/help/meta.lua](moonglass/help/meta.lua) (`make reference`); [README.md](README.md) tells of `fit`, files,
-metrics and plots at length. Indices, dimensions and epochs count from 1, class numbers from 0. Shapes are in brackets:
-[rows x columns]. Numbers are float32 unless said. What does not fit, an unknown name or running out of memory is a Lua
-error; what reads or writes files gives nil, a message and a code instead. A tensor that is given back is new, unless it
-is called a view or live: these share their elements. Options are named, in a last table; an unknown one is an error
-that lists the known ones.
+What `local moon = require "moonglass"` has, made by `make reference` from the comments beside the code.
+[README.md](README.md) describes `fit`, files, metrics and plots at length.
+
+* Indices, dimensions and epochs count from 1, class numbers from 0.
+* Shapes are in brackets: [rows x columns]. Numbers are float32 unless said.
+* Options are named, in a last table. An unknown option is an error that lists the known ones.
+* A shape that does not fit, an unknown name or running out of memory raises a Lua error. Functions that read or write
+  files return nil, a message and a code instead.
+* A returned tensor is new and belongs to the caller. A view, or a tensor called live, shares its elements.
 ]]
 
 -- What stands for an object of each class.
@@ -94,11 +96,10 @@ end
 -- A class that is only what a constructor gives needs no entry.
 local function is_bare(class) return not class.path and #class.fields == 0 end
 
-local function add_class(out, interface, class)
+local function add_class(out, interface, class, heads_section)
   if annotations.is_options(class) or is_bare(class) then return end
   local name, object = short(class.name), objects[short(class.name)]
-  local place = class.path and class.path:find("^moon%.") and class.path
-  out("### %s\n", place and ("`%s`"):format(place) or name)
+  if not heads_section then out("### %s\n", name) end
   if class.doc ~= "" then out("%s\n", class.doc) end
   local parents = {}
   for _, parent in ipairs(class.parents) do
@@ -109,8 +110,6 @@ local function add_class(out, interface, class)
 end
 
 -- ---- the page ----
-
-local function title(section) return (section:gsub("^%l", string.upper)) end
 
 local function add_names(out, interface)
   out("## Names\n\nWhat the names of types stand for, and strings that options take.\n")
@@ -125,13 +124,15 @@ function reference.write(interface)
   local lines, section, described = {head}, nil, {}
   local function out(format, ...) lines[#lines + 1] = format:format(...) end
   local in_place, hidden = in_place_names(interface)
+  local function begin(name)
+    section = name
+    out("## %s\n", name)
+    if name == "moon" then add_class(out, interface, interface.classes.moonglass, true) end
+  end
   for _, entry in ipairs(interface.entries) do
-    if entry.section and entry.section ~= section and entry.section ~= "names" then
-      section = entry.section
-      out("## %s\n", title(section))
-    end
+    if entry.section and entry.section ~= section and entry.section ~= "names" then begin(entry.section) end
     if entry.class and entry.section then
-      add_class(out, interface, entry)
+      add_class(out, interface, entry, entry.path == section)
     elseif not entry.class and not hidden[entry] then
       add_function(out, interface, entry, in_place[entry], described)
     end

@@ -6,13 +6,18 @@ local files = require "moonglass.support.files"
 local mnist = require "moonglass.data.mnist"
 local synthetic = require "moonglass.data.synthetic"
 
+---Data sets.
+---@class moonglass.data
 local data = {
   mnist = mnist.load, find = mnist.find, classes = mnist.classes,
   spirals = synthetic.spirals, circles = synthetic.circles, blobs = synthetic.blobs,
 }
 
---- An IDX file, plain or gzipped, as a tensor of the file's own shape; bytes stay bytes.
--- tensor | nil, message, code
+---Read an IDX file, plain or gzipped, as a tensor of the file's shape. Bytes stay bytes.
+---@param path string
+---@return moonglass.Tensor? tensor nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
 function data.idx(path) return errors.guard(files.idx_load, path) end
 
 return data

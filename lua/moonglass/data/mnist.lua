@@ -10,6 +10,8 @@ local terminal = require "moonglass.support.terminal"
 
 local io, os, debug = host.io, host.os, host.debug
 
+---@alias moonglass.Split "train"|"test"
+
 local mnist = {}
 
 local prefix = {train = "train", test = "t10k"}
@@ -171,8 +173,13 @@ local function check_name(name)
     type(name) == "string" and options.question(name, names) or "", options.names(names))
 end
 
---- The folder that has all four files, and in words what is in it: "MNIST in data/mnist". name: "MNIST" or
--- "Fashion-MNIST", this set and no other. nil, message, code if there is none.
+---The folder that `moon.data.mnist` would read, and a description of its content.
+---@name moon.data.find(folder, name)
+---@param folder string?
+---@param name "MNIST"|"Fashion-MNIST"? accept only this set: the first place that has it, or the given folder
+---@return string? folder nil if there is none
+---@return string description for example "MNIST in data/mnist"; or the message
+---@return moonglass.Code? code
 function mnist.find(folder, name)
   check_folder("data.find", folder)
   check_name(name)
@@ -182,8 +189,10 @@ function mnist.find(folder, name)
   return found, describe(found)
 end
 
---- The names of the classes 0, 1, ... of the set that find would take, as a list; nil if nobody knows them, or there is
--- no set. A list is the caller's.
+---The class names of the set that `moon.data.find` finds: "0" to "9", or "T-shirt/top", "Trouser", ...
+---@name moon.data.classes(folder)
+---@param folder string?
+---@return string[]? names from class 0; nil if they are not known or there is no set
 function mnist.classes(folder)
   check_folder("data.classes", folder)
   local found = find_folder(folder, both)
@@ -213,8 +222,17 @@ local function load_split(dir, split)
   return images:reshape(#images, -1), labels
 end
 
---- mnist(folder, split), mnist(split): images uint8 [n x 784] (a row an image), labels uint8 [n], from 0.
--- split is "train" or "test". nil, message, code if a file is missing or not what it should be.
+---MNIST, or another set in its four IDX files, plain or gzipped: `assert(moon.data.mnist("train"))`. Without a folder,
+---the environment's MOONGLASS_DATA names it; else it is data/mnist, in the current folder or in the source tree; else
+---Debian's Fashion-MNIST. Plain files are mapped, not read. In a session (`moon.interactive`) the first call prints
+---which set it found.
+---@name moon.data.mnist(folder, split)
+---@param folder string? may be omitted
+---@param split moonglass.Split
+---@return moonglass.Tensor? images uint8 [n x 784], one image per row; nil if there is no such set
+---@return moonglass.Tensor|string labels uint8 [n], from 0; or the message
+---@return moonglass.Code? code
+---@overload fun(split: moonglass.Split): moonglass.Tensor?, moonglass.Tensor|string, moonglass.Code?
 function mnist.load(folder, split)
   if split == nil then folder, split = nil, folder end
   check_folder("data.mnist", folder)

@@ -36,6 +36,11 @@ end
 
 -- ---- sets ----
 
+---Options of every set of drawn points.
+---@class moonglass.PointsOptions
+---@field n integer? default 100: points per class
+---@field seed integer? drawn from the stream of `moon.seed` if not given
+
 -- A function from options to x, y: point(i, class, o, normal) -> two coordinates; i and class count from 0.
 local function set(name, defaults, point)
   local what = "data." .. name
@@ -61,21 +66,47 @@ end
 -- i of n from 0 to 1, both included.
 local function fraction(i, n) return n > 1 and i / (n - 1) or 0 end
 
---- {n=100 points a class, classes=3, noise=0.2 (deviation of the angle), seed=}: the arms of CS231n's lecture, from
--- the middle to radius 1, each over 4 radians.
+---Options of `moon.data.spirals`.
+---@class moonglass.SpiralsOptions: moonglass.PointsOptions
+---@field classes integer? default 3, at most 256
+---@field noise number? default 0.2, at least 0: standard deviation of the angle
+
+---Points in the plane along spirals, as in CS231n's lecture: each goes from the origin to radius 1, over 4 radians.
+---@name moon.data.spirals(options)
+---@param options moonglass.SpiralsOptions?
+---@return moonglass.Tensor x [n * classes x 2], class after class
+---@return moonglass.Tensor y uint8 [n * classes], from 0
 synthetic.spirals = set("spirals", {classes = 3, noise = 0.2}, function(i, class, o, normal)
   local r = fraction(i, o.n)
   local t = 4 * class + 4 * fraction(i, o.n) + o.noise * normal()
   return r * math.sin(t), r * math.cos(t)
 end)
 
---- {n=100, classes=2, noise=0.05 (deviation of each coordinate), seed=}: rings around the middle, the last of radius 1.
+---Options of `moon.data.circles`.
+---@class moonglass.CirclesOptions: moonglass.PointsOptions
+---@field classes integer? default 2, at most 256
+---@field noise number? default 0.05, at least 0: standard deviation of each coordinate
+
+---Points in the plane on rings around the origin, the last of radius 1.
+---@name moon.data.circles(options)
+---@param options moonglass.CirclesOptions?
+---@return moonglass.Tensor x [n * classes x 2], class after class
+---@return moonglass.Tensor y uint8 [n * classes], from 0
 synthetic.circles = set("circles", {classes = 2, noise = 0.05}, function(i, class, o, normal)
   local r, t = (class + 1) / o.classes, 2 * math.pi * i / o.n
   return r * math.cos(t) + o.noise * normal(), r * math.sin(t) + o.noise * normal()
 end)
 
---- {n=100, classes=3, noise=0.2 (deviation of each coordinate), seed=}: clouds around centres on the unit circle.
+---Options of `moon.data.blobs`.
+---@class moonglass.BlobsOptions: moonglass.PointsOptions
+---@field classes integer? default 3, at most 256
+---@field noise number? default 0.2, at least 0: standard deviation of each coordinate
+
+---Points in the plane in clouds around centres on the unit circle.
+---@name moon.data.blobs(options)
+---@param options moonglass.BlobsOptions?
+---@return moonglass.Tensor x [n * classes x 2], class after class
+---@return moonglass.Tensor y uint8 [n * classes], from 0
 synthetic.blobs = set("blobs", {classes = 3, noise = 0.2}, function(_, class, o, normal)
   local t = 2 * math.pi * class / o.classes
   return math.cos(t) + o.noise * normal(), math.sin(t) + o.noise * normal()

@@ -12,6 +12,8 @@ local protobuf = require "moonglass.formats.protobuf"
 local describe = require "moonglass.net.describe"
 local weight_names = require "moonglass.formats.weight_names"
 
+---ONNX files, for other runtimes.
+---@class moonglass.onnx
 local onnx = {}
 
 local message = protobuf.message
@@ -260,6 +262,10 @@ end
 
 -- ---- the file ----
 
+---Options of `moon.onnx.export`.
+---@class moonglass.OnnxOptions
+---@field opset integer? default 17, 11 to 23: the version of ONNX's operators
+---@field name string? default "moonglass": the graph's name
 local export_options = options.checker("onnx.export", {opset = {"count", 17}, name = {"text", "moonglass"}})
 
 local function check_arguments(path, net, o)
@@ -277,10 +283,14 @@ local function check_arguments(path, net, o)
   end
 end
 
---- Write a net as an ONNX file: its inference, so that dropout and noise are left out. Options: opset=17, 11 to 23,
--- the version of ONNX's operators; name="moonglass", the graph's. true | nil, message, code: when the file cannot be
--- written ("I/O"), would be of 2 GB or more ("range"), or for a layer that is written in Lua, or is none of the
--- library's ("type"); then there is no file, or the old one.
+---Write a net's inference, without dropout and noise, as an ONNX file. It maps "input" [batch x in] to "output" [batch
+---x out].
+---@param path string
+---@param net moonglass.Net of native layers
+---@param options moonglass.OnnxOptions?
+---@return true? ok nil if it cannot be written, would reach 2 GB or has a layer written in Lua
+---@return string? message
+---@return moonglass.Code? code
 function onnx.export(path, net, given)
   local o = export_options(given)
   check_arguments(path, net, o)

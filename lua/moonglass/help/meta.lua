@@ -1,26 +1,15 @@
 ---@meta moonglass
 
--- The public interface of Moonglass in LuaCATS annotations: what editors (lua-language-server), `help` and the
--- reference read. Never run, never required: functions here have no bodies. spec/api/interface_spec.lua holds it to the
--- library.
---
--- Everywhere: indices, dimensions and epochs count from 1, class numbers from 0. Shapes stand in brackets, [rows x
--- columns]. Numbers are float32 unless said. What does not fit, an unknown name or want of memory raises an error; what
--- reads or writes a file gives nil, a message and a code ("I/O", "format" and others) instead. A tensor that is given
--- back is new, and the caller's, unless it is called a view or live: these share their elements.
+-- Made by `make reference` from the comments beside the code: do not edit. CONTRIBUTING.md says how to document a
+-- function. Editors, `help` and the reference read this file; nothing runs it.
 
 ---An engine for autoencoders: `local moon = require "moonglass"`.
 ---@class moonglass
----@field interactive boolean? is `fit` to report as on a terminal (verbose = 1) unless told otherwise? Set by sessions
+---@field interactive boolean? true: `fit` reports as on a terminal (verbose = 1) unless told otherwise; sessions set it
 local moon = {}
 
 -- ---- names ----
 
----@alias moonglass.Dtype "float32"|"uint8"
----@alias moonglass.Split "train"|"test"
----@alias moonglass.Family "layers"|"losses"|"optimizers"|"activations"|"inits"
----@alias moonglass.Reduction "mean"|"batchmean"|"sum"
----@alias moonglass.Code "I/O"|"format"|"range"|"type"
 ---@alias moonglass.LayerName
 ---| "dense"
 ---| "activation"
@@ -29,6 +18,22 @@ local moon = {}
 ---| "masking_noise"
 ---| "salt_pepper_noise"
 ---| "k_sparse"
+---@alias moonglass.LossName
+---| "mse"
+---| "mae"
+---| "bce"
+---| "cross_entropy"
+---| "huber"
+---| "mean_squared_error"
+---| "mean_absolute_error"
+---| "binary_crossentropy"
+---| "categorical_crossentropy"
+---| "sparse_categorical_crossentropy"
+---@alias moonglass.OptimizerName
+---| "adam"
+---| "sgd"
+---| "rmsprop"
+---| "adagrad"
 ---@alias moonglass.ActivationName
 ---| "linear"
 ---| "relu"
@@ -50,35 +55,28 @@ local moon = {}
 ---| "uniform"
 ---| "normal"
 ---| "zeros"
----@alias moonglass.LossName
----| "mse"
----| "mae"
----| "bce"
----| "cross_entropy"
----| "huber"
----| "mean_squared_error"
----| "mean_absolute_error"
----| "binary_crossentropy"
----| "categorical_crossentropy"
----| "sparse_categorical_crossentropy"
----@alias moonglass.OptimizerName "adam"|"sgd"|"rmsprop"|"adagrad"
----@alias moonglass.Figure "val_loss"|"loss"
+---@alias moonglass.Code "I/O"|"format"|"range"|"type"
 ---@alias moonglass.AnyLayer moonglass.Layer|moonglass.LuaLayer|moonglass.Net
----@alias moonglass.AnyLoss moonglass.Loss|moonglass.LuaLoss|moonglass.LossFunction
----@alias moonglass.AnyOptimizer moonglass.Optimizer|moonglass.LuaOptimizer
----@alias moonglass.Numbers number[]|moonglass.Tensor
----A loss as one function: the value, and its gradient on the prediction, a tensor of the prediction's shape.
+---A loss as one function. It returns the value and its gradient on the prediction, of the prediction's shape.
 ---@alias moonglass.LossFunction fun(prediction: moonglass.Tensor, target: moonglass.Tensor): number, moonglass.Tensor
+---@alias moonglass.AnyLoss moonglass.Loss|moonglass.LuaLoss|moonglass.LossFunction
+---@alias moonglass.Reduction "mean"|"batchmean"|"sum"
+---@alias moonglass.AnyOptimizer moonglass.Optimizer|moonglass.LuaOptimizer
+---@alias moonglass.Dtype "float32"|"uint8"
+---@alias moonglass.Family "layers"|"losses"|"optimizers"|"activations"|"inits"
+---@alias moonglass.Split "train"|"test"
+---@alias moonglass.Figure "val_loss"|"loss"
+---@alias moonglass.Numbers number[]|moonglass.Tensor
 
--- ---- tensors ----
+-- ---- Tensor ----
 
----A view of numbers in up to 4 dimensions, row by row: float32, or uint8 for stored images and labels.
----Bytes count by value in arithmetic, and as value/255 in nets. Operators work element by element; the other operand is
----a tensor of the same shape or of one element, a number, or a row against a matrix. `#t` is the first size; `t[i]` is
----a view of row i, or in one dimension its number; `t[i] = v` fills a row with a number or copies a tensor into it.
----`t == u` is `t:equal(u)`. `tostring(t)` is at most a page of text, whatever the size.
+---A view of numbers in up to 4 dimensions, row-major: float32, or uint8 for stored images and labels. Bytes count by
+---value in arithmetic, and as value/255 in nets. Operators are element-wise. The other operand is a number, a tensor of
+---the same shape, a tensor of one element, or a row against a matrix. `#t` is the first size. `t[i]` is a view of row
+---i; in one dimension it is a number. `t[i] = v` fills the row with a number or copies a tensor into it. `t == u` is
+---`t:equal(u)`. `tostring(t)` is at most a page of text, whatever the size.
 ---@class moonglass.Tensor
----@field shape integer[] the sizes, a new list each time
+---@field shape integer[] the sizes, as a new list
 ---@field dtype moonglass.Dtype the type of the elements
 ---@field [integer] moonglass.Tensor|number
 ---@operator add(moonglass.Tensor|number): moonglass.Tensor
@@ -94,144 +92,133 @@ local Tensor = {}
 ---@class moonglass.TensorOptions
 ---@field dtype moonglass.Dtype? default "float32": the type of the elements
 
----A tensor of given numbers, or a copy of one.
+---A tensor of the given numbers, or a copy of a tensor.
 ---@param list number|table|moonglass.Tensor a number (rank 0), nested lists of numbers, or a tensor
----@param options moonglass.TensorOptions? of a copy: the type it has already, if there are none
+---@param options moonglass.TensorOptions? a copy keeps the element type unless dtype is given
 ---@return moonglass.Tensor tensor of the lists' shape
 function moon.tensor(list, options) end
 
 ---Zeros: `moon.zeros(2, 3)`, `moon.zeros(t.shape)`, `moon.zeros(2, 3, {dtype = "uint8"})`.
----@param ... integer|integer[]|moonglass.TensorOptions 1 to 4 sizes of at least 0, or one list of them; then options
+---@param ... integer|integer[]|moonglass.TensorOptions 1 to 4 sizes of at least 0, or a list of them; then options
 ---@return moonglass.Tensor tensor
 function moon.zeros(...) end
 
----Ones; sizes and options as those of `moon.zeros`.
+---Ones. Sizes and options are those of `moon.zeros`.
 ---@param ... integer|integer[]|moonglass.TensorOptions sizes, then options
 ---@return moonglass.Tensor tensor
 function moon.ones(...) end
 
----The same number everywhere; sizes and options as those of `moon.zeros`.
----@param value number bytes are rounded and kept to 0 to 255
+---The same number everywhere. Sizes and options are those of `moon.zeros`.
+---@param value number rounded and clamped to 0 to 255 for bytes
 ---@param ... integer|integer[]|moonglass.TensorOptions sizes, then options
 ---@return moonglass.Tensor tensor
 function moon.full(value, ...) end
 
----Evenly spaced numbers from a on, before b. With one number: 0, 1, ... before it. Element i, counted from 0, is
----a + i * step, computed in double and rounded to float32. b never belongs to them: an element that float32 rounds to b
----is left out, so that 1 to 1.3 by 0.1 has 3 (numpy's arange has 4). `moon.linspace` takes the number of elements
----instead. float32 has all whole numbers up to 2^24 only.
----@param a number the first
----@param b number where they end
----@param step number? default 1: any number but 0
+---Evenly spaced numbers from a up to, but not including, b. `moon.arange(b)` starts at 0. Element i, counted from 0, is
+---a + i * step, computed in double and rounded to float32. An element that rounds to b is left out, so 1 to 1.3 by 0.1
+---has 3 elements (4 in numpy). `moon.linspace` takes the number of elements instead. float32 holds every whole number
+---up to 2^24.
+---@param a number the first element
+---@param b number the end, which is not included
+---@param step number? default 1: not 0
 ---@param options moonglass.TensorOptions?
----@return moonglass.Tensor tensor [n], empty if b does not lie ahead
+---@return moonglass.Tensor tensor [n], empty if the step leads away from b
 ---@overload fun(b: number): moonglass.Tensor
 function moon.arange(a, b, step, options) end
 
----n numbers evenly spaced from a to b, both included.
----@param a number the first
----@param b number the last
----@param n integer how many, at least 0
+---n evenly spaced numbers from a to b, both included.
+---@param a number the first element
+---@param b number the last element
+---@param n integer at least 0
 ---@param options moonglass.TensorOptions?
 ---@return moonglass.Tensor tensor [n]
 function moon.linspace(a, b, n, options) end
 
 ---The identity matrix.
----@param n integer rows and columns
+---@param n integer the number of rows and of columns
 ---@param options moonglass.TensorOptions?
 ---@return moonglass.Tensor tensor [n x n]
 function moon.eye(n, options) end
 
----Uniform draws from [0, 1), out of the stream that `moon.seed` starts.
----@param ... integer|integer[] sizes, as those of `moon.zeros`
+---Uniform draws from [0, 1), from the stream that `moon.seed` restarts.
+---@param ... integer|integer[] sizes, as for `moon.zeros`
 ---@return moonglass.Tensor tensor
 function moon.rand(...) end
 
----Normal draws of mean 0 and deviation 1, out of the stream that `moon.seed` starts.
----@param ... integer|integer[] sizes, as those of `moon.zeros`
+---Normal draws of mean 0 and deviation 1, from the stream that `moon.seed` restarts.
+---@param ... integer|integer[] sizes, as for `moon.zeros`
 ---@return moonglass.Tensor tensor
 function moon.randn(...) end
 
----The numbers 1 to n in random order, out of the stream that `moon.seed` starts.
+---The numbers 1 to n in random order, from the stream that `moon.seed` restarts.
 ---@param n integer 0 to 2^24
 ---@return moonglass.Tensor tensor [n]
 function moon.randperm(n) end
 
----Tensors one after the other along a dimension; all other sizes have to be the same, and the element types.
+---Tensors joined along a dimension. Their other sizes and their element types must be equal.
 ---@param list moonglass.Tensor[] at least one, none of rank 0
 ---@param dim integer? default 1
 ---@return moonglass.Tensor tensor
 function moon.cat(list, dim) end
 
 ---Eigenvalues and eigenvectors of a symmetric matrix, computed in double. Only the triangle on and below the diagonal
----counts.
+---is read.
 ---@param t moonglass.Tensor [n x n], finite, n at most 32766
 ---@return moonglass.Tensor values [n], ascending
----@return moonglass.Tensor vectors [n x n], one a row, each of length 1
+---@return moonglass.Tensor vectors [n x n], one eigenvector per row, each of length 1
 function moon.eigh(t) end
 
--- ---- tensors: shape, elements, copies ----
+---One element, by one index for each dimension.
+---@param ... integer each from 1 to that dimension's size
+---@return number value
+function Tensor:get(...) end
+
+---Set one element.
+---@param value number rounded and clamped to 0 to 255 for bytes
+---@param ... integer one index for each dimension
+---@return moonglass.Tensor self
+function Tensor:set(value, ...) end
+
+---The number of elements.
+---@return integer n
+function Tensor:numel() end
+
+---The number of dimensions, 0 to 4.
+---@return integer rank
+function Tensor:rank() end
 
 ---The size of one dimension.
 ---@param dim integer 1 to the rank
 ---@return integer size
 function Tensor:size(dim) end
 
----How many elements there are.
----@return integer n
-function Tensor:numel() end
-
----How many dimensions there are, 0 to 4.
----@return integer rank
-function Tensor:rank() end
-
----One element, by as many indices as there are dimensions.
----@param ... integer each from 1 to that dimension's size
----@return number value
-function Tensor:get(...) end
-
----Set one element.
----@param value number a byte is rounded and kept to 0 to 255
----@param ... integer as many indices as there are dimensions
----@return moonglass.Tensor self
-function Tensor:set(value, ...) end
+---The same elements in another shape, as a view.
+---@param ... integer|integer[] sizes, or a list of them, for the same number of elements; one may be -1, to be computed
+---@return moonglass.Tensor view
+function Tensor:reshape(...) end
 
 ---Rows i to j, both included, as a view: it shares the elements.
----@param i integer the first row; rows(i, i - 1) is empty
+---@param i integer the first row; rows(i, i - 1) is an empty view
 ---@param j integer? default i: the last row
 ---@return moonglass.Tensor view
 function Tensor:rows(i, j) end
 
----The same elements in another shape, as a view.
----@param ... integer|integer[] sizes, or one list of them, as many elements as there are; one may be -1: what is left
----@return moonglass.Tensor view
-function Tensor:reshape(...) end
-
----The rows with these numbers, copied.
----@param rows integer[]|moonglass.Tensor row numbers from 1, a list or a tensor [k]; any order, also repeated
+---A copy of the rows with these numbers.
+---@param rows integer[]|moonglass.Tensor row numbers from 1, a list or a tensor [k]; in any order, repeats allowed
 ---@return moonglass.Tensor tensor k rows
 function Tensor:index(rows) end
 
----A copy with elements of its own.
+---A copy, which shares no elements.
 ---@return moonglass.Tensor tensor
 function Tensor:clone() end
 
----A float32 copy, by value: bytes become 0 to 255, not fractions.
+---A float32 copy by value: bytes become 0 to 255, not fractions.
 ---@return moonglass.Tensor tensor
 function Tensor:float() end
 
----A uint8 copy, by value: rounded, and kept to 0 to 255.
+---A uint8 copy by value: rounded and clamped to 0 to 255.
 ---@return moonglass.Tensor tensor
 function Tensor:byte() end
-
----The elements as lists nested as the dimensions are; a number for rank 0.
----@return number|table list
-function Tensor:totable() end
-
----A float32 tensor of what a function makes of each element, in order.
----@param f fun(value: number): number
----@return moonglass.Tensor tensor of the same shape
-function Tensor:map(f) end
 
 ---Set all elements to one number, in place.
 ---@param value number
@@ -242,73 +229,109 @@ function Tensor:fill_(value) end
 ---@return moonglass.Tensor self
 function Tensor:zero_() end
 
----Take over another tensor's elements, in place, by value: the element types may differ.
----@param source moonglass.Tensor as many elements in the same shape
+---Copy another tensor's elements into this one, by value: the element types may differ.
+---@param source moonglass.Tensor of the same shape
 ---@return moonglass.Tensor self
 function Tensor:copy_(source) end
 
--- ---- tensors: arithmetic ----
+---The elements as nested lists, one level per dimension; a number for rank 0.
+---@return number|table list
+function Tensor:totable() end
 
----The sum, element by element: t + alpha u.
+---A float32 tensor of a function's results, one for each element in order.
+---@param f fun(value: number): number
+---@return moonglass.Tensor tensor of the same shape
+function Tensor:map(f) end
+
+---Have both tensors the same shape and the same values? The operator == is the same. Bytes count by value.
+---@param other any
+---@return boolean same false if other is not a tensor
+function Tensor:equal(other) end
+
+---Is every |t - u| <= atol + rtol |u|? This is numpy's allclose. NaN is close to nothing.
+---@param other moonglass.Tensor of the same shape
+---@param rtol number? default 1e-5
+---@param atol number? default 1e-8
+---@return boolean close
+function Tensor:allclose(other, rtol, atol) end
+
+---The k largest elements along a dimension, the largest first, and their indices.
+---@param k integer 1 to the dimension's size
+---@param dim integer? default the last dimension
+---@param largest boolean? default true; false: the k smallest, the smallest first
+---@return moonglass.Tensor values of t's shape, but k along dim
+---@return moonglass.Tensor index of the same shape, from 1
+function Tensor:topk(k, dim, largest) end
+
+---The matrix product [m x k] by [k x n]. A vector counts as a row on the left and as a column on the right.
+---@param other moonglass.Tensor [k x n] or [k]
+---@return moonglass.Tensor|number product [m x n], without the dimension of a vector; a number for two vectors
+function Tensor:matmul(other) end
+
+---The transpose of a matrix, as a copy.
+---@return moonglass.Tensor tensor [columns x rows]
+function Tensor:t() end
+
+---The element-wise sum: t + alpha u.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
----@param alpha number? default 1: what other is multiplied by
+---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor tensor float32
 function Tensor:add(other, alpha) end
 
----The sum in place: t becomes t + alpha u. A uint8 tensor raises.
+---`add` in place. A uint8 tensor raises.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
----@param alpha number? default 1: what other is multiplied by
+---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor self
 function Tensor:add_(other, alpha) end
 
----The difference, element by element: t - alpha u.
+---The element-wise difference: t - alpha u.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
----@param alpha number? default 1: what other is multiplied by
+---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor tensor float32
 function Tensor:sub(other, alpha) end
 
----The difference in place: t becomes t - alpha u. A uint8 tensor raises.
+---`sub` in place. A uint8 tensor raises.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
----@param alpha number? default 1: what other is multiplied by
+---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor self
 function Tensor:sub_(other, alpha) end
 
----The product, element by element: t * u.
+---The element-wise product: t * u.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:mul(other) end
 
----The product in place: t becomes t * u. A uint8 tensor raises.
+---`mul` in place. A uint8 tensor raises.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor self
 function Tensor:mul_(other) end
 
----The quotient, element by element: t / u.
+---The element-wise quotient: t / u.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:div(other) end
 
----The quotient in place: t becomes t / u. A uint8 tensor raises.
+---`div` in place. A uint8 tensor raises.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor self
 function Tensor:div_(other) end
 
----The larger of both, element by element.
+---The larger of both elements, element-wise.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:maximum(other) end
 
----The larger of both, in place. A uint8 tensor raises.
+---`maximum` in place. A uint8 tensor raises.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor self
 function Tensor:maximum_(other) end
 
----The smaller of both, element by element.
+---The smaller of both elements, element-wise.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:minimum(other) end
 
----The smaller of both, in place. A uint8 tensor raises.
+---`minimum` in place. A uint8 tensor raises.
 ---@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
 ---@return moonglass.Tensor self
 function Tensor:minimum_(other) end
@@ -343,18 +366,6 @@ function Tensor:gt(other) end
 ---@return moonglass.Tensor tensor float32
 function Tensor:ge(other) end
 
----Have both the same shape and the same values? The operator ==. Bytes count by value.
----@param other any
----@return boolean same false for what is no tensor
-function Tensor:equal(other) end
-
----Is every |t - u| <= atol + rtol |u|? numpy's allclose; NaN is close to nothing.
----@param other moonglass.Tensor of the same shape
----@param rtol number? default 1e-5
----@param atol number? default 1e-8
----@return boolean close
-function Tensor:allclose(other, rtol, atol) end
-
 ---The negative: -t.
 ---@return moonglass.Tensor tensor float32
 function Tensor:neg() end
@@ -362,38 +373,6 @@ function Tensor:neg() end
 ---`neg` in place. A uint8 tensor raises.
 ---@return moonglass.Tensor self
 function Tensor:neg_() end
-
----The absolute value.
----@return moonglass.Tensor tensor float32
-function Tensor:abs() end
-
----`abs` in place. A uint8 tensor raises.
----@return moonglass.Tensor self
-function Tensor:abs_() end
-
-----1, 0 or 1.
----@return moonglass.Tensor tensor float32
-function Tensor:sign() end
-
----`sign` in place. A uint8 tensor raises.
----@return moonglass.Tensor self
-function Tensor:sign_() end
-
----The square root; NaN below 0.
----@return moonglass.Tensor tensor float32
-function Tensor:sqrt() end
-
----`sqrt` in place. A uint8 tensor raises.
----@return moonglass.Tensor self
-function Tensor:sqrt_() end
-
----The square.
----@return moonglass.Tensor tensor float32
-function Tensor:square() end
-
----`square` in place. A uint8 tensor raises.
----@return moonglass.Tensor self
-function Tensor:square_() end
 
 ---e to the power of each element.
 ---@return moonglass.Tensor tensor float32
@@ -411,13 +390,108 @@ function Tensor:log() end
 ---@return moonglass.Tensor self
 function Tensor:log_() end
 
----The largest whole number that is not larger.
+---The square root; NaN below 0.
+---@return moonglass.Tensor tensor float32
+function Tensor:sqrt() end
+
+---`sqrt` in place. A uint8 tensor raises.
+---@return moonglass.Tensor self
+function Tensor:sqrt_() end
+
+---The absolute value.
+---@return moonglass.Tensor tensor float32
+function Tensor:abs() end
+
+---`abs` in place. A uint8 tensor raises.
+---@return moonglass.Tensor self
+function Tensor:abs_() end
+
+---The sign: -1, 0 or 1.
+---@return moonglass.Tensor tensor float32
+function Tensor:sign() end
+
+---`sign` in place. A uint8 tensor raises.
+---@return moonglass.Tensor self
+function Tensor:sign_() end
+
+---The square.
+---@return moonglass.Tensor tensor float32
+function Tensor:square() end
+
+---`square` in place. A uint8 tensor raises.
+---@return moonglass.Tensor self
+function Tensor:square_() end
+
+---Rounded down to a whole number.
 ---@return moonglass.Tensor tensor float32
 function Tensor:floor() end
 
 ---`floor` in place. A uint8 tensor raises.
 ---@return moonglass.Tensor self
 function Tensor:floor_() end
+
+---Each element clamped to two bounds.
+---@param low number? nil: no lower bound
+---@param high number? nil: no upper bound; at least low
+---@return moonglass.Tensor tensor float32
+function Tensor:clamp(low, high) end
+
+---`clamp` in place. A uint8 tensor raises.
+---@param low number? nil: no lower bound
+---@param high number? nil: no upper bound; at least low
+---@return moonglass.Tensor self
+function Tensor:clamp_(low, high) end
+
+---Each element to the power of a number: t ^ p.
+---@param exponent number
+---@return moonglass.Tensor tensor float32
+function Tensor:pow(exponent) end
+
+---`pow` in place. A uint8 tensor raises.
+---@param exponent number
+---@return moonglass.Tensor self
+function Tensor:pow_(exponent) end
+
+---The sum, added in double precision and correct to the last place of float32. So are mean, var, std and norm.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:sum(dim) end
+
+---The mean.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:mean(dim) end
+
+---The smallest element.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:min(dim) end
+
+---The largest element.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:max(dim) end
+
+---The variance, over n, not n - 1. The mean is subtracted before squaring, in double, so that values far from zero lose
+---no digits and squares do not overflow.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:var(dim) end
+
+---The standard deviation, over n, as exact as `var`.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:std(dim) end
+
+---The Euclidean norm. The squares are summed in double, so that none overflows.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:norm(dim) end
+
+---The index of the largest element, from 1. Of equal elements the first counts.
+---@param dim integer? the dimension to reduce, of at most 2^24 elements; nil: all elements, in row-major order
+---@return integer|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:argmax(dim) end
 
 ---The activation linear: a copy.
 ---@return moonglass.Tensor tensor float32
@@ -443,7 +517,7 @@ function Tensor:sigmoid() end
 ---@return moonglass.Tensor self
 function Tensor:sigmoid_() end
 
----The hyperbolic tangent.
+---The activation tanh: the hyperbolic tangent.
 ---@return moonglass.Tensor tensor float32
 function Tensor:tanh() end
 
@@ -499,7 +573,7 @@ function Tensor:silu() end
 ---@return moonglass.Tensor self
 function Tensor:silu_() end
 
----The softmax of each row, exp(t) over its sum: along the last dimension.
+---The activation softmax: exp(t) over its sum, along the last dimension.
 ---@return moonglass.Tensor tensor float32
 function Tensor:softmax() end
 
@@ -507,215 +581,139 @@ function Tensor:softmax() end
 ---@return moonglass.Tensor self
 function Tensor:softmax_() end
 
----Each element to the power of a number: t ^ p.
----@param exponent number
----@return moonglass.Tensor tensor float32
-function Tensor:pow(exponent) end
+-- ---- Layer ----
 
----`pow` in place. A uint8 tensor raises.
----@param exponent number
----@return moonglass.Tensor self
-function Tensor:pow_(exponent) end
-
----Each element kept within two bounds.
----@param low number? nil: no bound below
----@param high number? nil: no bound above; at least low
----@return moonglass.Tensor tensor float32
-function Tensor:clamp(low, high) end
-
----`clamp` in place. A uint8 tensor raises.
----@param low number? nil: no bound below
----@param high number? nil: no bound above; at least low
----@return moonglass.Tensor self
-function Tensor:clamp_(low, high) end
-
--- ---- tensors: reductions, products ----
-
----The sum, added up in double precision: it is right to its last place as float32, from the elements as they are. Of
----that kind are mean, var, std and norm, too.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:sum(dim) end
-
----The mean.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:mean(dim) end
-
----The smallest element.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:min(dim) end
-
----The largest element.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:max(dim) end
-
----The variance over n, not n - 1. The mean is taken off before anything is squared, both in double: far from zero it
----loses nothing, and squares do not overflow.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:var(dim) end
-
----The standard deviation, over n; as exact as `var`.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:std(dim) end
-
----The Euclidean norm: the root of the sum of squares, in double, so that no square overflows.
----@param dim integer? along this dimension only; nil: over all elements
----@return number|moonglass.Tensor result a number; with dim a tensor without that dimension, if there is another
-function Tensor:norm(dim) end
-
----Where the largest element is, from 1; of equal ones the first. Over all elements it is exact for any number of them.
----@param dim integer? along this dimension only, of at most 2^24 elements; nil: over all elements, counted row by row
----@return integer|moonglass.Tensor result with dim a tensor without that dimension, if there is another
-function Tensor:argmax(dim) end
-
----The k largest elements along a dimension, or the k smallest, the best first, and where they are.
----@param k integer 1 to that dimension's size
----@param dim integer? default the last
----@param largest boolean? default true: false for the k smallest
----@return moonglass.Tensor values the dimension being k long
----@return moonglass.Tensor index of the same shape, from 1
-function Tensor:topk(k, dim, largest) end
-
----The matrix product; a vector on the left counts as a row, and two vectors give a number.
----@param other moonglass.Tensor [k x n], or [k], which counts as a column
----@return moonglass.Tensor|number product [m x n] for [m x k] by [k x n]; a vector's dimension is missing
-function Tensor:matmul(other) end
-
----The transpose of a matrix, copied.
----@return moonglass.Tensor tensor [columns x rows]
-function Tensor:t() end
-
--- ---- layers ----
-
----A layer of a net: what it computes, its parameters, and what `backward` needs of the last `forward`.
----Its options can be read as fields. Assigning a tensor to `weight` or `bias` copies its elements. Two handles on one
----layer are equal.
+---A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
+---fields. Assigning a tensor to `weight` or `bias` copies the elements. Two handles on one layer are equal.
 ---@class moonglass.Layer
 local Layer = {}
+
+---A layer by the name of its kind: `moon.layer("dense", 784, 32, {activation = "relu"})`.
+---@param kind moonglass.LayerName
+---@param ... any the arguments of that constructor
+---@return moonglass.Layer layer
+function moon.layer(kind, ...) end
+
+---An activation as a separate layer, for rows of any width.
+---@class moonglass.Activation: moonglass.Layer, moonglass.ActivationOptions
+
+---Options of `moon.activation`.
+---@class moonglass.ActivationOptions
+---@field activation moonglass.ActivationName? required: the function applied to each element; softmax: to each row
+
+---An activation as a separate layer, for rows of any width.
+---@param activation moonglass.ActivationName the function applied to each element; softmax: to each row
+---@return moonglass.Activation layer
+---@overload fun(options: moonglass.ActivationOptions): moonglass.Activation
+function moon.activation(activation) end
 
 ---A dense layer: y = activation(x W + b).
 ---@class moonglass.Dense: moonglass.Layer, moonglass.DenseOptions
 ---@field weight moonglass.Tensor [in x out], live
----@field bias moonglass.Tensor|boolean [out], live; false if the layer has none
----@field weight_grad moonglass.Tensor [in x out], live: the gradient that the last backward left
+---@field bias moonglass.Tensor|boolean [out], live; false without a bias
+---@field weight_grad moonglass.Tensor [in x out], live: the gradient of the last backward
 ---@field bias_grad moonglass.Tensor [out], live
 
----An activation as a layer of its own.
----@class moonglass.Activation: moonglass.Layer, moonglass.ActivationOptions
-
----A layer that sets elements to 0 in training.
----@class moonglass.Dropout: moonglass.Layer, moonglass.DropoutOptions
-
----A layer that adds normal noise in training.
----@class moonglass.GaussianNoise: moonglass.Layer, moonglass.GaussianNoiseOptions
-
----A layer that sets elements to 0 in training, without rescaling the others.
----@class moonglass.MaskingNoise: moonglass.Layer, moonglass.MaskingNoiseOptions
-
----A layer that sets elements to 0 or 1 in training.
----@class moonglass.SaltPepperNoise: moonglass.Layer, moonglass.SaltPepperNoiseOptions
-
----A layer that lets the largest elements of a row pass.
----@class moonglass.KSparse: moonglass.Layer, moonglass.KSparseOptions
-
----Options of `moon.dense`; `in` and `out` are given by place as a rule.
+---Options of `moon.dense`.
 ---@class moonglass.DenseOptions
----@field in integer? required: width of the input
----@field out integer? required: width of the output, the number of units
----@field activation moonglass.ActivationName? default "linear"
----@field bias boolean? default true: add a bias, which begins at 0
+---@field in integer? required, at least 1: width of the input
+---@field out integer? required, at least 1: width of the output, the number of units
+---@field activation moonglass.ActivationName? default "linear": the function applied to each output; softmax: to each row
+---@field bias boolean? default true: add a bias, which starts at 0
 ---@field init moonglass.InitName? default "glorot_uniform": initialiser of the weight
----@field name string? a name for summaries
----@field activity_l1 number? default 0, at least 0: times the sum of the absolute outputs, as a penalty
----@field activity_reduction "batchmean"|"sum"? default "batchmean": that penalty over the rows of the batch, or not
----@field kl_weight number? default 0, at least 0: draws each output's mean over the batch to kl_target, as a penalty
----@field kl_target number? default 0.05, between 0 and 1: for outputs in [0, 1]
----@field contractive number? default 0, at least 0: times the squared derivatives by the inputs, per row, as a penalty
----@field weight_l2 number? default 0, at least 0: times the sum of the squared weights, as a penalty
+---@field name string? name of the layer in summaries
+---@field activity_l1 number? default 0, at least 0: factor of a penalty: the sum of the absolute outputs
+---@field activity_reduction "batchmean"|"sum"? default "batchmean": of the activity_l1 penalty: batchmean divides it by the rows of the batch, sum does not
+---@field kl_weight number? default 0, at least 0: factor of a penalty that draws the mean of each output over the batch to kl_target; for outputs in [0, 1]
+---@field kl_target number? default 0.05, above 0 and below 1: the mean output that the kl_weight penalty draws to
+---@field contractive number? default 0, at least 0: factor of a penalty: the squared derivatives of the outputs by the inputs, mean over the rows
+---@field weight_l2 number? default 0, at least 0: factor of a penalty: the sum of the squared weights
 ---@field tied moonglass.Layer? a dense layer out -> in, whose weight is used transposed
 
----A dense layer, y = activation(x W + b), W [in x out] drawn from the stream that `moon.seed` starts.
----@param n_in integer width of the input
----@param n_out integer width of the output
+---A dense layer: y = activation(x W + b). W [in x out] is drawn from the stream that `moon.seed` restarts.
+---@param n_in integer at least 1: width of the input
+---@param n_out integer at least 1: width of the output, the number of units
 ---@param options moonglass.DenseOptions?
 ---@return moonglass.Dense layer
 ---@overload fun(options: moonglass.DenseOptions): moonglass.Dense
 function moon.dense(n_in, n_out, options) end
 
----Options of `moon.activation`.
----@class moonglass.ActivationOptions
----@field activation moonglass.ActivationName? required
-
----An activation as a layer of its own, for rows of any width.
----@param activation moonglass.ActivationName
----@return moonglass.Activation layer
----@overload fun(options: moonglass.ActivationOptions): moonglass.Activation
-function moon.activation(activation) end
-
----Options of `moon.dropout`.
----@class moonglass.DropoutOptions
----@field p number? required, at least 0 and below 1: probability that an element is dropped
-
----In training each element becomes 0 with probability p, and the others are divided by 1 - p; nothing in inference.
----@param p number at least 0 and below 1
----@return moonglass.Dropout layer
----@overload fun(options: moonglass.DropoutOptions): moonglass.Dropout
-function moon.dropout(p) end
-
----Options of `moon.gaussian_noise`.
----@class moonglass.GaussianNoiseOptions
----@field sigma number? required, at least 0: standard deviation
----@field clip number[]? {low, high}: where the result is cut off; not at all if it is not given
-
----In training, normal noise of mean 0 is added to each element; nothing in inference.
----@param sigma number standard deviation, at least 0
----@param options moonglass.GaussianNoiseOptions?
----@return moonglass.GaussianNoise layer
----@overload fun(options: moonglass.GaussianNoiseOptions): moonglass.GaussianNoise
-function moon.gaussian_noise(sigma, options) end
-
----Options of `moon.masking_noise`.
----@class moonglass.MaskingNoiseOptions
----@field p number? required, 0 to 1: probability that an element is spoilt
-
----In training each element becomes 0 with probability p, the others staying as they are; nothing in inference.
----@param p number 0 to 1
----@return moonglass.MaskingNoise layer
----@overload fun(options: moonglass.MaskingNoiseOptions): moonglass.MaskingNoise
-function moon.masking_noise(p) end
-
----Options of `moon.salt_pepper_noise`.
----@class moonglass.SaltPepperNoiseOptions
----@field p number? required, 0 to 1: probability that an element is spoilt
-
----In training each element becomes, with probability p, 0 or 1, either as likely; nothing in inference.
----@param p number 0 to 1
----@return moonglass.SaltPepperNoise layer
----@overload fun(options: moonglass.SaltPepperNoiseOptions): moonglass.SaltPepperNoise
-function moon.salt_pepper_noise(p) end
+---The k largest elements of a row pass, and the others become 0 (Makhzani and Frey 2013).
+---@class moonglass.KSparse: moonglass.Layer, moonglass.KSparseOptions
 
 ---Options of `moon.k_sparse`.
 ---@class moonglass.KSparseOptions
----@field k integer? required, at least 1: how many elements of a row pass, the largest
----@field alpha number? default 1, at least 1: in inference alpha times k pass, rounded, or all if they are fewer
+---@field k integer? required, at least 1: how many elements of a row pass, the largest; the others become 0
+---@field alpha number? default 1, at least 1: in inference alpha times k elements pass, rounded, at most all
 
----The k largest elements of a row pass, of equal ones the first, and the others become 0 (Makhzani and Frey 2013).
----@param k integer at least 1; rows have to be k wide or wider
+---The k largest elements of a row pass, and the others become 0 (Makhzani and Frey 2013). Of equal elements the first
+---pass. Rows have at least k elements.
+---@param k integer at least 1: how many elements of a row pass, the largest; the others become 0
 ---@param options moonglass.KSparseOptions?
 ---@return moonglass.KSparse layer
 ---@overload fun(options: moonglass.KSparseOptions): moonglass.KSparse
 function moon.k_sparse(k, options) end
 
----A layer by the name of its kind: `moon.layer("dense", 784, 32, {activation = "relu"})`.
----@param kind moonglass.LayerName
----@param ... any what the constructor of that name takes
----@return moonglass.Layer layer
-function moon.layer(kind, ...) end
+---Dropout: in training each element becomes 0 with probability p, and the others are divided by 1 - p.
+---@class moonglass.Dropout: moonglass.Layer, moonglass.DropoutOptions
+
+---Options of `moon.dropout`.
+---@class moonglass.DropoutOptions
+---@field p number? required, at least 0 and below 1: probability that an element becomes 0; the others are divided by 1 - p
+
+---Dropout: in training each element becomes 0 with probability p, and the others are divided by 1 - p. In inference
+---nothing changes.
+---@param p number at least 0 and below 1: probability that an element becomes 0; the others are divided by 1 - p
+---@return moonglass.Dropout layer
+---@overload fun(options: moonglass.DropoutOptions): moonglass.Dropout
+function moon.dropout(p) end
+
+---Gaussian noise: in training, normal noise of mean 0 is added to each element.
+---@class moonglass.GaussianNoise: moonglass.Layer, moonglass.GaussianNoiseOptions
+
+---Options of `moon.gaussian_noise`.
+---@class moonglass.GaussianNoiseOptions
+---@field sigma number? required, at least 0: standard deviation of the noise
+---@field clip number[]? {low, high}: the result is clipped to this interval
+
+---Gaussian noise: in training, normal noise of mean 0 is added to each element. In inference nothing changes.
+---@param sigma number at least 0: standard deviation of the noise
+---@param options moonglass.GaussianNoiseOptions?
+---@return moonglass.GaussianNoise layer
+---@overload fun(options: moonglass.GaussianNoiseOptions): moonglass.GaussianNoise
+function moon.gaussian_noise(sigma, options) end
+
+---Masking noise: in training each element becomes 0 with probability p, and the others stay as they are.
+---@class moonglass.MaskingNoise: moonglass.Layer, moonglass.MaskingNoiseOptions
+
+---Options of `moon.masking_noise`.
+---@class moonglass.MaskingNoiseOptions
+---@field p number? required, 0 to 1: probability that an element becomes 0
+
+---Masking noise: in training each element becomes 0 with probability p, and the others stay as they are. In inference
+---nothing changes.
+---@param p number 0 to 1: probability that an element becomes 0
+---@return moonglass.MaskingNoise layer
+---@overload fun(options: moonglass.MaskingNoiseOptions): moonglass.MaskingNoise
+function moon.masking_noise(p) end
+
+---Salt-and-pepper noise: in training each element becomes 0 or 1 with probability p, each equally likely.
+---@class moonglass.SaltPepperNoise: moonglass.Layer, moonglass.SaltPepperNoiseOptions
+
+---Options of `moon.salt_pepper_noise`.
+---@class moonglass.SaltPepperNoiseOptions
+---@field p number? required, 0 to 1: probability that an element becomes 0 or 1, each with p / 2
+
+---Salt-and-pepper noise: in training each element becomes 0 or 1 with probability p, each equally likely. In inference
+---nothing changes.
+---@param p number 0 to 1: probability that an element becomes 0 or 1, each with p / 2
+---@return moonglass.SaltPepperNoise layer
+---@overload fun(options: moonglass.SaltPepperNoiseOptions): moonglass.SaltPepperNoise
+function moon.salt_pepper_noise(p) end
+
+---The parameters with their gradients. The tensors are live.
+---@return moonglass.Parameter[] parameters
+function Layer:parameters() end
 
 ---Run rows through this layer alone.
 ---@param x moonglass.Tensor [rows x in]; bytes count as value/255
@@ -723,110 +721,106 @@ function moon.layer(kind, ...) end
 ---@return moonglass.Tensor y [rows x out]
 function Layer:forward(x, training) end
 
----The gradient on the input of the last `forward` of this layer alone; the parameters' gradients are set.
+---The gradient on the input of this layer's last `forward`. The parameters' gradients are set.
 ---@param dy moonglass.Tensor [rows x out]: the gradient on the output
 ---@return moonglass.Tensor dx [rows x in]
 function Layer:backward(dy) end
 
----The parameters with their gradients; the tensors are live.
----@return moonglass.Parameter[] parameters
-function Layer:parameters() end
-
----The penalties of the last `forward` of this layer alone.
+---The penalties of this layer's last `forward`.
 ---@return number penalty
 function Layer:penalty() end
 
----Restart the stream of its noise.
+---Restart the stream of the noise.
 ---@param seed integer
 function Layer:seed(seed) end
 
----The name of its kind, "dense" for example.
+---The name of the kind: "dense", for example.
 ---@return moonglass.LayerName kind
 function Layer:kind() end
 
 ---One parameter of a layer or a net.
 ---@class moonglass.Parameter
----@field name string "weight" or "bias"; of a net "1.weight", the number being the layer's
+---@field name string "weight" or "bias"; in a net "1.weight", with the layer's number
 ---@field value moonglass.Tensor live
 ---@field grad moonglass.Tensor live, of the same shape
----@field shared boolean? true if it belongs to another layer: tied weights
+---@field shared boolean? true: another layer owns it (tied weights)
 
----A layer written in Lua: a table with these methods, of which the last three may be missing.
+---A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
 ---@class moonglass.LuaLayer
 ---@field name string? for messages and summaries
----@field forward fun(self, x: moonglass.Tensor, training: boolean): moonglass.Tensor rows in, rows out
----@field backward fun(self, dy: moonglass.Tensor): moonglass.Tensor dy to dx; sets the parameters' gradients
----@field parameters (fun(self): moonglass.Parameter[])? name, value and grad of each
----@field penalty (fun(self): number)? that of the last forward
----@field seed (fun(self, seed: integer))? restart its noise
+---@field forward fun(self, x: moonglass.Tensor, training: boolean): moonglass.Tensor from rows to rows
+---@field backward fun(self, dy: moonglass.Tensor): moonglass.Tensor from dy to dx; sets the parameters' gradients
+---@field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
+---@field penalty (fun(self): number)? the penalty of the last forward
+---@field seed (fun(self, seed: integer))? restarts the noise
 
--- ---- losses ----
+-- ---- Loss ----
 
----A loss: a value, and its gradient on the prediction. Its options can be read as fields.
+---A loss: a value and its gradient on the prediction. Its options can be read as fields.
 ---@class moonglass.Loss
----@field reduction moonglass.Reduction of mse, mae, bce and huber
----@field from_logits boolean of bce and cross_entropy
----@field delta number of huber
+---@field reduction moonglass.Reduction of mse, mae, bce and huber: mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
+---@field from_logits boolean of bce: the prediction is logits: sigmoid has not been applied to it; of cross_entropy: the prediction is logits: softmax has not been applied to it
+---@field delta number of huber: absolute error from which the loss grows linearly instead of with the square
 local Loss = {}
 
----Options of `moon.mse`.
----@class moonglass.MseOptions
----@field reduction moonglass.Reduction? default "mean": over all elements; "batchmean": summed over the features
-
----Mean squared error. With reduction "batchmean" it is the lecture's squared norm, the mean over the rows.
----@param options moonglass.MseOptions?
+---A loss by name; Keras's longer names work too: `moon.loss("binary_crossentropy")`.
+---@param kind moonglass.LossName
+---@param options table? the options of that loss
 ---@return moonglass.Loss loss
-function moon.mse(options) end
-
----Options of `moon.mae`.
----@class moonglass.MaeOptions
----@field reduction moonglass.Reduction? default "mean": over all elements; "batchmean": summed over the features
-
----Mean absolute error.
----@param options moonglass.MaeOptions?
----@return moonglass.Loss loss
-function moon.mae(options) end
+function moon.loss(kind, options) end
 
 ---Options of `moon.bce`.
 ---@class moonglass.BceOptions
----@field reduction moonglass.Reduction? default "mean": over all elements; "batchmean": summed over the features
----@field from_logits boolean? default false: the prediction has not been through its sigmoid
+---@field reduction moonglass.Reduction? default "mean": mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
+---@field from_logits boolean? default false: the prediction is logits: sigmoid has not been applied to it
 
----Binary cross-entropy, -(t ln p + (1 - t) ln(1 - p)), for targets in [0, 1]; fused with a final sigmoid.
----p is kept 1e-7 away from 0 and 1, as in Keras. The value is below 0 only for targets outside [0, 1].
+---Binary cross-entropy, -(t ln p + (1 - t) ln(1 - p)), for targets in [0, 1]. It is fused with a final sigmoid. p is
+---clamped to [1e-7, 1 - 1e-7], as in Keras. Targets outside [0, 1] can make the value negative.
 ---@param options moonglass.BceOptions?
 ---@return moonglass.Loss loss
 function moon.bce(options) end
 
 ---Options of `moon.cross_entropy`.
 ---@class moonglass.CrossEntropyOptions
----@field from_logits boolean? default false: the prediction has not been through its softmax
+---@field from_logits boolean? default false: the prediction is logits: softmax has not been applied to it
 
----Categorical cross-entropy, -sum t ln p over the classes, the mean over the rows; fused with a final softmax.
----Targets are one-hot rows or probabilities [rows x classes], or class numbers [rows], from 0.
+---Categorical cross-entropy, -sum t ln p over the classes, averaged over the rows. It is fused with a final softmax.
+---Targets are one-hot rows or probabilities [rows x classes], or class numbers [rows] from 0.
 ---@param options moonglass.CrossEntropyOptions?
 ---@return moonglass.Loss loss
 function moon.cross_entropy(options) end
 
 ---Options of `moon.huber`.
 ---@class moonglass.HuberOptions
----@field reduction moonglass.Reduction? default "mean": over all elements; "batchmean": summed over the features
----@field delta number? default 1, above 0: where the square turns into a line
+---@field reduction moonglass.Reduction? default "mean": mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
+---@field delta number? default 1, above 0: absolute error from which the loss grows linearly instead of with the square
 
 ---Huber's loss: e^2 / 2 within delta, delta |e| - delta^2 / 2 beyond.
 ---@param options moonglass.HuberOptions?
 ---@return moonglass.Loss loss
 function moon.huber(options) end
 
----A loss by name, Keras's longer names too: `moon.loss("binary_crossentropy")`.
----@param kind moonglass.LossName
----@param options table? those of the loss of that name
----@return moonglass.Loss loss
-function moon.loss(kind, options) end
+---Options of `moon.mae`.
+---@class moonglass.MaeOptions
+---@field reduction moonglass.Reduction? default "mean": mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
 
----The value.
+---Mean absolute error.
+---@param options moonglass.MaeOptions?
+---@return moonglass.Loss loss
+function moon.mae(options) end
+
+---Options of `moon.mse`.
+---@class moonglass.MseOptions
+---@field reduction moonglass.Reduction? default "mean": mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
+
+---Mean squared error. With reduction "batchmean" it is the squared norm of a row's error, averaged over the rows.
+---@param options moonglass.MseOptions?
+---@return moonglass.Loss loss
+function moon.mse(options) end
+
+---The value of the loss.
 ---@param prediction moonglass.Tensor [rows x width]
----@param target moonglass.Tensor of the same shape, bytes as value/255; for cross_entropy as they are, or class numbers
+---@param target moonglass.Tensor of the same shape; bytes count as value/255. cross_entropy takes bytes as they are
 ---@return number value
 function Loss:forward(prediction, target) end
 
@@ -834,226 +828,226 @@ function Loss:forward(prediction, target) end
 ---@return moonglass.Tensor gradient of the prediction's shape
 function Loss:backward() end
 
----The name of its kind, "mse" for example.
+---The name of the kind: "mse", for example.
 ---@return string kind
 function Loss:kind() end
 
----A loss written in Lua: a table with these two methods.
+---A loss written in Lua: a table with these methods.
 ---@class moonglass.LuaLoss
 ---@field forward fun(self, prediction: moonglass.Tensor, target: moonglass.Tensor): number
 ---@field backward fun(self): moonglass.Tensor the gradient on the last prediction
 
--- ---- optimisers ----
+-- ---- Optimizer ----
 
----An optimiser with its moments. Its options can be read as fields, and most of them set between steps.
+---An optimiser with its moments. Its options can be read as fields; most can be set between steps.
 ---@class moonglass.Optimizer
 ---@field lr number learning rate; may be set
----@field weight_decay number may be set
----@field beta1 number of adam; may be set
----@field beta2 number of adam; may be set
----@field eps number of adam, rmsprop and adagrad; may be set
----@field momentum number of sgd and rmsprop
----@field nesterov boolean of sgd
----@field rho number of rmsprop; may be set
----@field centered boolean of rmsprop
----@field initial_accumulator number of adagrad
+---@field beta1 number of adam: decay rate of the running mean of the gradient; may be set
+---@field beta2 number of adam: decay rate of the running mean of the squared gradient; may be set
+---@field eps number of adam, rmsprop and adagrad: added in the denominator, which keeps the division finite; may be set
+---@field weight_decay number each step subtracts lr times weight_decay times the weight; may be set
+---@field momentum number of sgd and rmsprop: fraction of the previous step that is added to this one
+---@field nesterov boolean of sgd: take the step from where the momentum leads (Nesterov)
+---@field rho number of rmsprop: decay rate of the running mean of the squared gradient; may be set
+---@field centered boolean of rmsprop: divide by the root of the variance of the gradient, not of its mean square
+---@field initial_accumulator number of adagrad: initial value of the sum of squared gradients
 local Optimizer = {}
 
----Options of `moon.adam`.
----@class moonglass.AdamOptions
----@field lr number? default 0.001, at least 0: learning rate
----@field beta1 number? default 0.9, at least 0 and below 1: decay of the mean gradient
----@field beta2 number? default 0.999, at least 0 and below 1: decay of the mean squared gradient
----@field eps number? default 1e-7, above 0: keeps the division finite
----@field weight_decay number? default 0, at least 0: share of each weight, times lr, taken off at each step
-
----Adam (Kingma and Ba 2015) as Keras has it: the paper's efficient form. With weight_decay it is AdamW.
----@param options moonglass.AdamOptions?
+---An optimiser by name: `moon.optimizer("adam", {lr = 0.01})`.
+---@param kind moonglass.OptimizerName
+---@param options table? the options of that optimiser
 ---@return moonglass.Optimizer optimizer
-function moon.adam(options) end
-
----Options of `moon.sgd`.
----@class moonglass.SgdOptions
----@field lr number? default 0.01, at least 0: learning rate
----@field momentum number? default 0, at least 0 and below 1: share of the last step that is made again
----@field nesterov boolean? default false: look ahead along the momentum
----@field weight_decay number? default 0, at least 0: share of each weight, times lr, taken off at each step
-
----Stochastic gradient descent, with momentum if wanted.
----@param options moonglass.SgdOptions?
----@return moonglass.Optimizer optimizer
-function moon.sgd(options) end
-
----Options of `moon.rmsprop`.
----@class moonglass.RmspropOptions
----@field lr number? default 0.001, at least 0: learning rate
----@field rho number? default 0.9, at least 0 and below 1: decay of the mean squared gradient
----@field momentum number? default 0, at least 0 and below 1: share of the last step that is made again
----@field eps number? default 1e-7, above 0: keeps the division finite
----@field centered boolean? default false: divide by the variance
----@field weight_decay number? default 0, at least 0: share of each weight, times lr, taken off at each step
-
----RMSprop (Hinton 2012) as Keras has it.
----@param options moonglass.RmspropOptions?
----@return moonglass.Optimizer optimizer
-function moon.rmsprop(options) end
+function moon.optimizer(kind, options) end
 
 ---Options of `moon.adagrad`.
 ---@class moonglass.AdagradOptions
 ---@field lr number? default 0.001, at least 0: learning rate
----@field initial_accumulator number? default 0.1, at least 0: where the sum of squared gradients starts
----@field eps number? default 1e-7, above 0: keeps the division finite
----@field weight_decay number? default 0, at least 0: share of each weight, times lr, taken off at each step
+---@field initial_accumulator number? default 0.1, at least 0: initial value of the sum of squared gradients
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
 
 ---Adagrad (Duchi, Hazan and Singer 2011) as Keras has it.
 ---@param options moonglass.AdagradOptions?
 ---@return moonglass.Optimizer optimizer
 function moon.adagrad(options) end
 
----An optimiser by name: `moon.optimizer("adam", {lr = 0.01})`.
----@param kind moonglass.OptimizerName
----@param options table? those of the optimiser of that name
----@return moonglass.Optimizer optimizer
-function moon.optimizer(kind, options) end
+---Options of `moon.adam`.
+---@class moonglass.AdamOptions
+---@field lr number? default 0.001, at least 0: learning rate
+---@field beta1 number? default 0.9, at least 0 and below 1: decay rate of the running mean of the gradient
+---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the running mean of the squared gradient
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
 
----One update of each parameter by its gradient.
----@param parameters moonglass.Parameter[] as `parameters()` gives them; shared ones are left to their owners
+---Adam (Kingma and Ba 2015) as Keras has it: the paper's efficient form. With weight_decay it is AdamW.
+---@param options moonglass.AdamOptions?
+---@return moonglass.Optimizer optimizer
+function moon.adam(options) end
+
+---Options of `moon.rmsprop`.
+---@class moonglass.RmspropOptions
+---@field lr number? default 0.001, at least 0: learning rate
+---@field rho number? default 0.9, at least 0 and below 1: decay rate of the running mean of the squared gradient
+---@field momentum number? default 0, at least 0 and below 1: fraction of the previous step that is added to this one
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field centered boolean? default false: divide by the root of the variance of the gradient, not of its mean square
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+
+---RMSprop (Hinton 2012) as Keras has it.
+---@param options moonglass.RmspropOptions?
+---@return moonglass.Optimizer optimizer
+function moon.rmsprop(options) end
+
+---Options of `moon.sgd`.
+---@class moonglass.SgdOptions
+---@field lr number? default 0.01, at least 0: learning rate
+---@field momentum number? default 0, at least 0 and below 1: fraction of the previous step that is added to this one
+---@field nesterov boolean? default false: take the step from where the momentum leads (Nesterov)
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+
+---Stochastic gradient descent, with optional momentum.
+---@param options moonglass.SgdOptions?
+---@return moonglass.Optimizer optimizer
+function moon.sgd(options) end
+
+---Update each parameter once, by its gradient.
+---@param parameters moonglass.Parameter[] from `net:parameters()`; shared ones are updated with their owners
 function Optimizer:step(parameters) end
 
----How many steps there have been.
----@return integer steps
-function Optimizer:steps() end
-
----Go on counting from another number of steps.
----@param steps integer at least 0
-function Optimizer:set_steps(steps) end
-
----The live moments of each parameter by name, for example {m =, v =}; made if there are none yet.
+---The live moments of each parameter by name, for example {m =, v =}. Missing moments are created.
 ---@param parameters moonglass.Parameter[]
 ---@return table<string, moonglass.Tensor>[] moments
 function Optimizer:moments(parameters) end
 
----All of it as a table: kind, steps, every option, and with parameters also moments.
+---The number of steps so far.
+---@return integer steps
+function Optimizer:steps() end
+
+---Set the number of steps so far.
+---@param steps integer at least 0
+function Optimizer:set_steps(steps) end
+
+---The optimiser as a table: kind, steps and every option. With parameters, also their moments.
 ---@param parameters moonglass.Parameter[]?
 ---@return table state
 function Optimizer:state(parameters) end
 
----The name of its kind, "adam" for example.
+---The name of the kind: "adam", for example.
 ---@return moonglass.OptimizerName kind
 function Optimizer:kind() end
 
----An optimiser written in Lua: a table with this method.
+---An optimiser written in Lua: a table with the method `step`.
 ---@class moonglass.LuaOptimizer
----@field step fun(self, parameters: moonglass.Parameter[]) update each value by its grad
+---@field step fun(self, parameters: moonglass.Parameter[]) updates each value by its grad
 ---@field lr number? for callbacks that set the learning rate
 
----The names of all that is registered: what `moon.layer`, `moon.loss`, `moon.optimizer` and the options take.
----@param family moonglass.Family
----@return string[] names
-function moon.registered(family) end
+-- ---- Net ----
 
--- ---- nets ----
-
----A list of layers as one function, with what trains it. `#net` is the number of layers.
----All of native layers it runs in C; with a layer written in Lua it is walked from Lua, with the same numbers and the
----same methods but those of files (`archive`, `load`, `save`), `plan`, `encoder_layers` and `set_encoder_layers`. A
----script may give it fields of its own.
+---A list of layers that is trained and used as one function. `#net` is the number of layers. A net of native layers
+---runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks the methods for files
+---(`archive`, `load`, `save`), `plan`, `encoder_layers` and `set_encoder_layers`. A script may set other fields on a
+---net.
 ---@class moonglass.Net
----@field loss moonglass.AnyLoss? that of the last `fit`; the default of the next, and of `evaluate`
----@field optimizer moonglass.AnyOptimizer? that of the last `fit`
+---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
+---@field optimizer moonglass.AnyOptimizer? the optimiser of the last `fit`
 ---@field shares string? of a slice: "layers 1 to 2 of another net"
 ---@operator len: integer
 local Net = {}
 
----A net of layers, one after the other: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`.
----A net among them stands for its layers. The layers stay the caller's, too: two nets may share one. One that stands in
----several places, of one net or two, has noise of its own in each; its penalty on the weights counts once in a net, one
----on the outputs for each place.
----@param layers moonglass.AnyLayer[] at least one
----@return moonglass.Net net
-function moon.sequential(layers) end
-
----A saved net, an autoencoder if it was one. Loading runs no code.
+---Load a saved net. A saved autoencoder comes back as one. Loading runs no code from the file.
 ---@param path string
 ---@return moonglass.Net|moonglass.Autoencoder? net nil if it cannot be read
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.load(path) end
 
----Options of `net:fit`.
----@class moonglass.FitOptions
----@field loss moonglass.LossName|moonglass.AnyLoss? that of the last `fit`, required in the first
----@field optimizer moonglass.OptimizerName|moonglass.AnyOptimizer? default "adam": a name is a fresh one for this call
----@field epochs integer? default 1: train up to this epoch
----@field initial_epoch integer? default 0: the epochs that are done already
----@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
----@field shuffle boolean? default true: a new order each epoch, which depends on seed and epoch alone
----@field seed integer? of the order of the rows and of the noise; else drawn from the stream that `moon.seed` starts
----@field validation moonglass.Tensor[]|moonglass.Tensor? {xv, yv}, or xv where the target is x
----@field validation_split number? above 0 and below 1: this share of the last rows, taken before any shuffle
----@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? a list, called in its order
----@field verbose 0|1|2? 0, or 1 if `moon.interactive`: silent, a bar on a terminal, or a line an epoch
----@field threads integer? during this call, 1 to 256; else as `moon.set_threads` has set
----@field history moonglass.History? a history to go on with
----@field resume moonglass.Checkpoint? of this very net: for optimizer, initial_epoch, seed and history
----@field on_nan "error"|"stop"|"ignore"? default "error": what a loss that is no finite number does
+---A net of layers in sequence: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`. A net in the list stands
+---for its layers. Two nets may share a layer, and one net may use it twice. Each place of a noise layer draws different
+---noise. A penalty on weights counts once per net, a penalty on outputs once per place.
+---@param layers moonglass.AnyLayer[] at least one
+---@return moonglass.Net net
+function moon.sequential(layers) end
 
----Train: pass over the rows in batches, `epochs` times. `net:fit(x, options)`: the target is x itself.
----An epoch's loss is the mean over its rows of the objective before each update, penalties included. uint8 rows count
----as value/255. An error, also of a callback, or Ctrl-C leaves the net as the last whole step left it. By a loss that
----is not finite nothing is updated.
----@param x moonglass.Tensor [rows x in], float32 or bytes
----@param y moonglass.Tensor? [rows x out], or class numbers [rows] for cross_entropy
----@param options moonglass.FitOptions?
----@return moonglass.History history
----@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.FitOptions): moonglass.History
-function Net:fit(x, y, options) end
+---One layer.
+---@param i integer 1 to #net
+---@return moonglass.Layer|moonglass.LuaLayer layer
+function Net:layer(i) end
 
----Options of `net:evaluate`.
----@class moonglass.EvaluateOptions
----@field loss moonglass.LossName|moonglass.AnyLoss? that of the last `fit`, required before the first
----@field batch_size integer? default 32
+---All parameters with their gradients, each once. The tensors are live.
+---@return moonglass.Parameter[] parameters
+function Net:parameters() end
 
----The objective over all rows in inference, penalties included. `net:evaluate(x, options)`: the target is x itself.
+---The penalties of the last `forward`.
+---@return number penalty
+function Net:penalty() end
+
+---Restart the streams of the noise.
+---@param seed integer
+function Net:seed(seed) end
+
+---The width of the input; 0 if any width fits.
+---@return integer width
+function Net:inputs() end
+
+---The width of the output; 0 if it is not known.
+---@return integer width
+function Net:outputs() end
+
+---The number of layers that are the encoder of an autoencoder; 0 if the net is not one.
+---@return integer layers
+function Net:encoder_layers() end
+
+---Set how many of the layers are the encoder. `save` writes the number to the file.
+---@param layers integer 0 to #net
+function Net:set_encoder_layers(layers) end
+
+---The content of the file that `save` writes, as tables.
+---@return table<string, moonglass.Tensor> tensors
+---@return table<string, string> metadata
+function Net:archive() end
+
+---The outputs for one batch. The net keeps what `backward` needs.
 ---@param x moonglass.Tensor [rows x in]
----@param y moonglass.Tensor? targets, as those of `fit`
----@param options moonglass.EvaluateOptions?
----@return number objective the mean over the rows
----@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.EvaluateOptions): number
-function Net:evaluate(x, y, options) end
+---@param training boolean? default false: with true, noise and dropout are active
+---@return moonglass.Tensor y [rows x out]
+function Net:forward(x, training) end
 
----Options of whatever goes through rows in batches.
----@class moonglass.BatchOptions
----@field batch_size integer? how many rows at a time; the results do not depend on it
+---The gradient on the input of the last `forward`. The parameters' gradients are set.
+---@param dy moonglass.Tensor [rows x out]: the gradient on the output
+---@return moonglass.Tensor dx [rows x in]
+function Net:backward(dy) end
 
----The outputs for rows, in inference.
----@param x moonglass.Tensor [rows x in]; a single row is x:reshape(1, -1)
+---The outputs for the rows of x, in inference.
+---@param x moonglass.Tensor [rows x in]; for a single row x:reshape(1, -1)
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor y [rows x out]
 function Net:predict(x, options) end
 
----Row by row the mean squared difference of output and input: how badly each row is reconstructed.
+---The reconstruction error of each row: the mean squared difference of output and input.
 ---@param x moonglass.Tensor [rows x in], as wide as the output
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor errors [rows]
 function Net:errors(x, options) end
 
----One training step on one batch. By an objective that is not finite nothing is updated.
----@param x moonglass.Tensor [rows x in]
----@param y moonglass.Tensor? the targets; nil: x
----@param loss moonglass.LossName|moonglass.AnyLoss
----@param optimizer moonglass.AnyOptimizer an object, whose moments outlive the step
----@return number objective before the update, penalties included
-function Net:step(x, y, loss, optimizer) end
+---Allocate the memory for batches of this size now, so that a step allocates none.
+---@param rows integer rows of a batch
+---@param loss moonglass.Loss?
+---@param optimizer moonglass.Optimizer?
+function Net:plan(rows, loss, optimizer) end
 
----One training step on rows of a dataset, in its present order.
----@param data moonglass.Dataset
----@param first integer the first row
----@param count integer how many rows
----@param loss moonglass.LossName|moonglass.AnyLoss
----@param optimizer moonglass.AnyOptimizer
----@return number objective before the update, penalties included
-function Net:step_rows(data, first, count, loss, optimizer) end
+---Options of `net:evaluate`.
+---@class moonglass.EvaluateOptions
+---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
+---@field batch_size integer? default 32
+
+---The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
+---x.
+---@param x moonglass.Tensor [rows x in]
+---@param y moonglass.Tensor? targets, as for `fit`
+---@param options moonglass.EvaluateOptions?
+---@return number objective averaged over the rows
+---@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.EvaluateOptions): number
+function Net:evaluate(x, y, options) end
 
 ---The objective over all rows of a dataset, in inference.
 ---@param data moonglass.Dataset
@@ -1062,144 +1056,129 @@ function Net:step_rows(data, first, count, loss, optimizer) end
 ---@return number objective
 function Net:evaluate_rows(data, loss, batch) end
 
----The outputs for one batch, keeping what `backward` needs.
----@param x moonglass.Tensor [rows x in]
----@param training boolean? default false: with true, noise and dropout are active
----@return moonglass.Tensor y [rows x out]
-function Net:forward(x, training) end
+---Options of `net:fit`.
+---@class moonglass.FitOptions
+---@field loss moonglass.LossName|moonglass.AnyLoss? a name, an object or a function; that of the last `fit`
+---@field optimizer moonglass.OptimizerName|moonglass.AnyOptimizer? default "adam": a name makes a new one
+---@field epochs integer? default 1: the last epoch to train
+---@field initial_epoch integer? default 0: the number of epochs already done
+---@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
+---@field shuffle boolean? default true: a new order of the rows each epoch, which depends on seed and epoch only
+---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
+---@field validation moonglass.Tensor[]|moonglass.Tensor? {xv, yv}; or xv alone where the target is x
+---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
+---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
+---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
+---@field threads integer? 1 to 256 worker threads during this call; `moon.set_threads` sets the default
+---@field history moonglass.History? a history to continue
+---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
+---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
 
----The gradient on the input of the last `forward`; the parameters' gradients are set.
----@param dy moonglass.Tensor [rows x out]: the gradient on the output
----@return moonglass.Tensor dx [rows x in]
-function Net:backward(dy) end
+---Train the net: pass over the rows in batches, `epochs` times. In `net:fit(x, options)` the target is x itself. An
+---epoch's loss is the objective before each update, averaged over the rows, penalties included. uint8 rows count as
+---value/255. After an error or Ctrl-C the net is as the last complete step left it. A step whose loss is NaN or
+---infinite changes nothing.
+---@param x moonglass.Tensor [rows x in], float32 or bytes
+---@param y moonglass.Tensor? [rows x out], or class numbers [rows] for cross_entropy
+---@param options moonglass.FitOptions?
+---@return moonglass.History history
+---@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.FitOptions): moonglass.History
+function Net:fit(x, y, options) end
 
----The penalties of the last `forward`.
----@return number penalty
-function Net:penalty() end
+---Options of `net:load`.
+---@class moonglass.LoadOptions
+---@field prefix string? default "": the beginning of the tensors' names, for example "encoder."
 
----All parameters with their gradients, each once; the tensors are live.
----@return moonglass.Parameter[] parameters
-function Net:parameters() end
+---Load parameters by name from a safetensors file, ours or PyTorch's, into this net. On failure nothing changes.
+---@param path string
+---@param options moonglass.LoadOptions?
+---@return true? ok nil if a tensor is missing, has another shape or belongs to no layer
+---@return string? message
+---@return moonglass.Code? code
+function Net:load(path, options) end
 
----One layer.
----@param i integer 1 to #net
----@return moonglass.Layer|moonglass.LuaLayer layer
-function Net:layer(i) end
-
----A copy with parameters of its own, and halves, if it is an autoencoder: what is done to one does not change the
----other. What is tied, or stands twice, is so within the copy, which has the noise that would come next. The loss comes
----along, the optimiser does not. A layer written in Lua is copied by its method `clone`; without one it is an error.
----@return moonglass.Net net
-function Net:clone() end
-
----Layers i to j as a net of their own, sharing the parameters; printed, it says so.
----@param i integer
----@param j integer
----@return moonglass.Net net
-function Net:slice(i, j) end
-
----The width of the input, 0 where any does.
----@return integer width
-function Net:inputs() end
-
----The width of the output, 0 where it is not known.
----@return integer width
-function Net:outputs() end
-
----The net as a table: layers, output shapes, parameters, their total.
----@return string text
-function Net:summary() end
-
----Restart the streams of its noise.
----@param seed integer
-function Net:seed(seed) end
-
----Take the memory for batches of so many rows now, so that a step takes none.
----@param rows integer
----@param loss moonglass.Loss?
----@param optimizer moonglass.Optimizer?
-function Net:plan(rows, loss, optimizer) end
-
----How many of the layers are an autoencoder's encoder; 0: it is none.
----@return integer layers
-function Net:encoder_layers() end
-
----Say how many of the layers are an encoder, which `save` writes too.
----@param layers integer 0 to #net
-function Net:set_encoder_layers(layers) end
-
----Save architecture and parameters as a safetensors file, which appears whole or not at all.
----Tensors are named as in the same stack of torch.nn.Sequential. A layer written in Lua raises.
+---Save architecture and parameters as a safetensors file. Writing is atomic: the file is complete, or as it was.
+---Tensors have the names that torch.nn.Sequential gives to the same layers. A layer written in Lua raises.
 ---@param path string
 ---@return true? ok nil if it cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
 function Net:save(path) end
 
----Options of `net:load`.
----@class moonglass.LoadOptions
----@field prefix string? default "": what the names of the tensors begin with, "encoder." for example
+---Layers i to j as a net that shares the parameters.
+---@param i integer the first layer
+---@param j integer the last layer
+---@return moonglass.Net net
+function Net:slice(i, j) end
 
----Parameters out of a safetensors file into this net, ours or PyTorch's, each by its name; on failure nothing changes.
----@param path string
----@param options moonglass.LoadOptions?
----@return true? ok nil if a tensor is missing, has another shape, or belongs to no layer
----@return string? message
----@return moonglass.Code? code
-function Net:load(path, options) end
+---An independent copy: training one net does not change the other. The copy of an autoencoder is an autoencoder. Tied
+---weights and layers used twice are so in the copy, too. Its noise continues as the original's would. The loss is
+---copied; the optimiser is not, because its moments belong to the parameters that it has updated. A layer written in
+---Lua needs a method `clone`, or copying raises.
+---@return moonglass.Net net
+function Net:clone() end
 
----What `save` writes, as tables.
----@return table<string, moonglass.Tensor> tensors
----@return table<string, string> metadata
-function Net:archive() end
+---One training step on one batch. A step whose objective is NaN or infinite changes nothing.
+---@param x moonglass.Tensor [rows x in]
+---@param y moonglass.Tensor? the targets; nil: x itself
+---@param loss moonglass.LossName|moonglass.AnyLoss
+---@param optimizer moonglass.AnyOptimizer an object, which keeps its moments between steps
+---@return number objective before the update, penalties included
+function Net:step(x, y, loss, optimizer) end
 
----How a training went; `tostring` makes a table of it.
----@class moonglass.History
----@field loss number[] by epoch: the mean over its rows of the objective before each update
----@field val_loss number[] by epoch, empty without validation
----@field epoch_seconds number[] by epoch: training only, without validation
----@field epochs integer the number of the last epoch
----@field stopped string? why a training ended early on a loss that is not finite
----@field warning string? set by a callback at the end: a monitored value was NaN in every epoch
+---One training step on rows of a dataset, in its current order.
+---@param data moonglass.Dataset
+---@param first integer the first row
+---@param count integer the number of rows
+---@param loss moonglass.LossName|moonglass.AnyLoss
+---@param optimizer moonglass.AnyOptimizer
+---@return number objective before the update, penalties included
+function Net:step_rows(data, first, count, loss, optimizer) end
 
----Rows with their targets, and an order to take them in. `#data` is the number of rows.
+---The net as a table of text: layers, output shapes and numbers of parameters, with their total.
+---@return string text
+function Net:summary() end
+
+-- ---- Dataset ----
+
+---Rows with their targets, in an order. `#data` is the number of rows.
 ---@class moonglass.Dataset
 ---@operator len: integer
 local Dataset = {}
 
----Rows to train on; the tensors stay the caller's and are not copied.
+---Rows to train on. The tensors are not copied.
 ---@param x moonglass.Tensor [rows x in], float32 or bytes
 ---@param y moonglass.Tensor? [rows x out], or class numbers [rows]; nil: x itself
 ---@return moonglass.Dataset data
 function moon.dataset(x, y) end
 
----The number of rows.
----@return integer rows
-function Dataset:rows() end
-
----Copies of rows in the present order, as float32; bytes become value/255, class numbers stay. A y of bytes that are
----all 0 or 1, as one-hot rows are, stays that.
+---Copies of rows in the current order, as float32. Bytes become value/255. Class numbers are kept, and so are targets
+---of bytes that are all 0 or 1, such as one-hot rows.
 ---@param first integer the first row
----@param count integer how many rows
----@param bytes boolean? default false: with true, the bytes of y stay bytes, for a loss to read
+---@param count integer the number of rows
+---@param bytes boolean? default false; true: the bytes of y stay bytes, for a loss to read
 ---@return moonglass.Tensor x [count x in]
----@return moonglass.Tensor? y nil if x is its own target
+---@return moonglass.Tensor? y nil if the target is x
 function Dataset:batch(first, count, bytes) end
 
----Take the rows in a new order, which depends on these two numbers alone.
+---Put the rows in a new random order, which depends on these two numbers only.
 ---@param seed integer
 ---@param epoch integer? default 0
 function Dataset:shuffle(seed, epoch) end
 
----Take the rows in the order of the tensors again.
+---Put the rows back in the order of the tensors.
 function Dataset:unshuffle() end
 
--- ---- autoencoders ----
+---The number of rows.
+---@return integer rows
+function Dataset:rows() end
 
----A net with names for its halves; the target of `ae:fit(x, options)` is x.
+-- ---- Autoencoder ----
+
+---A net with names for its two halves. The target of `ae:fit(x, options)` is x.
 ---@class moonglass.Autoencoder: moonglass.Net
----@field encoder moonglass.Net the layers up to the code, noise included, sharing the parameters
----@field decoder moonglass.Net the layers behind the code, sharing the parameters
+---@field encoder moonglass.Net the layers up to the code, noise included; it shares the parameters
+---@field decoder moonglass.Net the layers after the code; it shares the parameters
 local Autoencoder = {}
 
 ---The code of each row.
@@ -1208,164 +1187,323 @@ local Autoencoder = {}
 ---@return moonglass.Tensor code [rows x code]
 function Autoencoder:encode(x, options) end
 
----The rows that codes stand for.
+---The rows that the codes stand for.
 ---@param code moonglass.Tensor [rows x code]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor x [rows x out]
 function Autoencoder:decode(code, options) end
 
----What it makes of each row: decode(encode(x)).
+---The reconstruction of each row: decode(encode(x)).
 ---@param x moonglass.Tensor [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, options) end
 
----Options of `moon.autoencoder`.
----@class moonglass.AutoencoderOptions
----@field encoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
----@field decoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
----@field noise moonglass.AnyLayer? in front of the encoder, active in training only: fit's target stays the clean x
+-- ---- moon.png ----
 
----Autoencoders. `moon.autoencoder{encoder = {...}, decoder = {...}, noise = layer}` is one of given layers.
+---PNG files.
+---@class moonglass.png
+moon.png = {}
+
+---Decode a PNG in memory.
+---@param bytes string
+---@return moonglass.Tensor? picture as `moon.png.read` returns it; nil if the bytes are not a PNG
+---@return string? message
+---@return moonglass.Code? code
+function moon.png.decode(bytes) end
+
+---Encode a picture as a PNG in memory.
+---@param picture moonglass.Tensor uint8 [height x width] or [height x width x channels]
+---@return string bytes
+function moon.png.encode(picture) end
+
+---Read a PNG file.
+---@param path string
+---@return moonglass.Tensor? picture uint8 [height x width] or [height x width x channels]; nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
+function moon.png.read(path) end
+
+---Write a PNG file. Writing is atomic: the file is complete, or as it was.
+---@param path string
+---@param picture moonglass.Tensor uint8 [height x width] or [height x width x channels], as `moon.image` makes it
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.png.write(path, picture) end
+
+-- ---- moon.data ----
+
+---Data sets.
+---@class moonglass.data
+moon.data = {}
+
+---Read an IDX file, plain or gzipped, as a tensor of the file's shape. Bytes stay bytes.
+---@param path string
+---@return moonglass.Tensor? tensor nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
+function moon.data.idx(path) end
+
+---The folder that `moon.data.mnist` would read, and a description of its content.
+---@param folder string?
+---@param name "MNIST"|"Fashion-MNIST"? accept only this set: the first place that has it, or the given folder
+---@return string? folder nil if there is none
+---@return string description for example "MNIST in data/mnist"; or the message
+---@return moonglass.Code? code
+function moon.data.find(folder, name) end
+
+---The class names of the set that `moon.data.find` finds: "0" to "9", or "T-shirt/top", "Trouser", ...
+---@param folder string?
+---@return string[]? names from class 0; nil if they are not known or there is no set
+function moon.data.classes(folder) end
+
+---MNIST, or another set in its four IDX files, plain or gzipped: `assert(moon.data.mnist("train"))`. Without a folder,
+---the environment's MOONGLASS_DATA names it; else it is data/mnist, in the current folder or in the source tree; else
+---Debian's Fashion-MNIST. Plain files are mapped, not read. In a session (`moon.interactive`) the first call prints
+---which set it found.
+---@param folder string? may be omitted
+---@param split moonglass.Split
+---@return moonglass.Tensor? images uint8 [n x 784], one image per row; nil if there is no such set
+---@return moonglass.Tensor|string labels uint8 [n], from 0; or the message
+---@return moonglass.Code? code
+---@overload fun(split: moonglass.Split): moonglass.Tensor?, moonglass.Tensor|string, moonglass.Code?
+function moon.data.mnist(folder, split) end
+
+---Options of every set of drawn points.
+---@class moonglass.PointsOptions
+---@field n integer? default 100: points per class
+---@field seed integer? drawn from the stream of `moon.seed` if not given
+
+---Options of `moon.data.spirals`.
+---@class moonglass.SpiralsOptions: moonglass.PointsOptions
+---@field classes integer? default 3, at most 256
+---@field noise number? default 0.2, at least 0: standard deviation of the angle
+
+---Points in the plane along spirals, as in CS231n's lecture: each goes from the origin to radius 1, over 4 radians.
+---@param options moonglass.SpiralsOptions?
+---@return moonglass.Tensor x [n * classes x 2], class after class
+---@return moonglass.Tensor y uint8 [n * classes], from 0
+function moon.data.spirals(options) end
+
+---Options of `moon.data.circles`.
+---@class moonglass.CirclesOptions: moonglass.PointsOptions
+---@field classes integer? default 2, at most 256
+---@field noise number? default 0.05, at least 0: standard deviation of each coordinate
+
+---Points in the plane on rings around the origin, the last of radius 1.
+---@param options moonglass.CirclesOptions?
+---@return moonglass.Tensor x [n * classes x 2], class after class
+---@return moonglass.Tensor y uint8 [n * classes], from 0
+function moon.data.circles(options) end
+
+---Options of `moon.data.blobs`.
+---@class moonglass.BlobsOptions: moonglass.PointsOptions
+---@field classes integer? default 3, at most 256
+---@field noise number? default 0.2, at least 0: standard deviation of each coordinate
+
+---Points in the plane in clouds around centres on the unit circle.
+---@param options moonglass.BlobsOptions?
+---@return moonglass.Tensor x [n * classes x 2], class after class
+---@return moonglass.Tensor y uint8 [n * classes], from 0
+function moon.data.blobs(options) end
+
+-- ---- moon.onnx ----
+
+---ONNX files, for other runtimes.
+---@class moonglass.onnx
+moon.onnx = {}
+
+---Options of `moon.onnx.export`.
+---@class moonglass.OnnxOptions
+---@field opset integer? default 17, 11 to 23: the version of ONNX's operators
+---@field name string? default "moonglass": the graph's name
+
+---Write a net's inference, without dropout and noise, as an ONNX file. It maps "input" [batch x in] to "output" [batch
+---x out].
+---@param path string
+---@param net moonglass.Net of native layers
+---@param options moonglass.OnnxOptions?
+---@return true? ok nil if it cannot be written, would reach 2 GB or has a layer written in Lua
+---@return string? message
+---@return moonglass.Code? code
+function moon.onnx.export(path, net, options) end
+
+-- ---- moon.safetensors ----
+
+---Safetensors files, ours and those of other programs.
+---@class moonglass.safetensors
+moon.safetensors = {}
+
+---Read all tensors of a file. Floats of 16 and 64 bits become float32.
+---@param path string
+---@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
+---@return table<string, string>|string metadata the file's texts; or the message
+---@return string[]|moonglass.Code names the tensors' names in the file's order; or the code
+function moon.safetensors.load(path) end
+
+---Write tensors, in the order of their names. Writing is atomic: the file is complete, or as it was.
+---@param path string
+---@param tensors table<string, moonglass.Tensor>
+---@param metadata table<string, string>?
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.safetensors.save(path, tensors, metadata) end
+
+-- ---- moon.autoencoder ----
+
+---Autoencoders. `moon.autoencoder{encoder = {...}, decoder = {...}, noise = layer}` makes one of given layers.
 ---@class moonglass.autoencoder
 ---@overload fun(options: moonglass.AutoencoderOptions): moonglass.Autoencoder
 moon.autoencoder = {}
 
----Options of `moon.autoencoder.plain`.
----@class moonglass.PlainOptions
----@field input integer required: width of a row
----@field hidden integer required: width of the code
----@field activation moonglass.ActivationName? default "relu": of the hidden layers
----@field code_activation moonglass.ActivationName? of the code; else that of the others
----@field output moonglass.ActivationName? default "sigmoid": of the last layer
----@field init moonglass.InitName? default "glorot_uniform"
+---Options of `moon.autoencoder`.
+---@class moonglass.AutoencoderOptions
+---@field encoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
+---@field decoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
+---@field noise moonglass.AnyLayer? before the encoder, active in training only; the target stays the clean x
+
+---An autoencoder of given layers: what `moon.autoencoder{...}` calls.
+---@param options moonglass.AutoencoderOptions
+---@return moonglass.Autoencoder autoencoder
+function moon.autoencoder.build(options) end
+
+---Options of every autoencoder that is made from sizes.
+---@class moonglass.SizesOptions
+---@field input integer required: the width of a row
+---@field activation moonglass.ActivationName? default "relu": the activation of the hidden layers
+---@field output moonglass.ActivationName? default "sigmoid": the activation of the last layer
+---@field init moonglass.InitName? default "glorot_uniform": the initialiser of the weights
 ---@field tied boolean? default false: the decoder uses the encoder's weights, transposed
----@field contractive number? default 0: times the squared derivatives of the code by its layer's inputs, as a penalty
+
+---Options of `moon.autoencoder.plain`.
+---@class moonglass.PlainOptions: moonglass.SizesOptions
+---@field hidden integer required: the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+---@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
+
+---Options of `moon.autoencoder.deep`.
+---@class moonglass.DeepOptions: moonglass.SizesOptions
+---@field hidden integer|integer[] required: the widths of the layers before the code; the decoder mirrors them
+---@field code integer required: the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+---@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
+
+---Options of `moon.autoencoder.denoising`.
+---@class moonglass.DenoisingOptions: moonglass.SizesOptions
+---@field noise moonglass.AnyLayer required: for example `moon.gaussian_noise(0.4, {clip = {0, 1}})`
+---@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
+---@field code integer? the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
 
 ---One hidden layer, which is the code: `moon.autoencoder.plain{input = 784, hidden = 32}`.
 ---@param options moonglass.PlainOptions
 ---@return moonglass.Autoencoder autoencoder
 function moon.autoencoder.plain(options) end
 
----Options of `moon.autoencoder.deep`.
----@class moonglass.DeepOptions
----@field input integer required: width of a row
----@field hidden integer|integer[] required: widths of the layers before the code; the decoder mirrors them
----@field code integer required: width of the code
----@field activation moonglass.ActivationName? default "relu": of the hidden layers
----@field code_activation moonglass.ActivationName? of the code; else that of the others
----@field output moonglass.ActivationName? default "sigmoid": of the last layer
----@field init moonglass.InitName? default "glorot_uniform"
----@field tied boolean? default false: the decoder uses the encoder's weights, transposed
----@field contractive number? default 0: times the squared derivatives of the code by its layer's inputs, as a penalty
-
 ---Hidden layers on both sides of the code: `moon.autoencoder.deep{input = 784, hidden = {128}, code = 32}`.
 ---@param options moonglass.DeepOptions
 ---@return moonglass.Autoencoder autoencoder
 function moon.autoencoder.deep(options) end
 
----Options of `moon.autoencoder.denoising`.
----@class moonglass.DenoisingOptions
----@field noise moonglass.AnyLayer required: `moon.gaussian_noise(0.4, {clip = {0, 1}})` for example
----@field input integer required: width of a row
----@field hidden integer|integer[] required: widths of the hidden layers; without `code` the last is the code
----@field code integer? width of the code
----@field activation moonglass.ActivationName? default "relu": of the hidden layers
----@field code_activation moonglass.ActivationName? of the code; else that of the others
----@field output moonglass.ActivationName? default "sigmoid": of the last layer
----@field init moonglass.InitName? default "glorot_uniform"
----@field tied boolean? default false: the decoder uses the encoder's weights, transposed
-
----Plain or deep, behind a layer of noise that is active in training only; the target stays the clean x.
+---Plain or deep, after a noise layer that is active in training only. The target stays the clean x.
 ---@param options moonglass.DenoisingOptions
 ---@return moonglass.Autoencoder autoencoder
 function moon.autoencoder.denoising(options) end
 
----Options of `moon.autoencoder.sparse`: one kind of sparsity, l1, kl_weight or k; options of two kinds raise.
----@class moonglass.SparseOptions
----@field input integer required: width of a row
----@field hidden integer|integer[] required: widths of the hidden layers; without `code` the last is the code
----@field code integer? width of the code
----@field l1 number? default 1e-5, the kind if none is given: times the sum of the absolute values, as a penalty
----@field reduction "batchmean"|"sum"? default "batchmean": the mean of that penalty over the rows, or their sum
----@field layers "code"|"encoder"|"all"|integer[]? default "code": the dense layers that l1 is for, or their numbers
----@field kl_weight number? draws the mean of each code element over the batch to kl_target, as a penalty
+---Options of `moon.autoencoder.sparse`. There are three kinds of sparsity: l1, kl_weight and k. Options of two kinds
+---raise.
+---@class moonglass.SparseOptions: moonglass.SizesOptions
+---@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
+---@field code integer? the width of the code
+---@field l1 number? default 1e-5, used if no kind is given: weight of the penalty on the sum of absolute outputs
+---@field reduction "batchmean"|"sum"? default "batchmean": that penalty is averaged over the rows, or summed
+---@field layers "code"|"encoder"|"all"|integer[]? default "code": the penalised layers, or a list of their numbers
+---@field kl_weight number? weight of the penalty that draws the mean of each code element over the batch to kl_target
 ---@field kl_target number? default 0.05, above 0 and below 1
----@field k integer? of each code only the k largest elements stay
----@field activation moonglass.ActivationName? default "relu": of the hidden layers
----@field code_activation moonglass.ActivationName? "sigmoid" with kl_weight, "linear" with k, else the others'
----@field output moonglass.ActivationName? default "sigmoid": of the last layer
----@field init moonglass.InitName? default "glorot_uniform"
----@field tied boolean? default false: the decoder uses the encoder's weights, transposed
+---@field k integer? only the k largest elements of each code are kept
+---@field code_activation moonglass.ActivationName? "sigmoid" with kl_weight, "linear" with k, else `activation`
 
----Plain or deep, and the code made sparse, in one of three ways.
+---Plain or deep, with a code made sparse in one of three ways. The penalty l1 is for the code; with `layers =
+---"encoder"` also for the hidden layers before it, with "all" for every hidden layer, with a list like {1, 3} for these
+---dense layers.
 ---@param options moonglass.SparseOptions
 ---@return moonglass.Autoencoder autoencoder
 function moon.autoencoder.sparse(options) end
 
----What `moon.autoencoder` calls: an autoencoder of given layers.
----@param options moonglass.AutoencoderOptions
----@return moonglass.Autoencoder autoencoder
-function moon.autoencoder.build(options) end
-
 ---Make a net an autoencoder whose first layers are the encoder.
 ---@param net moonglass.Net
----@param layers integer how many
+---@param layers integer the number of layers of the encoder
 ---@return moonglass.Autoencoder net the same net
 function moon.autoencoder.adopt(net, layers) end
 
----A net as an autoencoder, if it has `encoder_layers`.
+---Make a net an autoencoder if its `encoder_layers` is not 0.
 ---@param net moonglass.Net
 ---@return moonglass.Net|moonglass.Autoencoder net the same net
 function moon.autoencoder.restore(net) end
 
----Principal components: of all linear autoencoders with k numbers in between, the one that errs least.
----@class moonglass.Pca
----@field mean moonglass.Tensor [width]
----@field remainder moonglass.Tensor [width], what mean lacks as float32: taken off, too, so that far from zero codes,
----reconstructions and errors are as exact as near it
----@field components moonglass.Tensor [k x width], at right angles, each of length 1, that of greatest variance first
----@field variance moonglass.Tensor [k], along each component, over n
----@field explained_ratio moonglass.Tensor [k], of the whole variance
-local Pca = {}
+-- ---- moon.dictionary ----
 
----Options of `moon.pca` and its methods.
----@class moonglass.PcaOptions
----@field batch_size integer? default 1024: how many rows at a time
+---Sparse coding. `moon.dictionary(x, options)` is `moon.dictionary.learn(x, options)`.
+---@class moonglass.dictionary
+---@overload fun(x: moonglass.Tensor, options: moonglass.DictionaryOptions): moonglass.Dictionary
+moon.dictionary = {}
 
----Principal component analysis of rows. Mean and covariance are those of double precision to 1e-6 of the largest
----variance, wherever the rows lie: the mean is taken off before anything is squared.
+---Each element moved towards 0 by a threshold, and 0 where that would change its sign.
+---@param t moonglass.Tensor
+---@param threshold number
+---@param nonnegative boolean? default false; true: negative elements become 0
+---@return moonglass.Tensor tensor
+function moon.dictionary.soft_threshold(t, threshold, nonnegative) end
+
+---Options of `moon.dictionary.codes`.
+---@class moonglass.CodesOptions
+---@field l1 number required, above 0: weight of the penalty on a code's absolute values
+---@field steps integer? default 50
+---@field method "fista"|"ista"? default "fista", the faster one; with "ista" the objective never rises
+---@field nonnegative boolean? default false; true: codes have no negative elements
+---@field start moonglass.Tensor? [rows x k]: codes to start from instead of 0
+---@field record boolean? default false; true: also return the objective after each step
+
+---The objective 1/2 |x - z D|^2 + l1 |z|_1, averaged over the rows.
+---@param x moonglass.Tensor [rows x width]
+---@param atoms moonglass.Tensor [k x width]
+---@param codes moonglass.Tensor [rows x k]
+---@param l1 number
+---@return number objective
+function moon.dictionary.objective(x, atoms, codes, l1) end
+
+---Codes of rows for given atoms. The objective approaches its minimum as 1/steps^2 with FISTA (Beck and Teboulle 2009),
+---as 1/steps with ISTA (Daubechies, Defrise and De Mol 2004).
 ---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
----@param k integer how many components, 1 to the width
----@param options moonglass.PcaOptions?
----@return moonglass.Pca pca
-function moon.pca(x, k, options) end
+---@param atoms moonglass.Tensor [k x width]
+---@param options moonglass.CodesOptions
+---@return moonglass.Tensor codes [rows x k]
+---@return number[]? objectives with record: after each step, averaged over the rows
+function moon.dictionary.codes(x, atoms, options) end
 
----The code of each row: its place along the components.
----@param x moonglass.Tensor [rows x width]
----@param options moonglass.PcaOptions?
----@return moonglass.Tensor code [rows x k]
-function Pca:encode(x, options) end
+---Options of `moon.dictionary.learn`.
+---@class moonglass.DictionaryOptions
+---@field atoms integer required: the number of atoms
+---@field l1 number required, above 0: weight of the penalty on a code's absolute values
+---@field epochs integer? default 1
+---@field batch_size integer? default 256
+---@field steps integer? default 50: steps of the search for codes
+---@field method "fista"|"ista"? default "fista"
+---@field nonnegative boolean? default false; true: codes have no negative elements (atoms may)
+---@field seed integer? for the order of the rows; drawn from the stream of `moon.seed` if not given
+---@field on_epoch (fun(dictionary: moonglass.Dictionary, epoch: integer))? called after each epoch
 
----The rows that codes stand for.
----@param code moonglass.Tensor [rows x k]
----@param options moonglass.PcaOptions?
----@return moonglass.Tensor x [rows x width]
-function Pca:decode(code, options) end
+---Learn atoms for rows, by codes for a mini-batch and then atoms for these codes (Mairal, Bach, Ponce and Sapiro 2009).
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param options moonglass.DictionaryOptions
+---@return moonglass.Dictionary dictionary
+function moon.dictionary.learn(x, options) end
 
----What it makes of each row: decode(encode(x)).
----@param x moonglass.Tensor [rows x width]
----@param options moonglass.PcaOptions?
----@return moonglass.Tensor reconstruction [rows x width]
-function Pca:reconstruct(x, options) end
+-- ---- Dictionary ----
 
----Row by row the mean squared difference of the reconstruction and x.
----@param x moonglass.Tensor [rows x width]
----@param options moonglass.PcaOptions?
----@return moonglass.Tensor errors [rows]
-function Pca:errors(x, options) end
-
----Atoms for sparse coding: each row as a sum of few of them.
+---Atoms for sparse coding. Each row is a sum of few atoms.
 ---@class moonglass.Dictionary
 ---@field atoms moonglass.Tensor [k x width], each of length 1
 ---@field l1 number
@@ -1376,208 +1514,356 @@ local Dictionary = {}
 
 ---Options of `dictionary:encode`, `reconstruct` and `errors`.
 ---@class moonglass.DictionaryBatchOptions
----@field batch_size integer? default 1024: how many rows at a time
+---@field batch_size integer? default 1024: rows at a time
 
----The code of each row x: what makes 1/2 |x - z D|^2 + l1 |z|_1 least.
+---The code z of each row x, which minimises 1/2 |x - z D|^2 + l1 |z|_1.
 ---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
 ---@param options moonglass.DictionaryBatchOptions?
 ---@return moonglass.Tensor code [rows x k]
 function Dictionary:encode(x, options) end
 
----The rows that codes stand for.
+---The rows that the codes stand for.
 ---@param code moonglass.Tensor [rows x k]
 ---@return moonglass.Tensor x [rows x width]
 function Dictionary:decode(code) end
 
----What it makes of each row: decode(encode(x)).
+---The reconstruction of each row: decode(encode(x)).
 ---@param x moonglass.Tensor [rows x width]
 ---@param options moonglass.DictionaryBatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x width]
 function Dictionary:reconstruct(x, options) end
 
----Row by row the mean squared difference of the reconstruction and x.
+---The reconstruction error of each row: the mean squared difference from x.
 ---@param x moonglass.Tensor [rows x width]
 ---@param options moonglass.DictionaryBatchOptions?
 ---@return moonglass.Tensor errors [rows]
 function Dictionary:errors(x, options) end
 
----Sparse coding. `moon.dictionary(x, options)` is `moon.dictionary.learn(x, options)`.
----@class moonglass.dictionary
----@overload fun(x: moonglass.Tensor, options: moonglass.DictionaryOptions): moonglass.Dictionary
-moon.dictionary = {}
+-- ---- Knn ----
 
----Options of `moon.dictionary.learn`.
----@class moonglass.DictionaryOptions
----@field atoms integer required: how many
----@field l1 number required, above 0: the price of a code's absolute values
----@field epochs integer? default 1
----@field batch_size integer? default 256
----@field steps integer? default 50: of the search for codes
----@field method "fista"|"ista"? default "fista"
----@field nonnegative boolean? default false: codes without negative elements; atoms have both signs
----@field seed integer? of the order of the rows; else drawn from the stream that `moon.seed` starts
----@field on_epoch (fun(dictionary: moonglass.Dictionary, epoch: integer))? called after each epoch
+---Rows of known classes, with which other rows are compared.
+---@class moonglass.Knn
+---@field x moonglass.Tensor
+---@field labels moonglass.Tensor
+---@field k integer
+local Knn = {}
 
----Learn atoms for rows: codes of a mini-batch, then atoms for the codes (Mairal, Bach, Ponce and Sapiro 2009).
+---Options of `moon.knn`.
+---@class moonglass.KnnOptions
+---@field k integer? default 5: the number of neighbours, at most the number of rows
+
+---Classification by the k nearest rows (Cover and Hart 1967).
+---@param x moonglass.Tensor [rows x width], at most 2^24 rows; kept, not copied. Bytes count as value/255
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@param options moonglass.KnnOptions?
+---@return moonglass.Knn knn
+function moon.knn(x, labels, options) end
+
+---The k nearest rows of each row of x, the nearest first. Rows at the same distance are ordered by number. Distances
+---are computed in double from the rows themselves, so the result is exact also far from zero.
+---@param x moonglass.Tensor [n x width]
+---@return moonglass.Tensor index [n x k], row numbers from 1
+---@return moonglass.Tensor distance [n x k], Euclidean
+function Knn:neighbours(x) end
+
+---The class of most of the k nearest rows. In a tie the nearest row decides.
+---@param x moonglass.Tensor [n x width]
+---@return moonglass.Tensor classes [n], of the labels' element type
+function Knn:predict(x) end
+
+---The fraction of rows whose class is predicted.
+---@param x moonglass.Tensor [n x width]
+---@param labels moonglass.Tensor class numbers [n]
+---@return number fraction 0 to 1
+function Knn:accuracy(x, labels) end
+
+-- ---- moon.metrics ----
+
+---Measures of reconstructions, classifiers and scores.
+---@class moonglass.metrics
+moon.metrics = {}
+
+---The mean squared error: the mean of (a - b)^2 over all elements. Bytes count as value/255. Differences are computed
+---in float32, squares and sums in double.
+---@param a moonglass.Tensor
+---@param b moonglass.Tensor of the same shape
+---@return number mse
+function moon.metrics.mse(a, b) end
+
+---Options of `moon.metrics.psnr`.
+---@class moonglass.PsnrOptions
+---@field peak number? default 1, above 0: the largest possible value
+
+---The peak signal-to-noise ratio 10 log10(peak^2 / mse) in dB (Huynh-Thu and Ghanbari 2008, Electronics Letters 44). It
+---is infinite for equal tensors.
+---@param a moonglass.Tensor bytes count as value/255
+---@param b moonglass.Tensor of the same shape
+---@param options moonglass.PsnrOptions?
+---@return number decibels
+function moon.metrics.psnr(a, b, options) end
+
+---The fraction of rows whose class is right.
+---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@return number fraction 0 to 1
+function moon.metrics.accuracy(prediction, labels) end
+
+---The confusion matrix: element (i, j) counts the rows of class i that were predicted as class j.
+---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@param classes integer? default the width of the scores, or one more than the largest number
+---@return moonglass.Tensor counts [classes x classes]
+function moon.metrics.confusion(prediction, labels, classes) end
+
+---A ROC curve: for each threshold the fractions of rows whose score reaches it.
+---@class moonglass.Roc
+---@field fpr moonglass.Tensor [points]: the fractions of negative rows, 0 to 1
+---@field tpr moonglass.Tensor [points]: the fractions of positive rows, 0 to 1
+---@field thresholds moonglass.Tensor [points], from infinity down
+
+---The ROC curve, from (0, 0) to (1, 1) (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
+---@param scores moonglass.Tensor [rows]: higher is more likely positive
+---@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@return moonglass.Roc roc
+function moon.metrics.roc(scores, positive) end
+
+---The area under the ROC curve: the probability that a positive row scores higher than a negative one; equal scores
+---count half (Hanley and McNeil 1982, Radiology 143).
+---@param scores moonglass.Tensor [rows]
+---@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@return number area 0 to 1
+function moon.metrics.auc(scores, positive) end
+
+---The dead units: those whose output is 0 in every row. A ReLU unit that is 0 for all training rows gets no gradient
+---and stays 0.
+---@param outputs moonglass.Tensor [rows x units]: a layer's outputs
+---@return moonglass.Tensor mask [units]: 1 for a dead unit, else 0
+---@return integer count the number of dead units
+function moon.metrics.dead_units(outputs) end
+
+---The quantile: a fraction q of all values lies below it. It interpolates linearly, as numpy does by default (number 7
+---of Hyndman and Fan 1996). Between an infinite and a finite value it is the infinite one; between both infinities, the
+---nearer one.
+---@param values moonglass.Tensor of any shape, at most 2^24 elements; bytes count by value
+---@param q number|number[] 0 to 1, or a list of such numbers
+---@return number|number[] value a list for a list; NaN if any value is NaN
+function moon.metrics.quantile(values, q) end
+
+-- ---- Pca ----
+
+---Principal components: the linear autoencoder with k code elements that has the smallest error.
+---@class moonglass.Pca
+---@field mean moonglass.Tensor [width]
+---@field remainder moonglass.Tensor [width]: the part of the mean that float32 cannot hold; it is subtracted, too
+---@field components moonglass.Tensor [k x width], orthogonal, each of length 1, the one of largest variance first
+---@field variance moonglass.Tensor [k]: the variance along each component, over n
+---@field explained_ratio moonglass.Tensor [k]: the fractions of the total variance
+local Pca = {}
+
+---Principal component analysis of rows. Covariances are within 1e-6 of the largest variance of those in double
+---precision, also far from zero: the mean is subtracted before squaring.
 ---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
----@param options moonglass.DictionaryOptions
----@return moonglass.Dictionary dictionary
-function moon.dictionary.learn(x, options) end
+---@param k integer the number of components, 1 to the width
+---@param options moonglass.PcaOptions?
+---@return moonglass.Pca pca
+function moon.pca(x, k, options) end
 
----Options of `moon.dictionary.codes`.
----@class moonglass.CodesOptions
----@field l1 number required, above 0: the price of a code's absolute values
----@field steps integer? default 50
----@field method "fista"|"ista"? default "fista" (Beck and Teboulle 2009); with "ista" the objective never rises
----@field nonnegative boolean? default false: codes without negative elements
----@field start moonglass.Tensor? [rows x k]: codes to begin from instead of 0
----@field record boolean? default false: give the objective after each step, too
+---Options of `moon.pca` and its methods.
+---@class moonglass.PcaOptions
+---@field batch_size integer? default 1024: rows at a time
 
----Codes of rows for given atoms.
----@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
----@param atoms moonglass.Tensor [k x width]
----@param options moonglass.CodesOptions
----@return moonglass.Tensor codes [rows x k]
----@return number[]? objectives with record: after each step, the mean over the rows
-function moon.dictionary.codes(x, atoms, options) end
-
----The objective 1/2 |x - z D|^2 + l1 |z|_1, the mean over the rows.
+---The code of each row: its coordinates along the components.
 ---@param x moonglass.Tensor [rows x width]
----@param atoms moonglass.Tensor [k x width]
----@param codes moonglass.Tensor [rows x k]
----@param l1 number
----@return number objective
-function moon.dictionary.objective(x, atoms, codes, l1) end
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor code [rows x k]
+function Pca:encode(x, options) end
 
----Each element nearer to 0 by a threshold, and 0 where that would change its sign.
----@param t moonglass.Tensor
----@param threshold number
----@param nonnegative boolean? default false: negative elements become 0, too
----@return moonglass.Tensor tensor
-function moon.dictionary.soft_threshold(t, threshold, nonnegative) end
+---The rows that the codes stand for.
+---@param code moonglass.Tensor [rows x k]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor x [rows x width]
+function Pca:decode(code, options) end
 
--- ---- callbacks ----
+---The reconstruction of each row: decode(encode(x)).
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor reconstruction [rows x width]
+function Pca:reconstruct(x, options) end
 
----What `fit` hands to callbacks; set `stop` to end the training.
----@class moonglass.State
+---The reconstruction error of each row: the mean squared difference from x.
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor errors [rows]
+function Pca:errors(x, options) end
+
+-- ---- Probe ----
+
+---A softmax regression on codes.
+---@class moonglass.Probe
 ---@field net moonglass.Net
----@field opt moonglass.AnyOptimizer
----@field epoch integer the present one, from 1
----@field epochs integer the last one
----@field initial_epoch integer how many were done before
----@field batch integer the present one, from 1
----@field batches integer how many an epoch has
----@field batch_size integer
----@field rows integer an epoch's
----@field loss number? the epoch's; in `on_batch_end` the mean so far
----@field batch_loss number? the batch's own, in `on_batch_end`
----@field val_loss number? after the epoch, with validation
----@field seconds number? the epoch took, without validation
----@field rows_per_second number?
----@field seed integer? nil in `check`: drawn after it, if it was not given
----@field validation boolean is there any?
----@field trained integer? epochs that all fits have trained this net, with the present one
 ---@field history moonglass.History
----@field callbacks (moonglass.Callback|fun(state: moonglass.State))[] those of this `fit`
----@field resumed boolean was the option `resume` given?
----@field stop boolean true ends the training
----@field stopped string? why it ended on a loss that is not finite
+---@field mean moonglass.Tensor [width]: the mean of the codes
+---@field deviation moonglass.Tensor [width]: the standard deviation of the codes
+local Probe = {}
 
----What may listen to `fit`: a table with any of these; a plain function is called after each epoch.
----@class moonglass.Callback
----@field name string? by which a checkpoint knows it
----@field check (fun(self, state: moonglass.State))? before all else, nothing being written yet: raises what is wrong
----@field on_train_begin (fun(self, state: moonglass.State))?
----@field on_epoch_begin (fun(self, state: moonglass.State))?
----@field on_batch_end (fun(self, state: moonglass.State))?
----@field on_epoch_end (fun(self, state: moonglass.State))?
----@field on_checkpoint (fun(self, state: moonglass.State))? when every on_epoch_end has run: the time to save
----@field on_train_end (fun(self, state: moonglass.State))?
----@field on_abort (fun(self, state: moonglass.State))? an error ended the training, or its coroutine was closed
----@field snapshot (fun(self): table, table?)? what a checkpoint keeps: numbers, texts and booleans; and tensors
----@field restore (fun(self, values: table, tensors: table, state: moonglass.State))? get them back
+---Options of `moon.probe`.
+---@class moonglass.ProbeOptions
+---@field epochs integer? default 10
+---@field lr number? default 0.01, above 0
+---@field batch_size integer? 128, or all rows if they are fewer
+---@field seed integer? for the order of the rows; drawn from the stream of `moon.seed` if not given
+---@field classes integer? one more than the largest label if not given
 
----Callbacks that are built in.
+---Train a linear probe, which measures how well codes separate classes (Alain and Bengio 2016). It is a softmax layer,
+---trained with cross-entropy and Adam, whose rate falls along a cosine. It starts at zero, so that the result depends
+---on the order of the rows only.
+---@param codes moonglass.Tensor [rows x width]; the probe standardises them
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@param options moonglass.ProbeOptions?
+---@return moonglass.Probe probe
+function moon.probe(codes, labels, options) end
+
+---The probability of each class.
+---@param codes moonglass.Tensor [n x width]
+---@return moonglass.Tensor scores [n x classes]
+function Probe:scores(codes) end
+
+---The most likely class of each row.
+---@param codes moonglass.Tensor [n x width]
+---@return moonglass.Tensor classes [n], of the labels' element type
+function Probe:predict(codes) end
+
+---The fraction of rows whose class is predicted.
+---@param codes moonglass.Tensor [n x width]
+---@param labels moonglass.Tensor class numbers [n]
+---@return number fraction 0 to 1
+function Probe:accuracy(codes, labels) end
+
+-- ---- moon.callbacks ----
+
+---The built-in callbacks.
 ---@class moonglass.callbacks
 moon.callbacks = {}
 
----Options of `moon.callbacks.progress`.
----@class moonglass.ProgressOptions
----@field bar boolean? default true: a bar that is redrawn; false: a line an epoch
----@field terminal boolean? is the output a terminal? Found out if it is not given
----@field write (fun(text: string))? where to; else `moon.set_log`'s function, or standard output
----@field clock (fun(): number)? default `moon.clock`: seconds
+---Options of `moon.callbacks.checkpoint`.
+---@class moonglass.CheckpointOptions
+---@field every integer? default 1: save after every this many epochs
+---@field best boolean? default false; true: save only when the monitored value is the lowest so far; NaN never is
+---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
+---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
 
----A bar on a terminal, a line an epoch anywhere else: what fit's `verbose` adds.
----@param options moonglass.ProgressOptions?
+---Save all that a resume needs, after all callbacks have seen the epoch.
+---@param path string %d or %03d in it becomes the epoch, %% becomes %; any other % is an error
+---@param options moonglass.CheckpointOptions?
 ---@return moonglass.Callback callback
-function moon.callbacks.progress(options) end
+function moon.callbacks.checkpoint(path, options) end
 
 ---Options of `moon.callbacks.csv_logger`.
 ---@class moonglass.CsvLoggerOptions
----@field append boolean? default false: write behind what is in the file; a last line that was cut off is removed
+---@field append boolean? default false; true: write after the file's lines; an incomplete last line is removed
 
----A line an epoch in a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file
----that has other columns is an error, and stays as it is.
+---Write one line per epoch to a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file with
+---other columns is an error and stays unchanged.
 ---@param path string
 ---@param options moonglass.CsvLoggerOptions?
 ---@return moonglass.Callback callback
 function moon.callbacks.csv_logger(path, options) end
 
----A callback that ends a training, and tells of it.
+---The callback that `moon.callbacks.early_stopping` makes.
 ---@class moonglass.EarlyStopping: moonglass.Callback
----@field best number the best value; infinity as long as there is none
----@field best_epoch integer? when it was; nil if the value was NaN in every epoch: see `history.warning`
----@field stopped_epoch integer? when it ended the training, if it has
+---@field best number the best value; infinity before the first
+---@field best_epoch integer? the epoch of the best value; nil if the value was NaN in every epoch (`history.warning`)
+---@field stopped_epoch integer? the epoch after which it ended the training; nil if it did not
 
 ---Options of `moon.callbacks.early_stopping`.
 ---@class moonglass.EarlyStoppingOptions
 ---@field monitor moonglass.Figure? default "val_loss"
----@field patience integer? default 0: so many epochs in a row without a better value end the training
----@field min_delta number? default 0: better is value + |min_delta| < best, strictly
----@field restore_best boolean? default false: at the end the net gets the weights of its best epoch
+---@field patience integer? default 0: end the training after this many epochs in a row without a better value
+---@field min_delta number? default 0: a value is better if value + |min_delta| < best
+---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
 
----Keras's EarlyStopping, but that an epoch whose value is NaN is never the best, not even the first.
+---End the training when the monitored value no longer improves: Keras's EarlyStopping. An epoch whose value is NaN is
+---never the best, not even the first.
 ---@param options moonglass.EarlyStoppingOptions?
 ---@return moonglass.EarlyStopping callback
 function moon.callbacks.early_stopping(options) end
 
----Options of `moon.callbacks.checkpoint`.
----@class moonglass.CheckpointOptions
----@field every integer? default 1: after every so many epochs
----@field best boolean? default false: only when the monitor is the lowest so far, which NaN never is
----@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
----@field keep integer? default 1, 1 to 10: with 3 the two before the last stay as path.1 and path.2
+---The state of a training that `fit` passes to callbacks. Set `stop` to end the training.
+---@class moonglass.State
+---@field net moonglass.Net
+---@field opt moonglass.AnyOptimizer
+---@field epoch integer the current epoch, from 1
+---@field epochs integer the last epoch
+---@field initial_epoch integer the number of epochs done before
+---@field batch integer the current batch, from 1
+---@field batches integer batches per epoch
+---@field batch_size integer
+---@field rows integer rows per epoch
+---@field loss number? the epoch's loss; in `on_batch_end` the mean so far
+---@field batch_loss number? the loss of this batch, in `on_batch_end`
+---@field val_loss number? after the epoch, with validation
+---@field seconds number? the epoch's training time, without validation
+---@field rows_per_second number?
+---@field seed integer? nil in `check` if it was not given: it is drawn later
+---@field validation boolean true if there is validation data
+---@field trained integer? epochs of all fits of this net, including the current one
+---@field history moonglass.History
+---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[] the callbacks of this `fit`
+---@field resumed boolean true if the option `resume` was given
+---@field stop boolean true ends the training
+---@field stopped string? why the training ended on a loss that is NaN or infinite
 
----Save after epochs all that a resume needs, when all callbacks have seen the epoch.
----@param path string a %d in it, or %03d, becomes the epoch, and %% a %; any other % is an error
----@param options moonglass.CheckpointOptions?
----@return moonglass.Callback callback
-function moon.callbacks.checkpoint(path, options) end
+---A callback of `fit`: a table with any of these fields. A plain function is called after each epoch.
+---@class moonglass.Callback
+---@field name string? its name in a checkpoint
+---@field check (fun(self, state: moonglass.State))? called before anything is trained or written: raises what is wrong
+---@field on_train_begin (fun(self, state: moonglass.State))?
+---@field on_epoch_begin (fun(self, state: moonglass.State))?
+---@field on_batch_end (fun(self, state: moonglass.State))?
+---@field on_epoch_end (fun(self, state: moonglass.State))?
+---@field on_checkpoint (fun(self, state: moonglass.State))? called after every on_epoch_end: the time to save
+---@field on_train_end (fun(self, state: moonglass.State))?
+---@field on_abort (fun(self, state: moonglass.State))? called when an error or a closed coroutine ends the training
+---@field snapshot (fun(self): table, table?)? what a checkpoint keeps: numbers, texts and booleans; then tensors
+---@field restore (fun(self, values: table, tensors: table, state: moonglass.State))? takes back what snapshot gave
 
----A picture after each epoch, epoch_001.png and so on: rows over what the net makes of them.
----@param dir string a folder, which has to exist
----@param x moonglass.Tensor [rows x in], the rows being images
+---Write a picture after each epoch: epoch_001.png, epoch_002.png and so on. It shows rows above their reconstructions.
+---@param dir string a folder that exists
+---@param x moonglass.Tensor [rows x in], where rows are images
 ---@return moonglass.Callback callback
 function moon.callbacks.reconstructions(dir, x) end
 
+---Options of `moon.callbacks.progress`.
+---@class moonglass.ProgressOptions
+---@field bar boolean? default true: a bar that is redrawn; false: one line per epoch
+---@field terminal boolean? is the output a terminal? Detected if not given
+---@field write (fun(text: string))? writes the text; default: the function of `moon.set_log`, or standard output
+---@field clock (fun(): number)? default `moon.clock`: seconds
+
+---A progress bar on a terminal, one line per epoch elsewhere. The option `verbose` of `fit` adds it.
+---@param options moonglass.ProgressOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.progress(options) end
+
 ---Options of `moon.callbacks.step_decay`.
 ---@class moonglass.StepDecayOptions
----@field every integer required: epochs
+---@field every integer required: the number of epochs between changes
 ---@field factor number required, above 0
 
----The learning rate times factor after every so many epochs; at the end the base rate comes back.
+---Multiply the learning rate by `factor` after every `every` epochs: base factor^floor((epoch - 1) / every). The base
+---rate returns at the end of the training.
 ---@param options moonglass.StepDecayOptions
 ---@return moonglass.Callback callback
 function moon.callbacks.step_decay(options) end
 
 ---Options of `moon.callbacks.cosine`.
 ---@class moonglass.CosineOptions
----@field epochs integer required: the rate would reach lr_min in the epoch after these
+---@field epochs integer required: the rate reaches lr_min in the epoch after these and stays there
 ---@field lr_min number? default 0, at least 0
----@field warmup integer? default 0: so many epochs up to the base rate come first; fewer than epochs
+---@field warmup integer? default 0: epochs in which the rate first rises to the base rate; fewer than `epochs`
 
----The learning rate down along half a cosine (Loshchilov and Hutter 2017); at the end the base rate comes back.
+---Lower the learning rate along half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5), after a
+---linear warmup (Goyal et al. 2017, arXiv 1706.02677). The base rate returns at the end of the training.
 ---@param options moonglass.CosineOptions
 ---@return moonglass.Callback callback
 function moon.callbacks.cosine(options) end
@@ -1586,293 +1872,168 @@ function moon.callbacks.cosine(options) end
 ---@class moonglass.ReduceOnPlateauOptions
 ---@field monitor moonglass.Figure? default "val_loss"
 ---@field factor number? default 0.1, above 0 and below 1
----@field patience integer? default 10: epochs in a row without a better value
----@field min_delta number? default 1e-4: better is value + |min_delta| < best
----@field cooldown integer? default 0: for so many epochs afterwards nothing is counted
----@field lr_min number? default 0: no lower than this
+---@field patience integer? default 10: epochs in a row without a better value before the rate falls
+---@field min_delta number? default 1e-4: a value is better if value + |min_delta| < best
+---@field cooldown integer? default 0: epochs after a change in which patience does not count
+---@field lr_min number? default 0: the lowest rate
 
----Keras's ReduceLROnPlateau; the last rate stays.
+---Multiply the learning rate by `factor` when the monitored value no longer improves: Keras's ReduceLROnPlateau. The
+---last rate stays at the end of the training.
 ---@param options moonglass.ReduceOnPlateauOptions?
 ---@return moonglass.Callback callback
 function moon.callbacks.reduce_on_plateau(options) end
 
----A function gives the learning rate before each epoch, from the present one; the last rate stays.
----Keras's LearningRateScheduler, but that the epoch counts from 1.
+---Set the learning rate before each epoch by a function of the epoch and of the current rate: Keras's
+---LearningRateScheduler, but the epoch counts from 1. The last rate stays at the end of the training.
 ---@param f fun(epoch: integer, lr: number): number
 ---@return moonglass.Callback callback
 function moon.callbacks.learning_rate(f) end
 
----All that a training needs to go on bit for bit; fit's option `resume` takes it as it is.
----@class moonglass.Checkpoint
----@field net moonglass.Net|moonglass.Autoencoder
----@field opt moonglass.Optimizer?
----@field epoch integer how many are done
----@field seed integer?
----@field history moonglass.History?
----@field callbacks table? what callbacks remember, or a list of them to be saved
-
----Checkpoints as files.
----@class moonglass.checkpoint
-moon.checkpoint = {}
-
----Save a checkpoint, which appears whole or not at all.
----@param path string
----@param state moonglass.Checkpoint|moonglass.State net, and if wanted opt, epoch, seed, history, callbacks
----@return true? ok nil if it cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.checkpoint.save(path, state) end
-
----Load a checkpoint.
----@param path string
----@return moonglass.Checkpoint? checkpoint nil if it cannot be read, or is none
----@return string? message
----@return moonglass.Code? code
-function moon.checkpoint.load(path) end
-
----The newest whole one of path, path.1, path.2 and so on.
----@param path string as given to `moon.callbacks.checkpoint` with `keep`
----@return moonglass.Checkpoint? checkpoint nil if there is none
----@return string[]|string? skipped messages on newer ones that could not be loaded; with nil, why
----@return moonglass.Code? code
-function moon.checkpoint.latest(path) end
-
 ---Options of `moon.callbacks.show`.
 ---@class moonglass.LiveOptions
----@field every integer? default 1: epochs from one picture to the next; the last epoch has one, too
----@field columns integer? how many rows of x; as many as fit if it is not given
----@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? else what the environment says of the terminal
+---@field every integer? default 1: epochs from one picture to the next; the last epoch is always shown
+---@field columns integer? the number of rows of x shown; as many as fit if not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
 
----On a terminal, rows over what the net makes of them, drawn again in the same place after epochs; elsewhere nothing.
+---Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
 ---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
 ---@param options moonglass.LiveOptions?
 ---@return moonglass.Callback callback
 function moon.callbacks.show(x, options) end
 
--- ---- data ----
+-- ---- moon.checkpoint ----
 
----Data sets.
----@class moonglass.data
-moon.data = {}
+---Checkpoints as files.
+---@class moonglass.checkpoint
+moon.checkpoint = {}
 
----MNIST, or any set in its four IDX files, plain or gzipped: `assert(moon.data.mnist("train"))`.
----Without a folder it takes the one that the environment's MOONGLASS_DATA names, else data/mnist here or in the source
----tree, else Debian's Fashion-MNIST. Plain files are mapped, not read. Where `moon.interactive` is set, as in a
----session, the first call prints which set it has found.
----@param folder string? may be left out
----@param split moonglass.Split
----@return moonglass.Tensor? images uint8 [n x 784], an image a row; nil if there is no such set
----@return moonglass.Tensor|string labels uint8 [n], from 0; or the message
+---All that a training needs to continue bit for bit. The option `resume` of `fit` takes it.
+---@class moonglass.Checkpoint
+---@field net moonglass.Net|moonglass.Autoencoder
+---@field opt moonglass.Optimizer?
+---@field epoch integer the number of epochs done
+---@field seed integer?
+---@field history moonglass.History?
+---@field callbacks table? what callbacks remember; to `save`, a list of callbacks
+
+---Load the newest of path, path.1, path.2 and so on that is intact.
+---@param path string the path given to `moon.callbacks.checkpoint` with `keep`
+---@return moonglass.Checkpoint? checkpoint nil if there is none
+---@return string[]|string? skipped messages on newer files that could not be loaded; with nil, the reason
 ---@return moonglass.Code? code
----@overload fun(split: moonglass.Split): moonglass.Tensor?, moonglass.Tensor|string, moonglass.Code?
-function moon.data.mnist(folder, split) end
+function moon.checkpoint.latest(path) end
 
----The folder that `moon.data.mnist` would take, and in words what is in it.
----@param folder string?
----@param name "MNIST"|"Fashion-MNIST"? this set and no other: the first of the places that has it, or the folder
----@return string? folder nil if there is none
----@return string description "MNIST in data/mnist" for example; or the message
----@return moonglass.Code? code
-function moon.data.find(folder, name) end
-
----The names of the classes of the set that `moon.data.find` would take: "0" to "9", or "T-shirt/top", "Trouser", ...
----@param folder string?
----@return string[]? names from class 0; nil if nobody knows them, or there is no set
-function moon.data.classes(folder) end
-
----An IDX file, plain or gzipped, as a tensor of the file's shape; bytes stay bytes.
+---Load a checkpoint.
 ---@param path string
----@return moonglass.Tensor? tensor nil if it cannot be read
+---@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
 ---@return string? message
 ---@return moonglass.Code? code
-function moon.data.idx(path) end
+function moon.checkpoint.load(path) end
 
----Options of `moon.data.spirals`.
----@class moonglass.SpiralsOptions
----@field n integer? default 100: points a class
----@field classes integer? default 3, at most 256
----@field noise number? default 0.2, at least 0: deviation of the angle
----@field seed integer? else drawn from the stream that `moon.seed` starts
-
----Points in the plane along spirals, the arms of CS231n's lecture.
----@param options moonglass.SpiralsOptions?
----@return moonglass.Tensor x [n * classes x 2], class after class
----@return moonglass.Tensor y uint8 [n * classes], from 0
-function moon.data.spirals(options) end
-
----Options of `moon.data.circles`.
----@class moonglass.CirclesOptions
----@field n integer? default 100: points a class
----@field classes integer? default 2, at most 256
----@field noise number? default 0.05, at least 0: deviation of each coordinate
----@field seed integer? else drawn from the stream that `moon.seed` starts
-
----Points in the plane on rings around the middle, the last of radius 1.
----@param options moonglass.CirclesOptions?
----@return moonglass.Tensor x [n * classes x 2], class after class
----@return moonglass.Tensor y uint8 [n * classes], from 0
-function moon.data.circles(options) end
-
----Options of `moon.data.blobs`.
----@class moonglass.BlobsOptions
----@field n integer? default 100: points a class
----@field classes integer? default 3, at most 256
----@field noise number? default 0.2, at least 0: deviation of each coordinate
----@field seed integer? else drawn from the stream that `moon.seed` starts
-
----Points in the plane in clouds around centres on the unit circle.
----@param options moonglass.BlobsOptions?
----@return moonglass.Tensor x [n * classes x 2], class after class
----@return moonglass.Tensor y uint8 [n * classes], from 0
-function moon.data.blobs(options) end
-
--- ---- files ----
-
----PNG files.
----@class moonglass.png
-moon.png = {}
-
----Read a PNG file.
+---Save a checkpoint. Writing is atomic: the file is complete, or as it was.
 ---@param path string
----@return moonglass.Tensor? picture uint8 [height x width], or [height x width x channels]; nil if it cannot be read
----@return string? message
----@return moonglass.Code? code
-function moon.png.read(path) end
-
----Write a PNG file, which appears whole or not at all.
----@param path string
----@param picture moonglass.Tensor uint8 [height x width], or [height x width x channels]; `moon.image` makes them
+---@param state moonglass.Checkpoint|moonglass.State net, and optionally opt, epoch, seed, history, callbacks
 ---@return true? ok nil if it cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function moon.png.write(path, picture) end
+function moon.checkpoint.save(path, state) end
 
----A PNG in memory as a picture.
----@param bytes string
----@return moonglass.Tensor? picture as `moon.png.read` gives it; nil if that is no PNG
----@return string? message
----@return moonglass.Code? code
-function moon.png.decode(bytes) end
-
----A picture as a PNG in memory.
----@param picture moonglass.Tensor uint8 [height x width], or [height x width x channels]
----@return string bytes
-function moon.png.encode(picture) end
-
----Safetensors files, ours and others'.
----@class moonglass.safetensors
-moon.safetensors = {}
-
----All tensors of a file; floats of 16 and 64 bits become float32.
----@param path string
----@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
----@return table<string, string>|string metadata or the message
----@return string[]|moonglass.Code names in the file's order; or the code
-function moon.safetensors.load(path) end
-
----Write tensors, in the order of their names, as a file that appears whole or not at all.
----@param path string
----@param tensors table<string, moonglass.Tensor>
----@param metadata table<string, string>?
----@return true? ok nil if it cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.safetensors.save(path, tensors, metadata) end
-
----ONNX files, for other runtimes.
----@class moonglass.onnx
-moon.onnx = {}
-
----Options of `moon.onnx.export`.
----@class moonglass.OnnxOptions
----@field opset integer? default 17, 11 to 23: the version of ONNX's operators
----@field name string? default "moonglass": the graph's
-
----Write a net's inference, without dropout and noise, as an ONNX file: "input" [batch x in], "output" [batch x out].
----@param path string
----@param net moonglass.Net of native layers
----@param options moonglass.OnnxOptions?
----@return true? ok nil if it cannot be written, or holds a layer written in Lua
----@return string? message
----@return moonglass.Code? code
-function moon.onnx.export(path, net, options) end
-
--- ---- pictures ----
+-- ---- moon.image ----
 
 ---Pictures of rows.
 ---@class moonglass.image
 moon.image = {}
 
----Options of `moon.image.rows`.
----@class moonglass.RowsOptions
----@field shape integer[]? {height, width} of a tile; else a square
----@field pad integer? default 1: pixels around each tile
----@field background integer? default 0, 0 to 255: their grey
----@field scale integer? default 1: pixels a side that each pixel becomes
----@field normalize "none"|"each"|"all"|"signed"? default "none"; from least to largest; "signed": 0 is grey
----@field title string? above the picture, black on white in letters 14 pixels high
----@field titles (string|number)[]? on the left, one for each line of tiles
----@field heads (string|number)[]? above the columns; a place may be empty
-
 ---Options of `moon.image.grid`.
 ---@class moonglass.GridOptions: moonglass.RowsOptions
----@field columns integer? tiles a line; else about as many as lines
----@field crossed number[]|moonglass.Tensor? [n]: where it is not 0 the tile is a cross, as of a dead unit
+---@field columns integer? tiles per line; about as many as lines if not given
+---@field crossed number[]|moonglass.Tensor? [n]: a tile is a cross where this is not 0, as for a dead unit
 
----Each row as a tile, line by line from the left.
----@param t moonglass.Tensor [n x h*w] or [n x h x w]; bytes as they are, floats 0 to 1
+---One picture of all rows as tiles, line by line from the left. With normalize = "each" each tile goes from its
+---smallest to its largest value, with "all" all tiles share that range. With "signed" 0 is grey, and the largest
+---absolute value of a tile is black or white.
+---@param t moonglass.Tensor [n x h*w] or [n x h x w]; bytes as they are, floats from 0 to 1
 ---@param options moonglass.GridOptions?
 ---@return moonglass.Tensor picture uint8 [height x width]
 function moon.image.grid(t, options) end
 
----One line of tiles for each tensor, all of as many rows: `moon.image.rows{originals, noisy, reconstructions}`.
----@param list (moonglass.Tensor|moonglass.Tensor[])[] an element may be a list of tensors that follow one another
+---Options of `moon.image.rows`.
+---@class moonglass.RowsOptions
+---@field shape integer[]? {height, width} of a tile; a square if not given
+---@field pad integer? default 1: pixels around each tile
+---@field background integer? default 0, 0 to 255: the grey value of these pixels
+---@field scale integer? default 1: each pixel becomes this many pixels a side
+---@field normalize "none"|"each"|"all"|"signed"? default "none"; "each", "all": minimum to maximum; "signed": 0 is grey
+---@field title string? above the picture, black on white, in letters of 14 pixels
+---@field titles (string|number)[]? on the left, one for each line of tiles
+---@field heads (string|number)[]? above the columns; an entry may be empty
+
+---One line of tiles per tensor: `moon.image.rows{originals, noisy, reconstructions}`. All have the same number of rows.
+---@param list (moonglass.Tensor|moonglass.Tensor[])[] an element may be a list of tensors, which are joined
 ---@param options moonglass.RowsOptions?
 ---@return moonglass.Tensor picture uint8 [height x width]
 function moon.image.rows(list, options) end
+
+-- ---- Page ----
+
+---Text, tables and pictures as one HTML file. What is given is escaped: none of it becomes markup.
+---@class moonglass.Page
+local Page = {}
+
+---A page for the results of an experiment: `moon.page("Autoencoders"):heading("Data"):html()`.
+---@param title string
+---@return moonglass.Page page
+function moon.page(title) end
+
+---A heading.
+---@param text string
+---@return moonglass.Page self
+function Page:heading(text) end
+
+---The table of contents: links to all headings of the page, later ones included.
+---@return moonglass.Page self
+function Page:contents() end
+
+---A paragraph.
+---@param text string
+---@return moonglass.Page self
+function Page:text(text) end
+
+---Preformatted lines.
+---@param text string
+---@return moonglass.Page self
+function Page:code(text) end
+
+---A table.
+---@param rows any[][] a list of rows; the first is the head
+---@return moonglass.Page self
+function Page:table(rows) end
+
+---A line with a link to a file.
+---@param path string relative to the page
+---@param text string
+---@return moonglass.Page self
+function Page:link(path, text) end
+
+---A picture.
+---@param picture string the bytes of a PNG, which are embedded, or a path relative to the page
+---@param caption string?
+---@return moonglass.Page self
+function Page:picture(picture, caption) end
+
+---The page as HTML.
+---@return string html
+function Page:html() end
+
+-- ---- moon.plot ----
 
 ---Plots as PNG files, drawn by the program gnuplot (Debian: gnuplot-nox).
 ---@class moonglass.plot
 moon.plot = {}
 
----Options of every pair of axes.
----@class moonglass.AxesOptions
----@field title string?
----@field xlabel string?
----@field ylabel string?
----@field legend "right"|"below"|"top left"|"top right"|"bottom left"|"bottom right"|"none"? where it is
-
----Options of every plot: the size of the picture.
----@class moonglass.SizeOptions
----@field width integer? default 800, 100 to 10000: pixels
----@field height integer? default 600, 100 to 10000: pixels
-
----One curve of `moon.plot.lines`.
----@class moonglass.LineSeries
----@field y moonglass.Numbers required; a nil or what is not finite makes a gap
----@field x moonglass.Numbers? 1 to n if it is not given
----@field label string? in the legend
----@field style "lines"|"points"|"linespoints"|"steps"? default "lines"
-
----Options of `moon.plot.lines`.
----@class moonglass.LinesOptions: moonglass.AxesOptions, moonglass.SizeOptions
----@field xrange number[]? {from, to}, where nil is up to the data
----@field yrange number[]? {from, to}
----@field logx boolean|number? a logarithmic axis: true, or the base
----@field logy boolean|number? a logarithmic axis: true, or the base
-
----Curves over one pair of axes.
----@param path string
----@param series moonglass.LineSeries[]
----@param options moonglass.LinesOptions?
----@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.plot.lines(path, series, options) end
-
 ---One colour of bars of `moon.plot.bars`.
 ---@class moonglass.BarSeries
----@field y moonglass.Numbers required: one for each label; what is not finite is left out
+---@field y moonglass.Numbers required: one for each label; NaN and infinity are left out
 ---@field label string? in the legend
 
 ---Options of `moon.plot.bars`.
@@ -1880,9 +2041,9 @@ function moon.plot.lines(path, series, options) end
 ---@field yrange number[]? {from, to}
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 
----Groups of bars.
+---Bars in groups, one group for each label.
 ---@param path string
----@param labels (string|number)[] below the groups
+---@param labels (string|number)[] one below each group
 ---@param series moonglass.BarSeries[]
 ---@param options moonglass.BarsOptions?
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
@@ -1890,34 +2051,10 @@ function moon.plot.lines(path, series, options) end
 ---@return moonglass.Code? code
 function moon.plot.bars(path, labels, series, options) end
 
----One distribution of `moon.plot.histogram`.
----@class moonglass.Distribution
----@field values moonglass.Numbers required: of any shape; what is not finite does not count
----@field label string? in the legend
-
----Options of `moon.plot.histogram`.
----@class moonglass.HistogramOptions: moonglass.AxesOptions, moonglass.SizeOptions
----@field bins integer? default 50, at most 10000
----@field density boolean? default true: an area of 1 each; false: counts
----@field range number[]? {from, to} of the bins; else that of all numbers
----@field style "filled"|"steps"? default "filled"
----@field xrange number[]? {from, to} of the axis
----@field yrange number[]? {from, to}
----@field logy boolean|number? a logarithmic axis: true, or the base
-
----Distributions over each other.
----@param path string
----@param distributions moonglass.Distribution[]
----@param options moonglass.HistogramOptions?
----@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.plot.histogram(path, distributions, options) end
-
 ---Options of `moon.plot.scatter`.
 ---@class moonglass.ScatterOptions: moonglass.AxesOptions, moonglass.SizeOptions
 ---@field labels string[]? names of class 0, class 1 and so on
----@field size number? above 0: of the points, 1 is about 7 pixels
+---@field size number? above 0: the size of the points; 1 is about 7 pixels
 ---@field xrange number[]? {from, to}
 ---@field yrange number[]? {from, to}
 ---@field logx boolean|number? a logarithmic axis: true, or the base
@@ -1936,13 +2073,14 @@ function moon.plot.scatter(path, x, y, options) end
 ---Options of `moon.plot.regions`.
 ---@class moonglass.RegionsOptions: moonglass.AxesOptions, moonglass.SizeOptions
 ---@field labels string[]? names of class 0, class 1 and so on
----@field size number? above 0: of the points, 1 is about 7 pixels
----@field steps integer? default 200, 2 to 2000: places a side
----@field margin number? default 0.1, at least 0: the part of the points' extent to show around them
+---@field size number? above 0: the size of the points; 1 is about 7 pixels
+---@field steps integer? default 200, 2 to 2000: places per side
+---@field margin number? default 0.1, at least 0: the margin around the points, as a fraction of their extent
 
----What a classifier says of each place, and over it points of known classes.
+---The regions that a classifier assigns to each class, with points of known classes on top. A net assigns the class of
+---its largest output.
 ---@param path string
----@param classify moonglass.Net|fun(points: moonglass.Tensor): moonglass.Numbers [m x 2] to m class numbers
+---@param classify moonglass.Net|fun(points: moonglass.Tensor): moonglass.Numbers from [m x 2] to m class numbers
 ---@param x moonglass.Tensor [n x 2]
 ---@param y moonglass.Numbers [n], class numbers from 0
 ---@param options moonglass.RegionsOptions?
@@ -1951,10 +2089,57 @@ function moon.plot.scatter(path, x, y, options) end
 ---@return moonglass.Code? code
 function moon.plot.regions(path, classify, x, y, options) end
 
----One plot of `moon.plot.panels`: options of lines, or with labels those of bars, but for the size.
+---One distribution of `moon.plot.histogram`.
+---@class moonglass.Distribution
+---@field values moonglass.Numbers required: of any shape; NaN and infinity do not count
+---@field label string? in the legend
+
+---Options of `moon.plot.histogram`.
+---@class moonglass.HistogramOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field bins integer? default 50, at most 10000
+---@field density boolean? default true: each has an area of 1; false: counts
+---@field range number[]? {from, to} of the bins; the range of all numbers if not given
+---@field style "filled"|"steps"? default "filled"
+---@field xrange number[]? {from, to} of the axis
+---@field yrange number[]? {from, to}
+---@field logy boolean|number? a logarithmic axis: true, or the base
+
+---Histograms of distributions, over one pair of axes.
+---@param path string
+---@param distributions moonglass.Distribution[]
+---@param options moonglass.HistogramOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.plot.histogram(path, distributions, options) end
+
+---One curve of `moon.plot.lines`.
+---@class moonglass.LineSeries
+---@field y moonglass.Numbers required; nil, NaN and infinity make a gap
+---@field x moonglass.Numbers? 1 to n if not given
+---@field label string? in the legend
+---@field style "lines"|"points"|"linespoints"|"steps"? default "lines"
+
+---Options of `moon.plot.lines`.
+---@class moonglass.LinesOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field xrange number[]? {from, to}; nil for the data's limit
+---@field yrange number[]? {from, to}
+---@field logx boolean|number? a logarithmic axis: true, or the base
+---@field logy boolean|number? a logarithmic axis: true, or the base
+
+---Curves over one pair of axes.
+---@param path string
+---@param series moonglass.LineSeries[]
+---@param options moonglass.LinesOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.plot.lines(path, series, options) end
+
+---One plot of `moon.plot.panels`. It takes the options of lines, or with labels those of bars, but not the size.
 ---@class moonglass.Panel: moonglass.AxesOptions
 ---@field series (moonglass.LineSeries|moonglass.BarSeries)[] required
----@field labels (string|number)[]? of bars
+---@field labels (string|number)[]? below groups of bars
 ---@field xrange number[]? {from, to}
 ---@field yrange number[]? {from, to}
 ---@field logx boolean|number? a logarithmic axis: true, or the base
@@ -1963,11 +2148,11 @@ function moon.plot.regions(path, classify, x, y, options) end
 ---Options of `moon.plot.panels`.
 ---@class moonglass.PanelsOptions
 ---@field title string?
----@field columns integer? else about as many as lines
----@field width integer? of the whole picture; else 360 pixels a panel
----@field height integer? of the whole picture; else 270 pixels a panel
+---@field columns integer? about as many as lines if not given
+---@field width integer? of the whole picture; 360 pixels per panel if not given
+---@field height integer? of the whole picture; 270 pixels per panel if not given
 
----Many small plots in one picture, line by line from the left.
+---Small plots in one picture, line by line from the left.
 ---@param path string
 ---@param list moonglass.Panel[]
 ---@param options moonglass.PanelsOptions?
@@ -1976,292 +2161,25 @@ function moon.plot.regions(path, classify, x, y, options) end
 ---@return moonglass.Code? code
 function moon.plot.panels(path, list, options) end
 
----Text, tables and pictures as one HTML file. Whatever is given is text: nothing of it becomes markup.
----@class moonglass.Page
-local Page = {}
+-- ---- session ----
 
----A page for the results of an experiment: `moon.page("Autoencoders"):heading("Data"):html()`.
----@param title string
----@return moonglass.Page page
-function moon.page(title) end
-
----A heading.
----@param text string
----@return moonglass.Page self
-function Page:heading(text) end
-
----The table of contents: links to all headings of the page, also to those that come later.
----@return moonglass.Page self
-function Page:contents() end
-
----A paragraph.
----@param text string
----@return moonglass.Page self
-function Page:text(text) end
-
----Lines as they are.
----@param text string
----@return moonglass.Page self
-function Page:code(text) end
-
----A table.
----@param rows any[][] a list of lists, the first of them the head
----@return moonglass.Page self
-function Page:table(rows) end
-
----A picture.
----@param picture string the bytes of a PNG, which become part of the page, or a path relative to the page
----@param caption string?
----@return moonglass.Page self
-function Page:picture(picture, caption) end
-
----A line with a link to a file.
----@param path string relative to the page
----@param text string
----@return moonglass.Page self
-function Page:link(path, text) end
-
----The whole page.
----@return string html
-function Page:html() end
-
--- ---- measuring ----
-
----How good a reconstruction, a classifier or a score is.
----@class moonglass.metrics
-moon.metrics = {}
-
----The mean over all elements of (a - b)^2; bytes count as value/255. The differences are float32, their squares and
----sums double.
----@param a moonglass.Tensor
----@param b moonglass.Tensor of the same shape
----@return number mse
-function moon.metrics.mse(a, b) end
-
----Options of `moon.metrics.psnr`.
----@class moonglass.PsnrOptions
----@field peak number? default 1, above 0: the largest value that there can be
-
----Peak signal-to-noise ratio, 10 log10(peak^2 / mse), in dB; infinite where both are the same.
----@param a moonglass.Tensor bytes count as value/255
----@param b moonglass.Tensor of the same shape
----@param options moonglass.PsnrOptions?
----@return number decibels
-function moon.metrics.psnr(a, b, options) end
-
----The share of rows whose class is right.
----@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
----@param labels moonglass.Tensor class numbers [rows], from 0
----@return number share 0 to 1
-function moon.metrics.accuracy(prediction, labels) end
-
----How many rows of the row's class were taken for the column's.
----@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
----@param labels moonglass.Tensor class numbers [rows], from 0
----@param classes integer? the width of the scores, or one more than the largest number
----@return moonglass.Tensor counts [classes x classes]
-function moon.metrics.confusion(prediction, labels, classes) end
-
----A ROC curve: at each threshold the shares of rows that score at least that.
----@class moonglass.Roc
----@field fpr moonglass.Tensor [points], the shares of negative rows, 0 to 1
----@field tpr moonglass.Tensor [points], the shares of positive rows, 0 to 1
----@field thresholds moonglass.Tensor [points], from infinity down
-
----The ROC curve, from (0, 0) to (1, 1).
----@param scores moonglass.Tensor [rows]: the higher the more likely positive
----@param positive moonglass.Tensor [rows]: 1 where a row is, 0 where it is not
----@return moonglass.Roc roc
-function moon.metrics.roc(scores, positive) end
-
----The area under the ROC curve: how often a positive row has the higher score, equal ones counting half.
----@param scores moonglass.Tensor [rows]
----@param positive moonglass.Tensor [rows]: 1 where a row is, 0 where it is not
----@return number area 0 to 1
-function moon.metrics.auc(scores, positive) end
-
----The units that are dead: 0 in every row. A ReLU that is 0 for all rows of a training never comes back.
----@param outputs moonglass.Tensor [rows x units], what a layer gives
----@return moonglass.Tensor mask [units], 1 where a unit is dead, else 0
----@return integer count how many are
-function moon.metrics.dead_units(outputs) end
-
----The value below which the share q of all values lies: numpy's default. Between an infinite value and a finite one
----lies the infinite one, between both infinities the nearer one.
----@param values moonglass.Tensor of any shape, at most 2^24, bytes by value
----@param q number|number[] 0 to 1, or a list of them
----@return number|number[] value a list for a list; NaN if there is one among the values
-function moon.metrics.quantile(values, q) end
-
----Rows of known classes that others are compared with.
----@class moonglass.Knn
----@field x moonglass.Tensor
----@field labels moonglass.Tensor
----@field k integer
-local Knn = {}
-
----Options of `moon.knn`.
----@class moonglass.KnnOptions
----@field k integer? default 5: neighbours, at most the rows
-
----Classification by the k nearest rows (Cover and Hart 1967).
----@param x moonglass.Tensor [rows x width], at most 2^24 rows, kept; bytes count as value/255
----@param labels moonglass.Tensor class numbers [rows], from 0
----@param options moonglass.KnnOptions?
----@return moonglass.Knn knn
-function moon.knn(x, labels, options) end
-
----The majority of the k nearest, of equal ones the class of the nearest.
----@param x moonglass.Tensor [n x width]
----@return moonglass.Tensor classes [n], of the labels' element type
-function Knn:predict(x) end
-
----The share of rows whose class is predicted.
----@param x moonglass.Tensor [n x width]
----@param labels moonglass.Tensor class numbers [n]
----@return number share 0 to 1
-function Knn:accuracy(x, labels) end
-
----The k nearest rows of each, the nearest first; equally near ones by their number. They are the true ones wherever the
----rows lie: the distances that decide are of the rows as they are, in double.
----@param x moonglass.Tensor [n x width]
----@return moonglass.Tensor index [n x k], row numbers from 1
----@return moonglass.Tensor distance [n x k], Euclidean
-function Knn:neighbours(x) end
-
----A softmax regression on codes.
----@class moonglass.Probe
----@field net moonglass.Net
----@field history moonglass.History
----@field mean moonglass.Tensor [width], of the codes
----@field deviation moonglass.Tensor [width], of the codes
-local Probe = {}
-
----Options of `moon.probe`.
----@class moonglass.ProbeOptions
----@field epochs integer? default 10
----@field lr number? default 0.01, above 0
----@field batch_size integer? 128, or all rows if they are fewer
----@field seed integer? of the order of the rows; else drawn from the stream that `moon.seed` starts
----@field classes integer? one more than the largest label
-
----Train a linear probe: how well classes can be told apart by codes (Alain and Bengio 2016).
----@param codes moonglass.Tensor [rows x width], which are standardised
----@param labels moonglass.Tensor class numbers [rows], from 0
----@param options moonglass.ProbeOptions?
----@return moonglass.Probe probe
-function moon.probe(codes, labels, options) end
-
----The probability of each class.
----@param codes moonglass.Tensor [n x width]
----@return moonglass.Tensor scores [n x classes]
-function Probe:scores(codes) end
-
----The likeliest class of each row.
----@param codes moonglass.Tensor [n x width]
----@return moonglass.Tensor classes [n], of the labels' element type
-function Probe:predict(codes) end
-
----The share of rows whose class is predicted.
----@param codes moonglass.Tensor [n x width]
----@param labels moonglass.Tensor class numbers [n]
----@return number share 0 to 1
-function Probe:accuracy(codes, labels) end
-
----Options of `moon.gradcheck`.
----@class moonglass.GradcheckOptions
----@field loss moonglass.AnyLoss? a fixed weighted sum of the outputs if it is not given
----@field target moonglass.Tensor? required with a loss
----@field eps number? default 0.03, above 0: how far an element is moved; kinks have to be further than twice that
----@field samples integer? default 64: elements of each tensor, evenly spread
----@field tolerance number? default 0.01, above 0
----@field seed integer? default 1: of the noise
-
----What a gradient check found; `tostring` makes a table of it.
----@class moonglass.GradcheckDetails
----@field passed boolean is the largest error within the tolerance?
----@field [integer] moonglass.GradcheckDetail the input first, then each parameter
-
----The worst element of one tensor.
----@class moonglass.GradcheckDetail
----@field name string "input", or the parameter's
----@field checked integer how many elements
----@field error number the largest relative error
----@field index integer? where
----@field numeric number? the slope by differences
----@field analytic number? the slope by `backward`
-
----Compare `backward` with numeric gradients: of a layer or loss of one's own before it is trusted.
----@param subject moonglass.AnyLayer a net or a layer, also one written in Lua
----@param x moonglass.Tensor [rows x in], float32
----@param options moonglass.GradcheckOptions?
----@return number error the largest relative one
----@return moonglass.GradcheckDetails details
-function moon.gradcheck(subject, x, options) end
-
--- ---- in a session ----
-
----Options of `moon.show`.
----@class moonglass.ShowOptions
----@field shape integer[]? {height, width} of a tile; else rows whose width is a square of 8 or more are squares
----@field columns integer? tiles a line; as many as fit if it is not given
----@field limit integer? tiles at most; else as many as the screen has room for, but 10 in any case
----@field normalize "none"|"each"|"all"? as in `moon.image.grid`; else "all" for floats beyond 0 to 1
----@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? else what the environment says of the terminal
----@field save string? a PNG file to write instead
-
----A picture in the terminal: kitty's, iTerm2's or sixel graphics where the environment names such a terminal, else half
----blocks in colours, else plain text. A matrix is one picture, unless its rows are squares: [n x 784] are n tiles.
----@param t moonglass.Tensor [h x w], [n x h*w], [n x h x w], [h*w], or bytes [h x w x 3]; floats count from 0 to 1
----@param options moonglass.ShowOptions?
----@return true? ok with `save`: nil if it cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.show(t, options) end
-
----What is known of a function, a class or an object, by name or by value: `moon.help "zeros"`, `moon.help(net.fit)`.
----In a session also `? zeros`. Without an argument it tells how to ask.
----@param x any
-function moon.help(x) end
-
----Options of `moon.print_options`.
----@class moonglass.PrintOptions
----@field precision integer? default 4, at most 9: digits after the point, at most
----@field threshold integer? default 1000: elements up to which all are shown
----@field edge_items integer? default 3: of a longer dimension, how many at either end
----@field width integer? default 75: characters a line
-
----How tensors become text. What is not given stays.
----@param options moonglass.PrintOptions?
----@return moonglass.PrintOptions options as they are now
-function moon.print_options(options) end
-
----What a session of the program `moonglass` has as globals, beside `moon`.
----`_` is the result of the last line that had one; of several, `_1` is the first, which `_` is too, `_2` the second. A
----`;` at the end of a line keeps its results, but does not print them. `? name` and `help name` are `help "name"`.
----`who`, `clear`, `help`, `exit` and `quit` do without brackets.
+---The globals of a session of the program `moonglass`, besides `moon`. `_` is the last result. Of several results `_1`
+---is the first, as is `_`, and `_2` the second. A `;` at the end of a line keeps the results without printing them. `?
+---name` and `help name` are `help "name"`. `who`, `clear`, `help`, `exit` and `quit` need no brackets.
 ---@class moonglass.session
 local session = {}
 
----The globals that the session has got, with type and shape.
+---Print the globals of the session, with type and shape.
 function session.who() end
 
 ---Call a function and print how many seconds it took: `time(net.predict, net, x)`.
----@param f any what can be called
+---@param f any a function or another value that can be called
 ---@param ... any its arguments
----@return any results what it gives, all of it
+---@return any results all its results
 function session.time(f, ...) end
 
 ---Clear the screen.
 function session.clear() end
-
----End the session, as Ctrl-D does.
----@param status integer|boolean? the program's exit status; success if it is not given
-function session.exit(status) end
-
----End the session, as `exit` does.
----@param status integer|boolean?
-function session.quit(status) end
 
 ---`moon.help`.
 ---@param x any
@@ -2275,53 +2193,159 @@ function session.help(x) end
 ---@return moonglass.Code? code
 function session.show(t, options) end
 
--- ---- the state ----
+---End the session, as Ctrl-D does.
+---@param status integer|boolean? the program's exit status; success if not given
+function session.exit(status) end
 
----Restart the stream of random numbers: of tensors, initial weights and seeds that are not given.
----@param seed integer
-function moon.seed(seed) end
+---End the session, as `exit` does.
+---@param status integer|boolean?
+function session.quit(status) end
 
----A seed out of that stream.
----@return integer seed 0 to 2^53 - 1
-function moon.draw_seed() end
+-- ---- moon ----
 
----Set the number of worker threads. The same seed and number of threads give the same bits.
----@param n integer 1 to 256
-function moon.set_threads(n) end
+---The record of a training. `tostring` makes a table of it.
+---@class moonglass.History
+---@field loss number[] by epoch: the objective before each update, averaged over the rows
+---@field val_loss number[] by epoch; empty without validation
+---@field epoch_seconds number[] by epoch: the training time, without validation
+---@field epochs integer the number of the last epoch
+---@field stopped string? why the training ended early on a loss that is NaN or infinite
+---@field warning string? a callback's warning: the monitored value was NaN in every epoch
 
----End the next step or predict with an error, as Ctrl-C does.
-function moon.interrupt() end
+---Options of methods that process rows in batches.
+---@class moonglass.BatchOptions
+---@field batch_size integer? rows at a time; the results do not depend on it
+
+---Options of `moon.show`.
+---@class moonglass.ShowOptions
+---@field shape integer[]? {height, width} of a tile; if not given, rows of 64, 81, 100, ... elements are squares
+---@field columns integer? tiles per line; as many as fit if not given
+---@field limit integer? the largest number of tiles; as many as fit on the screen, at least 10, if not given
+---@field normalize "none"|"each"|"all"? as in `moon.image.grid`; "all" for floats outside 0 to 1 if not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
+---@field save string? a PNG file to write instead
+
+---Options of every plot: the size of the picture.
+---@class moonglass.SizeOptions
+---@field width integer? default 800, 100 to 10000: pixels
+---@field height integer? default 600, 100 to 10000: pixels
+
+---Options of every pair of axes.
+---@class moonglass.AxesOptions
+---@field title string?
+---@field xlabel string?
+---@field ylabel string?
+---@field legend "right"|"below"|"top left"|"top right"|"bottom left"|"bottom right"|"none"? the place of the legend
 
 ---Options of `moon.limits`.
 ---@class moonglass.LimitsOptions
----@field memory integer? bytes that tensors and nets may hold; 0: no limit. No more than the host's own limit
+---@field memory integer? bytes that tensors and nets may hold; 0: no limit. At most the limit that the host has set
 
----Limit the memory; what would take more raises "out of memory".
+---Limit the memory. An allocation beyond the limit raises "out of memory".
 ---@param limits moonglass.LimitsOptions
 function moon.limits(limits) end
 
----What this build is and what it holds.
+---Restart the stream of random numbers, from which come random tensors, initial weights and seeds that are not given.
+---@param seed integer
+function moon.seed(seed) end
+
+---Draw a seed from the stream of random numbers.
+---@return integer seed 0 to 2^53 - 1
+function moon.draw_seed() end
+
+---Set the number of worker threads. The default is 1; in the program `moonglass` it is the number of cores, at most 4.
+---The same seed and the same number of threads give the same bits.
+---@param n integer 1 to 256
+function moon.set_threads(n) end
+
+---The build and the memory it holds.
 ---@class moonglass.Info
 ---@field version string
----@field blis string BLIS's version
----@field blis_config string the kernels that it has chosen; "generic" is slow
----@field simd "base"|"avx2"|"avx512" the kernels of our own
----@field threads integer
----@field memory integer bytes held
----@field memory_peak integer the most there were
----@field memory_limit integer 0: none
----@field files boolean may files be opened?
+---@field blis string the version of BLIS
+---@field blis_config string the kernels that BLIS has selected; "generic" is slow
+---@field simd "base"|"avx2"|"avx512" the instruction set of our kernels
+---@field threads integer worker threads
+---@field memory integer bytes held now
+---@field memory_peak integer the most bytes held so far
+---@field memory_limit integer 0: no limit
+---@field files boolean true if files may be opened
 
----What this build is and what it holds.
+---The build and the memory it holds.
 ---@return moonglass.Info info
 function moon.info() end
 
----Who gets the lines that `fit` prints with `verbose`.
----@param f (fun(line: string))? without the newline; nil: the host's log, or standard output
-function moon.set_log(f) end
-
----Seconds of a clock that never goes back.
+---Seconds of a monotonic clock.
 ---@return number seconds
 function moon.clock() end
+
+---End the running or next step or predict with an error, as Ctrl-C does.
+function moon.interrupt() end
+
+---The registered names of a family, as `moon.layer`, `moon.loss`, `moon.optimizer` and options take them.
+---@param family moonglass.Family
+---@return string[] names
+function moon.registered(family) end
+
+---Options of `moon.print_options`.
+---@class moonglass.PrintOptions
+---@field precision integer? default 4, at most 9: the most digits after the point
+---@field threshold integer? default 1000: the most elements that are shown in full
+---@field edge_items integer? default 3: elements shown at either end of a dimension that is summarised
+---@field width integer? default 75: characters per line
+
+---Set how tensors are printed. Options that are not given keep their values.
+---@param options moonglass.PrintOptions?
+---@return moonglass.PrintOptions options the current values
+function moon.print_options(options) end
+
+---Print the documentation of a function, a class or an object, by name or by value: `moon.help "zeros"`,
+---`moon.help(net.fit)`, in a session also `? zeros`. Without an argument it tells how to ask.
+---@param x any
+function moon.help(x) end
+
+---Show a picture in the terminal: by kitty's, iTerm2's or sixel graphics if the environment names such a terminal, else
+---by coloured half blocks, else by plain text. A matrix is one picture, unless its rows are squares: [n x 784] is n
+---tiles.
+---@param t moonglass.Tensor [h x w], [n x h*w], [n x h x w], [h*w], or bytes [h x w x 3]; floats from 0 to 1
+---@param options moonglass.ShowOptions?
+---@return true? ok with `save`: nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.show(t, options) end
+
+---Options of `moon.gradcheck`.
+---@class moonglass.GradcheckOptions
+---@field loss moonglass.AnyLoss? a fixed weighted sum of the outputs if not given
+---@field target moonglass.Tensor? required with a loss
+---@field eps number? default 0.03, above 0: the step of the differences; kinks must be more than twice as far away
+---@field samples integer? default 64: the number of elements checked in each tensor, evenly spread
+---@field tolerance number? default 0.01, above 0: the largest relative error that passes
+---@field seed integer? default 1: for the noise
+
+---The worst element of one tensor.
+---@class moonglass.GradcheckDetail
+---@field name string "input", or the parameter's name
+---@field checked integer the number of elements checked
+---@field error number the largest relative error
+---@field index integer? the element with that error
+---@field numeric number? its slope by differences
+---@field analytic number? its slope by `backward`
+
+---The result of a gradient check. `tostring` makes a table of it.
+---@class moonglass.GradcheckDetails
+---@field passed boolean true if the largest error is within the tolerance
+---@field [integer] moonglass.GradcheckDetail the input first, then each parameter
+
+---Compare `backward` with numeric gradients, to test a layer or a loss written in Lua.
+---@param subject moonglass.AnyLayer a net or a layer, also one written in Lua
+---@param x moonglass.Tensor [rows x in], float32
+---@param options moonglass.GradcheckOptions?
+---@return number error the largest relative error
+---@return moonglass.GradcheckDetails details
+function moon.gradcheck(subject, x, options) end
+
+---Set the function that gets the lines that `fit` prints with `verbose`.
+---@param f (fun(line: string))? called with a line without newline; nil: the host's log, or standard output
+function moon.set_log(f) end
 
 return moon

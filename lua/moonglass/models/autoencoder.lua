@@ -10,6 +10,9 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local sequential = require "moonglass.net.sequential"
 
+---Autoencoders. `moon.autoencoder{encoder = {...}, decoder = {...}, noise = layer}` makes one of given layers.
+---@class moonglass.autoencoder
+---@overload fun(options: moonglass.AutoencoderOptions): moonglass.Autoencoder
 local autoencoder = {}
 
 autoencoder.adopt, autoencoder.restore = halves.adopt, halves.restore
@@ -26,6 +29,11 @@ local function check_noise(noise)
   errors.raise("autoencoder: noise is %s, expected a layer, such as moon.gaussian_noise(0.4)", options.show(noise))
 end
 
+---Options of `moon.autoencoder`.
+---@class moonglass.AutoencoderOptions
+---@field encoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
+---@field decoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
+---@field noise moonglass.AnyLayer? before the encoder, active in training only; the target stays the clean x
 local build_options = options.checker("autoencoder", {
   encoder = {"any", required = true}, decoder = {"any", required = true}, noise = {"any"},
 })
@@ -36,6 +44,9 @@ local function as_net(name, half)
   return errors.guard_as("autoencoder: " .. name, "sequential", sequential, half)
 end
 
+---An autoencoder of given layers: what `moon.autoencoder{...}` calls.
+---@param options moonglass.AutoencoderOptions
+---@return moonglass.Autoencoder autoencoder
 function autoencoder.build(given)
   local o = build_options(given)
   check_half("encoder", o.encoder)
@@ -129,9 +140,36 @@ local function hourglass(what, o, more, after)
   return autoencoder.build{encoder = encoder, decoder = decoder, noise = o.noise}
 end
 
+---Options of every autoencoder that is made from sizes.
+---@class moonglass.SizesOptions
+---@field input integer required: the width of a row
+---@field activation moonglass.ActivationName? default "relu": the activation of the hidden layers
+---@field output moonglass.ActivationName? default "sigmoid": the activation of the last layer
+---@field init moonglass.InitName? default "glorot_uniform": the initialiser of the weights
+---@field tied boolean? default false: the decoder uses the encoder's weights, transposed
+
+---Options of `moon.autoencoder.plain`.
+---@class moonglass.PlainOptions: moonglass.SizesOptions
+---@field hidden integer required: the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+---@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
 local plain_options = options.checker("autoencoder.plain", sizes{contractive = {"number", 0}})
+
+---Options of `moon.autoencoder.deep`.
+---@class moonglass.DeepOptions: moonglass.SizesOptions
+---@field hidden integer|integer[] required: the widths of the layers before the code; the decoder mirrors them
+---@field code integer required: the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+---@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
 local deep_options = options.checker("autoencoder.deep",
   sizes{code = {"count", required = true}, contractive = {"number", 0}})
+
+---Options of `moon.autoencoder.denoising`.
+---@class moonglass.DenoisingOptions: moonglass.SizesOptions
+---@field noise moonglass.AnyLayer required: for example `moon.gaussian_noise(0.4, {clip = {0, 1}})`
+---@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
+---@field code integer? the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
 local denoising_options = options.checker("autoencoder.denoising",
   sizes{code = {"count"}, noise = {"any", required = true}})
 
@@ -139,11 +177,9 @@ local function contractive(o)
   return function(code) return {[code] = {contractive = o.contractive}} end
 end
 
---- One hidden layer, which is the code. Options of all of these: input, hidden, activation="relu", code_activation
--- (that of the others by default), output="sigmoid" (the last activation), init="glorot_uniform", and tied=false: with
--- true each layer of the decoder uses the weight of its mirror image in the encoder, transposed.
--- Of plain and deep: contractive=0, a penalty on the code: so many times the sum of the squared derivatives of its
--- elements by the inputs of the layer that gives it, as a mean over the rows.
+---One hidden layer, which is the code: `moon.autoencoder.plain{input = 784, hidden = 32}`.
+---@param options moonglass.PlainOptions
+---@return moonglass.Autoencoder autoencoder
 function autoencoder.plain(given)
   local o = plain_options(given)
   if type(o.hidden) == "table" then
@@ -152,13 +188,17 @@ function autoencoder.plain(given)
   return hourglass("autoencoder.plain", o, contractive(o))
 end
 
---- The same with layers in between: {input=784, hidden={128}, code=32}.
+---Hidden layers on both sides of the code: `moon.autoencoder.deep{input = 784, hidden = {128}, code = 32}`.
+---@param options moonglass.DeepOptions
+---@return moonglass.Autoencoder autoencoder
 function autoencoder.deep(given)
   local o = deep_options(given)
   return hourglass("autoencoder.deep", o, contractive(o))
 end
 
---- Plain, or with a code deep, behind a layer of noise.
+---Plain or deep, after a noise layer that is active in training only. The target stays the clean x.
+---@param options moonglass.DenoisingOptions
+---@return moonglass.Autoencoder autoencoder
 function autoencoder.denoising(given) return hourglass("autoencoder.denoising", denoising_options(given)) end
 
 -- ---- sparse codes ----
@@ -243,18 +283,28 @@ function makers.k(o)
   return nil, errors.guard(core.k_sparse, o.k)
 end
 
+---Options of `moon.autoencoder.sparse`. There are three kinds of sparsity: l1, kl_weight and k. Options of two kinds
+---raise.
+---@class moonglass.SparseOptions: moonglass.SizesOptions
+---@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
+---@field code integer? the width of the code
+---@field l1 number? default 1e-5, used if no kind is given: weight of the penalty on the sum of absolute outputs
+---@field reduction "batchmean"|"sum"? default "batchmean": that penalty is averaged over the rows, or summed
+---@field layers "code"|"encoder"|"all"|integer[]? default "code": the penalised layers, or a list of their numbers
+---@field kl_weight number? weight of the penalty that draws the mean of each code element over the batch to kl_target
+---@field kl_target number? default 0.05, above 0 and below 1
+---@field k integer? only the k largest elements of each code are kept
+---@field code_activation moonglass.ActivationName? "sigmoid" with kl_weight, "linear" with k, else `activation`
 local sparse_options = options.checker("autoencoder.sparse", sizes{
   code = {"count"}, l1 = {"number"}, reduction = {{"batchmean", "sum"}}, layers = {"any"},
   kl_weight = {"number"}, kl_target = {"fraction"}, k = {"count"},
 })
 
---- Plain, or with a code deep, and the code made sparse in one of three ways; options of two of them are an error.
--- l1=1e-5, reduction="batchmean", layers="code": l1 times the sum of the code's absolute values as a penalty (its mean
--- over the rows, or with "sum" that of each batch); layers="encoder": of the code and the hidden layers before it,
--- "all": of all hidden layers, the decoder's too, or a list of the dense layers' numbers, the first being 1.
--- kl_weight, kl_target=0.05: a penalty that draws the mean of each code element over the batch to kl_target; for codes
--- in [0, 1], code_activation="sigmoid" by default.
--- k: only the k largest elements of each code stay, the others are 0; code_activation="linear" by default.
+---Plain or deep, with a code made sparse in one of three ways. The penalty l1 is for the code; with `layers =
+---"encoder"` also for the hidden layers before it, with "all" for every hidden layer, with a list like {1, 3} for these
+---dense layers.
+---@param options moonglass.SparseOptions
+---@return moonglass.Autoencoder autoencoder
 function autoencoder.sparse(given)
   local o = sparse_options(given)
   return hourglass("autoencoder.sparse", o, makers[sparsity(o)](o))

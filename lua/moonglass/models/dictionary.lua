@@ -10,6 +10,9 @@ local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
+---Sparse coding. `moon.dictionary(x, options)` is `moon.dictionary.learn(x, options)`.
+---@class moonglass.dictionary
+---@overload fun(x: moonglass.Tensor, options: moonglass.DictionaryOptions): moonglass.Dictionary
 local dictionary = {}
 
 -- ---- codes for given atoms ----
@@ -19,8 +22,11 @@ local function soften(t, threshold, nonnegative)
   return t - t:clamp(-threshold, threshold)
 end
 
---- Towards 0 by `threshold`, and 0 where that would change the sign. nonnegative: negative elements become 0, too,
--- which is relu(t - threshold).
+---Each element moved towards 0 by a threshold, and 0 where that would change its sign.
+---@param t moonglass.Tensor
+---@param threshold number
+---@param nonnegative boolean? default false; true: negative elements become 0
+---@return moonglass.Tensor tensor
 function dictionary.soft_threshold(t, threshold, nonnegative)
   checks.tensor("dictionary.soft_threshold", "t", t)
   checks.number("dictionary.soft_threshold", "threshold", threshold)
@@ -92,6 +98,14 @@ local function check_codes(what, name, codes, width)
   checks.numbers(what, name, codes)
 end
 
+---Options of `moon.dictionary.codes`.
+---@class moonglass.CodesOptions
+---@field l1 number required, above 0: weight of the penalty on a code's absolute values
+---@field steps integer? default 50
+---@field method "fista"|"ista"? default "fista", the faster one; with "ista" the objective never rises
+---@field nonnegative boolean? default false; true: codes have no negative elements
+---@field start moonglass.Tensor? [rows x k]: codes to start from instead of 0
+---@field record boolean? default false; true: also return the objective after each step
 local codes_options = options.checker("dictionary.codes", code_rules{start = {"any"}, record = {"flag", false}})
 
 local function find_codes(x, atoms, given)
@@ -114,13 +128,21 @@ local function objective(x, atoms, z, l1)
   return mean_objective(x, atoms, z, l1)
 end
 
---- F, the mean over the rows of x [n x d], for atoms [k x d] and codes [n x k].
+---The objective 1/2 |x - z D|^2 + l1 |z|_1, averaged over the rows.
+---@param x moonglass.Tensor [rows x width]
+---@param atoms moonglass.Tensor [k x width]
+---@param codes moonglass.Tensor [rows x k]
+---@param l1 number
+---@return number objective
 function dictionary.objective(x, atoms, codes, l1) return errors.guard(objective, x, atoms, codes, l1) end
 
---- The codes [n x k] of rows x [n x d], float32 or bytes, for atoms [k x d]. options: l1; steps=50; method="fista"
--- (Beck and Teboulle 2009: F - F* falls as 1/steps^2) or "ista" (Daubechies, Defrise and De Mol 2004: as 1/steps, and F
--- never rises); nonnegative=false; start, codes to begin from instead of 0; record=true: also returns the list of F,
--- the mean over the rows, after each step.
+---Codes of rows for given atoms. The objective approaches its minimum as 1/steps^2 with FISTA (Beck and Teboulle 2009),
+---as 1/steps with ISTA (Daubechies, Defrise and De Mol 2004).
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param atoms moonglass.Tensor [k x width]
+---@param options moonglass.CodesOptions
+---@return moonglass.Tensor codes [rows x k]
+---@return number[]? objectives with record: after each step, averaged over the rows
 function dictionary.codes(x, atoms, given) return errors.guard(find_codes, x, atoms, given) end
 
 -- ---- the dictionary ----
@@ -167,8 +189,18 @@ end
 -- ---- what a learnt dictionary can do ----
 
 -- `descend` takes one for its options, of which these are never given here.
+---Atoms for sparse coding. Each row is a sum of few atoms.
+---@class moonglass.Dictionary
+---@field atoms moonglass.Tensor [k x width], each of length 1
+---@field l1 number
+---@field steps integer
+---@field method "fista"|"ista"
+---@field nonnegative boolean
 local Dictionary = options.strict({__name = "moonglass.dictionary", start = false, record = false}, "a dictionary")
 
+---Options of `dictionary:encode`, `reconstruct` and `errors`.
+---@class moonglass.DictionaryBatchOptions
+---@field batch_size integer? default 1024: rows at a time
 local batch_options = options.checker("dictionary", {batch_size = {"count", 1024}})
 
 -- f(codes, rows) of each batch of x, one below the other: [n x width], or [n] without a width.
@@ -204,22 +236,44 @@ local function decode(self, code)
   return code:matmul(self.atoms)
 end
 
---- The code [n x k] of each row of x [n x d]. options: batch_size, as in all of these but decode.
+---The code z of each row x, which minimises 1/2 |x - z D|^2 + l1 |z|_1.
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param options moonglass.DictionaryBatchOptions?
+---@return moonglass.Tensor code [rows x k]
 function Dictionary:encode(x, given) return errors.guard(encode, self, x, given) end
 
---- The rows [n x d] that codes [n x k] stand for.
+---The rows that the codes stand for.
+---@param code moonglass.Tensor [rows x k]
+---@return moonglass.Tensor x [rows x width]
 function Dictionary:decode(code) return errors.guard(decode, self, code) end
 
---- decode(encode(x))
+---The reconstruction of each row: decode(encode(x)).
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.DictionaryBatchOptions?
+---@return moonglass.Tensor reconstruction [rows x width]
 function Dictionary:reconstruct(x, given) return errors.guard(reconstruct, self, x, given) end
 
---- [n]: row by row the mean squared difference of the reconstruction and x.
+---The reconstruction error of each row: the mean squared difference from x.
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.DictionaryBatchOptions?
+---@return moonglass.Tensor errors [rows]
 function Dictionary:errors(x, given) return errors.guard(row_errors, self, x, given) end
 
 function Dictionary:__tostring()
   return ("dictionary of %d atoms of %d, l1 %.4g"):format(#self.atoms, self.atoms:size(2), self.l1)
 end
 
+---Options of `moon.dictionary.learn`.
+---@class moonglass.DictionaryOptions
+---@field atoms integer required: the number of atoms
+---@field l1 number required, above 0: weight of the penalty on a code's absolute values
+---@field epochs integer? default 1
+---@field batch_size integer? default 256
+---@field steps integer? default 50: steps of the search for codes
+---@field method "fista"|"ista"? default "fista"
+---@field nonnegative boolean? default false; true: codes have no negative elements (atoms may)
+---@field seed integer? for the order of the rows; drawn from the stream of `moon.seed` if not given
+---@field on_epoch (fun(dictionary: moonglass.Dictionary, epoch: integer))? called after each epoch
 local learn_options = options.checker("dictionary", code_rules{
   atoms = {"count", required = true}, epochs = {"count", 1}, batch_size = {"count", 256}, seed = {"seed"},
   on_epoch = {"function"},
@@ -245,11 +299,10 @@ local function learn(x, given)
   return self
 end
 
---- Learn atoms for the rows of x [n x d], float32 or bytes, from random ones: codes of a mini-batch, then atoms for the
--- codes. options: atoms (how many), l1; epochs=1, batch_size=256, steps=50, method="fista", nonnegative=false (of the
--- codes; atoms have both signs); seed of the order of the rows (else from moon.seed's stream); on_epoch, a
--- function(dictionary, epoch).
--- -> {atoms [k x d], l1, steps, method, nonnegative}, and the methods above.
+---Learn atoms for rows, by codes for a mini-batch and then atoms for these codes (Mairal, Bach, Ponce and Sapiro 2009).
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param options moonglass.DictionaryOptions
+---@return moonglass.Dictionary dictionary
 function dictionary.learn(x, given) return errors.guard(learn, x, given) end
 
 counted.class(Dictionary)

@@ -9,12 +9,24 @@ local metrics = require "moonglass.models.metrics"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
+---Rows of known classes, with which other rows are compared.
+---@class moonglass.Knn
+---@field x moonglass.Tensor
+---@field labels moonglass.Tensor
+---@field k integer
 local Neighbours = options.strict({__name = "moonglass.knn"}, "a knn")
 
+---Options of `moon.knn`.
+---@class moonglass.KnnOptions
+---@field k integer? default 5: the number of neighbours, at most the number of rows
 local knn_options = options.checker("knn", {k = {"count", 5}})
 
---- x [n x width] with labels [n]: the rows that others are compared with; bytes count as value/255. x is kept, not
--- copied.
+---Classification by the k nearest rows (Cover and Hart 1967).
+---@name moon.knn(x, labels, options)
+---@param x moonglass.Tensor [rows x width], at most 2^24 rows; kept, not copied. Bytes count as value/255
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@param options moonglass.KnnOptions?
+---@return moonglass.Knn knn
 local function knn(x, labels, given)
   local o = knn_options(given)
   checks.rows("knn", "x", x)
@@ -40,8 +52,11 @@ local function each_batch(self, what, x, f)
   end
 end
 
---- METHOD knn:neighbours(x) -> index, distance, both [rows x k]: the numbers (from 1) of the k rows that are nearest to
--- each row of x, the nearest first, and their Euclidean distances.
+---The k nearest rows of each row of x, the nearest first. Rows at the same distance are ordered by number. Distances
+---are computed in double from the rows themselves, so the result is exact also far from zero.
+---@param x moonglass.Tensor [n x width]
+---@return moonglass.Tensor index [n x k], row numbers from 1
+---@return moonglass.Tensor distance [n x k], Euclidean
 function Neighbours:neighbours(x)
   local rows = native.is_tensor(x) and x:rank() > 0 and #x or 0
   local index, distance = core.zeros(rows, self.k), core.zeros(rows, self.k)
@@ -66,8 +81,9 @@ local function vote(classes, neighbours)
   return winner
 end
 
---- METHOD knn:predict(x) -> [rows] class numbers, of the labels' element type: the majority of the k nearest, of equal
--- ones the class of the nearest.
+---The class of most of the k nearest rows. In a tie the nearest row decides.
+---@param x moonglass.Tensor [n x width]
+---@return moonglass.Tensor classes [n], of the labels' element type
 function Neighbours:predict(x)
   local list = {}
   each_batch(self, "predict", x, function(_, index)
@@ -76,7 +92,10 @@ function Neighbours:predict(x)
   return core.tensor(list, {dtype = self.labels.dtype})
 end
 
---- METHOD knn:accuracy(x, labels): the share of rows whose class is predicted.
+---The fraction of rows whose class is predicted.
+---@param x moonglass.Tensor [n x width]
+---@param labels moonglass.Tensor class numbers [n]
+---@return number fraction 0 to 1
 function Neighbours:accuracy(x, labels) return metrics.accuracy(self:predict(x), labels) end
 
 function Neighbours:__tostring()

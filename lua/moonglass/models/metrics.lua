@@ -5,6 +5,8 @@ local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
+---Measures of reconstructions, classifiers and scores.
+---@class moonglass.metrics
 local metrics = {}
 
 -- ---- reconstructions ----
@@ -24,14 +26,24 @@ local function mean_squared_error(what, a, b)
   return sum / n
 end
 
---- Mean over all elements of (a - b)^2; a and b of the same shape, bytes counting as value/255. The differences are
--- float32, their squares and sums double.
+---The mean squared error: the mean of (a - b)^2 over all elements. Bytes count as value/255. Differences are computed
+---in float32, squares and sums in double.
+---@param a moonglass.Tensor
+---@param b moonglass.Tensor of the same shape
+---@return number mse
 function metrics.mse(a, b) return mean_squared_error("mse", a, b) end
 
+---Options of `moon.metrics.psnr`.
+---@class moonglass.PsnrOptions
+---@field peak number? default 1, above 0: the largest possible value
 local psnr_options = options.checker("psnr", {peak = {"positive", 1}})
 
---- Peak signal-to-noise ratio in dB: 10 log10(peak^2 / mse(a, b)) (Huynh-Thu and Ghanbari 2008, Electronics Letters
--- 44); infinite where a and b are the same. peak is the largest value that there can be, 1 for pictures.
+---The peak signal-to-noise ratio 10 log10(peak^2 / mse) in dB (Huynh-Thu and Ghanbari 2008, Electronics Letters 44). It
+---is infinite for equal tensors.
+---@param a moonglass.Tensor bytes count as value/255
+---@param b moonglass.Tensor of the same shape
+---@param options moonglass.PsnrOptions?
+---@return number decibels
 function metrics.psnr(a, b, given)
   local peak = psnr_options(given).peak
   return 10 * math.log(peak * peak / mean_squared_error("psnr", a, b), 10)
@@ -56,8 +68,10 @@ local function predicted(what, prediction, classes)
   return prediction:argmax(2) - 1, math.max(prediction:size(2), classes or 0)
 end
 
---- The share of rows whose class is right. prediction: scores [n x classes], or class numbers [n]; labels: class
--- numbers [n]. Classes count from 0.
+---The fraction of rows whose class is right.
+---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@return number fraction 0 to 1
 function metrics.accuracy(prediction, labels)
   local guess, classes = predicted("accuracy", prediction)
   checks.tensor("accuracy", "labels", labels, 1)
@@ -72,8 +86,11 @@ local function check_classes(what, classes)
   return n
 end
 
---- [classes x classes]: how many rows of the row's class were taken for the column's. Arguments as accuracy's; classes
--- is the width of the scores if it is not given, and of class numbers one more than the largest.
+---The confusion matrix: element (i, j) counts the rows of class i that were predicted as class j.
+---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@param classes integer? default the width of the scores, or one more than the largest number
+---@return moonglass.Tensor counts [classes x classes]
 function metrics.confusion(prediction, labels, classes)
   if classes then classes = check_classes("confusion", classes) end
   local guess, width = predicted("confusion", prediction, classes)
@@ -119,10 +136,16 @@ local function by_score(what, scores, positive)
   return groups, count[1], count[2]
 end
 
---- The ROC curve (Fawcett 2006, An introduction to ROC analysis, algorithm 1): {fpr =, tpr =, thresholds =}, tensors of
--- one dimension. Point i: the shares of negative and of positive rows whose score is at least thresholds[i]; from (0,
--- 0), where that is infinite, to (1, 1). scores [n]: the higher the more likely positive; positive [n]: 1 where a
--- row is, 0 where it is not.
+---A ROC curve: for each threshold the fractions of rows whose score reaches it.
+---@class moonglass.Roc
+---@field fpr moonglass.Tensor [points]: the fractions of negative rows, 0 to 1
+---@field tpr moonglass.Tensor [points]: the fractions of positive rows, 0 to 1
+---@field thresholds moonglass.Tensor [points], from infinity down
+
+---The ROC curve, from (0, 0) to (1, 1) (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
+---@param scores moonglass.Tensor [rows]: higher is more likely positive
+---@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@return moonglass.Roc roc
 function metrics.roc(scores, positive)
   local groups, positives, negatives = by_score("roc", scores, positive)
   local fpr, tpr, thresholds = {0}, {0}, {math.huge}
@@ -134,9 +157,11 @@ function metrics.roc(scores, positive)
   return {fpr = core.tensor(fpr), tpr = core.tensor(tpr), thresholds = core.tensor(thresholds)}
 end
 
---- The area under the ROC curve: the probability that a positive row has a higher score than a negative one, equal
--- scores counting half (the Mann-Whitney statistic over the number of pairs; Hanley and McNeil 1982, Radiology 143).
--- Arguments as roc's.
+---The area under the ROC curve: the probability that a positive row scores higher than a negative one; equal scores
+---count half (Hanley and McNeil 1982, Radiology 143).
+---@param scores moonglass.Tensor [rows]
+---@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@return number area 0 to 1
 function metrics.auc(scores, positive)
   local groups, positives, negatives = by_score("auc", scores, positive)
   local pairs_won, above = 0, 0
@@ -149,8 +174,11 @@ end
 
 -- ---- units ----
 
---- Units that say nothing: mask, count. mask [units] has 1 where a unit's output is 0 in every row of outputs [rows x
--- units], else 0. A ReLU that is 0 for all rows of a training has no gradient and never comes back.
+---The dead units: those whose output is 0 in every row. A ReLU unit that is 0 for all training rows gets no gradient
+---and stays 0.
+---@param outputs moonglass.Tensor [rows x units]: a layer's outputs
+---@return moonglass.Tensor mask [units]: 1 for a dead unit, else 0
+---@return integer count the number of dead units
 function metrics.dead_units(outputs)
   checks.tensor("dead_units", "outputs", outputs)
   if outputs:rank() ~= 2 then
@@ -175,10 +203,12 @@ local function quantile_of(sorted, q)
   return low + (high - low) * share
 end
 
---- The value below which the share q of all values lies, straight lines between neighbours: numpy's default, number 7
--- of Hyndman and Fan 1996, Sample quantiles in statistical packages. values: a tensor of any shape, bytes by value; q:
--- a number of 0 to 1, or a list of them, which gives a list. Between an infinite and a finite value lies the infinite
--- one, between both infinities the nearer one. With a NaN among the values: NaN. At most 2^24 values.
+---The quantile: a fraction q of all values lies below it. It interpolates linearly, as numpy does by default (number 7
+---of Hyndman and Fan 1996). Between an infinite and a finite value it is the infinite one; between both infinities, the
+---nearer one.
+---@param values moonglass.Tensor of any shape, at most 2^24 elements; bytes count by value
+---@param q number|number[] 0 to 1, or a list of such numbers
+---@return number|number[] value a list for a list; NaN if any value is NaN
 function metrics.quantile(values, q)
   checks.tensor("quantile", "values", values)
   local n = values:numel()

@@ -9,6 +9,10 @@ local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
+---Options of `moon.pca` and its methods.
+---@class moonglass.PcaOptions
+---@field batch_size integer? default 1024: rows at a time
+
 -- Of every call here: {batch_size = rows}.
 local batch_options = options.checker("pca", {batch_size = {"count", 1024}})
 
@@ -23,6 +27,13 @@ end
 
 -- ---- methods ----
 
+---Principal components: the linear autoencoder with k code elements that has the smallest error.
+---@class moonglass.Pca
+---@field mean moonglass.Tensor [width]
+---@field remainder moonglass.Tensor [width]: the part of the mean that float32 cannot hold; it is subtracted, too
+---@field components moonglass.Tensor [k x width], orthogonal, each of length 1, the one of largest variance first
+---@field variance moonglass.Tensor [k]: the variance along each component, over n
+---@field explained_ratio moonglass.Tensor [k]: the fractions of the total variance
 local Pca = options.strict({__name = "moonglass.pca"}, "a pca")
 
 -- out, whose rows from..to become f(those rows of x as float32), batch by batch.
@@ -73,16 +84,28 @@ local function row_errors(self, x, given)
   end)
 end
 
---- The code [n x k] of each row of x [n x d]. options: batch_size, as in all of these.
+---The code of each row: its coordinates along the components.
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor code [rows x k]
 function Pca:encode(x, given) return errors.guard(encode, self, x, given) end
 
---- The rows [n x d] that codes [n x k] stand for.
+---The rows that the codes stand for.
+---@param code moonglass.Tensor [rows x k]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor x [rows x width]
 function Pca:decode(code, given) return errors.guard(decode, self, code, given) end
 
---- decode(encode(x)), without the whole code in between.
+---The reconstruction of each row: decode(encode(x)).
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor reconstruction [rows x width]
 function Pca:reconstruct(x, given) return errors.guard(reconstruct, self, x, given) end
 
---- [n]: row by row the mean squared difference of the reconstruction and x.
+---The reconstruction error of each row: the mean squared difference from x.
+---@param x moonglass.Tensor [rows x width]
+---@param options moonglass.PcaOptions?
+---@return moonglass.Tensor errors [rows]
 function Pca:errors(x, given) return errors.guard(row_errors, self, x, given) end
 
 function Pca:__tostring()
@@ -155,8 +178,11 @@ end
 
 counted.class(Pca)
 
---- Fit to the rows of x [n x d], float32 or bytes: k directions at right angles, each the one of greatest variance that
--- the ones before it leave over. options: batch_size.
--- -> {mean [d], components [k x d], variance [k] along each (over n), explained_ratio [k] (of the whole variance)}, and
--- the methods above.
+---Principal component analysis of rows. Covariances are within 1e-6 of the largest variance of those in double
+---precision, also far from zero: the mean is subtracted before squaring.
+---@name moon.pca(x, k, options)
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param k integer the number of components, 1 to the width
+---@param options moonglass.PcaOptions?
+---@return moonglass.Pca pca
 return function(x, k, given) return errors.guard(fit, x, k, given) end

@@ -9,8 +9,21 @@ local metrics = require "moonglass.models.metrics"
 local options = require "moonglass.support.options"
 local sequential = require "moonglass.net.sequential"
 
+---A softmax regression on codes.
+---@class moonglass.Probe
+---@field net moonglass.Net
+---@field history moonglass.History
+---@field mean moonglass.Tensor [width]: the mean of the codes
+---@field deviation moonglass.Tensor [width]: the standard deviation of the codes
 local Probe = options.strict({__name = "moonglass.probe"}, "a probe")
 
+---Options of `moon.probe`.
+---@class moonglass.ProbeOptions
+---@field epochs integer? default 10
+---@field lr number? default 0.01, above 0
+---@field batch_size integer? 128, or all rows if they are fewer
+---@field seed integer? for the order of the rows; drawn from the stream of `moon.seed` if not given
+---@field classes integer? one more than the largest label if not given
 local probe_options = options.checker("probe", {
   epochs = {"count", 10}, lr = {"positive", 0.01}, batch_size = {"count"}, seed = {"seed"}, classes = {"count"},
 })
@@ -22,10 +35,14 @@ local function standardised(self, codes)
   return (codes - self.mean):div_(self.deviation)
 end
 
---- codes [n x width] with labels [n], class numbers from 0. A dense layer with softmax is trained on the standardised
--- codes by cross-entropy and Adam, whose rate falls from lr along a cosine; it begins at zero, so that the order of the
--- rows, which seed decides, is all that is left to chance. classes: one more than the largest label if it is not given.
--- Fields of the probe: net, history.
+---Train a linear probe, which measures how well codes separate classes (Alain and Bengio 2016). It is a softmax layer,
+---trained with cross-entropy and Adam, whose rate falls along a cosine. It starts at zero, so that the result depends
+---on the order of the rows only.
+---@name moon.probe(codes, labels, options)
+---@param codes moonglass.Tensor [rows x width]; the probe standardises them
+---@param labels moonglass.Tensor class numbers [rows], from 0
+---@param options moonglass.ProbeOptions?
+---@return moonglass.Probe probe
 local function probe(codes, labels, given)
   local o = probe_options(given)
   checks.rows("probe", "codes", codes)
@@ -59,13 +76,20 @@ local function predict(what, self, codes)
   return self.labels == "uint8" and classes:byte() or classes
 end
 
---- METHOD probe:scores(codes) -> [rows x classes]: the probability of each class.
+---The probability of each class.
+---@param codes moonglass.Tensor [n x width]
+---@return moonglass.Tensor scores [n x classes]
 function Probe:scores(codes) return scores("scores", self, codes) end
 
---- METHOD probe:predict(codes) -> [rows] class numbers, of the labels' element type.
+---The most likely class of each row.
+---@param codes moonglass.Tensor [n x width]
+---@return moonglass.Tensor classes [n], of the labels' element type
 function Probe:predict(codes) return predict("predict", self, codes) end
 
---- METHOD probe:accuracy(codes, labels): the share of rows whose class is predicted.
+---The fraction of rows whose class is predicted.
+---@param codes moonglass.Tensor [n x width]
+---@param labels moonglass.Tensor class numbers [n]
+---@return number fraction 0 to 1
 function Probe:accuracy(codes, labels) return metrics.accuracy(predict("accuracy", self, codes), labels) end
 
 function Probe:__tostring() return ("probe (%s)"):format(self.net:layer(1)) end

@@ -2,21 +2,30 @@
 local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local datasets = require "moonglass.net.datasets"
-local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local parts = require "moonglass.net.parts"
 local passes = require "moonglass.net.passes"
 
+---@class moonglass.Net
 local Net = {}
 
 local default_batch = 32
 
+---Options of `net:evaluate`.
+---@class moonglass.EvaluateOptions
+---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
+---@field batch_size integer? default 32
 local evaluate_options = options.checker("evaluate", {loss = {"any"}, batch_size = {"count", default_batch}})
 
---- The mean over all rows, penalties included: net:evaluate(x, y, options), or net:evaluate(x, options) where the
--- target is x. The default loss is that of the last fit.
+---The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
+---x.
+---@param x moonglass.Tensor [rows x in]
+---@param y moonglass.Tensor? targets, as for `fit`
+---@param options moonglass.EvaluateOptions?
+---@return number objective averaged over the rows
+---@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.EvaluateOptions): number
 function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)
@@ -25,13 +34,17 @@ function Net:evaluate(x, y, given)
     errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", parts.loss_names())
   end
   local loss = parts.loss("evaluate", o.loss or self.loss)
-  ending.check("evaluate", self, loss)
+  compatibility.check_ending("evaluate", self, loss)
   -- The core checks the rows in its own passes.
   if not native.is_net(self) then datasets.check("evaluate", self, loss, x, y) end
   return passes.evaluate_rows(self, datasets.make("evaluate", loss, x, y), loss, o.batch_size)
 end
 
---- The same over all rows of a dataset, `batch` rows at a time.
+---The objective over all rows of a dataset, in inference.
+---@param data moonglass.Dataset
+---@param loss moonglass.LossName|moonglass.AnyLoss
+---@param batch integer? default 32
+---@return number objective
 function Net:evaluate_rows(data, loss, batch)
   local given = loss
   loss, batch = parts.loss("evaluate", loss), batch or default_batch

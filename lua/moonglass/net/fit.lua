@@ -3,7 +3,6 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
-local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
 local listeners = require "moonglass.net.listeners"
@@ -16,10 +15,28 @@ local passes = require "moonglass.net.passes"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 local threads = require "moonglass.net.threads"
 
+---@class moonglass.Net
 local Net = {}
 
 -- ---- options ----
 
+---Options of `net:fit`.
+---@class moonglass.FitOptions
+---@field loss moonglass.LossName|moonglass.AnyLoss? a name, an object or a function; that of the last `fit`
+---@field optimizer moonglass.OptimizerName|moonglass.AnyOptimizer? default "adam": a name makes a new one
+---@field epochs integer? default 1: the last epoch to train
+---@field initial_epoch integer? default 0: the number of epochs already done
+---@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
+---@field shuffle boolean? default true: a new order of the rows each epoch, which depends on seed and epoch only
+---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
+---@field validation moonglass.Tensor[]|moonglass.Tensor? {xv, yv}; or xv alone where the target is x
+---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
+---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
+---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
+---@field threads integer? 1 to 256 worker threads during this call; `moon.set_threads` sets the default
+---@field history moonglass.History? a history to continue
+---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
+---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
 local fit_options = options.checker("fit", {
   loss = {"any"}, optimizer = {"any", "adam"},
   epochs = {"count", 1}, initial_epoch = {"size", 0}, batch_size = {"count"},
@@ -91,7 +108,7 @@ end
 
 local function new_run(net, x, y, o)
   local loss, opt = parts.loss("fit", o.loss or net.loss), parts.optimizer("fit", o.optimizer)
-  log.warn(ending.check("fit", net, loss))
+  log.warn(compatibility.check_ending("fit", net, loss))
   local data, validation, xt, yt = datasets.of_fit(net, loss, x, y, o)
   log.warn(compatibility.doubt_about_input("fit", xt))
   return {
@@ -209,9 +226,15 @@ local function abort_guard(run, state)
   end})
 end
 
---- net:fit(x, y, options), or net:fit(x, options), where the target is x. Returns the history.
--- x [rows x in], y [rows x out] or class numbers [rows]. An error, also of a callback, leaves the net as the last whole
--- step left it.
+---Train the net: pass over the rows in batches, `epochs` times. In `net:fit(x, options)` the target is x itself. An
+---epoch's loss is the objective before each update, averaged over the rows, penalties included. uint8 rows count as
+---value/255. After an error or Ctrl-C the net is as the last complete step left it. A step whose loss is NaN or
+---infinite changes nothing.
+---@param x moonglass.Tensor [rows x in], float32 or bytes
+---@param y moonglass.Tensor? [rows x out], or class numbers [rows] for cross_entropy
+---@param options moonglass.FitOptions?
+---@return moonglass.History history
+---@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.FitOptions): moonglass.History
 function Net:fit(x, y, given)
   checks.net("fit", self)
   y, given = datasets.arguments(y, given)

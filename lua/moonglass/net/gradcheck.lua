@@ -9,6 +9,14 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local sequential = require "moonglass.net.sequential"
 
+---Options of `moon.gradcheck`.
+---@class moonglass.GradcheckOptions
+---@field loss moonglass.AnyLoss? a fixed weighted sum of the outputs if not given
+---@field target moonglass.Tensor? required with a loss
+---@field eps number? default 0.03, above 0: the step of the differences; kinks must be more than twice as far away
+---@field samples integer? default 64: the number of elements checked in each tensor, evenly spread
+---@field tolerance number? default 0.01, above 0: the largest relative error that passes
+---@field seed integer? default 1: for the noise
 local check_options = options.checker("gradcheck", {
   loss = {"any"}, target = {"any"}, eps = {"positive", 0.03}, samples = {"count", 64}, tolerance = {"positive", 1e-2},
   seed = {"seed", 1},
@@ -53,6 +61,15 @@ local function slope(run, flat, i, eps)
   return (8 * near - far) / (12 * eps)
 end
 
+---The worst element of one tensor.
+---@class moonglass.GradcheckDetail
+---@field name string "input", or the parameter's name
+---@field checked integer the number of elements checked
+---@field error number the largest relative error
+---@field index integer? the element with that error
+---@field numeric number? its slope by differences
+---@field analytic number? its slope by `backward`
+
 -- One tensor's gradient: up to `samples` elements, evenly spread.
 local function compare(name, value, gradient, run, o)
   local n = value:numel()
@@ -74,6 +91,10 @@ local function compare(name, value, gradient, run, o)
   return found
 end
 
+---The result of a gradient check. `tostring` makes a table of it.
+---@class moonglass.GradcheckDetails
+---@field passed boolean true if the largest error is within the tolerance
+---@field [integer] moonglass.GradcheckDetail the input first, then each parameter
 local Details = {}
 
 function Details.__tostring(details)
@@ -99,9 +120,13 @@ local function check_arguments(x, o)
   end
 end
 
---- moon.gradcheck(net or layer, x, {loss=, target=, eps=0.03, samples=64, tolerance=1e-2, seed=1})
--- -> the largest relative error, details. details[i]: name, checked, error, and the worst element's index, numeric and
--- analytic slope; details.passed: is the largest error within the tolerance? tostring(details) is a table to read.
+---Compare `backward` with numeric gradients, to test a layer or a loss written in Lua.
+---@name moon.gradcheck(subject, x, options)
+---@param subject moonglass.AnyLayer a net or a layer, also one written in Lua
+---@param x moonglass.Tensor [rows x in], float32
+---@param options moonglass.GradcheckOptions?
+---@return number error the largest relative error
+---@return moonglass.GradcheckDetails details
 local function gradcheck(subject, x, given)
   local o = check_options(given)
   check_arguments(x, o)

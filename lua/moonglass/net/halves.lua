@@ -6,6 +6,10 @@ local native = require "moonglass.support.native"
 
 local halves = {}
 
+---A net with names for its two halves. The target of `ae:fit(x, options)` is x.
+---@class moonglass.Autoencoder: moonglass.Net
+---@field encoder moonglass.Net the layers up to the code, noise included; it shares the parameters
+---@field decoder moonglass.Net the layers after the code; it shares the parameters
 local Autoencoder = {}
 
 local function predict(what, net, x, given)
@@ -13,19 +17,28 @@ local function predict(what, net, x, given)
   return errors.guard_as(what, "predict", net.predict, net, x, given)
 end
 
---- The code of each row: [rows x in] -> [rows x code]. options: batch_size, for all of these methods.
+---The code of each row.
+---@param x moonglass.Tensor [rows x in]
+---@param options moonglass.BatchOptions?
+---@return moonglass.Tensor code [rows x code]
 function Autoencoder:encode(x, given)
   checks.net("encode", self)
   return predict("encode", self.encoder, x, given)
 end
 
---- The rows that codes stand for: [rows x code] -> [rows x out].
+---The rows that the codes stand for.
+---@param code moonglass.Tensor [rows x code]
+---@param options moonglass.BatchOptions?
+---@return moonglass.Tensor x [rows x out]
 function Autoencoder:decode(code, given)
   checks.net("decode", self)
   return predict("decode", self.decoder, code, given)
 end
 
---- Encode and decode: [rows x in] -> [rows x out].
+---The reconstruction of each row: decode(encode(x)).
+---@param x moonglass.Tensor [rows x in]
+---@param options moonglass.BatchOptions?
+---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, given)
   checks.net("reconstruct", self)
   return predict("reconstruct", self, x, given)
@@ -33,7 +46,11 @@ end
 
 counted.class(Autoencoder)
 
---- Makes a net an autoencoder whose first `layers` layers are the encoder. Returns the net.
+---Make a net an autoencoder whose first layers are the encoder.
+---@name moon.autoencoder.adopt(net, layers)
+---@param net moonglass.Net
+---@param layers integer the number of layers of the encoder
+---@return moonglass.Autoencoder net the same net
 function halves.adopt(net, layers)
   checks.is_net("autoencoder.adopt", net)
   checks.whole("autoencoder.adopt", "layers", layers, 1, #net - 1)
@@ -43,7 +60,10 @@ function halves.adopt(net, layers)
   return net
 end
 
---- A net from a file, or a clone: an autoencoder again if it was one.
+---Make a net an autoencoder if its `encoder_layers` is not 0.
+---@name moon.autoencoder.restore(net)
+---@param net moonglass.Net
+---@return moonglass.Net|moonglass.Autoencoder net the same net
 function halves.restore(net)
   checks.is_net("autoencoder.restore", net)
   local layers = net:encoder_layers()

@@ -1,6 +1,14 @@
 --- How a training went, as fit gives it; its text is a table of epochs with a curve of each loss below.
 local terminal = require "moonglass.support.terminal"
 
+---The record of a training. `tostring` makes a table of it.
+---@class moonglass.History
+---@field loss number[] by epoch: the objective before each update, averaged over the rows
+---@field val_loss number[] by epoch; empty without validation
+---@field epoch_seconds number[] by epoch: the training time, without validation
+---@field epochs integer the number of the last epoch
+---@field stopped string? why the training ended early on a loss that is NaN or infinite
+---@field warning string? a callback's warning: the monitored value was NaN in every epoch
 local History = {__name = "moonglass.history"}
 
 local shown_whole, edge = 20, 5 -- epochs; of more, those at either end

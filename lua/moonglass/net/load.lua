@@ -6,9 +6,17 @@ local files = require "moonglass.support.files"
 local halves = require "moonglass.net.halves"
 local options = require "moonglass.support.options"
 
-local moon, Net = {}, {}
+---@class moonglass
+local moon = {}
 
---- A saved net, an autoencoder if it was one: net | nil, message, code.
+---@class moonglass.Net
+local Net = {}
+
+---Load a saved net. A saved autoencoder comes back as one. Loading runs no code from the file.
+---@param path string
+---@return moonglass.Net|moonglass.Autoencoder? net nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
 function moon.load(path)
   local net, message, code = errors.guard(files.load_net, path)
   if not net then return nil, message, code end
@@ -45,12 +53,17 @@ local function copies(net, made)
   return list
 end
 
+---Options of `net:load`.
+---@class moonglass.LoadOptions
+---@field prefix string? default "": the beginning of the tensors' names, for example "encoder."
 local load_options = options.checker("load", {prefix = {"text", ""}})
 
---- Copies the parameters from a safetensors file, of this library or of PyTorch's safetensors.torch.save_file, into the
--- net: each tensor by its name in torch.nn.Sequential, after the prefix if one is given ("encoder."). Floats of 16 and
--- 64 bits become float32. true | nil, message, code: then nothing has changed. A tensor that is missing, has another
--- shape, or begins with the prefix but belongs to no layer, is an error.
+---Load parameters by name from a safetensors file, ours or PyTorch's, into this net. On failure nothing changes.
+---@param path string
+---@param options moonglass.LoadOptions?
+---@return true? ok nil if a tensor is missing, has another shape or belongs to no layer
+---@return string? message
+---@return moonglass.Code? code
 function Net:load(path, given)
   checks.net("load", self)
   checks.path("load", path)

@@ -133,6 +133,9 @@ end
 
 -- ---- predict ----
 
+---Options of methods that process rows in batches.
+---@class moonglass.BatchOptions
+---@field batch_size integer? rows at a time; the results do not depend on it
 local predict_options = options.checker("predict", {batch_size = {"count", 256}})
 
 function Mixed:predict(x, given)

@@ -4,11 +4,17 @@ local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 
+---@class moonglass.Net
 local Net = {}
 
 local core_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
 
---- true | nil, message, code
+---Save architecture and parameters as a safetensors file. Writing is atomic: the file is complete, or as it was.
+---Tensors have the names that torch.nn.Sequential gives to the same layers. A layer written in Lua raises.
+---@param path string
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function Net:save(path)
   checks.net("save", self)
   checks.path("save", path)

@@ -7,7 +7,15 @@ local mixed = require "moonglass.net.mixed"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
--- What this library adds to native nets, or puts in front of the core's own methods.
+---A list of layers that is trained and used as one function. `#net` is the number of layers. A net of native layers
+---runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks the methods for files
+---(`archive`, `load`, `save`), `plan`, `encoder_layers` and `set_encoder_layers`. A script may set other fields on a
+---net.
+---@class moonglass.Net
+---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
+---@field optimizer moonglass.AnyOptimizer? the optimiser of the last `fit`
+---@field shares string? of a slice: "layers 1 to 2 of another net"
+---@operator len: integer
 local methods = core.methods["moonglass.net"]
 local function add(more)
   for name, method in pairs(more) do methods[name] = method end
@@ -20,15 +28,23 @@ methods.shares = false -- a slice's field: what it shares, in words
 
 local core_slice, core_clone = methods.slice, methods.clone
 
---- Layers i to j as a net that shares the parameters.
+---Layers i to j as a net that shares the parameters.
+---@name Net:slice(i, j)
+---@param i integer the first layer
+---@param j integer the last layer
+---@return moonglass.Net net
 function methods.slice(net, ...)
   local slice = errors.guard(core_slice, net, ...)
   slice.shares = ("layers %d to %d of another net"):format(...)
   return slice
 end
 
---- A copy with its own parameters, and its own halves if it is an autoencoder. It has the loss, but not the optimizer,
--- whose moments belong to the parameters that it has updated.
+---An independent copy: training one net does not change the other. The copy of an autoencoder is an autoencoder. Tied
+---weights and layers used twice are so in the copy, too. Its noise continues as the original's would. The loss is
+---copied; the optimiser is not, because its moments belong to the parameters that it has updated. A layer written in
+---Lua needs a method `clone`, or copying raises.
+---@name Net:clone()
+---@return moonglass.Net net
 function methods.clone(net)
   local copy = halves.restore(errors.guard(core_clone, net))
   copy.loss = net.loss
@@ -68,6 +84,12 @@ local function check_list(list)
   end
 end
 
+---A net of layers in sequence: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`. A net in the list stands
+---for its layers. Two nets may share a layer, and one net may use it twice. Each place of a noise layer draws different
+---noise. A penalty on weights counts once per net, a penalty on outputs once per place.
+---@name moon.sequential(layers)
+---@param layers moonglass.AnyLayer[] at least one
+---@return moonglass.Net net
 local function sequential(layers)
   check_list(layers)
   return mixed.compose(flatten(layers, {}))

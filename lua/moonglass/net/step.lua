@@ -5,10 +5,15 @@ local errors = require "moonglass.support.errors"
 local parts = require "moonglass.net.parts"
 local passes = require "moonglass.net.passes"
 
+---@class moonglass.Net
 local Net = {}
 
---- One training step on a batch: x [rows x in], y [rows x out] or class numbers [rows]; y nil: the target is x.
--- Returns the objective before the update, penalties included. If it is not finite, nothing is updated.
+---One training step on one batch. A step whose objective is NaN or infinite changes nothing.
+---@param x moonglass.Tensor [rows x in]
+---@param y moonglass.Tensor? the targets; nil: x itself
+---@param loss moonglass.LossName|moonglass.AnyLoss
+---@param optimizer moonglass.AnyOptimizer an object, which keeps its moments between steps
+---@return number objective before the update, penalties included
 function Net:step(x, y, loss, opt)
   checks.net("step", self)
   checks.is_tensor("step", "x", x)
@@ -19,7 +24,13 @@ function Net:step(x, y, loss, opt)
   return passes.step(self, x, y, loss, opt)
 end
 
---- One training step on `count` rows from `first` on, in the dataset's present order.
+---One training step on rows of a dataset, in its current order.
+---@param data moonglass.Dataset
+---@param first integer the first row
+---@param count integer the number of rows
+---@param loss moonglass.LossName|moonglass.AnyLoss
+---@param optimizer moonglass.AnyOptimizer
+---@return number objective before the update, penalties included
 function Net:step_rows(data, first, count, loss, opt)
   local given = loss
   loss, opt = parts.of_step("step", loss, opt)

@@ -3,6 +3,7 @@ local checks = require "moonglass.support.checks"
 local describe = require "moonglass.net.describe"
 local native = require "moonglass.support.native"
 
+---@class moonglass.Net
 local Net = {}
 
 -- The width after this layer, "?" where it cannot be known.
@@ -55,7 +56,8 @@ local function align(rows)
   return lines
 end
 
---- The table of layers as a text.
+---The net as a table of text: layers, output shapes and numbers of parameters, with their total.
+---@return string text
 function Net:summary()
   checks.net("summary", self)
   local rows = {{"", "layer", "output", "parameters"}}

@@ -6,6 +6,8 @@ local lettering = require "moonglass.pictures.lettering"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
+---Pictures of rows.
+---@class moonglass.image
 local image = {}
 
 -- ---- values to bytes ----
@@ -161,16 +163,18 @@ local function mask_of(what, name, v, n)
   return list
 end
 
+---Options of `moon.image.grid`.
+---@class moonglass.GridOptions: moonglass.RowsOptions
+---@field columns integer? tiles per line; about as many as lines if not given
+---@field crossed number[]|moonglass.Tensor? [n]: a tile is a cross where this is not 0, as for a dead unit
 local grid_options = options.checker("image.grid", rules{columns = {"count"}, crossed = {"any"}})
 
---- The rows of t [n x h*w] (or [n x h x w]) as tiles from the left, line by line: uint8 [h x w].
--- options: shape={height, width} (else a square); columns (else about as many as lines); pad=1 pixels around each tile,
--- of the grey `background`=0; scale=1, pixels a side that each pixel becomes; and how values become greys, normalize:
--- "none" (bytes as they are, floats 0..1 to 0..255, clamped), "each" (a tile from its smallest to its largest value),
--- "all" (the same over all tiles), "signed" (0 is the grey in the middle, a tile's largest absolute value black or
--- white); crossed: numbers [n], where they are not 0 the tile is a cross.
--- Labels, black on white in letters 14 pixels high: title, above all; titles, a list of texts on the left, one for each
--- line of tiles; heads, a list of texts above the columns.
+---One picture of all rows as tiles, line by line from the left. With normalize = "each" each tile goes from its
+---smallest to its largest value, with "all" all tiles share that range. With "signed" 0 is grey, and the largest
+---absolute value of a tile is black or white.
+---@param t moonglass.Tensor [n x h*w] or [n x h x w]; bytes as they are, floats from 0 to 1
+---@param options moonglass.GridOptions?
+---@return moonglass.Tensor picture uint8 [height x width]
 function image.grid(t, given)
   local o = grid_options(given)
   check_background("image.grid", o.background)
@@ -182,6 +186,16 @@ function image.grid(t, given)
   return finish("image.grid", tiles, h, w, o)
 end
 
+---Options of `moon.image.rows`.
+---@class moonglass.RowsOptions
+---@field shape integer[]? {height, width} of a tile; a square if not given
+---@field pad integer? default 1: pixels around each tile
+---@field background integer? default 0, 0 to 255: the grey value of these pixels
+---@field scale integer? default 1: each pixel becomes this many pixels a side
+---@field normalize "none"|"each"|"all"|"signed"? default "none"; "each", "all": minimum to maximum; "signed": 0 is grey
+---@field title string? above the picture, black on white, in letters of 14 pixels
+---@field titles (string|number)[]? on the left, one for each line of tiles
+---@field heads (string|number)[]? above the columns; an entry may be empty
 local rows_options = options.checker("image.rows", rules())
 
 -- An element of the list: a tensor, or a list of tensors that follow one another.
@@ -198,9 +212,10 @@ local function line_of(i, element, o)
   return errors.guard(core.cat, bytes, 1), shape
 end
 
---- One line of tiles for each tensor in the list, all of as many rows: {originals, noisy, reconstructions}.
--- The options are those of grid, but columns and crossed; normalize works on each tensor by itself. titles say what the
--- lines are: {"original", "noisy", "reconstruction"}.
+---One line of tiles per tensor: `moon.image.rows{originals, noisy, reconstructions}`. All have the same number of rows.
+---@param list (moonglass.Tensor|moonglass.Tensor[])[] an element may be a list of tensors, which are joined
+---@param options moonglass.RowsOptions?
+---@return moonglass.Tensor picture uint8 [height x width]
 function image.rows(list, given)
   local o = rows_options(given)
   check_background("image.rows", o.background)

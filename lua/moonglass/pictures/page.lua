@@ -40,6 +40,8 @@ local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 
 local function escape(v) return (tostring(v):gsub('[&<>"]', entities)) end
 
+---Text, tables and pictures as one HTML file. What is given is escaped: none of it becomes markup.
+---@class moonglass.Page
 local Page = {}
 Page.__index = Page
 
@@ -48,13 +50,16 @@ local function add(page, format, ...)
   return page
 end
 
---- A heading, which the table of contents leads to.
+---A heading.
+---@param text string
+---@return moonglass.Page self
 function Page:heading(text)
   self.headings[#self.headings + 1] = text
   return add(self, '<a id="s%d"></a><h2>%s</h2>', #self.headings, escape(text))
 end
 
---- The table of contents: a link to each heading of the page, in place of this call.
+---The table of contents: links to all headings of the page, later ones included.
+---@return moonglass.Page self
 function Page:contents()
   self.parts[#self.parts + 1] = function()
     local links = {}
@@ -64,11 +69,19 @@ function Page:contents()
   return self
 end
 
+---A paragraph.
+---@param text string
+---@return moonglass.Page self
 function Page:text(text) return add(self, "<p>%s</p>", escape(text)) end
 
+---Preformatted lines.
+---@param text string
+---@return moonglass.Page self
 function Page:code(text) return add(self, "<pre><code>%s</code></pre>", escape(text)) end
 
---- rows: a list of lists, the first of them the head.
+---A table.
+---@param rows any[][] a list of rows; the first is the head
+---@return moonglass.Page self
 function Page:table(rows)
   local lines = {}
   for i, row in ipairs(rows) do
@@ -79,12 +92,18 @@ function Page:table(rows)
   return add(self, "<table>\n%s\n</table>", table.concat(lines, "\n"))
 end
 
---- A line with a link to a file, its path being relative to the page.
+---A line with a link to a file.
+---@param path string relative to the page
+---@param text string
+---@return moonglass.Page self
 function Page:link(path, text) return add(self, '<p><a href="%s">%s</a></p>', escape(path), escape(text)) end
 
 local png_signature = "\137PNG\r\n\26\n"
 
---- picture: the bytes of a PNG, which become part of the page, or the path of one relative to the page.
+---A picture.
+---@param picture string the bytes of a PNG, which are embedded, or a path relative to the page
+---@param caption string?
+---@return moonglass.Page self
 function Page:picture(picture, caption)
   if type(picture) ~= "string" then
     errors.raise("page: picture is %s, expected the bytes of a PNG or its path", options.show(picture))
@@ -105,7 +124,8 @@ td:first-child, th:first-child { text-align: left; }
 figure { margin: 1rem 0; } img { max-width: 100%; } figcaption { color: #666; }
 ]]
 
---- The whole page as a text.
+---The page as HTML.
+---@return string html
 function Page:html()
   local parts = {}
   for i, part in ipairs(self.parts) do parts[i] = type(part) == "function" and part() or part end
@@ -127,4 +147,8 @@ end
 
 counted.class(Page)
 
+---A page for the results of an experiment: `moon.page("Autoencoders"):heading("Data"):html()`.
+---@name moon.page(title)
+---@param title string
+---@return moonglass.Page page
 return function(title) return setmetatable({title = title, parts = {}, headings = {}}, Page) end

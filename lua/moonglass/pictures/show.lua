@@ -7,6 +7,14 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local terminal = require "moonglass.support.terminal"
 
+---Options of `moon.show`.
+---@class moonglass.ShowOptions
+---@field shape integer[]? {height, width} of a tile; if not given, rows of 64, 81, 100, ... elements are squares
+---@field columns integer? tiles per line; as many as fit if not given
+---@field limit integer? the largest number of tiles; as many as fit on the screen, at least 10, if not given
+---@field normalize "none"|"each"|"all"? as in `moon.image.grid`; "all" for floats outside 0 to 1 if not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
+---@field save string? a PNG file to write instead
 local show_options = options.checker("show", {
   shape = {"list"}, columns = {"count"}, limit = {"count"}, normalize = {{"none", "each", "all"}},
   method = {graphics.methods}, save = {"text"},

@@ -27,7 +27,19 @@ local legend_names = {"right", "below", "top left", "top right", "bottom left", 
 
 axes.ranges = {xrange = {"list"}, yrange = {"list"}}
 axes.logs = {logx = {"any"}, logy = {"any"}}
+
+---Options of every plot: the size of the picture.
+---@class moonglass.SizeOptions
+---@field width integer? default 800, 100 to 10000: pixels
+---@field height integer? default 600, 100 to 10000: pixels
 axes.size = {width = {"count", 800}, height = {"count", 600}}
+
+---Options of every pair of axes.
+---@class moonglass.AxesOptions
+---@field title string?
+---@field xlabel string?
+---@field ylabel string?
+---@field legend "right"|"below"|"top left"|"top right"|"bottom left"|"bottom right"|"none"? the place of the legend
 
 --- The rules of options that any axes have, and of those in the tables given.
 function axes.rules(...)

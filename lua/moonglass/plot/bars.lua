@@ -9,6 +9,10 @@ local bars = {}
 
 -- ---- heights ----
 
+---One colour of bars of `moon.plot.bars`.
+---@class moonglass.BarSeries
+---@field y moonglass.Numbers required: one for each label; NaN and infinity are left out
+---@field label string? in the legend
 local series_rules = {y = {"any", required = true}, label = {"text"}}
 
 local function read_series(what, element, n, o)
@@ -87,10 +91,22 @@ function bars.add(script, what, labels, list, o, legend, width)
 end
 
 bars.rules = axes.rules{yrange = axes.ranges.yrange, logy = axes.logs.logy}
+
+---Options of `moon.plot.bars`.
+---@class moonglass.BarsOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field yrange number[]? {from, to}
+---@field logy boolean|number? a logarithmic axis: true, or the base
 local check = options.checker("plot.bars", axes.rules(bars.rules, axes.size))
 
---- Groups of bars: labels, a list of texts or numbers to stand below the groups; series, a list of {y=, label=} with a
--- bar for each label (one that is not finite is left out). Without the options xrange and logx.
+---Bars in groups, one group for each label.
+---@name moon.plot.bars(path, labels, series, options)
+---@param path string
+---@param labels (string|number)[] one below each group
+---@param series moonglass.BarSeries[]
+---@param options moonglass.BarsOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function bars.draw(path, labels, series, choices)
   local o = check(choices)
   return axes.draw("plot.bars", path, o, function(script)

@@ -64,10 +64,26 @@ local function zeros(n)
 end
 
 local point_rules = {labels = {"list"}, size = {"positive"}}
+
+---Options of `moon.plot.scatter`.
+---@class moonglass.ScatterOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field labels string[]? names of class 0, class 1 and so on
+---@field size number? above 0: the size of the points; 1 is about 7 pixels
+---@field xrange number[]? {from, to}
+---@field yrange number[]? {from, to}
+---@field logx boolean|number? a logarithmic axis: true, or the base
+---@field logy boolean|number? a logarithmic axis: true, or the base
 local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, axes.logs, axes.size, point_rules))
 
---- The points x [n x 2], a colour for each class of y ([n], class numbers from 0; nil: one colour for all).
--- options: labels={name of class 0, of class 1, ...}, size of the points, 1 is about 7 pixels.
+---Points in the plane, a colour for each class.
+---@name moon.plot.scatter(path, x, y, options)
+---@param path string
+---@param x moonglass.Tensor [n x 2]
+---@param y moonglass.Numbers? [n], class numbers from 0; nil: one colour for all
+---@param options moonglass.ScatterOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function classes.scatter(path, x, y, choices)
   local what, o = "plot.scatter", scatter_options(choices)
   local points = given.points(what, x)
@@ -152,6 +168,12 @@ local function add_cells(script, numbers, xs, ys, steps)
     place(xs, 1), place(ys, 2))
 end
 
+---Options of `moon.plot.regions`.
+---@class moonglass.RegionsOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field labels string[]? names of class 0, class 1 and so on
+---@field size number? above 0: the size of the points; 1 is about 7 pixels
+---@field steps integer? default 200, 2 to 2000: places per side
+---@field margin number? default 0.1, at least 0: the margin around the points, as a fraction of their extent
 local regions_options = options.checker("plot.regions", axes.rules(axes.size, point_rules, {
   steps = {"count", 200}, margin = {"number", 0.1},
 }))
@@ -161,10 +183,17 @@ local function check_regions(what, o)
   if o.margin < 0 then errors.raise("%s: margin is %g, expected at least 0", what, o.margin) end
 end
 
---- What a classifier says of each place, and over it the points x [n x 2] of the classes y [n], counted from 0.
--- classify: a function from points [m x 2] to m class numbers (a tensor or a list), or a net, whose largest output is
--- the class. options: those of scatter, but no ranges and no logarithms; steps=200 places a side; margin=0.1, the part
--- of the points' extent to show around them.
+---The regions that a classifier assigns to each class, with points of known classes on top. A net assigns the class of
+---its largest output.
+---@name moon.plot.regions(path, classify, x, y, options)
+---@param path string
+---@param classify moonglass.Net|fun(points: moonglass.Tensor): moonglass.Numbers from [m x 2] to m class numbers
+---@param x moonglass.Tensor [n x 2]
+---@param y moonglass.Numbers [n], class numbers from 0
+---@param options moonglass.RegionsOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function classes.regions(path, classify, x, y, choices)
   local what, o = "plot.regions", regions_options(choices)
   check_regions(what, o)

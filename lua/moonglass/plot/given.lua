@@ -50,6 +50,8 @@ local function check_numbers(what, name, list)
   return list, n
 end
 
+---@alias moonglass.Numbers number[]|moonglass.Tensor
+
 --- A list, or a tensor [n] or [n x 1], as a list, and its length.
 function given.numbers(what, name, v)
   if native.is_tensor(v) then

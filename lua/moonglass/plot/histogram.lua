@@ -112,6 +112,10 @@ local function add(script, what, list, o)
   axes.add_plot(script, curves)
 end
 
+---One distribution of `moon.plot.histogram`.
+---@class moonglass.Distribution
+---@field values moonglass.Numbers required: of any shape; NaN and infinity do not count
+---@field label string? in the legend
 local distribution_rules = {values = {"any", required = true}, label = {"text"}}
 
 local function read_distributions(what, list)
@@ -125,14 +129,28 @@ local function read_distributions(what, list)
   return result
 end
 
+---Options of `moon.plot.histogram`.
+---@class moonglass.HistogramOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field bins integer? default 50, at most 10000
+---@field density boolean? default true: each has an area of 1; false: counts
+---@field range number[]? {from, to} of the bins; the range of all numbers if not given
+---@field style "filled"|"steps"? default "filled"
+---@field xrange number[]? {from, to} of the axis
+---@field yrange number[]? {from, to}
+---@field logy boolean|number? a logarithmic axis: true, or the base
 local check = options.checker("plot.histogram", axes.rules(axes.size, axes.ranges, {
   bins = {"count", 50}, density = {"flag", true}, range = {"list"}, style = {{"filled", "steps"}, "filled"},
   logy = axes.logs.logy,
 }))
 
---- distributions: a list of {values=, label=}; values is a tensor of any shape, or a list; numbers that are not finite
--- do not count. options: bins=50; density=true, an area of 1 each, or else counts; range={from, to}, else that of all
--- numbers; style="filled" or "steps". Without logx.
+---Histograms of distributions, over one pair of axes.
+---@name moon.plot.histogram(path, distributions, options)
+---@param path string
+---@param distributions moonglass.Distribution[]
+---@param options moonglass.HistogramOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function histogram.draw(path, distributions, choices)
   local what, o = "plot.histogram", check(choices)
   if o.bins > 10000 then errors.raise("%s: bins is %d, expected at most 10000", what, o.bins) end

@@ -11,6 +11,8 @@ local histogram = require "moonglass.plot.histogram"
 local lines = require "moonglass.plot.lines"
 local panels = require "moonglass.plot.panels"
 
+---Plots as PNG files, drawn by the program gnuplot (Debian: gnuplot-nox).
+---@class moonglass.plot
 return {
   lines = lines.draw, bars = bars.draw, panels = panels.draw, histogram = histogram.draw, scatter = classes.scatter,
   regions = classes.regions,

@@ -11,6 +11,12 @@ local styles = {
   linespoints = "linespoints linewidth 2 pointtype 7 pointsize 0.6",
 }
 
+---One curve of `moon.plot.lines`.
+---@class moonglass.LineSeries
+---@field y moonglass.Numbers required; nil, NaN and infinity make a gap
+---@field x moonglass.Numbers? 1 to n if not given
+---@field label string? in the legend
+---@field style "lines"|"points"|"linespoints"|"steps"? default "lines"
 local series_rules = {
   x = {"any"}, y = {"any", required = true}, label = {"text"},
   style = {{"lines", "points", "linespoints", "steps"}, "lines"},
@@ -55,10 +61,23 @@ function lines.add(script, what, list, o, legend)
 end
 
 lines.rules = axes.rules(axes.ranges, axes.logs)
+
+---Options of `moon.plot.lines`.
+---@class moonglass.LinesOptions: moonglass.AxesOptions, moonglass.SizeOptions
+---@field xrange number[]? {from, to}; nil for the data's limit
+---@field yrange number[]? {from, to}
+---@field logx boolean|number? a logarithmic axis: true, or the base
+---@field logy boolean|number? a logarithmic axis: true, or the base
 local check = options.checker("plot.lines", axes.rules(lines.rules, axes.size))
 
---- series: a list of {y=, x=1..n, label=, style="lines", "points", "linespoints" or "steps"}; x and y are lists or
--- tensors [n]. A nil or a number that is not finite makes a gap; at the end of a list a nil only makes it shorter.
+---Curves over one pair of axes.
+---@name moon.plot.lines(path, series, options)
+---@param path string
+---@param series moonglass.LineSeries[]
+---@param options moonglass.LinesOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function lines.draw(path, series, choices)
   local o = check(choices)
   return axes.draw("plot.lines", path, o, function(script) lines.add(script, "plot.lines", series, o, "right") end)

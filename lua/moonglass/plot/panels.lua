@@ -7,6 +7,14 @@ local options = require "moonglass.support.options"
 
 local panels = {}
 
+---One plot of `moon.plot.panels`. It takes the options of lines, or with labels those of bars, but not the size.
+---@class moonglass.Panel: moonglass.AxesOptions
+---@field series (moonglass.LineSeries|moonglass.BarSeries)[] required
+---@field labels (string|number)[]? below groups of bars
+---@field xrange number[]? {from, to}
+---@field yrange number[]? {from, to}
+---@field logx boolean|number? a logarithmic axis: true, or the base
+---@field logy boolean|number? a logarithmic axis: true, or the base
 local line_rules = axes.rules(lines.rules, {series = {"list", required = true}})
 local bar_rules = axes.rules(bars.rules, {series = {"list", required = true}, labels = {"list", required = true}})
 
@@ -20,13 +28,24 @@ local function add_panel(script, what, panel, width)
   end
 end
 
+---Options of `moon.plot.panels`.
+---@class moonglass.PanelsOptions
+---@field title string?
+---@field columns integer? about as many as lines if not given
+---@field width integer? of the whole picture; 360 pixels per panel if not given
+---@field height integer? of the whole picture; 270 pixels per panel if not given
 local check = options.checker("plot.panels", {
   title = {"text"}, columns = {"count"}, width = {"count"}, height = {"count"},
 })
 
---- A list of panels, line by line from the left: each is {series=, title=, ...} with any option of lines, or with
--- labels= as well any of bars, but no size. options: title, columns (else about as many as lines), and width and height
--- of the whole picture (else 360 x 270 pixels a panel).
+---Small plots in one picture, line by line from the left.
+---@name moon.plot.panels(path, list, options)
+---@param path string
+---@param list moonglass.Panel[]
+---@param options moonglass.PanelsOptions?
+---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function panels.draw(path, list, choices)
   local what, o = "plot.panels", check(choices)
   given.check_filled(what, "panels", list)

@@ -10,6 +10,11 @@ local counted = require "moonglass.support.counted"
 local session = {}
 
 -- The functions of a session, as globals; meta.lua has their words.
+---The globals of a session of the program `moonglass`, besides `moon`. `_` is the last result. Of several results `_1`
+---is the first, as is `_`, and `_2` the second. A `;` at the end of a line keeps the results without printing them. `?
+---name` and `help name` are `help "name"`. `who`, `clear`, `help`, `exit` and `quit` need no brackets.
+---@class moonglass.session
+---@name session
 session.globals = {}
 
 local known = {} -- the names that were there when the session began
@@ -24,7 +29,7 @@ end
 local function shape_of(v)
   local native = require "moonglass.support.native"
   if native.is_tensor(v) then return "tensor", native.shape_text(v) end
-  local class = require("moonglass.help").class_of(v)
+  local class = require("moonglass.help.values").class_of(v)
   if class and class.name == "moonglass.History" then return "history", ("%d epochs"):format(#v.loss) end
   if class then return class.name:match("[^.]*$"):lower(), (tostring(v):match("^[^\n]*")) end
   if type(v) == "table" then return "table", ("%d entries"):format(count(v)) end
@@ -34,6 +39,7 @@ end
 
 local function cut(text, width) return #text > width and text:sub(1, width - 3) .. "..." or text end
 
+---Print the globals of the session, with type and shape.
 function session.globals.who()
   local names, wide, kinds = {}, 4, 4
   local rows = {}
@@ -58,6 +64,10 @@ local function report(start, ...)
   return ...
 end
 
+---Call a function and print how many seconds it took: `time(net.predict, net, x)`.
+---@param f any a function or another value that can be called
+---@param ... any its arguments
+---@return any results all its results
 function session.globals.time(f, ...)
   local errors = require "moonglass.support.errors"
   local meta = getmetatable(f)
@@ -68,17 +78,31 @@ function session.globals.time(f, ...)
   return report(require("moonglass.core").clock(), f(...))
 end
 
+---Clear the screen.
 function session.globals.clear()
   local terminal = require "moonglass.support.terminal"
   if terminal.is_terminal() then terminal.write("\27[H\27[2J\27[3J") end
 end
 
+---`moon.help`.
+---@param x any
 function session.globals.help(x) require("moonglass.help").show(x) end
 
+---`moon.show`.
+---@param t moonglass.Tensor
+---@param options moonglass.ShowOptions?
+---@return true? ok with `save`
+---@return string? message
+---@return moonglass.Code? code
 function session.globals.show(t, given) return require("moonglass.pictures.show")(t, given) end
 
+---End the session, as Ctrl-D does.
+---@param status integer|boolean? the program's exit status; success if not given
 function session.globals.exit(status) os.exit(status == nil or status, true) end
 
+---End the session, as `exit` does.
+---@name session.quit(status)
+---@param status integer|boolean?
 session.globals.quit = session.globals.exit
 
 counted.all(session.globals)

@@ -51,9 +51,32 @@ function files.unwritable(path, in_place)
   return not ok and ("cannot write '%s': %s"):format(path, message) or nil
 end
 
+---Read a PNG file.
+---@name moon.png.read(path)
+---@param path string
+---@return moonglass.Tensor? picture uint8 [height x width] or [height x width x channels]; nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
 of_core("png_read", "png.read")
+
 of_core("png_write", "png.write")
+
+---Read all tensors of a file. Floats of 16 and 64 bits become float32.
+---@name moon.safetensors.load(path)
+---@param path string
+---@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
+---@return table<string, string>|string metadata the file's texts; or the message
+---@return string[]|moonglass.Code names the tensors' names in the file's order; or the code
 of_core("safetensors_load", "safetensors.load")
+
+---Write tensors, in the order of their names. Writing is atomic: the file is complete, or as it was.
+---@name moon.safetensors.save(path, tensors, metadata)
+---@param path string
+---@param tensors table<string, moonglass.Tensor>
+---@param metadata table<string, string>?
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
 of_core("safetensors_save", "safetensors.save")
 of_core("load_net", "load")
 of_core("file_rotate", "checkpoint")
@@ -69,6 +92,13 @@ end
 
 local png_write = files.png_write
 
+---Write a PNG file. Writing is atomic: the file is complete, or as it was.
+---@name moon.png.write(path, picture)
+---@param path string
+---@param picture moonglass.Tensor uint8 [height x width] or [height x width x channels], as `moon.image` makes it
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function files.png_write(path, picture)
   checks.path("png.write", path)
   checks.is_tensor("png.write", "picture", picture)

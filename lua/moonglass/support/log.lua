@@ -9,8 +9,9 @@ local log = {}
 
 local sink = core.log
 
---- f(line) gets the lines that a fit with verbose > 0 prints, without newlines. nil: the host's log, or standard output
--- if the host has none.
+---Set the function that gets the lines that `fit` prints with `verbose`.
+---@name moon.set_log(f)
+---@param f (fun(line: string))? called with a line without newline; nil: the host's log, or standard output
 function log.set_log(f)
   if f ~= nil and type(f) ~= "function" then
     errors.raise("set_log: got %s, expected a function or nil", options.show(f))

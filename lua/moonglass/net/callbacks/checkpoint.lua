@@ -8,6 +8,7 @@ local paths = require "moonglass.net.callbacks.paths"
 local save = require "moonglass.net.checkpoint.save"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 
+---@class moonglass.callbacks
 local callbacks = {}
 
 -- ---- paths ----
@@ -72,14 +73,20 @@ function Checkpoint:snapshot() return {best = self.best} end
 
 function Checkpoint:restore(values) self.best = values.best end
 
+---Options of `moon.callbacks.checkpoint`.
+---@class moonglass.CheckpointOptions
+---@field every integer? default 1: save after every this many epochs
+---@field best boolean? default false; true: save only when the monitored value is the lowest so far; NaN never is
+---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
+---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
 local checkpoint_options = options.checker("checkpoint", {
   every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures}, keep = {"count", 1},
 })
 
---- Saves with moon.checkpoint.save after every `every` epochs, when all callbacks have seen the epoch. best=true saves
--- only when the monitor (val_loss; loss without validation) is the lowest so far; NaN never is. A %d in the path
--- becomes the epoch, %% a %. keep=3 keeps the two checkpoints before the last as path.1 and path.2, for
--- moon.checkpoint.latest.
+---Save all that a resume needs, after all callbacks have seen the epoch.
+---@param path string %d or %03d in it becomes the epoch, %% becomes %; any other % is an error
+---@param options moonglass.CheckpointOptions?
+---@return moonglass.Callback callback
 function callbacks.checkpoint(path, given)
   paths.check("checkpoint", path)
   check_directives(path)

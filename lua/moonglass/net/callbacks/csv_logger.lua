@@ -8,6 +8,7 @@ local paths = require "moonglass.net.callbacks.paths"
 
 local io = host.io
 
+---@class moonglass.callbacks
 local callbacks = {}
 
 local columns = "epoch,loss,val_loss,seconds"
@@ -100,10 +101,16 @@ end
 
 -- ---- the callback ----
 
+---Options of `moon.callbacks.csv_logger`.
+---@class moonglass.CsvLoggerOptions
+---@field append boolean? default false; true: write after the file's lines; an incomplete last line is removed
 local logger_options = options.checker("csv_logger", {append = {"flag", false}})
 
---- One line an epoch: epoch,loss,val_loss,seconds. append=true writes after what is in the file; a last line that was
--- cut off is removed. A resumed training always appends, after the line of its last epoch.
+---Write one line per epoch to a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file with
+---other columns is an error and stays unchanged.
+---@param path string
+---@param options moonglass.CsvLoggerOptions?
+---@return moonglass.Callback callback
 function callbacks.csv_logger(path, given)
   paths.check("csv_logger", path, true)
   local o = logger_options(given)

@@ -3,6 +3,13 @@ local errors = require "moonglass.support.errors"
 local monitor = require "moonglass.net.callbacks.monitor"
 local options = require "moonglass.support.options"
 
+---The callback that `moon.callbacks.early_stopping` makes.
+---@class moonglass.EarlyStopping: moonglass.Callback
+---@field best number the best value; infinity before the first
+---@field best_epoch integer? the epoch of the best value; nil if the value was NaN in every epoch (`history.warning`)
+---@field stopped_epoch integer? the epoch after which it ended the training; nil if it did not
+
+---@class moonglass.callbacks
 local callbacks = {}
 
 -- Clones of a net's parameters; `kept`, if given, is filled again.
@@ -46,15 +53,21 @@ local function warn_none(self, state, figure)
   monitor.warn_none(self.name, state, figure, "there is no best epoch, and the weights are those of the last")
 end
 
+---Options of `moon.callbacks.early_stopping`.
+---@class moonglass.EarlyStoppingOptions
+---@field monitor moonglass.Figure? default "val_loss"
+---@field patience integer? default 0: end the training after this many epochs in a row without a better value
+---@field min_delta number? default 0: a value is better if value + |min_delta| < best
+---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
 local stopping_options = options.checker("early_stopping", {
   monitor = {monitor.figures, "val_loss"}, patience = {"size", 0}, min_delta = {"number", 0},
   restore_best = {"flag", false},
 })
 
---- Follows Keras: a value improves if value + |min_delta| < best; `patience` epochs in a row without improvement end
--- the training (the first epoch never does). restore_best gives the net the weights of its best epoch at the end. The
--- fields best, best_epoch and stopped_epoch tell the result. NaN never improves: if all values are NaN there is no best
--- epoch, and history.warning says so.
+---End the training when the monitored value no longer improves: Keras's EarlyStopping. An epoch whose value is NaN is
+---never the best, not even the first.
+---@param options moonglass.EarlyStoppingOptions?
+---@return moonglass.EarlyStopping callback
 function callbacks.early_stopping(given)
   local o = stopping_options(given)
   local self = {name = "early_stopping"}

@@ -1,16 +1,5 @@
---- moon.callbacks: what can listen to a fit. A callback is a function(state), called after each epoch, or a table with
--- any of these methods (self, state):
---   check            raises what is wrong, before anything is trained, opened or written
---   on_train_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_train_end
---   on_checkpoint    after each epoch, when all on_epoch_end have run
---   on_abort         the training does not reach its end
---   snapshot, restore    what it remembers between epochs goes through a checkpoint: net/checkpoint/snapshots.lua
--- state: net, opt, epoch, epochs, batch, batches, batch_size, rows, validation (is there any), loss, val_loss, seconds,
--- rows_per_second, seed, history, callbacks, initial_epoch, resumed. on_batch_end also sees batch_loss, and its loss is
--- the mean so far. state.stop = true ends the training.
---
--- A callback of a few lines stands in this file. A longer one has its own file in this folder, whose name stands in the
--- list below.
+--- moon.callbacks. A callback of a few lines stands in this file. A longer one has its own file in this folder, and its
+-- name in the list below. What a callback remembers goes through a checkpoint: net/checkpoint/snapshots.lua.
 local compatibility = require "moonglass.net.compatibility"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
@@ -20,13 +9,57 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local paths = require "moonglass.net.callbacks.paths"
 
+---The state of a training that `fit` passes to callbacks. Set `stop` to end the training.
+---@class moonglass.State
+---@field net moonglass.Net
+---@field opt moonglass.AnyOptimizer
+---@field epoch integer the current epoch, from 1
+---@field epochs integer the last epoch
+---@field initial_epoch integer the number of epochs done before
+---@field batch integer the current batch, from 1
+---@field batches integer batches per epoch
+---@field batch_size integer
+---@field rows integer rows per epoch
+---@field loss number? the epoch's loss; in `on_batch_end` the mean so far
+---@field batch_loss number? the loss of this batch, in `on_batch_end`
+---@field val_loss number? after the epoch, with validation
+---@field seconds number? the epoch's training time, without validation
+---@field rows_per_second number?
+---@field seed integer? nil in `check` if it was not given: it is drawn later
+---@field validation boolean true if there is validation data
+---@field trained integer? epochs of all fits of this net, including the current one
+---@field history moonglass.History
+---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[] the callbacks of this `fit`
+---@field resumed boolean true if the option `resume` was given
+---@field stop boolean true ends the training
+---@field stopped string? why the training ended on a loss that is NaN or infinite
+
+---A callback of `fit`: a table with any of these fields. A plain function is called after each epoch.
+---@class moonglass.Callback
+---@field name string? its name in a checkpoint
+---@field check (fun(self, state: moonglass.State))? called before anything is trained or written: raises what is wrong
+---@field on_train_begin (fun(self, state: moonglass.State))?
+---@field on_epoch_begin (fun(self, state: moonglass.State))?
+---@field on_batch_end (fun(self, state: moonglass.State))?
+---@field on_epoch_end (fun(self, state: moonglass.State))?
+---@field on_checkpoint (fun(self, state: moonglass.State))? called after every on_epoch_end: the time to save
+---@field on_train_end (fun(self, state: moonglass.State))?
+---@field on_abort (fun(self, state: moonglass.State))? called when an error or a closed coroutine ends the training
+---@field snapshot (fun(self): table, table?)? what a checkpoint keeps: numbers, texts and booleans; then tensors
+---@field restore (fun(self, values: table, tensors: table, state: moonglass.State))? takes back what snapshot gave
+
+---The built-in callbacks.
+---@class moonglass.callbacks
 local callbacks = {}
 
 for _, name in ipairs{"checkpoint", "csv_logger", "early_stopping", "progress", "schedules", "show"} do
   for constructor, f in pairs(require("moonglass.net.callbacks." .. name)) do callbacks[constructor] = f end
 end
 
---- After each epoch, dir/epoch_001.png and so on: the rows of x above what the net makes of them. dir must exist.
+---Write a picture after each epoch: epoch_001.png, epoch_002.png and so on. It shows rows above their reconstructions.
+---@param dir string a folder that exists
+---@param x moonglass.Tensor [rows x in], where rows are images
+---@return moonglass.Callback callback
 function callbacks.reconstructions(dir, x)
   paths.check("reconstructions", dir)
   if not native.is_tensor(x) then errors.raise("reconstructions: x is %s, expected a tensor", options.show(x)) end

@@ -4,6 +4,8 @@ local options = require "moonglass.support.options"
 
 local monitor = {}
 
+---@alias moonglass.Figure "val_loss"|"loss"
+
 --- For options.checker: which figures there are.
 monitor.figures = {"val_loss", "loss"}
 

@@ -6,6 +6,7 @@ local options = require "moonglass.support.options"
 local progress_text = require "moonglass.net.callbacks.progress_text"
 local terminal = require "moonglass.support.terminal"
 
+---@class moonglass.callbacks
 local callbacks = {}
 
 local redraw_seconds = 0.1
@@ -50,12 +51,19 @@ function Progress:on_abort()
   self.open = false
 end
 
+---Options of `moon.callbacks.progress`.
+---@class moonglass.ProgressOptions
+---@field bar boolean? default true: a bar that is redrawn; false: one line per epoch
+---@field terminal boolean? is the output a terminal? Detected if not given
+---@field write (fun(text: string))? writes the text; default: the function of `moon.set_log`, or standard output
+---@field clock (fun(): number)? default `moon.clock`: seconds
 local progress_options = options.checker("progress", {
   bar = {"flag", true}, terminal = {"flag"}, write = {"function"}, clock = {"function", core.clock},
 })
 
---- bar=false: lines only. terminal: is the output a terminal? (default: found out). write(text), clock() -> seconds:
--- where the text goes, and the time.
+---A progress bar on a terminal, one line per epoch elsewhere. The option `verbose` of `fit` adds it.
+---@param options moonglass.ProgressOptions?
+---@return moonglass.Callback callback
 function callbacks.progress(given)
   local o = progress_options(given)
   local to_log = not o.write and log.writer()

@@ -5,6 +5,7 @@ local errors = require "moonglass.support.errors"
 local monitor = require "moonglass.net.callbacks.monitor"
 local options = require "moonglass.support.options"
 
+---@class moonglass.callbacks
 local schedules = {}
 
 local function rate_of(what, opt)
@@ -40,11 +41,18 @@ end
 
 -- ---- step_decay ----
 
+---Options of `moon.callbacks.step_decay`.
+---@class moonglass.StepDecayOptions
+---@field every integer required: the number of epochs between changes
+---@field factor number required, above 0
 local step_options = options.checker("step_decay", {
   every = {"count", required = true}, factor = {"positive", required = true},
 })
 
---- base factor^floor((epoch - 1) / every): after every `every` epochs the rate is multiplied by factor.
+---Multiply the learning rate by `factor` after every `every` epochs: base factor^floor((epoch - 1) / every). The base
+---rate returns at the end of the training.
+---@param options moonglass.StepDecayOptions
+---@return moonglass.Callback callback
 function schedules.step_decay(given)
   local o = step_options(given)
   return of_epoch("step_decay", function(base, epoch) return base * o.factor ^ ((epoch - 1) // o.every) end)
@@ -52,13 +60,19 @@ end
 
 -- ---- cosine ----
 
+---Options of `moon.callbacks.cosine`.
+---@class moonglass.CosineOptions
+---@field epochs integer required: the rate reaches lr_min in the epoch after these and stays there
+---@field lr_min number? default 0, at least 0
+---@field warmup integer? default 0: epochs in which the rate first rises to the base rate; fewer than `epochs`
 local cosine_options = options.checker("cosine", {
   epochs = {"count", required = true}, lr_min = {"number", 0}, warmup = {"size", 0},
 })
 
---- Half a cosine from the base rate in epoch warmup + 1 towards lr_min, which it would reach in epoch `epochs` + 1
--- (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5); it stays there in a longer training. Before that,
--- warmup epochs: the rate grows by base / (warmup + 1) from epoch to epoch (Goyal et al. 2017, arXiv 1706.02677).
+---Lower the learning rate along half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5), after a
+---linear warmup (Goyal et al. 2017, arXiv 1706.02677). The base rate returns at the end of the training.
+---@param options moonglass.CosineOptions
+---@return moonglass.Callback callback
 function schedules.cosine(given)
   local o = cosine_options(given)
   check_lowest("cosine", o.lr_min)
@@ -74,14 +88,23 @@ end
 
 -- ---- reduce_on_plateau ----
 
+---Options of `moon.callbacks.reduce_on_plateau`.
+---@class moonglass.ReduceOnPlateauOptions
+---@field monitor moonglass.Figure? default "val_loss"
+---@field factor number? default 0.1, above 0 and below 1
+---@field patience integer? default 10: epochs in a row without a better value before the rate falls
+---@field min_delta number? default 1e-4: a value is better if value + |min_delta| < best
+---@field cooldown integer? default 0: epochs after a change in which patience does not count
+---@field lr_min number? default 0: the lowest rate
 local plateau_options = options.checker("reduce_on_plateau", {
   monitor = {monitor.figures, "val_loss"}, factor = {"fraction", 0.1}, patience = {"size", 10},
   min_delta = {"number", 1e-4}, cooldown = {"size", 0}, lr_min = {"number", 0},
 })
 
---- As Keras's ReduceLROnPlateau: a value improves if value + |min_delta| < best; after `patience` epochs in a row
--- without it the rate is multiplied by factor, but goes no lower than lr_min, and for the next `cooldown` epochs
--- nothing is counted.
+---Multiply the learning rate by `factor` when the monitored value no longer improves: Keras's ReduceLROnPlateau. The
+---last rate stays at the end of the training.
+---@param options moonglass.ReduceOnPlateauOptions?
+---@return moonglass.Callback callback
 function schedules.reduce_on_plateau(given)
   local o = plateau_options(given)
   check_lowest("reduce_on_plateau", o.lr_min)
@@ -120,8 +143,10 @@ end
 
 -- ---- learning_rate ----
 
---- f(epoch, lr) -> lr before each epoch, from the present rate: Keras's LearningRateScheduler, but that the epoch
--- counts from 1. The rate stays when the training ends.
+---Set the learning rate before each epoch by a function of the epoch and of the current rate: Keras's
+---LearningRateScheduler, but the epoch counts from 1. The last rate stays at the end of the training.
+---@param f fun(epoch: integer, lr: number): number
+---@return moonglass.Callback callback
 function schedules.learning_rate(f)
   if type(f) ~= "function" then errors.raise("learning_rate: got %s, expected a function", options.show(f)) end
   return {

@@ -9,6 +9,7 @@ local options = require "moonglass.support.options"
 local show = require "moonglass.pictures.show"
 local terminal = require "moonglass.support.terminal"
 
+---@class moonglass.callbacks
 local callbacks = {}
 
 local Show = {}
@@ -46,12 +47,19 @@ local function draw(self, state)
   self.drawn, self.height = terminal.lines_written, lines
 end
 
+---Options of `moon.callbacks.show`.
+---@class moonglass.LiveOptions
+---@field every integer? default 1: epochs from one picture to the next; the last epoch is always shown
+---@field columns integer? the number of rows of x shown; as many as fit if not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
 local show_options = options.checker("callbacks.show", {
   every = {"count", 1}, columns = {"count"}, method = {graphics.methods},
 })
 
---- On a terminal: the rows of x above what the net makes of them, redrawn in the same place after each `every` epochs,
--- below the lines of `fit`. Anywhere else: nothing. What others print meanwhile moves the picture.
+---Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
+---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
+---@param options moonglass.LiveOptions?
+---@return moonglass.Callback callback
 function callbacks.show(x, given)
   local self = setmetatable({x = x, options = show_options(given)}, Show)
   if not native.is_tensor(x) then errors.raise("callbacks.show: x is %s, expected a tensor", options.show(x)) end

@@ -1,6 +1,17 @@
+---All that a training needs to continue bit for bit. The option `resume` of `fit` takes it.
+---@class moonglass.Checkpoint
+---@field net moonglass.Net|moonglass.Autoencoder
+---@field opt moonglass.Optimizer?
+---@field epoch integer the number of epochs done
+---@field seed integer?
+---@field history moonglass.History?
+---@field callbacks table? what callbacks remember; to `save`, a list of callbacks
+
 --- moon.checkpoint: everything that a training needs to go on bit for bit, in one safetensors file.
 --   local c = assert(moon.checkpoint.load(path))
 --   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as before
+---Checkpoints as files.
+---@class moonglass.checkpoint
 local checkpoint = {
   save = require "moonglass.net.checkpoint.save",
   load = require "moonglass.net.checkpoint.load",
@@ -10,8 +21,11 @@ local most_kept = 10 -- files that callbacks.checkpoint keeps
 
 local function is_missing(message) return message:find("No such file or directory", 1, true) ~= nil end
 
---- The newest whole one of path, path.1, path.2 ..., as callbacks.checkpoint(path, {keep=}) leaves them; and a list of
--- messages on those that were newer and could not be loaded, {} as a rule. nil, message, code if there is none.
+---Load the newest of path, path.1, path.2 and so on that is intact.
+---@param path string the path given to `moon.callbacks.checkpoint` with `keep`
+---@return moonglass.Checkpoint? checkpoint nil if there is none
+---@return string[]|string? skipped messages on newer files that could not be loaded; with nil, the reason
+---@return moonglass.Code? code
 function checkpoint.latest(path)
   local skipped, failure = {}, nil
   for i = 0, most_kept - 1 do

@@ -9,6 +9,7 @@ local new_history = require "moonglass.net.history"
 local options = require "moonglass.support.options"
 local texts = require "moonglass.net.checkpoint.texts"
 
+---@class moonglass.checkpoint
 local checkpoint = {}
 
 -- The class of errors about the file. They are raised inside load, which returns them as nil, message, "format".
@@ -132,7 +133,11 @@ local function read(tensors, metadata)
   }
 end
 
---- {net=, opt=, epoch=, history=, seed=, callbacks=} | nil, message, code. fit's option resume takes it as it is.
+---Load a checkpoint.
+---@param path string
+---@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
+---@return string? message
+---@return moonglass.Code? code
 function checkpoint.load(path)
   checks.path("checkpoint.load", path)
   local tensors, metadata, code = errors.guard(files.safetensors_load, path)

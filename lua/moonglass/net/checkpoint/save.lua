@@ -8,6 +8,7 @@ local options = require "moonglass.support.options"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 local texts = require "moonglass.net.checkpoint.texts"
 
+---@class moonglass.checkpoint
 local checkpoint = {}
 
 local function add_optimizer(opt, net, tensors, metadata)
@@ -57,8 +58,12 @@ local function contents(state)
   return tensors, metadata
 end
 
---- state: net, and optionally opt, epoch, history, seed, callbacks. The state that callbacks get from fit fits, best in
--- on_checkpoint, when all callbacks have seen the epoch. true | nil, message, code
+---Save a checkpoint. Writing is atomic: the file is complete, or as it was.
+---@param path string
+---@param state moonglass.Checkpoint|moonglass.State net, and optionally opt, epoch, seed, history, callbacks
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
 function checkpoint.save(path, state)
   checks.path("checkpoint.save", path)
   checks.state("checkpoint.save", state)
