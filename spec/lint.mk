@@ -11,7 +11,7 @@ lint: all
 
 .PHONY: $(LINTS)
 lint-lua:
-	$(hush)luacheck -qq --no-color lua scripts spec
+	$(hush)luacheck -q --no-color lua scripts spec
 
 lint-c:
 	$(hush)clang-format --dry-run -Werror $(C_FILES)
