@@ -137,8 +137,11 @@ end
 
 local function check_function(of, f, add)
   local first = f.doc:match("^[^\n]*")
-  if not first:find("%w+ %w+") and not first:find("%w+%.") then add("%s is not described", f.path) end
-  if not (f.doc:find("[.:]$") or first:find("[.?:]")) then add("%s: its description is no sentence", f.path) end
+  if not first:find("%w+ %w+") and not first:find("%w+%.") then
+    add("%s has no words: write them in the block above its code, make reference", f.path)
+  elseif not (f.doc:find("[.:]$") or first:find("[.?:]")) then
+    add("%s: its description is not a sentence", f.path)
+  end
   local names = {}
   for i, p in ipairs(f.params) do
     names[i] = p.name
@@ -489,7 +492,7 @@ describe("the annotations", function()
   it("are missed where words are missing or wrong", function()
     local function wrong(from, to, problem) assert.equal(problem, all(check_words(changed(from, to)))) end
     wrong("---The number of elements.\n", "",
-      "Tensor:numel is not described\nTensor:numel: its description is no sentence")
+      "Tensor:numel has no words: write them in the block above its code, make reference")
     wrong("---@param exponent number\n", "", "Tensor:pow takes (exponent), but () are described")
     wrong("---@param ... integer each from", "---@param x moonglass.Tenso each from",
       "Tensor:get: argument x: there is no type moonglass.Tenso\nTensor:get takes (...), but (x) are described")

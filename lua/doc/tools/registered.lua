@@ -137,11 +137,21 @@ local function add_params(block, options, class, aliases)
   return #by_place > 0
 end
 
+-- A constructor whose words nobody has written: interface_spec says so.
+local function without_words(name, options)
+  local names, others = {}, false
+  for _, o in ipairs(options) do
+    if o.positional then names[#names + 1] = o.name else others = true end
+  end
+  if others then names[#names + 1] = "options" end
+  return new_block{path = "moon." .. name, arguments = table.concat(names, ", ")}
+end
+
 local function complete_constructor(blocks, f, name, aliases)
   local options = core.options(f.family, name)
   local block = find(blocks, "moon." .. name)
   if not block then
-    block = new_block{path = "moon." .. name, arguments = "options"}
+    block = without_words(name, options)
     table.insert(blocks, block)
   end
   local added, result = {options_class(name, options, aliases)}, "moonglass." .. f.class

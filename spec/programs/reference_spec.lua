@@ -1,0 +1,175 @@
+-- The tools of `make reference`: blocks of documentation in C and Lua, the stubs and the tables that are made of them.
+-- docs_spec.lua holds the pages themselves to the library.
+local sources = dofile "lua/doc/tools/sources.lua"
+local stubs = dofile "lua/doc/tools/stubs.lua"
+local tables = dofile "lua/doc/tools/tables.lua"
+local annotations = require "moonglass.help.annotations"
+
+local lua_code = [[
+--- The head of a file.
+local checks = require "moonglass.support.checks"
+
+---All.
+---@class moonglass
+local moon = {}
+
+---Measures.
+---@class moonglass.metrics
+local metrics = {}
+
+--- Not a method of anything public.
+local function helper(x) return x end
+
+---Options of `moon.metrics.psnr`.
+---@class moonglass.PsnrOptions
+---@field peak number? default 1, above 0: the largest value | any
+---@field base integer required: of the logarithm
+
+---The ratio.
+---@param a moonglass.Tensor
+---@param options moonglass.PsnrOptions?
+---@return number decibels
+function metrics.psnr(a, given) return helper(a, given) end
+
+function metrics.secret() end
+
+---A class.
+---@class moonglass.Knn
+local Knn = {}
+
+---Predict.
+---@param x moonglass.Tensor
+---@return moonglass.Tensor classes
+function Knn:predict(x) return x end
+
+function Knn:__tostring() return "knn" end
+
+---Make one.
+---@name moon.knn(x)
+---@param x moonglass.Tensor
+---@return moonglass.Knn knn
+return function(x) return x end
+]]
+
+local c_code = [[
+/* An ordinary comment: Tensor:nothing() */
+/*** @class moonglass.Tensor
+** Numbers.
+** @field dtype moonglass.Dtype the type */
+
+/*** @alias moonglass.Dtype "float32"|"uint8" */
+
+/*** Tensor:lt(other)
+** 1 where it is less,
+** else 0.
+*** Tensor:le(other)
+** 1 where it is at most that.
+** @param other moonglass.Tensor
+** @return moonglass.Tensor tensor
+*/
+static int compare(lua_State *L) {
+]]
+
+local function blocks_of(path, text) return sources.of(path, text) end
+
+local function interface_of(...)
+  local list = {}
+  for _, file in ipairs{...} do sources.of(file[1], file[2], list) end
+  return annotations.parse(stubs.write(list))
+end
+
+local both = interface_of({"a.c", c_code}, {"b.lua", lua_code})
+
+describe("a block of documentation", function()
+  it("in Lua belongs to the class or function below, whose table says its public name", function()
+    local paths = {}
+    for _, block in ipairs(blocks_of("b.lua", lua_code)) do paths[#paths + 1] = block.path or block.class end
+    assert.same({"moonglass", "moonglass.metrics", "moonglass.PsnrOptions", "moon.metrics.psnr", "moonglass.Knn", "Knn:predict",
+      "moon.knn"}, paths)
+  end)
+
+  it("in C may describe several functions, which share the tags", function()
+    local blocks = blocks_of("a.c", c_code)
+    assert.same({"moonglass.Tensor", nil, "Tensor:lt", "Tensor:le"},
+      {blocks[1].class, blocks[2].path, blocks[3].path, blocks[4].path})
+    assert.equal("moonglass.Dtype", blocks[2].alias)
+    assert.same({"1 where it is less,", "else 0."}, blocks[3].doc)
+    assert.same({"param other moonglass.Tensor", "return moonglass.Tensor tensor"}, blocks[3].tags)
+    assert.same(blocks[3].tags, blocks[4].tags)
+  end)
+
+  it("opens a class again in another file", function()
+    local more = "---@class moonglass.metrics\nlocal more = {}\n\n"
+      .. "---Count.\n---@return integer n\nfunction more.count() end\n"
+    local interface = interface_of({"b.lua", lua_code}, {"c.lua", more})
+    assert.same({"moon.metrics.psnr", "moon.metrics.count"}, {interface.functions[1].path, interface.functions[2].path})
+    assert.equal("Measures.", interface.classes["moonglass.metrics"].doc)
+  end)
+
+  it("is refused with its place where the arguments are others than those described", function()
+    local function refuses(path, text, message)
+      local ok, got = pcall(blocks_of, path, text)
+      assert.is_false(ok)
+      assert.equal(message, got)
+    end
+    refuses("a.c", "\n/*** Tensor:lt(u)\n** Less.\n** @param other any */\n",
+      "a.c:2: Tensor:lt takes (u), but (other) are described")
+    refuses("b.lua", "---Less.\n---@name moon.lt(u)\n---@param other any\nreturn 1\n",
+      "b.lua:1: moon.lt takes (u), but (other) are described")
+    refuses("b.lua", "---Less.\n---@name moon.lt\nreturn 1\n",
+      "b.lua:1: 'moon.lt' is no name with arguments: moon.load(path)")
+    refuses("b.lua", "---@param x any\n---Less.\n", "b.lua:1: words behind a tag: 'Less.'")
+  end)
+end)
+
+describe("the stubs", function()
+  it("stand in sections: what makes an object of a class, then its methods", function()
+    local order = {}
+    for _, entry in ipairs(both.entries) do
+      order[#order + 1] = ("%s %s"):format(entry.section, entry.path or entry.name)
+    end
+    assert.same({"nil moon", "Tensor Tensor", "Tensor Tensor:lt", "Tensor Tensor:le", "moon.metrics moon.metrics",
+      "moon.metrics moonglass.PsnrOptions", "moon.metrics moon.metrics.psnr", "Knn Knn", "Knn moon.knn",
+      "Knn Knn:predict"}, order)
+    assert.equal('"float32"|"uint8"', both.aliases["moonglass.Dtype"].type)
+  end)
+end)
+
+describe("a marked part of a page", function()
+  local function fill(text) return tables.fill(text, both) end
+
+  it("is a table of options, with their defaults", function()
+    local page = "a\n<!-- made by make reference: options PsnrOptions -->\n%s<!-- end -->\nb\n"
+    local made = [[
+| option | default | meaning |
+| --- | --- | --- |
+| `peak` | `1` | above 0: the largest value \| any |
+| `base` | required | of the logarithm |
+]]
+    assert.equal(page:format(made), fill(page:format("")))
+    assert.equal(page:format(made), fill(page:format("old\n")))
+  end)
+
+  it("is a table of functions", function()
+    assert.equal([[
+<!-- made by make reference: functions moon.metrics -->
+| `moon.metrics` | what it does |
+| --- | --- |
+| `psnr(a, {peak=1, base=})` | The ratio. |
+<!-- end -->
+]], fill("<!-- made by make reference: functions moon.metrics -->\n<!-- end -->\n"))
+  end)
+
+  it("is a list of names in a comment in C", function()
+    local header = "/* The types:\n** made by make reference: kinds Dtype\n%s** end */\n"
+    assert.equal(header:format("**   float32, uint8\n"), fill(header:format("")))
+  end)
+
+  it("is an error where it has no end, or is nothing that can be made", function()
+    assert.has_error(function() fill("<!-- made by make reference: options PsnrOptions -->\n") end,
+      "a mark 'made by make reference' has no end")
+    assert.has_error(function() fill("<!-- made by make reference: tea -->\n<!-- end -->\n") end)
+    assert.has_error(function() fill("<!-- made by make reference: options Psnr -->\n<!-- end -->\n") end,
+      "there is no class Psnr")
+  end)
+end)
