@@ -84,8 +84,8 @@ describe("a block of documentation", function()
   it("in Lua belongs to the class or function below, whose table says its public name", function()
     local paths = {}
     for _, block in ipairs(blocks_of("b.lua", lua_code)) do paths[#paths + 1] = block.path or block.class end
-    assert.same({"moonglass", "moonglass.metrics", "moonglass.PsnrOptions", "moon.metrics.psnr", "moonglass.Knn", "Knn:predict",
-      "moon.knn"}, paths)
+    assert.same({"moonglass", "moonglass.metrics", "moonglass.PsnrOptions", "moon.metrics.psnr", "moonglass.Knn",
+      "Knn:predict", "moon.knn"}, paths)
   end)
 
   it("in C may describe several functions, which share the tags", function()

@@ -59,10 +59,10 @@ end
 
 local function add_arguments(out, f)
   for _, p in ipairs(f.params) do
-    out("* `%s`, %s%s%s", p.name, type_text(p), p.optional and ", may be missing" or "", sentence(p.text))
+    out("* `%s`, %s%s%s", p.name, type_text(p), p.optional and ", optional" or "", sentence(p.text))
   end
   for _, r in ipairs(f.returns) do
-    out("* gives %s, %s%s%s", r.name == "self" and "itself" or r.name, type_text(r), r.optional and " or nil" or "",
+    out("* returns %s, %s%s%s", r.name == "self" and "itself" or r.name, type_text(r), r.optional and " or nil" or "",
       sentence(r.text))
   end
   if #f.params + #f.returns > 0 then out("") end

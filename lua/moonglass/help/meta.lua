@@ -1173,6 +1173,297 @@ function Dataset:unshuffle() end
 ---@return integer rows
 function Dataset:rows() end
 
+-- ---- moon.callbacks ----
+
+---The built-in callbacks.
+---@class moonglass.callbacks
+moon.callbacks = {}
+
+---Options of `moon.callbacks.checkpoint`.
+---@class moonglass.CheckpointOptions
+---@field every integer? default 1: save after every this many epochs
+---@field best boolean? default false; true: save only when the monitored value is the lowest so far; NaN never is
+---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
+---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
+
+---Save all that a resume needs, after all callbacks have seen the epoch.
+---@param path string %d or %03d in it becomes the epoch, %% becomes %; any other % is an error
+---@param options moonglass.CheckpointOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.checkpoint(path, options) end
+
+---Options of `moon.callbacks.csv_logger`.
+---@class moonglass.CsvLoggerOptions
+---@field append boolean? default false; true: write after the file's lines; an incomplete last line is removed
+
+---Write one line per epoch to a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file with
+---other columns is an error and stays unchanged.
+---@param path string
+---@param options moonglass.CsvLoggerOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.csv_logger(path, options) end
+
+---The callback that `moon.callbacks.early_stopping` makes.
+---@class moonglass.EarlyStopping: moonglass.Callback
+---@field best number the best value; infinity before the first
+---@field best_epoch integer? the epoch of the best value; nil if the value was NaN in every epoch (`history.warning`)
+---@field stopped_epoch integer? the epoch after which it ended the training; nil if it did not
+
+---Options of `moon.callbacks.early_stopping`.
+---@class moonglass.EarlyStoppingOptions
+---@field monitor moonglass.Figure? default "val_loss"
+---@field patience integer? default 0: end the training after this many epochs in a row without a better value
+---@field min_delta number? default 0: a value is better if value + |min_delta| < best
+---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
+
+---End the training when the monitored value no longer improves: Keras's EarlyStopping. An epoch whose value is NaN is
+---never the best, not even the first.
+---@param options moonglass.EarlyStoppingOptions?
+---@return moonglass.EarlyStopping callback
+function moon.callbacks.early_stopping(options) end
+
+---The state of a training that `fit` passes to callbacks. Set `stop` to end the training.
+---@class moonglass.State
+---@field net moonglass.Net
+---@field opt moonglass.AnyOptimizer
+---@field epoch integer the current epoch, from 1
+---@field epochs integer the last epoch
+---@field initial_epoch integer the number of epochs done before
+---@field batch integer the current batch, from 1
+---@field batches integer batches per epoch
+---@field batch_size integer
+---@field rows integer rows per epoch
+---@field loss number? the epoch's loss; in `on_batch_end` the mean so far
+---@field batch_loss number? the loss of this batch, in `on_batch_end`
+---@field val_loss number? after the epoch, with validation
+---@field seconds number? the epoch's training time, without validation
+---@field rows_per_second number?
+---@field seed integer? nil in `check` if it was not given: it is drawn later
+---@field validation boolean true if there is validation data
+---@field trained integer? epochs of all fits of this net, including the current one
+---@field history moonglass.History
+---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[] the callbacks of this `fit`
+---@field resumed boolean true if the option `resume` was given
+---@field stop boolean true ends the training
+---@field stopped string? why the training ended on a loss that is NaN or infinite
+
+---A callback of `fit`: a table with any of these fields. A plain function is called after each epoch.
+---@class moonglass.Callback
+---@field name string? its name in a checkpoint
+---@field check (fun(self, state: moonglass.State))? called before anything is trained or written: raises what is wrong
+---@field on_train_begin (fun(self, state: moonglass.State))?
+---@field on_epoch_begin (fun(self, state: moonglass.State))?
+---@field on_batch_end (fun(self, state: moonglass.State))?
+---@field on_epoch_end (fun(self, state: moonglass.State))?
+---@field on_checkpoint (fun(self, state: moonglass.State))? called after every on_epoch_end: the time to save
+---@field on_train_end (fun(self, state: moonglass.State))?
+---@field on_abort (fun(self, state: moonglass.State))? called when an error or a closed coroutine ends the training
+---@field snapshot (fun(self): table, table?)? what a checkpoint keeps: numbers, texts and booleans; then tensors
+---@field restore (fun(self, values: table, tensors: table, state: moonglass.State))? takes back what snapshot gave
+
+---Write a picture after each epoch: epoch_001.png, epoch_002.png and so on. It shows rows above their reconstructions.
+---@param dir string a folder that exists
+---@param x moonglass.Tensor [rows x in], where rows are images
+---@return moonglass.Callback callback
+function moon.callbacks.reconstructions(dir, x) end
+
+---Options of `moon.callbacks.progress`.
+---@class moonglass.ProgressOptions
+---@field bar boolean? default true: a bar that is redrawn; false: one line per epoch
+---@field terminal boolean? is the output a terminal? Detected if not given
+---@field write (fun(text: string))? writes the text; default: the function of `moon.set_log`, or standard output
+---@field clock (fun(): number)? default `moon.clock`: seconds
+
+---A progress bar on a terminal, one line per epoch elsewhere. The option `verbose` of `fit` adds it.
+---@param options moonglass.ProgressOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.progress(options) end
+
+---Options of `moon.callbacks.step_decay`.
+---@class moonglass.StepDecayOptions
+---@field every integer required: the number of epochs between changes
+---@field factor number required, above 0
+
+---Multiply the learning rate by `factor` after every `every` epochs: base factor^floor((epoch - 1) / every). The base
+---rate returns at the end of the training.
+---@param options moonglass.StepDecayOptions
+---@return moonglass.Callback callback
+function moon.callbacks.step_decay(options) end
+
+---Options of `moon.callbacks.cosine`.
+---@class moonglass.CosineOptions
+---@field epochs integer required: the rate reaches lr_min in the epoch after these and stays there
+---@field lr_min number? default 0, at least 0
+---@field warmup integer? default 0: epochs in which the rate first rises to the base rate; fewer than `epochs`
+
+---Lower the learning rate along half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5), after a
+---linear warmup (Goyal et al. 2017, arXiv 1706.02677). The base rate returns at the end of the training.
+---@param options moonglass.CosineOptions
+---@return moonglass.Callback callback
+function moon.callbacks.cosine(options) end
+
+---Options of `moon.callbacks.reduce_on_plateau`.
+---@class moonglass.ReduceOnPlateauOptions
+---@field monitor moonglass.Figure? default "val_loss"
+---@field factor number? default 0.1, above 0 and below 1
+---@field patience integer? default 10: epochs in a row without a better value before the rate falls
+---@field min_delta number? default 1e-4: a value is better if value + |min_delta| < best
+---@field cooldown integer? default 0: epochs after a change in which patience does not count
+---@field lr_min number? default 0: the lowest rate
+
+---Multiply the learning rate by `factor` when the monitored value no longer improves: Keras's ReduceLROnPlateau. The
+---last rate stays at the end of the training.
+---@param options moonglass.ReduceOnPlateauOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.reduce_on_plateau(options) end
+
+---Set the learning rate before each epoch by a function of the epoch and of the current rate: Keras's
+---LearningRateScheduler, but the epoch counts from 1. The last rate stays at the end of the training.
+---@param f fun(epoch: integer, lr: number): number
+---@return moonglass.Callback callback
+function moon.callbacks.learning_rate(f) end
+
+---Options of `moon.callbacks.show`.
+---@class moonglass.LiveOptions
+---@field every integer? default 1: epochs from one picture to the next; the last epoch is always shown
+---@field columns integer? the number of rows of x shown; as many as fit if not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
+
+---Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
+---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
+---@param options moonglass.LiveOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.show(x, options) end
+
+-- ---- moon.checkpoint ----
+
+---Checkpoints as files.
+---@class moonglass.checkpoint
+moon.checkpoint = {}
+
+---All that a training needs to continue bit for bit. The option `resume` of `fit` takes it.
+---@class moonglass.Checkpoint
+---@field net moonglass.Net|moonglass.Autoencoder
+---@field opt moonglass.Optimizer?
+---@field epoch integer the number of epochs done
+---@field seed integer?
+---@field history moonglass.History?
+---@field callbacks table? what callbacks remember; to `save`, a list of callbacks
+
+---Load the newest of path, path.1, path.2 and so on that is intact.
+---@param path string the path given to `moon.callbacks.checkpoint` with `keep`
+---@return moonglass.Checkpoint? checkpoint nil if there is none
+---@return string[]|string? skipped messages on newer files that could not be loaded; with nil, the reason
+---@return moonglass.Code? code
+function moon.checkpoint.latest(path) end
+
+---Load a checkpoint.
+---@param path string
+---@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
+---@return string? message
+---@return moonglass.Code? code
+function moon.checkpoint.load(path) end
+
+---Save a checkpoint. Writing is atomic: the file is complete, or as it was.
+---@param path string
+---@param state moonglass.Checkpoint|moonglass.State net, and optionally opt, epoch, seed, history, callbacks
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.checkpoint.save(path, state) end
+
+-- ---- moon.autoencoder ----
+
+---Autoencoders. `moon.autoencoder{encoder = {...}, decoder = {...}, noise = layer}` makes one of given layers.
+---@class moonglass.autoencoder
+---@overload fun(options: moonglass.AutoencoderOptions): moonglass.Autoencoder
+moon.autoencoder = {}
+
+---Options of `moon.autoencoder`.
+---@class moonglass.AutoencoderOptions
+---@field encoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
+---@field decoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
+---@field noise moonglass.AnyLayer? before the encoder, active in training only; the target stays the clean x
+
+---An autoencoder of given layers: what `moon.autoencoder{...}` calls.
+---@param options moonglass.AutoencoderOptions
+---@return moonglass.Autoencoder autoencoder
+function moon.autoencoder.build(options) end
+
+---Options of every autoencoder that is made from sizes.
+---@class moonglass.SizesOptions
+---@field input integer required: the width of a row
+---@field activation moonglass.ActivationName? default "relu": the activation of the hidden layers
+---@field output moonglass.ActivationName? default "sigmoid": the activation of the last layer
+---@field init moonglass.InitName? default "glorot_uniform": the initialiser of the weights
+---@field tied boolean? default false: the decoder uses the encoder's weights, transposed
+
+---Options of `moon.autoencoder.plain`.
+---@class moonglass.PlainOptions: moonglass.SizesOptions
+---@field hidden integer required: the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+---@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
+
+---Options of `moon.autoencoder.deep`.
+---@class moonglass.DeepOptions: moonglass.SizesOptions
+---@field hidden integer|integer[] required: the widths of the layers before the code; the decoder mirrors them
+---@field code integer required: the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+---@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
+
+---Options of `moon.autoencoder.denoising`.
+---@class moonglass.DenoisingOptions: moonglass.SizesOptions
+---@field noise moonglass.AnyLayer required: for example `moon.gaussian_noise(0.4, {clip = {0, 1}})`
+---@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
+---@field code integer? the width of the code
+---@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
+
+---One hidden layer, which is the code: `moon.autoencoder.plain{input = 784, hidden = 32}`.
+---@param options moonglass.PlainOptions
+---@return moonglass.Autoencoder autoencoder
+function moon.autoencoder.plain(options) end
+
+---Hidden layers on both sides of the code: `moon.autoencoder.deep{input = 784, hidden = {128}, code = 32}`.
+---@param options moonglass.DeepOptions
+---@return moonglass.Autoencoder autoencoder
+function moon.autoencoder.deep(options) end
+
+---Plain or deep, after a noise layer that is active in training only. The target stays the clean x.
+---@param options moonglass.DenoisingOptions
+---@return moonglass.Autoencoder autoencoder
+function moon.autoencoder.denoising(options) end
+
+---Options of `moon.autoencoder.sparse`. There are three kinds of sparsity: l1, kl_weight and k. Options of two kinds
+---raise.
+---@class moonglass.SparseOptions: moonglass.SizesOptions
+---@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
+---@field code integer? the width of the code
+---@field l1 number? default 1e-5, used if no kind is given: weight of the penalty on the sum of absolute outputs
+---@field reduction "batchmean"|"sum"? default "batchmean": that penalty is averaged over the rows, or summed
+---@field layers "code"|"encoder"|"all"|integer[]? default "code": the penalised layers, or a list of their numbers
+---@field kl_weight number? weight of the penalty that draws the mean of each code element over the batch to kl_target
+---@field kl_target number? default 0.05, above 0 and below 1
+---@field k integer? only the k largest elements of each code are kept
+---@field code_activation moonglass.ActivationName? "sigmoid" with kl_weight, "linear" with k, else `activation`
+
+---Plain or deep, with a code made sparse in one of three ways. The penalty l1 is for the code; with `layers =
+---"encoder"` also for the hidden layers before it, with "all" for every hidden layer, with a list like {1, 3} for these
+---dense layers.
+---@param options moonglass.SparseOptions
+---@return moonglass.Autoencoder autoencoder
+function moon.autoencoder.sparse(options) end
+
+---Make a net an autoencoder whose first layers are the encoder.
+---@param net moonglass.Net
+---@param layers integer the number of layers of the encoder
+---@return moonglass.Autoencoder net the same net
+function moon.autoencoder.adopt(net, layers) end
+
+---Make a net an autoencoder if its `encoder_layers` is not 0.
+---@param net moonglass.Net
+---@return moonglass.Net|moonglass.Autoencoder net the same net
+function moon.autoencoder.restore(net) end
+
 -- ---- Autoencoder ----
 
 ---A net with names for its two halves. The target of `ae:fit(x, options)` is x.
@@ -1350,98 +1641,6 @@ function moon.safetensors.load(path) end
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.safetensors.save(path, tensors, metadata) end
-
--- ---- moon.autoencoder ----
-
----Autoencoders. `moon.autoencoder{encoder = {...}, decoder = {...}, noise = layer}` makes one of given layers.
----@class moonglass.autoencoder
----@overload fun(options: moonglass.AutoencoderOptions): moonglass.Autoencoder
-moon.autoencoder = {}
-
----Options of `moon.autoencoder`.
----@class moonglass.AutoencoderOptions
----@field encoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
----@field decoder moonglass.AnyLayer[]|moonglass.Net required: a list of layers, or a net
----@field noise moonglass.AnyLayer? before the encoder, active in training only; the target stays the clean x
-
----An autoencoder of given layers: what `moon.autoencoder{...}` calls.
----@param options moonglass.AutoencoderOptions
----@return moonglass.Autoencoder autoencoder
-function moon.autoencoder.build(options) end
-
----Options of every autoencoder that is made from sizes.
----@class moonglass.SizesOptions
----@field input integer required: the width of a row
----@field activation moonglass.ActivationName? default "relu": the activation of the hidden layers
----@field output moonglass.ActivationName? default "sigmoid": the activation of the last layer
----@field init moonglass.InitName? default "glorot_uniform": the initialiser of the weights
----@field tied boolean? default false: the decoder uses the encoder's weights, transposed
-
----Options of `moon.autoencoder.plain`.
----@class moonglass.PlainOptions: moonglass.SizesOptions
----@field hidden integer required: the width of the code
----@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
----@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
-
----Options of `moon.autoencoder.deep`.
----@class moonglass.DeepOptions: moonglass.SizesOptions
----@field hidden integer|integer[] required: the widths of the layers before the code; the decoder mirrors them
----@field code integer required: the width of the code
----@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
----@field contractive number? default 0: weight of the penalty on the squared derivatives of the code by its inputs
-
----Options of `moon.autoencoder.denoising`.
----@class moonglass.DenoisingOptions: moonglass.SizesOptions
----@field noise moonglass.AnyLayer required: for example `moon.gaussian_noise(0.4, {clip = {0, 1}})`
----@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
----@field code integer? the width of the code
----@field code_activation moonglass.ActivationName? the activation of the code; `activation` if not given
-
----One hidden layer, which is the code: `moon.autoencoder.plain{input = 784, hidden = 32}`.
----@param options moonglass.PlainOptions
----@return moonglass.Autoencoder autoencoder
-function moon.autoencoder.plain(options) end
-
----Hidden layers on both sides of the code: `moon.autoencoder.deep{input = 784, hidden = {128}, code = 32}`.
----@param options moonglass.DeepOptions
----@return moonglass.Autoencoder autoencoder
-function moon.autoencoder.deep(options) end
-
----Plain or deep, after a noise layer that is active in training only. The target stays the clean x.
----@param options moonglass.DenoisingOptions
----@return moonglass.Autoencoder autoencoder
-function moon.autoencoder.denoising(options) end
-
----Options of `moon.autoencoder.sparse`. There are three kinds of sparsity: l1, kl_weight and k. Options of two kinds
----raise.
----@class moonglass.SparseOptions: moonglass.SizesOptions
----@field hidden integer|integer[] required: the widths of the hidden layers; without `code` the last is the code's
----@field code integer? the width of the code
----@field l1 number? default 1e-5, used if no kind is given: weight of the penalty on the sum of absolute outputs
----@field reduction "batchmean"|"sum"? default "batchmean": that penalty is averaged over the rows, or summed
----@field layers "code"|"encoder"|"all"|integer[]? default "code": the penalised layers, or a list of their numbers
----@field kl_weight number? weight of the penalty that draws the mean of each code element over the batch to kl_target
----@field kl_target number? default 0.05, above 0 and below 1
----@field k integer? only the k largest elements of each code are kept
----@field code_activation moonglass.ActivationName? "sigmoid" with kl_weight, "linear" with k, else `activation`
-
----Plain or deep, with a code made sparse in one of three ways. The penalty l1 is for the code; with `layers =
----"encoder"` also for the hidden layers before it, with "all" for every hidden layer, with a list like {1, 3} for these
----dense layers.
----@param options moonglass.SparseOptions
----@return moonglass.Autoencoder autoencoder
-function moon.autoencoder.sparse(options) end
-
----Make a net an autoencoder whose first layers are the encoder.
----@param net moonglass.Net
----@param layers integer the number of layers of the encoder
----@return moonglass.Autoencoder net the same net
-function moon.autoencoder.adopt(net, layers) end
-
----Make a net an autoencoder if its `encoder_layers` is not 0.
----@param net moonglass.Net
----@return moonglass.Net|moonglass.Autoencoder net the same net
-function moon.autoencoder.restore(net) end
 
 -- ---- moon.dictionary ----
 
@@ -1738,205 +1937,6 @@ function Probe:predict(codes) end
 ---@param labels moonglass.Tensor class numbers [n]
 ---@return number fraction 0 to 1
 function Probe:accuracy(codes, labels) end
-
--- ---- moon.callbacks ----
-
----The built-in callbacks.
----@class moonglass.callbacks
-moon.callbacks = {}
-
----Options of `moon.callbacks.checkpoint`.
----@class moonglass.CheckpointOptions
----@field every integer? default 1: save after every this many epochs
----@field best boolean? default false; true: save only when the monitored value is the lowest so far; NaN never is
----@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
----@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
-
----Save all that a resume needs, after all callbacks have seen the epoch.
----@param path string %d or %03d in it becomes the epoch, %% becomes %; any other % is an error
----@param options moonglass.CheckpointOptions?
----@return moonglass.Callback callback
-function moon.callbacks.checkpoint(path, options) end
-
----Options of `moon.callbacks.csv_logger`.
----@class moonglass.CsvLoggerOptions
----@field append boolean? default false; true: write after the file's lines; an incomplete last line is removed
-
----Write one line per epoch to a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file with
----other columns is an error and stays unchanged.
----@param path string
----@param options moonglass.CsvLoggerOptions?
----@return moonglass.Callback callback
-function moon.callbacks.csv_logger(path, options) end
-
----The callback that `moon.callbacks.early_stopping` makes.
----@class moonglass.EarlyStopping: moonglass.Callback
----@field best number the best value; infinity before the first
----@field best_epoch integer? the epoch of the best value; nil if the value was NaN in every epoch (`history.warning`)
----@field stopped_epoch integer? the epoch after which it ended the training; nil if it did not
-
----Options of `moon.callbacks.early_stopping`.
----@class moonglass.EarlyStoppingOptions
----@field monitor moonglass.Figure? default "val_loss"
----@field patience integer? default 0: end the training after this many epochs in a row without a better value
----@field min_delta number? default 0: a value is better if value + |min_delta| < best
----@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
-
----End the training when the monitored value no longer improves: Keras's EarlyStopping. An epoch whose value is NaN is
----never the best, not even the first.
----@param options moonglass.EarlyStoppingOptions?
----@return moonglass.EarlyStopping callback
-function moon.callbacks.early_stopping(options) end
-
----The state of a training that `fit` passes to callbacks. Set `stop` to end the training.
----@class moonglass.State
----@field net moonglass.Net
----@field opt moonglass.AnyOptimizer
----@field epoch integer the current epoch, from 1
----@field epochs integer the last epoch
----@field initial_epoch integer the number of epochs done before
----@field batch integer the current batch, from 1
----@field batches integer batches per epoch
----@field batch_size integer
----@field rows integer rows per epoch
----@field loss number? the epoch's loss; in `on_batch_end` the mean so far
----@field batch_loss number? the loss of this batch, in `on_batch_end`
----@field val_loss number? after the epoch, with validation
----@field seconds number? the epoch's training time, without validation
----@field rows_per_second number?
----@field seed integer? nil in `check` if it was not given: it is drawn later
----@field validation boolean true if there is validation data
----@field trained integer? epochs of all fits of this net, including the current one
----@field history moonglass.History
----@field callbacks (moonglass.Callback|fun(state: moonglass.State))[] the callbacks of this `fit`
----@field resumed boolean true if the option `resume` was given
----@field stop boolean true ends the training
----@field stopped string? why the training ended on a loss that is NaN or infinite
-
----A callback of `fit`: a table with any of these fields. A plain function is called after each epoch.
----@class moonglass.Callback
----@field name string? its name in a checkpoint
----@field check (fun(self, state: moonglass.State))? called before anything is trained or written: raises what is wrong
----@field on_train_begin (fun(self, state: moonglass.State))?
----@field on_epoch_begin (fun(self, state: moonglass.State))?
----@field on_batch_end (fun(self, state: moonglass.State))?
----@field on_epoch_end (fun(self, state: moonglass.State))?
----@field on_checkpoint (fun(self, state: moonglass.State))? called after every on_epoch_end: the time to save
----@field on_train_end (fun(self, state: moonglass.State))?
----@field on_abort (fun(self, state: moonglass.State))? called when an error or a closed coroutine ends the training
----@field snapshot (fun(self): table, table?)? what a checkpoint keeps: numbers, texts and booleans; then tensors
----@field restore (fun(self, values: table, tensors: table, state: moonglass.State))? takes back what snapshot gave
-
----Write a picture after each epoch: epoch_001.png, epoch_002.png and so on. It shows rows above their reconstructions.
----@param dir string a folder that exists
----@param x moonglass.Tensor [rows x in], where rows are images
----@return moonglass.Callback callback
-function moon.callbacks.reconstructions(dir, x) end
-
----Options of `moon.callbacks.progress`.
----@class moonglass.ProgressOptions
----@field bar boolean? default true: a bar that is redrawn; false: one line per epoch
----@field terminal boolean? is the output a terminal? Detected if not given
----@field write (fun(text: string))? writes the text; default: the function of `moon.set_log`, or standard output
----@field clock (fun(): number)? default `moon.clock`: seconds
-
----A progress bar on a terminal, one line per epoch elsewhere. The option `verbose` of `fit` adds it.
----@param options moonglass.ProgressOptions?
----@return moonglass.Callback callback
-function moon.callbacks.progress(options) end
-
----Options of `moon.callbacks.step_decay`.
----@class moonglass.StepDecayOptions
----@field every integer required: the number of epochs between changes
----@field factor number required, above 0
-
----Multiply the learning rate by `factor` after every `every` epochs: base factor^floor((epoch - 1) / every). The base
----rate returns at the end of the training.
----@param options moonglass.StepDecayOptions
----@return moonglass.Callback callback
-function moon.callbacks.step_decay(options) end
-
----Options of `moon.callbacks.cosine`.
----@class moonglass.CosineOptions
----@field epochs integer required: the rate reaches lr_min in the epoch after these and stays there
----@field lr_min number? default 0, at least 0
----@field warmup integer? default 0: epochs in which the rate first rises to the base rate; fewer than `epochs`
-
----Lower the learning rate along half a cosine (Loshchilov and Hutter 2017, arXiv 1608.03983, equation 5), after a
----linear warmup (Goyal et al. 2017, arXiv 1706.02677). The base rate returns at the end of the training.
----@param options moonglass.CosineOptions
----@return moonglass.Callback callback
-function moon.callbacks.cosine(options) end
-
----Options of `moon.callbacks.reduce_on_plateau`.
----@class moonglass.ReduceOnPlateauOptions
----@field monitor moonglass.Figure? default "val_loss"
----@field factor number? default 0.1, above 0 and below 1
----@field patience integer? default 10: epochs in a row without a better value before the rate falls
----@field min_delta number? default 1e-4: a value is better if value + |min_delta| < best
----@field cooldown integer? default 0: epochs after a change in which patience does not count
----@field lr_min number? default 0: the lowest rate
-
----Multiply the learning rate by `factor` when the monitored value no longer improves: Keras's ReduceLROnPlateau. The
----last rate stays at the end of the training.
----@param options moonglass.ReduceOnPlateauOptions?
----@return moonglass.Callback callback
-function moon.callbacks.reduce_on_plateau(options) end
-
----Set the learning rate before each epoch by a function of the epoch and of the current rate: Keras's
----LearningRateScheduler, but the epoch counts from 1. The last rate stays at the end of the training.
----@param f fun(epoch: integer, lr: number): number
----@return moonglass.Callback callback
-function moon.callbacks.learning_rate(f) end
-
----Options of `moon.callbacks.show`.
----@class moonglass.LiveOptions
----@field every integer? default 1: epochs from one picture to the next; the last epoch is always shown
----@field columns integer? the number of rows of x shown; as many as fit if not given
----@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
-
----Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
----@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
----@param options moonglass.LiveOptions?
----@return moonglass.Callback callback
-function moon.callbacks.show(x, options) end
-
--- ---- moon.checkpoint ----
-
----Checkpoints as files.
----@class moonglass.checkpoint
-moon.checkpoint = {}
-
----All that a training needs to continue bit for bit. The option `resume` of `fit` takes it.
----@class moonglass.Checkpoint
----@field net moonglass.Net|moonglass.Autoencoder
----@field opt moonglass.Optimizer?
----@field epoch integer the number of epochs done
----@field seed integer?
----@field history moonglass.History?
----@field callbacks table? what callbacks remember; to `save`, a list of callbacks
-
----Load the newest of path, path.1, path.2 and so on that is intact.
----@param path string the path given to `moon.callbacks.checkpoint` with `keep`
----@return moonglass.Checkpoint? checkpoint nil if there is none
----@return string[]|string? skipped messages on newer files that could not be loaded; with nil, the reason
----@return moonglass.Code? code
-function moon.checkpoint.latest(path) end
-
----Load a checkpoint.
----@param path string
----@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
----@return string? message
----@return moonglass.Code? code
-function moon.checkpoint.load(path) end
-
----Save a checkpoint. Writing is atomic: the file is complete, or as it was.
----@param path string
----@param state moonglass.Checkpoint|moonglass.State net, and optionally opt, epoch, seed, history, callbacks
----@return true? ok nil if it cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.checkpoint.save(path, state) end
 
 -- ---- moon.image ----
 
