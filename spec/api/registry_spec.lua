@@ -3,6 +3,7 @@
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
+local formulas = dofile "spec/support/formulas.lua"
 local paths = dofile("spec/support/paths.lua")(moon)
 local samples = dofile "spec/support/samples.lua"
 local annotations = require "moonglass.help.annotations"
@@ -23,6 +24,29 @@ describe("a test meets", function()
       if not exported then
         missing[#missing + 1] = ("layer %s: to lua/moonglass/formats/onnx.lua (%s)"):format(kind, message)
       end
+    end
+    os.remove(path)
+    assert_none("missing", missing)
+  end)
+
+  it("every activation, loss, optimiser and initialiser: it has a formula; activations are exported to ONNX", function()
+    local missing = {}
+    for _, family in ipairs{"activations", "losses", "optimizers", "inits"} do
+      for _, name in ipairs(core.registered(family)) do
+        if not formulas[family][name] then
+          missing[#missing + 1] = ("%s: formulas.%s.%s, to spec/support/formulas.lua"):format(name, family, name)
+        end
+      end
+    end
+    for _, name in ipairs(core.registered("optimizers")) do
+      if formulas.optimizers[name] and not formulas.options[name] then
+        missing[#missing + 1] = ("%s: formulas.options.%s, to spec/support/formulas.lua"):format(name, name)
+      end
+    end
+    local path = os.tmpname()
+    for _, name in ipairs(core.registered("activations")) do
+      local ok, message = moon.onnx.export(path, moon.sequential{moon.activation(name)})
+      if not ok then missing[#missing + 1] = ("%s: to lua/moonglass/formats/onnx.lua (%s)"):format(name, message) end
     end
     os.remove(path)
     assert_none("missing", missing)
