@@ -1,5 +1,5 @@
--- The formulas of activations, losses, optimisers and initialisers in plain Lua and double precision, to which the specs
--- hold what is registered: local formulas = dofile "spec/support/formulas.lua". registry_spec says what has none.
+-- The formulas of activations, losses, optimisers and initialisers, in plain Lua and double precision. The specs hold
+-- what is registered to them: local formulas = dofile "spec/support/formulas.lua". registry_spec says what has none.
 local formulas = {}
 
 local function sigmoid(x) return 1 / (1 + math.exp(-x)) end
@@ -109,8 +109,9 @@ formulas.options = {
 formulas.fan_in, formulas.fan_out = 300, 200
 local fan_in, fan_out = formulas.fan_in, formulas.fan_out
 
---- Of initial weights [fan_in x fan_out]: {deviation, largest absolute value in deviations, nil where there is none}.
 local cut = 2 / 0.87962566103423978 -- at two deviations of the normal distribution before it was cut
+
+--- Of initial weights [fan_in x fan_out]: {deviation, largest absolute value in deviations, nil where there is none}.
 formulas.inits = {
   glorot_uniform = {math.sqrt(2 / (fan_in + fan_out)), math.sqrt(3)},
   glorot_normal = {math.sqrt(2 / (fan_in + fan_out)), cut},
