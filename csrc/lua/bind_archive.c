@@ -1,9 +1,11 @@
 /* bind_archive.c - named tensors and texts between Lua tables and the engine's archives. */
+#include "bind_archive.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bind_archive.h"
+#include "bind_args.h"
 
 moon_archive *bind_new_archive(lua_State *L) {
   moon_archive *archive = NULL;
@@ -19,9 +21,9 @@ static void check_keys(lua_State *L, const char *name, const char *what, int tab
   *n = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     if (lua_type(L, -2) != LUA_TSTRING)
-      luaL_error(L, "%s: a name in the %s is a %s, expected a string", name, what, luaL_typename(L, -2));
+      luaL_error(L, "%s: a name in %s is %s, expected a string", name, what, bind_shown(L, -2));
     if (strlen(lua_tostring(L, -2)) != lua_rawlen(L, -2))
-      luaL_error(L, "%s: a name in the %s holds a zero byte: '%s...'", name, what, lua_tostring(L, -2));
+      luaL_error(L, "%s: the name '%s...' in %s holds a zero byte, expected text", name, lua_tostring(L, -2), what);
     ++*n;
   }
 }
@@ -34,7 +36,8 @@ static const char **push_sorted_keys(lua_State *L, const char *name, const char 
   size_t room = *n, i = 0;
   const char **keys = lua_newuserdatauv(L, room * sizeof *keys + 1, 0);
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-    if (i == room || lua_type(L, -2) != LUA_TSTRING) luaL_error(L, "%s: the table of %s has changed", name, what);
+    if (i == room || lua_type(L, -2) != LUA_TSTRING)
+      luaL_error(L, "%s: the table of %s was changed while it was read", name, what);
     keys[i++] = lua_tostring(L, -2);
     lua_pushvalue(L, -2);
     lua_rawseti(L, -5, (lua_Integer)i);
@@ -44,35 +47,33 @@ static const char **push_sorted_keys(lua_State *L, const char *name, const char 
   return keys;
 }
 
-static void add_tensors(lua_State *L, const char *name, int table, moon_archive *archive) {
-  size_t n;
-  const char **keys = push_sorted_keys(L, name, "tensors", table, &n);
-  for (size_t i = 0; i < n; i++) {
-    lua_pushstring(L, keys[i]);
-    lua_pushvalue(L, -1);
-    lua_rawget(L, table);
-    moon_tensor *t = bind_test_tensor(L, -1);
-    if (!t)
-      luaL_error(L, "%s: tensors['%s'] is a %s, expected a tensor", name, keys[i],
-                 luaL_testudata(L, -1, BIND_TENSOR) ? "closed tensor" : luaL_typename(L, -1));
-    BIND_TRY(L, bind_ctx(L), moon_archive_add(archive, lua_tostring(L, -2), t));
-    lua_pop(L, 2);
-  }
-  lua_pop(L, 2);
+/* Add the value on the top under this name. */
+typedef void adder(lua_State *L, const char *name, const char *key, moon_archive *archive);
+
+static void add_tensor(lua_State *L, const char *name, const char *key, moon_archive *archive) {
+  moon_tensor *t = bind_test_tensor(L, -1);
+  if (!t) luaL_error(L, "%s: tensors['%s'] is %s, expected a tensor", name, key, bind_shown(L, -1));
+  BIND_TRY(L, bind_ctx(L), moon_archive_add(archive, key, t));
 }
 
-static void add_texts(lua_State *L, const char *name, int table, moon_archive *archive) {
+static void add_text(lua_State *L, const char *name, const char *key, moon_archive *archive) {
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "%s: metadata['%s'] is %s, expected a string", name, key, bind_shown(L, -1));
+  const char *text = lua_tostring(L, -1);
+  if (strlen(text) != lua_rawlen(L, -1))
+    luaL_error(L, "%s: metadata['%s'] holds a zero byte, expected text", name, key);
+  BIND_TRY(L, bind_ctx(L), moon_archive_set(archive, key, text));
+}
+
+/* Add all that the table at an index has, in the order of the names. */
+static void add_all(lua_State *L, const char *name, const char *what, int table, moon_archive *archive, adder *add) {
   size_t n;
-  const char **keys = push_sorted_keys(L, name, "metadata", table, &n);
+  const char **keys = push_sorted_keys(L, name, what, table, &n);
   for (size_t i = 0; i < n; i++) {
     lua_pushstring(L, keys[i]);
     lua_pushvalue(L, -1);
     lua_rawget(L, table);
-    if (lua_type(L, -1) != LUA_TSTRING)
-      luaL_error(L, "%s: metadata['%s'] is a %s, expected a string", name, keys[i], luaL_typename(L, -1));
-    if (strlen(lua_tostring(L, -1)) != lua_rawlen(L, -1))
-      luaL_error(L, "%s: metadata['%s'] holds a zero byte", name, keys[i]);
-    BIND_TRY(L, bind_ctx(L), moon_archive_set(archive, lua_tostring(L, -2), lua_tostring(L, -1)));
+    add(L, name, lua_tostring(L, -2), archive);
     lua_pop(L, 2);
   }
   lua_pop(L, 2);
@@ -80,13 +81,13 @@ static void add_texts(lua_State *L, const char *name, int table, moon_archive *a
 
 moon_archive *bind_read_archive(lua_State *L, const char *name, int tensors, int metadata) {
   if (!lua_istable(L, tensors))
-    luaL_error(L, "%s: tensors: got %s, expected a table {name = tensor}", name, luaL_typename(L, tensors));
+    luaL_error(L, "%s: tensors is %s, expected a table {name = tensor}", name, bind_shown(L, tensors));
   bool texts = !lua_isnoneornil(L, metadata);
   if (texts && !lua_istable(L, metadata))
-    luaL_error(L, "%s: metadata: got %s, expected a table {name = string}", name, luaL_typename(L, metadata));
+    luaL_error(L, "%s: metadata is %s, expected a table {name = string}", name, bind_shown(L, metadata));
   moon_archive *archive = bind_new_archive(L);
-  add_tensors(L, name, tensors, archive);
-  if (texts) add_texts(L, name, metadata, archive);
+  add_all(L, name, "tensors", tensors, archive, add_tensor);
+  if (texts) add_all(L, name, "metadata", metadata, archive, add_text);
   return archive;
 }
 

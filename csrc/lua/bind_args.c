@@ -2,6 +2,13 @@
 #include "bind_args.h"
 
 #include <math.h>
+#include <string.h>
+
+/* Has the handle at an index been closed? Handles have a class's name, and hold a pointer. */
+static bool is_closed(lua_State *L, int index, const char *name) {
+  return strncmp(name, "moonglass.", 10) == 0 && lua_type(L, index) == LUA_TUSERDATA &&
+         lua_rawlen(L, index) == sizeof(void *) && !*(void **)lua_touserdata(L, index);
+}
 
 /* Calls no metamethod: that could do anything. */
 const char *bind_shown(lua_State *L, int index) {
@@ -12,8 +19,10 @@ const char *bind_shown(lua_State *L, int index) {
     case LUA_TSTRING: return lua_pushfstring(L, "'%s' (a string)", lua_tostring(L, index));
     default: break;
   }
+  index = lua_absindex(L, index);
   bool named = luaL_getmetafield(L, index, "__name") == LUA_TSTRING;
-  return lua_pushfstring(L, "a %s", named ? lua_tostring(L, -1) : luaL_typename(L, index));
+  const char *name = named ? lua_tostring(L, -1) : luaL_typename(L, index);
+  return lua_pushfstring(L, "a %s%s", is_closed(L, index, name) ? "closed " : "", name);
 }
 
 lua_Integer bind_whole(lua_State *L, int index, const char *name, const char *noun, int place, lua_Integer low,
@@ -38,9 +47,9 @@ double bind_number(lua_State *L, int index, const char *name, const char *noun) 
 int bind_sizes(lua_State *L, const char *name, int first, int last, lua_Integer low, lua_Integer *sizes) {
   bool table = first == last && lua_type(L, first) == LUA_TTABLE;
   lua_Unsigned count = table ? lua_rawlen(L, first) : (lua_Unsigned)(last >= first ? last - first + 1 : 0);
-  if (!table && !count) luaL_error(L, "%s: expected sizes, as numbers or as one table of numbers", name);
+  if (!table && !count) luaL_error(L, "%s: got no sizes, expected numbers or one table of numbers", name);
   if (count > MOON_MAX_RANK)
-    luaL_error(L, "%s: %I sizes, expected at most %d", name, (LUAI_UACINT)count, MOON_MAX_RANK);
+    luaL_error(L, "%s: got %I sizes, expected at most %d", name, (LUAI_UACINT)count, MOON_MAX_RANK);
   for (int i = 0; i < (int)count; i++) {
     if (table)
       lua_rawgeti(L, first, i + 1);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "bind_archive.h"
+#include "bind_args.h"
 #include "bind_open.h"
 
 /* A path that holds a zero byte would name another file. */
@@ -94,7 +95,7 @@ static moon_bytes *push_parts(lua_State *L, int list, size_t *n) {
   moon_bytes *parts = lua_newuserdatauv(L, *n * sizeof *parts + 1, 0);
   for (size_t i = 0; i < *n; i++) {
     if (lua_rawgeti(L, list, (lua_Integer)i + 1) != LUA_TSTRING)
-      luaL_error(L, "file_write: part %I is a %s, expected a string", (LUAI_UACINT)(i + 1), luaL_typename(L, -1));
+      luaL_error(L, "file_write: part %I is %s, expected a string", (LUAI_UACINT)(i + 1), bind_shown(L, -1));
     parts[i].data = lua_tolstring(L, -1, &parts[i].size);
     lua_rawseti(L, -3, (lua_Integer)i + 1);
   }

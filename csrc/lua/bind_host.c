@@ -53,15 +53,15 @@ static void check_config(lua_State *L, const moon_lua_config *config) {
   if (config->flags & ~(unsigned)MOON_LUA_NO_FILES)
     luaL_error(L, "moonglass: the configuration has a flag that version %s does not know", MOON_VERSION);
   if (config->threads < 0 || config->threads > 256)
-    luaL_error(L, "moonglass: threads: expected a whole number of 1 to 256, or 0 for the default, got %d",
-               config->threads);
+    luaL_error(L, "moonglass: threads is %d, expected 1 to 256, or 0 for the default", config->threads);
 }
 
 void moon_lua_configure(lua_State *L, const moon_lua_config *config) {
   static const moon_lua_config defaults = {.size = sizeof defaults};
   const bind_home *there = bind_find_home(L);
   if (!config) config = &defaults;
-  if (there && (there->ctx || there->closed)) luaL_error(L, "moonglass: configured after the core was opened");
+  if (there && (there->ctx || there->closed))
+    luaL_error(L, "moonglass: the core is open already, expected moon_lua_configure before that");
   check_config(L, config);
   memcpy(&bind_need_home(L)->config, config, sizeof *config);
 }

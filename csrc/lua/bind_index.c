@@ -38,7 +38,7 @@ static moon_tensor *push_row(lua_State *L, moon_tensor *t, size_t i) {
 static size_t key_place(lua_State *L, size_t n, bool past_end) {
   int whole;
   lua_Integer key = lua_tointegerx(L, 2, &whole);
-  if (!whole) luaL_error(L, "index %s is not a whole number", bind_shown(L, 2));
+  if (!whole) luaL_error(L, "index is %s, expected a whole number", bind_shown(L, 2));
   if (key < 1 || (lua_Unsigned)key > (lua_Unsigned)n + past_end)
     luaL_error(L, "index %I is out of range 1..%I", (LUAI_UACINT)key, (LUAI_UACINT)n);
   return (size_t)key - 1;
@@ -92,7 +92,7 @@ int bind_tensor_index(lua_State *L) {
 int bind_tensor_newindex(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   if (lua_type(L, 2) == LUA_TSTRING)
-    return luaL_error(L, "a tensor has no field '%s' that could be set", lua_tostring(L, 2));
+    return luaL_error(L, "a tensor has no field '%s' that can be set", lua_tostring(L, 2));
   if (lua_type(L, 2) != LUA_TNUMBER)
     return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
   size_t i = key_place(L, length(L, t), false);
@@ -253,7 +253,7 @@ static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
   const size_t counted = (size_t)1 << 24;
   for (size_t k = 0; n > counted && k < moon_tensor_numel(list); k++)
     if (moon_tensor_get(list, k) >= (double)counted)
-      luaL_error(L, "index: row %I is %f as float32, which is not exact from %I on; give a list of numbers",
+      luaL_error(L, "index: row %I is %f, but float32 is exact only below %I; expected a list of numbers",
                  (LUAI_UACINT)k + 1, (LUAI_UACNUMBER)moon_tensor_get(list, k), (LUAI_UACINT)counted);
 }
 

@@ -82,8 +82,8 @@ static int layer_newindex(lua_State *L) {
     return bind_fixed_field(L, &bind_layers, &n);
   }
   if (!luaL_testudata(L, 3, BIND_TENSOR))
-    return luaL_error(L, "%s: %s takes a tensor, got %s", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
-                      luaL_typename(L, 3));
+    return luaL_error(L, "%s: %s is %s, expected a tensor", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
+                      bind_shown(L, 3));
   const moon_tensor *source = bind_check_tensor(L, 3);
   if (moon_tensor_copy(t, source) == MOON_OK) return 0;
   return luaL_error(L, "%s: %s: %s", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
@@ -159,7 +159,7 @@ static int layer_equal(lua_State *L) {
   return 1;
 }
 
-static int layer_call(lua_State *L) { return luaL_error(L, "a layer is not called: layer:forward(x)"); }
+static int layer_call(lua_State *L) { return luaL_error(L, "a layer cannot be called; use layer:forward(x)"); }
 
 static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &bind_layers); }
 

@@ -65,7 +65,9 @@ static int loss_newindex(lua_State *L) {
   return bind_fixed_field(L, &bind_losses, &n);
 }
 
-static int loss_call(lua_State *L) { return luaL_error(L, "a loss is not called: loss:forward(prediction, target)"); }
+static int loss_call(lua_State *L) {
+  return luaL_error(L, "a loss cannot be called; use loss:forward(prediction, target)");
+}
 
 static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &bind_losses); }
 

@@ -81,7 +81,9 @@ static void measure_list(lua_State *L, int index, form *f) {
   f->rank = 0;
   lua_pushvalue(L, index);
   while (lua_type(L, -1) == LUA_TTABLE) {
-    if (f->rank == MOON_MAX_RANK) luaL_error(L, "tensor: lists nest more than %d deep", MOON_MAX_RANK);
+    if (f->rank == MOON_MAX_RANK)
+      luaL_error(L, "tensor: the lists are nested more than %d deep, expected at most %d dimensions", MOON_MAX_RANK,
+                 MOON_MAX_RANK);
     f->shape[f->rank++] = lua_rawlen(L, -1);
     lua_rawgeti(L, -1, 1);
     lua_remove(L, -2);
@@ -107,9 +109,9 @@ static void misplaced(lua_State *L, const filling *g, int depth) {
     lua_pop(L, 1);
   }
   if (depth == g->f->rank)
-    luaL_error(L, "tensor: element %s is a %s, expected a number", place, luaL_typename(L, -1));
+    luaL_error(L, "tensor: element %s is %s, expected a number", place, bind_shown(L, -1));
   else if (lua_type(L, -1) != LUA_TTABLE)
-    luaL_error(L, "tensor: element %s is a %s, expected a list of %I", place, luaL_typename(L, -1),
+    luaL_error(L, "tensor: element %s is %s, expected a list of %I", place, bind_shown(L, -1),
                (LUAI_UACINT)g->f->shape[depth]);
   else
     luaL_error(L, "tensor: list %s has length %I, expected %I", place, (LUAI_UACINT)lua_rawlen(L, -1),
@@ -160,7 +162,7 @@ static int make_tensor(lua_State *L) {
   }
   int type = lua_type(L, 1);
   if (type != LUA_TTABLE && type != LUA_TNUMBER)
-    return luaL_error(L, "tensor: expected a number, a list or a tensor, got %s", luaL_typename(L, 1));
+    return luaL_error(L, "tensor: argument 1 is %s, expected a number, a list or a tensor", bind_shown(L, 1));
   if (type == LUA_TTABLE) {
     lua_pushstring(L, "dtype");
     if (lua_rawget(L, 1) != LUA_TNIL) f.dtype = read_dtype(L, "tensor");
@@ -243,7 +245,7 @@ static int make_arange(lua_State *L) {
   double a = alone ? 0 : finite_number(L, 1, "arange", "start");
   double b = finite_number(L, alone ? 1 : 2, "arange", "end");
   double step = lua_isnoneornil(L, 3) ? 1 : finite_number(L, 3, "arange", "step");
-  if (step == 0) return luaL_error(L, "arange: step is 0, expected any other number");
+  if (step == 0) return luaL_error(L, "arange: step is 0, expected a number other than 0");
   double count = ceil((b - a) / step);
   if (!(count < 9007199254740992.0)) return luaL_error(L, "arange: %f elements are more than memory can hold", count);
   size_t n = count > 0 ? count_before(a, b, step, (size_t)count) : 0;
@@ -287,7 +289,8 @@ static int make_eye(lua_State *L) {
 static moon_tensor *new_random(lua_State *L, const char *name) {
   form f;
   read_form(L, name, 1, &f);
-  if (f.dtype != MOON_FLOAT32) luaL_error(L, "%s: dtype is uint8, expected float32: t:byte() makes bytes of it", name);
+  if (f.dtype != MOON_FLOAT32)
+    luaL_error(L, "%s: dtype is uint8, expected float32; t:byte() converts the result", name);
   return bind_new_tensor(L, f.dtype, f.rank, f.shape);
 }
 
@@ -329,9 +332,7 @@ static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     parts[i] = bind_test_tensor(L, -1);
-    if (!parts[i])
-      luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1,
-                 luaL_testudata(L, -1, BIND_TENSOR) ? "a closed tensor" : bind_shown(L, -1));
+    if (!parts[i]) luaL_error(L, "cat: part %I is %s, expected a tensor", (LUAI_UACINT)i + 1, bind_shown(L, -1));
     lua_pop(L, 1);
   }
 }
@@ -347,12 +348,12 @@ static int make_cat(lua_State *L) {
     return luaL_error(L, "cat: got %s, expected a list of tensors: cat({a, b}, dim)", bind_shown(L, 1));
   lua_settop(L, 2);
   size_t count = lua_rawlen(L, 1);
-  if (!count) return luaL_error(L, "cat: expected a list of at least one tensor");
+  if (!count) return luaL_error(L, "cat: the list is empty, expected at least one tensor");
   const moon_tensor **parts = lua_newuserdatauv(L, count * sizeof *parts, 0);
   read_parts(L, parts, count);
   f.dtype = moon_tensor_dtype(parts[0]);
   f.rank = moon_tensor_rank(parts[0]);
-  if (!f.rank) return luaL_error(L, "cat: tensors of rank 0 have no dimension to lie along");
+  if (!f.rank) return luaL_error(L, "cat: the tensors have rank 0, expected at least one dimension");
   memcpy(f.shape, moon_tensor_shape(parts[0]), sizeof *f.shape * (size_t)f.rank);
   int dim = lua_isnoneornil(L, 2) ? 0 : (int)bind_whole(L, 2, "cat", "dim", 0, 1, f.rank) - 1;
   for (size_t i = 1; i < count; i++)

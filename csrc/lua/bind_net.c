@@ -17,9 +17,7 @@ static void read_layers(lua_State *L, moon_layer **room, size_t n) {
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     room[i] = bind_test(L, -1, BIND_LAYER);
-    if (!room[i])
-      luaL_error(L, "net: element %I is a %s, expected a layer", (LUAI_UACINT)(i + 1),
-                 luaL_testudata(L, -1, BIND_LAYER) ? "closed layer" : luaL_typename(L, -1));
+    if (!room[i]) luaL_error(L, "net: element %I is %s, expected a layer", (LUAI_UACINT)(i + 1), bind_shown(L, -1));
     lua_rawseti(L, 2, (lua_Integer)i + 1);
   }
 }
@@ -216,7 +214,9 @@ static int net_tostring(lua_State *L) {
   return 1;
 }
 
-static int net_call(lua_State *L) { return luaL_error(L, "a net is not called: net:forward(x) or net:predict(x)"); }
+static int net_call(lua_State *L) {
+  return luaL_error(L, "a net cannot be called; use net:forward(x) or net:predict(x)");
+}
 
 /* ---- fields ---- */
 

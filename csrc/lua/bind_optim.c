@@ -19,7 +19,7 @@ static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place,
     lua_pop(L, 1);
   }
   if (!t)
-    luaL_error(L, "%s: parameter %I has %s tensor '%s', expected a list as parameters() gives it", name,
+    luaL_error(L, "%s: parameter %I has %s tensor '%s', expected a list as parameters() returns it", name,
                (LUAI_UACINT)place, closed ? "a closed" : "no", lua_tostring(L, key));
   return t;
 }
@@ -49,7 +49,7 @@ static size_t read_list(lua_State *L, const char *name, moon_tensor **room, size
 
 static size_t check_list(lua_State *L, const moon_optim *opt) {
   if (!lua_istable(L, 2))
-    luaL_error(L, "%s: got %s, expected a list as parameters() gives it", moon_optim_kind(opt), bind_shown(L, 2));
+    luaL_error(L, "%s: got %s, expected a list as parameters() returns it", moon_optim_kind(opt), bind_shown(L, 2));
   return (size_t)lua_rawlen(L, 2);
 }
 
@@ -133,7 +133,7 @@ static int optim_steps(lua_State *L) {
 static int optim_set_steps(lua_State *L) {
   moon_optim *opt = bind_check_optim(L, 1);
   lua_Integer steps = luaL_checkinteger(L, 2);
-  luaL_argcheck(L, steps >= 0, 2, "a number of steps is at least 0");
+  luaL_argcheck(L, steps >= 0, 2, "expected at least 0");
   moon_optim_set_steps(opt, (uint64_t)steps);
   return 0;
 }

@@ -37,13 +37,10 @@ static bool read_value(lua_State *L, int index, moon_option *o) {
 
 void bind_read_option(lua_State *L, int index, const char *name, const moon_option_info *info, moon_option *option) {
   *option = (moon_option){.name = info->name, .kind = info->kind};
-  if (!read_value(L, index, option)) {
-    bool closed = info->kind == MOON_LAYER && luaL_testudata(L, index, BIND_LAYER);
-    luaL_error(L, "%s: %s is %s, expected %s", name, info->name, closed ? "a closed layer" : bind_shown(L, index),
-               expected[info->kind]);
-  }
+  if (!read_value(L, index, option))
+    luaL_error(L, "%s: %s is %s, expected %s", name, info->name, bind_shown(L, index), expected[info->kind]);
   if (option->text && strlen(option->text) != lua_rawlen(L, index))
-    luaL_error(L, "%s: option '%s' holds a zero byte", name, info->name);
+    luaL_error(L, "%s: option '%s' holds a zero byte, expected text", name, info->name);
 }
 
 void bind_push_option(lua_State *L, const moon_option *option) {
@@ -124,7 +121,7 @@ static int find_value(lua_State *L, const moon_option_info *info, const char *na
   if (named) {
     lua_pushstring(L, info->name);
     if (lua_rawget(L, named) != LUA_TNIL) {
-      if (by_place) luaL_error(L, "%s: option '%s' is given twice, by its place and by its name", name, info->name);
+      if (by_place) luaL_error(L, "%s: option '%s' is given twice, by position and by name", name, info->name);
       return lua_gettop(L);
     }
     lua_pop(L, 1);
@@ -150,13 +147,13 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
     if (value) bind_read_option(L, value, name, &info, &options[count++]);
   }
   if (next <= last && lua_istable(L, next))
-    luaL_error(L, "%s: argument %d is a table, expected it to be the last: the table of named options", name,
+    luaL_error(L, "%s: argument %d is a table, expected named options as the last argument only", name,
                next - first + 1);
   if (next <= last) {
     const char *got = bind_shown(L, next), *by_place = push_names(L, family, name, true);
     bool none = strcmp(by_place, "none") == 0;
     luaL_error(L, "%s: argument %d is %s, expected a table of named options (%s: %s)", name, next - first + 1, got,
-               none ? "known" : "by place", none ? push_names(L, family, name, false) : by_place);
+               none ? "known" : "by position", none ? push_names(L, family, name, false) : by_place);
   }
   return count;
 }

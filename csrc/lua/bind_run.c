@@ -10,7 +10,7 @@
 /* batch_size of the table at index 3, if there is one; 0: the engine's choice. */
 static size_t batch_option(lua_State *L, const char *name) {
   if (lua_isnoneornil(L, 3)) return 0;
-  if (!lua_istable(L, 3)) luaL_error(L, "%s: options are a %s, expected {batch_size =}", name, luaL_typename(L, 3));
+  if (!lua_istable(L, 3)) luaL_error(L, "%s: options is %s, expected {batch_size = n}", name, bind_shown(L, 3));
   lua_Integer batch = 0;
   for (lua_pushnil(L); lua_next(L, 3); lua_pop(L, 1)) {
     const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : bind_shown(L, -2);
@@ -38,7 +38,8 @@ static void result_shape(lua_State *L, const char *name, const moon_net *net, co
   const size_t *given = moon_tensor_shape(x);
   bool matrix = moon_tensor_rank(x) == 2;
   if (moon_tensor_rank(x) == 1)
-    luaL_error(L, "%s: input is %s, expected rows: one row is x:reshape(1, -1)", name, bind_push_shape(L, 1, given));
+    luaL_error(L, "%s: input is %s, expected a matrix; one row is x:reshape(1, -1)", name,
+               bind_push_shape(L, 1, given));
   shape[0] = matrix ? given[0] : 0;
   shape[1] = matrix ? output_width(net, given[1]) : 0;
 }
@@ -86,39 +87,33 @@ static int net_backward(lua_State *L) {
   return bind_backward(L, 1, 2);
 }
 
+/* Push what `run` makes of all rows of x, a tensor of `rank` dimensions: [n x out] or [n]. */
+static int run_all(lua_State *L, const char *name, int rank,
+                   moon_status (*run)(moon_net *net, moon_tensor *result, const moon_tensor *x, size_t batch)) {
+  moon_net *net = bind_check_net(L, 1);
+  const moon_tensor *x = bind_check_tensor(L, 2);
+  size_t shape[2], before = moon_memory_used(bind_ctx(L));
+  result_shape(L, name, net, x, shape);
+  size_t batch = batch_option(L, name);
+  moon_tensor *result = bind_new_tensor(L, MOON_FLOAT32, rank, shape);
+  BIND_TRY(L, bind_ctx(L), run(net, result, x, batch));
+  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(result));
+  return 1;
+}
+
 /*** Net:predict(x, options)
 ** The outputs for the rows of x, in inference.
 ** @param x moonglass.Tensor [rows x in]; for a single row x:reshape(1, -1)
 ** @param options moonglass.BatchOptions?
 ** @return moonglass.Tensor y [rows x out] */
-static int net_predict(lua_State *L) {
-  moon_net *net = bind_check_net(L, 1);
-  const moon_tensor *x = bind_check_tensor(L, 2);
-  size_t shape[2], before = moon_memory_used(bind_ctx(L));
-  result_shape(L, "predict", net, x, shape);
-  size_t batch = batch_option(L, "predict");
-  moon_tensor *y = bind_new_tensor(L, MOON_FLOAT32, 2, shape);
-  BIND_TRY(L, bind_ctx(L), moon_net_predict(net, y, x, batch));
-  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(y));
-  return 1;
-}
+static int net_predict(lua_State *L) { return run_all(L, "predict", 2, moon_net_predict); }
 
 /*** Net:errors(x, options)
 ** The reconstruction error of each row: the mean squared difference of output and input.
 ** @param x moonglass.Tensor [rows x in], as wide as the output
 ** @param options moonglass.BatchOptions?
 ** @return moonglass.Tensor errors [rows] */
-static int net_errors(lua_State *L) {
-  moon_net *net = bind_check_net(L, 1);
-  const moon_tensor *x = bind_check_tensor(L, 2);
-  size_t shape[2], before = moon_memory_used(bind_ctx(L));
-  result_shape(L, "errors", net, x, shape);
-  size_t batch = batch_option(L, "errors");
-  moon_tensor *errors = bind_new_tensor(L, MOON_FLOAT32, 1, shape);
-  BIND_TRY(L, bind_ctx(L), moon_net_errors(net, errors, x, batch));
-  bind_weigh_growth(L, bind_ctx(L), before + moon_tensor_bytes(errors));
-  return 1;
-}
+static int net_errors(lua_State *L) { return run_all(L, "errors", 1, moon_net_errors); }
 
 /* net:step(x, y, loss, opt) -> number; y nil: the target is x */
 static int net_step(lua_State *L) {

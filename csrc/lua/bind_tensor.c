@@ -56,7 +56,7 @@ static int binary(lua_State *L) {
 /* Results are float32: bytes have no room for them. */
 static void check_in_place(lua_State *L, const moon_tensor *t) {
   if (moon_tensor_dtype(t) == MOON_UINT8)
-    luaL_error(L, "%s: a uint8 tensor cannot be changed in place: t:float() is a float32 copy of it", operation(L));
+    luaL_error(L, "%s: the tensor is uint8, expected float32; t:float() is a float32 copy", operation(L));
 }
 
 /* In place. */
@@ -146,7 +146,7 @@ static int reduce(lua_State *L) {
   const char *name = operation(L);
   int rank = moon_tensor_rank(t), dim = -1;
   if (!lua_isnoneornil(L, 2)) {
-    if (!rank) return luaL_error(L, "%s: a tensor of rank 0 has no dimensions", name);
+    if (!rank) return luaL_error(L, "%s: the tensor has rank 0, expected at least one dimension", name);
     dim = (int)bind_whole(L, 2, name, "dim", 0, 1, rank) - 1;
   }
   if (dim >= 0 && rank > 1) {
@@ -175,7 +175,7 @@ static int tensor_topk(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK];
   int rank = moon_tensor_rank(t);
-  if (!rank) return luaL_error(L, "topk: a tensor of rank 0 has no dimensions");
+  if (!rank) return luaL_error(L, "topk: the tensor has rank 0, expected at least one dimension");
   int dim = lua_isnoneornil(L, 3) ? rank - 1 : (int)bind_whole(L, 3, "topk", "dim", 0, 1, rank) - 1;
   bool largest = lua_isnoneornil(L, 4) || lua_toboolean(L, 4);
   for (int i = 0; i < rank; i++) shape[i] = moon_tensor_shape(t)[i];
@@ -243,7 +243,8 @@ static int tensor_transpose(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   bool matrix = moon_tensor_rank(t) == 2;
   const size_t *shape = moon_tensor_shape(t);
-  if (!matrix) return luaL_error(L, "t: %s is not a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
+  if (!matrix)
+    return luaL_error(L, "t: the tensor is %s, expected a matrix", bind_push_shape(L, moon_tensor_rank(t), shape));
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), 2, (const size_t[]){shape[1], shape[0]});
   BIND_TRY(L, bind_ctx(L), moon_tensor_transpose(out, t));
   return 1;

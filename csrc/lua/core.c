@@ -130,7 +130,7 @@ static int core_clock(lua_State *L) {
 static int core_log(lua_State *L) {
   const moon_lua_config *config = &bind_find_home(L)->config;
   const char *line = luaL_checkstring(L, 1);
-  luaL_argcheck(L, !strchr(line, '\n'), 1, "expected one line");
+  luaL_argcheck(L, !strchr(line, '\n'), 1, "got more than one line, expected one");
   config->log(config->log_ud, line);
   return 0;
 }

@@ -295,7 +295,7 @@ describe("row numbers beyond 2^24", function()
     assert.same({most}, full:argmax(1):totable())
     assert.same({1}, bytes:index{most + 2}:totable())
     assert.same({1}, bytes:rows(3, most + 2):index(moon.tensor{most}):totable())
-    assert.equal("index: row 2 is 16777216.0 as float32, which is not exact from 16777216 on; give a list of numbers",
+    assert.equal("index: row 2 is 16777216.0, but float32 is exact only below 16777216; expected a list of numbers",
       failure(bytes.index, bytes, moon.tensor{5, most + 1}))
     assert.matches("^quantile: there are 16777220 values, expected at most 16777216",
       failure(moon.metrics.quantile, bytes, 0.5))

@@ -73,11 +73,11 @@ describe("an argument too many", function()
   it("is refused by those that take any number", function()
     local x, net = moon.rand(2, 2), moon.sequential{moon.dense(2, 2)}
     for message, call in pairs{
-      ["zeros: 5 sizes"] = function() moon.zeros(1, 1, 1, 1, 1) end,
+      ["zeros: got 5 sizes"] = function() moon.zeros(1, 1, 1, 1, 1) end,
       ["get: [2 x 2] takes 2 indices"] = function() x:get(1, 1, 1) end,
       ["takes 2 indices, got 3"] = function() x:set(1, 1, 1, 1) end,
-      ["reshape: 5 sizes"] = function() x:reshape(1, 1, 1, 1, 4) end,
-      ["dense: argument 3 is a table, expected it to be the last"] = function() moon.dense(2, 2, {}, 5) end,
+      ["reshape: got 5 sizes"] = function() x:reshape(1, 1, 1, 1, 4) end,
+      ["dense: argument 3 is a table, expected named options"] = function() moon.dense(2, 2, {}, 5) end,
       ["adam: argument 1 is a table"] = function() moon.adam({}, {}) end,
       ["mse: argument 1 is a table"] = function() moon.loss("mse", {}, {}) end,
       ["save: layer 1"] = function() moon.sequential{{forward = print, backward = print}, net}:save("x", 1) end,

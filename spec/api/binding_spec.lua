@@ -126,7 +126,8 @@ describe("constructors", function()
       failure(core.gaussian_noise, 0.4, {clip = 1}))
     assert.equal("gaussian_noise: clip is a table, expected two numbers {low, high}",
       failure(core.gaussian_noise, 0.4, {clip = {1}}))
-    assert.equal("dense: option 'activation' holds a zero byte", failure(core.dense, 3, 4, {activation = "relu\0"}))
+    assert.equal("dense: option 'activation' holds a zero byte, expected text",
+      failure(core.dense, 3, 4, {activation = "relu\0"}))
   end)
 
   it("name values that are not allowed", function()
@@ -148,12 +149,12 @@ describe("constructors", function()
   end)
 
   it("name too many arguments, and options given twice", function()
-    assert.equal("dropout: argument 2 is 0.5, expected a table of named options (by place: p)",
+    assert.equal("dropout: argument 2 is 0.5, expected a table of named options (by position: p)",
       failure(core.dropout, 0.5, 0.5))
     assert.equal("adam: argument 1 is 0.1, expected a table of named options "
       .. known.fill "(known: <AdamOptions>)", failure(core.adam, 0.1))
     assert.matches("^dense: in is a table, expected a whole number", failure(core.dense, {}, 3, 4))
-    assert.equal("dense: option 'in' is given twice, by its place and by its name",
+    assert.equal("dense: option 'in' is given twice, by position and by name",
       failure(core.dense, 3, 4, {["in"] = 3}))
   end)
 
@@ -212,7 +213,7 @@ describe("a layer", function()
     assert.equal(2, layer.bias_grad:sum())
     assert.equal("dense: weight: copy: [3 x 2] does not fit into [2 x 2]",
       failure(setter(layer, "weight", core.zeros(3, 2))))
-    assert.equal("dense: bias takes a tensor, got table", failure(setter(layer, "bias", {1, 2})))
+    assert.equal("dense: bias is a table, expected a tensor", failure(setter(layer, "bias", {1, 2})))
     assert.equal("dense: option 'activation' is fixed at construction", failure(setter(layer, "activation", "relu")))
     assert.equal("layer has no field 'foo' that can be set", failure(setter(layer, "foo", 1)))
   end)
@@ -265,7 +266,7 @@ describe("a layer", function()
 
   it("names shapes that do not fit", function()
     local layer = core.dense(3, 4)
-    assert.equal("forward: input is [3], expected rows: one row is x:reshape(1, -1)",
+    assert.equal("forward: input is [3], expected a matrix; one row is x:reshape(1, -1)",
       failure(layer.forward, layer, core.zeros(3)))
     assert.equal("forward: input is [2 x 5], expected [rows x 3]", failure(layer.forward, layer, core.zeros(2, 5)))
     assert.equal("forward: input is [2 x 3 x 1], expected [rows x 3]",
@@ -407,10 +408,10 @@ describe("an optimiser", function()
 
   it("names lists that are none", function()
     local opt = core.adam()
-    assert.equal("adam: got nil, expected a list as parameters() gives it", failure(opt.step, opt, nil))
-    assert.equal("adam: parameter 1 has no tensor 'value', expected a list as parameters() gives it",
+    assert.equal("adam: got nil, expected a list as parameters() returns it", failure(opt.step, opt, nil))
+    assert.equal("adam: parameter 1 has no tensor 'value', expected a list as parameters() returns it",
       failure(opt.step, opt, {3}))
-    assert.equal("adam: parameter 2 has no tensor 'grad', expected a list as parameters() gives it",
+    assert.equal("adam: parameter 2 has no tensor 'grad', expected a list as parameters() returns it",
       failure(opt.step, opt, {{value = core.zeros(1), grad = core.zeros(1)}, {value = core.zeros(1)}}))
     assert.equal("adam: parameter 1 is [2], its gradient [3]",
       failure(opt.step, opt, {{value = core.zeros(2), grad = core.zeros(3)}}))
@@ -448,7 +449,7 @@ describe("a net", function()
 
   it("names what is no list of layers that fit", function()
     assert.matches("at least one layer", failure(core.net, {}))
-    assert.equal("net: element 2 is a number, expected a layer", failure(core.net, {core.dropout(0.1), 3}))
+    assert.equal("net: element 2 is 3, expected a layer", failure(core.net, {core.dropout(0.1), 3}))
     assert.equal("in layer 2 (dense 3->4): input is [* x 4], expected [* x 3]",
       failure(core.net, {core.dense(6, 4), core.dense(3, 4)}))
     assert.matches("table expected, got no value", failure(core.net))
@@ -500,7 +501,7 @@ describe("a net", function()
       failure(net.predict, net, x, {batch = 1}))
     assert.equal("predict: batch_size is 0, expected a whole number of at least 1",
       failure(net.predict, net, x, {batch_size = 0}))
-    assert.equal("predict: options are a number, expected {batch_size =}", failure(net.predict, net, x, 3))
+    assert.equal("predict: options is 3, expected {batch_size = n}", failure(net.predict, net, x, 3))
     assert.matches("^predict: input is %[2 x 3%], expected %[rows x 2%]", failure(net.predict, net, core.zeros(2, 3)))
   end)
 
@@ -620,8 +621,8 @@ describe("a net", function()
     assert.is_nil(nothing)
     assert.matches("0%.weight", message)
     assert.equal("format", code)
-    assert.equal("net_from: tensors: got no value, expected a table {name = tensor}", failure(core.net_from))
-    assert.equal("net_from: tensors['a'] is a number, expected a tensor", failure(core.net_from, {a = 1}, {}))
+    assert.equal("net_from: tensors is missing, expected a table {name = tensor}", failure(core.net_from))
+    assert.equal("net_from: tensors['a'] is 1, expected a tensor", failure(core.net_from, {a = 1}, {}))
   end)
 end)
 
@@ -764,12 +765,12 @@ describe("files:", function()
     assert.matches("the path holds a zero byte", failure(core.png_write, "a\0b", core.zeros(2, 2)))
     assert.matches("moonglass.tensor expected", failure(core.png_write, "a", {}))
     local save = function(...) return failure(core.safetensors_save, "never/written", ...) end
-    assert.equal("safetensors.save: a name in the tensors is a number, expected a string", save{core.ones(1)})
-    assert.equal("safetensors.save: tensors['a'] is a number, expected a tensor", save{a = 1})
-    assert.equal("safetensors.save: metadata['a'] is a number, expected a string", save({}, {a = 1}))
-    assert.equal("safetensors.save: metadata['a'] holds a zero byte", save({}, {a = "b\0c"}))
-    assert.matches("a name in the tensors holds a zero byte", save{["a\0b"] = core.ones(1)})
-    assert.matches("metadata: got string, expected a table", save({}, "text"))
+    assert.equal("safetensors.save: a name in tensors is 1, expected a string", save{core.ones(1)})
+    assert.equal("safetensors.save: tensors['a'] is 1, expected a tensor", save{a = 1})
+    assert.equal("safetensors.save: metadata['a'] is 1, expected a string", save({}, {a = 1}))
+    assert.equal("safetensors.save: metadata['a'] holds a zero byte, expected text", save({}, {a = "b\0c"}))
+    assert.matches("the name 'a...' in tensors holds a zero byte", save{["a\0b"] = core.ones(1)})
+    assert.matches("metadata is 'text' %(a string%), expected a table", save({}, "text"))
   end)
 end)
 
@@ -813,8 +814,8 @@ describe("userdata", function()
   it("that is closed is named where it is used", function()
     local layer, loss, opt, x = core.dense(6, 4), core.mse(), core.adam(), core.rand(2, 6)
     close(layer)
-    assert.equal("net: element 1 is a closed layer, expected a layer", failure(core.net, {layer}))
-    assert.equal("dense: tied is a closed layer, expected a layer",
+    assert.equal("net: element 1 is a closed moonglass.layer, expected a layer", failure(core.net, {layer}))
+    assert.equal("dense: tied is a closed moonglass.layer, expected a layer",
       failure(core.dense, 4, 6, {tied = layer}))
     assert.matches("this moonglass.layer is closed", failure(getter(layer, "weight")))
     local net = small_net()

@@ -96,7 +96,7 @@ describe("topk", function()
     assert.matches("topk: k is nil, expected a whole number of 1 to 2", message(t.topk, t, nil, 1))
     assert.matches("topk: dim is 3, expected a whole number of 1 to 2", message(t.topk, t, 1, 3))
     local single = moon.tensor(1)
-    assert.matches("topk: a tensor of rank 0 has no dimensions", message(single.topk, single, 1))
+    assert.matches("topk: the tensor has rank 0, expected at least one dimension", message(single.topk, single, 1))
   end)
 end)
 

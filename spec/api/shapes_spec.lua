@@ -99,7 +99,7 @@ describe("sizes", function()
     end)
 
     it(("of %s: ranks of 0 to 8"):format(name), function()
-      raises({"expected sizes, as numbers or as one table"}, name, make)
+      raises({"got no sizes, expected numbers or one table"}, name, make)
       for rank = 1, 8 do
         local sizes = {}
         for i = 1, rank do sizes[i] = 1 end
@@ -133,10 +133,10 @@ describe("sizes", function()
       if rank <= 4 then
         assert.are.equal(rank, moon.tensor(list):rank())
       else
-        raises({"lists nest more than 4 deep"}, "tensor", moon.tensor, list)
+        raises({"lists are nested more than 4 deep"}, "tensor", moon.tensor, list)
       end
     end
-    raises({"element %[1%] is a string, expected a number"}, "tensor", moon.tensor, {"3"})
+    raises({"element %[1%] is '3' %(a string%), expected a number"}, "tensor", moon.tensor, {"3"})
     raises({"element %[2%] is a table"}, "tensor", moon.tensor, {1, {2}})
     raises({"length 1, expected 2"}, "tensor", moon.tensor, {{1, 2}, {3}})
     assert.is_true(moon.tensor{nan}[1] ~= moon.tensor{nan}[1])
@@ -230,11 +230,11 @@ describe("sizes", function()
       raises({"index .* is out of range 1%.%.3"}, "t[i] = v", function() x[v] = 1 end)
     end
     for _, v in ipairs{0.5, nan, inf, 2 ^ 63} do
-      raises({"is not a whole number"}, "t[i]", function() return x[v] end)
-      if v == v then raises({"is not a whole number"}, "t[i] = v", function() x[v] = 1 end) end
+      raises({"expected a whole number"}, "t[i]", function() return x[v] end)
+      if v == v then raises({"expected a whole number"}, "t[i] = v", function() x[v] = 1 end) end
     end
     raises({"no field or method '3'"}, "t[i]", function() return x["3"] end)
-    raises({"no field '3' that could be set"}, "t[i] = v", function() x["3"] = 1 end)
+    raises({"no field '3' that can be set"}, "t[i] = v", function() x["3"] = 1 end)
     assert.is_nil(x[4])
     raises({"out of range"}, "t[i] = v", function() x[4] = 1 end)
     raises({"no rows"}, "t[i]", function() return moon.zeros{}[1] end)
@@ -280,7 +280,7 @@ describe("sizes", function()
       if v ~= 3 then raises({"topk: k is .*, expected a whole number of 1 to 4"}, "topk", x.topk, x, v) end
     end
     for _, name in ipairs(names) do
-      if name ~= "size" then raises({"rank 0 has no dimensions"}, name, x[name], moon.zeros{}, 1) end
+      if name ~= "size" then raises({"rank 0, expected at least one dimension"}, name, x[name], moon.zeros{}, 1) end
     end
     assert.are.same({0, 0, 0, 0}, moon.zeros(0, 4):sum(1):totable())
     raises({"no elements", "empty"}, "max", x.max, moon.zeros(0))
@@ -288,7 +288,7 @@ describe("sizes", function()
 
   it("of cat", function()
     raises({"at least one tensor"}, "cat", moon.cat, {})
-    raises({"rank 0 have no dimension"}, "cat", moon.cat, {moon.zeros{}})
+    raises({"rank 0, expected at least one dimension"}, "cat", moon.cat, {moon.zeros{}})
     for rank = 1, 4 do
       local sizes = table.move({2, 3, 1, 2}, 1, rank, 1, {})
       local t = moon.ones(table.unpack(sizes))

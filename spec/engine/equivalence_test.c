@@ -1,7 +1,8 @@
 /* equivalence_test.c - what makes the engine fast changes no answer by more than 1e-6. The plainest way to an answer:
 ** kernels without vector instructions, products by three loops, one thread, a loss that takes no activation over. Then
 ** each other way, alone and together: predictions, objective, gradients, and weights after a step of each optimiser.
-** Errors are relative to the largest number of their kind. An argument prints them. */
+** Errors are relative to the largest number of their kind. An argument prints them. Each way is also compared with a
+** dense layer written as plain loops (mooni_dense_naive_forward, _backward). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "../../csrc/engine/core/memory.h"
 #include "../../csrc/engine/core/tensor.h"
 #include "../../csrc/engine/kernels/table.h"
+#include "../../csrc/engine/layers/dense.h"
 #include "../../csrc/engine/net/plan.h"
 #include "check.h"
 
@@ -24,13 +26,7 @@ static size_t naive_calls;
 static void naive_product(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
                           mooni_mat c) {
   __atomic_fetch_add(&naive_calls, 1, __ATOMIC_RELAXED);
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < n; j++) {
-      double sum = 0;
-      float *to = &c.p[i * c.rs + j * c.cs];
-      for (size_t l = 0; l < k; l++) sum += (double)a.p[i * a.rs + l * a.cs] * (double)b.p[l * b.rs + j * b.cs];
-      *to = (float)((double)alpha * sum + (beta != 0 ? (double)beta * (double)*to : 0));
-    }
+  mooni_gemm_naive(m, n, k, alpha, a, b, beta, c);
 }
 
 typedef enum product { NAIVE, BLIS, OURS } product;
@@ -118,7 +114,7 @@ static void fill(moon_tensor *t, double low, double high, uint32_t seed) {
   }
 }
 
-static moon_layer *dense(moon_ctx *ctx, size_t in, size_t out, const char *activation, bool penalties) {
+static moon_layer *dense_layer(moon_ctx *ctx, size_t in, size_t out, const char *activation, bool penalties) {
   moon_option options[] = {number("in", (double)in),    number("out", (double)out), text("activation", activation),
                            number("activity_l1", 1e-3), number("weight_l2", 1e-3),  number("kl_weight", 1e-2),
                            number("contractive", 1e-3)};
@@ -133,9 +129,9 @@ static moon_net *build(moon_ctx *ctx, const question *q) {
   moon_net *net = NULL;
   moon_option k = number("k", 9);
   size_t n = 0;
-  layers[n++] = dense(ctx, WIDTH, HIDDEN, q->activation, strstr(q->with, "penalties") != NULL);
+  layers[n++] = dense_layer(ctx, WIDTH, HIDDEN, q->activation, strstr(q->with, "penalties") != NULL);
   if (strstr(q->with, "k_sparse")) CHECK(moon_layer_new(ctx, &layers[n++], "k_sparse", &k, 1) == MOON_OK);
-  layers[n++] = dense(ctx, HIDDEN, WIDTH, q->end, false);
+  layers[n++] = dense_layer(ctx, HIDDEN, WIDTH, q->end, false);
   CHECK(moon_net_new(ctx, &net, layers, n) == MOON_OK);
   while (n) moon_layer_release(layers[--n]);
   for (size_t i = 0; i < net->param_count; i++) fill(net->values[i], -0.3, 0.3, 7 * (uint32_t)i + 1);
@@ -255,6 +251,53 @@ static void ask(const question *q, bool print) {
   }
 }
 
+/* ---- a dense layer and its plain loops ---- */
+
+static double error_of(const moon_tensor *t, const float *want) {
+  return largest_error(moon_tensor_float(t), want, moon_tensor_numel(t));
+}
+
+static void check_loops(const way *w, moon_net *net, moon_tensor *x, moon_tensor *y, moon_tensor *dx, moon_tensor *dy) {
+  static float z[ROWS * HIDDEN], want_dx[ROWS * WIDTH], dw[WIDTH * HIDDEN], db[HIDDEN];
+  const float *xs = moon_tensor_float(x), *weight = moon_tensor_float(net->values[0]);
+  memset(want_dx, 0, sizeof want_dx);
+  memset(dw, 0, sizeof dw);
+  memset(db, 0, sizeof db);
+  mooni_dense_naive_forward(z, xs, weight, moon_tensor_float(net->values[1]), ROWS, WIDTH, HIDDEN);
+  mooni_dense_naive_backward(want_dx, dw, db, moon_tensor_float(dy), xs, weight, ROWS, WIDTH, HIDDEN);
+  CHECK(moon_net_forward(net, y, x, true) == MOON_OK && moon_net_backward(net, dx, dy) == MOON_OK);
+  double errors[] = {error_of(y, z), error_of(dx, want_dx), error_of(net->grads[0], dw), error_of(net->grads[1], db)};
+  for (size_t i = 0; i < MOONI_COUNT(errors); i++) {
+    CHECK(errors[i] <= TOLERANCE);
+    if (!(errors[i] <= TOLERANCE)) printf("FAILED loops %-20s number %zu: %.1e\n", w->name, i, errors[i]);
+  }
+}
+
+static void compare_with_loops(const way *w) {
+  moon_ctx *ctx;
+  moon_net *net;
+  moon_tensor *x, *y, *dx, *dy;
+  mooni_kernels kernels = *w->kernels;
+  if (w->product != OURS) kernels.product = w->product == NAIVE ? naive_product : NULL;
+  CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = w->threads}) == MOON_OK);
+  ctx->k = &kernels;
+  moon_layer *layer = dense_layer(ctx, WIDTH, HIDDEN, "linear", false);
+  CHECK(moon_net_new(ctx, &net, &layer, 1) == MOON_OK);
+  CHECK(moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH}) == MOON_OK);
+  CHECK(moon_tensor_new(ctx, &dx, MOON_FLOAT32, 2, x->shape) == MOON_OK);
+  CHECK(moon_tensor_new(ctx, &y, MOON_FLOAT32, 2, (size_t[]){ROWS, HIDDEN}) == MOON_OK);
+  CHECK(moon_tensor_new(ctx, &dy, MOON_FLOAT32, 2, y->shape) == MOON_OK);
+  for (size_t i = 0; i < net->param_count; i++) fill(net->values[i], -0.3, 0.3, 7 * (uint32_t)i + 1);
+  fill(x, 0, 1, 99);
+  fill(dy, -1, 1, 101);
+  check_loops(w, net, x, y, dx, dy);
+  moon_tensor *all[] = {x, y, dx, dy};
+  for (size_t i = 0; i < MOONI_COUNT(all); i++) moon_tensor_release(all[i]);
+  moon_net_release(net);
+  moon_layer_release(layer);
+  moon_ctx_release(ctx);
+}
+
 int main(int argc, char **argv) {
   static const question questions[] = {
       {"relu", "sigmoid", "bce", "adam", ""},
@@ -268,7 +311,9 @@ int main(int argc, char **argv) {
   };
   const char *activation;
   moon_ctx *ctx;
+  way ways[20];
   (void)argv;
+  for (size_t i = all_ways(ways); i--;) compare_with_loops(&ways[i]);
   for (size_t i = 0; i < MOONI_COUNT(questions); i++) ask(&questions[i], argc > 1);
   CHECK(moon_ctx_new(&ctx, NULL) == MOON_OK);
   for (size_t i = 0; (activation = moon_registered(ctx, MOON_ACTIVATIONS, i)) != NULL; i++)

@@ -128,6 +128,29 @@ describe("a page's links lead somewhere:", function()
   end)
 end)
 
+-- The places that a page names as `function` in [file](path): a list of those whose file does not have the function.
+local function lost_places(path, text)
+  local folder, lost = path:match("^(.*/)") or "", {}
+  for name, target in text:gmatch("`([%w_.:]+)`%s+in%s+%[[^%]]+%]%(([^%s)#]+)%)") do
+    local source = lfs.attributes(folder .. target) and read_file(folder .. target) or ""
+    if not source:find("%f[%w_]" .. name:gsub("%p", "%%%0") .. "%f[^%w_]") then
+      lost[#lost + 1] = ("%s in %s"):format(name, target)
+    end
+  end
+  return lost
+end
+
+describe("what a page says is in a file, is there:", function()
+  for _, path in ipairs(pages) do
+    it(path, function() assert.same({}, lost_places(path, read_file(path))) end)
+  end
+
+  it("a place that is not there is found", function()
+    assert.same({"nowhere in LICENSE", "MIT in gone.c"},
+      lost_places("NEWS.md", "`MIT` in [x](LICENSE) `nowhere`\n  in [x](LICENSE) `MIT` in [y](gone.c)"))
+  end)
+end)
+
 describe("every page can be reached from README.md", function()
   it("by links", function()
     local reached, todo = {["README.md"] = true}, {"README.md"}

@@ -9,6 +9,18 @@
 void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
                 mooni_mat c);
 
+/* The same as three plain loops, with sums in double: what the tests compare with. */
+static inline void mooni_gemm_naive(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                                    mooni_mat c) {
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      double sum = 0;
+      float *to = &c.p[i * c.rs + j * c.cs];
+      for (size_t l = 0; l < k; l++) sum += (double)a.p[i * a.rs + l * a.cs] * (double)b.p[l * b.rs + j * b.cs];
+      *to = (float)((double)alpha * sum + (beta != 0 ? (double)beta * (double)*to : 0));
+    }
+}
+
 /* The same, always by BLIS. */
 void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
 

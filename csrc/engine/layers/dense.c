@@ -193,34 +193,15 @@ static mooni_mat weight_mat(const dense *d, const float *p, size_t i, size_t j) 
   return m;
 }
 
-static mooni_span own_inputs(const dense *d, size_t part, size_t parts) {
-  return mooni_span_of(d->in, MOONI_COLUMN_GRAIN, part, parts);
-}
-
-static mooni_span own_outputs(const dense *d, size_t part, size_t parts) {
-  return mooni_span_of(d->out, MOONI_COLUMN_GRAIN, part, parts);
-}
-
-/* The block of a matrix [rows x out] that a part computes alone: some columns of all rows; or, for a rowwise activation
-** (softmax), some rows. */
-static block block_of(const dense *d, size_t rows, bool rowwise, size_t part, size_t parts) {
-  mooni_span s = rowwise ? mooni_span_of(rows, 1, part, parts) : own_outputs(d, part, parts);
-  return rowwise ? (block){s.from, mooni_length(s), 0, d->out} : (block){0, rows, s.from, mooni_length(s)};
-}
-
-block mooni_dense_own_block(const dense *d, const mooni_pass *pass, bool rowwise) {
-  return block_of(d, pass->rows, rowwise, pass->part, pass->parts);
-}
-
 /* The product of each block [rows x columns] of y: x [rows x own inputs] W [own inputs x columns]. If a loss takes over
 ** a softmax, the layer is no longer rowwise: plan for both. */
 static void plan_forward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts) {
   const dense *d = (const dense *)layer;
   for (size_t rowwise = 0; rowwise <= d->act->rowwise; rowwise++)
     for (size_t p = 0; p < parts; p++) {
-      block b = block_of(d, rows, rowwise, p, parts);
-      mooni_plan_add(plan, b.rows, b.columns, mooni_length(own_inputs(d, part, parts)), mooni_row_major(NULL, d->in),
-                     weight_mat(d, NULL, 0, 0), mooni_row_major(NULL, d->out));
+      block b = mooni_dense_block(d, rows, rowwise, p, parts);
+      mooni_plan_add(plan, b.rows, b.columns, mooni_length(mooni_dense_inputs(d, part, parts)),
+                     mooni_row_major(NULL, d->in), weight_mat(d, NULL, 0, 0), mooni_row_major(NULL, d->out));
     }
 }
 
@@ -233,21 +214,17 @@ static void plan_outputs(const dense *d, mooni_plan *plan, size_t rows, size_t i
 
 static void plan_backward(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts, bool dx) {
   const dense *d = (const dense *)layer;
-  size_t in = mooni_length(own_inputs(d, part, parts));
+  size_t in = mooni_length(mooni_dense_inputs(d, part, parts));
   plan_outputs(d, plan, rows, in, d->out, dx);
   for (size_t p = 0; parts > 1 && p < parts; p++)
-    plan_outputs(d, plan, rows, in, mooni_length(own_outputs(d, p, parts)), dx);
+    plan_outputs(d, plan, rows, in, mooni_length(mooni_dense_outputs(d, p, parts)), dx);
 }
 
 /* ---- forward ---- */
 
-/* The part's columns of a matrix laid out like x [rows x in], and like y [rows x out]. */
+/* The part's columns of a matrix laid out like x [rows x in]. */
 static mooni_columns like_x(const mooni_pass *pass, const float *x) {
   return mooni_columns_of(x, pass->rows, pass->in, pass->x_apart, pass->part, pass->parts);
-}
-
-mooni_columns mooni_dense_like_y(const mooni_pass *pass, const float *y) {
-  return mooni_columns_of(y, pass->rows, pass->out, pass->y_apart, pass->part, pass->parts);
 }
 
 /* The mailbox of part `part`: where it leaves its partial sums [b.rows x b.columns] of another part's block b. */
@@ -291,7 +268,7 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   mooni_columns y = mooni_dense_like_y(pass, pass->y);
   for (size_t p = 0; p < pass->parts; p++) {
-    block b = block_of(d, pass->rows, act_of(layer, pass)->rowwise, p, pass->parts);
+    block b = mooni_dense_block(d, pass->rows, act_of(layer, pass)->rowwise, p, pass->parts);
     if (p == pass->part)
       multiply(layer, pass, b, y.p + b.r0 * y.stride + b.c0, y.stride);
     else
@@ -323,11 +300,6 @@ static void make_dz(const moon_layer *layer, const mooni_pass *pass, block b) {
   mooni_penalty_add_to_dy(layer, pass, b);
   if (!pass->logits) d->act->backward(dy.p + at, y.p + at, z.p ? z.p + at : NULL, b.rows, b.columns, y.stride);
   mooni_penalty_add_to_dz(layer, pass, b);
-}
-
-mooni_patch mooni_dense_weight_rows(const dense *d, mooni_span i) {
-  size_t n = mooni_length(i) * d->out;
-  return d->tied ? (mooni_patch){i.from, d->out, mooni_length(i), d->in} : (mooni_patch){i.from * d->out, 1, n, n};
 }
 
 /* dz [rows x out] lies in memory in one piece, or in one for each part. */
@@ -378,7 +350,7 @@ static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
 
 static void bias_ready(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  mooni_span o = own_outputs(d, pass->part, pass->parts);
+  mooni_span o = mooni_dense_outputs(d, pass->part, pass->parts);
   size_t n = mooni_length(o);
   if (d->bias && n && pass->ready) pass->ready(pass, 1, (mooni_patch){o.from, 1, n, n});
 }
@@ -392,7 +364,7 @@ static void derive(const moon_layer *layer, const mooni_pass *pass) {
 }
 
 static void backward(moon_layer *layer, const mooni_pass *pass) {
-  mooni_span i = own_inputs((const dense *)layer, pass->part, pass->parts);
+  mooni_span i = mooni_dense_inputs((const dense *)layer, pass->part, pass->parts);
   if (act_of(layer, pass)->rowwise) bias_gradient(layer, pass);
   bias_ready(layer, pass);
   if (!mooni_length(i)) return;

@@ -15,19 +15,40 @@ typedef struct dense {
   const mooni_act *act;
 } dense;
 
+/* Some inputs, or outputs, of the layer: those of one part. */
+static inline mooni_span mooni_dense_inputs(const dense *d, size_t part, size_t parts) {
+  return mooni_span_of(d->in, MOONI_COLUMN_GRAIN, part, parts);
+}
+
+static inline mooni_span mooni_dense_outputs(const dense *d, size_t part, size_t parts) {
+  return mooni_span_of(d->out, MOONI_COLUMN_GRAIN, part, parts);
+}
+
 /* A block of a matrix [rows x out]: `rows` rows from r0 on, `columns` columns from c0 on. */
 typedef struct block {
   size_t r0, rows, c0, columns;
 } block;
 
-/* The block that the pass's part computes alone. */
-block mooni_dense_own_block(const dense *d, const mooni_pass *pass, bool rowwise);
+/* The block that a part computes alone: some columns of all rows; or, for a rowwise activation (softmax), some rows. */
+static inline block mooni_dense_block(const dense *d, size_t rows, bool rowwise, size_t part, size_t parts) {
+  mooni_span s = rowwise ? mooni_span_of(rows, 1, part, parts) : mooni_dense_outputs(d, part, parts);
+  return rowwise ? (block){s.from, mooni_length(s), 0, d->out} : (block){0, rows, s.from, mooni_length(s)};
+}
+
+static inline block mooni_dense_own_block(const dense *d, const mooni_pass *pass, bool rowwise) {
+  return mooni_dense_block(d, pass->rows, rowwise, pass->part, pass->parts);
+}
 
 /* The part's columns of a matrix laid out like y [rows x out]. */
-mooni_columns mooni_dense_like_y(const mooni_pass *pass, const float *y);
+static inline mooni_columns mooni_dense_like_y(const mooni_pass *pass, const float *y) {
+  return mooni_columns_of(y, pass->rows, pass->out, pass->y_apart, pass->part, pass->parts);
+}
 
 /* Rows i of the weight [in x out], as they lie in memory. */
-mooni_patch mooni_dense_weight_rows(const dense *d, mooni_span i);
+static inline mooni_patch mooni_dense_weight_rows(const dense *d, mooni_span i) {
+  size_t n = mooni_length(i) * d->out;
+  return d->tied ? (mooni_patch){i.from, d->out, mooni_length(i), d->in} : (mooni_patch){i.from * d->out, 1, n, n};
+}
 
 /* ---- penalty.c ---- */
 
@@ -42,7 +63,7 @@ void mooni_penalty_add_to_dz(const moon_layer *layer, const mooni_pass *pass, bl
 void mooni_penalty_add_to_dw(const moon_layer *layer, const mooni_pass *pass, mooni_span i);
 
 /* ---- the layer as plain loops: what the tests compare with ----
-** x [rows x in], w [in x out], b [out], y [rows x out]; z = x w + b, y = act(z). */
+** x [rows x in], w [in x out], b [out]; z [rows x out] = x w + b, before the activation. */
 
 static inline void mooni_dense_naive_forward(float *z, const float *x, const float *w, const float *b, size_t rows,
                                              size_t in, size_t out) {
@@ -54,12 +75,9 @@ static inline void mooni_dense_naive_forward(float *z, const float *x, const flo
     }
 }
 
-/* dz [rows x out], dw [in x out], db [out], dx [rows x in]; dw, db and dx are overwritten. */
+/* dz [rows x out]. Adds to dx [rows x in], dw [in x out] and db [out]. */
 static inline void mooni_dense_naive_backward(float *dx, float *dw, float *db, const float *dz, const float *x,
                                               const float *w, size_t rows, size_t in, size_t out) {
-  for (size_t j = 0; j < out; j++) db[j] = 0;
-  for (size_t i = 0; i < in * out; i++) dw[i] = 0;
-  for (size_t i = 0; i < rows * in; i++) dx[i] = 0;
   for (size_t r = 0; r < rows; r++)
     for (size_t j = 0; j < out; j++) {
       float d = dz[r * out + j];

@@ -64,7 +64,7 @@ static void mean_outputs(const moon_layer *layer, const mooni_pass *pass, double
 /* Of the part's columns. */
 static double divergence(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  mooni_span s = mooni_span_of(d->out, MOONI_COLUMN_GRAIN, pass->part, pass->parts);
+  mooni_span s = mooni_dense_outputs(d, pass->part, pass->parts);
   double q[STRIP], p = d->kl_target, sum = 0;
   for (size_t n, c = s.from; c < s.to; c += n) {
     n = strip_width(c, s.to);
@@ -164,7 +164,7 @@ static void add_jacobian_to_dw(const moon_layer *layer, const mooni_pass *pass, 
   const mooni_kernels *k = layer->ctx->k;
   const float *w = moon_tensor_float(layer->params[0]->value);
   float m[STRIP], *dw = pass->grad[0], scale = (float)(2 * d->contractive / (double)pass->batch);
-  mooni_span o = mooni_span_of(d->out, MOONI_COLUMN_GRAIN, p, pass->parts);
+  mooni_span o = mooni_dense_outputs(d, p, pass->parts);
   for (size_t n, c = o.from; c < o.to; c += n) {
     n = strip_width(c, o.to);
     square_slopes(layer, pass, p, m, c, n);
@@ -184,7 +184,7 @@ double mooni_penalty_value(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   const float *w = moon_tensor_float(layer->params[0]->value);
   block b = mooni_dense_own_block(d, pass, d->act->rowwise);
-  mooni_span i = mooni_span_of(d->in, MOONI_COLUMN_GRAIN, pass->part, pass->parts);
+  mooni_span i = mooni_dense_inputs(d, pass->part, pass->parts);
   mooni_patch own = mooni_dense_weight_rows(d, i);
   double sum = 0, squares = 0;
   if (d->activity_l1 > 0) sum += activity(layer, pass, b);

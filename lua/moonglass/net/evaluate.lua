@@ -2,6 +2,7 @@
 local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local datasets = require "moonglass.net.datasets"
+local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -34,7 +35,7 @@ function Net:evaluate(x, y, given)
     errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", parts.loss_names())
   end
   local loss = parts.loss("evaluate", o.loss or self.loss)
-  compatibility.check_ending("evaluate", self, loss)
+  ending.check("evaluate", self, loss)
   -- The core checks the rows in its own passes.
   if not native.is_net(self) then datasets.check("evaluate", self, loss, x, y) end
   return passes.evaluate_rows(self, datasets.make("evaluate", loss, x, y), loss, o.batch_size)

@@ -3,6 +3,7 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
+local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
 local listeners = require "moonglass.net.listeners"
@@ -108,7 +109,7 @@ end
 
 local function new_run(net, x, y, o)
   local loss, opt = parts.loss("fit", o.loss or net.loss), parts.optimizer("fit", o.optimizer)
-  log.warn(compatibility.check_ending("fit", net, loss))
+  log.warn(ending.check("fit", net, loss))
   local data, validation, xt, yt = datasets.of_fit(net, loss, x, y, o)
   log.warn(compatibility.doubt_about_input("fit", xt))
   return {
