@@ -8,7 +8,7 @@
 --   known.list "FitOptions.verbose"   the choices of a field
 --   known.list "Callback.on_"         the fields of a class that begin so, in their order
 local annotations = require "moonglass.help.annotations"
-local interface = require("moonglass.help").interface()
+local interface = require("moonglass.help.interface").known()
 local core = require "moonglass.core"
 
 local known = {}
