@@ -233,7 +233,7 @@ describe("the constructors", function()
     end)))
     assert.matches("contractive is %-1, expected a number of at least 0", select(2, pcall(moon.autoencoder.plain,
       {input = 3, hidden = 2, contractive = -1})))
-    assert.matches("activation is softmax, expected one of single elements", select(2, pcall(moon.autoencoder.plain,
+    assert.matches("activation is softmax, expected an element%-wise one", select(2, pcall(moon.autoencoder.plain,
       {input = 3, hidden = 2, contractive = 1, code_activation = "softmax"})))
   end)
 

@@ -286,7 +286,7 @@ describe("tensor views", function()
     assert.equal("uint8", moon.cat({ a:byte(), b:byte() }).dtype)
     assert.equal("cat: [2 x 2] and [1 x 2] do not fit: only dimension 2 of 2 may differ",
       failure(moon.cat, { a, b }, 2))
-    assert.equal("cat: uint8 does not go into float32", failure(moon.cat, { a, b:byte() }))
+    assert.equal("cat: expected float32 as in the result, got uint8", failure(moon.cat, { a, b:byte() }))
     assert.equal("cat: part 2 is 3, expected a tensor", failure(moon.cat, { a, 3 }))
     assert.equal("cat: the list is empty, expected at least one tensor", failure(moon.cat, {}))
     assert.equal("cat: dim is 3, expected a whole number of 1 to 2", failure(moon.cat, { a, b }, 3))
@@ -353,7 +353,8 @@ describe("tensor arithmetic", function()
     same_numbers({ 7, 7, 7, 7, 7, 7 }, t:fill_(7))
     same_numbers({ 5, 5, 5, 5, 5, 5 }, t:sub(moon.ones(2, 3), 2))
     assert.equal("add: alpha is 'x' (a string), expected a number", fails(t, "add_", 1, "x"))
-    assert.equal("sub: the result is [4 x 2], but goes into [2]", fails(moon.ones(2), "sub_", moon.ones(4, 2)))
+    assert.equal("sub: the result is [4 x 2], which does not fit into [2]",
+      fails(moon.ones(2), "sub_", moon.ones(4, 2)))
     assert.equal("sub: the result overlaps an operand; clone that first", fails(t, "sub_", t[1]))
     assert.equal("add: the tensor is uint8, expected float32; t:float() is a float32 copy",
       fails(moon.zeros(2, { dtype = "uint8" }), "add_", 1))

@@ -104,12 +104,12 @@ static moon_status make_dense(moon_option option) {
 static void test_options(void) {
   char name[MOONI_TEXT + 1] = "";
   memset(name, 'x', MOONI_TEXT);
-  FAILS(make_dense(text("name", name)), MOON_ERANGE, "dense: name must be a text of at most 63 bytes");
-  FAILS(make_dense(text("name", NULL)), MOON_ERANGE, "dense: name must be a text of at most 63 bytes");
+  FAILS(make_dense(text("name", name)), MOON_ERANGE, "dense: name: expected a text of at most 63 bytes");
+  FAILS(make_dense(text("name", NULL)), MOON_ERANGE, "dense: name: expected a text of at most 63 bytes");
   name[MOONI_TEXT - 1] = 0;
   WORKS(make_dense(text("name", name)));
-  FAILS(make_dense(text("activity_l1", "1")), MOON_ETYPE, "dense: option activity_l1 has a value of the wrong kind");
-  FAILS(make_dense(number("name", 1)), MOON_ETYPE, "dense: option name has a value of the wrong kind");
+  FAILS(make_dense(text("activity_l1", "1")), MOON_ETYPE, "dense: activity_l1 is a text, expected a number");
+  FAILS(make_dense(number("name", 1)), MOON_ETYPE, "dense: name is a number, expected a text");
   FAILS(make_dense((moon_option){"tied", MOON_LAYER, 0, 0, NULL, NULL}), MOON_ETYPE, "dense: tied must be a layer");
   FAILS(make_dense(text("activity_reduction", "summ")), MOON_ERANGE,
         "dense: unknown activity_reduction 'summ'; did you mean 'sum'? (known: batchmean, sum)");

@@ -1,8 +1,8 @@
-/* blis_versions.h - blis.h, and all in which its versions differ: for gemm.c alone.
+/* blis_versions.h - blis.h, and everything in which its versions differ. For gemm.c alone.
 **
-** 0.9 (Debian 12) does not tell its version. 1.x (Debian 13) has contexts that are const, and all kernels in one table.
-** 2.x has that table behind a pointer, so that a copied context shares it, and its shared library exports the look-up
-** of contexts, under another name. */
+** 0.9 (Debian 12) does not tell its version. 1.x (Debian 13) has const contexts, with all kernels in one table. 2.x has
+** that table behind a pointer, so that a copied context shares it; its shared library exports the look-up of contexts,
+** under another name. */
 #ifndef MOONI_BLIS_VERSIONS_H
 #define MOONI_BLIS_VERSIONS_H
 
@@ -19,7 +19,7 @@
 #define MOONI_BLIS_MAJOR 0
 #endif
 
-/* What no shared library of BLIS exports, so that it is there only where BLIS is linked in. */
+/* No shared BLIS exports this function: where it is there, BLIS is linked in. */
 #pragma weak bli_gks_init
 
 static inline bool blis_is_linked_in(void) { return bli_gks_init != NULL; }
@@ -32,14 +32,14 @@ static inline bool blis_is_linked_in(void) { return bli_gks_init != NULL; }
 #pragma weak bli_gks_lookup_nat_cntx
 #endif
 
-/* The context with the kernels for that CPU; NULL if BLIS gives none away. Nobody writes to it. */
+/* The context with the kernels for that CPU model; NULL if BLIS does not hand it out. Read-only. */
 static inline cntx_t *blis_context_of(arch_t arch) {
   if (!MOONI_BLIS_LOOKUP) return NULL;
-  bli_init(); /* the look-up, unlike other calls, does not see to it */
+  bli_init(); /* the look-up, unlike other calls, does not do this itself */
   return (cntx_t *)MOONI_BLIS_LOOKUP(arch);
 }
 
-/* A context whose kernels may be changed. BLIS gives them its address. */
+/* A copy of a context, whose kernels we may change. BLIS passes its address to them. */
 typedef struct blis_copy {
   cntx_t cntx;
 #if MOONI_BLIS_MAJOR >= 2
@@ -50,7 +50,7 @@ typedef struct blis_copy {
 } blis_copy;
 
 #if MOONI_BLIS_MAJOR >= 2
-/* Moves a table of the copy's, of which it needs the first `count` elements, into memory of its own, as one block. */
+/* Give the copy its own table, in one block of memory. It needs the first `count` elements. */
 static inline void blis_own(stck_t *table, siz_t count, void **block) {
   for (siz_t i = 0; i < count; i++) {
     void *element;
@@ -72,7 +72,7 @@ static inline void blis_copy_init(blis_copy *copy, const cntx_t *cntx) {
 #endif
 }
 
-/* The kernels of products in float: for packed operands, and for small ones, which BLIS does not pack. */
+/* Set the float kernels: for packed operands, and for small ones, which BLIS does not pack. */
 static inline void blis_copy_set_kernels(blis_copy *copy, void_fp packed, void_fp unpacked) {
   cntx_t *cntx = &copy->cntx;
 #if MOONI_BLIS_MAJOR >= 1

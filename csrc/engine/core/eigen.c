@@ -1,7 +1,7 @@
-/* eigen.c - eigenvalues and eigenvectors of symmetric matrices, all in double.
+/* eigen.c - eigenvalues and eigenvectors of symmetric matrices, in double.
 **
-** A LAPACK brings its BLAS, with buffers and maybe threads of its own, and ends the process when memory runs out in
-** there. This takes all the memory that it needs from the context before it begins. */
+** LAPACK would bring its BLAS, with buffers and perhaps threads, and would abort the process when out of memory. This
+** code allocates all its memory from the context before it begins. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
@@ -12,30 +12,30 @@
 #include "memory.h"
 #include "ops.h"
 
-/* The work grows with the third power: of more rows it would take hours, and more memory than there is. */
+/* The work grows with the third power of the rows: more would take hours, and too much memory. */
 enum { LARGEST = 32766 };
 
 enum { WIDTH = MOONI_EIGEN_WIDTH, LANES = MOONI_EIGEN_LANES };
 
-/* So many times n rotations are gathered before they turn the vectors: a pass over all vectors for each sweep would
-** wait for memory. */
+/* GATHERED times n rotations are collected before they are applied to the vectors: a pass over all vectors in each
+** sweep would be bound by memory. */
 enum { GATHERED = 32 };
 
 typedef struct eigen {
   const mooni_kernels *k;
   size_t n, panels;
-  double *a;              /* [n x n]: the matrix; then in row i, before i, the vector of reflection i */
-  double *diagonal, *off; /* [n] of the tridiagonal matrix; off[i] lies between i and i + 1 */
-  double *scale;          /* [n] of reflection i: x less scale v v'x */
+  double *a;              /* [n x n]: the matrix; later row i has, before i, the vector of reflection i */
+  double *diagonal, *off; /* [n] each, the tridiagonal matrix; off[i] is between i and i + 1 */
+  double *scale;          /* [n]: reflection i is x - scale v v'x */
   double *p, *q;          /* [n] each */
-  double *z;              /* [panels x n x WIDTH]: row i of all panels side by side is vector i */
+  double *z;              /* [panels x n x WIDTH]: vector i is row i of all panels */
   double *lanes;          /* [n x LANES] */
   mooni_rotation *rotation;
   size_t count;
 } eigen;
 
-/* Row i before i becomes the vector v of the reflection x - scale v v'x that leaves of it its last element alone. Of a
-** row too small for squares that are normal numbers nothing matters: beside the matrix it is nothing. */
+/* Row i, before element i, becomes the vector v of a reflection x - scale v v'x that leaves only the row's last
+** element. A row whose squares would be denormal counts as zero: it is nothing beside the matrix. */
 static void make_reflection(eigen *e, size_t i) {
   double *v = e->a + i * e->n, last = v[i - 1], square = 0;
   for (size_t k = 0; k + 1 < i; k++) square += v[k] * v[k];
@@ -51,8 +51,9 @@ static void make_reflection(eigen *e, size_t i) {
   e->scale[i] = 1 / (length * length + fabs(last) * length);
 }
 
-/* To a tridiagonal matrix, by reflections from both sides, from the last row on (Golub and Van Loan, 8.3.1). What a
-** reflection does to the rows before it is made good when the next one reads them: v and q are of the one before. */
+/* Make a tridiagonal, by reflections from both sides, from the last row on (Golub and Van Loan, 8.3.1). What a
+** reflection does to the rows above is applied when the next one reads them: v and q belong to the reflection
+** before. */
 static void reduce(eigen *e) {
   const size_t n = e->n;
   const double *v = memset(e->lanes, 0, n * sizeof *e->lanes);
@@ -69,14 +70,14 @@ static void reduce(eigen *e) {
   }
 }
 
-/* Turn the vectors by what has been gathered. */
+/* Apply the collected rotations to the vectors. */
 static void rotate(eigen *e) {
   for (size_t i = 0; i < e->panels; i++) e->k->eigen_rotate(e->z + i * e->n * WIDTH, e->rotation, e->count);
   e->count = 0;
 }
 
-/* One sweep of the QL method over the rows l to m, with the shift of Wilkinson (Golub and Van Loan, 8.3.3; the implicit
-** form is Dubrulle's, Numerische Mathematik 15, 1970). */
+/* One sweep of the QL method over rows l to m, with Wilkinson's shift (Golub and Van Loan, 8.3.3; the implicit form is
+** Dubrulle's, Numerische Mathematik 15, 1970). */
 static void sweep(eigen *e, size_t l, size_t m) {
   double *d = e->diagonal, *off = e->off;
   double g = (d[l + 1] - d[l]) / (2 * off[l]), r = hypot(g, 1), s = 1, c = 1, p = 0;
@@ -84,7 +85,7 @@ static void sweep(eigen *e, size_t l, size_t m) {
   for (size_t i = m; i-- > l;) {
     double f = s * off[i], b = c * off[i];
     off[i + 1] = r = hypot(f, g);
-    if (r == 0) { /* the rest stands by itself already */
+    if (r == 0) { /* the matrix has already split here */
       d[i + 1] -= p;
       off[m] = 0;
       return;
@@ -103,9 +104,10 @@ static void sweep(eigen *e, size_t l, size_t m) {
   off[m] = 0;
 }
 
-/* The diagonal becomes the eigenvalues, and z the vectors of the tridiagonal matrix. off has a place behind its end. */
+/* The diagonal becomes the eigenvalues, and z the eigenvectors of the tridiagonal matrix. off has one unused element at
+** its end. */
 static moon_status diagonalise(moon_ctx *ctx, eigen *e) {
-  enum { SWEEPS = 60 }; /* for each: two are the rule */
+  enum { SWEEPS = 60 }; /* for each eigenvalue; two are usual */
   const size_t n = e->n;
   double size = 0;
   for (size_t i = 0; i < n; i++) size = fmax(size, fabs(e->diagonal[i]) + fabs(e->off[i]));
@@ -136,11 +138,11 @@ typedef struct place {
 static int by_value(const void *a, const void *b) {
   const place *x = a, *y = b;
   if (x->value != y->value) return x->value > y->value ? 1 : -1;
-  return x->at > y->at ? 1 : -1; /* or the order of equals would be up to qsort */
+  return x->at > y->at ? 1 : -1; /* qsort alone would leave the order of equal values open */
 }
 
-/* Up to LANES vectors of the matrix itself, from those of the tridiagonal one, into rows of `out`. */
-static void turn_back(eigen *e, float *out, const place *places, size_t count) {
+/* Write up to LANES eigenvectors of the matrix to the rows of out [count x n], from those of the tridiagonal matrix. */
+static void back_transform(eigen *e, float *out, const place *places, size_t count) {
   const size_t n = e->n;
   memset(e->lanes, 0, n * LANES * sizeof *e->lanes);
   for (size_t l = 0; l < count; l++)
@@ -156,7 +158,7 @@ static void put_results(eigen *e, place *places, float *values, float *vectors) 
   qsort(places, e->n, sizeof *places, by_value);
   for (size_t i = 0; i < e->n; i++) values[i] = (float)places[i].value;
   for (size_t i = 0; i < e->n; i += LANES)
-    turn_back(e, vectors + i * e->n, places + i, e->n - i < LANES ? e->n - i : LANES);
+    back_transform(e, vectors + i * e->n, places + i, e->n - i < LANES ? e->n - i : LANES);
 }
 
 /* ---- the entry ---- */
@@ -184,7 +186,7 @@ static moon_status check(moon_ctx *ctx, const moon_tensor *values, const moon_te
   return mooni_check_overlap("eigh", values, vectors, false);
 }
 
-/* The matrix and, as the first vectors, the identity. */
+/* Copy the matrix; the vectors begin as the identity. */
 static void start(eigen *e, const float *a) {
   for (size_t i = 0; i < e->n * e->n; i++) e->a[i] = (double)a[i];
   for (size_t i = 0; i < e->n; i++) e->z[(i / WIDTH * e->n + i) * WIDTH + i % WIDTH] = 1;

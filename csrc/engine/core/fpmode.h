@@ -1,11 +1,11 @@
-/* fpmode.h - the floating-point mode in which the engine computes. A host may have set one of its own: with traps an
-** infinity would end it by a signal, and with another rounding, or without denormals, the same net would give other
-** bits. So an entry that computes says in one line which mode it wants; the caller's, its flags too, comes back when
-** the scope of that line ends:
+/* fpmode.h - the floating-point mode in which the engine computes. The host may have set another one: with traps an
+** infinity would kill the process by a signal; with another rounding, or without denormals, the same net would give
+** other bits. So an entry that computes sets the mode in one line. At the end of that scope the caller's mode and flags
+** come back.
 **
 **   MOONI_IEEE;     round to nearest, no traps: what every system starts with
-**   MOONI_FLUSHING; the same, and denormal numbers count as zero: the moments of weights that no longer move decay into
-**                   them, and each one costs as much as a hundred normal operations */
+**   MOONI_FLUSHING; the same, but denormal numbers count as zero. The moments of weights that no longer move decay into
+**                   denormals, and each of those costs as much as a hundred normal operations. */
 #ifndef MOONI_FPMODE_H
 #define MOONI_FPMODE_H
 

@@ -1,9 +1,9 @@
-/* gemm.c - matrix products: by BLIS, which no other file sees, or on a CPU with AVX-512 by kernels/product.c.
+/* gemm.c - matrix products: by BLIS, which only this file calls, or on a CPU with AVX-512 by kernels/product.c.
 **
-** BLIS is always called on one thread, through a run-time object of our own, so that neither OMP_NUM_THREADS nor
-** BLIS_NUM_THREADS in the environment changes anything. When malloc fails inside it BLIS aborts the process; but its
-** pool keeps the packing buffers of a call, and the next call of the same shape asks for no more. Hence plan: see that
-** the memory is there, then make the call once on scratch, before anything depends on it. */
+** BLIS always runs on one thread, set in a run-time object, so that OMP_NUM_THREADS and BLIS_NUM_THREADS change
+** nothing. When malloc fails in BLIS, it aborts the process. But its pool keeps the packing buffers of a call, and the
+** next call of the same shape allocates nothing. Hence mooni_gemm_plan: check that the memory is there, then make the
+** call once on scratch memory, before anything depends on it. */
 #include "gemm.h"
 
 #include <stdlib.h>
@@ -16,14 +16,13 @@
 #include "memory.h"
 #include "pool.h"
 
-/* BLIS picks its kernels by the brand of the CPU. It takes one that is younger than itself for none at all (generic C,
-** several times slower), and does not trust an AVX-512 CPU whose brand it cannot read, as a virtual machine's, to have
-** two units for it. So the kernels are asked for by what the CPU can do: those for AVX2, which are the faster ones for
-** small products, and for large ones those for AVX-512. They can be had where BLIS is linked in; its shared library
-** exports them from version 2 on. */
+/* BLIS selects kernels by CPU model. On models newer than itself it falls back to generic C, several times slower, and
+** on an AVX-512 CPU whose model it cannot read, as in a virtual machine, it does not use AVX-512. So we select by what
+** the CPU can do: the AVX2 kernels, which are faster for small products, and the AVX-512 ones for large products. Both
+** can be selected where BLIS is linked in; the shared library exports them from version 2 on. */
 
-/* BLIS ends the process over a BLIS_ARCH_TYPE that it does not know, and prints if BLIS_ARCH_DEBUG is set. So, where it
-** is linked in, this stands in for its look at the environment: no variable is set. It gives way to a host's BLIS. */
+/* BLIS aborts on an unknown BLIS_ARCH_TYPE, and prints if BLIS_ARCH_DEBUG is set. Where it is linked in, this function
+** takes the place of its getenv and says that no variable is set. It is weak: a host's BLIS comes first. */
 __attribute__((weak)) gint_t bli_env_get_var(const char *name, gint_t otherwise) {
   (void)name;
   return otherwise;
@@ -36,7 +35,7 @@ __attribute__((weak)) char *bli_env_get_str(const char *name) {
 }
 #endif
 
-/* A shared library looks for itself, and the host's environment is not ours to change. */
+/* A shared BLIS reads the environment itself, and we must not change the host's environment. */
 static bool may_end_the_process(void) {
   if (blis_is_linked_in()) return bli_env_get_var("BLIS_ARCH_TYPE", -1) != -1;
   return getenv("BLIS_ARCH_TYPE") != NULL;
@@ -60,8 +59,8 @@ static cntx_t *avx512_kernels(void) {
   return NULL;
 }
 
-/* BLIS takes memory when it starts, too: no more than this, which is to be tried for before anything here starts it. */
-enum { START = 1 << 20 };
+/* The most that BLIS allocates when it starts. */
+enum { START_BYTES = 1 << 20 };
 
 /* The kernels for a product of this size. */
 static cntx_t *kernels_for(size_t m, size_t n) {
@@ -70,7 +69,7 @@ static cntx_t *kernels_for(size_t m, size_t n) {
   return wide ? wide : avx2_kernels();
 }
 
-/* The shapes that this context has planned: a call that is in here runs without asking for memory. */
+/* A shape that this context has planned: a call with it allocates nothing. */
 typedef struct shape {
   size_t callers, m, n, k;
   bool a_by_row, b_by_row, c_by_row;
@@ -78,8 +77,7 @@ typedef struct shape {
 
 enum { WARM = 256 };
 
-/* BLIS packs block by block, and its blocks are no longer than these along m or n and along k: beyond them a larger
-** extent needs no larger buffer. */
+/* BLIS packs blocks of at most these sizes along m or n, and along k: a larger matrix needs no larger buffer. */
 enum { LONG = 4608, DEEP = 512 };
 
 struct mooni_warm {
@@ -100,17 +98,15 @@ void mooni_gemm_blis(size_t m, size_t n, size_t k, float alpha, mooni_mat a, moo
   multiply(kernels_for(m, n), m, n, k, alpha, a, b, beta, c);
 }
 
-static mooni_mat transposed(mooni_mat x) { return (mooni_mat){x.p, x.cs, x.rs, x.sparse}; }
-
 static bool suits(mooni_mat b, mooni_mat c) { return c.cs == 1 && (b.cs == 1 || b.rs == 1); }
 
-/* Does kernels/product.c make c, or c' = b'a' if `turned`? It goes through a for every few columns of c, so a's part of
-** one pass had better stay in the second cache; beyond, BLIS's packing pays. */
+/* Does kernels/product.c compute c, or c' = b'a' if *turned? It passes over a once for every few columns of c, so a's
+** part of one pass should fit into the L2 cache; beyond that, BLIS's packing pays. */
 static bool is_ours(const moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c,
                     bool *turned) {
   enum { PASS = 256, NEAR = 1 << 19 };
   *turned = !suits(b, c);
-  if (!ctx->k->product || (*turned && !suits(transposed(a), transposed(c)))) return false;
+  if (!ctx->k->product || (*turned && !suits(mooni_transposed(a), mooni_transposed(c)))) return false;
   return (*turned ? n : m) < NEAR / (k < PASS ? k + 1 : PASS);
 }
 
@@ -120,7 +116,7 @@ void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, 
   if (!is_ours(ctx, m, n, k, a, b, c, &turned))
     mooni_gemm_blis(m, n, k, alpha, a, b, beta, c);
   else if (turned)
-    ctx->k->product(n, m, k, alpha, transposed(b), transposed(a), beta, transposed(c));
+    ctx->k->product(n, m, k, alpha, mooni_transposed(b), mooni_transposed(a), beta, mooni_transposed(c));
   else
     ctx->k->product(m, n, k, alpha, a, b, beta, c);
 }
@@ -135,8 +131,8 @@ static bool is_warm(const struct mooni_warm *warm, const shape *s) {
   return false;
 }
 
-/* The most that BLIS packs at once: a block of A (mc x kc) and a panel of B (kc x nc), with room to spare for its
-** alignment and its small blocks. */
+/* The most that BLIS packs at once: a block of A (mc x kc) and a panel of B (kc x nc), with room for alignment and
+** small blocks. */
 static size_t packing_bytes(cntx_t *cntx) {
   size_t mc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_MC, cntx);
   size_t kc = (size_t)bli_cntx_get_blksz_max_dt(BLIS_FLOAT, BLIS_KC, cntx);
@@ -145,13 +141,13 @@ static size_t packing_bytes(cntx_t *cntx) {
 }
 
 /* ---- rehearsing ----
-** A product on scratch, with kernels that compute nothing but, the first time, make the same product again, as many
-** times within each other as there will be callers: there each holds all the memory that BLIS has for it, so that its
-** pool comes to have enough for all at once, however the threads are scheduled. */
+** A product on scratch memory, with kernels that compute nothing. The first time they run, they make the same product
+** again, nested as deep as there will be callers. There each call holds all the memory that BLIS gives it, so that
+** BLIS's pool has enough for all callers at once, however the threads are scheduled. */
 
 typedef struct rehearsal {
-  blis_copy blis; /* BLIS's, but for the kernels. The first, since they are given its address */
-  size_t callers; /* that do not hold theirs yet */
+  blis_copy blis; /* with our kernels. First, because the kernels get its address */
+  size_t callers; /* still to be nested */
   const shape *s;
   float *scratch;
 } rehearsal;
@@ -182,7 +178,7 @@ static void unpacked_kernel(conj_t conja, conj_t conjb, dim_t m, dim_t n, dim_t 
   packed_kernel(m, n, k, alpha, a, b, beta, c, rs_c, cs_c, data, cntx);
 }
 
-/* BLIS keeps its kernels as pointers to objects, into which ISO C has no cast. */
+/* BLIS stores kernels as pointers to objects, to which ISO C cannot cast functions. */
 static void_fp address(void (*kernel)(void)) {
   void_fp p;
   memcpy(&p, &kernel, sizeof p);
@@ -195,9 +191,9 @@ static void take_kernels_away(rehearsal *r, const cntx_t *cntx) {
   blis_copy_set_kernels(&r->blis, packed, unpacked);
 }
 
-/* Calls within each other go deep: for more than one, on a stack made for it. */
+/* Nested calls need a deep stack: a thread with a stack made for them. */
 static moon_status rehearse_all(moon_ctx *ctx, rehearsal *r) {
-  enum { CALL = 1 << 16 }; /* three times what the largest takes */
+  enum { CALL = 1 << 16 }; /* stack bytes: three times what the largest call takes */
   pthread_t thread;
   if (r->callers == 1) return rehearse(r), MOON_OK;
   int error = mooni_start_thread(&thread, (r->callers + 4) * CALL, rehearse, r);
@@ -216,10 +212,11 @@ moon_status mooni_gemm_plan(moon_ctx *ctx, size_t callers, size_t m, size_t n, s
   shape s = {callers, m, n, k, a.cs == 1, b.cs == 1, c.cs == 1};
   if (is_warm(ctx->warm, &s)) return MOON_OK;
   if (may_end_the_process())
-    return mooni_fail(ctx, MOON_ESTATE,
-                      "BLIS_ARCH_TYPE is set in the environment: BLIS might end the process over it; unset it");
+    return mooni_fail(
+        ctx, MOON_ESTATE,
+        "BLIS_ARCH_TYPE is set in the environment, and BLIS aborts if it does not know the value; unset it");
   if (!ctx->warm && !(ctx->warm = mooni_calloc(ctx, 1, sizeof *ctx->warm))) return mooni_nomem(ctx, sizeof *ctx->warm);
-  if (!mooni_malloc_has(START)) return mooni_nomem(ctx, START);
+  if (!mooni_malloc_has(START_BYTES)) return mooni_nomem(ctx, START_BYTES);
 
   cntx_t *cntx = kernels_for(m, n);
   if (!cntx) cntx = (cntx_t *)bli_gks_query_cntx();
@@ -251,7 +248,7 @@ const char *mooni_blis_version(void) { return bli_info_get_version_str(); }
 
 const char *mooni_blis_config(void) {
   static const char *const text[2][2] = {{NULL, "zen3"}, {NULL, "zen3+skx"}};
-  if (may_end_the_process() || !mooni_malloc_has(START)) return "unknown";
+  if (may_end_the_process() || !mooni_malloc_has(START_BYTES)) return "unknown";
   const char *own = text[avx512_kernels() != NULL][avx2_kernels() != NULL];
   return own ? own : bli_arch_string(bli_arch_query_id());
 }

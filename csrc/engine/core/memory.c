@@ -30,8 +30,8 @@ void *mooni_default_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
   return p;
 }
 
-/* Blocks are aligned for the vector kernels and for BLIS. The two words before a block say how to free it, so that zlib
-** and libpng, which free without a size, can use the same allocator. */
+/* Blocks are aligned for the vector kernels and for BLIS. The two words before a block say how to free it: zlib and
+** libpng, which use this allocator too, free without a size. */
 
 enum { ALIGNMENT = 64 };
 
@@ -78,7 +78,7 @@ char *mooni_strdup(moon_ctx *ctx, const char *text) {
 }
 
 bool mooni_malloc_has(size_t bytes) {
-  void *volatile p = malloc(bytes); /* or a compiler would leave both calls out */
+  void *volatile p = malloc(bytes); /* volatile: else a compiler would remove both calls */
   free(p);
   return p != NULL;
 }

@@ -1,5 +1,4 @@
-/* nearest.c - names: those that other libraries have for what is known here, and "did you mean": how far a name is from
-** one that exists. */
+/* names.c - which names mean the same (swish and silu), and "did you mean": how far a name is from a known one. */
 #include "names.h"
 
 #include <ctype.h>
@@ -8,14 +7,14 @@
 #include "error.h"
 #include "memory.h"
 
-enum { LONGEST = 48 }; /* longer ones are no names */
+enum { LONGEST = 48 }; /* names have at most so many letters */
 
 static char lower(char c) { return (char)tolower((unsigned char)c); }
 
 static unsigned char least(unsigned char a, unsigned char b) { return a < b ? a : b; }
 
-/* Optimal string alignment (Damerau 1964, CACM 7): cost[i][j] is that of turning a's first i letters into b's first j,
-** of which only the last three rows are kept. */
+/* Edit distance with transpositions (optimal string alignment, Damerau 1964, CACM 7). cost[i][j]: from a's first i
+** letters to b's first j. Only three rows are kept. */
 static size_t edits(const char *a, size_t m, const char *b, size_t n) {
   unsigned char cost[3][LONGEST + 1];
   for (size_t j = 0; j <= n; j++) cost[0][j] = (unsigned char)j;
@@ -31,7 +30,7 @@ static size_t edits(const char *a, size_t m, const char *b, size_t n) {
   return cost[m % 3][n];
 }
 
-/* Is a the beginning of b? Of fewer than three letters that is chance. */
+/* Is a the beginning of b? At least three letters: fewer match by chance. */
 static bool abbreviates(const char *a, size_t m, const char *b) {
   for (size_t i = 0; i < m; i++)
     if (lower(a[i]) != lower(b[i])) return false;
@@ -40,12 +39,13 @@ static bool abbreviates(const char *a, size_t m, const char *b) {
 
 /* ---- other libraries' names ---- */
 
-/* What Keras, PyTorch, scikit-learn or numpy calls something that has another name here; in small letters alone. */
+/* What Keras, PyTorch, scikit-learn or numpy call something that has another name here. In lower case, without _ and
+** -. */
 typedef struct synonym {
   const char *theirs, *ours;
 } synonym;
 
-/* The same thing: taken wherever one is asked for by name. */
+/* The same thing under another name: accepted everywhere. */
 static const synonym same_things[] = {
     {"swish", "silu"},
     {"identity", "linear"},
@@ -60,7 +60,7 @@ static const synonym same_things[] = {
     {"huberloss", "huber"},
 };
 
-/* What may be meant: asked for in messages. */
+/* What may be meant: "did you mean" in messages. */
 static const synonym near_things[] = {
     {"learningrate", "lr"},
     {"stepsize", "lr"},
@@ -193,7 +193,7 @@ static const synonym near_things[] = {
     {"earlystopping", "callbacks"},
 };
 
-/* Letters and digits decide: MSE, LeakyReLU and he-normal are mse, leaky_relu and he_normal. */
+/* Only letters and digits count: MSE, LeakyReLU and he-normal are mse, leaky_relu and he_normal. */
 static char skip_to_letter(const char **at) {
   while (**at == '_' || **at == '-' || **at == ' ') ++*at;
   return lower(**at);

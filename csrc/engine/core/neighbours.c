@@ -1,9 +1,9 @@
-/* neighbours.c - for each row of a matrix the nearest rows of another.
+/* neighbours.c - for each row of a matrix q [m x width] the k nearest rows of another, x [n x width].
 **
-** |a - b|^2 = |a|^2 + |b|^2 - 2 a b: for many rows at once that is a matrix product, and the sum of large numbers whose
-** small difference decides. So it never decides: a row is passed over only where the bound on all rounding errors
-** leaves it no chance against the k nearest so far, and whatever is left is measured, as written on the left, in
-** double. Both sides are first moved to near the middle of the data, where the bound is narrow. */
+** |a - b|^2 = |a|^2 + |b|^2 - 2 a b. The right side is a matrix product for many rows at once, but a small difference
+** of large numbers, so it does not decide. It only rules rows out: those that, with the bound on all rounding errors,
+** cannot be among the k nearest. The distance of every other row is computed as on the left, in double. Both sides are
+** first moved close to the middle of the data, where the bound is tight. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ typedef struct found {
   size_t index;
 } found;
 
-/* The k nearest of one row so far: a heap, the farthest on top. */
+/* The k nearest rows found so far for one query: a heap, the farthest at the root. */
 typedef struct nearest {
   found *list;
   size_t count;
@@ -28,24 +28,24 @@ typedef struct search {
   moon_ctx *ctx;
   const moon_tensor *x, *q;
   size_t k, width, query_block, row_block;
-  float scale; /* of bytes: 1 where both sides are bytes, whose distances then are exact; else 255 */
+  float scale; /* divisor for bytes: 1 if both sides are bytes, so that distances are exact; else 255 */
   double slack;
   float *centre, *zero;         /* [width] */
-  float *queries, *rows;        /* [block x width] each, less the centre */
-  float *query, *row;           /* [width]: of bytes, one as it is */
+  float *queries, *rows;        /* [block x width] each, minus the centre */
+  float *query, *row;           /* [width]: one row of bytes as floats */
   float *products;              /* [query_block x row_block] */
-  double *half, *root, *square; /* half the square and the length of each row, and the square of each query */
+  double *half, *root, *square; /* half |row|^2 and |row| of each row; |query|^2 of each query */
   nearest *nearest;             /* [query_block] */
 } search;
 
-/* Row i of t as floats, as they are; from the tensor itself, or in buffer. */
+/* Row i of t as floats: in the tensor itself, or converted into buffer. */
 static const float *row_of(const search *s, const moon_tensor *t, size_t i, float *buffer) {
   if (t->dtype == MOON_FLOAT32) return moon_tensor_float(t) + i * s->width;
   s->ctx->k->from_bytes(buffer, moon_tensor_byte(t) + i * s->width, s->width, s->scale);
   return buffer;
 }
 
-/* Rows first.. of t less the centre. */
+/* out [count x width] = rows first.. of t minus the centre. */
 static void take(const search *s, float *out, const moon_tensor *t, size_t first, size_t count) {
   for (size_t i = 0; i < count; i++, out += s->width) {
     const float *row = row_of(s, t, first + i, out);
@@ -58,7 +58,8 @@ static int by_size(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* The median of some rows, column by column: a few far away do not move it. Any other point would do, but for speed. */
+/* centre [width] = the median of some rows, column by column; outliers do not move it. Any other point would give the
+** same result, but more slowly. */
 static void find_centre(search *s) {
   enum { SAMPLE = 63 };
   float values[SAMPLE];
@@ -72,7 +73,7 @@ static void find_centre(search *s) {
 
 /* ---- the heap ---- */
 
-/* Of two at one distance the one of higher index is the farther one. */
+/* At equal distance the row of higher index counts as farther. */
 static bool is_farther(found a, found b) { return a.square != b.square ? a.square > b.square : a.index > b.index; }
 
 static void sink(found *list, size_t i, size_t n) {
@@ -115,7 +116,7 @@ static double slack_of(size_t width) {
   return g < 0.5 ? 0.5 * g / (1 - g) + 4 * u : INFINITY;
 }
 
-/* Which products may belong to a nearer row: those not below offset + half[j] - slope root[j]. */
+/* r = which products can belong to a nearer row: those of at least offset + half[j] - slope root[j]. */
 static void reach(mooni_reach *r, const search *s, size_t query) {
   const nearest *near = &s->nearest[query];
   double square = s->square[query], keep = 1 - s->slack;
@@ -124,8 +125,8 @@ static void reach(mooni_reach *r, const search *s, size_t query) {
   *r = (mooni_reach){0.5 * (square * keep - farthest) - lost, s->slack * sqrt(square), s->half, s->root};
 }
 
-/* One query against a block of rows. */
-static void look(search *s, size_t first_query, size_t query, size_t first_row, size_t count) {
+/* Compare one query with a block of rows. */
+static void compare(search *s, size_t first_query, size_t query, size_t first_row, size_t count) {
   const float *products = s->products + query * s->row_block;
   const float *q = row_of(s, s->q, first_query + query, s->query);
   mooni_reach r;
@@ -137,18 +138,18 @@ static void look(search *s, size_t first_query, size_t query, size_t first_row, 
   }
 }
 
-/* The product of two blocks; of one shape, whatever is in their last rows, so that one plan is enough. */
-static mooni_mat by_rows(float *p, size_t stride) { return (mooni_mat){.p = p, .rs = stride, .cs = 1}; }
-static mooni_mat by_columns(float *p, size_t stride) { return (mooni_mat){.p = p, .rs = 1, .cs = stride}; }
+/* products [query_block x row_block] = queries rows'. Always of the full shape, whatever is in the last rows, so that
+** one plan is enough. */
+static mooni_mat by_columns(float *p, size_t stride) { return mooni_transposed(mooni_row_major(p, stride)); }
 
 static moon_status plan(search *s) {
-  return mooni_gemm_plan(s->ctx, 1, s->query_block, s->row_block, s->width, by_rows(s->queries, s->width),
-                         by_columns(s->rows, s->width), by_rows(s->products, s->row_block));
+  return mooni_gemm_plan(s->ctx, 1, s->query_block, s->row_block, s->width, mooni_row_major(s->queries, s->width),
+                         by_columns(s->rows, s->width), mooni_row_major(s->products, s->row_block));
 }
 
 static void multiply(search *s) {
-  mooni_gemm(s->ctx, s->query_block, s->row_block, s->width, 1, by_rows(s->queries, s->width),
-             by_columns(s->rows, s->width), 0, by_rows(s->products, s->row_block));
+  mooni_gemm(s->ctx, s->query_block, s->row_block, s->width, 1, mooni_row_major(s->queries, s->width),
+             by_columns(s->rows, s->width), 0, mooni_row_major(s->products, s->row_block));
 }
 
 static void look_at_rows(search *s, size_t first_query, size_t queries, size_t first_row, size_t rows) {
@@ -159,7 +160,7 @@ static void look_at_rows(search *s, size_t first_query, size_t queries, size_t f
     s->root[j] = sqrt(square);
   }
   multiply(s);
-  for (size_t i = 0; i < queries; i++) look(s, first_query, i, first_row, rows);
+  for (size_t i = 0; i < queries; i++) compare(s, first_query, i, first_row, rows);
 }
 
 static void search_for(search *s, moon_tensor *index, moon_tensor *distance, size_t first, size_t count) {
@@ -219,13 +220,13 @@ static moon_status check(moon_ctx *ctx, const search *s, moon_tensor *index, moo
   return mooni_check_overlap("neighbours", index, distance, false);
 }
 
-/* As many rows as n, but no more than `most` and than so many floats have room for; one at least. */
+/* The rows of a block: at most n, `most`, and as many as fit into `floats`; at least one. */
 static size_t block_of(size_t n, size_t width, size_t most, size_t floats) {
   size_t block = floats / width < most ? floats / width : most;
   return n < block ? n : block ? block : 1;
 }
 
-/* All that it works in, in one block of memory. */
+/* Allocate all working memory as one block. */
 static void *make_room(search *s) {
   size_t b = s->query_block, c = s->row_block, floats = (b + c + 4) * s->width + b * c;
   size_t bytes = b * s->k * sizeof(found) + b * sizeof(nearest) + (b + 2 * c) * sizeof(double) + floats * sizeof(float);

@@ -1,4 +1,4 @@
-/* ops.c - operations on whole tensors: element-wise functions, products, and moving elements about. */
+/* ops.c - operations on whole tensors: element-wise functions, products, moving rows. */
 #include "ops.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ moon_status mooni_check_out(const char *what, const moon_tensor *out, int rank, 
   bool same = out->rank == rank;
   for (int i = 0; same && i < rank; i++) same = out->shape[i] == shape[i];
   if (same) return mooni_want_writable(out, what);
-  return mooni_fail(out->storage->ctx, MOON_ESHAPE, "%s: the result is %s, but goes into %s", what,
+  return mooni_fail(out->storage->ctx, MOON_ESHAPE, "%s: the result is %s, which does not fit into %s", what,
                     mooni_shape_text(want, rank, shape), mooni_shape_text(have, out->rank, out->shape));
 }
 
@@ -41,8 +41,8 @@ void mooni_read_tile(float *tile, const moon_tensor *a, size_t first, size_t wid
 
 static moon_status check_same_type(const char *what, const moon_tensor *out, const moon_tensor *a) {
   if (out->dtype == a->dtype) return MOON_OK;
-  return mooni_fail(out->storage->ctx, MOON_ETYPE, "%s: %s does not go into %s", what, mooni_dtype_name(a->dtype),
-                    mooni_dtype_name(out->dtype));
+  return mooni_fail(out->storage->ctx, MOON_ETYPE, "%s: expected %s as in the result, got %s", what,
+                    mooni_dtype_name(out->dtype), mooni_dtype_name(a->dtype));
 }
 
 /* ---- functions of one tensor ---- */
@@ -53,7 +53,7 @@ static const mooni_unary *find_unary(const moon_ctx *ctx, const char *name) {
   return NULL;
 }
 
-/* The plain functions, then the activations. */
+/* Names for messages: the plain functions, then the activations. */
 static const char *unary_name(const void *ctx, size_t i) {
   const mooni_unary *f = ((const moon_ctx *)ctx)->k->unary;
   for (; f->name; f++)
@@ -73,7 +73,7 @@ static void apply_unary(float *y, const mooni_unary *f, const moon_tensor *a, fl
   }
 }
 
-/* In place. A row is the last dimension; only the rowwise ones care. */
+/* In place. Rowwise activations work along the last dimension. */
 static void apply_act(moon_tensor *out, const mooni_act *act) {
   float *y = moon_tensor_float(out), z[MOONI_CHUNK];
   size_t width = out->rank ? out->shape[out->rank - 1] : 1;
@@ -107,21 +107,21 @@ moon_status moon_tensor_unary(moon_tensor *out, const char *name, const moon_ten
 
 /* ---- functions of two tensors ---- */
 
-/* One side of a binary function, read piece by piece in step with the result. */
+/* One operand of a binary function, read piece by piece together with the result. */
 typedef struct operand {
   const moon_tensor *t;
-  size_t step;   /* 0: one element for all */
-  size_t period; /* the elements of a row that repeats; 0: element for element */
+  size_t step;   /* 0: a single element for all of the result */
+  size_t period; /* the length of a row that repeats; 0: no row, one element for each of the result */
   float buffer[MOONI_CHUNK];
 } operand;
 
-/* Does r repeat as a row under the last dimension of t? The rank settles who is whose row when the two are as long. */
+/* Is r a row that repeats along the last dimension of t? If both could be the row of the other, the rank decides. */
 static bool is_row(const moon_tensor *r, const moon_tensor *t) {
   bool row = r->rank == 1 || (r->rank == 2 && r->shape[0] == 1);
   return row && t->rank >= r->rank && r->shape[r->rank - 1] == t->shape[t->rank - 1];
 }
 
-/* How a and b meet; the one whose shape the result takes, or NULL if they do not fit. */
+/* Broadcast a and b. Returns the one whose shape the result has, or NULL if they do not fit. */
 static const moon_tensor *broadcast(operand *a, operand *b) {
   const moon_tensor *s = a->t, *t = b->t;
   a->step = b->step = 1;
@@ -134,8 +134,8 @@ static const moon_tensor *broadcast(operand *a, operand *b) {
   return NULL;
 }
 
-/* Single elements and short rows are read before anything is written; a short row is repeated to fill the buffer, so
-** that a narrow matrix takes long loops too. */
+/* Read a single element or a short row in advance. A short row is repeated until the buffer is full, so that narrow
+** matrices have long loops too. */
 static void prepare(operand *o) {
   if (!o->step) {
     o->buffer[0] = (float)moon_tensor_get(o->t, 0);
@@ -146,7 +146,8 @@ static void prepare(operand *o) {
   }
 }
 
-/* How far the operand can be read at once from element `at` on. A short row always starts at its first element. */
+/* How many elements of the operand can be read at once from element `at` on. A short row is always read from its
+** beginning. */
 static size_t reach(const operand *o, size_t at, size_t left) {
   size_t most = left;
   if (o->period > MOONI_CHUNK)
@@ -202,7 +203,7 @@ moon_status moon_tensor_binary(moon_tensor *out, const char *name, const moon_te
   return MOON_OK;
 }
 
-/* Is a near b? Equal infinities are; an infinite tolerance against a finite number is not. */
+/* Is a close to b? Equal infinities are; a finite number and an infinity are not, whatever the tolerance. */
 static bool is_close(float a, float b, double rtol, double atol) {
   double distance = fabs((double)a - (double)b);
   return a == b || (distance <= atol + rtol * fabs((double)b) && distance < INFINITY);
@@ -233,15 +234,16 @@ static moon_status matmul_misfit(const moon_tensor *a, bool ta, const moon_tenso
 }
 
 static mooni_mat matrix(const moon_tensor *t, bool transposed) {
-  size_t width = t->shape[1];
-  return (mooni_mat){.p = moon_tensor_float(t), .rs = transposed ? 1 : width, .cs = transposed ? width : 1};
+  mooni_mat m = mooni_row_major(moon_tensor_float(t), t->shape[1]);
+  return transposed ? mooni_transposed(m) : m;
 }
 
-/* y = beta y, where beta 0 clears NaN too. */
+/* y = beta y; with beta 0 also where y is NaN. */
 static void scale(float *y, size_t n, float beta) {
   for (size_t i = 0; i < n; i++) y[i] = beta == 0 ? 0 : beta * y[i];
 }
 
+/* out [m x n] = alpha a [m x k] b [k x n] + beta out; a is transposed if ta, b if tb. */
 moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, const moon_tensor *b, bool tb,
                                double alpha, double beta) {
   MOONI_IEEE;
@@ -266,7 +268,8 @@ moon_status moon_tensor_matmul(moon_tensor *out, const moon_tensor *a, bool ta, 
   return MOON_OK;
 }
 
-/* Block by block, so that both the rows read and the rows written stay in the cache. */
+/* y [columns x rows] = x [rows x columns] transposed, block by block, so that the rows read and those written stay in
+** the cache. */
 #define TRANSPOSE(name, type)                                                                      \
   static void name(type *y, const type *x, size_t rows, size_t columns) {                          \
     enum { BLOCK = 32 };                                                                           \
@@ -295,9 +298,7 @@ moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *a) {
   return MOON_OK;
 }
 
-/* ---- moving rows and parts ---- */
-
-static size_t element_bytes(const moon_tensor *t) { return t->dtype == MOON_UINT8 ? 1 : sizeof(float); }
+/* ---- rows ---- */
 
 moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const size_t *index, size_t count) {
   moon_ctx *ctx = out->storage->ctx;
@@ -310,14 +311,14 @@ moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const siz
   for (size_t i = 0; i < count; i++)
     if (index[i] >= a->shape[0])
       return mooni_fail(ctx, MOON_ERANGE, "gather: row %zu of %zu rows does not exist", index[i], a->shape[0]);
-  size_t bytes = mooni_width(a) * element_bytes(a);
+  size_t bytes = mooni_width(a) * mooni_element_size(a->dtype);
   const char *from = moon_tensor_data(a);
   char *to = moon_tensor_data(out);
   for (size_t i = 0; i < count; i++) memcpy(to + i * bytes, from + index[i] * bytes, bytes);
   return MOON_OK;
 }
 
-/* The shape of all parts together along dim. */
+/* The shape of the concatenation along dim. */
 static moon_status cat_shape(size_t *shape, const moon_tensor *const *parts, size_t count, int dim, moon_ctx *ctx) {
   char first[MOONI_SHAPE_TEXT], other[MOONI_SHAPE_TEXT];
   if (!count) return mooni_fail(ctx, MOON_ESHAPE, "cat: expected at least one tensor");
@@ -338,7 +339,7 @@ static moon_status cat_shape(size_t *shape, const moon_tensor *const *parts, siz
 }
 
 moon_status moon_tensor_cat(moon_tensor *out, const moon_tensor *const *parts, size_t count, int dim) {
-  size_t shape[MOON_MAX_RANK], outer = 1, inner = element_bytes(out), at = 0;
+  size_t shape[MOON_MAX_RANK], outer = 1, inner = mooni_element_size(out->dtype), at = 0;
   MOONI_TRY(cat_shape(shape, parts, count, dim, out->storage->ctx));
   MOONI_TRY(mooni_check_out("cat", out, parts[0]->rank, shape));
   for (size_t p = 0; p < count; p++) {

@@ -9,9 +9,6 @@
 /* Bytes are converted to floats so many at a time, on the stack: no operation allocates a converted copy. */
 enum { MOONI_CHUNK = 2048 };
 
-/* float32 has every whole number up to this one: row numbers go no further. */
-#define MOONI_COUNTED ((size_t)1 << 24)
-
 /* Elements first..first+n-1 of t as floats: the tensor's own memory, or bytes converted by value into buffer (n at most
 ** MOONI_CHUNK). */
 static inline const float *mooni_floats(const moon_tensor *t, size_t first, size_t n, float *buffer) {

@@ -1,5 +1,4 @@
-/* option.c - named options: one table in each class says what there is, and is all that constructors, saving and
-** the binding need to know. */
+/* option.c - named options. The table of a class is all that constructors, saving and the binding need to know. */
 #include "option.h"
 
 #include <float.h>
@@ -9,8 +8,8 @@
 
 #include "error.h"
 #include "fpmode.h"
+#include "memory.h"
 #include "names.h"
-#include "tensor.h"
 
 static const char *option_name(const void *spec, size_t i) { return ((const mooni_option_spec *)spec)[i].name; }
 
@@ -28,7 +27,7 @@ static void *field(const void *object, const mooni_option_spec *spec) {
   return (char *)(uintptr_t)object + spec->offset;
 }
 
-/* "finite", "at least 0", "above 0 and below 1" ... : what a number must be. */
+/* What a number must be: "a number above 0 and below 1" ... */
 static void describe_bounds(char *text, size_t size, const mooni_option_spec *o) {
   char low[64] = "", high[64] = "";
   if (o->low > -INFINITY)
@@ -46,9 +45,10 @@ static bool in_bounds(const mooni_option_spec *o, double v) {
   return !(o->flags & MOONI_OPEN_HIGH ? v >= o->high : v > o->high);
 }
 
-/* What is computed with it is float32, where it would be infinite. */
+/* The engine computes in float32, where such a number would be infinite. */
 static moon_status too_large(moon_ctx *ctx, const char *what, const mooni_option_spec *o, double v) {
-  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, but float32 ends at %.3g", what, o->name, v, (double)FLT_MAX);
+  return mooni_fail(ctx, MOON_ERANGE, "%s: %s is %.14g, expected at most %.3g, the largest float32", what, o->name, v,
+                    (double)FLT_MAX);
 }
 
 static moon_status check_number(moon_ctx *ctx, const char *what, const mooni_option_spec *o, double v) {
@@ -68,17 +68,24 @@ static bool is_choice(const char *const *choices, const char *text) {
 
 static moon_status check_text(moon_ctx *ctx, const char *what, const mooni_option_spec *o, const char *text) {
   if (!text || strlen(text) >= MOONI_TEXT)
-    return mooni_fail(ctx, MOON_ERANGE, "%s: %s must be a text of at most %d bytes", what, o->name, MOONI_TEXT - 1);
+    return mooni_fail(ctx, MOON_ERANGE, "%s: %s: expected a text of at most %d bytes", what, o->name, MOONI_TEXT - 1);
   if (o->choices && !is_choice(o->choices, text))
     return mooni_prepend(ctx, mooni_unknown(ctx, o->name, text, choice_at, o->choices), "%s: ", what);
   return MOON_OK;
+}
+
+static const char *kind_text(moon_option_kind kind) {
+  static const char *const texts[] = {"a number", "a whole number",    "true or false",
+                                      "a text",   "a pair of numbers", "a layer"};
+  return (size_t)kind < MOONI_COUNT(texts) ? texts[kind] : "of an unknown kind";
 }
 
 static moon_status check(moon_ctx *ctx, const char *what, const mooni_option_spec *o, const moon_option *v) {
   bool numeric = v->kind == MOON_NUMBER || v->kind == MOON_COUNT || v->kind == MOON_FLAG;
   bool wants_number = o->kind == MOON_NUMBER || o->kind == MOON_COUNT || o->kind == MOON_FLAG;
   if (wants_number ? !numeric : v->kind != o->kind)
-    return mooni_fail(ctx, MOON_ETYPE, "%s: option %s has a value of the wrong kind", what, o->name);
+    return mooni_fail(ctx, MOON_ETYPE, "%s: %s is %s, expected %s", what, o->name, kind_text(v->kind),
+                      kind_text(o->kind));
   switch (o->kind) {
     case MOON_NUMBER:
     case MOON_COUNT: return check_number(ctx, what, o, v->number);
@@ -92,7 +99,7 @@ static moon_status check(moon_ctx *ctx, const char *what, const mooni_option_spe
       if (v->layer) return MOON_OK;
       return mooni_fail(ctx, MOON_ETYPE, "%s: %s must be a layer", what, o->name);
   }
-  return MOON_OK; /* never reached: every kind has returned */
+  return MOON_OK; /* never reached: every case returns */
 }
 
 static void store(void *object, const mooni_option_spec *o, const moon_option *v) {

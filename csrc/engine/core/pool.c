@@ -1,17 +1,17 @@
-/* pool.c - worker threads that share the parts of a job.
+/* pool.c - worker threads that compute the parts of a job.
 **
-** A job is some phases, each of as many parts as there are workers, and a phase begins when all parts of the one before
-** it have been computed. Parts are fixed; who computes them is not. Worker i takes part i if nobody has, since its data
-** lie in its core's cache, and then whatever nobody else has begun. So a worker that has no core, other processes
-** having them all, is not waited for: whoever has one does its parts. Only one that loses its core within a part holds
-** up the others, until it gets it back.
+** A job has phases, each of as many parts as there are workers. A phase begins when all parts of the phase before are
+** done. The parts are fixed; who computes them is not. Worker i first takes part i, unless somebody has, because its
+** data are in that core's cache; then it takes whatever nobody has begun. So nobody waits for a worker that has lost
+** its core to another process. Only a worker that loses its core within a part delays the others, until it gets a core
+** again.
 **
-** A phase ends thousands of times a second, so those who wait spin at first: a wake-up costs more than most waits, and
-** tends to put the sleeper on the core of the one who wakes it, where the two then stay. But a core may be taken away
-** from us, and spinning holds up the very thread that is waited for. So, after some microseconds, workers yield to
-** whoever wants to run, but stay where the scheduler can move them to a free core; only then do they sleep. The caller
-** sleeps at once, with what it has left of its turn: what it waits for is a part that somebody has begun, and has lost
-** the core for. And who finds that another of them is on its own core does not spin at all. */
+** A phase ends thousands of times a second, so waiting begins with spinning: waking a thread costs more than most
+** waits, and tends to put the sleeper on the waker's core, where both then stay. But a core may be taken away, and
+** spinning then delays the very thread that is waited for. So after some microseconds workers yield, where the
+** scheduler can move them to a free core, and only then sleep. The caller sleeps at once and keeps the rest of its time
+** slice: it waits for a part that somebody has begun and lost the core for. Nobody spins who finds another worker on
+** the same core. */
 #define _GNU_SOURCE
 #include "pool.h"
 
@@ -34,26 +34,26 @@ typedef _Atomic uint64_t counter;
 
 typedef struct mooni_pool pool;
 
-/* Each on a cache line of its own. */
+/* A worker. Each is on a separate cache line. */
 typedef struct member {
-  _Alignas(64) counter taken; /* the last phase in which somebody took the part that has this one's number */
+  _Alignas(64) counter taken; /* the last phase in which somebody took part `index` */
   atomic_bool asleep;
   sem_t bell;
-  atomic_int cpu; /* where it was when it last had to wait */
+  atomic_int cpu; /* its core at the last wait */
   size_t index;
   pool *pool;
   pthread_t thread;
 } member;
 
 struct mooni_pool {
-  size_t count; /* the caller is one of them */
+  size_t count; /* of workers, the caller included */
   pid_t owner;  /* threads do not survive a fork */
   mooni_job *job;
   void *arg;
-  uint64_t first;  /* of the job's phases */
+  uint64_t first;  /* phase of the job */
   member *members; /* [0] is the caller's */
 
-  _Alignas(64) counter posted; /* phases that there are to do, of all jobs so far */
+  _Alignas(64) counter posted; /* the last phase of the present job */
   atomic_size_t asleep;
   atomic_bool stop;
 
@@ -78,21 +78,21 @@ static bool has_begun(pool *p, uint64_t phase) {
   return (atomic_load(&p->posted) >= phase && is_over(p, phase - 1)) || atomic_load(&p->stop);
 }
 
-/* Does another one sit on this core? Then it cannot come while we spin. */
-static bool is_shared(member *m) {
+/* Is another worker on this core? It could not run while we spin. */
+static bool on_same_core(member *m) {
   const pool *p = m->pool;
   int cpu = sched_getcpu();
-  bool shared = false;
+  bool same = false;
   atomic_store_explicit(&m->cpu, cpu, memory_order_relaxed);
   for (size_t i = 0; i < p->count; i++)
-    shared |= i != m->index && atomic_load_explicit(&p->members[i].cpu, memory_order_relaxed) == cpu;
-  return shared;
+    same |= i != m->index && atomic_load_explicit(&p->members[i].cpu, memory_order_relaxed) == cpu;
+  return same;
 }
 
 static bool holds_soon(member *m, condition *holds, uint64_t phase) {
   int looks = m->index ? SPINS + YIELDS : SPINS;
   if (holds(m->pool, phase)) return true;
-  for (int i = is_shared(m) ? SPINS : 0; i < looks; i++) {
+  for (int i = on_same_core(m) ? SPINS : 0; i < looks; i++) {
     if (holds(m->pool, phase)) return true;
     if (i < SPINS)
       relax();
@@ -102,8 +102,8 @@ static bool holds_soon(member *m, condition *holds, uint64_t phase) {
   return false;
 }
 
-/* A sleeper says so before it looks a last time, and who changes what it looks at does that before looking for
-** sleepers: no wake-up is lost. Each bell is rung once a sleep, and never blocks who rings it. */
+/* A sleeper sets its flag before it looks a last time, and whoever changes the condition does that before looking for
+** flags: no wake-up is lost. Each bell is rung once a sleep, and ringing never blocks. */
 static void wait_until(member *m, condition *holds, uint64_t phase) {
   pool *p = m->pool;
   if (holds_soon(m, holds, phase)) return;
@@ -111,7 +111,7 @@ static void wait_until(member *m, condition *holds, uint64_t phase) {
   do {
     atomic_store(&m->asleep, true);
     if (holds(p, phase) && atomic_exchange(&m->asleep, false)) break;
-    while (sem_wait(&m->bell) != 0) continue; /* a signal's handler has run */
+    while (sem_wait(&m->bell) != 0) continue; /* interrupted by a signal handler */
   } while (!holds(p, phase));
   atomic_fetch_sub(&p->asleep, 1);
 }
@@ -126,7 +126,7 @@ static void wake_all(pool *p) {
 
 /* ---- computing ---- */
 
-/* Who takes a part gets it for this phase; a latecomer, for whom this is an earlier one, gets nothing. */
+/* True for whoever takes the part of this phase first. A latecomer, still at an earlier phase, gets nothing. */
 static bool take(pool *p, size_t part, uint64_t phase) {
   uint64_t before = phase - 1;
   counter *taken = &p->members[part].taken;
@@ -140,8 +140,8 @@ static void compute(pool *p, size_t part, uint64_t phase) {
   if (atomic_fetch_add(&p->done, 1) + 1 == phase * p->count) wake_all(p);
 }
 
-/* A worker's own part, then those of others, who have had as long to begin them, and a moment more where there was
-** little to do. */
+/* The worker's own part, then those of others. These had as long to begin them, and get a moment more in case the own
+** part was short. */
 static void compute_parts(member *m, uint64_t phase) {
   pool *p = m->pool;
   compute(p, m->index, phase);
@@ -152,15 +152,14 @@ static void compute_parts(member *m, uint64_t phase) {
   }
 }
 
-/* The phase that may be computed now; the last one of all if there is none. */
+/* The phase that may be computed now; the last one if all are done. */
 static uint64_t present_phase(pool *p) {
   uint64_t next = atomic_load(&p->done) / p->count + 1, posted = atomic_load(&p->posted);
   return next < posted ? next : posted;
 }
 
-/* Behind each job a worker offers its core to others: if they want it, it had better lose it here than within a
-** part. */
-static void *work(void *arg) {
+/* After each job the worker yields: if another process needs its core, better now than within a part. */
+static void *worker_main(void *arg) {
   member *m = arg;
   pool *p = m->pool;
   for (uint64_t phase = 0;;) {
@@ -191,7 +190,7 @@ void mooni_pool_run(moon_ctx *ctx, size_t parts, size_t phases, mooni_job *job, 
 
 /* ---- the threads' life ---- */
 
-/* Signals are the host's: they go to the threads that it knows. */
+/* Signals belong to the host: its own threads handle them. */
 int mooni_start_thread(pthread_t *thread, size_t stack, void *(*run)(void *), void *arg) {
   pthread_attr_t attributes;
   sigset_t all;
@@ -205,7 +204,7 @@ int mooni_start_thread(pthread_t *thread, size_t stack, void *(*run)(void *), vo
   return error;
 }
 
-/* Those that have started: all, unless one could not. */
+/* started: how many members have a thread; all, unless one could not be started. */
 static void stop_threads(pool *p, size_t started) {
   atomic_store(&p->stop, true);
   wake_all(p);
@@ -222,7 +221,8 @@ void mooni_pool_stop(moon_ctx *ctx) {
   pool *p = ctx->pool;
   ctx->pool = NULL;
   if (!p) return;
-  if (p->owner == getpid()) stop_threads(p, p->count); /* else this is a fork's child, in which they are not */
+  if (p->owner == getpid())
+    stop_threads(p, p->count); /* else this is the child of a fork, which has none of these threads */
   free_pool(ctx, p);
 }
 
@@ -252,7 +252,7 @@ moon_status mooni_pool_plan(moon_ctx *ctx, size_t count) {
   mooni_pool_stop(ctx);
   MOONI_TRY(new_pool(ctx, &p, count));
   for (size_t i = 1; i < count; i++) {
-    int error = mooni_start_thread(&p->members[i].thread, 0, work, &p->members[i]);
+    int error = mooni_start_thread(&p->members[i].thread, 0, worker_main, &p->members[i]);
     if (!error) continue;
     stop_threads(p, i);
     free_pool(ctx, p);

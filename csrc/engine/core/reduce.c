@@ -8,7 +8,7 @@
 #include "names.h"
 #include "ops.h"
 
-/* What is known of the numbers seen so far. */
+/* What is known after some numbers of a reduction. */
 typedef struct fold {
   double sum;  /* of the present pass */
   double mean; /* of the pass before */
@@ -16,17 +16,17 @@ typedef struct fold {
   size_t at, seen;
 } fold;
 
-/* A reduction looks at its numbers in pieces, in order, once in each pass. */
+/* A reduction reads its numbers in pieces, in order, once in each pass. */
 typedef void step(fold *f, const float *x, size_t n);
 
 typedef struct reducer {
   const char *name;
-  bool takes_none;      /* has an answer for no numbers */
+  bool takes_none;      /* defined for no numbers at all */
   step *first, *second; /* second NULL: one pass is enough */
   double (*result)(const fold *f, size_t n);
 } reducer;
 
-/* Eight sums side by side, so that no addition waits for the one before it. */
+/* Eight partial sums, so that no addition waits for the one before. */
 #define ADD_UP(name, TERM)                                              \
   static void name(fold *f, const float *x, size_t n) {                 \
     double part[8] = {0}, m = f->mean;                                  \
@@ -45,7 +45,7 @@ ADD_UP(add_up, ITSELF)
 ADD_UP(add_squares, SQUARE)
 ADD_UP(add_deviations, DEVIATION)
 
-/* The first NaN is the answer, whatever comes after it; !(x <= best) holds for what is better and for NaN. */
+/* A NaN is the result, whatever follows. !(x <= best) is true if x is better, and if it is NaN. */
 static void find_max(fold *f, const float *x, size_t n) {
   if (!f->seen) f->best = x[0];
   for (size_t i = 0; i < n && !isnan(f->best); i++) {
@@ -101,7 +101,7 @@ static moon_status of_nothing(const char *name, const moon_tensor *a) {
                     mooni_shape_text(text, a->rank, a->shape));
 }
 
-/* Numbers first..first+n-1 of a, which lie side by side. */
+/* Reduce n contiguous numbers of a, from number `first` on. */
 static double reduce_run(const reducer *r, const moon_tensor *a, size_t first, size_t n) {
   float buffer[MOONI_CHUNK];
   fold f = {0};

@@ -1,4 +1,4 @@
-/* registry.c - everything that is found by name. A new layer adds its class here; losses, optimisers and activations
+/* registry.c - everything that is found by name. A new layer class is listed here; losses, optimisers and activations
 ** are listed in kernels/table.c and kernels/act.c. */
 #include "registry.h"
 
@@ -75,7 +75,7 @@ typedef struct family_list {
   moon_family family;
 } family_list;
 
-/* The losses' other names, one class after the other. */
+/* The i-th alias of all losses, class by class. */
 static const char *alias_at(const moon_ctx *ctx, size_t i) {
   for (const mooni_loss_class *const *c = ctx->k->losses; *c; c++)
     for (const char *const *alias = (*c)->aliases; *alias; alias++)
@@ -125,7 +125,7 @@ bool moon_option_describe(const moon_ctx *ctx, moon_family family, const char *n
   return true;
 }
 
-/* A program that was compiled with an earlier header has a smaller structure: it gets the fields that it knows. */
+/* A program compiled with an earlier header has a smaller structure: it gets the fields that it knows. */
 bool moon_option_allows(const moon_ctx *ctx, moon_family family, const char *name, size_t i,
                         moon_option_values *values) {
   const mooni_option_spec *o = option_at(ctx, family, name, i);

@@ -19,7 +19,7 @@ void mooni_rng_seed(mooni_rng *rng, uint64_t seed, uint64_t stream) {
     words[i] = (uint32_t)bits;
     words[i + 1] = (uint32_t)(bits >> 32);
   }
-  for (size_t l = 0; l < MOONI_LANES; l++) rng->s[0][l] |= 1; /* a lane of zeros would stay there */
+  for (size_t l = 0; l < MOONI_LANES; l++) rng->s[0][l] |= 1; /* a lane that is all zeros would give zeros for ever */
   memset(rng->out, 0, sizeof rng->out);
   rng->left = 0;
 }
@@ -39,7 +39,7 @@ uint64_t mooni_rng_u64(mooni_rng *rng) {
   return high << 32 | mooni_rng_u32(rng);
 }
 
-/* Lemire's multiply and reject (arXiv 1805.10941): no bias, seldom a division. */
+/* Lemire's multiply and reject (arXiv 1805.10941): unbiased, and rarely divides. */
 uint32_t mooni_rng_below(mooni_rng *rng, uint32_t n) {
   uint64_t m = (uint64_t)mooni_rng_u32(rng) * n;
   if ((uint32_t)m < n) {

@@ -1,15 +1,16 @@
-/* tensor.c - tensors: views on counted storage, their making, copying and filling. */
+/* tensor.c - making, copying and filling tensors. */
 #include "tensor.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "../kernels/table.h"
+#include "ctx.h"
 #include "error.h"
 #include "fpmode.h"
 #include "memory.h"
-#include "ops.h"
 
-static size_t element_size(moon_dtype dtype) { return dtype == MOON_UINT8 ? 1 : sizeof(float); }
+size_t mooni_element_size(moon_dtype dtype) { return dtype == MOON_UINT8 ? 1 : sizeof(float); }
 
 const char *mooni_dtype_name(moon_dtype dtype) { return dtype == MOON_UINT8 ? "uint8" : "float32"; }
 
@@ -41,7 +42,7 @@ moon_status mooni_want_float(const moon_tensor *t, const char *what) {
   return mooni_fail(t->storage->ctx, MOON_ETYPE, "%s: expected a float32 tensor, got uint8", what);
 }
 
-/* Elements and bytes of a shape, unless it is not one that memory can hold. */
+/* The number of elements and bytes of a shape. MOON_ESHAPE if memory cannot hold it. */
 static moon_status measure(moon_ctx *ctx, moon_dtype dtype, int rank, const size_t *shape, size_t *numel,
                            size_t *bytes) {
   if (rank < 0 || rank > MOON_MAX_RANK)
@@ -55,12 +56,12 @@ static moon_status measure(moon_ctx *ctx, moon_dtype dtype, int rank, const size
     *numel *= shape[i];
     if (shape[i]) fits = fits && mooni_mul(&nonzero, nonzero, shape[i]);
   }
-  if (!fits || !mooni_mul(bytes, nonzero, element_size(dtype)) || *bytes > PTRDIFF_MAX) {
+  if (!fits || !mooni_mul(bytes, nonzero, mooni_element_size(dtype)) || *bytes > PTRDIFF_MAX) {
     char text[MOONI_SHAPE_TEXT];
     return mooni_fail(ctx, MOON_ESHAPE, "tensor: %s has more elements than memory can hold",
                       mooni_shape_text(text, rank, shape));
   }
-  *bytes = *numel * element_size(dtype);
+  *bytes = *numel * mooni_element_size(dtype);
   return MOON_OK;
 }
 
@@ -72,7 +73,7 @@ static void storage_release(mooni_storage *s) {
   moon_ctx_release(ctx);
 }
 
-/* A view on storage whose reference it takes over; NULL when out of memory. */
+/* A view of storage; takes over one reference to it. NULL when out of memory. */
 static moon_tensor *make_view(mooni_storage *s, size_t offset, moon_dtype dtype, int rank, const size_t *shape,
                               size_t numel) {
   moon_tensor *t = mooni_alloc(s->ctx, sizeof *t);
@@ -82,7 +83,7 @@ static moon_tensor *make_view(mooni_storage *s, size_t offset, moon_dtype dtype,
   return t;
 }
 
-/* Storage of `own` bytes directly behind its header, or on the caller's data. */
+/* A tensor on data, or, if that is NULL, on zeroed memory behind the storage's header. */
 static moon_status make_tensor(moon_ctx *ctx, moon_tensor **out, moon_dtype dtype, int rank, const size_t *shape,
                                void *data, void (*release)(void *), void *ud) {
   size_t numel, bytes, total;
@@ -124,7 +125,8 @@ moon_status moon_tensor_view(moon_tensor **out, moon_tensor *t, size_t first, in
     return mooni_fail(ctx, MOON_ESHAPE, "view: %s from element %zu on does not fit into %s",
                       mooni_shape_text(to, rank, shape), first, mooni_tensor_text(from, t));
   }
-  moon_tensor *view = make_view(t->storage, t->offset + first * element_size(t->dtype), t->dtype, rank, shape, numel);
+  moon_tensor *view = make_view(t->storage, t->offset + first * mooni_element_size(t->dtype), t->dtype, rank, shape,
+                                numel);
   if (!view) return mooni_nomem(ctx, sizeof *view);
   t->storage->refs++;
   *out = view;
@@ -148,7 +150,7 @@ moon_dtype moon_tensor_dtype(const moon_tensor *t) { return t->dtype; }
 int moon_tensor_rank(const moon_tensor *t) { return t->rank; }
 const size_t *moon_tensor_shape(const moon_tensor *t) { return t->shape; }
 size_t moon_tensor_numel(const moon_tensor *t) { return t->numel; }
-size_t moon_tensor_bytes(const moon_tensor *t) { return t->numel * element_size(t->dtype); }
+size_t moon_tensor_bytes(const moon_tensor *t) { return t->numel * mooni_element_size(t->dtype); }
 
 bool moon_tensor_same_shape(const moon_tensor *a, const moon_tensor *b) {
   if (a->rank != b->rank) return false;
@@ -169,7 +171,7 @@ void *moon_tensor_data(const moon_tensor *t) { return (char *)t->storage->data +
 float *moon_tensor_float(const moon_tensor *t) { return t->dtype == MOON_FLOAT32 ? moon_tensor_data(t) : NULL; }
 uint8_t *moon_tensor_byte(const moon_tensor *t) { return t->dtype == MOON_UINT8 ? moon_tensor_data(t) : NULL; }
 
-/* NaN counts as 0: a byte has no better answer. */
+/* NaN becomes 0. */
 static uint8_t to_byte(double value) { return value >= 255 ? 255 : value > 0 ? (uint8_t)(value + 0.5) : 0; }
 
 double moon_tensor_get(const moon_tensor *t, size_t index) {
@@ -196,7 +198,7 @@ void moon_tensor_fill(moon_tensor *t, double value) {
   for (size_t i = 0; i < t->numel; i++) p[i] = v;
 }
 
-/* Bytes spread over the floats that they may share memory with must be read from the end. */
+/* y and x may share memory: if x begins before y, it must be read from the end. */
 static void widen(float *y, const uint8_t *x, size_t n) {
   if ((const uint8_t *)y <= x)
     for (size_t i = 0; i < n; i++) y[i] = x[i];

@@ -25,10 +25,14 @@ struct moon_tensor {
   size_t numel;
 };
 
+/* float32 has every whole number up to this one: row numbers go no further. */
+#define MOONI_COUNTED ((size_t)1 << 24)
+
 moon_status mooni_want_float(const moon_tensor *t, const char *what);    /* MOON_ETYPE unless float32 */
 moon_status mooni_want_writable(const moon_tensor *t, const char *what); /* MOON_ESTATE if frozen */
 
 const char *mooni_dtype_name(moon_dtype dtype);
+size_t mooni_element_size(moon_dtype dtype); /* bytes */
 
 /* The tensor as a matrix: rank 0 and 1 have one column a row; else shape[0] rows of all the rest. */
 size_t mooni_rows(const moon_tensor *t);

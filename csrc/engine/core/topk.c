@@ -6,8 +6,8 @@
 #include "memory.h"
 #include "ops.h"
 
-/* The k best of the numbers seen so far: a heap, whose root is the last of them, the next to go. It lies in the results
-** themselves, whose elements are `stride` apart. */
+/* The k best numbers so far, as a heap with the worst of them at the root. It lies in the results themselves, whose
+** elements are `stride` apart. */
 typedef struct selection {
   float *value, *index;
   size_t stride, k, count, seen;
@@ -19,7 +19,7 @@ static bool is_above(float a, float b) { return a > b || (isnan(a) && !isnan(b))
 
 static bool is_better(const selection *s, float a, float b) { return s->largest ? is_above(a, b) : is_above(b, a); }
 
-/* Does entry i come before entry j in the result? Equals come by their index. */
+/* Does entry i come before entry j in the result? Equal numbers are ordered by index. */
 static bool is_before(const selection *s, size_t i, size_t j) {
   float a = s->value[i * s->stride], b = s->value[j * s->stride];
   if (is_better(s, a, b) || is_better(s, b, a)) return is_better(s, a, b);
@@ -39,7 +39,7 @@ static void swap(const selection *s, size_t i, size_t j) {
   s->index[j * s->stride] = index;
 }
 
-/* Among the first n entries, entry i goes down until neither of those below it comes after it. */
+/* Move entry i down the heap of n entries until both of its children are better. */
 static void sink(const selection *s, size_t i, size_t n) {
   for (size_t last = i;; i = last) {
     for (size_t below = 2 * i + 1; below < n && below <= 2 * i + 2; below++)
@@ -53,7 +53,7 @@ static void make_heap(const selection *s) {
   for (size_t i = s->k / 2; i > 0; i--) sink(s, i - 1, s->k);
 }
 
-/* Can any of MOONI_TILE_COLUMNS numbers replace the worst? True also where NaN leaves it open. */
+/* Might one of MOONI_TILE_COLUMNS numbers replace the worst? True also if a NaN leaves it open. */
 static bool may_enter(const float *x, float worst, bool largest) {
   int enter = 0;
   if (largest)
@@ -63,8 +63,8 @@ static bool may_enter(const float *x, float worst, bool largest) {
   return enter;
 }
 
-/* Look at n further numbers. What equals the worst comes after it, and stays out. */
-static void look(selection *s, const float *x, size_t n) {
+/* Take in n further numbers. One that equals the worst comes after it, and stays out. */
+static void take_in(selection *s, const float *x, size_t n) {
   size_t i = 0;
   for (; i < n && s->count < s->k; i++) {
     put(s, s->count++, x[i], s->seen + i);
@@ -84,7 +84,7 @@ static void look(selection *s, const float *x, size_t n) {
   s->seen += n;
 }
 
-/* The heap becomes a list, the best first. */
+/* Turn the heap into a list, the best first. */
 static void put_in_order(const selection *s) {
   for (size_t n = s->k; n > 1; n--) {
     swap(s, 0, n - 1);
@@ -92,23 +92,24 @@ static void put_in_order(const selection *s) {
   }
 }
 
-/* Of the n numbers from first on, which lie side by side. */
+/* The k best of n contiguous numbers, from number `first` on. */
 static void select_run(selection *s, const moon_tensor *a, size_t first, size_t n) {
   float buffer[MOONI_CHUNK];
   for (size_t i = 0; i < n; i += MOONI_CHUNK) {
     size_t count = n - i < MOONI_CHUNK ? n - i : MOONI_CHUNK;
-    look(s, mooni_floats(a, first + i, count, buffer), count);
+    take_in(s, mooni_floats(a, first + i, count, buffer), count);
   }
   put_in_order(s);
 }
 
-/* Of the n numbers from first + j on, width apart, into s[j]; for count <= MOONI_TILE_COLUMNS columns at once. */
+/* The k best of `count` columns (at most MOONI_TILE_COLUMNS) of a matrix [n x width] that begins at element `first`; of
+** column j into s[j]. */
 static void select_columns(selection *s, const moon_tensor *a, size_t first, size_t width, size_t count, size_t n) {
   float tile[MOONI_TILE_COLUMNS * MOONI_TILE_ROWS];
   for (size_t i = 0; i < n; i += MOONI_TILE_ROWS) {
     size_t depth = n - i < MOONI_TILE_ROWS ? n - i : MOONI_TILE_ROWS;
     mooni_read_tile(tile, a, first + i * width, width, count, depth);
-    for (size_t j = 0; j < count; j++) look(&s[j], tile + j * MOONI_TILE_ROWS, depth);
+    for (size_t j = 0; j < count; j++) take_in(&s[j], tile + j * MOONI_TILE_ROWS, depth);
   }
   for (size_t j = 0; j < count; j++) put_in_order(&s[j]);
 }
