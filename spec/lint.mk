@@ -27,9 +27,8 @@ GENERATED := lua/REFERENCE.md lua/moonglass/help/meta.lua lua/README.md csrc/moo
 lint-generated:
 	$(hush)rm -rf $(B)/lint && mkdir -p $(B)/lint && cp --parents $(GENERATED) $(B)/lint
 	$(hush)$(MAKE) -s reference
-	$(hush)status=0; for f in $(GENERATED); do \
-	  cmp -s $(B)/lint/$$f $$f || { echo "lint: $$f was stale; make reference has written it anew"; status=1; }; \
-	done; exit $$status
+	$(hush)stale=; for f in $(GENERATED); do cmp -s $(B)/lint/$$f $$f || stale="$$stale $$f"; done; \
+	[ -z "$$stale" ] || { echo "lint: stale, and now written anew by make reference, to be committed:$$stale"; exit 1; }
 
 ## fmt: format the C files
 .PHONY: fmt
