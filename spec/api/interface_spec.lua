@@ -253,32 +253,35 @@ local function known_options()
   return assert(load(output))()
 end
 
--- The class of a checker's options. "predict" is that of nets walked from Lua; the native ones' is theirs alone.
-local classes_of = {
-  fit = "Fit", evaluate = "Evaluate", load = "Load", predict = "Batch", pca = "Pca", knn = "Knn", probe = "Probe",
-  gradcheck = "Gradcheck", psnr = "Psnr", autoencoder = "Autoencoder", ["autoencoder.plain"] = "Plain",
-  ["autoencoder.deep"] = "Deep", ["autoencoder.denoising"] = "Denoising", ["autoencoder.sparse"] = "Sparse",
-  progress = "Progress", csv_logger = "CsvLogger", early_stopping = "EarlyStopping", checkpoint = "Checkpoint",
-  step_decay = "StepDecay", cosine = "Cosine", reduce_on_plateau = "ReduceOnPlateau", ["image.grid"] = "Grid",
-  ["image.rows"] = "Rows", ["data.spirals"] = "Spirals", ["data.circles"] = "Circles", ["data.blobs"] = "Blobs",
-  ["onnx.export"] = "Onnx", ["dictionary.codes"] = "Codes", ["plot.lines"] = "Lines", ["plot.bars"] = "Bars",
-  ["plot.histogram"] = "Histogram", ["plot.scatter"] = "Scatter", ["plot.regions"] = "Regions",
-  ["plot.panels"] = "Panels", show = "Show", ["callbacks.show"] = "Live",
-}
-
 local parts_of = {
   {"^plot%.lines: series %d+$", "LineSeries"}, {"^plot%.bars: series %d+$", "BarSeries"},
   {"^plot%.histogram: distribution %d+$", "Distribution"}, {"^plot%.panels: panel %d+$", "Panel"},
   {"^plot%.panels: panel %d+: series %d+$", "Series of a panel"},
 }
 
-local function class_of(checker)
-  local learns = checker.what == "dictionary" and checker.rules.atoms
-  if learns then return "DictionaryOptions" elseif checker.what == "dictionary" then return "DictionaryBatchOptions" end
+-- The name of the class of a checker's options: that of the function which the checker is named after, "fit",
+-- "early_stopping" or "plot.lines", or of the table that is called by that name.
+local function class_of(of, checker)
   for _, part in ipairs(parts_of) do
     if checker.what:find(part[1]) then return part[2] end
   end
-  return classes_of[checker.what] and classes_of[checker.what] .. "Options"
+  -- Both the learning and the coding of a dictionary are checked under its name.
+  if checker.what == "dictionary" then
+    return checker.rules.atoms and "DictionaryOptions" or "DictionaryBatchOptions"
+  end
+  local exact, ending
+  for _, f in ipairs(of.functions) do
+    local class = annotations.options_of(of, f)
+    if class and f.path == "moon." .. checker.what then exact = class end
+    if class and f.path:gsub(":", "."):sub(-#checker.what - 1) == "." .. checker.what then ending = class end
+  end
+  local class = exact or ending
+  if class then return class.name:match("%w+$") end
+  for _, called in ipairs(of.classes) do
+    if called.path == "moon." .. checker.what and called.overloads[1] then
+      return called.overloads[1]:match("moonglass%.(%w+Options)")
+    end
+  end
 end
 
 -- By kind of rule: what the type looks like, what the words have to say.
@@ -358,7 +361,7 @@ local function compare_options(of, checkers)
   local list, add = problems()
   local seen = {}
   for _, checker in ipairs(checkers) do
-    local name = class_of(checker)
+    local name = class_of(of, checker)
     if not (left_out[name] or of.classes["moonglass." .. tostring(name)]) then
       add("the options of %s have no class", checker.what)
     elseif not left_out[name] then

@@ -93,4 +93,18 @@ describe("a test meets", function()
     end
     assert_none("missing", missing)
   end)
+
+  -- The binding's calls count: samples.lua, refused memory and finalisers go through all that is bound.
+  it("every exported C function: a C test, a fuzz target or the binding calls it", function()
+    local code, missing = {}, {}
+    local command = "find spec/engine spec/fuzz csrc/lua -name '*.[ch]'"
+    for path in files.run(command):gmatch("[^\n]+") do code[#code + 1] = files.read(path) end
+    code = table.concat(code, "\n")
+    for name in files.read("csrc/exports.txt"):gmatch("[%w_]+") do
+      if not code:find("%f[%w_]" .. name .. "%f[^%w_]") then
+        missing[#missing + 1] = name .. ": a call, to spec/engine/refusal_test.c or spec/fuzz/calls.c"
+      end
+    end
+    assert_none("missing", missing)
+  end)
 end)

@@ -699,6 +699,7 @@ static void near_names(void) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     CHECK(moon_name_distance(cases[i].name, cases[i].known) == cases[i].distance);
+  CHECK(strcmp(moon_version(), MOON_VERSION) == 0);
   size_t begins = moon_name_distance("batch", "batch_size");
   CHECK(begins != SIZE_MAX && begins > moon_name_distance("bacth_zise", "batch_size"));
 }
