@@ -227,7 +227,7 @@ end
 ---Debian's Fashion-MNIST. Plain files are mapped, not read. In a session (`moon.interactive`) the first call prints
 ---which set it found.
 ---@name moon.data.mnist(folder, split)
----@param folder string? may be omitted
+---@param folder string?
 ---@param split moonglass.Split
 ---@return moonglass.Tensor? images uint8 [n x 784], one image per row; nil if there is no such set
 ---@return moonglass.Tensor|string labels uint8 [n], from 0; or the message

@@ -1,10 +1,9 @@
---- Reads the annotations of meta.lua (LuaCATS), as far as that file uses them: for the reference, and
--- for the spec that holds them to the library.
+--- Reads LuaCATS annotations, as far as help/meta.lua has them: for help, for the reference, and for the specs.
 --   local interface = annotations.parse(text)
 --   interface.functions   list of {path =, owner =, name =, doc =, params =, returns =, overloads =, line =}
 --   interface.classes     by name and as a list: {name =, doc =, parents =, fields =, overloads =, path =, line =}
 --   interface.aliases     by name and as a list: {name =, doc =, type =}
---   interface.entries     functions and classes in the order of the file, each with the section that it stands in
+--   interface.entries     functions and classes in the order of the file, each with its section
 -- The path of a function is "moon.zeros"; of a method "Tensor:add", its owner the class that `local Tensor` stands for.
 -- params, returns and fields are lists of {name =, type =, optional =, text =, line =}.
 local annotations = {}

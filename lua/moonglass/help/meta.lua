@@ -1553,7 +1553,7 @@ function moon.data.classes(folder) end
 ---the environment's MOONGLASS_DATA names it; else it is data/mnist, in the current folder or in the source tree; else
 ---Debian's Fashion-MNIST. Plain files are mapped, not read. In a session (`moon.interactive`) the first call prints
 ---which set it found.
----@param folder string? may be omitted
+---@param folder string?
 ---@param split moonglass.Split
 ---@return moonglass.Tensor? images uint8 [n x 784], one image per row; nil if there is no such set
 ---@return moonglass.Tensor|string labels uint8 [n], from 0; or the message
@@ -2041,7 +2041,7 @@ moon.plot = {}
 ---@field yrange number[]? {from, to}
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 
----Bars in groups, one group for each label.
+---Bars in groups, one group for each label. Each series is {y =, label =}, with one bar in each group.
 ---@param path string
 ---@param labels (string|number)[] one below each group
 ---@param series moonglass.BarSeries[]
@@ -2060,7 +2060,7 @@ function moon.plot.bars(path, labels, series, options) end
 ---@field logx boolean|number? a logarithmic axis: true, or the base
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 
----Points in the plane, a colour for each class.
+---Points in the plane, with a colour for each class.
 ---@param path string
 ---@param x moonglass.Tensor [n x 2]
 ---@param y moonglass.Numbers? [n], class numbers from 0; nil: one colour for all
@@ -2077,8 +2077,8 @@ function moon.plot.scatter(path, x, y, options) end
 ---@field steps integer? default 200, 2 to 2000: places per side
 ---@field margin number? default 0.1, at least 0: the margin around the points, as a fraction of their extent
 
----The regions that a classifier assigns to each class, with points of known classes on top. A net assigns the class of
----its largest output.
+---The regions that a classifier assigns to each class, with points of known classes on top. `classify` maps points [m x
+---2] to m class numbers, or is a net, whose largest output counts.
 ---@param path string
 ---@param classify moonglass.Net|fun(points: moonglass.Tensor): moonglass.Numbers from [m x 2] to m class numbers
 ---@param x moonglass.Tensor [n x 2]
@@ -2104,7 +2104,7 @@ function moon.plot.regions(path, classify, x, y, options) end
 ---@field yrange number[]? {from, to}
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 
----Histograms of distributions, over one pair of axes.
+---Histograms of distributions, over one pair of axes. Each is {values =, label =}.
 ---@param path string
 ---@param distributions moonglass.Distribution[]
 ---@param options moonglass.HistogramOptions?
@@ -2127,7 +2127,7 @@ function moon.plot.histogram(path, distributions, options) end
 ---@field logx boolean|number? a logarithmic axis: true, or the base
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 
----Curves over one pair of axes.
+---Curves over one pair of axes. Each is {y =, x =, label =, style =}.
 ---@param path string
 ---@param series moonglass.LineSeries[]
 ---@param options moonglass.LinesOptions?
@@ -2152,7 +2152,8 @@ function moon.plot.lines(path, series, options) end
 ---@field width integer? of the whole picture; 360 pixels per panel if not given
 ---@field height integer? of the whole picture; 270 pixels per panel if not given
 
----Small plots in one picture, line by line from the left.
+---Small plots in one picture, line by line from the left. Each is {series =, title =, ...}, with options of lines, or
+---with `labels` also of bars.
 ---@param path string
 ---@param list moonglass.Panel[]
 ---@param options moonglass.PanelsOptions?

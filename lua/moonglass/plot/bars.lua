@@ -98,7 +98,7 @@ bars.rules = axes.rules{yrange = axes.ranges.yrange, logy = axes.logs.logy}
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 local check = options.checker("plot.bars", axes.rules(bars.rules, axes.size))
 
----Bars in groups, one group for each label.
+---Bars in groups, one group for each label. Each series is {y =, label =}, with one bar in each group.
 ---@name moon.plot.bars(path, labels, series, options)
 ---@param path string
 ---@param labels (string|number)[] one below each group

@@ -75,7 +75,7 @@ local point_rules = {labels = {"list"}, size = {"positive"}}
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, axes.logs, axes.size, point_rules))
 
----Points in the plane, a colour for each class.
+---Points in the plane, with a colour for each class.
 ---@name moon.plot.scatter(path, x, y, options)
 ---@param path string
 ---@param x moonglass.Tensor [n x 2]
@@ -183,8 +183,8 @@ local function check_regions(what, o)
   if o.margin < 0 then errors.raise("%s: margin is %g, expected at least 0", what, o.margin) end
 end
 
----The regions that a classifier assigns to each class, with points of known classes on top. A net assigns the class of
----its largest output.
+---The regions that a classifier assigns to each class, with points of known classes on top. `classify` maps points [m x
+---2] to m class numbers, or is a net, whose largest output counts.
 ---@name moon.plot.regions(path, classify, x, y, options)
 ---@param path string
 ---@param classify moonglass.Net|fun(points: moonglass.Tensor): moonglass.Numbers from [m x 2] to m class numbers

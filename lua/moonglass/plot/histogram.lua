@@ -143,7 +143,7 @@ local check = options.checker("plot.histogram", axes.rules(axes.size, axes.range
   logy = axes.logs.logy,
 }))
 
----Histograms of distributions, over one pair of axes.
+---Histograms of distributions, over one pair of axes. Each is {values =, label =}.
 ---@name moon.plot.histogram(path, distributions, options)
 ---@param path string
 ---@param distributions moonglass.Distribution[]

@@ -70,7 +70,7 @@ lines.rules = axes.rules(axes.ranges, axes.logs)
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 local check = options.checker("plot.lines", axes.rules(lines.rules, axes.size))
 
----Curves over one pair of axes.
+---Curves over one pair of axes. Each is {y =, x =, label =, style =}.
 ---@name moon.plot.lines(path, series, options)
 ---@param path string
 ---@param series moonglass.LineSeries[]

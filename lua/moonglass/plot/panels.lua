@@ -38,7 +38,8 @@ local check = options.checker("plot.panels", {
   title = {"text"}, columns = {"count"}, width = {"count"}, height = {"count"},
 })
 
----Small plots in one picture, line by line from the left.
+---Small plots in one picture, line by line from the left. Each is {series =, title =, ...}, with options of lines, or
+---with `labels` also of bars.
 ---@name moon.plot.panels(path, list, options)
 ---@param path string
 ---@param list moonglass.Panel[]
