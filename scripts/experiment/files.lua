@@ -1,5 +1,6 @@
 --- Folders and files of an experiment. Functions give true | nil, message.
 local lfs = require "lfs"
+local library = require "moonglass.support.files"
 
 local files = {}
 
@@ -44,8 +45,11 @@ function files.remove_all(folder, pattern)
   return true
 end
 
+
+files.read = library.read
+
 --- Write a file that appears whole or not at all.
-files.write = require("moonglass.support.files").write
+files.write = library.write
 
 -- A field with a comma, a quote or a line's end stands in quotes (RFC 4180).
 local function csv_field(v)

@@ -24,10 +24,7 @@ end
 
 --- The bytes of a file that the script has left.
 function results:read(name)
-  local file = must(io.open(self:path(name), "rb"))
-  local bytes = file:read("a")
-  file:close()
-  return bytes
+  return must(files.read(self.name, self:path(name)))
 end
 
 --- A net, as <name>.safetensors.

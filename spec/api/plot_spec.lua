@@ -437,7 +437,7 @@ describe("a plot that fails", function()
   it("says that a host lets nothing run", function()
     for _, change in ipairs{"io.popen = nil", "io = nil", "os = nil"} do
       has(run(nil, change .. "\nprint(moon.plot.lines(picture, {{y = {1, 2}}}))"),
-        "nil\tplot.lines: this host does not let Lua run programs (io.popen), and so not gnuplot\tI/O\n")
+        "nil\tplot.lines: this host does not let Lua run programs (io.popen), so gnuplot cannot run\tI/O\n")
     end
     local output = run(nil, [[io.popen = function() error("'popen' not supported", 0) end
       print(moon.plot.lines(picture, {{y = {1, 2}}}))]])

@@ -1,8 +1,8 @@
---- Messages in the wire format of Protocol Buffers, written field by field; just what a writer of files needs.
+--- Messages in the wire format of Protocol Buffers, written field by field; only what onnx.lua needs.
 --   local m = protobuf.message():integer(1, 8):bytes(2, "name"):bytes(7, protobuf.message():float(2, 0.5))
 --   m.size, m:pieces()
--- Each field begins with its number and its wire type in one varint: 0 a varint, 2 bytes behind their length, 5 four
--- bytes (protobuf.dev, "Encoding").
+-- A field begins with a varint of its number and its wire type: 0 is a varint, 2 is a length and so many bytes, 5 is
+-- four bytes (protobuf.dev, "Encoding").
 local protobuf = {}
 
 local Message = {}
@@ -10,7 +10,7 @@ Message.__index = Message
 
 function protobuf.message() return setmetatable({size = 0, parts = {}}, Message) end
 
--- Seven bits a byte, the lowest first; the eighth bit says that more follow. Negative numbers take all 64 bits.
+-- Seven bits per byte, the lowest first; the eighth bit says that more bytes follow. Negative numbers take 64 bits.
 local function varint(n)
   local bytes = {}
   while n & ~127 ~= 0 do
@@ -32,7 +32,7 @@ function Message:integer(field, n) return append(self, varint(field << 3) .. var
 
 function Message:float(field, x) return append(self, varint(field << 3 | 5) .. string.pack("<f", x)) end
 
---- A text, bytes, or another message, which must not change any more.
+--- A text, bytes, or another message, which must not change afterwards.
 function Message:bytes(field, content)
   local nested = type(content) == "table"
   append(self, varint(field << 3 | 2) .. varint(nested and content.size or #content))
@@ -49,7 +49,7 @@ local function gather(message, into)
   return into
 end
 
---- The whole as a list of strings, one behind the other: large contents are not copied.
+--- The message as a list of strings, so that large contents are not copied.
 function Message:pieces() return gather(self, {}) end
 
 return protobuf

@@ -1,5 +1,5 @@
---- Why a loss is not a finite number: the likely cause in words, by a look at the data, the weights and the learning
--- rate. Only done when it has happened. (Targets that do not go with the loss are refused before: checks.lua.)
+--- The likely cause of a loss that is not finite, in words, found in the data, the weights and the learning rate.
+-- Targets that do not fit the loss are refused earlier, in compatibility.lua.
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local describe = require "moonglass.net.describe"
@@ -8,7 +8,7 @@ local divergence = {}
 
 local function is_finite(v) return v - v == 0 end
 
--- The first row that holds what is not finite, by halves.
+-- The first row with a value that is not finite, found by bisection. t [rows x width].
 local function bad_row(t)
   local first, last = 1, #t
   while first < last do
@@ -26,7 +26,7 @@ end
 
 local function word(v) return v ~= v and "nan" or "infinity" end
 
--- "nan in row 3, column 2", nil if all is finite.
+-- "nan in row 3, column 2"; nil if all values are finite.
 local function where_bad(t)
   if t.dtype ~= "float32" or #t == 0 or is_finite(t:sum()) then return nil end
   if t:rank() == 1 then
@@ -67,7 +67,7 @@ local function weights_of(layer)
   return #list > 0 and ("; its %s"):format(table.concat(list, ", its ")) or ""
 end
 
--- The first layer that makes of finite numbers others, in words; else nil, and the output.
+-- The first layer whose output is not finite, in words; or nil and the net's output.
 local function bad_layer(net, x)
   for i = 1, #net do
     local layer = net:layer(i)
@@ -85,11 +85,11 @@ end
 local function of_output(net, x, target)
   local bad, y = bad_layer(net, x)
   if bad then return bad end
-  if not is_finite(net:penalty()) then return "the penalty of the layers is no finite number" end
+  if not is_finite(net:penalty()) then return "the penalty of the layers is not finite" end
   return ("the loss itself, of finite numbers: the output goes %s, the targets %s"):format(from_to(y), from_to(target))
 end
 
---- The cause where nothing has been updated yet, so that it is no matter of the learning rate. x, y: the batch.
+--- The cause before any update, when it cannot be the learning rate. x, y: the batch.
 function divergence.at_first(run, x, y)
   local where = where_bad(x) and where_bad(run.x)
   if where then return "x has " .. where end
@@ -103,7 +103,7 @@ end
 
 -- ---- later ----
 
-local usual = 10 -- standardised data lies within
+local usual = 10 -- standardised data lies within -10 to 10
 
 local function of_size(run)
   local low, high = range(run.x)
@@ -114,7 +114,8 @@ local function of_size(run)
   return ("%s, not in [0, 1]: scale it; or %s"):format(goes, rate)
 end
 
---- run: net, x, y (nil: the target is x), loss, opt; began_finite: were all weights finite when fit began?
+--- The cause after an update. run: net, x, y (nil: the target is x), loss, opt; began_finite: were all weights finite
+-- when fit began?
 function divergence.cause(run)
   local where = where_bad(run.x)
   if where then return "x has " .. where end

@@ -1,7 +1,7 @@
---- Numeric gradients against those of backward, for a net, a layer or a loss.
--- The objective is loss(net(x), target) + penalties, or, without a loss, a fixed weighted sum of the outputs. Its slope
--- along an element comes from the five-point difference, whose error is of order eps^4: float32 wants eps so large.
--- Functions with kinks (relu at 0) must be checked further than 2 eps away from them.
+--- moon.gradcheck: numeric gradients against those of backward, for a net, a layer or a loss.
+-- The objective is loss(net(x), target) + penalties; without a loss, a fixed weighted sum of the outputs. The numeric
+-- derivative is a five-point difference, whose error is of order eps^4, so that float32 allows a large eps. Inputs must
+-- be more than 2 eps away from a kink, such as that of relu at 0.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local mixed = require "moonglass.net.mixed"
@@ -22,7 +22,7 @@ local check_options = options.checker("gradcheck", {
   seed = {"seed", 1},
 })
 
--- The sum of y[i] cos(0.7 i): the weights are all different, so that no two mistakes cancel.
+-- The sum of y[i] cos(0.7 i): all weights differ, so that two mistakes cannot cancel.
 local function weighted_sum()
   local weights
   return {
@@ -49,7 +49,7 @@ local function objective(net, loss, x, target, seed)
   return loss:forward(net:forward(x, true), target) + net:penalty()
 end
 
--- The slope along flat[i], which is put back as it was.
+-- The numeric derivative with respect to flat[i], which keeps its value.
 local function slope(run, flat, i, eps)
   local v = flat[i]
   local function at(offset)
@@ -70,12 +70,12 @@ end
 ---@field numeric number? its slope by differences
 ---@field analytic number? its slope by `backward`
 
--- One tensor's gradient: up to `samples` elements, evenly spread.
+-- Compares one tensor's gradient in up to `samples` elements, evenly spread.
 local function compare(name, value, gradient, run, o)
   local n = value:numel()
   local flat, analytic = value:reshape(n), gradient:clone():reshape(n)
   local found = {name = name, checked = 0, error = 0}
-  -- Differences are judged against the tensor's large entries, and never below what float32 can resolve.
+  -- Differences are relative to the tensor's large entries, but never to less than float32 can resolve.
   local largest = n > 0 and analytic:abs():max() or 0
   local floor = math.max(0.5 * largest, 1e-4 * (1 + math.abs(run())))
   for k = 0, math.min(n, o.samples) - 1 do

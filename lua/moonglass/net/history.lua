@@ -1,4 +1,4 @@
---- How a training went, as fit gives it; its text is a table of epochs with a curve of each loss below.
+--- The history that fit returns. Its text is a table of epochs, and a curve of each loss.
 local terminal = require "moonglass.support.terminal"
 
 ---The record of a training. `tostring` makes a table of it.
@@ -11,7 +11,7 @@ local terminal = require "moonglass.support.terminal"
 ---@field warning string? a callback's warning: the monitored value was NaN in every epoch
 local History = {__name = "moonglass.history"}
 
-local shown_whole, edge = 20, 5 -- epochs; of more, those at either end
+local shown_whole, edge = 20, 5 -- up to 20 epochs are all shown; of more, the first and last 5
 local widest_curve = 40
 
 -- ---- curves ----
@@ -23,7 +23,7 @@ local levels = {
 
 local function is_finite(v) return v == v and v < math.huge and v > -math.huge end
 
--- A character for each value, or for every few where there are many: the mean of those that are finite.
+-- One character for each value. Many values are grouped, and each group shows the mean of its finite values.
 local function sparkline(values)
   local marks = terminal.is_utf8() and levels.utf8 or levels.ascii
   local n = math.min(#values, widest_curve)

@@ -1,6 +1,6 @@
---- Nets with layers written in Lua: the methods of a native net, walked layer by layer from Lua.
--- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx; and, if it has them,
--- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), and the field name.
+--- Nets with layers written in Lua: the methods of a native net, which run layer by layer from Lua.
+-- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx. Optional are the methods
+-- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), clone(), and the field name.
 local core = require "moonglass.core"
 local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
@@ -11,7 +11,7 @@ local describe = require "moonglass.net.describe"
 
 local mixed = {}
 
--- loss and optimizer are there after fit, shares in a slice.
+-- loss and optimizer are set by fit; shares is set in a slice.
 local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, optimizer = false, shares = false}, "net")
 
 for name, method in pairs(require "moonglass.net.methods") do Mixed[name] = method end
@@ -25,15 +25,15 @@ local function check_parameters(layer, i)
   end
 end
 
--- The number of the layer that layer i is once more; nil if it is none.
+-- The place of an earlier layer that is the same as layer i; nil if there is none.
 local function first_place(layers, i)
   for k = 1, i - 1 do
     if rawequal(layers[k], layers[i]) or (native.is_layer(layers[k]) and layers[k] == layers[i]) then return k end
   end
 end
 
--- A layer that stands in a second place is a copy there, so that it has noise of its own. What has parameters would
--- need the sum of two gradients, and what a layer in Lua keeps for backward it keeps once.
+-- A layer in a second place becomes a copy, so that it has its own noise. A layer with parameters would need the sum of
+-- two gradients, and a layer in Lua can remember only one forward.
 local function again(layer, i, k)
   if not native.is_layer(layer) or #layer:parameters() > 0 then
     errors.raise("sequential: layer %d is layer %d again, which only nets of native layers can have", i, k)
@@ -72,7 +72,7 @@ local function in_layer(text, net, i)
   return ("in layer %d (%s): %s"):format(i, describe.layer(net.layers[i]), (text:gsub("in layer 1 %b(): ", "", 1)))
 end
 
--- cells[i]:method(...), a message saying which layer.
+-- cells[i]:method(...); an error says which layer it was.
 local function call(net, i, method, ...)
   local cell = net.cells[i]
   return errors.guard_by(in_layer, net, i, cell[method], cell, ...)
@@ -87,7 +87,7 @@ local function walk(net, i, method, x, training)
   return y
 end
 
--- Bytes count as value/255, as everywhere.
+-- Bytes count as value/255.
 local function as_input(x)
   if not native.is_tensor(x) then errors.raise("net: input is %s, expected a tensor", options.show(x)) end
   return x.dtype == "uint8" and x:float() / 255 or x
@@ -113,7 +113,7 @@ function Mixed:penalty()
   return sum
 end
 
---- Named as in a native net: "1.weight", the number being the layer's.
+--- The names are those of a native net: "1.weight" is in layer 1.
 function Mixed:parameters()
   local list = {}
   for i, layer in ipairs(self.layers) do
@@ -124,7 +124,7 @@ function Mixed:parameters()
   return list
 end
 
---- Restart the streams of noise: each layer has its own.
+--- Restarts the noise of each layer, each with its own seed.
 function Mixed:seed(n)
   for i, cell in ipairs(self.cells) do
     if cell.seed then call(self, i, "seed", n + i) end
@@ -155,7 +155,7 @@ function Mixed:predict(x, given)
   return y
 end
 
---- [n]: row by row the mean squared difference of the output and x.
+--- The mean squared difference of output and input for each row: [rows x in] -> [rows].
 function Mixed:errors(x, given)
   local y = self:predict(x, given)
   return (y - as_input(x)):square():mean(2)
@@ -173,7 +173,7 @@ function Mixed:__tostring()
   return "net (" .. table.concat(names, ", ") .. ")" .. (self.shares and ", sharing " .. self.shares or "")
 end
 
---- Layers i to j as a net of their own, sharing the parameters; a native one if they all are.
+--- Layers i to j as a net that shares the parameters; a native net if they all are native.
 function Mixed:slice(i, j)
   if not (math.tointeger(i) and math.tointeger(j)) or i < 1 or j < i or j > #self.layers then
     errors.raise("slice: layers %s to %s, expected 1 to %d", tostring(i), tostring(j), #self.layers)
@@ -183,7 +183,8 @@ function Mixed:slice(i, j)
   return slice
 end
 
--- Of a layer in Lua what its own method makes; of a native one, by way of its cell, with the noise that comes next.
+-- A copy of layer i, and of its cell. A layer in Lua is copied by its method clone, a native one with the state of its
+-- noise.
 local function clone_layer(net, i)
   local layer, cell = net.layers[i], net.cells[i]
   if native.is_layer(layer) then
@@ -205,7 +206,7 @@ local function clone_layer(net, i)
   return copy, copy
 end
 
---- A net of copies of all layers.
+--- A net with copies of all layers.
 function Mixed:clone()
   local copy = setmetatable({layers = {}, cells = {}, loss = rawget(self, "loss")}, Mixed)
   for i = 1, #self.layers do copy.layers[i], copy.cells[i] = clone_layer(self, i) end
@@ -215,7 +216,7 @@ end
 
 local function width(cell, method) return native.is_net(cell) and cell[method](cell) or 0 end
 
---- Widths of input and output, 0 where they are not known.
+--- The widths of input and output; 0 if unknown.
 function Mixed:inputs() return width(self.cells[1], "inputs") end
 function Mixed:outputs() return width(self.cells[#self.cells], "outputs") end
 

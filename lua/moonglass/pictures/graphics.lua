@@ -1,15 +1,16 @@
 --- Pictures as text that a terminal draws: graphics.encode(picture, how) -> text, lines.
 --   picture   uint8 [h x w], greys, or [h x w x 3], colours
 --   how       {method = "kitty" | "iterm2" | "sixel" | "blocks" | "ascii", colours = 256 | 1 << 24, columns = n,
---              in_place = true: the cursor ends in column 0 `lines` lines below where it was, for redrawing}
--- The first three are sequences of characters with the pixels in them; blocks draw two pixels a character, by the
--- colours of an upper half block and its background; ascii is plain text.
+--              in_place = true: the cursor ends in column 0, `lines` lines below its place before, for redrawing}
+-- The first three are escape sequences with the pixels inside. blocks draws two pixels as one character, an upper half
+-- block in two colours. ascii is plain text.
+local base64 = require "moonglass.support.base64"
 local core = require "moonglass.core"
 local terminal = require "moonglass.support.terminal"
 
 local graphics = {}
 
--- ---- which ----
+-- ---- the method ----
 
 local function starts(text, ...)
   for _, prefix in ipairs{...} do
@@ -21,10 +22,10 @@ end
 local konsole_draws = 220400 -- 22.04, the first Konsole with pictures
 local draws_files = {["iTerm.app"] = true, WezTerm = true, mintty = true}
 
--- Terminals are not asked: their answer would have to be read from the input, where what the user types ahead is.
+-- The terminal is not asked: its answer would come through the input, mixed with what the user types.
 local function by_environment()
   local term, program = terminal.env("TERM"), terminal.env("TERM_PROGRAM") or ""
-  if terminal.env("TMUX") or starts(term, "screen", "tmux") then return "blocks" end -- which keep images to themselves
+  if terminal.env("TMUX") or starts(term, "screen", "tmux") then return "blocks" end -- these do not pass images on
   if terminal.env("KITTY_WINDOW_ID") or starts(term, "xterm-kitty", "xterm-ghostty") or program == "ghostty" then
     return "kitty"
   end
@@ -44,7 +45,7 @@ end
 
 -- ---- pixels ----
 
--- Rows of pixels, a pixel being a list of 1 or 3 values; shrunk by means of f x f to at most `columns`.
+-- Rows of pixels, each a list of 1 or 3 values. A wider picture is shrunk to `columns` by averaging f x f pixels.
 local function pixels_of(picture, columns)
   local h, w = picture:size(1), picture:size(2)
   local depth = picture:rank() == 3 and picture:size(3) or 1
@@ -82,7 +83,7 @@ local function nearest_level(v)
   return best - 1
 end
 
--- The number of a colour among 256: greys have a ramp 8, 18, ... 238, colours a cube.
+-- The number of a colour in the palette of 256: greys are a ramp 8, 18, ... 238, colours a cube.
 local function palette_number(pixel)
   local r, g, b = pixel[1], pixel[2], pixel[3]
   if g and (r ~= g or r ~= b) then return 16 + 36 * nearest_level(r) + 6 * nearest_level(g) + nearest_level(b) end
@@ -95,7 +96,7 @@ local function colour_code(pixel, colours)
   return ("2;%d;%d;%d"):format(pixel[1], pixel[2] or pixel[1], pixel[3] or pixel[1])
 end
 
--- The upper half of each character in the colour of one row, the lower in that of the next.
+-- Two rows of pixels as one line: the upper half of each character has the first row's colour, the lower the second's.
 local function block_line(upper, lower, colours)
   local parts, last = {}, nil
   for x = 1, #upper do
@@ -121,7 +122,7 @@ local function brightness(pixel)
   return pixel[2] and (299 * pixel[1] + 587 * pixel[2] + 114 * pixel[3]) / 1000 or pixel[1]
 end
 
--- A character is about twice as high as wide: it stands for the mean of two pixels.
+-- A character is about twice as high as wide, so it shows the mean of two pixels.
 local function ascii(picture, how)
   local rows, lines = pixels_of(picture, how.columns), {}
   for y = 1, #rows, 2 do
@@ -137,27 +138,9 @@ local function ascii(picture, how)
   return table.concat(lines, "\n") .. "\n", #lines
 end
 
--- ---- pictures within sequences ----
+-- ---- escape sequences ----
 
-local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-local function base64(bytes)
-  local text = bytes:gsub("..?.?", function(group)
-    local a, b, c = group:byte(1, 3)
-    local n = a << 16 | (b or 0) << 8 | (c or 0)
-    local out = {}
-    for i = 1, 4 do
-      local d = (n >> (24 - 6 * i) & 63) + 1
-      out[i] = i <= #group + 1 and digits:sub(d, d) or "="
-    end
-    return table.concat(out)
-  end)
-  return text
-end
-
-graphics.base64 = base64
-
--- The cells that a picture takes where the sequence says how many; a cell is taken to be 10 x 20 pixels.
+-- The cells that a picture shall take, for sequences that say so. A cell is assumed to be 10 x 20 pixels.
 local function cells_of(picture, how)
   local columns = math.max(1, math.min(how.columns, (picture:size(2) + 9) // 10))
   return columns, math.max(1, (columns * picture:size(1) + picture:size(2)) // (2 * picture:size(2)))
@@ -183,7 +166,7 @@ local function iterm2(picture, how)
     base64(bytes)), lines
 end
 
--- Registers of colour: greys by percent, colours in steps of 20 percent.
+-- The colour register of a pixel, and its red, green and blue in percent: greys in steps of 1, colours of 20 percent.
 local function register(pixel)
   local function percent(v, steps) return (v * steps + 127) // 255 end
   if not pixel[2] then
@@ -194,7 +177,7 @@ local function register(pixel)
   return 36 * r + 6 * g + b, 20 * r, 20 * g, 20 * b
 end
 
--- Six rows at a time, of each colour the columns of bits that it has, repeats counted.
+-- Six rows of pixels: for each colour, the columns as bit masks, with repeats counted.
 local function sixel_band(numbers, y, h, w)
   local masks = {}
   for dy = 0, math.min(5, h - y) do
@@ -222,7 +205,7 @@ local function sixel_band(numbers, y, h, w)
   return table.concat(parts, "$")
 end
 
--- Pixels that a character has at least: xterm's smallest usual font is 6 x 13. A terminal cuts sixels at its edge.
+-- The least pixels of a character: xterm's smallest usual font is 6 x 13. A terminal cuts sixels off at its edge.
 graphics.cell = {width = 6, height = 12}
 
 local function sixel(picture, how)
@@ -245,16 +228,16 @@ local function sixel(picture, how)
     (h + graphics.cell.height - 1) // graphics.cell.height
 end
 
--- ---- one for all ----
+-- ---- encode ----
 
--- Room for the picture is made first, so that nothing scrolls while the cursor's place is kept.
+-- Makes room for the picture first, so that nothing scrolls while the cursor's position is saved.
 local function at_place(text, lines)
   return ("%s\27[%dA\0277%s\0278\27[%dB\r"):format(("\n"):rep(lines), lines, text, lines)
 end
 
 local encoders = {kitty = kitty, iterm2 = iterm2, sixel = sixel, blocks = blocks, ascii = ascii}
 
---- The picture as text, and how many lines it takes (of sixels: at most). It ends at the beginning of a line.
+--- The picture as text, and the number of its lines (for sixels: the largest possible). It ends at the start of a line.
 function graphics.encode(picture, how)
   local text, lines = encoders[how.method](picture, how)
   if how.method == "blocks" or how.method == "ascii" then return text, lines end

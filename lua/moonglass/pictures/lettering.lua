@@ -1,11 +1,11 @@
---- Text as pixels, for the labels of pictures: black on white, in letters 7 pixels high and up to 5 wide.
+--- Text as pixels, for labels of pictures: black on white, in letters 7 pixels high and up to 5 wide.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
 local lettering = {}
 
--- Rows from above, those behind the seventh are below the line; rows that are missing are empty.
+-- The rows of each letter from the top. Rows after the seventh lie below the baseline; missing rows are empty.
 local shapes = {
   [" "] = "...", ["!"] = "# # # # # . #", ['"'] = "#.# #.#", ["#"] = ".#.#. .#.#. ##### .#.#. ##### .#.#. .#.#.",
   ["$"] = "..#.. .#### #.#.. .###. ..#.# ####. ..#..", ["%"] = "##..# ##..# ...#. ..#.. .#... #..## #..##",
@@ -54,12 +54,12 @@ local shapes = {
   ["~"] = "..... ..... .#... #.#.# ...#.",
 }
 
--- What has no letter here.
+-- Stands for a character without a letter.
 local unknown = "##### #...# #...# #...# #...# #...# #####"
 
-local height = 9 -- of a line of text, with what hangs below it
+local height = 9 -- of a line of text, with the parts below the baseline
 
--- By character the rows of its pixels: strings of "#" and ".", all of one length.
+-- For each character the rows of its pixels: strings of "#" and ".", all of the same length.
 local glyphs = setmetatable({}, {__index = function(known, character)
   local rows = {}
   for row in (shapes[character] or unknown):gmatch("%S+") do rows[#rows + 1] = row end
@@ -69,19 +69,19 @@ local glyphs = setmetatable({}, {__index = function(known, character)
 end})
 
 local paper, ink = 255, 0
-local size = 2 -- pixels a side of each pixel of a letter
-local gap = 8  -- between a label and what it is of
+local size = 2 -- the side of a letter's pixel, in pixels of the picture
+local gap = 8  -- between a label and the picture
 
 -- ---- texts ----
 
--- One line of text as rows of greys.
+-- One line of text as rows of grey values.
 local function line_of(text)
   local rows = {}
   for y = 1, height do rows[y] = {} end
   for _, code in utf8.codes(text) do
     local glyph = glyphs[utf8.char(code)]
     for y, row in ipairs(rows) do
-      local first = #row == 0 and 1 or 0 -- else a column of paper before it
+      local first = #row == 0 and 1 or 0 -- a column of paper between letters
       for x = first, #glyph[y] do
         local grey = glyph[y]:byte(x) == 35 and ink or paper
         for _ = 1, size do row[#row + 1] = grey end

@@ -3,38 +3,11 @@
 --   page:heading("The data")   page:text("...")   page:code("...")   page:table(rows)   page:picture(png, "caption")
 --   page:contents()   page:link("log.txt", "all that it printed")   page:html()
 -- Whatever is given is text: it is escaped, and nothing of it becomes markup.
+local base64 = require "moonglass.support.base64"
 local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
--- ---- base64 (RFC 4648) ----
-
-local alphabet = {}
-for c in ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):gmatch(".") do
-  alphabet[#alphabet + 1] = c
-end
-
-local function base64(bytes)
-  local out = {}
-  for i = 1, #bytes - 2, 3 do
-    local a, b, c = bytes:byte(i, i + 2)
-    local v = a << 16 | b << 8 | c
-    out[#out + 1] = alphabet[(v >> 18) + 1] .. alphabet[(v >> 12 & 63) + 1] .. alphabet[(v >> 6 & 63) + 1]
-      .. alphabet[(v & 63) + 1]
-  end
-  local rest = #bytes % 3
-  if rest == 1 then
-    local v = bytes:byte(-1) << 16
-    out[#out + 1] = alphabet[(v >> 18) + 1] .. alphabet[(v >> 12 & 63) + 1] .. "=="
-  elseif rest == 2 then
-    local a, b = bytes:byte(-2, -1)
-    local v = a << 16 | b << 8
-    out[#out + 1] = alphabet[(v >> 18) + 1] .. alphabet[(v >> 12 & 63) + 1] .. alphabet[(v >> 6 & 63) + 1] .. "="
-  end
-  return table.concat(out)
-end
-
--- ---- the page ----
 
 local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;"}
 

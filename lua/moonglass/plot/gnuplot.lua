@@ -1,6 +1,6 @@
---- Running gnuplot: a script, with the user's numbers and texts in it, becomes a PNG file.
--- The command line is always the same; the user's texts are strings without a byte that means anything to gnuplot; the
--- file appears whole or not at all.
+--- Runs gnuplot: a script with the user's numbers and texts becomes a PNG file.
+-- The command line is always the same. The user's texts are escaped, so that no byte of them means anything to gnuplot.
+-- The file appears whole or not at all.
 local files = require "moonglass.support.files"
 local host = require "moonglass.support.host"
 local terminal = require "moonglass.support.terminal"
@@ -9,8 +9,8 @@ local io, os = host.io, host.os
 
 local gnuplot = {}
 
---- The text as a string of gnuplot's, in double quotes. What is no letter becomes an octal escape, and so can end no
--- string, and be no command for the shell and no macro. A digit as it is would prolong the escape before it.
+--- A text as a gnuplot string in double quotes. Every character that is not a letter becomes an octal escape. So it can
+-- neither end the string, nor be a shell command or a macro. Digits too: a digit would belong to the escape before it.
 function gnuplot.quote(text)
   local escaped = text:gsub("[^A-Za-z ]", function(c) return ("\\%03o"):format(c:byte()) end)
   return '"' .. escaped .. '"'
@@ -21,21 +21,21 @@ end
 local Script = {}
 Script.__index = Script
 
---- A script in the making.
+--- A new, empty script.
 function gnuplot.new_script() return setmetatable({lines = {}, blocks = 0}, Script) end
 
---- A finite number.
+--- A finite number as text.
 function gnuplot.number(v) return files.number("%.12g", v) end
 
---- Another line; the format's values are integers, or texts that are quoted already.
+--- Adds a line. The format's values are integers or quoted texts.
 function Script:add(line, ...)
   self.lines[#self.lines + 1] = select("#", ...) > 0 and line:format(...) or line
 end
 
--- What is not finite is a gap.
+-- A value that is nil or not finite is a gap.
 local function cell(v) return v and v - v == 0 and gnuplot.number(v) or "NaN" end
 
---- The first n numbers of each list, side by side, as a datablock. Returns its name.
+--- Adds a datablock with the first n numbers of each list, one list per column. Returns its name.
 function Script:block(n, ...)
   local lists, rows = {...}, {}
   for i = 1, n do
@@ -53,12 +53,12 @@ end
 
 -- ---- the process ----
 
--- A host may have left out what starts programs and writes files.
+-- A host may lack the functions that start programs and write files.
 local function can_run()
   return host.io and host.os and io.popen and io.open and os.tmpname and os.remove
 end
 
--- What gnuplot complained about, on one line; its end says what is wrong.
+-- gnuplot's messages on one line. Its end says what is wrong, so the start of a long one is cut.
 local function complaint(output)
   local text = output:gsub("%s+", " "):match("^ ?(.-) ?$")
   return #text > 300 and "..." .. text:sub(-300) or text
@@ -70,8 +70,8 @@ local function ending(how, status)
   return tostring(how)
 end
 
--- true | nil, message. The script comes from a file, not through a pipe of ours: writing to a gnuplot that has given up
--- in the middle of the script, or is not there at all, would end this process (SIGPIPE).
+-- true | nil, message. The script is read from a file, not through a pipe: writing to a gnuplot that has ended, or is
+-- not installed, would end this process (SIGPIPE).
 local function run(path)
   local pipe, message = terminal.popen(("exec gnuplot -d <%s 2>&1"):format(path))
   if not pipe then return nil, ("gnuplot cannot be started: %s"):format(message) end
@@ -94,7 +94,7 @@ local function write_file(path, ...)
   return nil, ("%s: %s"):format(path, message or close_message)
 end
 
--- The script as a file of its own, run.
+-- Runs a script from a temporary file.
 local function run_script(text)
   local path = os.tmpname()
   local ok, message = write_file(path, text)
@@ -103,7 +103,7 @@ local function run_script(text)
   return ok, message
 end
 
--- The last chunk of every PNG. Without it the disk is full, or gnuplot has drawn nothing, which it counts as success.
+-- The last chunk of every PNG. If it is missing, the disk is full, or gnuplot drew nothing, which it counts as success.
 local png_end = "\0\0\0\0IEND\xAE\x42\x60\x82"
 
 -- The picture's bytes | nil, message
@@ -127,7 +127,7 @@ local function with_output(lines, path, width, height)
   return table.concat(head, "\n") .. "\n" .. table.concat(lines, "\n") .. "\nunset output\n"
 end
 
--- What gnuplot draws, by way of a file of its own. The bytes | nil, message
+-- The bytes of the picture, by way of a temporary file | nil, message
 local function draw(lines, width, height)
   local path = os.tmpname()
   local bytes
@@ -137,11 +137,11 @@ local function draw(lines, width, height)
   return bytes, message
 end
 
---- Run the script, and leave its picture of width x height pixels in the file. true | nil, message, code
+--- Runs the script and writes its picture of width x height pixels to the file. true | nil, message, code
 function Script:draw(what, path, width, height)
   if files.lacking(what) then return files.refuse(what) end
   if not can_run() then
-    return nil, what .. ": this host does not let Lua run programs (io.popen), and so not gnuplot", "I/O"
+    return nil, what .. ": this host does not let Lua run programs (io.popen), so gnuplot cannot run", "I/O"
   end
   local ok
   local bytes, message = draw(self.lines, width, height)

@@ -1,5 +1,5 @@
---- Completion by Tab: complete(before, line) -> what to insert, what to list.
---   before   the lines of the chunk that are finished; line: the present one up to the cursor
+--- Completion by Tab: complete(before, line) -> text to insert, text to list.
+--   before   the finished lines of the chunk; line: the present line up to the cursor
 local candidates = require "moonglass.session.candidates"
 local terminal = require "moonglass.support.terminal"
 
@@ -10,12 +10,12 @@ local function common_start(list)
   for i = 2, #list do
     while list[i]:sub(1, #start) ~= start do start = start:sub(1, -2) end
   end
-  -- Not through the middle of a character.
+  -- It must not end in the middle of a character.
   while #start > 0 and not utf8.len(start) and utf8.len(list[1]) do start = start:sub(1, -2) end
   return start
 end
 
--- In columns, top to bottom, as wide as the terminal.
+-- The list in columns from top to bottom, as wide as the terminal.
 local function columns_of(list)
   local widest, count = 0, math.min(#list, max_listed)
   for i = 1, count do widest = math.max(widest, utf8.len(list[i]) or #list[i]) end
@@ -33,7 +33,7 @@ local function columns_of(list)
   return table.concat(lines, "\n")
 end
 
--- What is common to all is inserted; if that is nothing, all are listed. `suffix` ends the only one.
+-- Inserts what all names have in common; if that is nothing, lists them. A single name gets the suffix.
 local function offer(list, prefix, suffix)
   if #list == 0 then return "" end
   local rest = common_start(list):sub(#prefix + 1)
@@ -43,7 +43,7 @@ local function offer(list, prefix, suffix)
 end
 
 return function(before, line)
-  if not line:find("%S") then return "  " end -- the line begins: an indent
+  if not line:find("%S") then return "  " end -- an indent
   local help_prefix = before == "" and line:match("^%s*%?%s*(.*)$")
   local list, prefix, suffix = candidates(help_prefix or before .. line)
   if not list then return "", prefix end

@@ -1,8 +1,8 @@
---- Lua's text as its tokens, as Lua's own scanner cuts it: tokens(text) -> list, open.
---   list   each {what =, first =, last =}, in order; `what` is a keyword or an operator as it is written, or "name",
+--- Splits Lua code into tokens, as Lua's scanner does: tokens(text) -> list, open.
+--   list   in order, each {what =, first =, last =}; `what` is a keyword or an operator as it is written, or "name",
 --          "number", "string"
---   open   {what =, first =} of a string or a comment that does not end: "short", or "long" where lines may follow
--- Text need not make sense as a whole: what is being typed does not yet.
+--   open   {what =, first =} of a string or comment without an end: "short", or "long" if it may have more lines
+-- The text need not be complete: it may still be typed.
 local is_keyword = {}
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then true
   until while]]):gmatch("%l+") do is_keyword[word] = true end
@@ -12,7 +12,7 @@ local is_long_operator = {
   ["//"] = true, ["<<"] = true, [">>"] = true,
 }
 
--- The end of the long bracket that begins at i: its last place, nil if it does not end, false if none begins there.
+-- The last position of the long bracket that begins at i; nil if it does not end; false if none begins at i.
 local function long_bracket(text, i)
   local equals = text:match("^%[(=*)%[", i)
   if not equals then return false end
@@ -29,7 +29,7 @@ local function short_string(text, i)
   end
 end
 
--- As greedy as Lua, which tells afterwards whether it is a number.
+-- As greedy as Lua's scanner, which checks only afterwards whether it is a number.
 local function number(text, i)
   local hex = text:find("^0[xX]", i)
   local exponent, digits = hex and "^[pP][+-]?" or "^[eE][+-]?", hex and "^[%x.]+" or "^[%da-dfA-DF.]+"
@@ -49,7 +49,7 @@ local function operator(text, i)
   return i
 end
 
--- What begins at i, which is no space, and its last place: nil if it does not end.
+-- The token that begins at i, and its last position; nil if it does not end.
 local function read(text, i)
   local _, last = text:find("^[A-Za-z_][A-Za-z0-9_]*", i)
   if last then

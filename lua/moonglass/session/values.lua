@@ -1,5 +1,5 @@
---- Results as a session shows them: what tostring gives, nets as tables of their layers, and plain tables opened one
--- level deep. A session is no pager: what is long is cut.
+--- Results as a session prints them: nets as tables of their layers, plain tables one level deep, everything else by
+-- tostring. Long results are cut.
 local is_keyword = require("moonglass.session.tokens").is_keyword
 local native = require "moonglass.support.native"
 
@@ -9,7 +9,7 @@ local function is_identifier(v)
   return type(v) == "string" and v:find("^[%a_][%w_]*$") ~= nil and not is_keyword[v]
 end
 
--- A table that nobody has given a text of its own.
+-- A table whose metatable gives it neither a text nor a name.
 local function is_plain(v)
   if type(v) ~= "table" then return false end
   local meta = getmetatable(v)
@@ -37,14 +37,14 @@ end
 
 local function key_text(key) return is_identifier(key) and key or "[" .. inside(key) .. "]" end
 
--- Sorted by text, numbers before by size.
+-- Numbers first, by size; then texts in order.
 local function before(a, b)
   if a.number and b.number then return a.number < b.number end
   if a.number or b.number then return a.number ~= nil end
   return a.text < b.text
 end
 
--- The list 1..n first, then the other entries in order, at most max_entries in all; and how many there are.
+-- The elements 1 to n first, then the other entries in order, at most max_entries in all; and the number of entries.
 local function entries(t)
   local n, texts, others = rawlen(t), {}, {}
   for i = 1, math.min(n, max_entries) do texts[i] = inside(rawget(t, i)) end
@@ -78,7 +78,7 @@ local function value_text(v)
   return tostring(v)
 end
 
---- Several results as one text: on a line with tabs between, or each on lines of its own if one has several.
+--- Several results as one text: on one line with tabs between, or one below the other if any has several lines.
 return function(...)
   local texts, separator = {}, "\t"
   for i = 1, select("#", ...) do

@@ -1,11 +1,11 @@
---- What functions on tensors ask of their arguments. `what` is the function and `name` the argument, for messages.
+--- Checks of arguments. `what` is the function that the user called, `name` the argument, both for messages.
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
 local checks = {}
 
--- A value in a message: a tensor by its shape.
+-- A value as messages show it: a tensor by its shape.
 local function show(v) return native.is_tensor(v) and native.shape_text(v) or options.show(v) end
 
 local function class_of(v)
@@ -13,7 +13,7 @@ local function class_of(v)
   return type(meta) == "table" and meta.__name
 end
 
---- What fit has given: a history, of which parts may be missing.
+--- A history, as fit returns it. Parts may be missing.
 function checks.history(what, history)
   if type(history) ~= "table" then errors.raise("%s: history is %s, expected a table", what, options.show(history)) end
   for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
@@ -31,7 +31,7 @@ function checks.history(what, history)
   if epochs ~= nil then checks.whole(what, "history.epochs", epochs, 0, math.maxinteger) end
 end
 
---- What a checkpoint is made of: a net that a file can hold, maybe an optimizer that it can, and how far it has come.
+--- The contents of a checkpoint: a net that a file can hold, optionally its optimizer, and how far the training is.
 function checks.state(what, state)
   if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
   if class_of(state.net) == "moonglass.mixed_net" then -- raises, naming the layer
@@ -59,14 +59,14 @@ function checks.is_net(what, net)
   if not is_net(net) then errors.raise("%s: net is %s, expected a net", what, show(net)) end
 end
 
---- What a method of nets is called on: net.fit(x) would hand it x instead.
+--- The object of a method call: net.fit(x), with a point, would pass x as the net.
 function checks.net(what, net)
   if is_net(net) then return end
   errors.raise("%s: called on %s, expected a net: methods take a colon, net:%s(...)", what,
     net == nil and "nothing" or options.show(net), what)
 end
 
---- A tensor. A list of numbers is none, but can become one.
+--- A tensor. For a list of numbers the message tells how to make one.
 function checks.is_tensor(what, name, t)
   if native.is_tensor(t) then return end
   local list = type(t) == "table" and getmetatable(t) == nil
@@ -98,7 +98,7 @@ function checks.path(what, path)
   if path:find("\0", 1, true) then errors.raise("%s: the path holds a zero byte", what) end
 end
 
---- A tensor with elements; of that rank, if one is given.
+--- A tensor that is not empty, of the given rank, if any.
 function checks.tensor(what, name, t, rank)
   checks.is_tensor(what, name, t)
   if t:numel() == 0 then errors.raise("%s: %s is %s, which is empty", what, name, show(t)) end
@@ -107,7 +107,7 @@ function checks.tensor(what, name, t, rank)
   end
 end
 
---- At least one row; of that width, if one is given.
+--- [rows x width] with at least one row; width nil: any.
 function checks.rows(what, name, t, width)
   checks.tensor(what, name, t)
   if t:rank() ~= 2 or (width and t:size(2) ~= width) then
@@ -115,8 +115,8 @@ function checks.rows(what, name, t, width)
   end
 end
 
--- The first element of t that is not as it should be: its place in words, and what it is. is_good(part) says of a part
--- whether all is. Found by halves.
+-- The first bad element of t: its place in words, and its value. is_good(part): are all elements of the part good?
+-- Found by bisection.
 local function first_bad(t, is_good)
   local first, last = 1, #t
   while first < last do
@@ -132,10 +132,10 @@ end
 
 local function no_nan(t)
   local sum = t:sum()
-  return sum == sum or t:eq(t):min() == 1 -- infinities of both signs have no sum either
+  return sum == sum or t:eq(t):min() == 1 -- the sum of both infinities is NaN, too
 end
 
--- Squares of these, and sums of many of them, are still floats.
+-- The squares of such numbers, and sums of many of them, do not overflow.
 local largest = 1e15
 local function can_be_squared(t) return no_nan(t) and t:max() <= largest and t:min() >= -largest end
 
@@ -153,16 +153,17 @@ function checks.numbers(what, name, t)
   check_numbers(what, name, t, can_be_squared, ("finite numbers, of at most %.0e"):format(largest))
 end
 
---- Float32 elements, for what multiplies them.
+--- Float32 elements.
 function checks.floats(what, name, t)
   if t.dtype ~= "float32" then
     errors.raise("%s: %s is %s, expected float32: %s:float() makes it", what, name, show(t), name)
   end
 end
 
-local chunk = 1 << 16 -- rows that are looked at together
+local chunk = 1 << 16 -- rows that are checked in one go
 
---- The first element of t that is no whole number of 0 to last: its place in words, and what it is. nil if all are.
+--- The first element of t that is not a whole number from 0 to last: its place in words, and its value; nil if there is
+-- none.
 function checks.bad_class(t, last)
   local function are_classes(part)
     return part:eq(part:floor()):min() == 1 and part:min() >= 0 and part:max() <= last
@@ -173,11 +174,10 @@ function checks.bad_class(t, last)
   end
 end
 
---- float32 has every whole number up to this one: so far go numbers of rows and of classes.
+--- The limit for counts of rows and classes: float32 has every whole number up to this one.
 checks.counted = 1 << 24
 
---- Class numbers from 0, in a tensor of one dimension; if their number is given, below that. hint: what to do about
--- fractions.
+--- Class numbers [n] from 0, below `classes` if that is given. hint: what to do about fractions.
 function checks.classes(what, name, t, classes, hint)
   local last = (classes or checks.counted) - 1
   local place, value = checks.bad_class(t, last)
@@ -187,7 +187,7 @@ function checks.classes(what, name, t, classes, hint)
     bounded and ("of 0 to %d"):format(last) or "from 0 on", hint and value:find(".", 1, true) and ": " .. hint or "")
 end
 
---- A class number for each of the rows; if the number of classes is given, below that.
+--- Class numbers [rows], below `classes` if that is given.
 function checks.labels(what, labels, rows, classes)
   if not native.is_tensor(labels) or labels:rank() ~= 1 or #labels ~= rows then
     errors.raise("%s: labels is %s, expected class numbers [%d]", what, show(labels), rows)
@@ -204,7 +204,7 @@ function checks.same_shape(what, a_name, a, b_name, b)
   end
 end
 
---- Bytes as the floats that they count as, value/255; floats as they are.
+--- Bytes as floats, value/255; floats as they are.
 function checks.fractions(t) return t.dtype == "uint8" and t / 255 or t end
 
 return checks

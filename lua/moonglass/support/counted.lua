@@ -1,5 +1,5 @@
---- Functions that refuse one argument more than they take: it would be ignored. nil counts as none. The core does the
--- same for its own functions; this is for those in Lua. Without the debug library they take what comes.
+--- Makes Lua functions refuse superfluous arguments, which Lua would ignore; nil does not count. The core's functions
+-- do this themselves. Without the debug library nothing is refused.
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
 
@@ -8,10 +8,10 @@ local counted = {}
 local debug = host.debug or {}
 local behind = setmetatable({}, {__mode = "k"})
 
--- Names in our sources, by what the documentation calls them: modules have taken these for themselves.
+-- The documentation's names of parameters that our sources call otherwise, because a module has that name.
 local known_as = {given = "options", choices = "options", opt = "optimizer"}
 
--- "x, y, options": of a method, without its object.
+-- "x, y, options": the names of parameters first to last.
 local function names_of(f, first, last)
   local names = {}
   for i = first, last do
@@ -21,7 +21,7 @@ local function names_of(f, first, last)
   return table.concat(names, ", ")
 end
 
--- What a function is to find a table in, as its last argument: what else stands there is the mistake to tell first.
+-- Last parameters that are tables. If something else was given there, the function's own message is the better one.
 local tables = {given = true, choices = true, layers = true}
 
 local function refuse(what, f, most, object, ...)
@@ -34,7 +34,7 @@ local function refuse(what, f, most, object, ...)
     taken == 0 and "none" or ("at most %d (%s)"):format(taken, names_of(f, object + 1, most)))
 end
 
--- object: how many of the first arguments are not in the call's brackets.
+-- object: 1 for a method, whose first argument does not stand in the brackets; else 0.
 local function count(what, f, object)
   local info = debug.getinfo and debug.getinfo(f, "Su")
   if not info or info.what == "C" or info.isvararg then return f end
@@ -47,10 +47,10 @@ local function count(what, f, object)
   return front
 end
 
---- The function as it stands in its file.
+--- The function as its file defines it.
 function counted.behind(f) return behind[f] or f end
 
---- Every function of a class; metamethods are Lua's to call. Returns the class.
+--- Wraps every function of a class but its metamethods, which Lua calls. Returns the class.
 function counted.class(class)
   for name, f in pairs(class) do
     if type(f) == "function" and name:sub(1, 2) ~= "__" then class[name] = count(name, f, 1) end
@@ -58,7 +58,7 @@ function counted.class(class)
   return class
 end
 
---- Every function of a table of them, in the tables in it, and behind their call: "data.mnist".
+--- Wraps every function of a table, of the tables in it, and their __call. within: the table's name, for messages.
 function counted.all(functions, within)
   for name, v in pairs(functions) do
     local what = within and within .. "." .. name or name

@@ -1,11 +1,10 @@
---- Errors that show the place in the user's script, not a place in this library; and protected calls. What a hook
--- raises (Ctrl-C, a host's time limit), and Lua's "not enough memory", are not the call's own errors: they come out
--- unchanged.
+--- Errors that show the line of the user's script, not a line of this library; and protected calls. Errors of a hook
+-- (Ctrl-C, a host's time limit) and Lua's "not enough memory" pass through all of these unchanged.
 -- raise(format, ...)   raises a message
--- guard(f, ...)        f(...), its error raised again at the user's place: for calls into the core
--- guard_as(own, theirs, f, ...)  as guard, for a call whose messages begin with another name than the user has called
--- guard_by(explain, a, b, f, ...)  as guard, the message being explain(message, a, b)
--- caught(f, ...)       true and what f gives, or false and its own error
+-- guard(f, ...)        f(...), with an error raised again at the user's line: for calls into the core
+-- guard_as(name, inner, f, ...)   the same; a message that begins with the name `inner` begins with `name` instead
+-- guard_by(explain, a, b, f, ...) the same; the message becomes explain(message, a, b)
+-- caught(f, ...)       true and the results of f, or false and its error
 local host = require "moonglass.support.host"
 
 local errors = {}
@@ -14,10 +13,10 @@ local errors = {}
 local getinfo = host.debug and host.debug.getinfo
 local xpcall = getinfo and xpcall
 
--- The folder of this file, as chunk names show it: "/usr/share/lua/5.4/moonglass/".
+-- The library's folder, as chunk names show it: "/usr/share/lua/5.4/moonglass/".
 local folder = getinfo and getinfo(1, "S").source:match("^@(.*)support/errors%.lua$") or "\0"
 
--- Is `short`, the name that a message begins with, one of our files? Long names come as "...tail".
+-- Is `short`, the file name at the start of a message, in this library? Lua shortens long names to "...tail".
 local function is_ours(short)
   local tail = short:match("^%.%.%.(.*)$")
   if not tail then return short:sub(1, #folder) == folder end
@@ -25,7 +24,7 @@ local function is_ours(short)
   return inside ~= nil and (folder .. inside):sub(-#tail) == tail
 end
 
--- The message without "file:line: " in front, if that place is in this library.
+-- The message without its "file:line: " if that file is in this library.
 local function unplaced(message)
   local short, rest = message:match("^([^\n]-):%d+: (.*)$")
   if short and is_ours(short) then return rest end
@@ -52,22 +51,21 @@ end
 
 -- ---- protected calls ----
 
--- The class of errors that are the protected call's own: {value}.
+-- Marks an error that was raised by the protected call itself: {value}.
 local Own = {}
 
 local function own(value) return setmetatable({value}, Own) end
 
--- Raises what was caught and is not ours. Never the last call of a function: the handler looks for it.
+-- Raises a caught error of someone else again. It must not be a tail call: the handler looks for it on the stack.
 local function again(value)
   error(value, 0)
   return nil
 end
 
-local deepest = 1000 -- a call's levels that are looked at: of a recursion without end there are many more
+local deepest = 1000 -- levels of the stack that are searched; endless recursion has many more
 
--- The message handler: looks up from where an error is raised to the protected call. With a hook between, or an error
--- that has been found not to be ours already, the value stays bare. So does "not enough memory", for which Lua calls no
--- handler.
+-- The message handler: searches the stack from the error to the protected call. If a hook or again() is in between, the
+-- error is not the call's own and stays unmarked. So does "not enough memory", for which Lua calls no handler.
 local function mark(value)
   for level = 1, deepest do
     local info = getinfo(level, "nf")
@@ -82,7 +80,7 @@ local function mark_result(ok, ...)
   return ok, own((...))
 end
 
--- As pcall; an error of the call's own is marked. Without the debug library all pass for its own.
+-- Like pcall, but the call's own errors are marked. Without the debug library all errors are.
 local function protect(f, ...)
   if xpcall then return xpcall(f, mark, ...) end
   return mark_result(pcall(f, ...))
@@ -95,7 +93,7 @@ local function finish(explain, a, b, ok, ...)
   local message = caught[1]
   if type(message) ~= "string" then error(message, 0) end
   local text = unplaced(message)
-  -- A message that names a place already, the user's, needs no second one.
+  -- A message that already begins with a line of the user's script gets no second one.
   local place = (text == message and message:find("^[^\n]-:%d+: ")) and "" or users_place()
   error(place .. (explain and explain(text, a, b) or text), 0)
 end
@@ -103,7 +101,7 @@ end
 function errors.guard(f, ...) return finish(nil, nil, nil, protect(f, ...)) end
 function errors.guard_by(explain, a, b, f, ...) return finish(explain, a, b, protect(f, ...)) end
 
--- At the beginning, or behind a place.
+-- Replaces the name `theirs` at the start of a message, or after its place.
 local function rename(text, name, theirs)
   local place = text:find(theirs .. ": ", 1, true) == 1 and "" or text:match("^[^\n]-:%d+: ")
   if not place or text:find(theirs .. ": ", #place + 1, true) ~= #place + 1 then return text end

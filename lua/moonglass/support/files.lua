@@ -1,6 +1,5 @@
---- All that opens files: the core's functions, and Lua's io.open for reading and for adding to the end; in a host that
--- has opened Moonglass without files, stand-ins that say so: nil, message, code, as when a file cannot be read or
--- written.
+--- The functions that open files: the core's, and files.read. In a host that opened Moonglass without files they return
+-- nil, message, code, as for a file that cannot be read.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -11,7 +10,7 @@ local files = {}
 local can_open = core.info().files
 local has_io = host.io and host.io.open ~= nil
 
---- Why `what` cannot work here, in words; nil if it can. With true as well, it needs Lua's io library.
+--- In words, why the function `what` cannot work here; nil if it can. needs_io: it needs Lua's io library too.
 function files.lacking(what, needs_io)
   if not can_open then return what .. ": this host has opened Moonglass without files" end
   if needs_io and not has_io then return what .. ": this host has no io library" end
@@ -20,7 +19,7 @@ end
 --- The same as a result: nil, message, code.
 function files.refuse(what, needs_io) return nil, files.lacking(what, needs_io), "I/O" end
 
--- The core's function of a path, or what says that there is none.
+-- Puts the core's function of a path into `files`, or a function that refuses.
 local function of_core(name, what)
   local f = core[name] or function() return files.refuse(what) end
   files[name] = function(path, ...)
@@ -32,23 +31,38 @@ end
 of_core("file_kind", "file_kind")
 of_core("file_access", "file_access")
 
--- Why Lua should not open the path for writing, or rename to it, in words: what is there is no file. nil if it may.
--- (Opening a FIFO would wait for whoever reads it, and a rename puts a file in the place of a device.)
-local function in_the_way(path)
+-- In words, why Lua must not open the path, or rename to it: it is not a regular file. nil if it may. (Opening a FIFO
+-- would wait for the other side, and a rename would replace a device by a file.)
+local function in_the_way(path, action)
   local kind = files.file_kind(path)
-  if not kind or kind == "file" or kind == "link" then return nil end -- a link that leads nowhere: its file is made
-  return ("cannot write '%s': %s"):format(path, kind == "folder" and "Is a directory" or "not a regular file")
+  if not kind or kind == "file" or kind == "link" then return nil end -- a link to nothing: its file will be made
+  return ("cannot %s '%s': %s"):format(action, path, kind == "folder" and "Is a directory" or "not a regular file")
 end
 
 of_core("idx_load", "data.idx")
 
---- Why no file can be written under this path, in words; nil if nothing speaks against it. in_place: a file that is
--- there is opened, and not replaced by another one.
+--- In words, why the file cannot be written; nil if it probably can. in_place: an existing file is opened, not
+-- replaced.
 function files.unwritable(path, in_place)
-  local obstacle = in_the_way(path)
+  local obstacle = in_the_way(path, "write")
   if obstacle then return obstacle end
   local ok, message = files.file_access(path, in_place)
   return not ok and ("cannot write '%s': %s"):format(path, message) or nil
+end
+
+--- The bytes of a regular file | nil, message, code. what: the function that the user called.
+function files.read(what, path)
+  if files.lacking(what, true) then return files.refuse(what, true) end
+  checks.path(what, path)
+  local obstacle = in_the_way(path, "read")
+  if obstacle then return nil, obstacle, "I/O" end
+  local file, message = host.io.open(path, "rb")
+  if not file then return nil, ("cannot read '%s': %s"):format(path, message:sub(#path + 3)), "I/O" end
+  local bytes
+  bytes, message = file:read("a")
+  file:close()
+  if bytes then return bytes end
+  return nil, ("cannot read '%s': %s"):format(path, message), "I/O"
 end
 
 ---Read a PNG file.
@@ -83,7 +97,7 @@ of_core("file_rotate", "checkpoint")
 
 local file_write = core.file_write
 
---- A text, or a list of texts one after the other, as a file that appears whole or not at all.
+--- Writes a text, or a list of texts one after the other, to a file that appears whole or not at all.
 -- true | nil, message, code
 function files.write(path, content)
   if not file_write then return files.refuse("write") end

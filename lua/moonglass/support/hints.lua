@@ -1,11 +1,11 @@
---- hints(message): the message of an error with what may have been meant, for a program that shows it.
--- A function that does not exist is nil in `moon` and the tables in it, as in any table of Lua's, so that a script can
--- ask whether it is there. Lua's own message then says which name was nil, and here comes the nearest one that is not.
+--- hints(message): an error's message with the nearest known name added, for a program that shows it.
+-- An unknown name in `moon` or its tables is nil, so that a script can test for it. Lua's message about a nil value
+-- says which name it was.
 local core = require "moonglass.core"
 local host = require "moonglass.support.host"
 local options = require "moonglass.support.options"
 
--- The names of moon, of the tables in it, and of all methods.
+-- All names in moon and the tables in it, and of all methods.
 local function known()
   local names = {}
   local function add(t)
@@ -26,7 +26,7 @@ return function(message)
     or message:match("attempt to %a+ a nil value %(method '([^']*)'%)$")
   if not name then return message end
   local question = options.question(name, known())
-  if question == ("; did you mean '%s'?"):format(name) then -- of a name that is there, but not in that table
+  if question == ("; did you mean '%s'?"):format(name) then -- the name exists, but not in that table
     return ("%s; '%s' is a method, called as object:%s(...)"):format(message, name, name)
   end
   return message .. question

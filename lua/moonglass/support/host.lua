@@ -1,8 +1,8 @@
---- The libraries of Lua that this host has now, e.g. host.io; nil for one that it has left out, also where asking for a
--- global that is not there is an error.
+--- Lua's libraries, as far as this host has them: host.io, host.os, ...; nil for a missing one, even in a host where
+-- reading an unknown global is an error.
 
--- What a function that stands for globals gives; nil if it refuses. A refusal comes again when it is asked again, but
--- not what a hook has raised meanwhile.
+-- What the __index function of the globals gives; nil if it raises. It is asked twice: its own error comes again, the
+-- error of a hook does not.
 local function ask(index, globals, name)
   local ok, v = pcall(index, globals, name)
   if ok then return v end

@@ -1,7 +1,7 @@
---- What kind of object of the core is this?
+--- Tests for the core's objects: native.is_tensor(v), is_layer, is_loss, is_optimizer, is_net, is_dataset.
 local native = {}
 
--- Is v a userdata of class `name`?
+--- Is v a userdata of the class "moonglass.tensor" and so on?
 function native.is(v, name)
   if type(v) ~= "userdata" then return false end
   local meta = getmetatable(v)

@@ -1,8 +1,8 @@
---- Checking of named options.
+--- Checks of named options.
 --   local fit_options = options.checker("fit", { epochs = {"count", 1}, path = {"text"} })
---   local o = fit_options(given)     -- a new table: what was given, else the defaults
--- An unknown name is an error that lists the known ones and asks whether the nearest was meant; a value of the wrong
--- kind names what was expected.
+--   local o = fit_options(given)     -- a new table: the given values, else the defaults
+-- An unknown name is an error that lists the known names and asks for the nearest one. A value of the wrong kind is an
+-- error that says what was expected.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 
@@ -11,7 +11,7 @@ local options = {}
 local function is_whole(v) return math.type(v) == "integer" or (math.type(v) == "float" and v == math.floor(v)) end
 local function is_number(v) return type(v) == "number" and v == v and v > -math.huge and v < math.huge end
 
--- By kind: does the value fit, and what fits in words.
+-- For each kind: does a value fit, and in words, what fits.
 local kinds = {
   any = {function(v) return v ~= nil end, "a value"},
   count = {function(v) return is_number(v) and is_whole(v) and v >= 1 end, "a whole number of at least 1"},
@@ -26,7 +26,7 @@ local kinds = {
   ["function"] = {function(v) return type(v) == "function" end, "a function"},
 }
 
---- Names of a table's keys, in order, with commas.
+--- The names of a table's keys, sorted, with commas.
 function options.names(t)
   local list = {}
   for name in pairs(t) do list[#list + 1] = tostring(name) end
@@ -44,11 +44,11 @@ function options.show(v)
   return "a " .. (type(name) == "string" and name or type(v))
 end
 
---- "; did you mean 'epochs'?", or "" if none of the names is near: keys of a table, or elements of a list.
+--- "; did you mean 'epochs'?", or "" if no known name is near. known: a list of names, or a table with names as keys.
 function options.question(name, known) return core.nearest(tostring(name), known) end
 
---- For a table of methods that becomes a metatable: a name that objects do not have raises, as with the engine's own.
--- Where the class has false, the objects have a field that may be nil. what: "a pca".
+--- Makes a table of methods a metatable whose objects raise for an unknown name, as the core's objects do. A field that
+-- may be nil is false in the class. what: "a pca", for the message.
 function options.strict(class, what)
   function class.__index(_, name)
     local v = class[name]
@@ -75,7 +75,7 @@ local function check_value(what, name, rule, v)
   elseif not kinds[kind][1](v) then
     errors.raise("%s: %s is %s, expected %s", what, name, options.show(v), kinds[kind][2])
   end
-  -- A count may have come as 32.0; loops and messages want 32.
+  -- A count may be given as 32.0; loops and messages need 32.
   if kind == "count" or kind == "size" or kind == "seed" then return math.tointeger(v) end
   return v
 end
@@ -89,7 +89,7 @@ local function unknown(what, name, rules)
     options.names(rules))
 end
 
--- Names the first in the alphabet of the options that have to be there and are not.
+-- Raises for the alphabetically first missing option.
 local function check_required(what, rules, result)
   local first
   for name, rule in pairs(rules) do
@@ -98,8 +98,8 @@ local function check_required(what, rules, result)
   if first then errors.raise("%s: option %s is missing", what, first) end
 end
 
---- rules: name = {kind, default}; kind is one of the above or a list of allowed values. A rule with required = true
--- has no default. Returns a function from the user's table (or nil) to a new one.
+--- rules: name = {kind, default}; a kind is a name in `kinds` or a list of allowed values. A rule with required = true
+-- has no default. Returns a function that takes the user's table, or nil, and gives a new one.
 function options.checker(what, rules)
   return function(given)
     if given ~= nil and type(given) ~= "table" then

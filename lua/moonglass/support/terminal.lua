@@ -1,10 +1,10 @@
---- What the output can show: is it a terminal, how wide, in colour, which characters. Asked of the environment and of
--- the shell's own programs, whose children inherit our standard output; a host may lack either.
+--- What standard output can show: is it a terminal, how wide, which colours and characters. The answers come from the
+-- environment and from shell commands, which inherit our standard output. A host may lack both.
 local host = require "moonglass.support.host"
 
 local terminal = {}
 
---- An environment variable that is set to something, or nil.
+--- An environment variable; nil if it is unset or empty.
 function terminal.env(name)
   local os = host.os
   local value = os and os.getenv and os.getenv(name)
@@ -17,16 +17,16 @@ function terminal.is_terminal()
   return os ~= nil and os.execute ~= nil and os.execute("test -t 1") == true
 end
 
---- io.popen, where this host has it. nil, message if the program cannot be started, or this Lua starts none.
+--- io.popen: a pipe, or nil, message if the program cannot be started or this Lua starts no programs.
 function terminal.popen(command)
   local ok, pipe, message = pcall(host.io.popen, command, "r")
   if ok then return pipe, message end
   local refused = type(pipe) == "string" and pipe:find("'popen' not supported", 1, true)
-  if not refused then error(pipe, 0) end -- an interrupt, for one
+  if not refused then error(pipe, 0) end -- such as an interrupt
   return nil, pipe
 end
 
---- Lines and columns of the terminal; 24 and 80 where nobody can tell.
+--- Lines and columns of the terminal; 24 and 80 if they are unknown.
 function terminal.size()
   local io = host.io
   local lines, columns
@@ -41,13 +41,13 @@ function terminal.size()
   return lines and lines > 0 and lines or 24, columns and columns > 0 and columns or 80
 end
 
---- Does the locale write UTF-8?
+--- Is the locale's encoding UTF-8?
 function terminal.is_utf8()
   local locale = terminal.env("LC_ALL") or terminal.env("LC_CTYPE") or terminal.env("LANG") or ""
   return locale:lower():find("utf%-?8") ~= nil
 end
 
---- How many colours: 0, 256 or 16777216. None where the environment has NO_COLOR or a terminal that knows none.
+--- The number of colours: 0, 256 or 16777216. NO_COLOR in the environment, or a dumb terminal, means 0.
 function terminal.colours()
   local term = terminal.env("TERM")
   if terminal.env("NO_COLOR") or not term or term == "dumb" then return 0 end
@@ -55,10 +55,10 @@ function terminal.colours()
   return (depth == "truecolor" or depth == "24bit") and 1 << 24 or 256
 end
 
--- Lines written so far, by which what is redrawn in place knows how far up it stands.
+-- Lines written so far: a picture that is redrawn in place finds its own position from it.
 terminal.lines_written = 0
 
---- To standard output, at once. A host may lack io: then nothing.
+--- Writes to standard output and flushes it. Without io it does nothing.
 function terminal.write(text)
   local io = host.io
   if not (io and io.stdout) then return end

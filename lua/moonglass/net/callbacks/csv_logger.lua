@@ -58,18 +58,15 @@ end
 
 -- ---- the file ----
 
--- The messages of read, write and close do not name the file, as that of io.open does.
+-- The messages of write and close do not name the file, as that of io.open does.
 local function must_with_path(path, ok, message) paths.must("csv_logger", ok, ("%s: %s"):format(path, message)) end
 
 -- A file's text, "" if there is none.
 local function read_file(path)
-  local file, message, code = io.open(path, "rb")
-  if not file and code == 2 then return "" end -- ENOENT
-  paths.must("csv_logger", file, message)
-  local text
-  text, message = file:read("a")
-  file:close()
-  must_with_path(path, text, message)
+  local kind = files.file_kind(path)
+  if not kind or kind == "link" then return "" end -- a link to nothing
+  local text, message = files.read("csv_logger", path)
+  paths.must("csv_logger", text, message)
   return text
 end
 

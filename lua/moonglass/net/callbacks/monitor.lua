@@ -1,4 +1,4 @@
---- The figure that a callback watches, val_loss or loss, and when it has become better: as Keras's MonitorCallback.
+--- The figure that a callback watches, val_loss or loss, and when it improves: as Keras's MonitorCallback.
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
@@ -6,7 +6,7 @@ local monitor = {}
 
 ---@alias moonglass.Figure "val_loss"|"loss"
 
---- For options.checker: which figures there are.
+--- The figures, for options.checker.
 monitor.figures = {"val_loss", "loss"}
 
 -- what: the callback's name, for the message.
@@ -14,7 +14,7 @@ local function refuse(what, name) errors.raise("%s: monitor is %s, but fit has n
 
 local known = setmetatable({}, {__mode = "k"})
 
---- The callback, known as one of this library's: it sets no figure.
+--- Marks a callback as one of this library's, which sets no figure, and returns it.
 function monitor.built_in(callback)
   known[callback] = true
   return callback
@@ -22,7 +22,7 @@ end
 
 function monitor.is_built_in(callback) return known[callback] ~= nil end
 
--- May one of the user's set the figure, before `self` sees the epoch?
+-- Can a callback of the user set the figure before `self` sees the epoch?
 local function may_be_set(callbacks, self)
   for _, callback in ipairs(callbacks) do
     if rawequal(callback, self) then return false end
@@ -30,14 +30,14 @@ local function may_be_set(callbacks, self)
   end
 end
 
---- Before the training: will there be the figure? self: the callback that wants it.
+--- Before the training: raises if the figure will be missing. self: the callback that watches it.
 function monitor.check(self, state, name)
   if name == "val_loss" and not state.validation and not may_be_set(state.callbacks, self) then
     refuse(self.name, name)
   end
 end
 
---- state's figure `name`, which another callback may have set.
+--- The figure `name` in state, which another callback may have set.
 function monitor.value(what, state, name)
   local value = state[name]
   if value == nil then refuse(what, name) end
@@ -47,11 +47,11 @@ function monitor.value(what, state, name)
   return value
 end
 
---- Strictly better than the best, by more than |min_delta|; NaN never is.
+--- Is the value lower than the best by more than |min_delta|? NaN never is.
 function monitor.improves(value, best, min_delta) return value + math.abs(min_delta) < best end
 
---- After a training in which no epoch was the best one, since the figure was never a finite number: history.warning
--- says so. consequence: what that means, in words.
+--- After a training without a best epoch, because the figure was never finite: says so in history.warning.
+-- consequence: what that means, in words.
 function monitor.warn_none(what, state, name, consequence)
   local text = ("%s: %s was not a finite number after any epoch: %s"):format(what, name, consequence)
   local before = state.history.warning

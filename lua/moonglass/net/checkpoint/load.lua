@@ -30,7 +30,8 @@ local function option_value(text)
   return texts.to_number(text) or text
 end
 
--- The kind, and the names and types of its options, are looked at first; what is refused then is a number out of range.
+-- Checks the kind, and the names and types of the options, first. The constructor then can only refuse a number out of
+-- range.
 local function make_optimizer(kind, given)
   local known = false
   for _, name in ipairs(core.registered("optimizers")) do known = known or name == kind end
@@ -73,7 +74,7 @@ local function read_optimizer(metadata, tensors, net)
   return opt
 end
 
--- Of each "callback.<key>.<name>" in a table: f(what is remembered under that key, name, the entry).
+-- For each entry "callback.<key>.<name>": f(remembered[key], name, value).
 local function each_remembered(remembered, entries, f)
   for entry, v in pairs(entries) do
     local key, name = entry:match("^callback%.([%w_]+%.%d+)%.(.+)$")
@@ -95,11 +96,11 @@ local function read_callbacks(metadata, tensors)
   return remembered
 end
 
--- A list as long as the losses, of which there is one for each epoch.
+-- A list with n entries, one for each epoch; the list of losses itself has no empty entry.
 local function read_list(metadata, name, n)
   local key = "history." .. name
   local list, count = texts.to_list(metadata[key])
-  if not list then bad("%s: '%s' is no number", key, count) end
+  if not list then bad("%s: '%s' is not a number", key, count) end
   if name == "loss" and #list ~= count then bad("%s: an epoch has no loss", key) end
   if n and count ~= n then bad("%s has %d numbers, expected %d", key, count, n) end
   return list, count

@@ -1,7 +1,8 @@
---- What callbacks remember between two epochs, on its way into a checkpoint and out of it. A callback that remembers
--- has two methods: snapshot(self) -> values, tensors: numbers, texts and booleans by name, and tensors by name (or
--- nil); and restore(self, values, tensors, state), called when all on_train_begin have run. It is known by its field
--- `name` and its place among those of that name, so that others may come, go and change places between two runs.
+--- Snapshots: what callbacks remember between two epochs, for a checkpoint. A callback that remembers something has two
+-- methods: snapshot(self) -> values, tensors, where values are numbers, texts and booleans by name, and tensors are
+-- tensors by name, or nil; and restore(self, values, tensors, state), which is called after all on_train_begin.
+-- A snapshot belongs to a name and a place among the callbacks of that name. So other callbacks may come, go and change
+-- places between two runs.
 local errors = require "moonglass.support.errors"
 local monitor = require "moonglass.net.callbacks.monitor"
 local native = require "moonglass.support.native"
@@ -9,7 +10,7 @@ local options = require "moonglass.support.options"
 
 local snapshots = {}
 
--- The callbacks that remember: a list of {key =, callback =}; "early_stopping.1" is the first of its name.
+-- The callbacks with snapshots: a list of {key =, callback =}. The key "early_stopping.1" is the first of that name.
 local function keyed(callbacks)
   local list, seen = {}, {}
   for _, callback in ipairs(callbacks) do
@@ -26,7 +27,7 @@ local function keyed(callbacks)
   return list
 end
 
---- Before a training that is to be saved: names, and that each one has both methods.
+--- Before a training with checkpoints: are the names valid, and does each callback have both methods?
 function snapshots.check(callbacks) keyed(callbacks) end
 
 local plain = {number = true, string = true, boolean = true}
@@ -44,7 +45,7 @@ local function check(key, values, tensors)
   end
 end
 
---- {[key] = {values =, tensors =}} of a list of callbacks. The tensors are the callbacks' own.
+--- The snapshots of a list of callbacks: {[key] = {values =, tensors =}}. The tensors are not copied.
 function snapshots.take(callbacks)
   local taken = {}
   for _, entry in ipairs(keyed(callbacks)) do
@@ -56,7 +57,7 @@ function snapshots.take(callbacks)
   return taken
 end
 
--- A file may hold anything. Every value of a callback's present snapshot has to be in the saved one, of the same type.
+-- A file may hold anything. Every value of the callback's present snapshot must be in the saved one, with the same type.
 local function check_saved(entry, saved)
   for name, v in pairs(entry.callback:snapshot() or {}) do
     local kept = saved.values[name]
@@ -67,7 +68,7 @@ local function check_saved(entry, saved)
   end
 end
 
---- Give each callback what was taken of it; one that was not there then starts afresh.
+--- Restores each callback from its snapshot. A callback without a snapshot starts afresh.
 function snapshots.give(callbacks, taken, state)
   for _, entry in ipairs(keyed(callbacks)) do
     local saved = taken[entry.key]

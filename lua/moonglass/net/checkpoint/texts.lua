@@ -1,9 +1,9 @@
---- The text entries of a checkpoint: numbers, lists and values as texts, exactly, and back.
+--- The text entries of a checkpoint: numbers, lists and values as texts without any loss, and back.
 local files = require "moonglass.support.files"
 
 local texts = {}
 
---- Of the format, as its entry "checkpoint" says.
+--- The version of the format, in the entry "checkpoint".
 texts.version = "1"
 
 local nan = string.unpack("<d", "\0\0\0\0\0\0\xf8\x7f") -- 0 / 0 would stop a host that traps it
