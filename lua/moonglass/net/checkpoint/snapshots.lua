@@ -57,7 +57,8 @@ function snapshots.take(callbacks)
   return taken
 end
 
--- A file may hold anything. Every value of the callback's present snapshot must be in the saved one, with the same type.
+-- A file may hold anything. Every value of the callback's present snapshot must be in the saved one, with the same
+-- type.
 local function check_saved(entry, saved)
   for name, v in pairs(entry.callback:snapshot() or {}) do
     local kept = saved.values[name]
