@@ -1,0 +1,158 @@
+-- This version reads what every released version has saved (spec/golden/<version>, written by spec/golden/make.lua):
+-- the same bytes, and the same numbers.
+local lfs = require "lfs"
+local json = require "dkjson"
+local moon = require "moonglass"
+local files = dofile "spec/support/files.lua"
+
+-- Outputs are recorded on one CPU. Kernels of other CPUs add in another order, with or without fused multiply-add; so
+-- the last digits differ, and a resumed fit carries the difference through its steps. Values are at most about 1; with
+-- the kernels of AVX-512, of AVX2 and of neither they are 3.6e-7 apart at most.
+local tolerance = 2e-6
+
+local function folders()
+  local list = {}
+  for name in lfs.dir("spec/golden") do
+    if name:find("^%d+%.%d+%.%d+$") then list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+-- The names of the nets and checkpoints in a folder, without their ending.
+local function names(folder)
+  local list = {}
+  for file in lfs.dir(folder) do
+    local name = file:match("^([%w_]+)%.safetensors$")
+    if name then list[#list + 1] = name end
+  end
+  table.sort(list)
+  return list
+end
+
+-- A safetensors file, read here: bytes of each tensor, and what the header says of it; the texts.
+local function raw(path)
+  local bytes = files.read(path)
+  local size = string.unpack("<I8", bytes)
+  local header = assert(json.decode(bytes:sub(9, 8 + size)))
+  local texts = header.__metadata__ or {}
+  header.__metadata__ = nil
+  for _, entry in pairs(header) do
+    local first, past = table.unpack(entry.data_offsets)
+    entry.bytes = bytes:sub(9 + size + first, 8 + size + past)
+  end
+  return header, texts, bytes
+end
+
+local function load(path, texts)
+  if texts.checkpoint then return assert(moon.checkpoint.load(path)) end
+  return {net = assert(moon.load(path))}
+end
+
+local function save(path, loaded, texts)
+  if texts.checkpoint then return assert(moon.checkpoint.save(path, loaded)) end
+  assert(loaded.net:save(path))
+end
+
+local function same_tensors(expected, got)
+  for name, entry in pairs(expected) do
+    assert.same(entry.shape, got[name].shape, name)
+    assert.equal(entry.dtype, got[name].dtype, name)
+    assert.is_true(entry.bytes == got[name].bytes, name .. " has other bytes")
+  end
+end
+
+local function same_numbers(expected, got, what)
+  assert.same(expected.shape, got.shape, what)
+  local apart = (expected - got):abs():max()
+  assert.is_true(apart <= tolerance, ("%s: %g apart, expected at most %g"):format(what, apart, tolerance))
+end
+
+local function numbers(text)
+  local list = {}
+  for word in text:gmatch("%S+") do list[#list + 1] = tonumber(word) end
+  return list
+end
+
+-- Each file of a folder, and what is recorded of it.
+local function check_folder(version)
+  local folder = "spec/golden/" .. version
+  local all = names(folder)
+
+  it("has nets and checkpoints", function() assert.is_true(#all >= 5, folder) end)
+
+  for _, name in ipairs(all) do
+    local path = ("%s/%s.safetensors"):format(folder, name)
+    local tensors, texts, bytes = raw(path)
+    local expected, options = moon.safetensors.load(("%s/%s.expected.safetensors"):format(folder, name))
+
+    it(name .. " is read, and saved again as it was", function()
+      local copy = os.tmpname()
+      save(copy, load(path, texts), texts)
+      local again, _, bytes_again = raw(copy)
+      os.remove(copy)
+      same_tensors(tensors, again)
+      if version == moon.info().version then
+        assert.is_true(bytes == bytes_again, "a file is written in another way than in " .. version
+          .. ": raise MOON_VERSION in csrc/moonglass.h")
+      end
+    end)
+
+    it(name .. " computes what it computed", function()
+      local net = load(path, texts).net
+      same_numbers(expected.y, net:predict(expected.x), "y")
+      if expected.code then same_numbers(expected.code, net:encode(expected.x), "code") end
+    end)
+
+    if texts.checkpoint then
+      it(name .. " has its epoch, steps and history", function()
+        local c = load(path, texts)
+        assert.equal(tonumber(texts.epoch), c.epoch)
+        assert.equal(tonumber(texts["opt.steps"]), c.opt:state().steps)
+        assert.same(numbers(texts["history.loss"]), c.history.loss)
+        assert.same(numbers(texts["history.val_loss"]), c.history.val_loss)
+      end)
+
+      it(name .. " resumes to the recorded losses and weights", function()
+        local c = load(path, texts)
+        local history = c.net:fit(expected.x, {
+          loss = options.loss, epochs = tonumber(options.epochs), batch_size = tonumber(options.batch_size),
+          validation_split = tonumber(options.validation_split), threads = tonumber(options.threads), resume = c,
+          verbose = 0, callbacks = {moon.callbacks.early_stopping{patience = tonumber(options.patience)}},
+        })
+        for i, loss in ipairs(numbers(options.losses)) do assert.near(loss, history.loss[i], tolerance) end
+        for _, parameter in ipairs(c.net:parameters()) do
+          same_numbers(expected["resumed." .. parameter.name], parameter.value, parameter.name)
+        end
+      end)
+    end
+  end
+end
+
+local all = folders()
+
+describe("the files of every version:", function()
+  it("there are some", function() assert.is_true(#all > 0) end)
+
+  for _, version in ipairs(all) do describe(version, function() check_folder(version) end) end
+end)
+
+describe("spec/golden/make.lua", function()
+  local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
+
+  it("writes a folder like those, and never over one", function()
+    local parent, remove = files.folder()
+    local made = ("%s/%s"):format(parent, moon.info().version)
+    local command = ("%s spec/golden/make.lua %s"):format(files.quote(program), files.quote(parent))
+    local _, errors, status = files.run(command)
+    assert.equal(0, status, errors)
+    local list = names(made)
+    assert.is_true(#list >= 5)
+    local before = raw(("%s/%s.safetensors"):format(made, list[1]))
+    _, errors, status = files.run(command)
+    assert.equal(1, status)
+    assert.matches("golden: .* is there, and a golden folder is never changed", errors)
+    same_tensors(before, (raw(("%s/%s.safetensors"):format(made, list[1]))))
+    remove()
+  end)
+end)
