@@ -1,8 +1,8 @@
 -- Writes what this version saves and computes into a new folder, spec/golden/<version>. A release runs it once:
 -- build/moonglass spec/golden/make.lua [parent folder]. spec/api/golden_spec.lua reads the folders of all versions.
 --   <name>.safetensors           a saved net, or a checkpoint
---   <name>.expected.safetensors  x [12 x 16]; y = net(x); of an autoencoder its code. Of a checkpoint: the weights after
---                                a fit on x that resumes it, "resumed.<parameter>"; as texts its options and losses
+--   <name>.expected.safetensors  x [12 x 16]; y = net(x); of an autoencoder its code. Of a checkpoint: the weights
+--                                after a fit on x that resumes it, "resumed.<parameter>"; as texts its options, losses
 local moon = require "moonglass"
 
 local version = moon.info().version
