@@ -107,4 +107,17 @@ describe("a test meets", function()
     end
     assert_none("missing", missing)
   end)
+
+  -- Those that only show what is there have nothing to go on with.
+  local shows = {progress = true, reconstructions = true, show = true}
+
+  it("every callback: through stop, kill and resume", function()
+    local text, missing = files.read("spec/api/resume_spec.lua"), {}
+    for _, name in ipairs(samples.names(moon.callbacks)) do
+      if not shows[name] and not text:find("callbacks%." .. name .. "%f[^%w_]") then
+        missing[#missing + 1] = ("moon.callbacks.%s: a line, to `cases` in spec/api/resume_spec.lua"):format(name)
+      end
+    end
+    assert_none("missing", missing)
+  end)
 end)
