@@ -28,8 +28,8 @@ static void check_keys(lua_State *L, const char *name, const char *what, int tab
   }
 }
 
-/* Push the keys of the table at an index, sorted, as a buffer; their number in *n. Pushed before it is a list of our
-** own, which holds them whatever becomes of the table. */
+/* Push the sorted keys of the table at an index as a buffer; *n is their number. Below it a list of the keys is pushed,
+** which keeps them alive whatever happens to the table. */
 static const char **push_sorted_keys(lua_State *L, const char *name, const char *what, int table, size_t *n) {
   check_keys(L, name, what, table, n);
   lua_createtable(L, *n < INT_MAX ? (int)*n : INT_MAX, 0);

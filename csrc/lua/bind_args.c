@@ -4,13 +4,13 @@
 #include <math.h>
 #include <string.h>
 
-/* Has the handle at an index been closed? Handles have a class's name, and hold a pointer. */
+/* Is the value at an index, whose metatable has this name, a handle that is closed? */
 static bool is_closed(lua_State *L, int index, const char *name) {
   return strncmp(name, "moonglass.", 10) == 0 && lua_type(L, index) == LUA_TUSERDATA &&
          lua_rawlen(L, index) == sizeof(void *) && !*(void **)lua_touserdata(L, index);
 }
 
-/* Calls no metamethod: that could do anything. */
+/* Metamethods are not called, since they could do anything. */
 const char *bind_shown(lua_State *L, int index) {
   switch (lua_type(L, index)) {
     case LUA_TNONE: return "missing";

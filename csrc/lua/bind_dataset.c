@@ -1,5 +1,5 @@
-/* bind_dataset.c - the class of datasets. Its user value is a list of x and y, by handles of its own: batches take
-** their shapes from them. */
+/* bind_dataset.c - the class of datasets. The user value of a handle is the list {x, y}, with new handles: batches need
+** their shapes. */
 #include "bind_described.h"
 #include "bind_open.h"
 
@@ -32,7 +32,7 @@ static int dataset_new(lua_State *L) {
   return 1;
 }
 
-/* Push x (which 1) or y (2) of the dataset at argument 1; NULL if there is no y. */
+/* Push x (which = 1) or y (2) of the dataset at argument 1; NULL if there is no y. */
 static moon_tensor *push_kept(lua_State *L, int which) {
   lua_getiuservalue(L, 1, 1);
   lua_rawgeti(L, -1, which);
@@ -40,11 +40,12 @@ static moon_tensor *push_kept(lua_State *L, int which) {
   return bind_test_tensor(L, -1);
 }
 
-/* Push a tensor for count rows of t: float32, but class numbers, and whatever is to stay so, are as they are. */
-static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t count, bool stay) {
+/* Push a tensor for count rows of t. It is float32, except that class numbers, and everything if `keep_type`, have t's
+** type. */
+static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t count, bool keep_type) {
   bool classes = moon_tensor_rank(t) == 1;
   size_t shape[2] = {count, classes ? 0 : moon_tensor_shape(t)[1]};
-  return bind_new_tensor(L, classes || stay ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
+  return bind_new_tensor(L, classes || keep_type ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
 }
 
 /*** Dataset:batch(first, count, bytes)

@@ -10,7 +10,7 @@
 
 /* ---- constructors ---- */
 
-/* core.dense(...) has its kind as upvalue 2, and is flagged; core.layer("dense", ...) is not. */
+/* core.dense(...) has the flag set and its kind as upvalue 2; core.layer("dense", ...) takes it as argument 1. */
 static int construct(lua_State *L, const bind_described *d) {
   moon_ctx *ctx = bind_ctx(L);
   const char *kind = lua_toboolean(L, lua_upvalueindex(3)) ? lua_tostring(L, lua_upvalueindex(2)) : NULL;
@@ -148,7 +148,7 @@ int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n) {
   return luaL_error(L, "%s has no field '%s' that can be set%s", d->noun, n->name, bind_push_question(L, n));
 }
 
-/* ---- in words ---- */
+/* ---- as text ---- */
 
 static bool is_default(const moon_option *value, const moon_option_info *info) {
   switch (value->kind) {
@@ -179,7 +179,7 @@ static void add_value(lua_State *L, luaL_Buffer *text, const moon_option *value)
 
 static bool is_named(const char *name, const char *other) { return other && strcmp(name, other) == 0; }
 
-/* Counts that follow one another by place are widths: 784->128. */
+/* Consecutive positional counts are widths: 784->128. */
 void bind_push_text(lua_State *L, const bind_described *d, const void *object) {
   const char *kind = d->kind(object);
   bool after_count = false;

@@ -21,8 +21,8 @@ typedef struct bind_described {
 
 extern const bind_described bind_layers, bind_losses, bind_optims;
 
-/* Add the class's constructors to the core table on the top: one for each registered name, and one that takes the name.
-*/
+/* Add the class's constructors to the core table on the top: one for each registered name, and one that takes the
+** name. */
 void bind_constructors(lua_State *L, const bind_described *d);
 
 /* __index of object, key: push the method (upvalue 2), or the option's value, of that name, or return false. */
@@ -42,7 +42,7 @@ int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n)
 /* __newindex of a field that cannot be set: raise why; the options are offered to n. */
 int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n);
 
-/* Push the object in words: its kind and the options that differ from their defaults, "dense 784->128 relu". */
+/* Push the object as text: its kind and the options that differ from their defaults, "dense 784->128 relu". */
 void bind_push_text(lua_State *L, const bind_described *d, const void *object);
 
 /* __tostring: that, or "moonglass.layer (closed)". */

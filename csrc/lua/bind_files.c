@@ -1,5 +1,5 @@
-/* bind_files.c - all that reads and writes file formats. What opens a file is a list of its own: a host without file
-** access leaves it out. A failed read or write gives nil, message, code; misuse raises. */
+/* bind_files.c - reading and writing file formats. Functions that open files are in a separate list, which is left out
+** in a host without file access. A read or write that fails returns nil, message, code; misuse raises. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -20,7 +20,7 @@ static const char *check_path(lua_State *L, int arg) {
   return path;
 }
 
-/* The end of a function that has made an object for the empty handle on the top: the object, or nil and why not. */
+/* Finish a function that made an object for the empty handle on the top: return the object, or nil, message, code. */
 static int made(lua_State *L, moon_status status, void **handle, void *object, size_t before) {
   if (status != MOON_OK) return bind_file_result(L, bind_ctx(L), status);
   *handle = object;
@@ -44,8 +44,8 @@ static int read_tensor(lua_State *L, reader *read) {
 /* core.idx_load(path) -> tensor: an IDX file, plain or gzipped */
 static int idx_load(lua_State *L) { return read_tensor(L, moon_idx_load); }
 
-/* core.file_kind(path) -> "file", "folder", "other" (to wait for a FIFO would be to hang), "link" (one that leads
-** nowhere); nil if nothing can be seen there */
+/* core.file_kind(path) -> "file", "folder", "other" (such as a FIFO, on which opening would block), "link" (a dangling
+** one); nil if there is nothing */
 static int file_kind(lua_State *L) {
   struct stat about;
   const char *path = check_path(L, 1);
@@ -59,14 +59,14 @@ static int file_kind(lua_State *L) {
   return 1;
 }
 
-/* Push the folder of a file, in a form that names nothing else. */
+/* Push the folder of a file, as "folder/.". */
 static const char *push_folder(lua_State *L, const char *path) {
   const char *slash = strrchr(path, '/');
   return lua_pushfstring(L, "%s.", lua_pushlstring(L, path, slash ? (size_t)(slash - path) + 1 : 0));
 }
 
-/* core.file_access(path, in_place) -> true, or nil, why not: may this process make or replace the file (in_place: write
-** into it, if it is there)? Links are followed, as saves do; of one that leads nowhere nothing is known. */
+/* core.file_access(path, in_place) -> true | nil, message: may this process create or replace the file (in_place: write
+** into it if it exists)? Links are followed, as when saving; a dangling link gives true. */
 static int file_access(lua_State *L) {
   char real[PATH_MAX];
   struct stat about;
@@ -85,8 +85,8 @@ static int file_access(lua_State *L) {
 
 /* ---- any file ---- */
 
-/* The strings of the list at an index, as a buffer; their number in *n. Pushed with them is a list of our own, which
-** holds them whatever becomes of the other. */
+/* Push the strings of the list at an index as a buffer; *n is their number. Below it a list of them is pushed, which
+** keeps them alive whatever happens to the other list. */
 static moon_bytes *push_parts(lua_State *L, int list, size_t *n) {
   luaL_checktype(L, list, LUA_TTABLE);
   *n = lua_rawlen(L, list);
@@ -102,7 +102,7 @@ static moon_bytes *push_parts(lua_State *L, int list, size_t *n) {
   return parts;
 }
 
-/* core.file_write(path, list of strings) -> true: the strings one after the other */
+/* core.file_write(path, list of strings) -> true | nil, message, code: write the strings one after the other */
 static int file_write(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   const char *path = check_path(L, 1);
@@ -113,7 +113,7 @@ static int file_write(lua_State *L) {
   return bind_file_result(L, ctx, status);
 }
 
-/* core.file_rotate(path, keep) -> true: before path is written anew, path.1 becomes what path is */
+/* core.file_rotate(path, keep) -> true | nil, message, code: keep the current file as path.1, and so on */
 static int file_rotate(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   const char *path = check_path(L, 1);

@@ -1,4 +1,4 @@
-/* bind_index.c - the elements of a tensor, its rows, its shapes and its copies. Indices count from 1. */
+/* bind_index.c - elements, rows, shapes and copies of tensors. Indices count from 1. */
 #include <limits.h>
 #include <math.h>
 
@@ -18,7 +18,7 @@ moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank
   return bind_check_tensor(L, -1);
 }
 
-/* Elements of one row: all dimensions but the first. */
+/* The number of elements in one row: all dimensions but the first. */
 static size_t row_numel(const moon_tensor *t) {
   size_t n = 1;
   for (int i = 1; i < moon_tensor_rank(t); i++) n *= moon_tensor_shape(t)[i];
@@ -34,7 +34,7 @@ static moon_tensor *push_row(lua_State *L, moon_tensor *t, size_t i) {
   return bind_push_view(L, t, i * row_numel(t), moon_tensor_rank(t) - 1, moon_tensor_shape(t) + 1);
 }
 
-/* The place of the key at stack index 2: 0 to n - 1, or n for the one past the end if that is allowed. */
+/* The index at stack index 2, from 0: 0 to n - 1, or n if past_end allows one past the end. */
 static size_t key_place(lua_State *L, size_t n, bool past_end) {
   int whole;
   lua_Integer key = lua_tointegerx(L, 2, &whole);
@@ -52,7 +52,7 @@ static void push_shape_table(lua_State *L, const moon_tensor *t) {
   }
 }
 
-/* A field, else a method. What does not exist raises, since a nil would only surface later and elsewhere. */
+/* A field, or a method. An unknown name raises, since a nil would cause an error later and elsewhere. */
 static int index_name(lua_State *L, const moon_tensor *t) {
   lua_pushvalue(L, 2);
   if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL) return 1;
@@ -70,8 +70,8 @@ static int index_name(lua_State *L, const moon_tensor *t) {
   return luaL_error(L, "a tensor has no field or method '%s'%s", n.name, bind_push_question(L, &n));
 }
 
-/* t[i]: a view of row i, or the number in a tensor of one dimension. One past the end is nil, which is where ipairs
-** stops; any other index that does not exist raises. */
+/* t[i]: a view of row i, or a number if the tensor has one dimension. One past the end gives nil, so that ipairs stops;
+** any other index out of range raises. */
 int bind_tensor_index(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   int type = lua_type(L, 2);
@@ -88,7 +88,7 @@ int bind_tensor_index(lua_State *L) {
   return 1;
 }
 
-/* t[i] = number, which fills a row; or t[i] = tensor, which is copied into it. */
+/* t[i] = number fills a row; t[i] = tensor copies into it. */
 int bind_tensor_newindex(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   if (lua_type(L, 2) == LUA_TSTRING)
@@ -117,7 +117,7 @@ int bind_tensor_len(lua_State *L) {
 
 /* ---- single elements ---- */
 
-/* The flat index that the arguments from `first` on name. */
+/* The flat index of the element whose indices are the arguments from `first` on. */
 static size_t flat_index(lua_State *L, const moon_tensor *t, const char *name, int first) {
   int rank = moon_tensor_rank(t), given = lua_gettop(L) - first + 1;
   size_t flat = 0;
@@ -181,7 +181,7 @@ static int tensor_size(lua_State *L) {
 
 /* ---- shapes and rows ---- */
 
-/* The sizes of a reshape, one of which may be -1: whatever is left of n elements. False if they do not add up. */
+/* The shape of a reshape of n elements; one size may be -1, and is computed. False if the sizes do not give n. */
 static bool solve_sizes(const lua_Integer *sizes, int rank, size_t n, size_t *shape) {
   size_t known = 1;
   int open = -1;
@@ -240,7 +240,7 @@ static int tensor_rows(lua_State *L) {
   return 1;
 }
 
-/* Push the k-th of the row numbers at argument 2. */
+/* Push the k-th row number of argument 2: of the tensor `list`, or of a table. */
 static void push_row_number(lua_State *L, const moon_tensor *list, size_t k) {
   if (list)
     lua_pushnumber(L, moon_tensor_get(list, k));
@@ -248,7 +248,7 @@ static void push_row_number(lua_State *L, const moon_tensor *list, size_t k) {
     lua_rawgeti(L, 2, (lua_Integer)k + 1);
 }
 
-/* A row number as float32 may be another's, rounded, where there are rows beyond 2^24. */
+/* Refuse row numbers in float32 that may have been rounded: those from 2^24 on, where there are so many rows. */
 static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
   const size_t counted = (size_t)1 << 24;
   for (size_t k = 0; n > counted && k < moon_tensor_numel(list); k++)
@@ -347,7 +347,7 @@ static int tensor_copy(lua_State *L) {
   return 1;
 }
 
-/* Push the elements from `at` on as lists nested from dimension dim on. */
+/* Push the elements from `at` on as nested lists, from dimension dim on. */
 static void push_list(lua_State *L, const moon_tensor *t, int dim, size_t at) {
   if (dim == moon_tensor_rank(t)) {
     lua_pushnumber(L, moon_tensor_get(t, at));
@@ -383,7 +383,7 @@ static int tensor_map(lua_State *L) {
   for (size_t i = 0; i < n; i++) {
     lua_pushvalue(L, 2);
     lua_pushnumber(L, moon_tensor_get(bind_check_tensor(L, 1), i));
-    lua_call(L, 1, 1); /* ends the holding of both tensors */
+    lua_call(L, 1, 1); /* ends the hold on both tensors */
     if (lua_type(L, -1) != LUA_TNUMBER)
       return luaL_error(L, "map: the function gave %s for element %I, expected a number", bind_shown(L, -1),
                         (LUAI_UACINT)i + 1);

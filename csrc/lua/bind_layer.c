@@ -37,7 +37,7 @@ static int layer_parameters(lua_State *L) {
   return 1;
 }
 
-/* The tensor that the key names: "weight", or "weight_grad" for its gradient. NULL if there is none. */
+/* The tensor of a key: "weight" the parameter, "weight_grad" its gradient; NULL if there is none. */
 static moon_tensor *find_parameter(const moon_layer *layer, const char *key) {
   moon_parameter p;
   for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
@@ -58,7 +58,7 @@ static moon_tensor *parameter_at(lua_State *L) {
   return lua_type(L, 2) == LUA_TSTRING ? find_parameter(bind_check_layer(L, 1), lua_tostring(L, 2)) : NULL;
 }
 
-/* In this order: methods, parameters, options. layer.bias is the parameter; without one it is the option, false. */
+/* Methods come first, then parameters, then options: layer.bias is the parameter, or without one the option, false. */
 static int layer_index(lua_State *L) {
   if (bind_method(L)) return 1;
   void **handle = bind_new(L, BIND_TENSOR);
@@ -73,7 +73,7 @@ static int layer_index(lua_State *L) {
   return 1;
 }
 
-/* layer.weight = t copies t's elements. */
+/* layer.weight = t copies the elements of t. */
 static int layer_newindex(lua_State *L) {
   moon_tensor *t = parameter_at(L);
   if (!t) {
@@ -90,10 +90,10 @@ static int layer_newindex(lua_State *L) {
                     moon_error(bind_ctx(L)));
 }
 
-/* ---- running by itself ---- */
+/* ---- running without a net ---- */
 
-/* Push the layer's own net; its index. */
-static int push_cell(lua_State *L) {
+/* Push the net of this layer alone; returns its index. */
+static int push_own_net(lua_State *L) {
   moon_layer *layer = bind_check_layer(L, 1);
   lua_getiuservalue(L, 1, 1);
   if (bind_test(L, -1, BIND_NET)) return lua_gettop(L);
@@ -114,7 +114,7 @@ static int push_cell(lua_State *L) {
 ** @return moonglass.Tensor y [rows x out] */
 static int layer_forward(lua_State *L) {
   lua_settop(L, 3);
-  return bind_forward(L, push_cell(L), 2, lua_toboolean(L, 3));
+  return bind_forward(L, push_own_net(L), 2, lua_toboolean(L, 3));
 }
 
 /*** Layer:backward(dy)
@@ -123,7 +123,7 @@ static int layer_forward(lua_State *L) {
 ** @return moonglass.Tensor dx [rows x in] */
 static int layer_backward(lua_State *L) {
   lua_settop(L, 2);
-  return bind_backward(L, push_cell(L), 2);
+  return bind_backward(L, push_own_net(L), 2);
 }
 
 /*** Layer:penalty()
@@ -131,7 +131,7 @@ static int layer_backward(lua_State *L) {
 ** @return number penalty */
 static int layer_penalty(lua_State *L) {
   lua_settop(L, 1);
-  lua_pushnumber(L, moon_net_penalty(bind_check_net(L, push_cell(L))));
+  lua_pushnumber(L, moon_net_penalty(bind_check_net(L, push_own_net(L))));
   return 1;
 }
 
@@ -140,7 +140,7 @@ static int layer_penalty(lua_State *L) {
 ** @param seed integer */
 static int layer_seed(lua_State *L) {
   lua_Integer seed = luaL_checkinteger(L, 2);
-  moon_net_seed(bind_check_net(L, push_cell(L)), (uint64_t)seed);
+  moon_net_seed(bind_check_net(L, push_own_net(L)), (uint64_t)seed);
   return 0;
 }
 

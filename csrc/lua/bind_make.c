@@ -1,5 +1,6 @@
-/* bind_make.c - the functions that make tensors. Sizes are numbers or one table of them; a last table of options may
-** name the element type: zeros(2, 3), zeros(t.shape), zeros(2, 3, {dtype = "uint8"}), zeros{2, 3, dtype = "uint8"}. */
+/* bind_make.c - the functions that make tensors. Sizes are numbers or one table of numbers; a table of options at the
+** end may give the element type: zeros(2, 3), zeros(t.shape), zeros(2, 3, {dtype = "uint8"}), zeros{2, 3, dtype =
+** "uint8"}. */
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ static moon_dtype read_dtype(lua_State *L, const char *name) {
   return MOON_FLOAT32;
 }
 
-/* The options in a table, which may be a list as well. */
+/* Read the options in a table, which may be a list as well. */
 static moon_dtype read_options(lua_State *L, const char *name, int index) {
   moon_dtype dtype = MOON_FLOAT32;
   lua_pushnil(L);
@@ -36,7 +37,7 @@ static moon_dtype read_options(lua_State *L, const char *name, int index) {
   return dtype;
 }
 
-/* Does the table at an index hold named things only? An empty one is a list. */
+/* Does the table at an index have named values only? An empty table is a list. */
 static bool is_options(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TTABLE || lua_rawlen(L, index)) return false;
   lua_pushnil(L);
@@ -45,7 +46,7 @@ static bool is_options(lua_State *L, int index) {
   return true;
 }
 
-/* Take a last table of options off the arguments. */
+/* Remove the table of options from the end of the arguments, if there is one. */
 static moon_dtype take_options(lua_State *L, const char *name) {
   int last = lua_gettop(L);
   if (!last || !is_options(L, last)) return MOON_FLOAT32;
@@ -76,7 +77,7 @@ static moon_tensor *new_list(lua_State *L, moon_dtype dtype, size_t n) { return 
 
 /* ---- tensor(list): numbers in lists of lists ---- */
 
-/* Follow the first elements down. */
+/* The shape of nested lists, by the first element of each. */
 static void measure_list(lua_State *L, int index, form *f) {
   f->rank = 0;
   lua_pushvalue(L, index);
@@ -99,7 +100,7 @@ typedef struct filling {
   size_t place[MOON_MAX_RANK];
 } filling;
 
-/* Raise "tensor: element [2][1] is ..., expected ...", the value being on the top. */
+/* Raise "tensor: element [2][1] is ..., expected ..." for the value on the top. */
 static void misplaced(lua_State *L, const filling *g, int depth) {
   char place[MOON_MAX_RANK * 24] = "";
   for (int i = 0; i < depth; i++) {
@@ -118,7 +119,7 @@ static void misplaced(lua_State *L, const filling *g, int depth) {
                (LUAI_UACINT)g->f->shape[depth]);
 }
 
-/* Write what is on the top: a number at the full depth, else a list. */
+/* Write the value on the top: a number at full depth, above that a list. */
 static void fill_from(lua_State *L, filling *g, int depth) {
   if (depth == g->f->rank) {
     if (lua_type(L, -1) != LUA_TNUMBER) misplaced(L, g, depth);
@@ -214,7 +215,7 @@ static double finite_number(lua_State *L, int index, const char *name, const cha
   return value;
 }
 
-/* Of the first `most` numbers a + i step, how many lie before b, all rounded to float32. */
+/* How many of the first `most` numbers a + i step are before b, all rounded to float32. */
 static size_t count_before(double a, double b, double step, size_t most) {
   size_t low = 0, high = most;
   while (low < high) {
@@ -284,7 +285,7 @@ static int make_eye(lua_State *L) {
   return 1;
 }
 
-/* ---- random: all from the context's stream ---- */
+/* ---- random: from the context's stream ---- */
 
 static moon_tensor *new_random(lua_State *L, const char *name) {
   form f;
@@ -327,7 +328,7 @@ static int make_randperm(lua_State *L) {
 
 /* ---- cat ---- */
 
-/* The tensors of the list at argument 1 into parts. */
+/* Read the tensors of the list at argument 1 into parts. */
 static void read_parts(lua_State *L, const moon_tensor **parts, size_t count) {
   for (size_t i = 0; i < count; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);

@@ -1,6 +1,6 @@
-/* bind_net.c - the class of nets. Its user value is a table, made when first needed: under strings the fields that Lua
-** gives this net, under numbers the handles of its layers, so that what a layer keeps for backward lives as long as
-** the net. A step makes nothing that Lua would have to collect. */
+/* bind_net.c - the class of nets. The user value of a handle is a table, made when first needed: under strings the
+** fields that Lua sets on this net, under numbers the handles of its layers, so that what a layer keeps for backward
+** lives as long as the net. */
 #include <limits.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 /* ---- making ---- */
 
-/* The n layers of the list at index 1 into room, and their handles into the table at index 2. */
+/* Read the n layers of the list at index 1 into room, and their handles into the table at index 2. */
 static void read_layers(lua_State *L, moon_layer **room, size_t n) {
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
@@ -90,9 +90,9 @@ static int net_clone(lua_State *L) {
   return 1;
 }
 
-/* ---- looking at it ---- */
+/* ---- properties ---- */
 
-/* Does the value tensor of layer i's parameter j stand in the net before that? */
+/* Has an earlier parameter than the j-th of layer i this value tensor? */
 static bool seen_before(const moon_net *net, const moon_tensor *value, size_t i, size_t j) {
   moon_parameter p;
   for (size_t k = 0; k <= i; k++)
@@ -187,7 +187,7 @@ static const char *push_shares(lua_State *L) {
   return lua_pushliteral(L, "");
 }
 
-/* "net (dense 784->32 relu, dense 32->784 sigmoid)", at most a line of it; behind it what a slice shares. */
+/* "net (dense 784->32 relu, dense 32->784 sigmoid)" with the first layers only, and what a slice shares. */
 static int net_tostring(lua_State *L) {
   enum { SHOWN = 6 };
   luaL_checkudata(L, 1, BIND_NET);
@@ -220,8 +220,8 @@ static int net_call(lua_State *L) {
 
 /* ---- fields ---- */
 
-/* In this order: what Lua has given this net, the methods. A field that may be missing is declared by false among the
-** methods, and reads as nil; any other unknown name raises. */
+/* Fields that Lua has set on this net come first, then methods. A field that may be missing is declared by false among
+** the methods, and reads as nil; any other unknown name raises. */
 static int net_index(lua_State *L) {
   if (lua_type(L, 2) == LUA_TNUMBER)
     return luaL_error(L, "net: a layer is net:layer(%s), not net[%s]", lua_tostring(L, 2), lua_tostring(L, 2));
@@ -304,7 +304,7 @@ static const bind_reg functions[] = {
     {0},
 };
 
-/* A net's architecture is JSON, and jansson opens /dev/urandom for its first object. */
+/* The architecture of a net is JSON, and the JSON library opens /dev/urandom for its first object. */
 static const bind_reg json_methods[] = {
     {"archive", net_archive, ""},
     {0},

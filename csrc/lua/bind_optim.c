@@ -1,4 +1,4 @@
-/* bind_optim.c - the class of optimisers. They take lists of parameters as parameters() gives them. */
+/* bind_optim.c - the class of optimisers. They take lists of parameters as parameters() returns them. */
 #include <limits.h>
 
 #include "bind_described.h"
@@ -7,7 +7,7 @@
 
 /* ---- lists of parameters ---- */
 
-/* The tensor under the key of the element on the top of the stack; the key is at a stack index. Allocates nothing. */
+/* The tensor under a key, at stack index `key`, of the list element on the top. Allocates nothing. */
 static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place, int key) {
   moon_tensor *t = NULL;
   bool closed = false;
@@ -24,7 +24,7 @@ static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place,
   return t;
 }
 
-/* Is the element on the top another layer's parameter? It is updated with its owner, once. */
+/* Does the parameter on the top belong to another layer? It is updated there, once. */
 static bool is_shared(lua_State *L, int key) {
   lua_pushvalue(L, key);
   lua_rawget(L, -2);
@@ -33,8 +33,8 @@ static bool is_shared(lua_State *L, int key) {
   return shared;
 }
 
-/* The tensors of the list at index 2 into room: n values, then n gradients; how many are to be updated. The three keys
-** are at indices 4 to 6. */
+/* Read the tensors of the list at index 2 into room: n values, then n gradients. Returns how many are to be updated.
+** The three keys are at indices 4 to 6. */
 static size_t read_list(lua_State *L, const char *name, moon_tensor **room, size_t n) {
   size_t count = 0;
   for (size_t i = 1; i <= n; i++) {
@@ -71,7 +71,7 @@ static int optim_step(lua_State *L) {
   return 0;
 }
 
-/* Replace the parameter on the top by {m = tensor, v = tensor}: its live moments. */
+/* Replace the parameter on the top by its live moments: {m = tensor, v = tensor}. */
 static void push_moments(lua_State *L, moon_optim *opt, size_t place) {
   int element = lua_gettop(L);
   lua_pushliteral(L, "value");
@@ -177,7 +177,7 @@ static int optim_index(lua_State *L) {
   return bind_no_option_field(L, &bind_optims, &n);
 }
 
-/* opt.lr = v. Which options may change, and to what, the engine knows. */
+/* opt.lr = v. The engine checks whether the option may be set, and the value. */
 static int optim_newindex(lua_State *L) {
   moon_optim *opt = bind_check_optim(L, 1);
   const char *name = moon_optim_kind(opt);

@@ -21,7 +21,7 @@ static bool read_range(lua_State *L, int index, moon_option *o) {
   return numbers;
 }
 
-/* False if the type is wrong. Numbers in strings and strings in numbers are not taken. */
+/* Read a value of kind o->kind; false if the type is wrong. Strings and numbers are not converted. */
 static bool read_value(lua_State *L, int index, moon_option *o) {
   int type = lua_type(L, index);
   switch (o->kind) {
@@ -68,7 +68,7 @@ void bind_push_option(lua_State *L, const moon_option *option) {
   lua_pushnil(L); /* not given */
 }
 
-/* ---- a constructor's arguments ---- */
+/* ---- the arguments of a constructor ---- */
 
 bool bind_find_option(lua_State *L, moon_family family, const char *name, const char *option, moon_option_info *info) {
   for (size_t i = 0; moon_option_describe(bind_ctx(L), family, name, i, info); i++)
@@ -81,7 +81,7 @@ void bind_offer_options(lua_State *L, bind_nearest *n, moon_family family, const
   for (size_t i = 0; moon_option_describe(bind_ctx(L), family, name, i, &info); i++) bind_offer(n, info.name);
 }
 
-/* Push "in, out, activation": the options by name, or only those that have a place. */
+/* Push "in, out, activation": the names of the options, or only of the positional ones. */
 static const char *push_names(lua_State *L, moon_family family, const char *name, bool positional) {
   moon_option_info info;
   luaL_Buffer text;
@@ -114,24 +114,24 @@ static void check_names(lua_State *L, int named, moon_family family, const char 
   }
 }
 
-/* Push the value of an option, whichever way it was given, and give its index; 0, with nothing pushed, if it was not.
-** The value stays on the stack, which keeps its text alive. */
+/* Push the value of an option, given by position or by name, and return its index; 0, with nothing pushed, if it was
+** not given. The value stays on the stack, which keeps its text alive. */
 static int find_value(lua_State *L, const moon_option_info *info, const char *name, int argument, int named) {
-  bool by_place = argument && !lua_isnil(L, argument);
+  bool by_position = argument && !lua_isnil(L, argument);
   if (named) {
     lua_pushstring(L, info->name);
     if (lua_rawget(L, named) != LUA_TNIL) {
-      if (by_place) luaL_error(L, "%s: option '%s' is given twice, by position and by name", name, info->name);
+      if (by_position) luaL_error(L, "%s: option '%s' is given twice, by position and by name", name, info->name);
       return lua_gettop(L);
     }
     lua_pop(L, 1);
   }
-  if (!by_place) return 0;
+  if (!by_position) return 0;
   lua_pushvalue(L, argument);
   return lua_gettop(L);
 }
 
-/* The last argument is the table of named options if it is a table: nothing with a place is one. */
+/* A table as the last argument is the table of named options: no positional option is a table. */
 size_t bind_options(lua_State *L, int first, moon_family family, const char *name, moon_option *options) {
   int last = lua_gettop(L), next = first, named = 0;
   size_t count = 0;
@@ -150,10 +150,10 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
     luaL_error(L, "%s: argument %d is a table, expected named options as the last argument only", name,
                next - first + 1);
   if (next <= last) {
-    const char *got = bind_shown(L, next), *by_place = push_names(L, family, name, true);
-    bool none = strcmp(by_place, "none") == 0;
+    const char *got = bind_shown(L, next), *by_position = push_names(L, family, name, true);
+    bool none = strcmp(by_position, "none") == 0;
     luaL_error(L, "%s: argument %d is %s, expected a table of named options (%s: %s)", name, next - first + 1, got,
-               none ? "known" : "by position", none ? push_names(L, family, name, false) : by_place);
+               none ? "known" : "by position", none ? push_names(L, family, name, false) : by_position);
   }
   return count;
 }

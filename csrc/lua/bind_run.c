@@ -7,7 +7,7 @@
 
 /* ---- options of predict and errors ---- */
 
-/* batch_size of the table at index 3, if there is one; 0: the engine's choice. */
+/* The option batch_size in the table at index 3; 0: not given, the engine chooses. */
 static size_t batch_option(lua_State *L, const char *name) {
   if (lua_isnoneornil(L, 3)) return 0;
   if (!lua_istable(L, 3)) luaL_error(L, "%s: options is %s, expected {batch_size = n}", name, bind_shown(L, 3));
@@ -22,7 +22,8 @@ static size_t batch_option(lua_State *L, const char *name) {
 
 /* ---- running ---- */
 
-/* The width that the net gives for rows of width in; any, if it does not take that width, which the engine will say. */
+/* The width of the output for rows of width in; 0 if the net does not take that width, an error that the engine will
+** report. */
 static size_t output_width(const moon_net *net, size_t in) {
   const moon_layer *layer;
   size_t width = moon_net_outputs(net);
@@ -33,7 +34,7 @@ static size_t output_width(const moon_net *net, size_t in) {
   return width;
 }
 
-/* The shape of net(x); what is no matrix gets no rows, and the engine's message. */
+/* The shape of net(x); no rows if x is no matrix, an error that the engine will report. */
 static void result_shape(lua_State *L, const char *name, const moon_net *net, const moon_tensor *x, size_t shape[2]) {
   const size_t *given = moon_tensor_shape(x);
   bool matrix = moon_tensor_rank(x) == 2;
@@ -87,7 +88,7 @@ static int net_backward(lua_State *L) {
   return bind_backward(L, 1, 2);
 }
 
-/* Push what `run` makes of all rows of x, a tensor of `rank` dimensions: [n x out] or [n]. */
+/* Push the result of `run` for all rows of x, a tensor of `rank` dimensions: [n x out] or [n]. */
 static int run_all(lua_State *L, const char *name, int rank,
                    moon_status (*run)(moon_net *net, moon_tensor *result, const moon_tensor *x, size_t batch)) {
   moon_net *net = bind_check_net(L, 1);

@@ -1,5 +1,5 @@
-/* bind_tensor.c - the tensor class: arithmetic, functions, reductions, products. One C function serves all of a kind;
-** its upvalues are the home (as everywhere), the engine's name for the operation, and a flag. */
+/* bind_tensor.c - the class of tensors: arithmetic, functions, reductions, products. One C function serves all
+** operations of a kind: upvalue 2 is the engine's name of the operation, upvalue 3 a flag. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ static bool flag(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 
 /* ---- two operands ---- */
 
-/* The tensor at an argument; a number becomes a tensor of one element, which takes its place on the stack. */
+/* The tensor at an argument; a number is replaced on the stack by a tensor of one element. */
 static moon_tensor *operand(lua_State *L, int arg) {
   moon_tensor *t = bind_test_tensor(L, arg);
   if (t) return t;
@@ -29,7 +29,7 @@ static moon_tensor *operand(lua_State *L, int arg) {
   return bind_check_tensor(L, arg);
 }
 
-/* The one whose shape the result has; whether they fit at all is for the engine to say. */
+/* The operand whose shape the result has. Whether the shapes match, the engine checks. */
 static const moon_tensor *larger(const moon_tensor *a, const moon_tensor *b) {
   bool a_single = moon_tensor_numel(a) == 1, b_single = moon_tensor_numel(b) == 1;
   int a_rank = moon_tensor_rank(a), b_rank = moon_tensor_rank(b);
@@ -38,12 +38,12 @@ static const moon_tensor *larger(const moon_tensor *a, const moon_tensor *b) {
   return a_rank && moon_tensor_shape(a)[0] == 1 ? b : a;
 }
 
-/* t:add(u, alpha) is t + alpha u, t:sub(u, alpha) is t - alpha u; the others (flag unset) take no alpha. */
+/* The alpha of t:add(u, alpha) = t + alpha u and t:sub(u, alpha) = t - alpha u; 1 for the others (flag unset). */
 static double alpha(lua_State *L) {
   return flag(L) && !lua_isnoneornil(L, 3) ? bind_number(L, 3, operation(L), "alpha") : 1;
 }
 
-/* A new tensor: method and metamethod alike. */
+/* t:add(u), t + u: a new tensor. */
 static int binary(lua_State *L) {
   double scale = alpha(L);
   moon_tensor *a = operand(L, 1), *b = operand(L, 2);
@@ -53,13 +53,13 @@ static int binary(lua_State *L) {
   return 1;
 }
 
-/* Results are float32: bytes have no room for them. */
+/* Results are float32, so a tensor of bytes cannot hold them. */
 static void check_in_place(lua_State *L, const moon_tensor *t) {
   if (moon_tensor_dtype(t) == MOON_UINT8)
     luaL_error(L, "%s: the tensor is uint8, expected float32; t:float() is a float32 copy", operation(L));
 }
 
-/* In place. */
+/* t:add_(u): in place. */
 static int binary_(lua_State *L) {
   double scale = alpha(L);
   moon_tensor *t = bind_check_tensor(L, 1);
@@ -96,7 +96,7 @@ static int tensor_allclose(lua_State *L) {
 
 /* ---- one operand ---- */
 
-/* What the few functions with parameters take: pow an exponent; clamp bounds, either of which may be nil. */
+/* Read the parameters of a function: pow takes an exponent, clamp two bounds, either of which may be nil. */
 static void parameters(lua_State *L, const char *name, double *p, double *q) {
   *p = *q = 0;
   if (strcmp(name, "pow") == 0) {
@@ -108,7 +108,7 @@ static void parameters(lua_State *L, const char *name, double *p, double *q) {
   }
 }
 
-/* t:exp() gives a new tensor, t:exp_() (flag set) works in place. */
+/* t:exp(): a new tensor; t:exp_() (flag set): in place. */
 static int unary(lua_State *L) {
   double p, q;
   moon_tensor *t = bind_check_tensor(L, 1);
@@ -139,8 +139,8 @@ static moon_tensor *reduce_along(lua_State *L, const moon_tensor *t, const char 
   return out;
 }
 
-/* t:sum() gives a number, t:sum(dim) a tensor without that dimension; a number, too, if there was no other. argmax
-** (flag set) counts from 1: what is exact as float32 from 0 is so from 1, too. */
+/* t:sum(): a number; t:sum(dim): a tensor without that dimension, or a number if there was no other. argmax (flag set)
+** counts from 1; its indices, at most 2^24, stay exact in float32. */
 static int reduce(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   const char *name = operation(L);
@@ -204,7 +204,7 @@ static int tensor_neighbours(lua_State *L) {
 
 /* ---- matrices ---- */
 
-/* A vector as a matrix of one row, or one column, in its place on the stack; a matrix as it is. */
+/* Replace a vector on the stack by a matrix of one row or one column; a matrix stays. */
 static moon_tensor *as_matrix(lua_State *L, int arg, bool column) {
   moon_tensor *t = bind_check_tensor(L, arg);
   if (moon_tensor_rank(t) != 1) return t;
@@ -260,7 +260,7 @@ static int tensor_tostring(lua_State *L) {
   return 1;
 }
 
-/* t < u has to be one boolean in Lua. */
+/* In Lua, t < u is one boolean, so it cannot compare element-wise. */
 static int tensor_compare(lua_State *L) {
   return luaL_error(L, "tensors are compared by methods, element by element: t:lt(u), t:le(u), t:gt(u), t:ge(u)");
 }
@@ -302,7 +302,7 @@ static const luaL_Reg meta[] = {
     {NULL, NULL},
 };
 
-/* The same operation as a method, in place, and as an operator; name is the engine's. */
+/* An operation as a method, in place, and as an operator; name is the engine's. */
 typedef struct entry {
   const char *method, *in_place, *operator, * name;
   bool flag;
@@ -404,14 +404,14 @@ static const char *const reductions[] = {"sum", "mean", "min", "max", "var", "st
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* table[key] = f with the engine's name for it; nothing without a key. */
+/* table[key] = f; nothing if key is NULL. */
 static void add(lua_State *L, int table, const char *key, const bind_reg *f, bool set) {
   if (!key) return;
   bind_push_function(L, f, true, set);
   lua_setfield(L, table, key);
 }
 
-/* name and name_ */
+/* Add the function as name and, in place, as name_. */
 static void add_function(lua_State *L, int table, const char *name) {
   const char *takes = strcmp(name, "clamp") == 0 ? "low, high" : strcmp(name, "pow") == 0 ? "exponent" : "";
   const bind_reg f = {name, unary, takes};
@@ -420,7 +420,7 @@ static void add_function(lua_State *L, int table, const char *name) {
   lua_pop(L, 1);
 }
 
-/* Lua calls operators, with as many arguments as it likes. */
+/* Operators take "...", since Lua calls them with more arguments than operands. */
 static void add_operations(lua_State *L, int table, int metatable) {
   const char *name;
   for (size_t i = 0; i < COUNT(binaries); i++) {

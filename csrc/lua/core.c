@@ -1,6 +1,5 @@
 /* core.c - the roof: luaopen_moonglass_core, and the functions of the core that belong to no class. */
 #include <limits.h>
-#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,9 +7,8 @@
 #include "bind_function.h"
 #include "bind_home.h"
 #include "bind_open.h"
-#include "bind_option.h"
 
-/* The context takes memory through the state's allocator, so that a host's limit covers tensors. */
+/* The context uses the allocator of the state, so that a host's limit covers tensors. */
 static void make_ctx(lua_State *L, bind_home *h) {
   const moon_lua_config *c = &h->config;
   moon_config config = {
@@ -40,7 +38,7 @@ static int core_limits(lua_State *L) {
     if (!(number >= 0 && number < 9223372036854775808.0))
       return luaL_error(L, "limits: memory is %s, expected a number of bytes, or 0 for no limit", bind_shown(L, -1));
     lua_Integer bytes = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : (lua_Integer)number;
-    if ((double)bytes < number) bytes++; /* or half a byte would be none, which is no limit */
+    if ((double)bytes < number) bytes++; /* so that half a byte does not become 0, which is no limit */
     if (most && (!bytes || (lua_Unsigned)bytes > most))
       return luaL_error(L, "limits: memory is %I bytes, expected at most the host's %I", (LUAI_UACINT)bytes,
                         (LUAI_UACINT)most);
@@ -126,7 +124,7 @@ static int core_clock(lua_State *L) {
   return 1;
 }
 
-/* core.log(line): to the host; there is no such function if the host has not given one. */
+/* core.log(line): pass a line to the host's log; registered only if the host has one. */
 static int core_log(lua_State *L) {
   const moon_lua_config *config = &bind_find_home(L)->config;
   const char *line = luaL_checkstring(L, 1);
@@ -142,145 +140,25 @@ static int core_interrupt(lua_State *L) {
   return 0;
 }
 
-static moon_family check_family(lua_State *L) {
-  static const char *const families[] = {"layers", "losses", "optimizers", "activations", "inits", NULL};
-  return (moon_family)luaL_checkoption(L, 1, NULL, families);
-}
-
-/* Push the list of the names that are registered in a family. */
-static void push_registered(lua_State *L, moon_family family) {
-  const char *name;
-  lua_newtable(L);
-  for (size_t i = 0; (name = moon_registered(bind_ctx(L), family, i)) != NULL; i++) {
-    lua_pushstring(L, name);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-}
-
-/*** @alias moonglass.Family "layers"|"losses"|"optimizers"|"activations"|"inits" */
-
-/*** moon.registered(family)
-** The registered names of a family, as `moon.layer`, `moon.loss`, `moon.optimizer` and options take them.
-** @param family moonglass.Family
-** @return string[] names */
-static int core_registered(lua_State *L) {
-  push_registered(L, check_family(L));
-  return 1;
-}
-
-/* Push the texts that an option may be: a list, or nil if any text is allowed. */
-static void push_choices(lua_State *L, const moon_option_values *values) {
-  if (values->choices) {
-    lua_newtable(L);
-    for (int i = 0; values->choices[i]; i++) {
-      lua_pushstring(L, values->choices[i]);
-      lua_rawseti(L, -2, i + 1);
-    }
-  } else if (values->family >= 0) {
-    push_registered(L, (moon_family)values->family);
-  } else {
-    lua_pushnil(L);
-  }
-}
-
-/* field = number in the table on the top; no field if it is infinite. */
-static void set_bound(lua_State *L, const char *field, double number, moon_option_kind kind) {
-  if (isinf(number)) return;
-  if (kind == MOON_COUNT)
-    lua_pushinteger(L, (lua_Integer)number);
-  else
-    lua_pushnumber(L, number);
-  lua_setfield(L, -2, field);
-}
-
-static void set_flag(lua_State *L, const char *field, bool flag) {
-  lua_pushboolean(L, flag);
-  lua_setfield(L, -2, field);
-}
-
-static void push_option_info(lua_State *L, const moon_option_info *info, const moon_option_values *values) {
-  static const char *const kinds[] = {"number", "count", "flag", "text", "range", "layer"};
-  lua_createtable(L, 0, 13);
-  lua_pushstring(L, info->name);
-  lua_setfield(L, -2, "name");
-  lua_pushstring(L, kinds[info->kind]);
-  lua_setfield(L, -2, "kind");
-  lua_pushstring(L, info->help);
-  lua_setfield(L, -2, "help");
-  if (!info->required) {
-    bind_push_option(L, &(moon_option){.kind = info->kind, .number = info->number, .text = info->text});
-    lua_setfield(L, -2, "default");
-  }
-  set_bound(L, "low", values->low, info->kind);
-  set_bound(L, "high", values->high, info->kind);
-  push_choices(L, values);
-  lua_setfield(L, -2, "choices");
-  set_flag(L, "open_low", values->open_low);
-  set_flag(L, "open_high", values->open_high);
-  set_flag(L, "settable", values->settable);
-  set_flag(L, "positional", info->positional);
-  set_flag(L, "required", info->required);
-}
-
-/* core.options("layers", "dense") -> the options of a layer, a loss or an optimiser, in their order: a list of
-**   name        "kl_target"
-**   kind        "number", "count" (a whole number), "flag" (a boolean), "text", "range" ({low, high}) or "layer"
-**   help        one line: what it does. It says neither default nor bounds: those follow
-**   default     as Lua gives it; nil: there is none, or it is required
-**   low, high   bounds of a number or count; nil: none
-**   open_low, open_high   true: the bound itself is not allowed
-**   choices     the texts that are allowed, a list; nil: any text, or it is no text
-**   settable    true: it may be set after construction, opt.lr = 0.1
-**   positional  true: it may be given by position, in the order of this list
-**   required    true: it must be given
-** An unknown name has no options. */
-static int core_options(lua_State *L) {
-  moon_family family = check_family(L);
-  const char *name = luaL_checkstring(L, 2);
-  moon_option_info info;
-  moon_option_values values = {.size = sizeof values};
-  lua_newtable(L);
-  for (size_t i = 0; moon_option_describe(bind_ctx(L), family, name, i, &info); i++) {
-    moon_option_allows(bind_ctx(L), family, name, i, &values);
-    push_option_info(L, &info, &values);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  return 1;
-}
-
-/* core.nearest(name, names) -> "; did you mean 'x'?", or "" if none is near. names is a list, or a table by name. */
-static int core_nearest(lua_State *L) {
-  bind_nearest n = {.name = luaL_checkstring(L, 1)};
-  luaL_checktype(L, 2, LUA_TTABLE);
-  bind_offer_names(L, &n, 2);
-  bind_push_question(L, &n);
-  return 1;
-}
-
 static const bind_reg public_functions[] = {
-    {"limits", core_limits, "limits"},         {"seed", core_seed, "seed"}, {"draw_seed", core_draw_seed, ""},
-    {"set_threads", core_set_threads, "n"},    {"info", core_info, ""},     {"interrupt", core_interrupt, ""},
-    {"registered", core_registered, "family"}, {"clock", core_clock, ""},   {0},
-};
-
-static const bind_reg private_functions[] = {
-    {"nearest", core_nearest, "name, names"},
-    {"options", core_options, "family, name"},
-    {0},
+    {"limits", core_limits, "limits"}, {"seed", core_seed, "seed"},
+    {"draw_seed", core_draw_seed, ""}, {"set_threads", core_set_threads, "n"},
+    {"info", core_info, ""},           {"interrupt", core_interrupt, ""},
+    {"clock", core_clock, ""},         {0},
 };
 
 static const bind_reg log_functions[] = {{"log", core_log, "line"}, {0}};
 
-/* A second opening, also one after another that failed for want of memory, sets all anew but the context: what the Lua
-** library has added to the methods is gone, as it has to be when the library is loaded again. */
+/* Opening again, also after an opening that ran out of memory, makes everything again except the context: what the Lua
+** library has added to the methods is gone, since the library will be loaded again. */
 int luaopen_moonglass_core(lua_State *L) {
-  luaL_checkversion(L); /* also: are this Lua's numbers the ones that we were compiled with? */
+  luaL_checkversion(L); /* also checks the size of Lua's numbers */
   bind_home *h = bind_need_home(L);
   if (!h->ctx) make_ctx(L, h);
   lua_newtable(L);
   bind_public(L, public_functions);
-  bind_functions(L, private_functions);
   if (h->config.log) bind_functions(L, log_functions);
+  bind_open_registry(L);
   bind_open_tensor(L);
   bind_open_layer(L);
   bind_open_loss(L);

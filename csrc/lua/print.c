@@ -1,6 +1,6 @@
-/* print.c - tensors as text, laid out as numpy lays out arrays: columns aligned, at most four digits after the point,
-** powers of ten when the values differ too much, and only the edges of what is large, unless print_options has set
-** otherwise. A last line tells the shape and the type. */
+/* print.c - tensors as text, in numpy's layout: aligned columns, at most four digits after the point, scientific
+** notation if the values differ too much, and only the edges of large tensors, unless print_options has set this
+** otherwise. The last line has the shape and the element type. */
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,10 +10,10 @@
 
 enum { WORD = 80 };
 
-/* What print_options sets. It is the state's own: a userdata in its registry, under this address. */
+/* What print_options sets, for each state: a userdata in its registry, under the address of style_key. */
 typedef struct style {
-  int precision, edge_items, width; /* digits after the point, items at an edge, characters a line */
-  size_t threshold;                 /* elements, above which only edges are shown */
+  int precision, edge_items, width; /* digits after the point, items at an edge, characters in a line */
+  size_t threshold;                 /* of more elements than this only the edges are shown */
 } style;
 
 static const char style_key;
@@ -23,13 +23,13 @@ typedef struct page {
   lua_State *L;
   luaL_Buffer out;
   const moon_tensor *t;
-  size_t inner[MOON_MAX_RANK]; /* elements that one step along each dimension passes */
+  size_t inner[MOON_MAX_RANK]; /* stride of each dimension, in elements */
   bool summarised;             /* long dimensions show their edges only */
-  size_t column;               /* of the present line */
-  /* how elements look */
+  size_t column;               /* of the current line */
+  /* the format of the elements */
   bool bytes, scientific;
-  float smallest, largest; /* of the finite ones' absolute values, zeros apart */
-  int left, right;         /* room before and after the point */
+  float smallest, largest; /* absolute values, of finite elements other than 0 */
+  int left, right;         /* characters before and after the point */
 } page;
 
 static style style_of(lua_State *L) {
@@ -41,7 +41,7 @@ static style style_of(lua_State *L) {
 
 /* ---- one element ---- */
 
-/* snprintf writes the locale's decimal point, whatever that is: make it '.'. */
+/* Replace the locale's decimal point, which snprintf writes, by '.'. */
 static void neutral_point(char *text) {
   char *p = text, *q = text;
   while (*p) {
@@ -55,8 +55,8 @@ static void neutral_point(char *text) {
   *q = '\0';
 }
 
-/* v in format ("%.*f" or "%.*e") with the fewest digits after the point that tell it from all other floats, but at
-** most `most`; how many. */
+/* Write v with the fewest digits after the point that distinguish it from all other floats, at most `most`. Returns
+** their number. */
 static int shortest(char *text, int most, bool scientific, float v) {
   for (int digits = 0; digits <= most; digits++) {
     snprintf(text, WORD, scientific ? "%.*e" : "%.*f", digits, (double)v);
@@ -72,7 +72,7 @@ static int shortest(char *text, int most, bool scientific, float v) {
   return (int)(end - point - 1);
 }
 
-/* All scientific numbers of a page have the same number of digits, and a point even if nothing follows it. */
+/* In scientific notation all numbers have the same number of digits, and a point even if nothing follows it. */
 static void write_scientific(char *text, int digits, float v) {
   snprintf(text, WORD, "%.*e", digits, (double)v);
   neutral_point(text);
@@ -82,7 +82,7 @@ static void write_scientific(char *text, int digits, float v) {
   *e = '.';
 }
 
-/* The bytes that an element takes on this page, padding included. */
+/* The width of an element in characters, padding included. */
 static int width(const page *g) { return g->bytes ? g->left : g->left + 1 + g->right + (g->scientific ? 4 : 0); }
 
 static const char *not_finite(float v) { return isnan(v) ? "nan" : v > 0 ? "inf" : "-inf"; }
@@ -104,7 +104,7 @@ static void write_word(const page *g, char *word, double value) {
   }
 }
 
-/* ---- how elements look, from all that will be shown ---- */
+/* ---- the format, from all elements that will be shown ---- */
 
 static void see_range(page *g, double value) {
   float size = fabsf((float)value);
@@ -124,14 +124,14 @@ static void see_room(page *g, double value) {
   if (whole > g->left) g->left = whole;
 }
 
-/* Once the finite ones have their room: nan and inf may need more. */
+/* After the widths of the finite elements are known: nan and inf may need more. */
 static void see_not_finite(page *g, double value) {
   if (isfinite((float)value)) return;
   int missing = (int)strlen(not_finite((float)value)) - width(g);
   if (missing > 0) g->left += missing;
 }
 
-/* Along a dimension of n, what comes after place i: the middle is left out. */
+/* The index after i along a dimension of n: the middle is left out. */
 static bool shows_edges(const page *g, size_t n) { return g->summarised && n > 2 * (size_t)g->style.edge_items; }
 static size_t next_place(const page *g, size_t i, size_t n) {
   size_t edge = (size_t)g->style.edge_items;
@@ -162,7 +162,7 @@ static void spaces(page *g, size_t n) {
   while (n--) luaL_addchar(&g->out, ' ');
 }
 
-/* Break the line if the word would not fit; the padding of the word before goes. */
+/* Break the line if the word does not fit; the padding of the word before it is removed. */
 static void add_word(page *g, const char *word, bool first) {
   size_t indent = (size_t)moon_tensor_rank(g->t), n = strlen(word), limit = (size_t)g->style.width - indent;
   if (!first && g->column + 1 + n > limit) {
@@ -188,7 +188,7 @@ static void write_line(page *g, size_t at, size_t n) {
   }
 }
 
-/* Dimension dim from element `at` on; blank lines part what has more than two dimensions. */
+/* Dimension dim from element `at` on; blank lines separate matrices. */
 static void write_block(page *g, int dim, size_t at) {
   int rank = moon_tensor_rank(g->t);
   size_t n = moon_tensor_shape(g->t)[dim];

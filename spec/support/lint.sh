@@ -40,7 +40,7 @@ rule "the binding calls no metamethods" \
      grep -nE '\<luaL_(tolstring|len|callmeta)\(' csrc/lua/*.c)"
 rule "of the binding's functions map alone calls Lua code (bind_hold.c)" \
   "$(grep -nE '\<lua_p?call\(' csrc/lua/*.c |
-     grep -vE 'bind_index\.c:[0-9]+:    lua_call\(L, 1, 1\); /\* ends the holding' |
+     grep -vE 'bind_index\.c:[0-9]+:    lua_call\(L, 1, 1\); /\* ends the hold' |
      grep -vE 'bind\.c:[0-9]+:  int status = lua_pcall\(L, 0, 0, 0\);')"
 
 # ---- objects ----

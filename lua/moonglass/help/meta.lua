@@ -62,8 +62,8 @@ local moon = {}
 ---@alias moonglass.AnyLoss moonglass.Loss|moonglass.LuaLoss|moonglass.LossFunction
 ---@alias moonglass.Reduction "mean"|"batchmean"|"sum"
 ---@alias moonglass.AnyOptimizer moonglass.Optimizer|moonglass.LuaOptimizer
----@alias moonglass.Dtype "float32"|"uint8"
 ---@alias moonglass.Family "layers"|"losses"|"optimizers"|"activations"|"inits"
+---@alias moonglass.Dtype "float32"|"uint8"
 ---@alias moonglass.Split "train"|"test"
 ---@alias moonglass.Figure "val_loss"|"loss"
 ---@alias moonglass.Numbers number[]|moonglass.Tensor
@@ -2238,6 +2238,11 @@ function session.quit(status) end
 ---@field ylabel string?
 ---@field legend "right"|"below"|"top left"|"top right"|"bottom left"|"bottom right"|"none"? the place of the legend
 
+---The registered names of a family, as `moon.layer`, `moon.loss`, `moon.optimizer` and options take them.
+---@param family moonglass.Family
+---@return string[] names
+function moon.registered(family) end
+
 ---Options of `moon.limits`.
 ---@class moonglass.LimitsOptions
 ---@field memory integer? bytes that tensors and nets may hold; 0: no limit. At most the limit that the host has set
@@ -2281,11 +2286,6 @@ function moon.clock() end
 
 ---End the running or next step or predict with an error, as Ctrl-C does.
 function moon.interrupt() end
-
----The registered names of a family, as `moon.layer`, `moon.loss`, `moon.optimizer` and options take them.
----@param family moonglass.Family
----@return string[] names
-function moon.registered(family) end
 
 ---Options of `moon.print_options`.
 ---@class moonglass.PrintOptions
