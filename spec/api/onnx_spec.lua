@@ -531,7 +531,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
     tensors["2.weight"]:set(1, 1, 1)
     ae:layer(1).weight:fill_(2)
     save(tensors)
-    assert.equal(": layer 2 (dense): tensor '2.weight' differs from the one that it shares its numbers with in this "
+    assert.equal(": layer 2 (dense): tensor '2.weight' differs from the other copy of the same weights in this "
       .. "net", refused(ae))
     tensors["2.weight"]:set(w:get(1, 1), 1, 1)
     save{["0.weight"] = tensors["2.weight"], ["0.bias"] = tensors["2.bias"]}

@@ -1,55 +1,13 @@
-/* archive.c - named tensors and text entries, and the safetensors format that keeps them in a file: the length of a
-** JSON header as 8 little-endian bytes, the header, the tensors' bytes one after the other. A file is held to be
-** hostile: its header must describe the bytes behind it exactly, and nothing is taken for a tensor before that is
-** known.
-**
-** Files of ours have a checksum in each tensor's description, "crc32": a field more than the format has, which others'
-** readers pass over, and which is gone when others write the tensor, whatever texts they keep. It is zlib's crc32 of
-** all texts, each key and text with its zero byte; the tensor's name and dtype, likewise; its dimensions, as 8
-** little-endian bytes each; and its bytes. So no byte that means anything can change unnoticed, if there is a
-** tensor. */
+/* archive.c - named tensors and text entries in memory. safetensors.c keeps them in a file. */
 #include "archive.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "../core/error.h"
-#include "../core/fpmode.h"
 #include "../core/memory.h"
-#include "../core/tensor.h"
-#include "file.h"
 #include "json.h"
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "safetensors files are little-endian, and this file copies floats as they are"
-#endif
-
-enum {
-  HEADER_MAX = 100000000, /* bytes, as in the reference implementation */
-  CHUNK = 1 << 16,        /* bytes widened at a time */
-  NAME_SHOWN = 100        /* of a tensor's name in a message */
-};
-static const char METADATA[] = "__metadata__";
-static const char CRC[] = "crc32";
-
-/* ---- JSON that is written ---- */
-
-moon_status mooni_json_text(moon_ctx *ctx, char **out, json_t *value) {
-  size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) : 0;
-  char *text = size ? mooni_alloc(ctx, size + 1) : NULL;
-  if (text && json_dumpb(value, text, size, JSON_COMPACT | JSON_REAL_PRECISION(17)) != size) {
-    mooni_free(ctx, text);
-    text = NULL;
-  }
-  json_decref(value);
-  if (!text) return mooni_nomem(ctx, size + 1);
-  text[size] = 0;
-  *out = text;
-  return MOON_OK;
-}
-
-/* ---- the archive in memory ---- */
+enum { NAME_SHOWN = 100 }; /* bytes of a name in a message */
 
 moon_status moon_archive_new(moon_ctx *ctx, moon_archive **out) {
   moon_archive *a = mooni_calloc(ctx, 1, sizeof *a);
@@ -88,7 +46,7 @@ void moon_archive_release(moon_archive *a) {
   moon_ctx_release(ctx);
 }
 
-/* Room for one more element of size bytes in a list. */
+/* Make room for one more element of size bytes in a list. */
 static moon_status make_room(moon_ctx *ctx, void **list, size_t count, size_t *room, size_t size) {
   if (count < *room) return MOON_OK;
   size_t more = *room ? 2 * *room : 8;
@@ -101,8 +59,7 @@ static moon_status make_room(moon_ctx *ctx, void **list, size_t count, size_t *r
   return MOON_OK;
 }
 
-/* Add without looking whether the name is there already. */
-static moon_status append(moon_archive *a, const char *name, moon_tensor *t) {
+moon_status mooni_archive_append(moon_archive *a, const char *name, moon_tensor *t) {
   void *list = a->items;
   MOONI_TRY(make_room(a->ctx, &list, a->item_count, &a->item_room, sizeof *a->items));
   a->items = list;
@@ -113,13 +70,14 @@ static moon_status append(moon_archive *a, const char *name, moon_tensor *t) {
 }
 
 moon_status moon_archive_add(moon_archive *a, const char *name, moon_tensor *t) {
-  if (!name || !t) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor and its name are expected");
+  if (!name || !t) return mooni_fail(a->ctx, MOON_ERANGE, "archive: expected a tensor and its name, got NULL");
   if (!mooni_is_utf8(name)) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor's name is not UTF-8");
-  if (strcmp(name, METADATA) == 0)
-    return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor cannot be named '%s', the format needs that", METADATA);
+  if (strcmp(name, MOONI_METADATA) == 0)
+    return mooni_fail(a->ctx, MOON_ERANGE, "archive: a tensor cannot be named '%s', the format needs that",
+                      MOONI_METADATA);
   if (moon_archive_find(a, name))
     return mooni_fail(a->ctx, MOON_ERANGE, "archive: there is a tensor '%.*s' already", NAME_SHOWN, name);
-  return append(a, name, t);
+  return mooni_archive_append(a, name, t);
 }
 
 static mooni_entry *find_entry(const moon_archive *a, const char *key) {
@@ -128,32 +86,32 @@ static mooni_entry *find_entry(const moon_archive *a, const char *key) {
   return NULL;
 }
 
-/* Put copies into a fresh entry; found: the one to replace, or NULL. */
-static moon_status put_entry(moon_archive *a, mooni_entry *found, const char *key, const char *text) {
-  char *copy = mooni_strdup(a->ctx, text), *name = found ? NULL : mooni_strdup(a->ctx, key);
-  if (!copy || (!found && !name)) {
-    mooni_free(a->ctx, copy);
-    mooni_free(a->ctx, name);
+moon_status mooni_archive_append_text(moon_archive *a, const char *key, const char *text) {
+  void *list = a->entries;
+  MOONI_TRY(make_room(a->ctx, &list, a->entry_count, &a->entry_room, sizeof *a->entries));
+  a->entries = list;
+  mooni_entry entry = {mooni_strdup(a->ctx, key), mooni_strdup(a->ctx, text)};
+  if (!entry.key || !entry.text) {
+    mooni_free(a->ctx, entry.key);
+    mooni_free(a->ctx, entry.text);
     return mooni_nomem(a->ctx, strlen(text) + strlen(key));
   }
-  if (found) {
-    mooni_free(a->ctx, found->text);
-    found->text = copy;
-  } else {
-    a->entries[a->entry_count++] = (mooni_entry){name, copy};
-  }
+  a->entries[a->entry_count++] = entry;
   return MOON_OK;
 }
 
 moon_status moon_archive_set(moon_archive *a, const char *key, const char *text) {
-  if (!key || !text) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a text and its key are expected");
+  if (!key || !text) return mooni_fail(a->ctx, MOON_ERANGE, "archive: expected a text and its key, got NULL");
   if (!mooni_is_utf8(key)) return mooni_fail(a->ctx, MOON_ERANGE, "archive: a text entry's key is not UTF-8");
   if (!mooni_is_utf8(text))
     return mooni_fail(a->ctx, MOON_ERANGE, "archive: the text entry '%.*s' is not UTF-8", NAME_SHOWN, key);
-  void *list = a->entries;
-  MOONI_TRY(make_room(a->ctx, &list, a->entry_count, &a->entry_room, sizeof *a->entries));
-  a->entries = list;
-  return put_entry(a, find_entry(a, key), key, text);
+  mooni_entry *found = find_entry(a, key);
+  if (!found) return mooni_archive_append_text(a, key, text);
+  char *copy = mooni_strdup(a->ctx, text);
+  if (!copy) return mooni_nomem(a->ctx, strlen(text) + 1);
+  mooni_free(a->ctx, found->text);
+  found->text = copy;
+  return MOON_OK;
 }
 
 bool moon_archive_tensor(const moon_archive *a, size_t i, const char **name, moon_tensor **t) {
@@ -179,443 +137,4 @@ moon_tensor *moon_archive_find(const moon_archive *a, const char *name) {
 const char *moon_archive_text(const moon_archive *a, const char *key) {
   const mooni_entry *entry = find_entry(a, key);
   return entry ? entry->text : NULL;
-}
-
-/* ---- element types ---- */
-
-typedef struct element {
-  const char *name;
-  size_t size;
-  moon_dtype dtype;
-  void (*widen)(float *y, const uint8_t *x, size_t n); /* NULL: taken as they are */
-} element;
-
-#define WIDEN(name, type)                                  \
-  static void name(float *y, const uint8_t *x, size_t n) { \
-    for (size_t i = 0; i < n; i++) {                       \
-      type value;                                          \
-      memcpy(&value, x + i * sizeof value, sizeof value);  \
-      y[i] = (float)value;                                 \
-    }                                                      \
-  }
-WIDEN(widen_f64, double)
-WIDEN(widen_i64, int64_t)
-WIDEN(widen_i32, int32_t)
-WIDEN(widen_i16, int16_t)
-WIDEN(widen_i8, int8_t)
-WIDEN(widen_u64, uint64_t)
-WIDEN(widen_u32, uint32_t)
-WIDEN(widen_u16, uint16_t)
-
-static void widen_bool(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = x[i] ? 1 : 0;
-}
-
-static float from_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
-static void widen_bf16(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = from_bits((uint32_t)x[2 * i] << 16 | (uint32_t)x[2 * i + 1] << 24);
-}
-
-/* Half precision: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction. */
-static void widen_f16(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    uint32_t h = (uint32_t)x[2 * i] | (uint32_t)x[2 * i + 1] << 8;
-    uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
-    if (exponent == 0) { /* fraction times 2^-24, which float32 holds exactly */
-      float value = (float)fraction * 0x1p-24f;
-      y[i] = sign ? -value : value;
-    } else {
-      y[i] = from_bits(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
-    }
-  }
-}
-
-static const element elements[] = {
-    {"F32", 4, MOON_FLOAT32, NULL},        {"U8", 1, MOON_UINT8, NULL},         {"F16", 2, MOON_FLOAT32, widen_f16},
-    {"BF16", 2, MOON_FLOAT32, widen_bf16}, {"F64", 8, MOON_FLOAT32, widen_f64}, {"I64", 8, MOON_FLOAT32, widen_i64},
-    {"I32", 4, MOON_FLOAT32, widen_i32},   {"I16", 2, MOON_FLOAT32, widen_i16}, {"I8", 1, MOON_FLOAT32, widen_i8},
-    {"U64", 8, MOON_FLOAT32, widen_u64},   {"U32", 4, MOON_FLOAT32, widen_u32}, {"U16", 2, MOON_FLOAT32, widen_u16},
-    {"BOOL", 1, MOON_FLOAT32, widen_bool},
-};
-
-static const element *find_element(const char *name) {
-  for (size_t i = 0; i < MOONI_COUNT(elements); i++)
-    if (strcmp(elements[i].name, name) == 0) return &elements[i];
-  return NULL;
-}
-
-/* ---- checksums ---- */
-
-static uint32_t crc(uint32_t so_far, const void *bytes, size_t n) {
-  return n ? (uint32_t)crc32_z(so_far, bytes, n) : so_far;
-}
-
-static uint32_t crc_text(uint32_t so_far, const char *text) { return crc(so_far, text, strlen(text) + 1); }
-
-/* What every tensor's begins with. */
-static uint32_t crc_of_entries(const moon_archive *a) {
-  uint32_t sum = 0;
-  for (size_t i = 0; i < a->entry_count; i++) sum = crc_text(crc_text(sum, a->entries[i].key), a->entries[i].text);
-  return sum;
-}
-
-/* What comes before the tensor's bytes. */
-static uint32_t crc_of_description(uint32_t entries, const char *name, const char *dtype, int rank,
-                                   const size_t *shape) {
-  uint32_t sum = crc_text(crc_text(entries, name), dtype);
-  for (int i = 0; i < rank; i++) sum = crc(sum, &(uint64_t){shape[i]}, sizeof(uint64_t));
-  return sum;
-}
-
-/* ---- reading: the header ---- */
-
-/* A tensor as the header describes it; name is the JSON's. */
-typedef struct claim {
-  const char *name;
-  const element *type;
-  int rank;
-  size_t shape[MOON_MAX_RANK];
-  size_t begin, end; /* in the data */
-  bool has_crc;
-  int64_t crc;
-} claim;
-
-static moon_status bad_tensor(moon_ctx *ctx, const claim *c, const char *text) {
-  return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': %s", NAME_SHOWN, c->name, text);
-}
-
-/* A whole number that is not negative; false for anything else. */
-static bool whole(const mooni_json *value, size_t *out) {
-  if (!value || value->type != MOONI_JSON_INTEGER || value->integer < 0) return false;
-  *out = (size_t)value->integer;
-  return (int64_t)*out == value->integer;
-}
-
-static moon_status parse_shape(moon_ctx *ctx, claim *c, const mooni_json *shape) {
-  char text[64];
-  if (!shape || shape->type != MOONI_JSON_ARRAY) return bad_tensor(ctx, c, "no array 'shape'");
-  if (shape->count > MOON_MAX_RANK) {
-    snprintf(text, sizeof text, "%zu dimensions, expected at most %d", shape->count, MOON_MAX_RANK);
-    return bad_tensor(ctx, c, text);
-  }
-  for (const mooni_json *size = shape->first; size; size = size->next)
-    if (!whole(size, &c->shape[c->rank++])) return bad_tensor(ctx, c, "a dimension is not a whole number of 0 or more");
-  return MOON_OK;
-}
-
-/* Do the offsets hold just what element type and shape take? Zero dimensions do not excuse an overflow of the rest. */
-static moon_status check_extent(moon_ctx *ctx, const claim *c) {
-  char text[MOONI_SHAPE_TEXT];
-  size_t want = c->type->size, bytes = c->type->size;
-  bool fits = true;
-  for (int i = 0; i < c->rank; i++) {
-    fits = fits && mooni_mul(&want, want, c->shape[i] ? c->shape[i] : 1);
-    bytes *= c->shape[i];
-  }
-  mooni_shape_text(text, c->rank, c->shape);
-  if (!fits || want > PTRDIFF_MAX / sizeof(float))
-    return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': %s is more than memory can hold", NAME_SHOWN, c->name, text);
-  if (c->begin > c->end || c->end - c->begin != bytes)
-    return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': data_offsets [%zu, %zu] for %s %s, which takes %zu bytes",
-                      NAME_SHOWN, c->name, c->begin, c->end, c->type->name, text, bytes);
-  return MOON_OK;
-}
-
-static moon_status parse_claim(moon_ctx *ctx, claim *c, const mooni_json *value) {
-  *c = (claim){.name = value->key};
-  if (value->type != MOONI_JSON_OBJECT) return bad_tensor(ctx, c, "not described by an object");
-  const char *type = mooni_json_text_of(mooni_json_get(value, "dtype"));
-  if (!type) return bad_tensor(ctx, c, "no text 'dtype'");
-  c->type = find_element(type);
-  if (!c->type)
-    return mooni_fail(ctx, MOON_EFORMAT,
-                      "tensor '%.*s': unknown dtype '%.20s' (known: F32, U8, F16, BF16, F64, I64, "
-                      "I32, I16, I8, U64, U32, U16, BOOL)",
-                      NAME_SHOWN, c->name, type);
-  MOONI_TRY(parse_shape(ctx, c, mooni_json_get(value, "shape")));
-  const mooni_json *offsets = mooni_json_get(value, "data_offsets");
-  if (!offsets || offsets->type != MOONI_JSON_ARRAY || offsets->count != 2 || !whole(offsets->first, &c->begin) ||
-      !whole(offsets->first->next, &c->end))
-    return bad_tensor(ctx, c, "no 'data_offsets' of two whole numbers");
-  const mooni_json *sum = mooni_json_get(value, CRC);
-  c->has_crc = sum && sum->type == MOONI_JSON_INTEGER;
-  c->crc = c->has_crc ? sum->integer : 0;
-  return check_extent(ctx, c);
-}
-
-static bool before(const claim *a, const claim *b) {
-  return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
-}
-
-static void sift_down(claim *c, size_t root, size_t n) {
-  for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && before(&c[child], &c[child + 1])) child++;
-    if (!before(&c[root], &c[child])) return;
-    claim swap = c[root];
-    c[root] = c[child];
-    c[child] = swap;
-  }
-}
-
-/* By offset, unless they are already: a heap sort, since a hostile header may list a million in the worst order. */
-static void sort_claims(claim *c, size_t n) {
-  bool sorted = true;
-  for (size_t i = 1; i < n; i++) sorted = sorted && !before(&c[i], &c[i - 1]);
-  if (sorted) return;
-  for (size_t i = n / 2; i--;) sift_down(c, i, n);
-  for (size_t i = n; i-- > 1;) {
-    claim swap = c[0];
-    c[0] = c[i];
-    c[i] = swap;
-    sift_down(c, 0, i);
-  }
-}
-
-/* The tensors must cover the data: no hole, no overlap, nothing left. */
-static moon_status check_tiling(moon_ctx *ctx, const claim *c, size_t n, size_t data) {
-  size_t at = 0;
-  for (size_t i = 0; i < n; at = c[i++].end) {
-    if (c[i].begin == at) continue;
-    return mooni_fail(ctx, MOON_EFORMAT, "tensor '%.*s': its data begins at %zu, expected %zu (%s)", NAME_SHOWN,
-                      c[i].name, c[i].begin, at, c[i].begin < at ? "an overlap" : "a hole");
-  }
-  if (at > data)
-    return mooni_fail(ctx, MOON_EFORMAT, "truncated: header promises %zu bytes of data, the file holds %zu", at, data);
-  if (at < data)
-    return mooni_fail(ctx, MOON_EFORMAT, "trailing bytes: header promises %zu bytes of data, the file holds %zu", at,
-                      data);
-  return MOON_OK;
-}
-
-static moon_status take_metadata(moon_archive *a, const mooni_json *metadata) {
-  if (metadata->type != MOONI_JSON_OBJECT)
-    return mooni_fail(a->ctx, MOON_EFORMAT, "%s is %s, expected an object", METADATA, mooni_json_kind(metadata));
-  for (const mooni_json *v = metadata->first; v; v = v->next) {
-    if (v->type != MOONI_JSON_TEXT)
-      return mooni_fail(a->ctx, MOON_EFORMAT, "%s: '%.*s' is %s, expected a text", METADATA, NAME_SHOWN, v->key,
-                        mooni_json_kind(v));
-    void *list = a->entries;
-    MOONI_TRY(make_room(a->ctx, &list, a->entry_count, &a->entry_room, sizeof *a->entries));
-    a->entries = list;
-    MOONI_TRY(put_entry(a, NULL, v->key, v->text)); /* the parser has refused duplicates */
-  }
-  return MOON_OK;
-}
-
-/* All tensors of the header, in the order of their data. */
-static moon_status parse_claims(moon_archive *a, claim *claims, const mooni_json *header, size_t data) {
-  size_t n = 0;
-  for (const mooni_json *v = header->first; v; v = v->next)
-    if (strcmp(v->key, METADATA) == 0)
-      MOONI_TRY(take_metadata(a, v));
-    else
-      MOONI_TRY(parse_claim(a->ctx, &claims[n++], v));
-  sort_claims(claims, n);
-  return check_tiling(a->ctx, claims, n, data);
-}
-
-/* ---- reading: the data ---- */
-
-static moon_status read_widened(mooni_reader *file, const claim *c, float *y, uint8_t *chunk, uint32_t *sum) {
-  for (size_t left = c->end - c->begin, n; left; left -= n) {
-    n = left < CHUNK ? left : CHUNK;
-    MOONI_TRY(mooni_reader_read(file, chunk, n));
-    if (c->has_crc) *sum = crc(*sum, chunk, n);
-    c->type->widen(y, chunk, n / c->type->size);
-    y += n / c->type->size;
-  }
-  return MOON_OK;
-}
-
-static moon_status read_as_it_is(mooni_reader *file, const claim *c, void *bytes, uint32_t *sum) {
-  size_t n = c->end - c->begin;
-  MOONI_TRY(mooni_reader_read(file, bytes, n));
-  if (c->has_crc) *sum = crc(*sum, bytes, n);
-  return MOON_OK;
-}
-
-static moon_status check_crc(moon_ctx *ctx, const claim *c, uint32_t sum) {
-  if (!c->has_crc || c->crc == (int64_t)sum) return MOON_OK;
-  return mooni_fail(ctx, MOON_EFORMAT,
-                    "damaged: the checksum of tensor '%.*s' and of the texts is %lu, the header has %lld", NAME_SHOWN,
-                    c->name, (unsigned long)sum, (long long)c->crc);
-}
-
-/* entries: the texts' checksum. */
-static moon_status read_tensor(moon_archive *a, mooni_reader *file, const claim *c, uint8_t *chunk, uint32_t entries) {
-  moon_tensor *t;
-  uint32_t sum = crc_of_description(entries, c->name, c->type->name, c->rank, c->shape);
-  MOONI_TRY(moon_tensor_new(a->ctx, &t, c->type->dtype, c->rank, c->shape));
-  moon_status status = c->type->widen ? read_widened(file, c, moon_tensor_float(t), chunk, &sum)
-                                      : read_as_it_is(file, c, moon_tensor_data(t), &sum);
-  if (status == MOON_OK) status = check_crc(a->ctx, c, sum);
-  if (status == MOON_OK) status = append(a, c->name, t);
-  moon_tensor_release(t);
-  return status;
-}
-
-static moon_status read_data(moon_archive *a, mooni_reader *file, const claim *claims, size_t count) {
-  uint8_t *chunk = mooni_alloc(a->ctx, CHUNK);
-  if (!chunk) return mooni_nomem(a->ctx, CHUNK);
-  uint32_t entries = crc_of_entries(a);
-  moon_status status = MOON_OK;
-  for (size_t i = 0; i < count && status == MOON_OK; i++) status = read_tensor(a, file, &claims[i], chunk, entries);
-  mooni_free(a->ctx, chunk);
-  return status;
-}
-
-static moon_status load_header(moon_archive *a, mooni_reader *file, const mooni_json *header) {
-  size_t count = header->count - (mooni_json_get(header, METADATA) != NULL);
-  claim *claims = mooni_calloc(a->ctx, count + 1, sizeof *claims);
-  if (!claims) return mooni_nomem(a->ctx, count * sizeof *claims);
-  moon_status status = parse_claims(a, claims, header, file->size - file->at);
-  if (status == MOON_OK) status = read_data(a, file, claims, count);
-  mooni_free(a->ctx, claims);
-  return status;
-}
-
-static moon_status read_header(moon_ctx *ctx, mooni_reader *file, mooni_json **header, size_t size) {
-  char *text = mooni_alloc(ctx, size);
-  if (!text) return mooni_nomem(ctx, size);
-  moon_status status = mooni_reader_read(file, text, size);
-  if (status == MOON_OK && text[0] != '{')
-    status = mooni_fail(ctx, MOON_EFORMAT, "not a safetensors file: the header begins with byte 0x%02x, expected '{'",
-                        (unsigned char)text[0]);
-  if (status == MOON_OK) status = mooni_json_parse(ctx, header, text, size, "the header");
-  mooni_free(ctx, text);
-  return status;
-}
-
-static moon_status load(moon_archive *a, mooni_reader *file) {
-  uint8_t bytes[8];
-  uint64_t size = 0;
-  mooni_json *header;
-  if (file->size < sizeof bytes)
-    return mooni_fail(a->ctx, MOON_EFORMAT, "truncated: expected a header length of 8 bytes, the file holds %zu",
-                      file->size);
-  MOONI_TRY(mooni_reader_read(file, bytes, sizeof bytes));
-  for (int i = 8; i--;) size = size << 8 | bytes[i];
-  if (size < 2 || size > HEADER_MAX)
-    return mooni_fail(a->ctx, MOON_EFORMAT, "not a safetensors file: a header of %llu bytes, expected 2 to %d",
-                      (unsigned long long)size, HEADER_MAX);
-  if (size > file->size - sizeof bytes)
-    return mooni_fail(a->ctx, MOON_EFORMAT, "truncated: expected a header of %llu bytes, the file holds %zu",
-                      (unsigned long long)size, file->size - sizeof bytes);
-  MOONI_TRY(read_header(a->ctx, file, &header, (size_t)size));
-  moon_status status = load_header(a, file, header);
-  mooni_free(a->ctx, header);
-  return status;
-}
-
-moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
-  MOONI_IEEE;
-  mooni_reader file;
-  moon_archive *a;
-  MOONI_TRY(mooni_reader_open(&file, ctx, path));
-  moon_status status = moon_archive_new(ctx, &a);
-  if (status == MOON_OK) {
-    status = load(a, &file);
-    if (status == MOON_OK)
-      *out = a;
-    else
-      moon_archive_release(a);
-  }
-  mooni_reader_close(&file);
-  return mooni_in_file(ctx, status, path);
-}
-
-/* ---- writing ---- */
-
-/* jansson's ways of failing, here, are only want of memory. */
-static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
-
-static json_t *describe(const mooni_item *item, size_t begin, uint32_t entries) {
-  const moon_tensor *t = item->tensor;
-  const char *dtype = moon_tensor_dtype(t) == MOON_UINT8 ? "U8" : "F32";
-  json_t *shape = json_array();
-  bool ok = shape != NULL;
-  for (int i = 0; ok && i < moon_tensor_rank(t); i++)
-    ok = json_array_append_new(shape, json_integer((json_int_t)moon_tensor_shape(t)[i])) == 0;
-  if (!ok) {
-    json_decref(shape);
-    return NULL;
-  }
-  size_t bytes = moon_tensor_bytes(t);
-  uint32_t sum = crc_of_description(entries, item->name, dtype, moon_tensor_rank(t), moon_tensor_shape(t));
-  return json_pack("{s:s, s:o, s:[I, I], s:I}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)begin,
-                   (json_int_t)(begin + bytes), CRC, (json_int_t)crc(sum, moon_tensor_data(t), bytes));
-}
-
-static bool put_metadata(const moon_archive *a, json_t *header) {
-  json_t *metadata = json_object();
-  bool ok = put(header, METADATA, metadata);
-  for (size_t i = 0; ok && i < a->entry_count; i++)
-    ok = put(metadata, a->entries[i].key, json_string(a->entries[i].text));
-  return ok;
-}
-
-/* The data's order: floats before bytes, so that every float lies at a multiple of four, else in order of addition. */
-static const moon_dtype data_order[] = {MOON_FLOAT32, MOON_UINT8};
-
-static json_t *make_header(const moon_archive *a) {
-  size_t at = 0;
-  uint32_t entries = crc_of_entries(a);
-  json_t *header = json_object();
-  bool ok = header != NULL && (!a->entry_count || put_metadata(a, header));
-  for (size_t d = 0; ok && d < MOONI_COUNT(data_order); d++)
-    for (size_t i = 0; ok && i < a->item_count; i++) {
-      const moon_tensor *t = a->items[i].tensor;
-      if (moon_tensor_dtype(t) != data_order[d]) continue;
-      ok = put(header, a->items[i].name, describe(&a->items[i], at, entries));
-      at += moon_tensor_bytes(t);
-    }
-  if (ok) return header;
-  json_decref(header);
-  return NULL;
-}
-
-static moon_status write_header(mooni_writer *w, const char *text) {
-  uint8_t size[8];
-  static const char spaces[] = "        ";
-  size_t length = strlen(text), padding = (8 - length % 8) % 8;
-  for (int i = 0; i < 8; i++) size[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
-  MOONI_TRY(mooni_writer_write(w, size, sizeof size));
-  MOONI_TRY(mooni_writer_write(w, text, length));
-  return mooni_writer_write(w, spaces, padding);
-}
-
-static moon_status write_all(const moon_archive *a, mooni_writer *w, const char *header) {
-  MOONI_TRY(write_header(w, header));
-  for (size_t d = 0; d < MOONI_COUNT(data_order); d++)
-    for (size_t i = 0; i < a->item_count; i++) {
-      const moon_tensor *t = a->items[i].tensor;
-      if (moon_tensor_dtype(t) == data_order[d])
-        MOONI_TRY(mooni_writer_write(w, moon_tensor_data(t), moon_tensor_bytes(t)));
-    }
-  return MOON_OK;
-}
-
-moon_status moon_archive_save(const moon_archive *a, const char *path) {
-  char *header;
-  mooni_writer w;
-  MOONI_TRY(mooni_json_text(a->ctx, &header, make_header(a)));
-  moon_status status;
-  if (strlen(header) + 8 > HEADER_MAX)
-    status = mooni_fail(a->ctx, MOON_ERANGE, "archive: the names and texts take more than %d bytes", HEADER_MAX);
-  else
-    status = mooni_writer_open(&w, a->ctx, path);
-  if (status == MOON_OK) {
-    status = write_all(a, &w, header);
-    if (status == MOON_OK)
-      status = mooni_writer_commit(&w);
-    else
-      mooni_writer_abort(&w);
-  }
-  mooni_free(a->ctx, header);
-  return status;
 }

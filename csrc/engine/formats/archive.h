@@ -1,8 +1,6 @@
-/* archive.h - archives, and the writing of JSON, as archive.c and weights.c share them. */
+/* archive.h - archives: named tensors and text entries. */
 #ifndef MOONI_ARCHIVE_H
 #define MOONI_ARCHIVE_H
-
-#include <jansson.h>
 
 #include "../../moonglass.h"
 
@@ -23,11 +21,15 @@ struct moon_archive {
   size_t item_count, item_room, entry_count, entry_room;
 };
 
-/* Forget what was added last, back to these counts: the undoing of a failed series of additions. */
-void mooni_archive_cut(moon_archive *archive, size_t items, size_t entries);
+/* The key of the text entries in a safetensors header: no tensor can have this name. */
+#define MOONI_METADATA "__metadata__"
 
-/* Compact text on one line, to be freed with mooni_free. Takes over value, which may be NULL: then, and when memory
-** ran out while it was made, MOON_ENOMEM. */
-moon_status mooni_json_text(moon_ctx *ctx, char **out, json_t *value);
+/* Add a tensor, or a text, whose name is known to be new: a search for each would take too long in a file with a million
+** of them. */
+moon_status mooni_archive_append(moon_archive *archive, const char *name, moon_tensor *t);
+moon_status mooni_archive_append_text(moon_archive *archive, const char *key, const char *text);
+
+/* Remove what was added last, back to these counts, after a failed series of additions. */
+void mooni_archive_cut(moon_archive *archive, size_t items, size_t entries);
 
 #endif

@@ -1,4 +1,4 @@
-/* file.c - files as the formats see them: read only what is a regular file, write so that a file appears at once. */
+/* file.c - reading regular files, and writing files that appear whole. */
 #include "file.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 #include "../core/error.h"
 #include "../core/memory.h"
 
-enum { PATH_SHOWN = 600 }; /* of a path in a message: the reason behind it must fit too */
+enum { PATH_SHOWN = 600 }; /* bytes of a path in a message, so that the reason behind it fits too */
 
 static moon_status cannot(moon_ctx *ctx, const char *doing, const char *path, const char *reason) {
   return mooni_fail(ctx, MOON_EIO, "cannot %s '%.*s': %s", doing, PATH_SHOWN, path ? path : "", reason);
@@ -48,7 +48,7 @@ moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path) 
   else if (!S_ISREG(about.st_mode))
     status = cannot(ctx, "read", path, "not a regular file");
   else if ((uintmax_t)about.st_size > PTRDIFF_MAX)
-    status = mooni_io_error(ctx, "read", path, EFBIG); /* never reached: where addresses have 64 bits, no file is */
+    status = mooni_io_error(ctx, "read", path, EFBIG); /* never reached where addresses have 64 bits */
   else
     r->size = (size_t)about.st_size;
   if (status != MOON_OK) mooni_reader_close(r);
@@ -77,16 +77,16 @@ void mooni_reader_close(mooni_reader *r) {
 /* ---- writing ---- */
 
 enum { LETTERS = 6 };
-static const char ENDING[] = ".moonglass"; /* a temporary's, so that nobody else's file is taken for one */
+static const char ENDING[] = ".moonglass"; /* of our temporary files, so that no other file is taken for one */
 
-/* Length of the folder's part of a path, its last slash included. */
+/* The length of the folder in a path, with its last slash. */
 static size_t folder_length(const char *path) {
   const char *slash = strrchr(path, '/');
   return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* Six letters that no other process, and no other call of this one, is likely to use now. The context's random stream
-** is not touched: saving must not change what a seed gives. */
+/* Six letters that no other process, and no other call in this one, is likely to use now. The context's random stream
+** is not used: saving must not change what a seed gives. */
 static void unlikely_letters(char *letters, const mooni_writer *w, unsigned attempt) {
   static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz0123456789";
   struct timespec now = {0};
@@ -97,9 +97,9 @@ static void unlikely_letters(char *letters, const mooni_writer *w, unsigned atte
   for (int i = 0; i < LETTERS; i++, bits /= sizeof alphabet - 1) letters[i] = alphabet[bits % (sizeof alphabet - 1)];
 }
 
-/* Every temporary is locked from its first moment until it has the target's name or is gone. So a lock that can be had
-** tells what a killed process has left from what another one is writing just now. False if a save of the same file has
-** taken this temporary for such a remnant before it was locked. */
+/* Every temporary file is locked from its creation until it is renamed or removed. So a lock that we can take shows a
+** file that a killed process left behind, and one that we cannot take a file being written. False if another save of
+** the same file took this one for such a remnant before it was locked. */
 static bool lock_temporary(mooni_writer *w) {
   struct stat about;
   if (flock(w->fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) return false;
@@ -112,9 +112,9 @@ static void drop_temporary(mooni_writer *w) {
   unlink(w->temporary);
 }
 
-/* Make the temporary ".name.xxxxxx.moonglass" beside the target: the same folder, so that rename can be atomic. A
-** second descriptor keeps the lock when the first has been closed. Until it is renamed only its owner may read it,
-** unless there is no file whose mode it will take over. 0 or errno. */
+/* Create the temporary ".name.xxxxxx.moonglass" beside the target: in the same folder, so that rename is atomic. A
+** second descriptor keeps the lock when the first one is closed. Until the rename only its owner may read it, unless
+** there is no file whose mode it will get. Returns 0 or errno. */
 static int open_temporary(mooni_writer *w, char *letters) {
   struct stat about;
   const mode_t mode = stat(w->like ? w->like : w->path, &about) ? 0666 : 0600;
@@ -134,8 +134,8 @@ static int open_temporary(mooni_writer *w, char *letters) {
   return EEXIST;
 }
 
-/* What is there already, *about, must be a regular file: rename would put a file in the place of a device, whose owner
-** expects it to stay. *about is all 0 where there is nothing, or a link to nothing. */
+/* What is there already, *about, must be a regular file: rename would replace a device by a file. *about is all 0 if
+** nothing is there, or a link to nothing. */
 static moon_status check_target(moon_ctx *ctx, const char *path, struct stat *about) {
   if (!path || !*path) return cannot(ctx, "write", path, "the path is empty");
   if (!path[folder_length(path)]) return mooni_io_error(ctx, "write", path, EISDIR);
@@ -149,13 +149,13 @@ static moon_status check_target(moon_ctx *ctx, const char *path, struct stat *ab
   return MOON_OK;
 }
 
-/* *path, a copy of the context's, becomes the name that its symbolic links lead to, whether there is a file or not. */
+/* Replace *path by the name that its symbolic links lead to, whether there is a file or not. */
 static moon_status follow_links(moon_ctx *ctx, char **path) {
-  enum { LONGEST = 4096, HOPS = 40 }; /* Linux's own limits */
+  enum { LONGEST = 4096, HOPS = 40 }; /* Linux's limits */
   char target[LONGEST];
   for (int hops = 0; hops < HOPS; hops++) {
     ssize_t n = readlink(*path, target, sizeof target);
-    if (n < 0) return MOON_OK; /* no link, or nothing there */
+    if (n < 0) return MOON_OK; /* not a link, or nothing there */
     if (n == LONGEST) return mooni_io_error(ctx, "write", *path, ENAMETOOLONG);
     size_t folder = *target == '/' ? 0 : folder_length(*path);
     char *next = mooni_alloc(ctx, folder + (size_t)n + 1);
@@ -173,9 +173,9 @@ static bool is_same_file(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* The name to be renamed to: a link stays, and the file that it leads to is replaced. The system is asked first, since
-** it may forbid to follow a link (in /tmp, another user's). Then the text of the link has to name the file that the
-** system has found: links in /proc have texts that are no names. */
+/* Find the name to rename to: a link stays, and the file that it leads to is replaced. The system is asked first,
+** because it may forbid to follow a link (in /tmp, another user's). The text of the link must then name the file that
+** the system found: links in /proc have texts that are not names. */
 static moon_status find_target(moon_ctx *ctx, const char *path, char **target) {
   struct stat seen, named;
   MOONI_TRY(check_target(ctx, path, &seen));
@@ -185,9 +185,9 @@ static moon_status find_target(moon_ctx *ctx, const char *path, char **target) {
   return is_same_file(&seen, &named) ? MOON_OK : cannot(ctx, "write", path, "its link does not name a file");
 }
 
-/* As mooni_writer_open; the mode will be that of the file `like` (NULL: of the one that is replaced). */
+/* Open a writer; the file will have the mode of the file `like` (NULL: of the file that is replaced). */
 static moon_status open_like(mooni_writer *w, moon_ctx *ctx, const char *path, const char *like) {
-  enum { NAME_KEPT = 200 }; /* a long name is cut, so that the temporary's stays below the system's 255 */
+  enum { NAME_KEPT = 200 }; /* a long name is cut, so that the temporary's name stays below the system's 255 bytes */
   *w = (mooni_writer){.ctx = ctx, .fd = -1, .lock = -1, .like = like};
   moon_status status = find_target(ctx, path, &w->path);
   if (status != MOON_OK) {
@@ -224,7 +224,7 @@ moon_status mooni_writer_write(mooni_writer *w, const void *bytes, size_t size) 
   return MOON_OK;
 }
 
-/* File systems that cannot sync say EINVAL or ENOSYS; there is nothing more to be had from them. */
+/* File systems that cannot sync return EINVAL or ENOSYS: nothing more can be done there. */
 static int sync_file(int fd) {
   int rc;
   do {
@@ -233,15 +233,15 @@ static int sync_file(int fd) {
   return rc && errno != EINVAL && errno != ENOSYS ? errno : 0;
 }
 
-/* Is this the name of a temporary of the same target? Only the letters may differ. */
+/* Is this the name of a temporary file of the same target? Only the six letters may differ. */
 static bool is_temporary(const char *name, const char *ours) {
   size_t letters = strlen(ours) - (sizeof ENDING - 1) - LETTERS;
   return strlen(name) == strlen(ours) && memcmp(name, ours, letters) == 0 &&
          strcmp(name + letters + LETTERS, ENDING) == 0;
 }
 
-/* Remove what killed processes have left of earlier writes of this file. Without room for a look there will be another
-** save. */
+/* Remove what killed processes left of earlier writes of this file. If the folder cannot be listed now, the next save
+** tries again. */
 static void remove_remnants(int folder, const char *ours) {
   int listed = fcntl(folder, F_DUPFD_CLOEXEC, 0);
   DIR *dir = listed < 0 ? NULL : fdopendir(listed);
@@ -256,8 +256,8 @@ static void remove_remnants(int folder, const char *ours) {
   if (dir) closedir(dir);
 }
 
-/* Make the rename itself last through a power cut. The file is whole whatever comes of it, so a failure says nothing
-** that the caller could act on. The path is spoilt. */
+/* Make the rename survive a power cut. The file is whole in any case, so a failure is not reported. Overwrites the
+** path. */
 static void settle_folder(mooni_writer *w) {
   size_t length = folder_length(w->path);
   w->path[length] = 0;
@@ -275,16 +275,16 @@ static void forget(mooni_writer *w) {
   *w = (mooni_writer){.ctx = w->ctx, .fd = -1, .lock = -1};
 }
 
-/* The owner, group and mode of the file that is replaced, as far as this process may give them. If the file cannot have
-** that group, its own group gets the rights of all others only. If nothing can be given, the temporary's mode stays,
-** which is the narrower one. */
+/* Take over owner, group and mode of the replaced file, as far as this process may. If the file cannot get that group,
+** its own group gets only the rights of all others. If nothing can be set, the temporary's mode stays, which is
+** narrower. */
 static void take_over_mode(const mooni_writer *w) {
   struct stat old, own;
   if (stat(w->like ? w->like : w->path, &old) || fstat(w->fd, &own)) return;
   mode_t mode = old.st_mode & 0777;
   if (own.st_uid != old.st_uid && fchown(w->fd, old.st_uid, old.st_gid) == 0) own.st_gid = old.st_gid;
   if (own.st_gid != old.st_gid && fchown(w->fd, (uid_t)-1, old.st_gid)) mode &= 0707 | (mode & 07) << 3;
-  if (fchmod(w->fd, mode)) return; /* a file system without modes */
+  if (fchmod(w->fd, mode)) return; /* a file system without modes: nothing to do */
 }
 
 moon_status mooni_writer_commit(mooni_writer *w) {
@@ -344,8 +344,8 @@ static moon_status copy_file(moon_ctx *ctx, const char *from, const char *to) {
   return status;
 }
 
-/* `to`, a name that is free, becomes a second name of path's file; a copy if that is not possible: some file systems
-** have no links, and a symbolic link may lead to another one. */
+/* Make `to`, a free name, a second name of path's file; or a copy, where links are not possible: on some file systems,
+** and where a symbolic link leads to another one. */
 static moon_status make_second(moon_ctx *ctx, const char *path, const char *to) {
   if (linkat(AT_FDCWD, path, AT_FDCWD, to, AT_SYMLINK_FOLLOW) == 0) return MOON_OK;
   switch (errno) {
@@ -358,13 +358,14 @@ static moon_status make_second(moon_ctx *ctx, const char *path, const char *to) 
   }
 }
 
-/* from and to have room for path and a number. path.1 is first made under another name, path.0, so that there is no
-** moment without a file called path, nor, if two are kept, without a path.1. */
+/* from and to have room for path and a number. path.1 is first made under the name path.0, so that at no moment a file
+** called path is missing, nor, if two are kept, path.1. */
 static moon_status rotate(moon_ctx *ctx, const char *path, int keep, char *from, char *to, size_t size) {
   struct stat newest, first;
   snprintf(to, size, "%s.1", path);
   if (stat(path, &newest)) return errno == ENOENT ? MOON_OK : mooni_io_error(ctx, "keep the old", path, errno);
-  /* The same file under both names: no save has worked since they were linked, and the older ones are still wanted. */
+  /* The same file under both names: no save has succeeded since they were linked, so the older ones are still
+  ** needed. */
   if (stat(to, &first) == 0 && is_same_file(&first, &newest)) return MOON_OK;
   snprintf(from, size, "%s.0", path);
   int error = remove_if_there(from);

@@ -1,6 +1,6 @@
 /* idx.c - IDX, the format of MNIST, plain or gzipped: two zero bytes, the element type, the number of dimensions, the
-** dimensions as 32-bit numbers, the elements; all big-endian. A header's claim is held against the size of the file
-** before memory is taken for it. Bytes in a plain file are not copied, but mapped. */
+** dimensions as 32-bit numbers, the elements; all big-endian. What a header claims is compared with the size of the
+** file before memory is taken. Bytes in a plain file are mapped, not copied. */
 #include <string.h>
 #include <zlib.h>
 
@@ -12,7 +12,7 @@
 
 enum {
   CHUNK = 1 << 16,      /* bytes read at a time */
-  MAP_FROM = 1 << 20,   /* bytes of a file; a smaller one is copied, safe from whoever cuts it short later */
+  MAP_FROM = 1 << 20,   /* bytes of a file: smaller files are copied, and so safe if the file is cut short later */
   DEFLATE_RATIO = 1032, /* the most that deflate shrinks by: 258 bytes in 2 bits */
   HEADER_MAX = 4 + 4 * MOON_MAX_RANK
 };
@@ -69,7 +69,7 @@ static moon_status refill(source *s) {
   return MOON_OK;
 }
 
-/* Up to n bytes out of the gzip file, its members one after the other; fewer only at its end. */
+/* Unpack up to n bytes of the gzip file, member after member; fewer only at its end. */
 static moon_status inflate_some(source *s, uint8_t *out, size_t n, size_t *got) {
   moon_ctx *ctx = s->file.ctx;
   for (*got = 0; *got < n && !s->ended;) {
@@ -249,7 +249,7 @@ static moon_status read_elements(source *s, const header *h, moon_tensor *t) {
   return status;
 }
 
-/* The end of a gzip file is also where its checksum is looked at. */
+/* Nothing may follow. In a gzip file this also checks the checksum. */
 static moon_status expect_end(source *s, const header *h) {
   uint8_t extra;
   size_t got;
@@ -259,7 +259,7 @@ static moon_status expect_end(source *s, const header *h) {
                     h->promised);
 }
 
-/* NULL, with MOON_OK, for a file that is to be read. */
+/* *out is NULL, with MOON_OK, for a file that is to be read instead. */
 static moon_status map(source *s, const header *h, moon_tensor **out) {
   *out = NULL;
   if (s->gzip || h->type->dtype != MOON_UINT8 || s->file.size < MAP_FROM) return MOON_OK;

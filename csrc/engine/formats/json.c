@@ -1,9 +1,9 @@
-/* json.c - reading JSON (RFC 8259).
+/* json.c - reading and writing JSON (RFC 8259).
 **
-** jansson writes our files, but does not read them: when malloc fails in its lexer it may end the process, or take a
-** text that was cut short for the whole. Here a text is read twice, by the same functions: first it is checked and what
-** it takes is counted, then it is built in one block of the context's. So there is one allocation, which a hostile file
-** cannot make larger than what it holds. */
+** jansson writes our files but does not read them: when malloc fails in its lexer, it may abort the process, or take a
+** truncated text for the whole. Here a text is read twice, by the same functions: first to check it and to count, then
+** to build the tree in one block of the context's memory. So there is one allocation, and a hostile file cannot make it
+** larger than what the file holds. */
 #include "json.h"
 
 #include <locale.h>
@@ -19,9 +19,9 @@ typedef struct parser {
   const char *at, *end;
   const char *error; /* NULL: none yet */
   int depth;
-  size_t values, bytes; /* counted, or built */
+  size_t values, bytes; /* counted or built so far */
   mooni_json *nodes;    /* NULL: only count */
-  mooni_json **sorted;  /* room for as many */
+  mooni_json **sorted;  /* room for all values */
   char *texts;
 } parser;
 
@@ -32,7 +32,8 @@ static bool fail(parser *p, const char *error) {
 
 /* ---- texts ---- */
 
-/* Bytes of the character at p, 0 if it is not UTF-8: no overlong forms, no surrogates, nothing past U+10FFFF. */
+/* Bytes of the UTF-8 character at text; 0 if it is not valid: no overlong forms, no surrogates, nothing past
+** U+10FFFF. */
 static size_t utf8_length(const char *text, const char *end) {
   const unsigned char *p = (const unsigned char *)text;
   unsigned c = p[0], low = 0x80, high = 0xbf;
@@ -83,7 +84,7 @@ static bool read_hex(parser *p, unsigned *code) {
   return true;
 }
 
-/* After "\u". What does not fit into 16 bits comes as two. */
+/* After "\u". A character beyond 16 bits comes as a pair of codes. */
 static bool read_code(parser *p) {
   unsigned code, low;
   if (!read_hex(p, &code)) return false;
@@ -160,7 +161,7 @@ static bool read_integer(parser *p, mooni_json *v, const char *from) {
   return fits ? true : fail(p, "an integer of more than 64 bits");
 }
 
-/* strtod wants the point that the host's locale has. */
+/* strtod expects the decimal point of the host's locale. */
 static bool read_real(parser *p, mooni_json *v, const char *from) {
   char digits[LONGEST_NUMBER + 16] = "", *end = digits;
   const char *point = localeconv()->decimal_point;
@@ -225,7 +226,7 @@ static void sift_down(mooni_json **list, size_t root, size_t n) {
   }
 }
 
-/* A heap sort, as in archive.c: a hostile object may have a million keys in the worst order. */
+/* Is a key there twice? By a heap sort: a hostile object may have a million keys in the worst order. */
 static bool has_duplicates(parser *p, const mooni_json *object) {
   mooni_json **list = p->sorted;
   size_t n = 0;
@@ -244,7 +245,7 @@ static bool has_duplicates(parser *p, const mooni_json *object) {
 
 static bool read_value(parser *p, mooni_json *v);
 
-/* One value more of a container; *last is where it is linked to. */
+/* Read one more value of a container; *last is where to link it. */
 static bool read_member(parser *p, mooni_json *container, mooni_json ***last) {
   mooni_json counted = {0}, *v = p->nodes ? &p->nodes[p->values] : &counted;
   p->values++;
@@ -258,7 +259,7 @@ static bool read_member(parser *p, mooni_json *container, mooni_json ***last) {
   *last = &v->next;
   container->count++;
   bool good = read_value(p, v);
-  if (!p->nodes) *last = &container->first; /* what was only counted is gone */
+  if (!p->nodes) *last = &container->first; /* a value that was only counted no longer exists */
   return good;
 }
 
@@ -294,7 +295,7 @@ static bool read_value(parser *p, mooni_json *v) {
   }
 }
 
-/* The whole text, once: the root is the first node. */
+/* One pass over the whole text. The root is the first node. */
 static bool read_all(parser *p) {
   mooni_json counted = {0}, *root = p->nodes ? p->nodes : &counted;
   p->values = 1;
@@ -343,4 +344,20 @@ const char *mooni_json_kind(const mooni_json *value) {
   static const char *const kinds[] = {"an object",     "an array", "a text", "an integer",
                                       "a real number", "true",     "false",  "null"};
   return value ? kinds[value->type] : "nothing";
+}
+
+/* ---- writing ---- */
+
+moon_status mooni_json_write(moon_ctx *ctx, char **out, json_t *value) {
+  size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) : 0;
+  char *text = size ? mooni_alloc(ctx, size + 1) : NULL;
+  if (text && json_dumpb(value, text, size, JSON_COMPACT | JSON_REAL_PRECISION(17)) != size) {
+    mooni_free(ctx, text);
+    text = NULL;
+  }
+  json_decref(value);
+  if (!text) return mooni_nomem(ctx, size + 1);
+  text[size] = 0;
+  *out = text;
+  return MOON_OK;
 }

@@ -1,10 +1,10 @@
-/* map.c - large files as tensors without a copy. The mapping is private: what is written to the tensor changes this
-** process's pages, never the file.
+/* map.c - large files as tensors without a copy. The mapping is private: writing to the tensor changes this process's
+** pages, never the file.
 **
-** Memory that is mapped counts as resident once it is touched, whole huge pages at a time, and rows in a shuffled order
-** touch all of it. So the rows of a batch are not taken from a large mapping but read from its file, which is as fast,
-** maps nothing, and lets the disk fetch many rows at once. Rows on pages that were written to come from memory. The
-** kernel's page table (Linux: /proc/self/pagemap) tells which those are; without it all rows come from memory. */
+** Mapped memory counts as resident once it is touched, whole huge pages at a time, and shuffled rows touch all of it.
+** So the rows of a batch are not read through a large mapping but from its file: that is as fast, keeps nothing
+** resident, and lets the disk fetch many rows at once. Rows on pages that were written to come from memory. The
+** kernel's page table (Linux: /proc/self/pagemap) tells which; without it all rows come from memory. */
 #define _GNU_SOURCE /* preadv2 */
 #include "map.h"
 
@@ -22,18 +22,18 @@
 #include "../kernels/table.h"
 
 enum {
-  READ_FROM = 256 << 20, /* bytes of a file; a smaller one may as well become resident */
-  BLOCK = 256,           /* rows asked for before the first that is not in memory is waited for */
+  READ_FROM = 256 << 20, /* bytes: smaller files are read through the mapping */
+  BLOCK = 256,           /* rows requested before we wait for the first missing one */
   PIECE = 4096           /* bytes read at a time */
 };
 
-/* Nothing here changes after it is made, so that workers may gather from one map at once. */
+/* Never changes after it is made, so several workers may gather from it at once. */
 typedef struct mooni_map {
   moon_ctx *ctx;
   uint8_t *base; /* of the whole file, header included */
   size_t bytes, page;
-  int fd, entries; /* the file; the page table: a uint64_t a page */
-  pid_t owner;     /* whose page table that is: after a fork it is not the child's */
+  int fd, entries; /* the file, and the page table: a uint64_t for each page */
+  pid_t owner;     /* the process of that page table: after a fork it is not the child's */
 } mooni_map;
 
 #ifndef MAP_NORESERVE
@@ -54,7 +54,7 @@ static void release(void *ud) {
   mooni_free(map->ctx, map);
 }
 
-/* Make rows readable from the file. Without it they are there all the same, in memory. */
+/* Keep the file and its page table open, for a large file. Without them rows come from memory. */
 static void open_files(mooni_map *map, mooni_reader *r) {
 #if defined(__linux__)
   if (map->bytes < READ_FROM) return;
@@ -71,7 +71,7 @@ moon_status mooni_map_tensor(mooni_reader *r, moon_tensor **out, size_t at, int 
   moon_ctx *ctx = r->ctx;
   mooni_map *map = mooni_alloc(ctx, sizeof *map);
   if (!map) return mooni_nomem(ctx, sizeof *map);
-  /* No reserve: else the kernel would want room for a copy of it all, which is not there for a file of that size. */
+  /* No reserve: otherwise the kernel would demand room for a copy of the whole file. */
   void *base = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, r->fd, 0);
   if (base == MAP_FAILED) {
     mooni_free(ctx, map);
@@ -123,7 +123,8 @@ static ssize_t read_piece(const mooni_map *map, uint8_t *piece, size_t size, siz
   return n;
 }
 
-/* A row's bytes as floats; false if not all are there: yet, unless it waits for them. */
+/* dst [width] = a row's bytes as floats. False if some are not in memory yet; with wait, if the file has become
+** shorter. */
 static bool read_row(const mooni_map *map, float *dst, size_t at, size_t width, float scale, bool wait) {
   uint8_t piece[PIECE];
   for (size_t done = 0; done < width;) {
@@ -135,8 +136,8 @@ static bool read_row(const mooni_map *map, float *dst, size_t at, size_t width, 
   return true;
 }
 
-/* Of at most BLOCK rows `width` bytes. Asking for what is not in memory makes the kernel fetch it, so all are asked for
-** first. */
+/* dst [count x width] = `width` bytes of each of at most BLOCK rows. A request for missing pages makes the kernel fetch
+** them, so all rows are requested before we wait for any. */
 static void gather_block(const mooni_map *map, float *dst, size_t stride, const uint8_t *bytes, size_t row_bytes,
                          size_t width, const uint32_t *order, size_t first, size_t count, float scale) {
   uint16_t missing[BLOCK];

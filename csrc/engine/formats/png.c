@@ -1,7 +1,7 @@
-/* png.c - PNG to byte tensors and back; the only file that sees png.h.
+/* png.c - PNG to byte tensors and back; the only file that includes png.h.
 **
-** libpng leaves a failing call by longjmp. Each setjmp stands in a function that only calls libpng and changes none of
-** its own variables afterwards, so that none is lost in the jump and nothing but libpng's frames is jumped over. */
+** A failing call of libpng leaves by longjmp. Each setjmp is in a function that only calls libpng and changes none of
+** its variables afterwards: so no variable is lost, and the jump skips nothing but libpng's frames. */
 #include <png.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 enum {
   SIDE_MAX = 1000000,   /* pixels of width or height */
-  CHUNK_MAX = 8 << 20,  /* bytes that one chunk besides the pixels may hold */
+  CHUNK_MAX = 8 << 20,  /* bytes of a chunk that holds no pixels */
   DEFLATE_RATIO = 1032, /* the most that deflate shrinks by */
   SIGNATURE = 8
 };
@@ -26,7 +26,7 @@ typedef struct stream {
   const uint8_t *in;
   uint8_t *out;
   size_t at, size;
-  size_t refused; /* bytes that the context did not give; 0: none */
+  size_t refused; /* size of an allocation that the context refused; 0: none */
   char message[160];
 } stream;
 
@@ -50,7 +50,7 @@ static void on_error(png_structp png, const char *message) {
   png_longjmp(png, 1);
 }
 
-/* What libpng only warns of has no effect on the pixels. */
+/* Warnings do not affect the pixels. */
 static void on_warning(png_structp png, const char *message) { (void)png, (void)message; }
 
 static void read_some(png_structp png, uint8_t *bytes, size_t size) {
@@ -78,7 +78,7 @@ static void write_some(png_structp png, uint8_t *bytes, size_t size) {
   s->at += size;
 }
 
-static void flush_nothing(png_structp png) { (void)png; } /* never reached: libpng is not told to flush */
+static void flush_nothing(png_structp png) { (void)png; } /* never called: libpng is not told to flush */
 
 static moon_status failure(const stream *s) {
   if (s->refused) return mooni_nomem(s->ctx, s->refused);
@@ -89,12 +89,12 @@ static moon_status failure(const stream *s) {
 
 typedef struct header {
   png_uint_32 width, height;
-  int depth, channels, passes; /* depth: of the file; channels: of the result */
-  uint64_t packed;             /* bytes of the rows as they are in the file, at least */
+  int depth, channels, passes; /* depth: bits in the file; channels: of the result */
+  uint64_t packed;             /* bytes of the rows in the file, before compression */
 } header;
 
-/* The header, and how many channels of 8 bits come of it: grey, grey and alpha, RGB or RGBA. What is not needed for the
-** pixels (texts, profiles, palettes to suggest) is passed over, its checksum looked at, and not kept. */
+/* Read the header, and find the channels of 8 bits in the result: grey, grey and alpha, RGB or RGBA. What the pixels do
+** not need (texts, profiles, suggested palettes) is skipped; its checksum is checked. */
 static bool read_header(png_structp png, png_infop info, header *h) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_user_limits(png, SIDE_MAX, SIDE_MAX);
@@ -111,7 +111,7 @@ static bool read_header(png_structp png, png_infop info, header *h) {
   return true;
 }
 
-/* Ask for the channels. From here on libpng holds a row. */
+/* Tell libpng to convert to these channels. From here on it holds a row. */
 static bool expect_rows(png_structp png, png_infop info, header *h) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_palette_to_rgb(png);
@@ -124,7 +124,7 @@ static bool expect_rows(png_structp png, png_infop info, header *h) {
   return true;
 }
 
-/* All rows, of stride bytes each, and the file's end with its checksums. */
+/* Read all rows into pixels [height x stride], and the end of the file with its checksums. */
 static bool read_rows(png_structp png, const header *h, uint8_t *pixels, size_t stride) {
   if (setjmp(png_jmpbuf(png))) return false;
   for (int pass = 0; pass < h->passes; pass++)
@@ -133,7 +133,7 @@ static bool read_rows(png_structp png, const header *h, uint8_t *pixels, size_t 
   return true;
 }
 
-/* Is there any chance that so many pixels are in so small a file, and may they be taken into memory? */
+/* Can so many pixels be in so small a file, and are they few enough for memory? */
 static moon_status check_size(const stream *s, const header *h) {
   uint64_t bytes = (uint64_t)h->width * (unsigned)h->channels * h->height;
   if (bytes > PIXELS_MAX)
@@ -262,7 +262,7 @@ static bool write_image(png_structp png, png_infop info, const picture *p) {
   return true;
 }
 
-/* Into s->out, which is the caller's to free whatever comes of it. */
+/* Write to s->out, which the caller frees, also after a failure. */
 static moon_status encode_rows(stream *s, const picture *p) {
   png_structp png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, s, on_error, on_warning, s, take, give_back);
   png_infop info = png ? png_create_info_struct(png) : NULL;

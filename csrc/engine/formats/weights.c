@@ -3,12 +3,12 @@
 ** The tensors are those of the same stack in torch.nn.Sequential, so that load_state_dict takes the file: "0.weight"
 ** [out x in], "0.bias", "2.weight" ... The architecture is JSON in the text entry "moonglass":
 **   {"version": 1, "encoder": 2, "layers": [{"kind": "dense", "options": {"in": 784, "out": 32, ...}}, ...]}
-** with every option that the layer's class lists, so that a new layer is saved and loaded without a word here; the
-** options are an object of their own, so a class may name them as it likes. A layer that an option names (tied) is its
-** index from 0; {"kind": "repeat", "of": 0} is layer 0 once more.
+** with every option that the layer's class lists, so a new layer is saved and loaded without a change here. The options
+** are a separate object, so a class may name them freely. A layer that an option names (tied) is its index from 0;
+** {"kind": "repeat", "of": 0} is layer 0 once more.
 **
-** A matrix parameter [in x out] is written transposed; a shared one belongs to a layer that runs the other way (tied
-** weights) and is [out x in] for this one already. */
+** A matrix parameter [in x out] is written transposed. A borrowed one (tied weights) belongs to a layer that runs the
+** other way, and is [out x in] for this layer already. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@
 
 enum {
   VERSION = 1,
-  LAYERS_MAX = 10000, /* bounds what a hostile file can make the loader search */
+  LAYERS_MAX = 10000, /* limits how long a hostile file can keep the loader busy */
   NAME_MAX_BYTES = 128
 };
 static const char ENTRY[] = "moonglass";
@@ -64,15 +64,15 @@ static bool find_layer(const moon_net *net, const moon_layer *layer, size_t befo
   return false;
 }
 
-/* An option's value, NULL without memory; *skip if it was not given. A layer outside the net cannot be named: what is
-** tied to one is saved with the weights that it sees, as its own. */
+/* An option's value; NULL when out of memory. *skip: it was not given. A layer outside the net cannot be named: a layer
+** tied to one is saved with the weights that it sees, as if they were its own. */
 static json_t *option_json(const moon_net *net, const moon_option *v, bool *skip) {
   size_t index;
   *skip = false;
   switch (v->kind) {
     case MOON_NUMBER:
       if (!isnan(v->number)) return json_real(v->number);
-      break; /* never reached: no layer has a number without a default */
+      break; /* never reached: every number has a default */
     case MOON_COUNT: return json_integer((json_int_t)v->number);
     case MOON_FLAG: return json_boolean(v->number != 0);
     case MOON_TEXT:
@@ -125,14 +125,14 @@ static moon_status describe_net(const moon_net *net, char **text) {
   moon_status status = root ? MOON_OK : no_memory(ctx);
   for (size_t i = 0; i < moon_net_count(net) && status == MOON_OK; i++) status = describe_layer(net, i, layers);
   json_decref(layers);
-  if (status == MOON_OK) return mooni_json_text(ctx, text, root);
+  if (status == MOON_OK) return mooni_json_write(ctx, text, root);
   json_decref(root);
   return status;
 }
 
 /* ---- saving: the tensors ---- */
 
-/* A parameter as PyTorch lays it out; a copy, so that the archive does not change with further training. */
+/* A copy of a parameter in the layout of PyTorch. A copy, so that further training does not change the archive. */
 static moon_status torch_tensor(moon_tensor **out, const moon_parameter *p) {
   moon_ctx *ctx = moon_tensor_ctx(p->value);
   const size_t *shape = moon_tensor_shape(p->value);
@@ -146,7 +146,7 @@ static moon_status torch_tensor(moon_tensor **out, const moon_parameter *p) {
   if (status == MOON_OK)
     *out = t;
   else
-    moon_tensor_release(t); /* never reached: both are matrices of the same elements, and nothing is allocated */
+    moon_tensor_release(t); /* never reached: the shapes fit, and nothing is allocated */
   return status;
 }
 
@@ -176,7 +176,7 @@ static moon_status add_tensors(moon_archive *archive, const moon_net *net) {
   return MOON_OK;
 }
 
-/* The last addition replaces an entry, and does that whole or not at all: everything before it can be undone. */
+/* The last addition replaces an entry, completely or not at all: so a failure can be undone. */
 static moon_status add_all(moon_archive *archive, const moon_net *net, const char *text) {
   MOONI_TRY(add_tensors(archive, net));
   if (!moon_archive_text(archive, "format")) MOONI_TRY(moon_archive_set(archive, "format", "pt"));
@@ -208,12 +208,12 @@ moon_status moon_net_save(const moon_net *net, const char *path) {
 
 /* ---- loading ---- */
 
-/* A layer of the file: what the JSON says, and what has become of it. */
+/* A layer of the file: its JSON, and the layer made from it. */
 typedef struct draft {
   const mooni_json *options;
   const mooni_layer_class *class;
-  size_t place;    /* of its first module in torch.nn.Sequential */
-  size_t original; /* its own index, or that of the layer which it repeats */
+  size_t place;    /* index of its first module in torch.nn.Sequential */
+  size_t original; /* its own index, or that of the layer that it repeats */
   moon_layer *layer;
 } draft;
 
@@ -224,7 +224,7 @@ typedef struct loader {
   size_t count, encoder;
 } loader;
 
-/* A file's wrong name, number or shape is the file's fault, whatever the constructor calls it. */
+/* A wrong name, number or shape in a file is a format error, whatever status the constructor gives. */
 static moon_status in_layer(const loader *l, size_t i, moon_status status) {
   if (status == MOON_OK || status == MOON_ENOMEM) return status;
   const mooni_layer_class *class = l->drafts[i].class;
@@ -236,7 +236,7 @@ static moon_status bad(moon_ctx *ctx, const char *name, const char *expected, co
   return mooni_fail(ctx, MOON_EFORMAT, "%.60s: expected %s, got %s", name, expected, mooni_json_kind(got));
 }
 
-/* An index from 0 to below `below`. */
+/* *out = an index from 0 up to, but without, `below`. */
 static moon_status get_index(moon_ctx *ctx, size_t *out, const char *name, const mooni_json *value, size_t below) {
   if (!value || value->type != MOONI_JSON_INTEGER) return bad(ctx, name, "a whole number", value);
   int64_t n = value->integer;
@@ -300,7 +300,7 @@ static moon_status bad_tensor(const loader *l, const char *name, const moon_tens
                     want);
 }
 
-/* The tensor of this name if it has this shape. */
+/* The float tensor of this name and shape; MOON_EFORMAT if there is none. */
 static moon_status want_tensor(const loader *l, moon_tensor **out, const char *name, int rank, const size_t *shape) {
   moon_tensor *t = moon_archive_find(l->archive, name);
   bool fits = t && moon_tensor_dtype(t) == MOON_FLOAT32 && moon_tensor_rank(t) == rank;
@@ -310,8 +310,7 @@ static moon_status want_tensor(const loader *l, moon_tensor **out, const char *n
   return MOON_OK;
 }
 
-/* A layer of a width `in` and a width `out` takes memory for in x out: make sure before it is made that the file holds
-** as much. */
+/* A layer with options in and out allocates in x out weights: check first that the file has that many. */
 static moon_status check_weight(const loader *l, const draft *d) {
   char name[NAME_MAX_BYTES];
   size_t in, out;
@@ -327,8 +326,8 @@ static bool is_number(const mooni_json *json) {
   return json->type == MOONI_JSON_INTEGER || json->type == MOONI_JSON_REAL;
 }
 
-/* One option out of its JSON; a name that the class does not have is left to the constructor to refuse. A layer that
-** is not made yet is given as NULL. */
+/* Read one option from its JSON. A name that the class does not have is left for the constructor to refuse. A layer
+** that is not made yet is NULL. */
 static moon_status read_option(const loader *l, moon_option *v, const mooni_option_spec *o, const char *name,
                                const mooni_json *json) {
   size_t index;
@@ -364,7 +363,7 @@ static moon_status read_option(const loader *l, moon_option *v, const mooni_opti
   return MOON_OK; /* never reached: every kind has returned */
 }
 
-/* All options into v; *ready unless one of them is a layer that must be made first. */
+/* Read all options into v. *ready is false if one of them is a layer that must be made first. */
 static moon_status read_options(const loader *l, const draft *d, moon_option *v, size_t *count, bool *ready) {
   *count = 0;
   *ready = true;
@@ -377,7 +376,7 @@ static moon_status read_options(const loader *l, const draft *d, moon_option *v,
   return MOON_OK;
 }
 
-/* Make the layer, unless it waits for another one: then it stays NULL. */
+/* Make the layer, unless it needs one that is not made yet: then it stays NULL. */
 static moon_status make_layer(loader *l, size_t i) {
   draft *d = &l->drafts[i];
   size_t count;
@@ -391,7 +390,7 @@ static moon_status make_layer(loader *l, size_t i) {
   return in_layer(l, i, status);
 }
 
-/* Rounds over the layers until all are made: a tied layer may stand before its owner. */
+/* Go over the layers until all are made: a tied layer may stand before the owner of its weight. */
 static moon_status make_layers(loader *l) {
   for (size_t left = l->count, before = left + 1; left;) {
     if (left == before) return mooni_fail(l->ctx, MOON_EFORMAT, "layers are tied to one another in a circle");
@@ -408,7 +407,7 @@ static moon_status make_layers(loader *l) {
 
 /* ---- loading: the tensors ---- */
 
-/* Fill the layer's parameters; those of a repetition, or shared ones, are another's to fill. */
+/* Fill the layer's parameters, except those of a repetition and borrowed ones, which another layer fills. */
 static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
   const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
   moon_parameter p;
@@ -426,7 +425,7 @@ static moon_status fill_layer(const loader *l, size_t i, size_t *used) {
   return MOON_OK;
 }
 
-/* The same numbers, NaN being one? turn: b is the transpose of the matrix a. */
+/* Do a and b have the same numbers, NaN included? turn: b is the transpose of the matrix a. */
 static bool same_numbers(const moon_tensor *a, const moon_tensor *b, bool turn) {
   const float *x = moon_tensor_float(a), *y = moon_tensor_float(b);
   size_t columns = turn ? moon_tensor_shape(a)[1] : 1, rows = moon_tensor_numel(a) / columns;
@@ -438,8 +437,8 @@ static bool same_numbers(const moon_tensor *a, const moon_tensor *b, bool turn) 
   return true;
 }
 
-/* What two layers share stands in the file twice: it must say the same there. */
-static moon_status check_shared(const loader *l, size_t i) {
+/* A parameter that two layers use is in the file twice: both must be equal. */
+static moon_status check_repeated(const loader *l, size_t i) {
   const draft *d = &l->drafts[i], *original = &l->drafts[d->original];
   moon_parameter p;
   for (size_t k = 0; moon_layer_parameter(original->layer, k, &p); k++) {
@@ -447,14 +446,14 @@ static moon_status check_shared(const loader *l, size_t i) {
     if (d == original && !p.shared) continue;
     tensor_name(name, d->place, p.name);
     if (!same_numbers(p.value, moon_archive_find(l->archive, name), is_transposed(&p)))
-      return mooni_fail(l->ctx, MOON_EFORMAT,
-                        "tensor '%s' differs from the one that it shares its numbers with in this net", name);
+      return mooni_fail(l->ctx, MOON_EFORMAT, "tensor '%s' differs from the other copy of the same weights in this net",
+                        name);
   }
   return MOON_OK;
 }
 
-/* Names as PyTorch gives them begin with a number. What is filed under another word ("optimizer.m.0") belongs to
-** somebody else, such as a checkpoint. */
+/* Names from PyTorch begin with a number. Tensors under another word ("optimizer.m.0") belong to somebody else, such as
+** a checkpoint. */
 static bool is_ours(const char *name) { return isdigit((unsigned char)*name) || *name == '.' || !strchr(name, '.'); }
 
 static bool is_expected(const loader *l, const char *name) {
@@ -476,13 +475,13 @@ static moon_status check_strays(const loader *l, size_t used) {
   for (size_t i = 0; moon_archive_tensor(l->archive, i, &name, NULL); i++)
     if (is_ours(name) && !is_expected(l, name))
       return mooni_fail(l->ctx, MOON_EFORMAT, "tensor '%.100s' belongs to no layer of this net", name);
-  return MOON_OK; /* never reached: one of ours that is not used is not expected */
+  return MOON_OK; /* never reached: an unused tensor of ours is not an expected one */
 }
 
 static moon_status fill_layers(const loader *l) {
   size_t used = 0;
   for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, fill_layer(l, i, &used)));
-  for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, check_shared(l, i)));
+  for (size_t i = 0; i < l->count; i++) MOONI_TRY(in_layer(l, i, check_repeated(l, i)));
   return check_strays(l, used);
 }
 
@@ -507,7 +506,7 @@ static moon_status build(loader *l, const mooni_json *layers, moon_net **out) {
   return make_net(l, out);
 }
 
-/* The head of the architecture; the layers are only counted. */
+/* Read the head of the architecture; the layers are only counted. */
 static moon_status read_head(loader *l, const mooni_json *root, const mooni_json **layers) {
   const mooni_json *version = mooni_json_get(root, "version");
   if (root->type != MOONI_JSON_OBJECT) return bad(l->ctx, ENTRY, "an object", root);
@@ -540,7 +539,7 @@ moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_arch
   const char *text = moon_archive_text(archive, ENTRY);
   if (!text) return mooni_fail(ctx, MOON_EFORMAT, "no text entry '%s': not a net of Moonglass", ENTRY);
   MOONI_TRY(mooni_json_parse(ctx, &root, text, strlen(text), "the text entry 'moonglass'"));
-  mooni_rng rng = ctx->rng; /* the first weights are overwritten: what they draw must not be missed later */
+  mooni_rng rng = ctx->rng; /* the initial weights are overwritten: their random numbers must not be missing later */
   moon_status status = load_root(&l, root, out);
   ctx->rng = rng;
   mooni_free(ctx, root);
