@@ -24,8 +24,8 @@ struct moon_archive {
 /* The key of the text entries in a safetensors header: no tensor can have this name. */
 #define MOONI_METADATA "__metadata__"
 
-/* Add a tensor, or a text, whose name is known to be new: a search for each would take too long in a file with a million
-** of them. */
+/* Add a tensor, or a text, whose name is known to be new: a search for each would take too long in a file with a
+** million of them. */
 moon_status mooni_archive_append(moon_archive *archive, const char *name, moon_tensor *t);
 moon_status mooni_archive_append_text(moon_archive *archive, const char *key, const char *text);
 
