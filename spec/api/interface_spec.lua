@@ -347,7 +347,7 @@ local function compare_checker(of, checker, name, seen, add)
     local where = ("%s: option %s"):format(checker.what, option)
     seen[option] = true
     if not fields[option] then
-      add("%s is not a field of %s", where, name)
+      add("%s is not documented: a field for %s, make reference", where, name)
     elseif name ~= "Panel" or shared_by_panels[option] then
       check_option(of, where, fields[option], checker.rules[option], add)
     end
@@ -541,7 +541,7 @@ describe("the annotations", function()
     wrong("---@field bins integer? default 50", "---@field bins number? default 50",
       "plot.histogram: option bins is a count, described as number")
     wrong("---@field restore_best ", "---@field restore_worst ",
-      "early_stopping: option restore_best is not a field of EarlyStoppingOptions\n"
+      "early_stopping: option restore_best is not documented: a field for EarlyStoppingOptions, make reference\n"
       .. "EarlyStoppingOptions has the field restore_worst, which is no option")
     wrong('---@field on_nan "error"|"stop"|"ignore"?', '---@field on_nan "error"|"go on"|"ignore"?',
       "fit: option on_nan: the choice stop is not in its type\n"
