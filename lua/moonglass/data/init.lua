@@ -1,4 +1,4 @@
---- Data: sets in files, and sets that are drawn.
+--- moon.data: data sets, read from files or drawn.
 --   images, labels = assert(moon.data.mnist("train"))
 --   x, y = moon.data.spirals{n = 100, classes = 3, noise = 0.2, seed = 1}
 local errors = require "moonglass.support.errors"

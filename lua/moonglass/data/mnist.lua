@@ -1,6 +1,6 @@
---- MNIST, and every set in the same four IDX files, plain or gzipped.
--- Where it looks: the folder it is given; else MOONGLASS_DATA; else the first of data/mnist here, data/mnist in the
--- source tree, and Debian's Fashion-MNIST that has the files. A folder that was named must have them.
+--- moon.data.mnist: MNIST, and every set in the same four IDX files, plain or gzipped.
+-- It looks in the given folder; else in MOONGLASS_DATA; else in data/mnist here, data/mnist in the source tree, and
+-- Debian's Fashion-MNIST, and takes the first with the files. A folder that was named must have them.
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 local host = require "moonglass.support.host"
@@ -15,14 +15,14 @@ local io, os, debug = host.io, host.os, host.debug
 local mnist = {}
 
 local prefix = {train = "train", test = "t10k"}
-local getenv = os and os.getenv or function() end -- a host may have left it out
+local getenv = os and os.getenv or function() end -- a host may lack it
 local way_to = {MNIST = "run data/fetch.sh", ["Fashion-MNIST"] = "install Debian's package dataset-fashion-mnist"}
 local name_it = "or name a folder (MOONGLASS_DATA)"
 local advice = ("%s, or %s, %s"):format(way_to.MNIST, way_to["Fashion-MNIST"], name_it)
 
 local both = {"train", "test"}
 
--- Known sets, with the names of their classes, by the first labels of their test file.
+-- Known sets with the names of their classes. The key is the first labels of the test file.
 local known = {
   ["7 2 1 0 4 1 4 9 5 9"] = {name = "MNIST", classes = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}},
   ["9 2 1 1 6 1 4 6 5 7"] = {name = "Fashion-MNIST", classes = {
@@ -43,8 +43,8 @@ local function file_name(split, what)
   return ("%s-%s-idx%d-ubyte"):format(prefix[split], what, what == "images" and 3 or 1)
 end
 
--- The path of a file of the set, plain or else gzipped, as it was fetched or as 7-Zip and Kaggle unpack it: with a dot,
--- or in a folder of the file's name. nil if there is none.
+-- The path of a file of the set, plain or else gzipped; nil if there is none. The name is the original one, or that of
+-- 7-Zip and Kaggle: with a dot, or in a folder of the file's name.
 local function find_file(dir, split, what)
   local name = file_name(split, what)
   local dotted = name:gsub("%-idx", ".idx")
@@ -57,7 +57,7 @@ end
 
 local emnist = {"balanced", "byclass", "bymerge", "digits", "letters", "mnist"}
 
--- What to do where the files are missing; about a folder with one of EMNIST's sets, whose pictures lie on their side.
+-- Advice for a folder without the files. One of EMNIST's sets, whose pictures are transposed, gets its own.
 local function what_to_do(dir, split)
   for _, set in ipairs(emnist) do
     local name = ("emnist-%s-%s-images-idx3-ubyte"):format(set, split)
@@ -69,7 +69,7 @@ local function what_to_do(dir, split)
   return advice
 end
 
--- How many of the set's files a folder has, and the name of the first that it lacks.
+-- How many of the set's files a folder has, and the name of the first missing one.
 local function count_files(dir, splits)
   local count, lacking = 0, nil
   for _, split in ipairs(splits) do
@@ -80,7 +80,7 @@ local function count_files(dir, splits)
   return count, lacking
 end
 
--- data/mnist of the source tree that this file lies in; nil if it is installed.
+-- data/mnist of the source tree with this file; nil if the library is installed.
 local function tree_folder()
   local root = debug and debug.getinfo(1, "S").source:match("^@(.*)lua/moonglass/data/mnist%.lua$")
   if not root or root == "" or root == (getenv("PWD") or "") .. "/" then return nil end
@@ -102,8 +102,8 @@ local function named_folder(dir)
   if named and named ~= "" then return named, " (from MOONGLASS_DATA)" end
 end
 
--- The folder that has the files of these splits, or nil, message, "I/O". A default folder with some of the files only
--- is an error as well: going on to another set would hide it.
+-- The folder with the files of these splits, or nil, message, "I/O". A default folder with only some of the files is an
+-- error too: taking another set would hide that.
 local function find_folder(dir, splits)
   if files.lacking("data.mnist", true) then return files.refuse("data.mnist", true) end
   local named, origin = named_folder(dir)
@@ -123,7 +123,7 @@ end
 
 local nameless = {name = "a set in MNIST's format"}
 
--- Told by content, since a folder may be called anything.
+-- The set is recognized by its content, since a folder can have any name.
 local function set_in(dir)
   local path = find_file(dir, "test", "labels")
   local labels = path and files.idx_load(path)
@@ -133,7 +133,7 @@ local function set_in(dir)
   return known[table.concat(first, " ")] or nameless
 end
 
--- The first folder that holds the set of this name: the one that is given, or without one all the places.
+-- The first folder with the set of this name: the given one, or else one of all places.
 local function find_named(given, name)
   if files.lacking("data.mnist", true) then return files.refuse("data.mnist", true) end
   local places, seen, named = given and {given} or default_folders(), {}, named_folder(given)
@@ -151,7 +151,7 @@ local function describe(folder) return ("%s in %s"):format(set_in(folder).name, 
 
 local told = {} -- folders
 
--- Somebody who watches is told once which set it is: their figures depend on it.
+-- In a session, prints once which set it is: the results depend on it.
 local function tell(folder)
   local moon = host.package and host.package.loaded["moonglass"]
   if told[folder] or type(moon) ~= "table" or not moon.interactive then return end

@@ -1,6 +1,6 @@
 --- Points in the plane, in classes: x [n * classes x 2] float32, class after class, and y [n * classes] uint8, from 0.
--- With a seed the points depend on it alone, and the context's stream is left as it is; without one the seed is drawn
--- from the context's stream, so that moon.seed repeats them.
+-- With a seed the points depend on it only, and the context's random stream does not change. Without one the seed is
+-- drawn from that stream, so that moon.seed repeats the points.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
@@ -12,7 +12,7 @@ local synthetic = {}
 local function new_stream(seed)
   local state, spare = seed, nil
 
-  -- Uniform in (0, 1): never 0, whose logarithm is infinite.
+  -- Uniform in (0, 1): never 0, since its logarithm is infinite.
   local function uniform()
     state = state + 0x9E3779B97F4A7C15
     local z = state
@@ -63,7 +63,7 @@ local function set(name, defaults, point)
   end
 end
 
--- i of n from 0 to 1, both included.
+-- The i-th of n points from 0 to 1, ends included; i counts from 0.
 local function fraction(i, n) return n > 1 and i / (n - 1) or 0 end
 
 ---Options of `moon.data.spirals`.

@@ -1,6 +1,6 @@
---- Nets as ONNX files, for other runtimes (onnx.ai): the graph of a net's inference.
+--- moon.onnx.export: the graph of a net's inference as an ONNX file, for other runtimes (onnx.ai).
 --   assert(moon.onnx.export("deep.onnx", ae))          -- or ae.encoder
--- Input "input" [batch x in], output "output" [batch x out], float32; the batch may be of any size. The weights are
+-- It maps "input" [batch x in] to "output" [batch x out], float32, for a batch of any size. The weights are
 -- initializers with the names of the saved net, "0.weight" [out x in]. Field numbers are those of onnx.proto.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -18,13 +18,13 @@ local onnx = {}
 
 local message = protobuf.message
 
--- The operators are the same in all these versions, but Gelu, which came with 20. For each of them the oldest version
--- of the file's format that goes with it ("Versioning" in the ONNX documentation).
+-- For each version of the operators, the oldest version of the file format that has it ("Versioning" in the ONNX
+-- documentation). The operators used here are the same in all of them, except for Gelu, which is new in 20.
 local first_opset, last_opset = 11, 23
 local formats = {6, 7, 7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11}
 local gelu_opset = 20
 
-local bytes_max = (1 << 31) - 1 -- of a message: readers count in int32
+local bytes_max = (1 << 31) - 1 -- the largest message: readers count in int32
 
 -- ---- messages ----
 
@@ -51,7 +51,7 @@ local function node_message(node)
   return m
 end
 
--- A float matrix of any number of rows; width 0: of any width, too.
+-- A float matrix with any number of rows; width 0: of any width.
 local function value_message(name, width)
   local columns = width > 0 and message():integer(1, width) or message():bytes(2, "width")
   local shape = message():bytes(1, message():bytes(2, "batch")):bytes(1, columns)
@@ -59,7 +59,7 @@ local function value_message(name, width)
   return message():bytes(1, name):bytes(2, kind)
 end
 
--- The elements as little-endian floats, some at a time: a value for each is on Lua's stack meanwhile.
+-- The elements as little-endian floats, in parts, since each element of a part is on Lua's stack.
 local function raw_floats(t)
   local flat, step, parts = t:reshape(-1), 512, {}
   for i = 1, #flat, step do
@@ -82,7 +82,7 @@ local function new_graph(net, opset)
   }, Graph)
 end
 
---- Another node of this operator; attributes: {{name, integer or float}, ...}. Returns its outputs' names.
+--- Adds a node. attributes: {{name, integer or float}, ...}. Returns the names of its outputs.
 function Graph:node(operator, inputs, attributes, outputs)
   local name = ("layer%d_%s_%d"):format(self.layer, operator, #self.nodes + 1)
   local node = {operator = operator, name = name, inputs = inputs, outputs = {}, attributes = attributes or {}}
@@ -91,7 +91,7 @@ function Graph:node(operator, inputs, attributes, outputs)
   return table.unpack(node.outputs)
 end
 
--- An initializer, written once however often it is used. raw: the function that gives its bytes.
+-- Adds an initializer, once however often it is used. raw: the function that gives its bytes.
 function Graph:initializer(name, dims, kind, raw)
   if not self.written[name] then
     self.written[name] = true
@@ -111,15 +111,15 @@ function Graph:constant(name, x)
   return self:initializer(name, {}, "float", function() return string.pack("<f", x) end)
 end
 
--- The first layer of the net that is this one, or nil.
+-- The first place of this layer in the net, or nil.
 local function find_layer(net, layer)
   for i = 1, #net do
     if net:layer(i) == layer then return i end
   end
 end
 
---- Name and direction of a dense layer's weight: a tied layer uses its owner's, the other way round; if that is not in
--- this net, the copy that is saved with the layer.
+--- The name of a dense layer's weight, and whether it is transposed. A tied layer uses its owner's weight, transposed;
+-- if the owner is not in this net, the copy that is saved with the layer.
 function Graph:weight_of(layer, i)
   local owner = layer.tied and find_layer(self.net, layer.tied)
   if owner then return self:weight(self.names[owner].weight), 0 end
@@ -147,7 +147,7 @@ local activations = {
 
 function activations.silu(graph, x) return graph:node("Mul", {x, graph:node("Sigmoid", {x})}) end
 
--- z Phi(z) = z (0.5 + 0.5 erf(z / sqrt 2)), exact: the operator's default.
+-- z Phi(z) = z (0.5 + 0.5 erf(z / sqrt 2)), exactly, as the operator's default.
 function activations.gelu(graph, x)
   if graph.opset >= gelu_opset then return graph:node("Gelu", {x}) end
   local scaled = graph:node("Mul", {x, graph:constant("gelu.sqrt_half", math.sqrt(0.5))})
@@ -161,7 +161,7 @@ end
 local layers = {}
 
 function layers.dense(graph, x, layer)
-  local i = find_layer(graph.net, layer) -- the first place of a layer that stands in the net twice
+  local i = find_layer(graph.net, layer) -- the first place of a layer that is in the net twice
   local weight, transposed = graph:weight_of(layer, i)
   local inputs = {x, weight, layer.bias and graph:weight(graph.names[i].bias) or nil}
   return activations[layer.activation](graph, graph:node("Gemm", inputs, {{"transB", transposed}}))
@@ -169,13 +169,13 @@ end
 
 function layers.activation(graph, x, layer) return activations[layer.activation](graph, x) end
 
--- How many elements of a row pass in inference.
+-- How many elements of a row are kept in inference.
 local function kept(layer, width)
   local n = math.floor(layer.alpha * layer.k + 0.5)
   return width > 0 and math.min(n, width) or n
 end
 
--- The largest elements, in their places among zeros. Of equal ones the first, as TopK has it, too.
+-- Keeps the largest elements in place and sets the others to 0. Of equal elements the first is kept, as in TopK.
 function layers.k_sparse(graph, x, layer, width)
   local k = kept(layer, width)
   local count = graph:initializer("k_sparse." .. k, {1}, "int64", function() return string.pack("<i8", k) end)
@@ -184,7 +184,7 @@ function layers.k_sparse(graph, x, layer, width)
   return graph:node("ScatterElements", {zeros, index, values}, {{"axis", 1}})
 end
 
--- In inference these let everything pass.
+-- These are identities in inference.
 local function pass(_, x) return x end
 layers.dropout, layers.gaussian_noise, layers.masking_noise, layers.salt_pepper_noise = pass, pass, pass, pass
 
@@ -204,7 +204,7 @@ local function layer_obstacle(layer, width)
   end
 end
 
--- Widths by layer: what goes into it, 0 where any width does.
+-- For each layer, the width of its input; 0 if any width fits.
 local function widths(net)
   local list, width = {}, net:inputs()
   for i = 1, #net do
@@ -226,7 +226,7 @@ end
 
 -- ---- the model ----
 
--- The last node gives "output"; without any node, one that does nothing.
+-- The last node gives "output". A graph without nodes gets an Identity.
 local function finish_graph(graph, top)
   if top == "input" then graph:node("Identity", {top}) end
   graph.nodes[#graph.nodes].outputs[1] = "output"

@@ -1,8 +1,8 @@
---- Autoencoders: a sequential with names for its halves.
+--- moon.autoencoder: nets with names for their halves.
 --   ae = moon.autoencoder{encoder = {layers}, decoder = {layers}, noise = layer}
 --   ae = moon.autoencoder.plain{input = 784, hidden = 32}
 --   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
--- The noise stands before the encoder and is active in training only: the target of fit(x) stays the clean x.
+-- The noise stands before the encoder and acts in training only. The target of fit(x) is the clean x.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local halves = require "moonglass.net.halves"
@@ -38,7 +38,7 @@ local build_options = options.checker("autoencoder", {
   encoder = {"any", required = true}, decoder = {"any", required = true}, noise = {"any"},
 })
 
--- A half as a net; a mistake in it is told by its name.
+-- A half as a net. An error names the half.
 local function as_net(name, half)
   if native.is_net(half) then return half end
   return errors.guard_as("autoencoder: " .. name, "sequential", sequential, half)
@@ -60,7 +60,7 @@ end
 
 -- ---- from sizes ----
 
--- Options of every constructor below.
+-- The rules for options of every constructor below, with `more`.
 local function sizes(more)
   local rules = {
     input = {"count", required = true}, hidden = {"any", required = true}, activation = {"text", "relu"},
@@ -85,10 +85,10 @@ local function widths(what, o)
   return list
 end
 
--- What a dense layer calls by another name than the constructors here do, but for its activation.
+-- Options of a dense layer that have other names in the constructors here.
 local called = {["in"] = "a width", out = "a width", activity_l1 = "l1", activity_reduction = "reduction"}
 
--- A dense layer's message in the words of the call: who was called, and what the activation is there.
+-- A dense layer's message with the names of the user's call. activation: the option that gave the layer's activation.
 local function in_own_words(text, what, activation)
   local rest = text:match("^dense: (.*)$")
   if not rest then return text end
@@ -99,14 +99,14 @@ local function in_own_words(text, what, activation)
   return what .. ": " .. rest
 end
 
--- A dense layer n_in -> n_out whose activation is that option of o, with these options and, over them, `more`.
+-- A dense layer n_in -> n_out. Its activation is the option o[activation]; `more` overrides opts.
 local function dense(what, n_in, n_out, o, activation, opts, more)
   opts.activation, opts.init = o[activation], o.init
   for name, v in pairs(more or {}) do opts[name] = v end
   return errors.guard_by(in_own_words, what, activation, core.dense, n_in, n_out, opts)
 end
 
--- The dense layers down to the code. more[i]: further options of dense layer i, counted from the input.
+-- The encoder's dense layers. more[i]: further options of dense layer i, counted from the input.
 local function down(what, width, o, more)
   local list, n = {}, #width - 1
   for i = 1, n do
@@ -116,7 +116,7 @@ local function down(what, width, o, more)
   return list
 end
 
--- And up again: layer i of `encoder` is mirrored and, if tied, lends its weight.
+-- The decoder's dense layers: the mirror images of the encoder's, with their weights if tied.
 local function up(what, width, o, more, encoder)
   local list, n = {}, #encoder
   for i = n, 1, -1 do
@@ -127,7 +127,7 @@ local function up(what, width, o, more, encoder)
   return list
 end
 
--- more(n): a table of further options by the number of the dense layer, n being the code's. after: a layer behind that.
+-- more(n): further options for each dense layer, where layer n gives the code. after: a layer after that one.
 local function hourglass(what, o, more, after)
   local width = widths(what, o)
   if o.k and o.k > width[#width] then
@@ -203,8 +203,8 @@ function autoencoder.denoising(given) return hourglass("autoencoder.denoising", 
 
 -- ---- sparse codes ----
 
--- Each kind of sparsity has options of its own: the first one listed asks for it, and l1 is the kind if none is asked
--- for. An option without a default here has the layer's.
+-- The options of each kind of sparsity. The first one selects the kind; without any, the kind is l1. An option without
+-- a default here has the layer's default.
 local kinds = {
   {"l1", "reduction", "layers"},
   {"kl_weight", "kl_target"},
@@ -233,14 +233,14 @@ local function sparsity(o)
   return chosen or "l1"
 end
 
--- By name the first and the last of some dense layers, from the number of the code's.
+-- For each name, the first and the last dense layer. code: the number of the layer that gives the code.
 local spans = {
   code = function(code) return code, code end,
   encoder = function(code) return 1, code end,
   all = function(code) return 1, 2 * code - 1 end,
 }
 
--- The numbers of the dense layers that are meant.
+-- The numbers of the chosen dense layers.
 local function chosen_layers(layers, code)
   local list = layers
   if type(layers) ~= "table" then
@@ -260,7 +260,7 @@ local function chosen_layers(layers, code)
   return list
 end
 
--- What hourglass needs for each kind: more, after.
+-- For each kind, hourglass's arguments more and after.
 local makers = {}
 
 function makers.l1(o)

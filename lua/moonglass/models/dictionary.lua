@@ -1,9 +1,9 @@
---- Sparse coding: each row as a sum of few atoms, the rows of a dictionary that is learnt for it.
+--- moon.dictionary: sparse coding. Each row becomes a sum of few atoms, the rows of a learnt dictionary.
 --   dictionary = moon.dictionary(x, {atoms = 64, l1 = 0.5})
 --   dictionary:encode(x)   dictionary:decode(code)   dictionary:reconstruct(x)   dictionary:errors(x)
--- For rows x [n x d] and atoms D [k x d], all of length 1, the codes z [n x k] are what makes
+-- For rows x [n x d] and atoms D [k x d] of length 1, the codes z [n x k] minimise, row by row,
 --   F(z) = 1/2 |x - z D|^2 + l1 |z|_1
--- least, row by row. It has no closed form, so a code takes many steps; an autoencoder learns to guess it in one.
+-- There is no closed form, so a code takes many steps. An autoencoder learns to guess it in one.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local counted = require "moonglass.support.counted"
@@ -35,8 +35,8 @@ end
 
 local squarings = 6
 
--- An upper bound of a symmetric matrix's largest eigenvalue: |G^p| in Frobenius' norm, to the power 1/p, for p = 64. It
--- is too large by a factor of at most k^(1/2p), 4 % for 256 rows.
+-- An upper bound of the largest eigenvalue of a symmetric matrix G [k x k]: the Frobenius norm of G^p to the power 1/p,
+-- for p = 64. It is too large by a factor of at most k^(1/2p), 4 % for 256 rows.
 local function largest_eigenvalue(gram)
   local log_scale, power = 0, gram
   for i = 1, squarings do
@@ -55,8 +55,8 @@ local function mean_objective(x, atoms, z, l1)
   return (difference:square_():sum() / 2 + l1 * z:abs():sum()) / #x
 end
 
--- Proximal gradient steps: along the gradient of the squared part, then the soft threshold. The step is 1/L, L the
--- largest curvature. ISTA goes on from where it is; FISTA from beyond it, by a share of the last move that grows to 1.
+-- Proximal gradient steps: a step of 1/L along the gradient of the squared part, where L is the largest curvature, then
+-- the soft threshold. ISTA continues from the result; FISTA first adds a fraction of the last move, which grows to 1.
 local function descend(x, atoms, o, each)
   local towards, gram = x:matmul(atoms:t()), atoms:matmul(atoms:t())
   local step = 1 / math.max(largest_eigenvalue(gram), 1e-30)
@@ -73,7 +73,7 @@ local function descend(x, atoms, o, each)
   return z
 end
 
--- Of whatever computes codes.
+-- The options of everything that computes codes.
 local function code_rules(more)
   local rules = {
     l1 = {"positive", required = true}, steps = {"count", 50}, method = {{"fista", "ista"}, "fista"},
@@ -83,7 +83,7 @@ local function code_rules(more)
   return rules
 end
 
--- x and atoms as floats, which have to go together.
+-- x [n x d] and atoms [k x d] as floats, checked.
 local function rows_and_atoms(what, x, atoms)
   checks.rows(what, "atoms", atoms)
   checks.numbers(what, "atoms", atoms)
@@ -149,10 +149,9 @@ function dictionary.codes(x, atoms, given) return errors.guard(find_codes, x, at
 
 local tiny = 1e-10
 
--- Least squares for the atoms, one after the other, each of length 1 (after Mairal, Bach, Ponce and Sapiro 2009). All
--- that it takes to know of the rows is gram = z'z [k x k] and cross = z'x [k x d]: with the other atoms fixed, the
--- best d_j of length 1 points along cross_j - sum over i /= j of gram_ji d_i. An atom that no row uses begins again as
--- one of the rows.
+-- Least squares for the atoms, one after the other, each of length 1 (after Mairal, Bach, Ponce and Sapiro 2009). It
+-- needs only gram = z'z [k x k] and cross = z'x [k x d] of the rows: with the other atoms fixed, the best d_j of length
+-- 1 has the direction cross_j - sum over i /= j of gram_ji d_i. An unused atom is replaced by one of the rows.
 local function update_atoms(atoms, gram, cross, rows)
   for j = 1, #atoms do
     local uses = gram:get(j, j)
@@ -168,11 +167,11 @@ local function random_atoms(count, width)
   return columns:div_(columns:square():sum(1):sqrt_()):t()
 end
 
--- What was learnt from a batch fades, since its codes are those of older atoms: after t batches the s-th counts
--- (s/t)^16. So the memory is short at first, and grows until the atoms settle.
+-- Older batches count less, since their codes belong to older atoms: after t batches the s-th counts (s/t)^16. So the
+-- memory is short at first, and grows until the atoms settle.
 local forgetting = 16
 
--- One pass in mini-batches.
+-- One pass over the rows in mini-batches.
 local function pass(state, data, o)
   for first = 1, #data, o.batch_size do
     local x = data:batch(first, math.min(o.batch_size, #data - first + 1))
@@ -188,7 +187,7 @@ end
 
 -- ---- what a learnt dictionary can do ----
 
--- `descend` takes one for its options, of which these are never given here.
+-- A dictionary serves as the options of `descend`; these two are never set in it.
 ---Atoms for sparse coding. Each row is a sum of few atoms.
 ---@class moonglass.Dictionary
 ---@field atoms moonglass.Tensor [k x width], each of length 1
@@ -203,7 +202,7 @@ local Dictionary = options.strict({__name = "moonglass.dictionary", start = fals
 ---@field batch_size integer? default 1024: rows at a time
 local batch_options = options.checker("dictionary", {batch_size = {"count", 1024}})
 
--- f(codes, rows) of each batch of x, one below the other: [n x width], or [n] without a width.
+-- f(codes, rows) for each batch of x, one result below the other: [n x width], or [n] without a width.
 local function by_batches(what, self, x, width, given, f)
   checks.rows(what, "x", x, self.atoms:size(2))
   checks.numbers(what, "x", x)

@@ -1,4 +1,4 @@
---- The k-nearest-neighbour classifier (Cover and Hart 1967): knn = moon.knn(x, labels, {k = 5})
+--- moon.knn: the k-nearest-neighbour classifier (Cover and Hart 1967): knn = moon.knn(x, labels, {k = 5})
 --   knn:predict(x)   knn:accuracy(x, labels)   knn:neighbours(x)
 -- The engine finds the neighbours: moon_tensor_neighbours.
 local checks = require "moonglass.support.checks"
@@ -39,7 +39,7 @@ local function knn(x, labels, given)
   return setmetatable({x = x, labels = labels, k = o.k, classes = labels:totable()}, Neighbours)
 end
 
-local pairs_at_once = 1 << 25 -- of a batch: so that hooks and interrupts are heard between two of them
+local pairs_at_once = 1 << 25 -- in a batch; hooks and interrupts run between two batches
 
 -- f(first row, index, distance) for each batch.
 local function each_batch(self, what, x, f)
@@ -67,7 +67,7 @@ function Neighbours:neighbours(x)
   return index, distance
 end
 
--- The class that most of the row's neighbours have; of several that of the nearest.
+-- The most frequent class among a row's neighbours; among equals, that of the nearest.
 local function vote(classes, neighbours)
   local count, winner = {}, nil
   for _, i in ipairs(neighbours) do

@@ -1,4 +1,4 @@
---- moon.metrics: how good a reconstruction, a classifier or a score is.
+--- moon.metrics: measures of reconstructions, classifiers and scores.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -11,7 +11,7 @@ local metrics = {}
 
 -- ---- reconstructions ----
 
-local chunk = 65536 -- elements: no more bytes than these are floats at a time
+local chunk = 65536 -- elements that are converted to floats at a time
 
 local function mean_squared_error(what, a, b)
   checks.tensor(what, "a", a)
@@ -51,8 +51,8 @@ end
 
 -- ---- classes ----
 
--- [n] class numbers, from 0, and how many classes there are, nil if that is not known: of scores [n x classes] the
--- place of the largest.
+-- Class numbers [n] from 0, and the number of classes, nil if unknown. Scores [n x classes] become the place of the
+-- largest.
 local function predicted(what, prediction, classes)
   checks.tensor(what, "prediction", prediction)
   if prediction:rank() == 1 then
@@ -98,7 +98,7 @@ function metrics.confusion(prediction, labels, classes)
   checks.same_shape("confusion", "prediction", guess, "labels", labels)
   checks.classes("confusion", "label", labels, classes or width)
   classes = classes or width or math.tointeger(math.max(guess:max(), labels:max()) + 1)
-  checks.classes("confusion", "prediction", guess, classes) -- of scores wider than that
+  checks.classes("confusion", "prediction", guess, classes) -- scores may be wider
   local result, columns, counts = errors.guard(core.zeros, classes, classes), guess:totable(), {}
   for i, row in ipairs(labels:totable()) do
     local at = math.tointeger(row * classes + columns[i])
@@ -110,8 +110,8 @@ end
 
 -- ---- scores of two classes ----
 
--- For each score that there is, the highest first: the score, and how many positive and negative rows have it; then
--- how many there are of both.
+-- For each distinct score, the highest first: the score, and how many positive and negative rows have it; then the
+-- numbers of positive and of negative rows.
 local function by_score(what, scores, positive)
   checks.tensor(what, "scores", scores, 1)
   checks.tensor(what, "positive", positive, 1)
@@ -190,7 +190,7 @@ end
 
 -- ---- quantiles ----
 
--- Between the sorted values at (n - 1) q, counted from 0.
+-- Interpolates between the sorted values at (n - 1) q, counted from 0.
 local function quantile_of(sorted, q)
   if type(q) ~= "number" or not (q >= 0 and q <= 1) then
     errors.raise("quantile: q is %s, expected a number of 0 to 1", options.show(q))
@@ -198,7 +198,7 @@ local function quantile_of(sorted, q)
   local at = (#sorted - 1) * q
   local below = math.floor(at)
   local low, high, share = sorted[below + 1], sorted[math.min(below + 2, #sorted)], at - below
-  if share == 0 or low == high then return low end -- infinite ones, too
+  if share == 0 or low == high then return low end -- also for infinite values
   if low == -math.huge then return high == math.huge and share > 0.5 and high or low end
   return low + (high - low) * share
 end
@@ -213,7 +213,7 @@ function metrics.quantile(values, q)
   checks.tensor("quantile", "values", values)
   local n = values:numel()
   local flat = values:reshape(n)
-  if n > checks.counted then -- topk, which sorts them, takes no more
+  if n > checks.counted then -- the limit of topk, which sorts them
     errors.raise("quantile: there are %d values, expected at most %d: take a part of them", n, checks.counted)
   end
   local sorted = errors.guard(flat.topk, flat, n, 1, false)

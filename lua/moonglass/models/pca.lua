@@ -1,7 +1,7 @@
---- Principal component analysis: of all linear autoencoders with k numbers in between, the one that errs least.
+--- moon.pca: principal component analysis, the best linear autoencoder with a code of k numbers.
 --   pca = moon.pca(x, 32)
 --   pca:encode(x)   pca:decode(code)   pca:reconstruct(x)   pca:errors(x)
--- Rows go through in batches: bytes, which count as value/255, never stand as floats all at once.
+-- Rows are processed in batches, so that bytes, which count as value/255, are never all floats at once.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local counted = require "moonglass.support.counted"
@@ -13,10 +13,10 @@ local options = require "moonglass.support.options"
 ---@class moonglass.PcaOptions
 ---@field batch_size integer? default 1024: rows at a time
 
--- Of every call here: {batch_size = rows}.
+-- The options of every call here.
 local batch_options = options.checker("pca", {batch_size = {"count", 1024}})
 
--- moon_tensor_eigh takes no more.
+-- The limit of moon_tensor_eigh.
 local largest_width = 32766
 
 local function check_rows(what, name, x, width)
@@ -36,7 +36,7 @@ end
 ---@field explained_ratio moonglass.Tensor [k]: the fractions of the total variance
 local Pca = options.strict({__name = "moonglass.pca"}, "a pca")
 
--- out, whose rows from..to become f(those rows of x as float32), batch by batch.
+-- Fills out, batch by batch: its rows become f(rows of x as float32). Returns out.
 local function fill(out, x, batch_size, f)
   local data = #x > 0 and core.dataset(x)
   for first = 1, #x, batch_size do
@@ -46,7 +46,7 @@ local function fill(out, x, batch_size, f)
   return out
 end
 
--- Rows less the mean. float32 may lack digits for that, far from zero: the rest of it is `remainder`.
+-- Subtracts the mean [d] from rows [n x d]. Far from zero, float32 may lack digits for the mean: `remainder` has them.
 local function centred(self, rows) return rows:sub_(self.mean):sub_(self.remainder) end
 
 local function encode(self, x, given)
@@ -73,7 +73,7 @@ local function reconstruct(self, x, given)
   end)
 end
 
--- The mean stands on both sides of the difference, so it may be left out of it.
+-- The mean cancels in the difference, so both sides leave it out.
 local function row_errors(self, x, given)
   local size = batch_options(given).batch_size
   check_rows("errors", "x", x, self.mean:size(1))
@@ -115,8 +115,8 @@ end
 
 -- ---- fitting ----
 
--- The sum of f(rows) over all batches of rows first..last, by halves: so float32's rounding errors grow with the
--- logarithm of the number of batches only.
+-- The sum of f(rows) over all batches of rows first..last, by halves: so float32 rounding errors grow only with the
+-- logarithm of the number of batches.
 local function sum_batches(data, first, last, batch_size, f)
   local count = last - first + 1
   if count <= batch_size then return f(data:batch(first, count)) end
@@ -125,8 +125,8 @@ local function sum_batches(data, first, last, batch_size, f)
   return sum:add_(sum_batches(data, middle, last, batch_size, f))
 end
 
--- mean [d], what the mean lacks in float32 [d], and covariance [d x d], over n. The mean is taken off before anything
--- is squared: the difference of two large sums would have few digits left.
+-- mean [d], its remainder beyond float32 [d], and covariance [d x d], over n. The mean is subtracted before squaring:
+-- the difference of two large sums would have few correct digits.
 local function moments(x, batch_size)
   local data, n, self = core.dataset(x), #x, {}
   self.mean = sum_batches(data, 1, n, batch_size, function(rows) return rows:sum(1) end):div_(n)
@@ -138,7 +138,7 @@ local function moments(x, batch_size)
   return self.mean, self.remainder, covariance
 end
 
--- An eigenvector's sign is a matter of chance: here the largest entry is positive, the first of equals deciding.
+-- The sign of an eigenvector is arbitrary. Here its largest entry, the first among equals, becomes positive.
 local function fix_signs(components)
   local largest = components:abs():argmax(2)
   for i = 1, #components do

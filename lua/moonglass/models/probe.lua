@@ -1,5 +1,6 @@
---- A linear probe: how well a softmax regression tells classes apart by their codes (Alain and Bengio 2016, arXiv
--- 1610.01644).   probe = moon.probe(codes, labels, {epochs = 10})   probe:accuracy(other_codes, other_labels)
+--- moon.probe: a linear probe. How well does softmax regression classify codes? (Alain and Bengio 2016, arXiv
+-- 1610.01644)
+--   probe = moon.probe(codes, labels, {epochs = 10})   probe:accuracy(other_codes, other_labels)
 local callbacks = require "moonglass.net.callbacks"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
@@ -30,7 +31,7 @@ local probe_options = options.checker("probe", {
 
 local default_batch = 128
 
--- Each feature less its mean, over its deviation, both those of the codes that the probe was trained on.
+-- codes [n x width]: each feature minus its mean, divided by its deviation, both from the training codes.
 local function standardised(self, codes)
   return (codes - self.mean):div_(self.deviation)
 end
@@ -56,7 +57,7 @@ local function probe(codes, labels, given)
     errors.raise("probe: batch_size %d is larger than the %d rows of codes", o.batch_size, #codes)
   end
   local self = setmetatable({labels = labels.dtype, mean = codes:mean(1), deviation = codes:std(1)}, Probe)
-  self.deviation:add_(self.deviation:eq(0)) -- a feature that never changes stays 0
+  self.deviation:add_(self.deviation:eq(0)) -- a constant feature becomes 0
   self.net = sequential{core.dense(codes:size(2), classes, {activation = "softmax", init = "zeros"})}
   self.history = errors.guard_as("probe", "fit", self.net.fit, self.net, standardised(self, codes), labels, {
     loss = "cross_entropy", optimizer = core.adam{lr = o.lr}, epochs = o.epochs, seed = o.seed, verbose = 0,

@@ -1,4 +1,4 @@
---- Pictures of rows: each row of a tensor is drawn as a tile.
+--- moon.image: pictures of rows. Each row of a tensor is drawn as a tile.
 --   moon.png.write("filters.png", moon.image.grid(layer.weight:t(), {normalize = "each"}))
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -12,31 +12,31 @@ local image = {}
 
 -- ---- values to bytes ----
 
--- A constant tile, whose range is 0, becomes 0.
+-- A constant tile has the range 0, and becomes 0.
 local smallest_range = 1e-30
 
--- Halves, since the range of a tile may be twice the largest float32.
--- By name: float32 rows [n x d] to values 0..255.
+-- Normalizations by name: float32 rows [n x d] -> values 0 to 255. They divide by 2 first, since the range of a tile
+-- may be twice the largest float32.
 local normalizers = {
   none = function(rows) return rows:clamp(0, 1):mul_(255) end,
   all = function(rows)
     local low, high = rows:min(), rows:max()
     return (rows / 2):sub_(low / 2):mul_(255 / math.max(high / 2 - low / 2, smallest_range))
   end,
-  -- A row goes against a matrix, so the tiles stand as columns while each gets its own range.
+  -- Arithmetic combines a row with each row of a matrix, so the tiles are columns while each gets its own range.
   each = function(rows)
     local low, high = rows:min(2):div_(2), rows:max(2):div_(2)
     local scale = 255 / (high - low):clamp_(smallest_range)
     return rows:t():div_(2):sub_(low):mul_(scale):t()
   end,
-  -- 0 is the grey in the middle, so that two tiles can be compared.
+  -- 0 is middle grey, so that tiles can be compared.
   signed = function(rows)
     local scale = 127.5 / rows:max(2):maximum_(-rows:min(2)):clamp_(smallest_range)
     return (rows:t() * scale):add_(127.5):t():clamp(0, 255)
   end,
 }
 
--- uint8 rows that are not to be normalised are pixels already.
+-- uint8 rows without normalization are pixels already.
 local function to_bytes(rows, how)
   if rows.dtype == "uint8" then
     if how == "none" then return rows end
@@ -53,7 +53,7 @@ local function side(what, name, v)
   errors.raise("%s: %s is %s, expected a whole number of at least 1", what, name, options.show(v))
 end
 
--- Height and width of a tile of `width` pixels.
+-- The height and width of a tile with `width` pixels.
 local function tile_shape(what, shape, width)
   if not shape then
     local root = math.floor(math.sqrt(width) + 0.5)
@@ -65,7 +65,7 @@ local function tile_shape(what, shape, width)
   return h, w
 end
 
--- t [n x d], or [n x h x w], which tells its shape itself, as rows [n x d].
+-- t [n x d], or [n x h x w] with the tiles' shape, as rows [n x d].
 local function as_rows(what, t, shape)
   if not native.is_tensor(t) then errors.raise("%s: got %s, expected a tensor", what, options.show(t)) end
   local rank = t:rank()
@@ -76,7 +76,7 @@ local function as_rows(what, t, shape)
   return t:reshape(#t, -1), shape or {t:size(2), t:size(3)}
 end
 
--- Parts along a dimension with bars in front, between and behind.
+-- Parts along a dimension, with bars before, between and after them.
 local function join(parts, bar, dim)
   if not bar then return core.cat(parts, dim) end
   local list = {bar}
@@ -89,7 +89,7 @@ end
 
 local function blank(h, w, value) return core.full(value, h, w, {dtype = "uint8"}) end
 
--- A tile with its diagonals, in place of one that says nothing.
+-- A tile that shows its two diagonals.
 local function cross(h, w)
   local rows = {}
   for y = 1, h do
@@ -103,7 +103,8 @@ local function cross(h, w)
   return core.tensor(rows, {dtype = "uint8"})
 end
 
--- rows uint8 [n x h*w] as tiles, `columns` a line; pad pixels around each. crossed[i]: tile i is a cross instead.
+-- rows uint8 [n x h*w] as tiles, `columns` in a line, with pad pixels around each. crossed[i]: tile i is a cross
+-- instead.
 local function assemble(rows, h, w, columns, pad, background, crossed)
   local n, lines = #rows, {}
   local bar = pad > 0 and blank(h, pad, background)
@@ -120,7 +121,7 @@ local function assemble(rows, h, w, columns, pad, background, crossed)
   return join(lines, pad > 0 and blank(pad, lines[1]:size(2), background), 1)
 end
 
--- Every pixel as a square of scale x scale.
+-- Enlarges every pixel to scale x scale.
 local function enlarge(picture, scale)
   if scale == 1 then return picture end
   local function stretch(t)
@@ -198,7 +199,7 @@ end
 ---@field heads (string|number)[]? above the columns; an entry may be empty
 local rows_options = options.checker("image.rows", rules())
 
--- An element of the list: a tensor, or a list of tensors that follow one another.
+-- An element of the list: a tensor, or a list of tensors side by side.
 local function line_of(i, element, o)
   local parts = native.is_tensor(element) and {element} or element
   if type(parts) ~= "table" or #parts == 0 then

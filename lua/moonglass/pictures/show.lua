@@ -1,4 +1,4 @@
---- moon.show(t, options): pictures in the terminal, by the best means that it has, or in a file.
+--- moon.show(t, options): pictures in the terminal, by the best method that it has, or in a file.
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 local graphics = require "moonglass.pictures.graphics"
@@ -20,8 +20,8 @@ local show_options = options.checker("show", {
   method = {graphics.methods}, save = {"text"},
 })
 
-local smallest_tile = 8 -- a side; narrower rows are no tiles unless `shape` says so
-local always_shown = 10 -- tiles, even if they fill more than the screen
+local smallest_tile = 8 -- pixels a side; smaller rows are no tiles unless `shape` says so
+local always_shown = 10 -- tiles, even if the screen is too small
 local largest_scale = 4
 
 -- ---- what it is ----
@@ -31,7 +31,7 @@ local function side(w)
   return root * root == w and root >= smallest_tile and root or nil
 end
 
--- The tiles as [n x h*w] with h and w. A matrix is one picture, unless its rows are squares: those of 784 are 28 x 28.
+-- The tiles [n x h*w], h and w. A matrix is one picture, unless its rows are squares: rows of 784 are 28 x 28.
 local function tiles_of(t, shape)
   local rank, n = t:rank(), t:numel()
   if shape then
@@ -62,7 +62,7 @@ local function check(t)
   end
 end
 
--- Floats beyond 0..1 are drawn from the smallest to the largest.
+-- Floats outside 0 to 1 are drawn from the smallest to the largest.
 local function normalization(tiles)
   if tiles.dtype == "uint8" then return "none" end
   return (tiles:min() < 0 or tiles:max() > 1) and "all" or "none"
@@ -70,7 +70,7 @@ end
 
 -- ---- how large ----
 
--- Tiles a line, tiles in all, and pixels a side that each pixel becomes.
+-- The tiles in a line, the tiles in all, and the enlargement of each pixel.
 local function layout(n, h, w, o, method)
   local lines, width = terminal.size()
   local in_characters = method == "blocks" or method == "ascii"
@@ -99,7 +99,7 @@ end
 
 local show = {}
 
---- How this output shows pictures: the argument `how` of graphics.encode.
+--- The argument `how` of graphics.encode, for this output.
 function show.how(method, in_place)
   local _, columns = terminal.size()
   return {
@@ -107,7 +107,7 @@ function show.how(method, in_place)
   }
 end
 
---- t as a picture: [h x w], tiles [n x h*w] or [n x h x w], or bytes [h x w x 3]; save=path writes a PNG file instead.
+--- Shows t: [h x w], tiles [n x h*w] or [n x h x w], or bytes [h x w x 3]. save=path writes a PNG file instead.
 function show.picture(_, t, given)
   local o = show_options(given)
   check(t)

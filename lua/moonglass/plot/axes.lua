@@ -1,4 +1,4 @@
---- A pair of axes: its options, its look, its colours.
+--- A pair of axes: options, look, colours.
 local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
@@ -8,17 +8,17 @@ local axes = {}
 
 -- ---- colours ----
 
--- Ten calm colours that can be told apart: each two are 33 or more apart in CIE 1976's L*a*b*.
+-- Ten calm colours. Any two are at least 33 apart in CIE 1976 L*a*b*.
 axes.colours = {
   0x2b6cb0, 0xe8862e, 0x43a04a, 0xc93c3c, 0x9a63c0, 0x70472f, 0xec92c0, 0x868a8e, 0xd2bd3c, 0x36b6c6,
 }
 
---- gnuplot's number for the colour of the i-th curve or class, from 0; after ten they come again.
+--- gnuplot's number for the colour of the i-th curve or class, from 0. After ten, the colours repeat.
 function axes.line_type(i) return i % #axes.colours + 1 end
 
 -- ---- options ----
 
--- Inside, the curves shine through.
+-- Legends inside the axes are transparent.
 local legends = {right = "outside right top", below = "outside below center horizontal height 0.5"}
 for _, place in ipairs{"top left", "top right", "bottom left", "bottom right"} do
   legends[place] = ('inside %s opaque fillcolor rgb "#60ffffff"'):format(place)
@@ -41,7 +41,7 @@ axes.size = {width = {"count", 800}, height = {"count", 600}}
 ---@field ylabel string?
 ---@field legend "right"|"below"|"top left"|"top right"|"bottom left"|"bottom right"|"none"? the place of the legend
 
---- The rules of options that any axes have, and of those in the tables given.
+--- The rules for the options of all axes, and for those in the given tables.
 function axes.rules(...)
   local all = {title = {"text"}, xlabel = {"text"}, ylabel = {"text"}, legend = {legend_names}}
   for _, rules in ipairs{...} do
@@ -99,7 +99,7 @@ local function multiples(step, low, high)
   return list
 end
 
--- The powers of `base` from low to high, times each factor; of many powers every other, or third, and so on.
+-- The powers of `base` from low to high, times each factor. If there are many powers, only every second, third, ...
 local function powers(base, low, high, factors)
   local first = math.floor(math.log(low) / math.log(base) + 1e-9)
   local last = math.ceil(math.log(high) / math.log(base) - 1e-9)
@@ -113,8 +113,8 @@ local function powers(base, low, high, factors)
   return list
 end
 
--- Numbers for the tics from low to high, at least three: powers of the base, or 1, 2 and 5 times those of ten, or steps
--- of equal size where these are too few.
+-- At least three numbers for the tics from low to high: powers of the base; if these are too few, also their double and
+-- fivefold for powers of ten; else steps of equal size.
 local function log_tics(base, low, high)
   local list = powers(base, low, high, {1})
   if #list < least_tics and base == 10 then list = powers(10, low, high, {1, 2, 5}) end
@@ -128,7 +128,7 @@ local function log_tics(base, low, high)
   return list
 end
 
---- The smallest and the largest number of some that a logarithmic axis can show: known so far, and those of a list.
+--- The smallest and the largest number that a logarithmic axis can show, among those known so far and those of a list.
 function axes.extend(extent, list, n)
   for i = 1, n do
     local v = list[i]
@@ -138,8 +138,8 @@ function axes.extend(extent, list, n)
   end
 end
 
--- From and to of a logarithmic axis: what the options say, else the numbers with some room, so that one of them alone
--- has an axis as well. Without any room gnuplot's rounding may leave out a tic at the end.
+-- The ends of a logarithmic axis: those of the options, else those of the numbers with some room. With room a single
+-- number has an axis, and gnuplot's rounding cannot drop a tic at the end.
 local function log_range(range, extent, tight)
   local low, high = extent[1], extent[2]
   local room = low == high and 2 or tight and 1 + 1e-6 or math.exp(0.04 * (math.log(high) - math.log(low)))
@@ -165,7 +165,7 @@ local function add_log_axis(script, what, axis, o, extent, tight)
   script:add("set %s %s noextend", name, range_text(what, name, range, true))
 end
 
--- Panels follow one another: whatever any plot changes is set back here.
+-- Panels follow each other in one script, so every setting of a plot is reset here.
 local look = [[
 set border 3 linecolor rgb "#909090" linewidth 1
 set grid xtics ytics back linetype 1 linecolor rgb "#e4e4e4" linewidth 1
@@ -176,9 +176,9 @@ set bmargin
 set style fill transparent solid 0.35 noborder
 unset logscale]]
 
---- All the settings of a pair of axes. `legend` is where the legend is if the options do not say; nil: there is nothing
--- for one. An axis x that is `tight` ends with the data, where y goes on to the next tic. extent: for each logarithmic
--- axis, "x" or "y", its smallest and its largest number.
+--- All settings of a pair of axes. legend: the default place of the legend; nil: there is none. tight: the x axis ends
+-- with the data, while y goes on to the next tic. extent: for each logarithmic axis, "x" or "y", its smallest and its
+-- largest number.
 function axes.add(script, what, o, legend, tight, extent)
   script:add(look)
   for name, size in pairs{title = 12, xlabel = 10, ylabel = 10} do
@@ -189,7 +189,7 @@ function axes.add(script, what, o, legend, tight, extent)
     if o["log" .. axis] then
       add_log_axis(script, what, axis, o, extent[axis], is_tight)
     else
-      script:add('set format %s "%% h"', axis) -- gnuplot's own gives all powers the same digits
+      script:add('set format %s "%% h"', axis) -- gnuplot's default gives all powers the same digits
       script:add("set %s %s%s", range, range_text(what, range, o[range]), is_tight and " noextend" or "")
     end
   end
@@ -198,10 +198,10 @@ function axes.add(script, what, o, legend, tight, extent)
   script:add("set key on noopaque height 0 %s Left reverse samplen 1.5 spacing 1.2", place)
 end
 
---- A list of curves, as gnuplot's plot takes them.
+--- The command that plots a list of curves.
 function axes.add_plot(script, curves) script:add("plot " .. table.concat(curves, ", ")) end
 
---- A whole picture: add(script) puts axes and curves into its script. true | nil, message, code
+--- Draws a picture. add(script) adds axes and curves to its script. true | nil, message, code
 function axes.draw(what, path, o, add)
   check_path(what, path)
   check_size(what, o)

@@ -1,4 +1,4 @@
---- Bars: groups of them, a label below each group.
+--- moon.plot.bars: groups of bars, with a label below each group.
 local axes = require "moonglass.plot.axes"
 local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
@@ -23,7 +23,7 @@ local function read_series(what, element, n, o)
   return y, s.label
 end
 
--- The middles of the i-th bar in each of n groups 0, 1, ...; `room` is the width of a bar, `many` are in a group.
+-- The centres of the i-th bar in each of n groups 0, 1, ...; room: the width of a bar, many: the bars in a group.
 local function middles(n, i, many, room)
   local x = {}
   for k = 1, n do x[k] = k - 1 + (i - (many + 1) / 2) * room end
@@ -39,7 +39,7 @@ end
 
 -- ---- labels ----
 
--- A label takes about 7 pixels a character; labels that would touch are turned.
+-- A label takes about 7 pixels per character. Labels that would touch are rotated.
 local function are_crowded(labels, width)
   local widest = 0
   for _, label in ipairs(labels) do
@@ -57,19 +57,19 @@ end
 local function add_labels(script, what, labels, width, xlabel)
   local tics = {}
   for i, label in ipairs(labels) do
-    -- In the label of a tic, % would start a format: "\045" is its escape.
+    -- In a tic's label % starts a format, so it is escaped as "\045".
     local text = given.text(what, ("labels[%d]"):format(i), label):gsub("\\045", "%0%0")
     tics[i] = ("%s %d"):format(text, i - 1)
   end
   local crowded, lines = are_crowded(labels, width), most_lines(labels)
   script:add("set xtics %s scale 0 (%s)", crowded and "rotate by -35 left" or "norotate", table.concat(tics, ", "))
-  -- gnuplot leaves room for one line only.
+  -- gnuplot leaves room for one line only, so add room for the others.
   if lines > 1 and not crowded then script:add("set bmargin %d", lines + (xlabel and 2 or 1)) end
 end
 
 -- ---- bars ----
 
---- Axes and bars, into the script; the axes are at most `width` pixels wide.
+--- Adds axes and bars to a script. The axes are at most `width` pixels wide.
 function bars.add(script, what, labels, list, o, legend, width)
   given.check_filled(what, "labels", labels)
   given.check_filled(what, "series", list)

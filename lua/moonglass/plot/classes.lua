@@ -1,4 +1,4 @@
---- Points in the plane, in classes, and what a classifier says of the plane around them.
+--- moon.plot.scatter and moon.plot.regions: points of classes in the plane, and a classifier's regions around them.
 local axes = require "moonglass.plot.axes"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -11,10 +11,10 @@ local classes = {}
 
 -- ---- points ----
 
--- gnuplot's numbers of shapes: the first ten classes have the first, the next ten the second.
+-- gnuplot's numbers of shapes: one for the first ten classes, another for the next ten, and so on.
 local shapes = {7, 5, 9, 11, 13}
 
--- The points class by class: a list of {class=, x=, y=, n=}, in the order of the classes.
+-- The points of each class: a list of {class=, x=, y=, n=} in the order of the classes.
 local function by_class(points, numbers)
   local groups, list = {}, {}
   for i = 1, points.n do
@@ -36,11 +36,11 @@ local function class_entry(what, o, class)
   return given.legend_entry(what, ("labels[%d]"):format(class + 1), name == nil and class or name)
 end
 
--- Where there are many points they are small.
+-- Many points are drawn small.
 local function point_size(o, n) return o.size or math.max(0.35, 0.9 - n / 4000) end
 
--- The curves that draw the groups, on rings of white if they are to stand out. The legend's entries have a size of
--- their own, as points may be small.
+-- The curves that draw the groups, with white rings if the points shall stand out. The legend's entries always have the
+-- same size, since points may be small.
 local function point_curves(script, what, groups, o, size, ringed)
   local curves, entries = {}, {}
   for i, group in ipairs(groups) do
@@ -101,7 +101,7 @@ end
 
 -- ---- regions ----
 
--- From and to of what is shown: the numbers, and a margin on both sides.
+-- The ends of an axis: those of the numbers, with a margin on both sides.
 local function frame(list, n, margin)
   local low, high = math.huge, -math.huge
   for i = 1, n do
@@ -111,10 +111,10 @@ local function frame(list, n, margin)
   return {low - more, high + more}
 end
 
--- The middle of the i-th of `steps` cells.
+-- The centre of the i-th of `steps` cells.
 local function middle(range, i, steps) return range[1] + (i - 0.5) * (range[2] - range[1]) / steps end
 
--- The middles of steps x steps cells as a tensor [steps^2 x 2], line by line from below.
+-- The centres of steps x steps cells as a tensor [steps^2 x 2], row by row from the bottom.
 local function cell_middles(xs, ys, steps)
   local line = core.linspace(middle(xs, 1, steps), middle(xs, steps, steps), steps):reshape(steps, 1)
   local lines = {}
@@ -122,7 +122,7 @@ local function cell_middles(xs, ys, steps)
   return core.cat(lines, 1)
 end
 
--- The class that is a net's largest output, as a function of points.
+-- A function from points to a net's classes: the place of its largest output.
 local function of_net(what, net)
   return function(points)
     local outputs = net:predict(points)
@@ -140,7 +140,7 @@ local function as_function(what, classify)
   errors.raise("%s: classify is %s, expected a function or a net", what, options.show(classify))
 end
 
--- The colour with `share` of it in white.
+-- A tint: a fraction `share` of the colour, the rest white.
 local function tint(colour, share)
   local mixed = 0
   for shift = 16, 0, -8 do

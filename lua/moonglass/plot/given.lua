@@ -1,4 +1,4 @@
---- What the user gives: texts, lists of numbers, classes. All of it is checked here before it comes near a script.
+--- Checks of what the user gives to plots: texts, lists of numbers, classes. Nothing unchecked reaches a script.
 local errors = require "moonglass.support.errors"
 local gnuplot = require "moonglass.plot.gnuplot"
 local native = require "moonglass.support.native"
@@ -6,13 +6,13 @@ local options = require "moonglass.support.options"
 
 local given = {}
 
--- What it is in words; a tensor with its shape.
+-- A value in words; a tensor with its shape.
 local function show(v) return native.is_tensor(v) and native.shape_text(v) or options.show(v) end
 given.show = show
 
 -- ---- texts ----
 
---- A text, or a number as one, as a string of gnuplot's.
+--- A text or a number as a gnuplot string.
 function given.text(what, name, v)
   if math.type(v) then v = tostring(v) end
   if type(v) ~= "string" then errors.raise("%s: %s is %s, expected a text", what, name, show(v)) end
@@ -22,8 +22,8 @@ function given.text(what, name, v)
   return gnuplot.quote(v)
 end
 
---- The end of a curve's description: its entry in the legend, or none. Each further line of the text is an entry of its
--- own, as gnuplot leaves room for one line only.
+--- The end of a curve's description: its entry in the legend, or none. Further lines of the text become further
+-- entries, since gnuplot leaves room for one line only.
 function given.legend_entry(what, name, v)
   if v == nil then return "notitle" end
   if type(v) ~= "string" then return "title " .. given.text(what, name, v) end
@@ -36,7 +36,7 @@ end
 
 function given.is_finite(v) return v ~= nil and v - v == 0 end
 
--- A list of numbers, with gaps, and its length, which is that up to the last number.
+-- A list of numbers with gaps, and its length up to the last number.
 local function check_numbers(what, name, list)
   local n = 0
   for key, v in pairs(list) do
@@ -63,17 +63,17 @@ function given.numbers(what, name, v)
   return check_numbers(what, name, v)
 end
 
---- A list with something in it.
+--- A list that is not empty.
 function given.check_filled(what, name, list)
   if type(list) == "table" and #list > 0 then return end
   errors.raise("%s: %s is %s, expected a list of at least one", what, name,
     type(list) == "table" and "empty" or show(list))
 end
 
---- Can the number stand on an axis, logarithmic or not?
+--- Can an axis, logarithmic or not, show the number?
 function given.fits(v, log) return given.is_finite(v) and (not log or v > 0) end
 
---- At least one of the n points can be drawn: without any, gnuplot fails.
+--- Checks that at least one of the n points can be drawn: without any, gnuplot fails.
 function given.check_drawable(what, n, x, y, o)
   for i = 1, n do
     if given.fits(x[i], o.logx) and given.fits(y[i], o.logy) then return end

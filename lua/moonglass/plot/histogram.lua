@@ -1,4 +1,4 @@
---- Histograms: distributions over each other.
+--- moon.plot.histogram: distributions over one pair of axes.
 local axes = require "moonglass.plot.axes"
 local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
@@ -15,7 +15,8 @@ local function each_finite(list, n, f)
   end
 end
 
--- f(v) for each finite number of a tensor of any shape, or of a list. A tensor is read in parts: as a list it is large.
+-- f(v) for each finite number of a list, or of a tensor of any shape. A tensor is read in parts, since a list of its
+-- numbers would be large.
 local function each_number(s, f)
   if not native.is_tensor(s.values) then
     local list, n = given.numbers(s.what, "values", s.values)
@@ -40,8 +41,8 @@ local function extent(list)
   return low, high
 end
 
--- How many numbers are in each bin, as numpy.histogram counts: the last bin has its right end too, and what is outside
--- does not count. As a density the bins have an area of 1.
+-- The number of values in each bin, as numpy.histogram counts: the last bin includes its right end, and values outside
+-- do not count. As a density the bins have an area of 1.
 local function heights(s, low, high, o)
   local counts, total, scale = {}, 0, o.bins / (high - low)
   for i = 1, o.bins do counts[i] = 0 end
@@ -57,7 +58,7 @@ end
 
 -- ---- drawing ----
 
--- What all stand on: 0, or on a logarithmic axis half of the lowest bin.
+-- The floor of all bins: 0, or on a logarithmic axis half of the lowest bin.
 local function find_floor(all, log)
   if not log then return 0 end
   local lowest = math.huge
@@ -81,7 +82,7 @@ local function outline(counts, low, high, floor)
   return x, y
 end
 
--- The option range, if there is one, or that of all numbers.
+-- The option range, or else the range of all numbers.
 local function find_range(what, list, range)
   if not range then return extent(list) end
   local low, high = range[1], range[2]

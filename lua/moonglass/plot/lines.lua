@@ -1,4 +1,4 @@
---- Lines: curves over one pair of axes.
+--- moon.plot.lines: curves over one pair of axes.
 local axes = require "moonglass.plot.axes"
 local errors = require "moonglass.support.errors"
 local given = require "moonglass.plot.given"
@@ -35,13 +35,13 @@ local function read_series(what, element, o)
   if s.x ~= nil then x, x_n = given.numbers(what, "x", s.x) end
   if x_n ~= n then errors.raise("%s: x has %d numbers, y has %d", what, x_n, n) end
   given.check_drawable(what, n, x, y, o)
-  -- A line of one point would not be seen.
+  -- A line with a single point would be invisible.
   return {x = x, y = y, n = n, label = s.label, style = n == 1 and "points" or s.style, counts = s.x == nil}
 end
 
-local most_counted = 10 -- tics for each of so many
+local most_counted = 10 -- up to so many whole numbers each have a tic
 
---- Axes and curves, into the script.
+--- Adds axes and curves to a script.
 function lines.add(script, what, list, o, legend)
   given.check_filled(what, "series", list)
   local curves, labelled, few = {}, false, true

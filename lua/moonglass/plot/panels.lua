@@ -1,4 +1,4 @@
---- Panels: many small plots in one picture.
+--- moon.plot.panels: small plots in one picture.
 local axes = require "moonglass.plot.axes"
 local bars = require "moonglass.plot.bars"
 local given = require "moonglass.plot.given"

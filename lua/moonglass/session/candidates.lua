@@ -1,8 +1,8 @@
---- What the end of a text of code may become: candidates(text, methods) -> names, the part of them that is there, what
--- ends the only one (may be nil); or nil and the signature of the call that the text is at the beginning of.
--- With methods, an object's are also found behind a point, where a call would want a colon.
--- Nothing is called: values are found by raw access, but for objects of this library, whose fields may be asked for.
--- Names of options and of choices are those of the annotations.
+--- Completions for the end of a piece of code: candidates(text, methods) -> names, the part that is already typed, the
+-- suffix for a single name, or nil; or nil and the signature of a call, if the text ends at its open bracket.
+-- methods: list methods after a point too, where a call needs a colon.
+-- Nothing of the user's is called: values are found by raw access; only objects of this library are asked for fields.
+-- The names of options and choices come from the annotations.
 local core = require "moonglass.core"
 local interface = require "moonglass.help.interface"
 local pages = require "moonglass.help.pages"
@@ -14,8 +14,8 @@ local terminal = require "moonglass.support.terminal"
 
 local closers = {[")"] = "(", ["}"] = "{", ["]"] = "["}
 
--- The open brackets at the end of text, innermost last, each with the place of its last comma; and where an open short
--- string begins. nil in a comment or a long string: nothing is completed there.
+-- The open brackets at the end of text, innermost last, each with the position of its last comma; and the position of
+-- an open short string. nil in a comment or a long string, where nothing is completed.
 local function scan(text)
   local list, unfinished = scanner.tokens(text)
   if unfinished and unfinished.what == "long" then return nil end
@@ -45,7 +45,7 @@ local function value_of(path)
   return v
 end
 
--- The annotations of what is called: of a function, a method, or a table that can be called.
+-- The annotations of a function, a method, or a table that can be called.
 local function entry_of(path)
   local f = value_of(path)
   if f == nil then return nil end
@@ -59,7 +59,7 @@ end
 
 -- ---- names ----
 
--- name -> true: the names in a table; only those of functions, or of all else, if `functions` is true or false.
+-- Adds the names in a table. functions: true for functions only, false for everything else only, nil for all.
 local function add_table(names, t, functions)
   for name, v in next, t do
     local wanted = functions == nil or functions == (type(v) == "function")
@@ -80,7 +80,7 @@ end
 
 local longest_chain = 100
 
--- Behind a colon those of methods; behind a point all of a table, and of an object its fields.
+-- After a colon the methods; after a point all names in a table, and the fields of an object.
 local function names_in(v, colon, depth)
   local names, functions = {}, colon or nil
   local class = (type(v) == "table" or type(v) == "userdata") and values.class_of(v)
@@ -119,7 +119,7 @@ end
 
 -- ---- options, choices, files ----
 
--- The path of what is called by the bracket: `moon.adam` of "moon.adam{", "moon.adam({" and "net:fit(x, {".
+-- The path of the function that the open brace belongs to: `moon.adam` in "moon.adam{" and "moon.adam({".
 local function callee(text, open)
   local brace = open[#open]
   if not brace or brace.kind ~= "{" then return nil end
@@ -138,7 +138,7 @@ local function options_at(text, open)
   return entry and interface.options(entry)
 end
 
--- The option whose value the string that begins at `quote` is, if its values are known.
+-- The choices of the option whose value is the string at `quote`, if they are known.
 local function choices_at(text, open, quote)
   local name = text:sub(1, quote - 1):match("([%a_][%w_]*)%s*=%s*$")
   for _, field in ipairs(name and options_at(text, open) or {}) do
@@ -147,7 +147,7 @@ local function choices_at(text, open, quote)
   end
 end
 
--- Entries of the folder that a started path names; a folder ends with a slash.
+-- The files that begin with this path. A folder ends with a slash.
 local function files_like(path)
   local folder, prefix = path:match("^(.-)([^/]*)$")
   local shown = folder == "" and "." or folder:gsub("^~/", (terminal.env("HOME") or "~") .. "/")
@@ -172,13 +172,13 @@ local function in_string(text, open, quote)
   return files_like(content)
 end
 
--- Is a name the key of an entry here, not a value?
+-- Is the name at the end the key of a table's entry, not a value?
 local function at_key(text, open, prefix)
   local brace = open[#open]
   return brace and brace.kind == "{" and text:sub(brace.comma + 1, #text - #prefix):find("^%s*$") ~= nil
 end
 
--- Inside a call's brackets with nothing typed yet, Tab shows what the call takes.
+-- The signature of a call whose brackets are still empty.
 local function signature_at(text, open)
   local call = open[#open]
   local path = call and call.kind == "(" and text:sub(1, call.at - 1):match("([%a_][%w_.:]*)%s*$")
@@ -186,7 +186,7 @@ local function signature_at(text, open)
   return entry and pages.signature(entry)
 end
 
--- Behind a call, which is not made: what the annotations say of the class of its result.
+-- The names after a call: the members of its result's class, by the annotations. The call itself is not made.
 local function names_of_result(path, colon)
   local entry, names = entry_of(path), {}
   local kind = entry and entry.returns and entry.returns[1] and entry.returns[1].type

@@ -1,13 +1,13 @@
---- What was typed, made ready to run: the rules of the session at a prompt and of a notebook's cells.
+--- Compiles what was typed at the prompt or in a notebook's cell.
 --   chunk.compile(text, name) -> {run =, silenced =, ...}, or nil, message, incomplete
--- Text is statements, as in any file of Lua's. If the last is an expression, its values are the results; a semicolon
--- behind it silences them. Where that expression begins is nobody's guess: Lua compiles what is before it and what is
--- behind, and a token that could still belong to the statement before does belong to it.
+-- The text is a list of statements. If it ends with an expression, the expression's values are the results; a semicolon
+-- at the end silences them. Lua itself tells where the expression begins: the text before it and the text from it on
+-- must both compile. A token that can belong to the statement before does.
 local scanner = require "moonglass.session.tokens"
 
 local chunk = {}
 
-local load = load -- the user's may be another
+local load = load -- the user may replace the global
 
 local function set(words)
   local is = {}
@@ -20,13 +20,13 @@ local begins_expression = set "name number string nil true false ... not functio
 local begins_statement = set "name ( ; :: break goto do while repeat if for function local return"
 local opens_block, closes_block = set "function do if repeat ( { [", set "end until ) } ]"
 
--- What goes on with an expression, if it follows one; no statement begins so.
+-- Tokens that continue an expression before them, with a text to test that. No statement begins with them.
 local continuation = {["-"] = "\n- 1", ["~"] = "\n- 1", ["("] = "\n{}", ["{"] = "\n{}", string = "\n{}"}
 
 -- ---- reading ----
 
--- The tokens of a text, with how many blocks and brackets are open before each; `last` is the last one but semicolons,
--- and `stop` is where the text ends without these.
+-- The tokens of a text, each with the number of open blocks and brackets before it. `last` is the last token that is no
+-- semicolon, and `stop` is where it ends.
 local function read(text)
   local list, open = scanner.tokens(text)
   local depth = 0
@@ -43,21 +43,22 @@ end
 
 local function before(code, k) return code.text:sub(1, code.list[k].first - 1) end
 
--- May a statement or an expression, as `begins` says, begin at token k? Only the compiler knows: not yet asked.
+-- Can a statement or an expression (`begins`) begin at token k? This is a quick test; the compiler decides.
 local function may_begin(code, k, begins)
   local list = code.list
   if list[k].depth ~= 0 or not begins[list[k].what] then return false end
   return k == 1 or ends_statement[list[k - 1].what] or false
 end
 
--- Is what stands before token k whole, and can token k not belong to it?
+-- Is the text before token k complete, and can token k not continue it?
 local function is_boundary(code, k)
   if k == 1 then return true end
   local head, further = before(code, k), continuation[code.list[k].what]
   return load(head, "=", "t") ~= nil and not (further and load(head .. further, "=", "t"))
 end
 
--- `return` and what begins at token k, in pieces: most of it is not read, as few tokens begin the last expression.
+-- A reader for load: `return` and the text from token k on. In pieces, since load stops at the first error, and few
+-- tokens begin the last expression.
 local function pieces_from(code, k)
   local piece, at, size = "return ", code.list[k].first, 256
   return function()
@@ -68,7 +69,8 @@ local function pieces_from(code, k)
   end
 end
 
--- The same, compiled. What a hook raises meanwhile, `load` gives for a message, too; but Lua's own comes again.
+-- The same, compiled. load returns a hook's error as a message too; it is told apart by a second call, which gives
+-- Lua's own message again.
 local function load_from(code, k)
   local f, message, first
   for i = 1, 2 do
@@ -82,20 +84,20 @@ end
 
 -- ---- compiling ----
 
--- The variable is there so that no call is a tail call, which would leave no trace of the line that it stands in.
+-- The variable prevents a tail call, which would drop the line from the traceback.
 local untailed = "local _no_tail_call <close> = nil "
 
 local function ready(text, name)
   local f = load(untailed .. text, name, "t")
   if f then return f end
-  return load(text, name, "t") -- whose message is of the text alone
+  return load(text, name, "t") -- its message is about the text only
 end
 
--- Where Lua itself fails, for example at too many brackets, a message handler has made of the message what it likes.
+-- If Lua itself fails, for example at too many brackets, a message handler may have changed the message.
 local function is_open(message) return type(message) == "string" and message:find("<eof>$") ~= nil end
 
--- The function that gives the values of the last expression, from the first token from which all is one; nil and
--- whether more text could make sense of it if there is none.
+-- A function that returns the values of the last expression, which begins at the first token that allows it; or nil,
+-- and whether more text could complete the code.
 local function compile_results(code, name)
   local incomplete = false
   for k = 1, code.last do
@@ -126,7 +128,7 @@ local function declared(code, k, names)
   until not list[k] or list[k].what ~= ","
 end
 
--- The names of the variables that are local to the text itself, and whether the last statement is what declares some.
+-- The names of the local variables at the text's outermost level, and whether its last statement declares some.
 local function locals_of(code)
   local names, last = {}, nil
   for k, token in ipairs(code.list) do
@@ -141,14 +143,14 @@ local function locals_of(code)
   return names, last ~= nil
 end
 
---- Compile a text, named as `load` takes it. Gives a table, or nil, the message, and whether further lines could make
--- sense of it.
---   run         the function: the text's values, those of a last expression included
---   silenced    does it end with a semicolon?
---   locals      the names of its own local variables; ends_local: none of its statements could use the last ones
---   tokens      its tokens, as moonglass.session.tokens has them, and text: what they are the places of
+--- Compiles a text; name is that of the chunk, as for load. Returns a table; or nil, a message, and whether more lines
+-- could complete the code.
+--   run         the function, which returns the text's results
+--   silenced    does the text end with a semicolon?
+--   locals      the names of its local variables; ends_local: no statement could use the last of them
+--   tokens      its tokens, by moonglass.session.tokens; text: the text that their positions refer to
 function chunk.compile(text, name)
-  text = text:gsub("^#![^\n]*", ""):gsub("^=", " ") .. "\n" -- "=x" is an old habit of Lua's users
+  text = text:gsub("^#![^\n]*", ""):gsub("^=", " ") .. "\n" -- "=x" prints x in older versions of Lua
   local code = read(text)
   local f, incomplete = compile_results(code, name)
   local message

@@ -1,9 +1,9 @@
---- What the program's session does in Lua: the C side reads lines, and calls these in protected mode.
---   session.begin(moon, terminal)  the session's globals; on a terminal, what its keys are
---   session.compile(text)       -> a function, is it silenced; or a message, may more lines make sense of it
+--- The Lua part of the program's session. The C part reads lines and calls these functions in protected mode.
+--   session.begin(moon, terminal)  sets the session's globals; on a terminal it prints the keys
+--   session.compile(text)       -> a function, silenced; or a message, incomplete: more lines could complete it
 --   session.results(silenced, ...) keeps and prints results
---   session.complete(before, line) -> insertion, listing
---   session.question(line)      the name that "? name" or "name ?" asks for, or nil
+--   session.complete(before, line) -> text to insert, text to list
+--   session.question(line)      the name in "? name" or "name ?", or nil
 --   session.trace()             the user's part of a traceback
 local counted = require "moonglass.support.counted"
 
@@ -17,7 +17,7 @@ local session = {}
 ---@name session
 session.globals = {}
 
-local known = {} -- the names that were there when the session began
+local known = {} -- the globals at the session's beginning
 
 local function count(t)
   local n = 0
@@ -25,7 +25,7 @@ local function count(t)
   return n
 end
 
--- What it is, and what there is to say of it in a line.
+-- The kind of a value, and its description in one line.
 local function shape_of(v)
   local native = require "moonglass.support.native"
   if native.is_tensor(v) then return "tensor", native.shape_text(v) end
@@ -107,12 +107,12 @@ session.globals.quit = session.globals.exit
 
 counted.all(session.globals)
 
--- Of these the name alone is a call, as people type it.
+-- These are called when their name alone is typed.
 local is_command = {}
 for _, name in ipairs{"clear", "exit", "help", "quit", "who"} do is_command[session.globals[name]] = true end
 
--- A program that Ctrl-C has ended was the computation: the error is that of any other. `system` keeps the signal itself
--- from whoever waits for the program.
+-- While a program runs, system(3) keeps Ctrl-C from this process. If Ctrl-C ended the program, raise the same error as
+-- for any computation.
 local interrupt_signal = 2
 local execute = os.execute
 
@@ -121,10 +121,9 @@ local function checked(ok, how, number, ...)
   return ok, how, number, ...
 end
 
---- The session's globals, and its library as `moon`: here only, so that what is typed is short. A name that LUA_INIT
--- or a script has taken stays theirs.
+--- Sets the session's globals, and `moon`. A global that LUA_INIT or a script has set stays.
 function session.begin(moon, is_terminal)
-  moon.interactive = true -- somebody is watching: fit shows its progress unless told otherwise
+  moon.interactive = true -- fit shows its progress by default
   for name, f in pairs(session.globals) do
     if rawget(_G, name) == nil then rawset(_G, name, f) end
   end
@@ -137,7 +136,7 @@ end
 
 -- ---- chunks ----
 
-local lost = {} -- names of variables that were local to chunks before
+local lost = {} -- names of variables that were local to earlier chunks
 
 local function note(which, names)
   if #names == 0 then return end
@@ -145,7 +144,7 @@ local function note(which, names)
     #names == 1 and "it" or "them"))
 end
 
--- Names in the chunk that are nil now, but were local to one before; each is told once.
+-- Names in the chunk that are nil now but were local to an earlier chunk. Each is reported once.
 local function find_lost(chunk)
   local names, own = {}, {}
   for _, name in ipairs(chunk.locals) do own[name] = true end
@@ -161,8 +160,8 @@ local function find_lost(chunk)
   return names
 end
 
---- What a line, or lines, are to the session; `name` is that of the chunk. The function, and is it silenced? Or the
--- message, and may more lines make sense of it? A variable that is gone with its chunk is something to be told of.
+--- Compiles lines: a function, and whether its results are silenced; or a message, and whether more lines could
+-- complete the code. name: of the chunk. Variables that are local to one chunk are noted on standard error.
 function session.compile(text, name)
   local chunk, message, incomplete = require("moonglass.session.chunk").compile(text, name or "=stdin")
   if not chunk then return message, incomplete end
@@ -174,8 +173,8 @@ end
 
 local most = 0 -- how many of _1, _2, ... are set
 
---- `_` and `_1` are the first of the results of the last line that had any, `_2` the second, and so on. No others are
--- kept: each would keep its tensors.
+--- Sets `_` and `_1` to the first of these results, `_2` to the second, and so on. Older results are dropped: they
+-- would keep their tensors in memory.
 function session.keep(...)
   local n = select("#", ...)
   for i = 1, math.max(n, most) do rawset(_G, "_" .. i, i <= n and (select(i, ...)) or nil) end
@@ -183,13 +182,13 @@ function session.keep(...)
   most = n
 end
 
---- Is this the only result, and a function that is a command when its name is all that was typed?
+--- The function, if a single result is one that is called when its name alone is typed; else nil.
 function session.command(...)
   local f = ...
   return select("#", ...) == 1 and is_command[f] and f or nil
 end
 
---- What comes of a chunk's values: they are kept, and shown unless silenced. A command is run.
+--- Keeps a chunk's values, and prints them unless silenced. A command is run instead.
 function session.results(silenced, ...)
   local command = session.command(...)
   if command then return command() end
@@ -199,7 +198,7 @@ end
 
 function session.complete(before, line) return require("moonglass.session.complete")(before, line) end
 
---- "? moon.zeros", "moon.zeros?", "help moon.zeros" -> "moon.zeros"; "?" -> "". None of them is Lua.
+--- "? moon.zeros", "moon.zeros?", "help moon.zeros" -> "moon.zeros"; "?" -> "". None of them is valid Lua.
 function session.question(line)
   local name = line:match("^%s*%?+%s*(.-)%s*$") or line:match("^%s*([%w_.:]+)%s*%?+%s*$")
   if name then return name end
@@ -207,15 +206,15 @@ function session.question(line)
   return not require("moonglass.session.tokens").is_keyword[name] and name or nil
 end
 
---- What is known of that name.
+--- Prints the help for that name.
 function session.answer(name) require("moonglass.help").show(name) end
 
--- Is a level of the stack code of the user's?
+-- Is a level of the stack the user's code?
 local function is_users(info, folder)
   return info.currentline > 0 and info.source:sub(2, #folder + 1) ~= folder
 end
 
--- The global that a function is: a call at the end of a line is a tail call, which has lost its name.
+-- The name of a global function. A tail call has no name on the stack.
 local function global_name(f)
   for name, v in next, _G do
     if rawequal(v, f) and type(name) == "string" then return name end
@@ -224,8 +223,8 @@ end
 
 local max_frames = 8
 
---- The functions of the user's that an error went through, the innermost first, without those of the library and of C,
--- down to the line that was typed; "" if it is that line's own. Called by the message handler.
+--- The user's functions that an error went through, the innermost first, down to the typed line, without functions of
+-- the library and of C; "" if there is none. The message handler calls this.
 function session.trace()
   local folder = debug.getinfo(1, "S").source:match("^@(.*)session/init%.lua$") or "\0"
   local lines, level, typed = {}, 2, false

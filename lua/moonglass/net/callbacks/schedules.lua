@@ -1,6 +1,6 @@
---- Learning-rate schedules, as callbacks: they set opt.lr before each epoch. Those of step_decay and cosine are
--- functions of the epoch, which counts from 1, and of the base rate, which is the optimizer's when the training begins
--- and its again when it ends. All go on exactly from a checkpoint.
+--- Learning-rate schedules, as callbacks: they set opt.lr before each epoch. step_decay and cosine are functions of the
+-- epoch, from 1, and of the base rate: the optimizer's rate when the training begins, which it gets back at the end.
+-- All continue exactly from a checkpoint.
 local errors = require "moonglass.support.errors"
 local monitor = require "moonglass.net.callbacks.monitor"
 local options = require "moonglass.support.options"
@@ -19,7 +19,7 @@ local function check_lowest(what, lr_min)
   if lr_min < 0 then errors.raise("%s: lr_min is %g, expected at least 0", what, lr_min) end
 end
 
--- A callback: in each epoch the rate is rate(base, epoch).
+-- A callback that sets the rate of each epoch to rate(base, epoch).
 local function of_epoch(name, rate)
   local self = {name = name}
   local base
