@@ -39,7 +39,7 @@
   ACT(silu, true, false, z *v_sigmoid(z), v_sigmoid(z) * (1 + z * (1 - v_sigmoid(z))),            \
       v_sigmoid(z) * (1 - v_sigmoid(z)) * (2 + z * (1 - 2 * v_sigmoid(z))))
 
-/* gelu''. Far out, where it is 0, the square of z may be infinite. */
+/* gelu''(z). For a large |z|, where it is 0, z^2 may be infinite. */
 MOONI_INLINE float gelu_bend(float z) {
   float near = v_select(v_abs(z) > 20, 20, z);
   return v_normal_pdf(z) * (2 - near * near);
@@ -49,7 +49,7 @@ MOONI_INLINE float gelu_bend(float z) {
 #define SELU_ALPHA 1.67326324f
 #define SELU_SCALE 1.05070099f
 
-/* Rows that lie one behind the other are one long row. */
+/* Rows without a gap between them are one long row. */
 #define JOIN_ROWS()      \
   if (stride == width) { \
     width *= rows;       \
@@ -126,7 +126,8 @@ static double dot_of(const float *x, const float *y, size_t n) {
   return total;
 }
 
-/* Softmax sees a row as a whole, so it is written out. Its largest logit is taken off first, or exp overflows. */
+/* Softmax needs whole rows, so it is written out. The largest logit is subtracted first: otherwise exp would
+** overflow. */
 static void softmax_forward(float *ys, float *zs, const float *bias, size_t rows, size_t width, size_t stride) {
   (void)zs;
   for (float *y = ys; rows--; y += stride) {

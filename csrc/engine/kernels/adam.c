@@ -12,11 +12,11 @@ static size_t slots(const moon_optim *opt) {
   return 2;
 }
 
-/* 1 - 1e-9 is 1 as float32, and a power of that no divisor. */
+/* 1 - 1e-9 is 1 as float32, and 1 minus a power of 1 is no divisor. */
 static double as_float(double beta) { return (float)beta < 1 ? (double)(float)beta : beta; }
 
-/* The powers are of the betas as float32, as in Keras: 1 - 0.999 is 1.3e-5 off then. Without it a run parts from
-** Keras's by more than spec/api/keras_spec.lua allows. */
+/* The powers are those of the betas in float32, as in Keras: 1 - 0.999 is 1.3e-5 off then. Otherwise a run would differ
+** from Keras's by more than spec/api/keras_spec.lua allows. */
 static void prepare(moon_optim *opt, uint64_t t) {
   const adam *o = (const adam *)opt;
   double beta1 = as_float(o->beta1), beta2 = as_float(o->beta2);

@@ -3,7 +3,7 @@
 ** rows of class probabilities, or class numbers from 0. */
 #include "losses.h"
 
-/* The targets of one row: its probabilities, or its class. */
+/* The target of one row: its probabilities, or its class. */
 typedef struct row_target {
   const float *values;
   size_t class;
@@ -31,10 +31,10 @@ static double probability_row(float *g, const float *p, row_target t, size_t wid
   const double epsilon = 1e-7;
   double sum = 0, value = 0, mass = 0;
   for (size_t j = 0; j < width; j++) sum += (double)p[j];
-  if (!(sum > 0)) sum = NAN; /* no probabilities at all: it shows in the value, as in the gradient */
+  if (!(sum > 0)) sum = NAN; /* no probabilities at all: NaN shows in the value and in the gradient */
   for (size_t j = 0; j < width; j++) {
     double tj = (double)target_of(t, j), q = (double)p[j] / sum;
-    bool inside = !(q <= epsilon || q >= 1 - epsilon); /* NaN stays, and shows */
+    bool inside = !(q <= epsilon || q >= 1 - epsilon); /* NaN stays NaN */
     q = inside ? q : q < 0.5 ? epsilon : 1 - epsilon;
     if (tj != 0) value -= tj * log(q);
     if (inside) mass += tj;

@@ -1,7 +1,8 @@
-/* eigen.c - the three passes over memory that take the time of ../eigen.c. In double, as all of it. */
+/* eigen.c - the inner loops of core/eigen.c, in double. */
 #include "vmath.h"
 
-/* One step of the reduction: the lower triangle of a [n x n] becomes a - v q' - q v', and p that times u. */
+/* One step of the reduction: the lower triangle of a [n x n] becomes a - v q' - q v', and p [n] += the new a times
+** u. */
 void MOONI_K(eigen_reduce)(double *restrict a, size_t n, size_t stride, const double *restrict v,
                            const double *restrict q, const double *restrict u, double *restrict p) {
   for (size_t j = 0; j < n; j++, a += stride) {
@@ -18,7 +19,7 @@ void MOONI_K(eigen_reduce)(double *restrict a, size_t n, size_t stride, const do
   }
 }
 
-/* `count` rotations, one after the other, each of two neighbouring rows of z [n x MOONI_EIGEN_WIDTH]. */
+/* Apply `count` rotations one after the other, each to two neighbouring rows of z [* x MOONI_EIGEN_WIDTH]. */
 void MOONI_K(eigen_rotate)(double *z, const mooni_rotation *rotation, size_t count) {
   for (; count--; rotation++) {
     double *restrict x = z + rotation->row * MOONI_EIGEN_WIDTH, *restrict y = x + MOONI_EIGEN_WIDTH;
@@ -32,7 +33,7 @@ void MOONI_K(eigen_rotate)(double *z, const mooni_rotation *rotation, size_t cou
   }
 }
 
-/* Columns of z [n x MOONI_EIGEN_LANES], each less `scale` times its product with v, times v. */
+/* z [n x MOONI_EIGEN_LANES] -= scale v (v' z): a reflection of each column. */
 void MOONI_K(eigen_reflect)(double *restrict z, const double *restrict v, size_t n, double scale) {
   double dot[MOONI_EIGEN_LANES] = {0};
   for (size_t k = 0; k < n; k++)

@@ -1,5 +1,5 @@
-/* elementwise.c - functions of one number and of two, over arrays. An output may be one of its own inputs, element
-** over element; any other overlap is refused before we come here, which is what ivdep says. */
+/* elementwise.c - functions of one and of two numbers, over arrays. The output may be exactly one of the inputs. Any
+** other overlap was refused earlier, so ivdep is true. */
 #include <math.h>
 
 #include "vmath.h"
@@ -24,7 +24,7 @@ UNARY(square, x *x)
 UNARY(floor, floorf(x))
 UNARY(pow, powf(x, p))
 
-/* Both comparisons are false for NaN, which passes. */
+/* NaN stays NaN: both comparisons are false. */
 static inline float clamp(float x, float low, float high) {
   x = x < low ? low : x;
   return x > high ? high : x;
@@ -37,7 +37,7 @@ const mooni_unary MOONI_K(unary)[] = {
     {NULL, NULL},
 };
 
-/* y[i] = EXPR of x and z: one loop for each way of stepping, so that each is a plain vector loop. */
+/* y[i] = EXPR of x and z: one loop for each combination of steps, so that each is a plain vector loop. */
 #define LOOP(EXPR, X, Z)                                \
   _Pragma("GCC ivdep") for (size_t i = 0; i < n; i++) { \
     float x = (X), z = alpha * (Z);                     \
@@ -68,7 +68,7 @@ BINARY(lt, x < z ? 1.0f : 0.0f)
 BINARY(le, x <= z ? 1.0f : 0.0f)
 BINARY(gt, x > z ? 1.0f : 0.0f)
 BINARY(ge, x >= z ? 1.0f : 0.0f)
-/* A NaN on either side wins: x != x holds for it alone, and a NaN z fails every comparison. */
+/* NaN on either side gives NaN: x != x is true for NaN alone, and a NaN z fails every comparison. */
 BINARY(max, x > z || x != x ? x : z)
 BINARY(min, x < z || x != x ? x : z)
 

@@ -1,4 +1,5 @@
-/* huber.c - Huber's loss (1964): e^2 / 2 within delta, delta |e| - delta^2 / 2 beyond; gradient e cut to +-delta. */
+/* huber.c - Huber's loss (1964): e^2 / 2 for |e| <= delta, delta |e| - delta^2 / 2 beyond; the gradient is e clipped to
+** +-delta. */
 #include "losses.h"
 
 typedef struct huber {

@@ -1,6 +1,6 @@
-/* kernels.h - for the files of this folder, each of which is compiled once for each instruction set: plain loops that
-** the compiler turns into vector code, with no intrinsics but in product.c. What a file exports is named MOONI_K(name),
-** which becomes mooni_name_avx2 or the like, and is found through the table in table.c. */
+/* kernels.h - for the files of this folder. Each is compiled once for each instruction set: plain loops that the
+** compiler vectorises, with intrinsics only in product.c. A function is named MOONI_K(name), which becomes
+** mooni_name_avx2 or the like; the rest of the engine finds it through the table (table.h). */
 #ifndef MOONI_KERNELS_H
 #define MOONI_KERNELS_H
 
@@ -15,14 +15,15 @@
 #define MOONI_PRAGMA_(text) _Pragma(#text)
 #define MOONI_EACH MOONI_PRAGMA_(omp simd)
 
-/* A loop that adds into `sum` may do so in any order: the only place where rounding is left to the compiler. */
+/* Put before a loop that adds into `sum`: the additions may be in any order. Nowhere else is rounding left to the
+** compiler. */
 #define MOONI_SUMMING(sum) MOONI_PRAGMA_(omp simd reduction(+ : sum))
 #define MOONI_INLINE static inline __attribute__((always_inline))
 
 #define MOONI_STRING_(text) #text
 #define MOONI_STRING(text) MOONI_STRING_(text)
 
-/* What table.c collects from the other files, besides losses and optimisers. */
+/* What table.c collects, besides losses and optimisers; table.h tells what each does. */
 extern const mooni_act MOONI_K(activations)[];
 extern const mooni_unary MOONI_K(unary)[];
 extern const mooni_binary MOONI_K(binary)[];
@@ -50,7 +51,7 @@ void MOONI_K(noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float 
 void MOONI_K(noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
 void MOONI_K(noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
 
-/* Products of our own need AVX-512; for less, BLIS has them all. */
+/* Our products need AVX-512; for other CPUs BLIS makes them all. */
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #define MOONI_HAS_PRODUCT
 void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);

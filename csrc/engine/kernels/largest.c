@@ -1,9 +1,8 @@
-/* largest.c - the k largest numbers of a row. Read as integers that have the numbers' order, the k-th largest of them
-** is found bit by bit, each bit by one count over the row: no scratch, and no time lost at branches that depend on the
-** numbers. */
+/* largest.c - the k largest numbers of a row. The numbers are read as integers of the same order, and the k-th largest
+** is found bit by bit, each bit by counting over the row: no scratch, and no branches that depend on the numbers. */
 #include "vmath.h"
 
-/* An integer that is larger for a larger number: equal for equal ones, 0 and -0 too, and the largest for NaN. */
+/* An integer with the order of the numbers: equal for equal numbers, 0 and -0 too, and the largest one for NaN. */
 MOONI_INLINE int32_t order_of(float x) {
   int32_t bits = v_bits(v_select(x != x, NAN, x) + 0.f);
   return bits ^ ((bits >> 31) & INT32_MAX);
@@ -16,7 +15,8 @@ static size_t count_from(const float *orders, size_t n, int32_t least) {
   return (size_t)count;
 }
 
-/* The largest number that k or more are not below; by how many these are more than k, which then are equal to it. */
+/* The largest number for which at least k numbers are not smaller. *surplus: how many more than k these are; the
+** surplus ones are equal to it. */
 static int32_t find_least(const float *orders, size_t n, size_t k, size_t *surplus) {
   uint32_t least = (uint32_t)INT32_MIN;
   *surplus = n - k;

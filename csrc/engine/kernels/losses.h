@@ -1,4 +1,4 @@
-/* losses.h - what the files of losses share. */
+/* losses.h - what the files of losses have in common. */
 #ifndef MOONI_LOSSES_H
 #define MOONI_LOSSES_H
 
@@ -21,8 +21,8 @@
     .help = "the prediction is logits: " activation " has not been applied to it"         \
   }
 
-/* LOSS_ROWS(name, value_of, gradient_of) defines the sum over a batch of value_of(p, t), s * gradient_of(p, t) going
-** into grad unless it is NULL, in one pass. name_stretch is that of a part of a row. */
+/* LOSS_ROWS(name, value_of, gradient_of) defines name: the sum of value_of(p, t) over p [rows x width], with s *
+** gradient_of(p, t) into grad unless that is NULL, in one pass. name_stretch does a part of a row. */
 #define LOSS_ROWS(name, value_of, gradient_of)                                                                         \
   MOONI_INLINE float name##_stretch(float *restrict grad, const float *restrict p, const float *restrict t, size_t n,  \
                                     float s) {                                                                         \
@@ -51,7 +51,7 @@
     return total;                                                                                                      \
   }
 
-/* What apply is given, for the functions here and in each loss. */
+/* The parameters of apply. */
 #define LOSS_ARGUMENTS                                                                                          \
   const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width, size_t stride, \
       double scale, bool logits

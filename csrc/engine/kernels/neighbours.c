@@ -1,4 +1,4 @@
-/* neighbours.c - the passes of ../neighbours.c over floats. */
+/* neighbours.c - the inner loops of core/neighbours.c, over floats. */
 #include "vmath.h"
 
 /* The sum of (x - y)^2, in double. */
@@ -12,7 +12,7 @@ double MOONI_K(squared_distance)(const float *x, const float *y, size_t n) {
   return sum;
 }
 
-/* Does any of so many rows have a product that is not below what its length allows? */
+/* Is the product of any of GROUP rows within reach? */
 enum { GROUP = 16 };
 static inline bool is_any_near(const float *product, const mooni_reach *r, size_t j) {
   int near = 0;
@@ -20,7 +20,7 @@ static inline bool is_any_near(const float *product, const mooni_reach *r, size_
   return near;
 }
 
-/* The first j from `from` on that may be near, or n. Where the bound is a NaN, or infinite, it may. */
+/* The first j >= from that is within reach, or n. Where the bound is NaN or infinite, j counts as within reach. */
 size_t MOONI_K(next_near)(const float *product, const mooni_reach *r, size_t from, size_t n) {
   size_t j = from;
   while (n - j >= GROUP && !is_any_near(product, r, j)) j += GROUP;

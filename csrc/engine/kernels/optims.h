@@ -1,5 +1,5 @@
-/* optims.h - what the files of optimisers share. weight_decay is decoupled from the gradient (AdamW, arXiv 1711.05101),
-** as in Keras: w -= lr weight_decay w, before the update. */
+/* optims.h - what the files of optimisers have in common. weight_decay is decoupled from the gradient (AdamW, arXiv
+** 1711.05101), as in Keras: w -= lr weight_decay w, before the update. */
 #ifndef MOONI_OPTIMS_H
 #define MOONI_OPTIMS_H
 
@@ -39,17 +39,17 @@
   const moon_optim *opt, float *restrict w, float *const *s, const float *restrict g, size_t rows, size_t width, \
       size_t stride
 
-/* An eps that is no normal number would be 0, and 0 / 0 the step of a weight without gradients. */
+/* A denormal eps would count as 0, and the step of a weight without gradient would be 0 / 0. */
 static inline float as_divisor(double eps) { return eps < (double)FLT_MIN ? FLT_MIN : (float)eps; }
 
-/* g^2, but no infinity, which no mean of squares would get rid of. By its bits, whose order is that of the numbers. A
-** NaN is in the weight itself by then. */
+/* g^2, but at most the largest float: a mean of squares would never lose an infinity. Compared by bits, which have the
+** order of the numbers. If g is NaN, the weight itself is NaN by then. */
 MOONI_INLINE float squared(float g) {
   int32_t bits = v_bits(g * g), most = v_bits(FLT_MAX);
   return v_from_bits(bits < most ? bits : most);
 }
 
-/* What is left of a weight after the decay. */
+/* The factor of a weight in the decay. */
 static inline float kept(const moon_optim *opt) { return (float)(1 - opt->lr * opt->weight_decay); }
 
 #endif

@@ -1,14 +1,14 @@
-/* product.c - matrix products with AVX-512, for which BLIS 0.9 has kernels made for large matrices only: it packs both
-** operands first, and for the thin ones of a small batch it falls back to AVX2. Here nothing is packed, as the operands
-** of a net's products are small enough to come from the caches as they lie.
+/* product.c - matrix products with AVX-512. BLIS 0.9 has AVX-512 kernels for large matrices only: it packs both
+** operands first, and for the thin matrices of a small batch it falls back to AVX2. Here nothing is packed: the
+** operands of a net's products are small enough to be read from the caches as they lie.
 **
-** c is made in tiles of up to 8 rows and 48 columns, which stay in registers: each element of a's part goes, spread
-** over a vector, against three vectors of b's row. So a may have any strides, while rows of b and c must be contiguous;
-** of a b whose columns are, blocks are transposed on the way.
+** c is computed in tiles of up to 8 rows and 48 columns, which stay in registers: each element of a's part is broadcast
+** to a vector and multiplied with three vectors of b's row. So a may have any strides, while rows of b and c must be
+** contiguous; if b's columns are contiguous instead, blocks of it are transposed on the way.
 **
-** Of a sparse a (images: many pixels are 0 in all of a batch) what is 0 throughout is left out: in y = x W columns of x
-** with their rows of W, in dW = x'dz rows of dW. The bits are those of the whole product, since what is left out adds 0
-** to a sum that keeps its order, and blocks stay cut where they are. */
+** Of a sparse a (images: many pixels are 0 in the whole batch) rows or columns that are all 0 are skipped: in y = x W
+** columns of x with their rows of W, in dW = x'dz rows of dW. The bits are those of the whole product: what is skipped
+** would add 0 to a sum whose order stays the same, and blocks stay cut where they are. */
 #include "kernels.h"
 
 #if defined(MOONI_HAS_PRODUCT)
@@ -17,21 +17,21 @@
 
 enum { LANES = 16, TILE_ROWS = 8, TILE_VECTORS = 3, TILE_COLUMNS = LANES * TILE_VECTORS, DEPTH = 256 };
 
-enum { MOST = 2048, AHEAD = 16 }; /* columns that are looked at for zeros */
+enum { MOST = 2048, AHEAD = 16 }; /* columns searched for zeros; how far ahead to prefetch */
 
-/* A tile's part of the product. The last vector of a row has `tail` lanes. */
+/* One tile's part of the product. The last vector of a row has `tail` lanes. */
 typedef struct tile {
   const float *a, *b;
   float *c;
   size_t a_row, a_column, b_row, c_row, depth;
-  const uint16_t *list; /* NULL, or the `depth` columns of a that are to be taken */
+  const uint16_t *list; /* NULL, or the `depth` columns of a to use */
   __mmask16 tail;
   float alpha, beta;
 } tile;
 
 #define UNROLL _Pragma("GCC unroll 16")
 
-/* With ROWS, VECTORS, MASKED and LISTED constant all of acc is registers. */
+/* ROWS, VECTORS, MASKED and LISTED are constants, so all of acc is registers. */
 MOONI_INLINE void compute(const tile *t, const int ROWS, const int VECTORS, const bool MASKED, const bool LISTED) {
   __m512 acc[TILE_ROWS][TILE_VECTORS], row[TILE_VECTORS];
   const float *upper = t->a, *lower = t->a + 4 * t->a_row, *b = t->b;
@@ -91,17 +91,17 @@ static compute_fn *const computes[2][2][TILE_ROWS * TILE_VECTORS] = {
 /* ---- what is 0 throughout ---- */
 
 typedef struct zeros {
-  bool rows, columns;          /* of a: which of the two is looked at, if any */
-  uint16_t live[MOST / LANES]; /* a bit for each: it is not all 0 */
-  uint16_t list[MOST + AHEAD]; /* the columns that are not, each counted from its block's first; or each tile's row */
-  size_t begin[MOST / DEPTH + 1]; /* columns: of each block in the list */
+  bool rows, columns;             /* which of the two is searched for zeros, if any */
+  uint16_t live[MOST / LANES];    /* a bit for each: it is not all 0 */
+  uint16_t list[MOST + AHEAD];    /* those columns, counted from their block's first; or the first row of each tile */
+  size_t begin[MOST / DEPTH + 1]; /* columns: where each block begins in the list */
   size_t tiles;
 } zeros;
 
-enum { GROUP = 8, CHECK = 16 }; /* vectors of columns that are looked at together; rows before a look at what is seen */
+enum { GROUP = 8, CHECK = 16 }; /* vectors of columns searched together; rows between two checks for an early end */
 
-/* The columns among `vectors` vectors of x [rows x 16 a vector] that have an element that is not 0, bit by bit. -0 may
-** count as either. By rows, as x lies in memory; and the more of them there are, the sooner that is known. */
+/* live = a bit for each column of x [rows x 16 vectors]: does it have an element that is not 0? -0 may count as either.
+** It goes row by row, as x lies in memory, and ends as soon as every column has one. */
 MOONI_INLINE void look_at(uint16_t *live, const float *x, size_t rows, size_t vectors, __mmask16 tail, size_t stride) {
   __m512i seen[GROUP];
   UNROLL for (size_t j = 0; j < GROUP; j++) seen[j] = _mm512_setzero_si512();
@@ -142,7 +142,8 @@ static void list_columns(zeros *z, size_t k) {
   memset(z->list + n, 0, AHEAD * sizeof *z->list);
 }
 
-/* A tile begins at a row that is not 0. What is in none is 0 in c too, or, where c is added to, stays as it is. */
+/* A tile begins at a row that is not all 0. Rows in no tile are 0 in c too; or, if c is added to, they stay as they
+** are. */
 static void list_tiles(zeros *z, size_t m, size_t n, float beta, mooni_mat c) {
   z->tiles = 0;
   for (size_t i = 0; i < m;) {
@@ -156,7 +157,7 @@ static void list_tiles(zeros *z, size_t m, size_t n, float beta, mooni_mat c) {
   }
 }
 
-/* The zeros of a sparse a [m x k], whichever way its elements are contiguous. */
+/* Find the zeros of a sparse a [m x k], whichever way its elements are contiguous. */
 static void find_zeros(zeros *z, size_t m, size_t n, size_t k, mooni_mat a, float beta, mooni_mat c) {
   z->columns = a.sparse && a.cs == 1 && k <= MOST;
   z->rows = a.sparse && !z->columns && a.rs == 1 && m <= MOST && (beta == 0 || beta == 1);
@@ -170,7 +171,7 @@ static void find_zeros(zeros *z, size_t m, size_t n, size_t k, mooni_mat a, floa
   }
 }
 
-/* A list costs a little for each of its columns: it has to save an eighth of the block. */
+/* A list has a cost for each of its columns: it must skip at least an eighth of the block. */
 static void take_columns(tile *t, const zeros *z, size_t block) {
   size_t count = z->begin[block + 1] - z->begin[block];
   if (8 * count > 7 * t->depth) return;
@@ -180,7 +181,7 @@ static void take_columns(tile *t, const zeros *z, size_t block) {
 
 /* ---- all of c ---- */
 
-/* All rows of c, in `width` columns; z NULL: a has not been looked at. */
+/* Compute `width` columns of c, all rows. z NULL: a was not searched for zeros. */
 static void panel(tile t, const zeros *z, size_t rows, size_t width) {
   size_t vectors = (width + LANES - 1) / LANES, rest = width % LANES;
   bool listed = z && z->rows;
@@ -196,13 +197,14 @@ static void panel(tile t, const zeros *z, size_t rows, size_t width) {
   }
 }
 
-/* 64 columns are two panels alike rather than three vectors and one. */
+/* 64 columns are cut into two equal panels instead of three vectors and one. */
 static size_t panel_width(size_t left) {
   if (left <= TILE_COLUMNS) return left;
   return left == 4 * LANES ? 2 * LANES : TILE_COLUMNS;
 }
 
-/* to [16 x rows, beginning `to_row` apart] = 16 rows of `columns` <= 16 elements, transposed; none is read beyond. */
+/* to [16 x rows], rows `to_row` apart, = 16 rows of `columns` <= 16 elements, transposed; nothing is read beyond
+** them. */
 static void transpose(float *to, size_t to_row, const float *from, size_t from_row, size_t rows, size_t columns) {
   __m512 r[LANES], s[LANES];
   __mmask16 lanes = (__mmask16)((1u << columns) - 1);
@@ -232,7 +234,7 @@ static void transpose(float *to, size_t to_row, const float *from, size_t from_r
   }
 }
 
-/* A block of b, `depth` rows of `width` columns, whose columns are contiguous, put by rows into `block`. */
+/* block [depth x width] = that block of b, whose columns are contiguous. */
 static void turn(float *block, const float *b, size_t column, size_t depth, size_t width) {
   size_t vectors = (width + LANES - 1) / LANES;
   for (size_t j = 0; j < width; j += LANES)
@@ -241,7 +243,7 @@ static void turn(float *block, const float *b, size_t column, size_t depth, size
                 width - j < LANES ? width - j : LANES, depth - k < LANES ? depth - k : LANES);
 }
 
-/* block: room for one block of b if that has to be turned, else NULL. */
+/* block: room for one block of b if it must be transposed, else NULL. */
 static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c,
                    const zeros *z, float *block) {
   for (size_t j = 0, width; j < n; j += width) {
@@ -269,9 +271,8 @@ static void panels(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni
   }
 }
 
-/* Two functions, so that either has its own room on the stack alone, which is small in some hosts' threads: one that
-** predicts never comes to the second. What is turned has no sparse matrix against it, but where the first layer is
-** tied. */
+/* Two functions, so that each takes only its own stack, which is small in some hosts' threads: one that only predicts
+** never needs the second. A transposed b is never multiplied with a sparse a, unless the first layer is tied. */
 static __attribute__((noinline)) void straight(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
                                                float beta, mooni_mat c) {
   zeros z;

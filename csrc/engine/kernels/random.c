@@ -1,4 +1,4 @@
-/* random.c - streams of floats, 16 at a time, and the noise that is made of them. */
+/* random.c - random floats, 16 at a time, and the noise made of them. */
 #include "vmath.h"
 
 /* 24 bits of each draw: uniform in [0, 1), every value exact. */
@@ -8,7 +8,7 @@ static inline void unit_block(mooni_rng *rng, float u[MOONI_LANES]) {
   for (size_t l = 0; l < MOONI_LANES; l++) u[l] = (float)(int32_t)(bits[l] >> 8) * 5.9604644775390625e-8f;
 }
 
-/* sin and cos of a quarter turn's fraction f in [-1/2, 1/2], by their Taylor series in f pi / 2. */
+/* sin and cos of f quarter turns, f in [-1/2, 1/2], by their Taylor series in f pi / 2. */
 static inline float quarter_sin(float f) {
   float a = f * 1.57079633f, q = a * a;
   return a * (1 + q * (-1.f / 6 + q * (1.f / 120 + q * (-1.f / 5040))));
@@ -38,7 +38,7 @@ static inline void normal_pair(mooni_rng *rng, float z[PAIR]) {
   }
 }
 
-/* MAKE puts `block` draws into `draw`; TAKE(i, d) uses draw d for element i. The last block may be a part of one. */
+/* MAKE writes `block` draws to `draw`; TAKE(i, d) uses draw d for element i. The last block may be cut short. */
 #define BLOCKS(block, MAKE, TAKE)                                \
   for (size_t i = 0; i < n; i += (block)) {                      \
     float draw[block];                                           \
@@ -62,7 +62,7 @@ void MOONI_K(normal)(mooni_rng *rng, float *y, size_t n, float mean, float devia
 #undef TAKE
 }
 
-/* Noise on a batch. mask, if wanted, is dy/dx. */
+/* Noise on n elements. mask, unless NULL, gets dy/dx. */
 
 static inline float cut(float v, float low, float high) { return v < low ? low : v > high ? high : v; }
 

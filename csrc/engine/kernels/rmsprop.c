@@ -1,6 +1,6 @@
-/* rmsprop.c - RMSprop (Hinton, Coursera lecture 6e, 2012), as Keras has it: v = rho v + (1 - rho) g^2, step
-** lr g / sqrt(v + eps); centered takes the squared mean gradient off v, which leaves no less than v's own
-** rounding; with momentum the steps are summed up. */
+/* rmsprop.c - RMSprop (Hinton, Coursera lecture 6e, 2012), as in Keras: v = rho v + (1 - rho) g^2, step lr g / sqrt(v +
+** eps). centered subtracts the squared mean gradient from v, but leaves at least v's rounding error; with momentum the
+** steps are summed up. */
 #include "optims.h"
 
 typedef struct rmsprop {
@@ -16,7 +16,7 @@ static size_t slots(const moon_optim *opt) {
   return o->centered ? 3 : o->momentum > 0 ? 2 : 1;
 }
 
-/* Gradients that hardly vary leave less of the difference than v was rounded by, or less than nothing. */
+/* For gradients that hardly vary, the difference may be smaller than v's rounding error, or negative. */
 #define LEAST_VARIANCE 2.4e-7f
 
 static inline float above(float x, float least) { return x > least ? x : least; }

@@ -1,5 +1,4 @@
-/* table.c - all that is compiled for one instruction set, by name. A new loss or optimiser adds its name to its
-** list. */
+/* table.c - the kernels of one instruction set. A new loss or optimiser adds its name to its list. */
 #include "../net/loss.h"
 #include "../net/optim.h"
 #include "kernels.h"

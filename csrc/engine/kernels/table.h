@@ -20,8 +20,8 @@ typedef struct mooni_binary {
   void (*apply)(float *y, const float *a, size_t as, const float *b, size_t bs, size_t n, float alpha);
 } mooni_binary;
 
-/* For core/eigen.c, which keeps eigenvectors in panels of so many columns and handles so many at once. A rotation:
-** with a = row `row` and b = the next one, a becomes c a - s b, and b becomes s a + c b. */
+/* For core/eigen.c, which keeps eigenvectors in panels of so many columns and handles so many at once. A rotation: with
+** a = row `row` and b = the next one, a becomes c a - s b, and b becomes s a + c b. */
 enum { MOONI_EIGEN_WIDTH = 64, MOONI_EIGEN_LANES = 32 };
 typedef struct mooni_rotation {
   size_t row;

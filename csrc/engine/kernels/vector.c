@@ -2,7 +2,7 @@
 #include "vmath.h"
 
 void MOONI_K(from_bytes)(float *restrict y, const uint8_t *restrict x, size_t n, float scale) {
-#ifdef __FMA__ /* the same, as the remainder is exact, and much shorter than a vector of divisions */
+#ifdef __FMA__ /* the same result, because the remainder is exact, and much faster than a vector of divisions */
   float inverse = 1 / scale;
   for (size_t i = 0; i < n; i++) {
     float q = (float)x[i] * inverse;
@@ -57,8 +57,8 @@ static void add_rows(float *restrict y, const float *restrict x, size_t rows, si
     for (size_t j = 0; j < width; j++) y[j] += x[j];
 }
 
-/* In float over a few rows, and in double beyond: the error is no more than FEW units in the last place of the sum of
-** all absolute values, whatever their number. */
+/* y [width] = the column sums of x [rows x width]. In float over FEW rows, and in double beyond: the error is at most
+** FEW units in the last place of the sum of all absolute values, however many rows there are. */
 void MOONI_K(column_sums)(float *restrict y, const float *restrict x, size_t rows, size_t width, size_t stride,
                           bool accumulate) {
   enum { FEW = 128, STRIP = 256 };

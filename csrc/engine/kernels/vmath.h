@@ -1,6 +1,6 @@
-/* vmath.h - exp, log and their kin as branch-free expressions that the compiler turns into vector code, because a
-** scalar expf per pixel costs more than the matrix products. Errors are in units of float32's last place (ulp).
-** These rest on exact rounding steps: never compile them with -fassociative-math. */
+/* vmath.h - exp, log and similar functions as branch-free expressions that the compiler can vectorise: a scalar expf
+** for each pixel would cost more than the matrix products. Errors are in units in the last place of float32 (ulp). The
+** functions rely on exact rounding steps: never compile them with -fassociative-math. */
 #ifndef MOONI_VMATH_H
 #define MOONI_VMATH_H
 
@@ -9,8 +9,8 @@
 
 #include "kernels.h"
 
-/* Sums are kept in float over a stretch, in as many partial sums as the vector has lanes, and in double beyond: fast,
-** and the error does not grow with the number of elements. */
+/* Sums are kept in float over STRETCH elements, in as many partial sums as the vector has lanes, and in double beyond:
+** fast, and the error does not grow with the number of elements. */
 enum { STRETCH = 1024 };
 
 MOONI_INLINE float v_from_bits(int32_t bits) {
@@ -25,14 +25,13 @@ MOONI_INLINE int32_t v_bits(float x) {
   return bits;
 }
 
-/* choose ? a : b by its bits. A branch around an exp would keep the compiler from using vectors; this cannot become
-** one. */
+/* choose ? a : b, by bit masks. A branch around an exp would prevent vectorisation; this cannot become one. */
 MOONI_INLINE float v_select(bool choose, float a, float b) {
   int32_t mask = -(int32_t)choose;
   return v_from_bits((v_bits(a) & mask) | (v_bits(b) & ~mask));
 }
 
-/* NaN goes to low. */
+/* NaN becomes low. */
 MOONI_INLINE float v_clamp(float x, float low, float high) {
   x = v_select(x > low, x, low);
   return v_select(x < high, x, high);
@@ -49,8 +48,8 @@ MOONI_INLINE float v_expm1_near_0(float r) {
   return p * r * r + r;
 }
 
-/* x = n ln2 + r with |r| <= ln2 / 2. Gives expm1(r), and 2^n in two factors, since 2^128 and
-** the denormals are out of reach of one. x lies in [-104, 89]. */
+/* x = n ln2 + r with |r| <= ln2 / 2. Returns expm1(r), and 2^n as two factors: one factor could not reach 2^128 or the
+** denormals. x lies in [-104, 89]. */
 typedef struct v_exp_parts {
   float expm1_r, scale1, scale2;
 } v_exp_parts;
@@ -58,7 +57,7 @@ typedef struct v_exp_parts {
 MOONI_INLINE v_exp_parts v_exp_split(float x) {
   float t = x * 1.44269504f;
   int32_t n = (int32_t)(t + v_select(t < 0, -0.5f, 0.5f));
-  float r = x - (float)n * 0.693145752f; /* ln2 in two parts, the first exact in every product */
+  float r = x - (float)n * 0.693145752f; /* ln2 in two parts; every product with the first is exact */
   r -= (float)n * 1.42860677e-6f;
   int32_t half = n >> 1;
   return (v_exp_parts){v_expm1_near_0(r), v_from_bits((half + 127) * (1 << 23)),
@@ -84,7 +83,7 @@ MOONI_INLINE float v_expm1(float x) {
 MOONI_INLINE float v_log(float x) {
   bool denormal = x < 1.17549435e-38f;
   float lifted = v_select(denormal, x * 8388608.f, x);
-  int32_t bits = (int32_t)((uint32_t)v_bits(lifted) - 0x3f3504f3u); /* may wrap, for what is negative */
+  int32_t bits = (int32_t)((uint32_t)v_bits(lifted) - 0x3f3504f3u); /* may wrap, for a negative x */
   int32_t e = bits >> 23;
   float m = v_from_bits((bits & 0x7fffff) + 0x3f3504f3);
   float exponent = (float)e - v_select(denormal, 23, 0);
@@ -112,8 +111,8 @@ MOONI_INLINE float v_tanh(float x) {
   return v_select(x < 0, -y, y);
 }
 
-/* e^-a for a >= 0, 1 ulp; beyond 87.5, where it would become a denormal, that of 87.5; NaN for NaN, which no conversion
-** to an integer would survive: adding 1.5 2^23 rounds to one, and leaves it in the lowest bits. */
+/* e^-a for a >= 0, 1 ulp; beyond 87.5, where it would be denormal, e^-87.5; NaN for NaN. A conversion to an integer
+** would lose NaN, so it rounds by adding 1.5 2^23, which leaves the integer in the lowest bits. */
 MOONI_INLINE float v_exp_minus(float a) {
   const float shift = 12582912;
   float x = -v_select(a > 87.5f, 87.5f, a), shifted = x * 1.44269504f + shift, n = shifted - shift;
@@ -123,14 +122,14 @@ MOONI_INLINE float v_exp_minus(float a) {
   return v_expm1_near_0(r) * scale + scale;
 }
 
-/* 1 / (1 + e^-z), 2 ulp, but no less than e^-87.5. Beside v_log1p_exp_minus of |z| it costs one division more. */
+/* 1 / (1 + e^-z), 2 ulp, but at least e^-87.5. Next to v_log1p_exp_minus(|z|) it costs only one more division. */
 MOONI_INLINE float v_sigmoid_by_abs(float z) {
   float u = v_exp_minus(v_abs(z));
   return v_select(z < 0, u, 1) / (1 + u);
 }
 
-/* ln(1 + e^-a) for a >= 0, 2 ulp: with u = e^-a in [0, 1] it is u + u^2 times a polynomial, fitted to a relative
-** error of 3e-8. */
+/* ln(1 + e^-a) for a >= 0, 2 ulp: with u = e^-a in [0, 1] it is u + u^2 times a polynomial, fitted to a relative error
+** of 3e-8. */
 MOONI_INLINE float v_log1p_exp_minus(float a) {
   float u = v_exp_minus(a);
   float p = 0.00536473704f;
@@ -147,11 +146,11 @@ MOONI_INLINE float v_log1p_exp_minus(float a) {
 /* ln(1 + e^x) */
 MOONI_INLINE float v_softplus(float x) { return v_relu(x) + v_log1p_exp_minus(v_abs(x)); }
 
-/* The square root of 0 or of what is neither negative nor denormal, 2 ulp: Newton's and then Halley's step for the
-** inverse of it, from a guess by the exponent: a vector of roots takes processors longer. */
+/* The square root of x, 2 ulp, for x that is 0 or a positive normal number: Newton's and then Halley's step for the
+** inverse root, from a guess by the exponent. The processor's vector of roots takes longer. */
 MOONI_INLINE float v_root(float x) {
   float y = v_from_bits(0x5f377800 - (v_bits(x) >> 1));
-  y *= 1.50042973f - 0.499548360f * (x * y) * y; /* fitted: 9e-4 off */
+  y *= 1.50042973f - 0.499548360f * (x * y) * y; /* constants fitted; error 9e-4 */
   float root = x * y, r = 1 - root * y;
   return v_select(x > 3.40282347e38f, x, root + root * r * (0.5f + 0.375f * r));
 }

@@ -1,4 +1,4 @@
-/* activation.c - an activation as a layer of its own. */
+/* activation.c - an activation as a separate layer. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +29,7 @@ static moon_status init(moon_layer *layer) {
   a->act = mooni_find_act(layer->ctx, a->name);
   if (!a->act)
     return mooni_prepend(layer->ctx, mooni_unregistered(layer->ctx, MOON_ACTIVATIONS, a->name), "activation: ");
-  snprintf(a->name, sizeof a->name, "%s", a->act->name); /* whatever it was called */
+  snprintf(a->name, sizeof a->name, "%s", a->act->name); /* the registered name */
   return MOON_OK;
 }
 
@@ -46,7 +46,7 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
   if (!pass->logits) a->act->forward(pass->y + at, pass->scratch ? pass->scratch + at : NULL, NULL, rows, width, width);
 }
 
-/* dx = dy act'(x), likewise. */
+/* dx [rows x width] = dy act'(x), likewise. */
 static void backward(moon_layer *layer, const mooni_pass *pass) {
   const activation *a = (const activation *)layer;
   mooni_span own = mooni_own_rows(pass);

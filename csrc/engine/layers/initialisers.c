@@ -1,6 +1,6 @@
-/* init.c - the initialisers. The scaled ones are U(-L, L), L = sqrt(3 s), or normal with variance s, cut off at two
-** deviations and widened to keep that variance, as in Keras; s = 2 / (fan_in + fan_out) for glorot (Glorot and Bengio
-** 2010), 2 / fan_in for he (He et al. 2015), 1 / fan_in for lecun. */
+/* initialisers.c - the first values of a weight. The scaled ones are uniform in [-L, L], L = sqrt(3 s), or normal with
+** variance s, truncated at two deviations and widened to keep that variance, as in Keras. s = 2 / (fan_in + fan_out)
+** for glorot (Glorot and Bengio 2010), 2 / fan_in for he (He et al. 2015), 1 / fan_in for lecun. */
 #include "initialisers.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ static const struct {
   shape shape;
   double gain; /* s = gain / fan */
   bool both_fans;
-  double fixed; /* L or the deviation itself, where gain is 0 */
+  double fixed; /* L, or the deviation, if gain is 0 */
 } inits[] = {
     {"glorot_uniform", UNIFORM, 2, true, 0},  {"glorot_normal", TRUNCATED, 2, true, 0},
     {"he_uniform", UNIFORM, 2, false, 0},     {"he_normal", TRUNCATED, 2, false, 0},
@@ -61,6 +61,7 @@ void mooni_init_fill(moon_ctx *ctx, moon_tensor *w, const char *name) {
   } else if (inits[i].shape == NORMAL) {
     ctx->k->normal(&ctx->rng, p, n, 0, (float)inits[i].fixed);
   } else {
-    truncated_normal(ctx, p, n, sqrt(variance) / 0.87962566103423978); /* deviation of the cut standard normal */
+    truncated_normal(ctx, p, n,
+                     sqrt(variance) / 0.87962566103423978); /* the deviation of a standard normal truncated at 2 */
   }
 }

@@ -1,7 +1,7 @@
-/* k_sparse.c - k-sparse codes (Makhzani and Frey 2013, arXiv 1312.5663): of each row only the k largest elements pass,
-** the others become 0, in training and in inference. Of equal elements the first ones pass. The gradient passes where
-** the element did. In inference alpha k may pass, alpha >= 1, which the paper found to make better features. work holds
-** dy/dx. */
+/* k_sparse.c - k-sparse codes (Makhzani and Frey 2013, arXiv 1312.5663): the k largest elements of a row pass, the
+** others become 0, in training and in inference. Of equal elements the first ones pass. The gradient passes where the
+** element did. In inference alpha k elements pass, alpha >= 1: the paper found that this makes better features. scratch
+** [rows x in] holds dy/dx. */
 #include <math.h>
 #include <stddef.h>
 
@@ -55,7 +55,7 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
     layer->ctx->k->keep_largest(pass->y + at, pass->scratch + at, pass->x + at, width, k);
 }
 
-/* In torch.nn.Sequential it has a place: there is no such module, but the stack wants one there. */
+/* torch.nn has no such module, but its stack needs one at this place. */
 const mooni_layer_class mooni_k_sparse = {.name = "k_sparse",
                                           .size = sizeof(k_sparse),
                                           .options = options,

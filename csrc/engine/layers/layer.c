@@ -1,4 +1,4 @@
-/* layer.c - what all layers have in common: options, parameters, life. */
+/* layer.c - what all layers have in common: options, parameters, making and releasing. */
 #include "layer.h"
 
 #include <stdio.h>
@@ -29,7 +29,7 @@ mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name) {
   return p;
 }
 
-/* What a failure leaves is released with the layer. */
+/* After a failure the parameter is released with the layer. */
 moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape) {
   mooni_param *p = mooni_layer_new_param(layer, name);
   if (!p) return mooni_nomem(layer->ctx, sizeof *p);
@@ -55,7 +55,7 @@ moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, co
   layer->ctx = moon_ctx_retain(ctx);
   layer->class = class;
   moon_status status = mooni_options_init(ctx, layer, class->name, class->options, options, count);
-  if (status != MOON_OK) { /* finish would meet options that are not there yet */
+  if (status != MOON_OK) { /* finish would see options that are not set yet */
     mooni_free(ctx, layer);
     moon_ctx_release(ctx);
     return status;

@@ -1,8 +1,9 @@
-/* noise.c - layers that corrupt their input in training and let it pass in inference: dropout (what stays is scaled up
-** by 1 / (1 - p)), masking noise (what stays, stays), Gaussian noise (clipped if asked), salt and pepper.
-** Every few rows have a stream of their own, chosen by the seed of the layer's place in the net, the number of the draw
-** and their place in the batch: the same run makes the same noise, however it is stopped and resumed and whoever does
-** which rows. work holds dy/dx. */
+/* noise.c - layers that corrupt their input in training, and pass it on unchanged in inference: dropout (what is kept
+** is divided by 1 - p), masking noise (what is kept stays), Gaussian noise (clipped if asked), salt and pepper.
+**
+** Each MOONI_ROW_GRAIN rows have a separate random stream. It is chosen by the seed of the layer's place in the net,
+** the number of the draw, and the rows' place in the batch. So a run makes the same noise however it is stopped and
+** resumed, and whoever computes which rows. scratch [rows x in] holds dy/dx. */
 #include <math.h>
 #include <stddef.h>
 
@@ -53,8 +54,11 @@ static size_t scratch(const moon_layer *layer, size_t in) {
 typedef void make_noise(const noise *n, const mooni_kernels *k, mooni_rng *rng, float *y, float *mask, const float *x,
                         size_t count);
 
+/* y [rows x in] = x with noise, in the part's rows. */
 static void forward(const moon_layer *layer, const mooni_pass *pass, make_noise *make) {
-  enum { STREAMS = 1 << 20 }; /* more than a batch has grains of rows, or its noise would repeat later on */
+  enum {
+    STREAMS = 1 << 20
+  }; /* more than the grains of rows in a batch: otherwise a later draw would repeat the noise */
   mooni_span own = mooni_own_rows(pass);
   for (size_t r = own.from; r < own.to; r += MOONI_ROW_GRAIN) {
     size_t rows = own.to - r < MOONI_ROW_GRAIN ? own.to - r : MOONI_ROW_GRAIN, at = r * pass->in;

@@ -1,8 +1,9 @@
 /* copy.c - copies of nets. A share (moon_net_share) is a net of another context with the same weights, so that several
 ** threads predict with one copy of them. A clone has its own weights.
 **
-** The weights of a share are frozen (core/frozen.c); its layers and buffers are its own. The original parameter keeps
-** the frozen copy for the next share, which compares the two first: the original may have been trained meanwhile. */
+** The weights of a share are frozen (core/frozen.c); its layers and buffers belong to its context. The original
+** parameter keeps the frozen copy for the next share, which compares the two first: the original may have been trained
+** meanwhile. */
 #include <string.h>
 
 #include "../core/error.h"
@@ -105,7 +106,7 @@ static moon_status copy_layer(copying *c, moon_layer **out, const moon_layer *fr
 static moon_status copy_net(const moon_net *net, moon_ctx *ctx, moon_net **out, copy_param *copy) {
   size_t count = net->count;
   moon_layer **layers = mooni_calloc(ctx, count, sizeof *layers);
-  /* Each layer, and the one it is tied to, which may stand outside the net and is not tied itself. */
+  /* pairs: for each layer, and for the one it is tied to, which may be outside the net and is not tied itself */
   copying c = {ctx, copy, mooni_calloc(ctx, 2 * count, sizeof *c.pairs), 0};
   moon_status status = layers && c.pairs ? MOON_OK : mooni_nomem(ctx, 2 * count * sizeof *c.pairs);
   for (size_t i = 0; status == MOON_OK && i < count; i++) status = copy_layer(&c, &layers[i], net->layers[i]);

@@ -12,7 +12,7 @@
 #include "../formats/map.h"
 #include "../kernels/table.h"
 
-/* Bytes of 0 and 1 only are no pixels. Of a picture the first rows tell. */
+/* Bytes that are all 0 or 1 are not pixels. In pictures the first rows show that already. */
 static float target_scale(const moon_tensor *t) {
   const uint8_t *bytes = moon_tensor_byte(t);
   size_t i = 0;
@@ -76,8 +76,8 @@ void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t epoch) {
   mooni_rng_shuffle(&rng, data->order, data->rows);
 }
 
-/* Shuffled rows lie anywhere, and the processor cannot guess where. */
-static void fetch(const uint8_t *bytes, size_t n) {
+/* Shuffled rows can be anywhere in memory, so the processor does not prefetch them. */
+static void prefetch(const uint8_t *bytes, size_t n) {
   enum { LINE = 64 };
   for (size_t i = 0; i < n; i += LINE) __builtin_prefetch(bytes + i);
 }
@@ -92,7 +92,7 @@ void mooni_gather(moon_ctx *ctx, mooni_columns dst, const moon_tensor *x, const 
   for (size_t i = 0; i < count; i++, to += dst.stride) {
     enum { AHEAD = 4 };
     size_t row = order ? order[first + i] : first + i;
-    if (bytes && order && i + AHEAD < count) fetch(bytes + order[first + i + AHEAD] * width + dst.from, n);
+    if (bytes && order && i + AHEAD < count) prefetch(bytes + order[first + i + AHEAD] * width + dst.from, n);
     if (floats)
       memcpy(to, floats + row * width + dst.from, n * sizeof *to);
     else
@@ -122,15 +122,15 @@ static void gather_rows(const moon_dataset *data, moon_tensor *to, const moon_te
   mooni_gather(data->ctx, all, from, data->order, first, count, scale);
 }
 
-/* Class numbers are floats or bytes, and stay what they are. */
-static void take_classes(const moon_dataset *data, moon_tensor *y, size_t first, size_t count) {
+/* Labels may be floats or bytes, and are copied unchanged. */
+static void copy_labels(const moon_dataset *data, moon_tensor *y, size_t first, size_t count) {
   for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(data->y, data->order[first + i]));
 }
 
 moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
   MOONI_IEEE;
   const moon_tensor *target = data->y ? data->y : data->x;
-  MOONI_TRY(mooni_interrupted(data->ctx)); /* a training in steps of its own comes by here once a batch */
+  MOONI_TRY(mooni_interrupted(data->ctx)); /* a loop over batches written by hand can be interrupted here */
   if (first > data->rows || count > data->rows - first)
     return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
   MOONI_TRY(batch_shape(data, x, data->x, "x", count));
@@ -140,7 +140,7 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   gather_rows(data, x, data->x, first, count, 255);
   if (!y) return MOON_OK;
   if (target->rank == 1)
-    take_classes(data, y, first, count);
+    copy_labels(data, y, first, count);
   else
     gather_rows(data, y, target, first, count, data->target_scale);
   return MOON_OK;

@@ -52,7 +52,7 @@ double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width) {
   switch (loss->reduction[0]) {
     case 's': return 1;
     case 'm': return 1 / ((double)rows * (double)width);
-    default: return 1 / (double)rows; /* batchmean, or a loss of whole rows, which has no choice */
+    default: return 1 / (double)rows; /* batchmean, or a rowwise loss, which has no choice */
   }
 }
 
@@ -85,7 +85,7 @@ static moon_status shape_error(const moon_loss *loss, const moon_tensor *predict
                     mooni_tensor_text(t, target), mooni_tensor_text(p, prediction));
 }
 
-/* The prediction as rows: rank 1 is one column a row, anything else rows of all the rest. */
+/* prediction [rows x width]: rank 1 is one column, any other rank is rows of all the rest. */
 moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad, const moon_tensor *prediction,
                             const moon_tensor *target) {
   MOONI_IEEE;

@@ -1,5 +1,4 @@
-/* net.c - a net as a stack of layers: its making, its slices, its parameters. How a batch runs through it is in
-** run.c. */
+/* net.c - a net as a stack of layers: making it, slices, parameters. run.c runs a batch through it. */
 #include "net.h"
 
 #include "../core/error.h"
@@ -29,7 +28,7 @@ static moon_status find_widths(moon_net *net) {
     const moon_layer *l = net->layers[i];
     if (l->class->inputs) net->inputs = l->class->inputs(l);
   }
-  if (!net->inputs) return MOON_OK; /* any width goes through */
+  if (!net->inputs) return MOON_OK; /* the net takes any width */
   MOONI_TRY(mooni_set_widths(net, net->inputs));
   net->outputs = net->places[net->count - 1].out;
   return MOON_OK;
@@ -40,7 +39,7 @@ static void find_repeats(moon_net *net) {
     for (size_t k = 0; k < i; k++) net->places[i].again |= net->layers[k] == net->layers[i];
 }
 
-/* A layer may stand in several places, of this net and of others; those after the first have noise of their own. */
+/* A layer may stand in several places, of this net and of others. Each place after the first gets its own noise. */
 static void take_places(moon_net *net) {
   for (size_t i = 0; i < net->count; i++) {
     uint64_t before = net->layers[i]->placed++;
@@ -51,15 +50,15 @@ static void take_places(moon_net *net) {
   }
 }
 
-/* The place of a parameter in the list, param_count if it is new. */
-static size_t place_of(const moon_net *net, const moon_tensor *value) {
+/* The index of a parameter in the list; param_count if it is new. */
+static size_t index_of(const moon_net *net, const moon_tensor *value) {
   size_t i = 0;
   while (i < net->param_count && net->values[i] != value) i++;
   return i;
 }
 
-/* List every parameter once, however often it is used, from the last layer's on: backward meets them in this order, and
-** writes a gradient at the first use, adds to it at the others. */
+/* List every parameter once, from the last layer to the first. Backward meets them in this order: the first use writes
+** the gradient, the others add to it. */
 static moon_status list_parameters(moon_net *net) {
   size_t total = 0;
   net->trainable = net->count;
@@ -74,12 +73,12 @@ static moon_status list_parameters(moon_net *net) {
   for (size_t i = net->count; i--;)
     for (size_t j = 0; j < net->layers[i]->param_count; j++) {
       const mooni_param *p = net->layers[i]->params[j];
-      size_t place = place_of(net, p->value);
-      net->places[i].param[j] = place;
-      if (net->uses[place]++) net->places[i].accumulate |= 1u << j;
-      if (place < net->param_count) continue;
-      net->values[place] = p->value;
-      net->grads[place] = p->grad;
+      size_t k = index_of(net, p->value);
+      net->places[i].param[j] = k;
+      if (net->uses[k]++) net->places[i].accumulate |= 1u << j;
+      if (k < net->param_count) continue;
+      net->values[k] = p->value;
+      net->grads[k] = p->grad;
       net->frozen |= moon_tensor_frozen(p->value);
       net->param_count++;
       net->param_floats += p->value->numel;
@@ -113,7 +112,7 @@ static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *lay
 
 moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count) {
   MOONI_TRY(new_net(ctx, out, layers, count));
-  take_places(*out); /* last: a net that could not be made has taken none */
+  take_places(*out); /* last: a net that could not be made has taken no place */
   return MOON_OK;
 }
 
@@ -123,7 +122,7 @@ moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, si
                       net->count);
   MOONI_TRY(new_net(net->ctx, out, net->layers + first, count));
   for (size_t i = 0; i < count; i++)
-    (*out)->places[i].seed = net->places[first + i].seed; /* the noise of the same places */
+    (*out)->places[i].seed = net->places[first + i].seed; /* the same noise as in the whole net */
   return MOON_OK;
 }
 
@@ -160,7 +159,8 @@ double moon_net_penalty(const moon_net *net) { return net->penalty; }
 
 moon_status moon_net_set_encoder(moon_net *net, size_t layers) {
   if (layers >= net->count)
-    return mooni_fail(net->ctx, MOON_ERANGE, "the encoder has %zu layers, the whole net %zu", layers, net->count);
+    return mooni_fail(net->ctx, MOON_ERANGE, "the encoder has %zu layers, expected fewer than the net's %zu", layers,
+                      net->count);
   if (layers != net->encoder) drop_halves(net);
   net->encoder = layers;
   return MOON_OK;
@@ -175,7 +175,7 @@ void moon_net_seed(moon_net *net, uint64_t seed) {
   mooni_rng_seed(&rng, seed, 0);
   for (size_t i = 0; i < net->count; i++) net->layers[i]->seed = net->places[i].seed = mooni_rng_u64(&rng);
   for (size_t i = 0; i < net->count; i++)
-    net->places[i].seed -= net->layers[i]->seed; /* a later place has set it anew */
+    net->places[i].seed -= net->layers[i]->seed; /* a later place may have set the layer's seed again */
   net->draw = 0;
 }
 

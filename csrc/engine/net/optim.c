@@ -1,5 +1,5 @@
-/* optim.c - what all optimisers have in common: options, and the moments kept for each segment of parameters. The
-** formulas are in kernels/adam.c, sgd.c, ... */
+/* optim.c - what all optimisers have in common: options, and the moments of each parameter. The formulas are in
+** kernels/adam.c, sgd.c, ... */
 #include "optim.h"
 
 #include <string.h>
@@ -121,7 +121,7 @@ static moon_status check(const moon_optim *opt, moon_tensor *const *value, moon_
 }
 
 void mooni_optim_begin(moon_optim *opt) {
-  if (opt->steps < UINT64_MAX) opt->steps++; /* a file may have said so many */
+  if (opt->steps < UINT64_MAX) opt->steps++; /* a file may hold any number */
   opt->class->prepare(opt, opt->steps);
 }
 
