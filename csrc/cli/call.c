@@ -1,7 +1,7 @@
 /* call.c - protected calls that Ctrl-C can end.
 **
-** A signal handler has no argument, so what it needs is in static variables: which the program may have, being one
-** process with one state, and the library may not. */
+** A signal handler has no argument, so what it needs is in static variables. The program may have them, since it is one
+** process with one state; the library may not. */
 #include "cli.h"
 
 #include <signal.h>
@@ -13,10 +13,10 @@
 #include "../moonglass_lua.h"
 
 static lua_State *volatile running;
-static moon_ctx *volatile context; /* the state's own: valid as long as the state */
+static moon_ctx *volatile context; /* of the state, and valid as long */
 
-/* In a host the library keeps to one thread; this program is there to compute, so it takes the cores: a few, since
-** batches of the usual sizes do not occupy more. */
+/* The library uses one thread unless told otherwise. This program uses several cores, at most as many as batches of the
+** usual sizes keep busy. */
 static int default_threads(void) {
   enum { ENOUGH = 4 };
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -31,8 +31,8 @@ int cli_open_core(lua_State *L) {
   return 1;
 }
 
-/* Runs as a hook, at the next instruction, call or return: a place where Lua may raise an error. Of one Ctrl-C comes
-** one error: a training that catches this one has no other waiting for it. */
+/* A hook, which runs at the next instruction, call or return, where it may raise an error. One Ctrl-C causes one error:
+** the interrupt that the context was sent too is dropped. */
 static void stop(lua_State *L, lua_Debug *ar) {
   (void)ar;
   lua_sethook(L, NULL, 0, 0);
@@ -40,18 +40,19 @@ static void stop(lua_State *L, lua_Debug *ar) {
   luaL_error(L, "interrupted!");
 }
 
-/* Both calls only set fields, which is all that a handler may do. The context's flag ends a long training call, which
-** executes no Lua instruction; the hook ends everything else, but, as in `lua`, a coroutine that never yields. */
+/* A signal handler may only set fields, and both calls do no more. The context's flag ends a training step or
+** prediction, during which Lua executes no instruction. The hook ends everything else, except, as in `lua`, a coroutine
+** that never yields. */
 static void on_interrupt(int number) {
   (void)number;
   if (context) moon_interrupt(context);
   if (running) lua_sethook(running, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
-/* Message handlers: an error's value becomes a text. What fails in here is left out, a hook's error too: what that
-** would end has ended. */
+/* Message handlers: they turn the value of an error into text. If something fails in them, it is left out. That
+** includes an error of the hook, since the call that it would end has ended. */
 
-/* The text on the top, and what may have been meant, if the library is loaded. */
+/* Add what may have been meant to the text on the top, if the library is loaded. */
 static void add_hint(lua_State *L) {
   lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   lua_getfield(L, -1, "moonglass.support.hints");
@@ -63,7 +64,7 @@ static void add_hint(lua_State *L) {
     lua_pop(L, 1);
 }
 
-/* A script that is written as one types in a session: the library is a global there. */
+/* For a script that uses `moon` as in a session, where the library is a global. */
 static void add_require(lua_State *L) {
   static const char of_nil[] = "a nil value (global 'moon')";
   size_t n, part = sizeof of_nil - 1;
@@ -82,7 +83,7 @@ static void push_message(lua_State *L) {
   add_hint(L);
 }
 
-/* As in `lua`, an error that makes a text of itself says all that there is to say. */
+/* As in `lua`, an error value with a __tostring metamethod gets no traceback. */
 static int explain_script(lua_State *L) {
   bool own_text = lua_type(L, 1) != LUA_TSTRING && luaL_getmetafield(L, 1, "__tostring") != LUA_TNIL;
   lua_settop(L, 1);
@@ -104,7 +105,7 @@ bool cli_push_session(lua_State *L, const char *name) {
   return true;
 }
 
-/* Only the user's functions, which the library tells from its own; none if it cannot. */
+/* The traceback has the user's functions only, if the library is loaded; else there is none. */
 static int explain_session(lua_State *L) {
   push_message(L);
   if (cli_push_session(L, "trace")) {
@@ -120,10 +121,10 @@ int cli_call(lua_State *L, int narg, int nresult, cli_mode mode) {
   int base = lua_gettop(L) - narg;
   lua_pushcfunction(L, mode == CLI_SCRIPT ? explain_script : explain_session);
   lua_insert(L, base);
-  if (context) moon_clear_interrupt(context); /* a Ctrl-C that came too late for the call before */
+  if (context) moon_clear_interrupt(context); /* left from a Ctrl-C at the end of the previous call */
   struct sigaction action = {0}, before;
   action.sa_handler = on_interrupt;
-  action.sa_flags = mode == CLI_SCRIPT ? SA_RESETHAND : 0; /* no SA_RESTART: a blocking read ends too */
+  action.sa_flags = mode == CLI_SCRIPT ? SA_RESETHAND : 0; /* without SA_RESTART a blocking read ends too */
   sigemptyset(&action.sa_mask);
   running = L;
   sigaction(SIGINT, &action, &before);
@@ -135,13 +136,13 @@ int cli_call(lua_State *L, int narg, int nresult, cli_mode mode) {
   return status;
 }
 
-/* Is stderr a terminal that may have colours? */
+/* May stderr have colours? */
 static bool has_colour(void) {
   const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
   return isatty(STDERR_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
 }
 
-/* The message in red, what follows it faint. */
+/* The message in red, the traceback faint. */
 static void write_coloured(const char *text) {
   const char *trace = strstr(text, "\nstack traceback:");
   size_t message = trace ? (size_t)(trace - text) : strlen(text);

@@ -1,7 +1,7 @@
-/* history.c - what was entered, in this session and those before: in memory by libedit, and in a file.
+/* history.c - the entries of this session and of earlier ones: in memory, by libedit, and in a file.
 **
-** Sessions at the same time share the file, so each entry is appended as it comes; the file is written anew only when
-** it has grown far beyond what is read from it. A history that cannot be kept is no reason to disturb the session. */
+** Sessions that run at the same time share the file, so each entry is appended at once. The file is rewritten only if
+** it has many more entries than are kept. If the history cannot be saved, the session goes on without a message. */
 #include <errno.h>
 #include <fcntl.h>
 #include <histedit.h>
@@ -20,12 +20,12 @@ enum { KEPT = 1000, MOST = 2 * KEPT };
 
 struct cli_history {
   History *entries;
-  char path[PATH_MAX]; /* "": there is no file */
+  char path[PATH_MAX]; /* "": no file */
 };
 
 /* ---- the file ---- */
 
-/* Make the folders of path that are missing; the file itself is not made. */
+/* Make the missing folders of path, but not the file. */
 static void make_folders(const char *path) {
   char folder[PATH_MAX];
   size_t n = strlen(path);
@@ -48,12 +48,12 @@ static void find_file(cli_history *h) {
   if (n < 0 || (size_t)n >= sizeof h->path) h->path[0] = '\0';
 }
 
-/* libedit's own format, in which it loads: this line first, then an entry a line, encoded as by vis(3). */
+/* The format that libedit loads: this line, then one line for each entry, encoded as vis(3) does. */
 static const char first_line[] = "_HiStOrY_V2_\n";
 
 static void write_entry(FILE *f, const char *text) {
   size_t n = strlen(text);
-  if (n > 0 && text[n - 1] == '\n') n--; /* Enter's */
+  if (n > 0 && text[n - 1] == '\n') n--; /* from Enter */
   for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)text[i];
     if (c > ' ' && c < 0x7f && c != '\\')
@@ -64,7 +64,7 @@ static void write_entry(FILE *f, const char *text) {
   fputs("\\012\n", f);
 }
 
-/* Nobody else writes until it is closed; but a process that was stopped in the middle is not waited for. */
+/* Lock the file until it is closed. After 0.2 s go on without the lock: its holder may be stopped. */
 static void lock(FILE *f) {
   const struct timespec pause = {0, 10 * 1000 * 1000};
   for (int i = 0; i < 20 && flock(fileno(f), LOCK_EX | LOCK_NB) != 0; i++) nanosleep(&pause, NULL);
@@ -76,7 +76,7 @@ static bool is_at(FILE *f, const char *path) {
          opened.st_dev == there.st_dev;
 }
 
-/* The file, open to append and locked; NULL if it cannot be. Another session may have replaced it meanwhile. */
+/* Open the file to append, and lock it; NULL if that fails. Try again if another session has replaced it meanwhile. */
 static FILE *open_locked(const char *path) {
   for (int i = 0; i < 3; i++) {
     int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -101,7 +101,8 @@ static void append(const cli_history *h, const char *text) {
   fclose(f);
 }
 
-/* What is in memory becomes the file: of a link, what it leads to. Beside it and renamed, as the process may end. */
+/* Replace the file, through a link, by the entries in memory: write another one and rename it, since the process may
+** end at any time. */
 static void shorten(const cli_history *h) {
   char *target = realpath(h->path, NULL), temporary[PATH_MAX + 24];
   FILE *held = target ? open_locked(target) : NULL;
@@ -122,7 +123,7 @@ static void shorten(const cli_history *h) {
   free(target);
 }
 
-/* A file that is no history of libedit's is somebody's own: it is left alone. */
+/* A file in another format is not a history: it is left alone. */
 static void load(cli_history *h) {
   struct stat info;
   HistEvent event;

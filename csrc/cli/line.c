@@ -19,15 +19,15 @@ struct cli_lines {
   lua_State *L;
   EditLine *edit; /* NULL: not a terminal */
   cli_history *history;
-  locale_t locale; /* of what is typed and shown */
+  locale_t locale; /* of the text in the terminal */
   FILE *input;     /* when there is no terminal */
-  char *line;      /* getline's, from input */
+  char *line;      /* from getline */
   size_t line_size;
   const char *before; /* the chunk's lines so far */
-  bool pastes;        /* the terminal marks what is pasted */
+  bool pastes;        /* the terminal marks pasted text */
 };
 
-/* Set by the handler that is there only while a line is edited. */
+/* Set by the handler of SIGINT that is installed while a line is edited. */
 static volatile sig_atomic_t cancelled;
 
 static void on_interrupt(int number) {
@@ -43,13 +43,13 @@ static cli_lines *lines_of(EditLine *edit) {
 
 /* ---- completion ---- */
 
-/* More is there to be read already: what comes is pasted, and a Tab in it is a Tab. */
+/* Is there more input already? Then it was pasted, and a Tab in it is a character. */
 static bool input_waits(void) {
   int bytes = 0;
   return ioctl(STDIN_FILENO, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-/* session.complete(before, line), which is in light userdata 1 with the editor. */
+/* Call session.complete(before, line); the editor is light userdata 1. */
 static int complete_protected(lua_State *L) {
   EditLine *edit = lua_touserdata(L, 1);
   const LineInfo *line = el_line(edit);
@@ -60,7 +60,7 @@ static int complete_protected(lua_State *L) {
   return 2;
 }
 
-/* A completion that fails leaves the line as it is. */
+/* If completion fails, the line stays as it is. */
 static unsigned char complete(EditLine *edit, int key) {
   (void)key;
   lua_State *L = lines_of(edit)->L;
@@ -86,12 +86,12 @@ static unsigned char complete(EditLine *edit, int key) {
 
 /* ---- pasted blocks ---- */
 
-/* A terminal that has been asked to puts marks around what is pasted. So a block is one entry, which runs when Enter
-** is pressed, whatever its lines and Tabs would do if they were typed. */
+/* A terminal that was asked to marks the start and the end of pasted text. So a block of lines is one entry, which runs
+** when Enter is pressed, and Tabs in it are characters. */
 static const wchar_t paste_end[] = L"\033[201~";
 
-/* Read up to the end of the paste: the characters before the mark, of which the first PASTE_SIZE are stored. False if
-** the input ended or failed. */
+/* Read up to the mark at the end of the paste. *count is the number of characters before it, of which the first
+** PASTE_SIZE are stored. False if the input ended or failed. */
 static bool read_paste(EditLine *edit, wchar_t *text, size_t *count) {
   enum { MARK = sizeof paste_end / sizeof *paste_end - 1 };
   wchar_t last[MARK] = {0}, c;
@@ -114,10 +114,10 @@ static bool read_paste(EditLine *edit, wchar_t *text, size_t *count) {
   return false;
 }
 
-/* What is too long for the editor is refused whole: a part of it would be another program. */
+/* Refuse the whole text if it is too long for the editor, since a part of it would be another program. */
 static unsigned char refuse_paste(size_t n) {
-  printf("\n%zu characters were pasted, but an entry takes at most %d: put them into a file, and run dofile \"FILE\"\n",
-         n, PASTE_SIZE);
+  printf("\n%zu characters were pasted, expected at most %d: put them into a file, and run dofile \"FILE\"\n", n,
+         PASTE_SIZE);
   fflush(stdout);
   return CC_REDISPLAY;
 }
@@ -152,8 +152,8 @@ static char *prompt(EditLine *edit) {
   return *lines_of(edit)->before ? next : first;
 }
 
-/* That of the environment; where it knows ASCII alone, or there is none of that name, UTF-8, which terminals send all
-** the same. It is the editor's only: Lua's functions stay with the locale that scripts have. */
+/* The locale of the environment; if that has ASCII only, or does not exist, UTF-8, which terminals send nevertheless.
+** It is for the editor only: Lua's functions keep the locale of scripts. */
 static locale_t open_locale(void) {
   locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
   if (locale) {
@@ -176,7 +176,7 @@ static void open_editor(cli_lines *s) {
   el_set(s->edit, EL_CLIENTDATA, s);
   el_set(s->edit, EL_PROMPT, prompt);
   el_set(s->edit, EL_EDITOR, "emacs");
-  el_set(s->edit, EL_SIGNAL, 1); /* the terminal is put right on Ctrl-Z and when its size changes */
+  el_set(s->edit, EL_SIGNAL, 1); /* handles Ctrl-Z and changes of the size of the terminal */
   el_set(s->edit, EL_HIST, history, cli_history_entries(s->history));
   el_set(s->edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
   el_set(s->edit, EL_ADDFN, "moonglass-complete", "Complete what is typed", complete);
@@ -195,7 +195,7 @@ static void open_terminal(cli_lines *s) {
   uselocale(before);
 }
 
-/* Programs that are started from here do not get the descriptor, and sessions among them look for none. */
+/* Programs that are started from the session do not inherit the descriptor, nor the variable. */
 static FILE *open_input(void) {
   static const char name[] = "MOONGLASS_LINES";
   const char *number = getenv(name);

@@ -1,5 +1,5 @@
-/* main.c - the program `moonglass`: Lua with the library linked in. It runs scripts as `lua` does, and without any it
-** is a session. */
+/* main.c - the program `moonglass`: Lua with the library linked in. It runs scripts as `lua` does; without a script it
+** starts a session. */
 #include <lualib.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "cli.h"
 
 typedef struct options {
-  int script; /* its place in argv; argc: none */
+  int script; /* its index in argv; argc: none */
   bool interactive, version, help, statements, no_environment;
-  int bad; /* place of an argument that is not understood; 0: none */
+  int bad; /* index of an argument that is not understood; 0: none */
 } options;
 
 static void print_usage(FILE *out) {
@@ -48,7 +48,7 @@ static void print_version(void) {
 
 /* ---- the command line ---- */
 
-/* -e and -l take the rest of their argument, or else the next one. */
+/* -e and -l take the rest of their argument, or the next argument. */
 static const char *operand(char **argv, int *i) {
   const char *rest = argv[*i] + 2;
   if (*rest == '\0') rest = argv[++*i];
@@ -57,7 +57,7 @@ static const char *operand(char **argv, int *i) {
 
 static bool is_flag(const char *argument, char letter) { return argument[1] == letter && argument[2] == '\0'; }
 
-/* One argument that begins with '-' and is neither "-" nor "--". False if it is not understood. */
+/* Read an argument that begins with '-' and is neither "-" nor "--". False if it is not understood. */
 static bool read_option(options *o, char **argv, int *i) {
   const char *argument = argv[*i];
   if (argument[1] == 'e' || argument[1] == 'l') {
@@ -102,7 +102,7 @@ static void set_arg(lua_State *L, int argc, char **argv, int script) {
 
 /* ---- finding the Lua files ---- */
 
-/* The folder of the executable, without a slash at its end; false if the system does not tell. */
+/* The folder of the executable, without a slash at its end; false if it cannot be found. */
 static bool own_folder(char *buffer, size_t size) {
   ssize_t n = readlink("/proc/self/exe", buffer, size - 1);
   if (n <= 0) return false;
@@ -113,8 +113,8 @@ static bool own_folder(char *buffer, size_t size) {
   return true;
 }
 
-/* Put folder in front of package.path (on the top of the stack, replaced), unless it is there already: a prefix whose
-** folder Lua searches anyway keeps its place behind LUA_PATH. */
+/* Put the folder in front of the package.path on the top of the stack, unless it is in there already: a folder that Lua
+** searches anyway stays behind those of LUA_PATH. */
 static void add_folder(lua_State *L, const char *folder) {
   const char *path = lua_tostring(L, -1);
   const char *entry = lua_pushfstring(L, "%s/?.lua", folder);
@@ -127,7 +127,7 @@ static void add_folder(lua_State *L, const char *folder) {
   lua_pop(L, 1);
 }
 
-/* The library lies beside the installed program, or in the tree above build/ or build/san/. */
+/* The Lua files are beside the installed program, or in the tree above build/ or build/san/. */
 static void set_path(lua_State *L) {
   static const char *const places[] = {"/share/lua/5.4", "/lua", "/../lua"};
   char folder[4096];
@@ -255,7 +255,7 @@ typedef struct job {
   bool ok;
 } job;
 
-/* In a protected call, so that want of memory is an error like any other. */
+/* Runs in a protected call, so that running out of memory is reported like any other error. */
 static int protected_main(lua_State *L) {
   job *j = lua_touserdata(L, 1);
   options o = read_options(j->argc, j->argv);
@@ -281,7 +281,7 @@ static int protected_main(lua_State *L) {
 
 int main(int argc, char **argv) {
   lua_State *L = luaL_newstate();
-  signal(SIGXFSZ, SIG_IGN); /* past a limit on the size of files a write fails, and the script is told */
+  signal(SIGXFSZ, SIG_IGN); /* beyond RLIMIT_FSIZE a write fails, and the script gets the error */
   if (!L) {
     fprintf(stderr, "%s: cannot create a state: not enough memory\n", CLI_NAME);
     return EXIT_FAILURE;

@@ -1,5 +1,5 @@
-/* repl.c - the session: chunks of lines, evaluated; results printed; errors survived. What needs no C is in
-** lua/moonglass/session. */
+/* repl.c - the session: read lines until they are a chunk, evaluate it, print its results or its error. What needs no C
+** is in lua/moonglass/session. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,12 +16,12 @@ static bool is_incomplete(lua_State *L) {
 }
 
 typedef struct reading {
-  int status;      /* of compiling; the function or a message is on the top */
-  bool incomplete; /* more lines could make sense of it */
-  bool silenced;   /* its results are not printed */
+  int status;      /* of compiling; the function or the message is on the top */
+  bool incomplete; /* more lines could complete it */
+  bool silenced;   /* do not print its results */
 } reading;
 
-/* As an expression if it is one, else as statements: what a session of Lua alone does with the text at index. */
+/* Compile the text at index as an expression, or else as statements, as `lua` does. */
 static void compile_plain(lua_State *L, int index, reading *r) {
   size_t n;
   const char *text = lua_tolstring(L, index, &n);
@@ -37,7 +37,8 @@ static void compile_plain(lua_State *L, int index, reading *r) {
   r->incomplete = r->status != LUA_OK && (r->incomplete || is_incomplete(L));
 }
 
-/* Compile the text at index by session.compile: a function, is it silenced; or a message, is it incomplete. */
+/* Compile the text at index with session.compile, which returns a function and whether it is silenced, or a message and
+** whether the text is incomplete. */
 static void compile(lua_State *L, int index, reading *r) {
   int top = lua_gettop(L);
   *r = (reading){LUA_ERRSYNTAX, false, false};
@@ -57,8 +58,8 @@ static void compile(lua_State *L, int index, reading *r) {
 
 /* ---- evaluating ---- */
 
-/* What comes after a run, in protected mode: is it silenced, and the values. Without the library they are shown as
-** `print` does. */
+/* After a run, in protected mode: show the values. Argument 1: is it silenced? Without the library `print` shows
+** them. */
 static int finish(lua_State *L) {
   if (cli_push_session(L, "results")) {
     lua_insert(L, 1);
@@ -72,7 +73,7 @@ static int finish(lua_State *L) {
   return 0;
 }
 
-/* The function is on the top. */
+/* Run the function on the top, and show its results. */
 static void evaluate(lua_State *L, bool silenced) {
   int base = lua_gettop(L) - 1;
   int status = cli_call(L, 0, LUA_MULTRET, CLI_SESSION);
@@ -92,8 +93,8 @@ static void evaluate(lua_State *L, bool silenced) {
   lua_settop(L, base);
 }
 
-/* "? name", "help name": help instead of a chunk. The line is on the top; true if it was one, or if looking at it
-** failed, as by Ctrl-C: then it is not run. */
+/* If the line on the top is "? name" or "help name", show help. True if it is, or if that check failed, e.g. by Ctrl-C:
+** then the line is not run. */
 static bool answer_question(lua_State *L) {
   int top = lua_gettop(L);
   bool asked = false;
@@ -113,7 +114,7 @@ static bool answer_question(lua_State *L) {
   return asked;
 }
 
-/* Lines until they make a chunk, which is pushed as text and compiled on top of it. CLI_CANCELLED: there is none. */
+/* Read lines until they are a chunk. Push its text and, above it, what it was compiled to. CLI_CANCELLED: none. */
 static cli_input read_chunk(lua_State *L, cli_lines *lines, reading *r) {
   const char *line;
   size_t size;
@@ -122,7 +123,7 @@ static cli_input read_chunk(lua_State *L, cli_lines *lines, reading *r) {
   do {
     bool more = r->incomplete;
     cli_input got = cli_read_line(lines, lua_tostring(L, more ? -2 : -1), &line, &size);
-    if (got == CLI_END && more) break; /* the compiler has said what is missing */
+    if (got == CLI_END && more) break; /* the message says what is missing */
     if (got != CLI_LINE) return got;
     if (more) lua_pop(L, 1);
     lua_pushlstring(L, line, size);
@@ -137,14 +138,14 @@ static cli_input read_chunk(lua_State *L, cli_lines *lines, reading *r) {
   return CLI_LINE;
 }
 
-/* Push what the module gives; false, with the error reported, if it cannot be loaded. */
+/* Require a module and push its value; false, with the error reported, if that fails. */
 static bool load_module(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
   lua_pushstring(L, name);
   return cli_report(L, cli_call(L, 1, 1, CLI_SESSION), CLI_SESSION) == LUA_OK;
 }
 
-/* Without its Lua files the session is one of Lua alone. */
+/* Without the Lua files of the library the session is one of plain Lua. */
 static void begin(lua_State *L, bool is_terminal) {
   int top = lua_gettop(L);
   if (load_module(L, "moonglass") && load_module(L, "moonglass.session") && cli_push_session(L, "begin")) {
@@ -158,7 +159,7 @@ static void begin(lua_State *L, bool is_terminal) {
 void cli_session(lua_State *L) {
   reading r;
   struct sigaction ignore = {0}, before;
-  ignore.sa_handler = SIG_IGN; /* between a line and its run, Ctrl-C has nothing to end */
+  ignore.sa_handler = SIG_IGN; /* between a line and its run there is nothing to end */
   sigemptyset(&ignore.sa_mask);
   sigaction(SIGINT, &ignore, &before);
   cli_lines *lines = cli_lines_open(L);
