@@ -102,6 +102,7 @@ describe("the maps of folders", function()
     "find spec -mindepth 2 -name '*.lua' -o -name '*.sh' -o -name '*.[ch]' -o -name '*.py'", "spec/")
   check("lua/README.md", "find lua/moonglass -name '*.lua'", "lua/moonglass/")
   check("scripts/README.md", "find scripts -maxdepth 1 -name '*.lua'", "scripts/")
+  check("csrc/README.md", "find csrc/lua csrc/cli -name '*.c'", "csrc/%l+/")
 
   it("lead to files that say in their first line what they hold", function()
     local silent = {}
