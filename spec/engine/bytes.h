@@ -25,6 +25,15 @@ static inline void put_big(bytes *b, uint32_t v) {
   put(b, (uint8_t[]){(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}, 4);
 }
 
+/* A chunk of a PNG file. */
+static inline void put_chunk(bytes *b, const char *type, const void *data, size_t n) {
+  put_big(b, (uint32_t)n);
+  size_t at = b->size;
+  put(b, type, 4);
+  put(b, data, n);
+  put_big(b, (uint32_t)crc32(0, b->data + at, (uInt)(4 + n)));
+}
+
 static inline bool same_bytes(const bytes *a, const bytes *b) {
   return a->size == b->size && !memcmp(a->data, b->data, a->size);
 }

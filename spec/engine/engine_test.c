@@ -12,6 +12,7 @@
 #include "../../csrc/engine/net/loss.h"
 #include "../../csrc/engine/net/optim.h"
 #include "check.h"
+#include "instruction_sets.h"
 
 /* ---- counting allocations, ours and everybody's ---- */
 
@@ -497,6 +498,7 @@ static void eigenvalues(const mooni_kernels *k) {
   moon_ctx_release(ctx);
 }
 
+/* The kernels of all instruction sets give the same numbers, but for rounding. */
 static void all_of(const mooni_kernels *k) {
   functions_of(k);
   exp_and_log(k);
@@ -506,18 +508,6 @@ static void all_of(const mooni_kernels *k) {
   column_sums(k);
   searches(k);
   eigenvalues(k);
-}
-
-/* The kernels of all instruction sets that this CPU has give the same numbers, but for rounding. */
-static void instruction_sets(void) {
-  all_of(&mooni_kernels_base);
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) all_of(&mooni_kernels_avx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
-    all_of(&mooni_kernels_avx512);
-#endif
 }
 
 /* ---- random numbers ---- */
@@ -786,7 +776,7 @@ int main(void) {
   accounting();
   out_of_memory();
   products();
-  instruction_sets();
+  each_instruction_set(all_of);
   random_moments();
   same_seed_same_bits();
   interrupt();

@@ -1,6 +1,5 @@
 /* files_test.c - every file format from C: round trips, what is accepted and what is refused, truncation at every byte,
 ** damage to every byte, headers that lie, writes that fail, memory that runs out at every allocation. */
-#include <dirent.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -17,16 +16,6 @@
 /* ---- helpers ---- */
 
 static const char *write_file(const char *name, const void *data, size_t n) { return write_to(path_of(name), data, n); }
-
-/* Files in the folder whose name begins with a dot: temporaries that were left. */
-static int left_over(void) {
-  int n = 0;
-  DIR *d = opendir(folder);
-  for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-    n += e->d_name[0] == '.' && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-  if (d) closedir(d);
-  return n;
-}
 
 static moon_tensor *tensor(moon_dtype dtype, int rank, const size_t *shape, const double *values) {
   moon_tensor *t = NULL;
@@ -316,14 +305,6 @@ static void test_idx(void) {
 
 /* ---- PNG ---- */
 
-static void chunk(bytes *b, const char *type, const void *data, size_t n) {
-  put_big(b, (uint32_t)n);
-  size_t at = b->size;
-  put(b, type, 4);
-  put(b, data, n);
-  put_big(b, (uint32_t)crc32(0, b->data + at, (uInt)(4 + n)));
-}
-
 typedef struct png_spec {
   uint32_t width, height;
   uint8_t depth, colour, interlace;
@@ -340,13 +321,13 @@ static void make_png(bytes *b, const png_spec *p) {
   put_big(&head, p->width);
   put_big(&head, p->height);
   put(&head, (uint8_t[]){p->depth, p->colour, 0, 0, p->interlace}, 5);
-  chunk(b, "IHDR", head.data, head.size);
-  if (p->palette) chunk(b, "PLTE", p->palette, p->palette_size);
-  if (p->transparency) chunk(b, "tRNS", p->transparency, p->transparency_size);
+  put_chunk(b, "IHDR", head.data, head.size);
+  if (p->palette) put_chunk(b, "PLTE", p->palette, p->palette_size);
+  if (p->transparency) put_chunk(b, "tRNS", p->transparency, p->transparency_size);
   uLongf n = sizeof packed.data;
   CHECK(compress(packed.data, &n, p->raw, p->raw_size) == Z_OK);
-  chunk(b, "IDAT", packed.data, n);
-  chunk(b, "IEND", NULL, 0);
+  put_chunk(b, "IDAT", packed.data, n);
+  put_chunk(b, "IEND", NULL, 0);
 }
 
 static void expect_png(const png_spec *p, int rank, const size_t *shape, const double *values) {
@@ -1170,14 +1151,6 @@ static void test_starvation(void) {
 }
 
 /* ---- */
-
-static void remove_folder(void) {
-  DIR *d = opendir(folder);
-  for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-    if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlink(path_of(e->d_name));
-  if (d) closedir(d);
-  rmdir(folder);
-}
 
 /* ---- any file ---- */
 

@@ -14,8 +14,8 @@
 #include "../../csrc/moonglass.h"
 #include "bytes.h"
 #include "check.h"
+#include "folder.h"
 
-static char folder[64] = "/tmp/moonglass-hostile-XXXXXX";
 static moon_ctx *ctx;
 
 /* ---- what malloc gives, to whatever library ---- */
@@ -69,14 +69,6 @@ static void count_malloc(void) {}
 
 /* ---- helpers ---- */
 
-static const char *path_of(const char *name) {
-  static char path[4][512];
-  static unsigned turn;
-  char *p = path[turn++ % 4];
-  snprintf(p, sizeof path[0], "%s/%s", folder, name);
-  return p;
-}
-
 static const char *write_file(const char *name, const bytes *b) { return write_to(path_of(name), b->data, b->size); }
 
 static bool failed(moon_status got, moon_status want, const char *message, const char *what) {
@@ -84,14 +76,6 @@ static bool failed(moon_status got, moon_status want, const char *message, const
   fprintf(stderr, "%s: got '%s' (%s), expected '%s' (%s)\n", what, moon_status_name(got), moon_error(ctx),
           moon_status_name(want), message);
   return false;
-}
-
-static void chunk(bytes *b, const char *type, const void *data, size_t n) {
-  put_big(b, (uint32_t)n);
-  size_t at = b->size;
-  put(b, type, 4);
-  put(b, data, n);
-  put_big(b, (uint32_t)crc32(0, b->data + at, (uInt)(4 + n)));
 }
 
 /* raw: the rows, each with its filter before it. */
@@ -103,12 +87,12 @@ static void make_png(bytes *b, uint32_t width, uint32_t height, uint8_t depth, u
   put_big(&head, width);
   put_big(&head, height);
   put(&head, (uint8_t[]){depth, colour, 0, 0, interlace}, 5);
-  chunk(b, "IHDR", head.data, head.size);
-  if (colour == 3) chunk(b, "PLTE", "\1\2\3\4\5\6\xff\xfe\xfd", 9);
+  put_chunk(b, "IHDR", head.data, head.size);
+  if (colour == 3) put_chunk(b, "PLTE", "\1\2\3\4\5\6\xff\xfe\xfd", 9);
   uLongf n = sizeof packed.data;
   CHECK(compress(packed.data, &n, raw, raw_size) == Z_OK);
-  chunk(b, "IDAT", packed.data, n);
-  chunk(b, "IEND", NULL, 0);
+  put_chunk(b, "IDAT", packed.data, n);
+  put_chunk(b, "IEND", NULL, 0);
 }
 
 static void make_safetensors(bytes *b, const char *header, size_t length, size_t data) {
@@ -422,7 +406,7 @@ static void test_png_promises(void) {
   put(&text, "Comment\0", 9);
   CHECK(compress2(text.data + text.size, &n, zeros, sizeof zeros, 9) == Z_OK);
   text.size += n;
-  for (int i = 0; i < 20; i++) chunk(&b, "zTXt", text.data, text.size);
+  for (int i = 0; i < 20; i++) put_chunk(&b, "zTXt", text.data, text.size);
   put(&b, tail.data, tail.size);
   size_t held = malloc_held;
   malloc_peak = malloc_held;
@@ -553,14 +537,6 @@ static void test_paths(void) {
 }
 
 /* ---- */
-
-static void remove_folder(void) {
-  DIR *d = opendir(folder);
-  for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-    if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) remove(path_of(e->d_name));
-  if (d) closedir(d);
-  rmdir(folder);
-}
 
 int main(void) {
   count_malloc();

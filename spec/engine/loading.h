@@ -8,17 +8,9 @@
 
 #include "../../csrc/moonglass.h"
 #include "check.h"
+#include "folder.h"
 
-static char folder[64] = "/tmp/moonglass-files-XXXXXX"; /* for mkdtemp */
 static moon_ctx *ctx;
-
-static const char *path_of(const char *name) {
-  static char path[4][512];
-  static unsigned turn;
-  char *p = path[turn++ % 4];
-  snprintf(p, sizeof path[0], "%s/%s", folder, name);
-  return p;
-}
 
 static bool failed(moon_status got, moon_status want, const char *message, int line) {
   if (got == want && strstr(moon_error(ctx), message)) return true;

@@ -17,6 +17,7 @@
 
 #include "../../csrc/moonglass_lua.h"
 #include "check.h"
+#include "lua_tree.h"
 
 /* ---- files that anybody opens, counted: these stand in front of the C library's ---- */
 
@@ -102,23 +103,9 @@ static void *heap_alloc(void *ud, void *p, size_t osize, size_t nsize) {
 
 static void lift(heap *h) { h->most = h->first = h->last = 0; }
 
-/* All of Lua's libraries, the core and the tree's Lua files within reach. */
-static int prepare(lua_State *L) {
-  luaL_openlibs(L);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_moonglass_core);
-  lua_setfield(L, -2, "moonglass.core");
-  lua_getglobal(L, "package");
-  lua_pushliteral(L, "lua/?.lua;lua/?/init.lua");
-  lua_setfield(L, -2, "path");
-  lua_pushliteral(L, "");
-  lua_setfield(L, -2, "cpath");
-  return 0;
-}
-
 static lua_State *new_state(heap *h) {
   lua_State *L = h ? lua_newstate(heap_alloc, h) : luaL_newstate();
-  lua_pushcfunction(L, prepare);
+  lua_pushcfunction(L, open_tree);
   CHECK(lua_pcall(L, 0, 0, 0) == LUA_OK);
   return L;
 }

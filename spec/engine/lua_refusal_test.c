@@ -9,6 +9,7 @@
 
 #include "../../csrc/moonglass_lua.h"
 #include "check.h"
+#include "lua_tree.h"
 #include "refuse.h"
 
 /* ---- the state's allocator ----
@@ -93,25 +94,11 @@ static int check(lua_State *L) {
 
 static const luaL_Reg host_functions[] = {{"attempt", attempt}, {"bits", bits}, {"check", check}, {NULL, NULL}};
 
-/* All of Lua's libraries, the core and the tree's Lua files within reach. */
-static int prepare(lua_State *L) {
-  luaL_openlibs(L);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_moonglass_core);
-  lua_setfield(L, -2, "moonglass.core");
-  lua_getglobal(L, "package");
-  lua_pushliteral(L, "lua/?.lua;lua/?/init.lua");
-  lua_setfield(L, -2, "path");
-  lua_pushliteral(L, "");
-  lua_setfield(L, -2, "cpath");
-  return 0;
-}
-
 /* ---- the sweeps ---- */
 
 static void run_script(bool full) {
   lua_State *L = lua_newstate(heap_alloc, &memory);
-  lua_pushcfunction(L, prepare);
+  lua_pushcfunction(L, open_tree);
   CHECK(lua_pcall(L, 0, 0, 0) == LUA_OK);
   CHECK(luaL_loadfile(L, "spec/hostile/refusals.lua") == LUA_OK);
   luaL_newlib(L, host_functions);
@@ -141,7 +128,7 @@ static bool open_refused(const char *module, size_t k, size_t width, size_t *goo
   lua_State *L = lua_newstate(heap_alloc, &h);
   bool opened = false, right = true;
   if (L) {
-    lua_pushcfunction(L, prepare);
+    lua_pushcfunction(L, open_tree);
     bool prepared = lua_pcall(L, 0, 0, 0) == LUA_OK;
     lua_settop(L, 0);
     lua_pushcfunction(L, require_it);
@@ -149,7 +136,7 @@ static bool open_refused(const char *module, size_t k, size_t width, size_t *goo
     opened = prepared && lua_pcall(L, 1, 0, 0) == LUA_OK;
     h.armed = false;
     lua_settop(L, 0);
-    lua_pushcfunction(L, prepare);
+    lua_pushcfunction(L, open_tree);
     right = lua_pcall(L, 0, 0, 0) == LUA_OK;
     lua_pushcfunction(L, require_it);
     lua_pushlightuserdata(L, (void *)(uintptr_t)module);

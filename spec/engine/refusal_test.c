@@ -4,7 +4,6 @@
 ** After each refusal: a status that says so, every object as it was bit for bit (files included), the same call then
 ** right, and every block given back. An argument prints what was
 ** refused where, and a second one is the only scenario to be run. */
-#include <dirent.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,12 +21,12 @@
 #include "../../csrc/engine/net/net.h"
 #include "../../csrc/engine/net/optim.h"
 #include "check.h"
+#include "folder.h"
 #include "refuse.h"
 
 #define TRY(call) MOONI_TRY(call)
 enum { MAX_PARTS = 3, FOREVER = 0 };
 
-static char folder[64] = "/tmp/moonglass-refusal-XXXXXX";
 static bool full;
 static const char *only; /* NULL: all scenarios */
 
@@ -213,20 +212,9 @@ static moon_status fill_stage(stage *s, const scenario *of) {
 }
 
 static const char *write_file(const char *name, const void *bytes, size_t n) {
-  static char path[8][128];
-  static unsigned turn;
-  char *p = path[turn++ % 8];
-  snprintf(p, sizeof path[0], "%s/%s", folder, name);
+  const char *p = path_of(name);
   FILE *f = fopen(p, "wb");
   CHECK(f && fwrite(bytes, 1, n, f) == n && fclose(f) == 0);
-  return p;
-}
-
-static const char *in_folder(const char *name) {
-  static char path[8][128];
-  static unsigned turn;
-  char *p = path[turn++ % 8];
-  snprintf(p, sizeof path[0], "%s/%s", folder, name);
   return p;
 }
 
@@ -586,13 +574,13 @@ static moon_status act_dataset(stage *s, int part) {
 static moon_status act_idx(stage *s, int part) {
   static const char *const names[] = {"bytes.idx", "doubles.idx.gz", "mapped.idx"};
   moon_tensor *t = NULL;
-  moon_status status = moon_idx_load(s->ctx, &t, in_folder(names[part]));
+  moon_status status = moon_idx_load(s->ctx, &t, path_of(names[part]));
   return gave(s, status, t);
 }
 
 static moon_status act_png_read(stage *s, int part) {
   moon_tensor *t = NULL;
-  moon_status status = moon_png_read(s->ctx, &t, in_folder(part ? "colour.png" : "grey.png"));
+  moon_status status = moon_png_read(s->ctx, &t, path_of(part ? "colour.png" : "grey.png"));
   return gave(s, status, t);
 }
 
@@ -630,7 +618,7 @@ static moon_status act_archive_load(stage *s, int part) {
   moon_archive *a = NULL;
   const char *name, *text;
   moon_tensor *t;
-  TRY(moon_archive_load(s->ctx, &a, in_folder(part ? "doubles.safetensors" : "net.safetensors")));
+  TRY(moon_archive_load(s->ctx, &a, path_of(part ? "doubles.safetensors" : "net.safetensors")));
   for (size_t i = 0; moon_archive_tensor(a, i, &name, &t); i++) s->result = mix_tensor(s->result, t);
   for (size_t i = 0; moon_archive_entry(a, i, &name, &text); i++) s->result = mix(s->result, text, strlen(text));
   moon_archive_release(a);
@@ -645,7 +633,7 @@ static moon_status act_save(stage *s, int part) {
 static moon_status act_load(stage *s, int part) {
   moon_net *net = NULL;
   (void)part;
-  TRY(moon_net_load(s->ctx, &net, in_folder("net.safetensors")));
+  TRY(moon_net_load(s->ctx, &net, path_of("net.safetensors")));
   for (size_t i = 0; i < net->param_count; i++) s->result = mix_tensor(s->result, net->values[i]);
   moon_net_release(net);
   return MOON_OK;
@@ -684,7 +672,7 @@ static void write_idx_files(void) {
   write_file("bytes.idx", bytes, idx_bytes(bytes, 8, 4, 6, 1));
   write_file("mapped.idx", bytes, idx_bytes(bytes, 8, 1024, 1024, 1));
   size_t n = idx_bytes(bytes, 0x0e, 4, 6, 8);
-  gzFile gz = gzopen(in_folder("doubles.idx.gz"), "wb");
+  gzFile gz = gzopen(path_of("doubles.idx.gz"), "wb");
   CHECK(gz && gzwrite(gz, bytes, (unsigned)n) == (int)n && gzclose(gz) == Z_OK);
 }
 
@@ -704,10 +692,10 @@ static void write_files(void) {
   write_idx_files();
   write_doubles();
   CHECK(make_stage(&s, &(scenario){.rows = 10, .width = 12}, HOOK));
-  CHECK(moon_net_save(s.net, in_folder("net.safetensors")) == MOON_OK);
-  CHECK(moon_png_write(s.x, in_folder("grey.png")) == MOON_OK);
+  CHECK(moon_net_save(s.net, path_of("net.safetensors")) == MOON_OK);
+  CHECK(moon_png_write(s.x, path_of("grey.png")) == MOON_OK);
   CHECK(moon_tensor_view(&t, s.x, 0, 3, (size_t[]){10, 3, 4}) == MOON_OK);
-  CHECK(moon_png_write(t, in_folder("colour.png")) == MOON_OK);
+  CHECK(moon_png_write(t, path_of("colour.png")) == MOON_OK);
   moon_tensor_release(t);
   free_stage(&s);
 }
@@ -761,16 +749,6 @@ static const scenario scenarios[] = {
     {"save", act_save, 1, SMALL},
     {"load", act_load, 1, SMALL},
 };
-
-/* Temporaries that were left beside a file. */
-static int left_over(void) {
-  int n = 0;
-  DIR *d = opendir(folder);
-  for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-    n += e->d_name[0] == '.' && strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-  if (d) closedir(d);
-  return n;
-}
 
 /* A thread that could not be started for want of memory is the system's to explain. */
 static bool says_so(const stage *s, moon_status status) {
@@ -976,14 +954,6 @@ static void blis(void) {
 }
 #endif
 
-static void remove_folder(void) {
-  DIR *d = opendir(folder);
-  for (struct dirent *e; d && (e = readdir(d)) != NULL;)
-    if (e->d_name[0] != '.') unlink(in_folder(e->d_name));
-  if (d) closedir(d);
-  CHECK(rmdir(folder) == 0);
-}
-
 int main(int argc, char **argv) {
   full = argc > 1;
   only = argc > 2 ? argv[2] : NULL;
@@ -998,6 +968,7 @@ int main(int argc, char **argv) {
   sweep_all(MALLOC);
   closing(MALLOC);
 #endif
+  CHECK(left_over() == 0);
   remove_folder();
   if (full) printf("%zu points refused\n", points);
   return check_report();

@@ -15,6 +15,7 @@
 #include "../../csrc/engine/kernels/table.h"
 #include "../../csrc/engine/net/plan.h"
 #include "check.h"
+#include "instruction_sets.h"
 
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
@@ -266,17 +267,6 @@ static void kernels(const mooni_kernels *k) {
   }
 }
 
-static void instruction_sets(void) {
-  kernels(&mooni_kernels_base);
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) kernels(&mooni_kernels_avx2);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("avx512dq"))
-    kernels(&mooni_kernels_avx512);
-#endif
-}
-
 /* The rule by which a batch is divided: pinned, so that nobody changes it without knowing. */
 static void cost_rule(void) {
   enum { PARAMS = 209968, WIDTHS = 2144 }; /* 784-128-32-128-784 */
@@ -505,7 +495,7 @@ int main(void) {
   cost_rule();
   same_numbers();
   whole_batches();
-  instruction_sets();
+  each_instruction_set(kernels);
   changing_the_number();
   every_part_once();
 #if defined(__SANITIZE_THREAD__)

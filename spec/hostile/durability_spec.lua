@@ -4,6 +4,7 @@ local moon = require "moonglass"
 local lfs = require "lfs"
 local faults = dofile "spec/support/faults.lua"
 local files = dofile "spec/support/files.lua"
+local known = dofile "spec/support/known.lua"
 
 local folder, path
 
@@ -425,7 +426,7 @@ describe("loading a checkpoint", function()
       assert.equal("format", code)
       assert.matches(words, message, 1, true)
     end
-    wrong("opt.kind", "none", "opt.kind is 'none' (known: adam, ", metadata)
+    wrong("opt.kind", "none", known.fill "opt.kind is 'none' (known: <optimizers>)", metadata)
     wrong("opt.option.lr", "-1", "adam: lr", metadata)
     wrong("opt.option.lr", "fast", "adam: lr is 'fast', expected a number", metadata)
     wrong("opt.option.rate", "1", "adam: unknown option 'rate'", metadata)

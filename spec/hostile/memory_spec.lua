@@ -4,13 +4,7 @@ local moon = require "moonglass"
 -- The address sanitizer keeps what is freed: there the limit alone is held to.
 local sanitized = (os.getenv("MOONGLASS_BIN") or "build/moonglass"):find("/san/") ~= nil
 
--- Kilobytes that are resident.
-local function resident()
-  local file = assert(io.open("/proc/self/statm"))
-  local pages = tonumber(file:read("a"):match("^%d+ (%d+)"))
-  file:close()
-  return pages * 4
-end
+local resident = dofile("spec/support/files.lua").resident
 
 describe("temporaries", function()
   after_each(function() moon.limits{memory = 0} end)

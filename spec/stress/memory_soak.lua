@@ -13,12 +13,7 @@ local function check(good, text, ...)
   if not good then print("FAILED: " .. text:format(...)) end
 end
 
-local function resident()
-  local file = assert(io.open("/proc/self/statm"))
-  local pages = tonumber(file:read("a"):match("^%d+ (%d+)"))
-  file:close()
-  return pages * 4
-end
+local resident = dofile("spec/support/files.lua").resident
 
 -- The list itself takes one, each time.
 local function descriptors()

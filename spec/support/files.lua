@@ -52,4 +52,9 @@ function files.temporary(test)
   if not ok then error(message, 0) end
 end
 
+--- Kilobytes of this process that are resident.
+function files.resident()
+  return 4 * tonumber(files.read("/proc/self/statm"):match("^%d+ (%d+)"))
+end
+
 return files

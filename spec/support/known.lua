@@ -5,6 +5,7 @@
 --   known.list "sorted layers"        the same, sorted
 --   known.list "LossName"             the choices of an alias, in its order
 --   known.list "FitOptions"           the fields of a class: of what is registered in their order, else sorted
+--   known.list "declared PrintOptions"   the fields in their order
 --   known.list "FitOptions.verbose"   the choices of a field
 --   known.list "Callback.on_"         the fields of a class that begin so, in their order
 local annotations = require "moonglass.help.annotations"
@@ -35,10 +36,10 @@ local function fields_of(name)
   return class and annotations.fields(interface, class)
 end
 
-local function field_names(name)
+local function field_names(name, as_declared)
   local list = {}
   for _, field in ipairs(fields_of(name) or {}) do list[#list + 1] = field.name end
-  return is_registered(kind_of(name)) and list or sorted(list)
+  return (as_declared or is_registered(kind_of(name))) and list or sorted(list)
 end
 
 local function choices_of_field(class, name)
@@ -57,6 +58,7 @@ local function fields_that_begin(class, start)
 end
 
 local function names(what)
+  if what:find("^declared ") then return field_names(what:match("%w+$"), true) end
   if what:find("^sorted ") then return sorted(core.registered(what:match("%l+$"))) end
   if what:find("^%l+$") then return core.registered(what) end
   local class, field = what:match("^(%w+)%.([%w_]+)$")
