@@ -165,8 +165,8 @@ describe("dictionary", function()
       on_epoch = function(d, epoch) values[epoch] = moon.dictionary.objective(x, d.atoms, d:encode(x), d.l1) end,
     })
     assert.equal(10, #values)
-    local known = moon.dictionary.objective(x, atoms, moon.dictionary.codes(x, atoms, {l1 = 0.3}), 0.3)
-    assert.is_true(values[10] < values[1] and values[10] < known)
+    local given = moon.dictionary.objective(x, atoms, moon.dictionary.codes(x, atoms, {l1 = 0.3}), 0.3)
+    assert.is_true(values[10] < values[1] and values[10] < given)
     for j = 1, 8 do assert.near(1, learnt.atoms[j]:norm(), 1e-5) end
     local likeness = atoms:matmul(learnt.atoms:t()):abs()
     for j = 1, 8 do assert.is_true(likeness[j]:max() > 0.97, ("atom %d: %g"):format(j, likeness[j]:max())) end

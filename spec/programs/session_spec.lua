@@ -246,10 +246,10 @@ describe("help", function()
   end)
 
   it("has a page for every stub", function()
-    local known = require("moonglass.help.interface").known()
+    local documented = require("moonglass.help.interface").known()
     local signature = require("moonglass.help.pages").signature
-    for _, f in ipairs(known.functions) do has(help.text(f.path), signature(f) .. "\n") end
-    for _, class in ipairs(known.classes) do assert.is_string(help.text(class.name), class.name) end
+    for _, f in ipairs(documented.functions) do has(help.text(f.path), signature(f) .. "\n") end
+    for _, class in ipairs(documented.classes) do assert.is_string(help.text(class.name), class.name) end
   end)
 
   it("tells how to ask", function() has(help.text(), "moon.help(x)") end)
