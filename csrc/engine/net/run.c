@@ -12,6 +12,7 @@
 #include "../core/tensor.h"
 #include "../kernels/table.h"
 #include "dataset.h"
+#include "optim.h"
 
 /* Does layer i pass x through unchanged? */
 static bool idle(const moon_net *net, size_t i) { return net->layers[i]->class->training_only && !net->training; }

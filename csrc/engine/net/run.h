@@ -3,7 +3,6 @@
 #define MOONI_RUN_H
 
 #include "loss.h"
-#include "optim.h"
 #include "plan.h"
 
 /* Rows first..first+count-1 of x and y (NULL: x) in an order (NULL: their own). */
