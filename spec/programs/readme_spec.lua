@@ -151,6 +151,34 @@ describe("what a page says is in a file, is there:", function()
   end)
 end)
 
+-- The words behind `make` in a page, in code within a line and at the beginning of a command, that are no targets.
+local function unknown_targets(text, targets)
+  local unknown = {}
+  local function look(command)
+    command = command:gsub("'[^']*'", ""):gsub("[#&|;].*", "")
+    for word in command:gmatch("%S+") do
+      if word:find("^%l[%l-]*$") and not targets[word] then unknown[#unknown + 1] = word end
+    end
+  end
+  for command in text:gmatch("`make ([^`]*)`") do look(command) end
+  for command in text:gmatch("\nmake ([^\n]*)") do look(command) end
+  return unknown
+end
+
+describe("a page's make targets exist:", function()
+  local targets = {}
+  for line in files.run("make -s help"):gmatch("[^\n]+") do targets[line:match("^ +(%S+)") or ""] = true end
+
+  for _, path in ipairs(pages) do
+    it(path, function() assert.same({}, unknown_targets(read_file(path), targets)) end)
+  end
+
+  it("there are some, and others are found", function()
+    assert.is_true(targets.deps and targets.demo and targets.test)
+    assert.same({"none", "nor-this"}, unknown_targets("`make test none X=y`\nmake -s nor-this A='b c' # deps", targets))
+  end)
+end)
+
 describe("every page can be reached from README.md", function()
   it("by links", function()
     local reached, todo = {["README.md"] = true}, {"README.md"}
