@@ -1,4 +1,4 @@
---- Folders and files of an experiment. Functions give true | nil, message.
+--- The folders and files of an experiment. Functions return true | nil, message.
 local lfs = require "lfs"
 local library = require "moonglass.support.files"
 
@@ -9,7 +9,7 @@ local function is_folder(path) return lfs.attributes(path, "mode") == "directory
 --- Is there a file?
 function files.exists(path) return lfs.attributes(path, "mode") == "file" end
 
---- Make the folder and those above it.
+--- Makes the folder and its parents.
 function files.make_folder(path)
   if is_folder(path) then return true end
   local above = path:match("^(.*[^/])/+[^/]+/*$")
@@ -22,7 +22,7 @@ function files.make_folder(path)
   return nil, ("cannot make the folder %s: %s"):format(path, message)
 end
 
---- Can files be made in the folder? Asked before the training: afterwards would be too late to find out.
+--- Can files be written in the folder? This is checked before the training.
 function files.check_writable(folder)
   local path = folder .. "/.moonglass-probe"
   local file, message = io.open(path, "wb")
@@ -32,7 +32,7 @@ function files.check_writable(folder)
   return true
 end
 
---- Remove the folder's files whose names match the pattern.
+--- Removes the folder's files whose names match the pattern.
 function files.remove_all(folder, pattern)
   local names = {}
   for name in lfs.dir(folder) do
@@ -48,17 +48,17 @@ end
 
 files.read = library.read
 
---- Write a file that appears whole or not at all.
+--- Writes a file that appears whole or not at all.
 files.write = library.write
 
--- A field with a comma, a quote or a line's end stands in quotes (RFC 4180).
+-- A field with a comma, a quote or a line break is quoted (RFC 4180).
 local function csv_field(v)
   local text = math.type(v) == "float" and ("%.9g"):format(v) or tostring(v)
   if text:find('[,"\r\n]') then text = '"' .. text:gsub('"', '""') .. '"' end
   return text
 end
 
---- A list of rows, the first of them names, as CSV.
+--- A list of rows as CSV. The first row has the names.
 function files.csv(rows)
   local lines = {}
   for i, row in ipairs(rows) do

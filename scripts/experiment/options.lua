@@ -1,11 +1,11 @@
---- The command line of a script, by argparse: its own options and those that all have. A mistake in them ends the
--- program with one line and status 2.
+--- The command line of a script, by argparse: its own options and those of all scripts. A mistake ends the program with
+-- one line and status 2.
 local argparse = require "argparse"
 local question = require("moonglass.support.options").question
 
 local options = {}
 
--- ---- readers: a text to a value, or nil and what is wrong ----
+-- ---- readers: a text -> a value, or nil, message ----
 
 local function number_reader(what, fits)
   return function(text)
@@ -25,7 +25,7 @@ end
 
 local most_items = 64
 
--- A reader of lists like 256,128 from one of their items.
+-- A reader of lists like 256,128. item: the reader of an element.
 local function list_reader(what, item)
   return function(text)
     local list = {}
@@ -45,7 +45,7 @@ local function is_one_of(known, name)
   return false
 end
 
--- A reader of one of these names.
+-- A reader of one of the known names.
 local function name_reader(known)
   return function(text)
     if is_one_of(known, text) then return text end
@@ -53,7 +53,7 @@ local function name_reader(known)
   end
 end
 
--- A reader of lists of these names.
+-- A reader of lists of the known names.
 local function names_reader(known)
   local read = list_reader("a list of some of " .. table.concat(known, ", "), function(name)
     return is_one_of(known, name) and name or nil
@@ -72,7 +72,7 @@ local function any() return true end
 local count = whole_reader("a whole number of at least 1", function(v) return v >= 1 end)
 local layers = list_reader("code, encoder, all, or a list of layers like 1,3", count)
 
---- By name, for the options of scripts.
+--- The readers by name, for the options of scripts.
 options.readers = {
   count = count,
   size = whole_reader("a whole number of at least 0", function(v) return v >= 0 end),
@@ -114,7 +114,7 @@ local groups = {
   },
 }
 
--- How to read an option that has a default only.
+-- The reader for an option that is described by its default only.
 local function reader_for(default)
   if type(default) == "table" then return "widths" end
   return math.type(default) == "integer" and "count" or "text"
@@ -166,7 +166,7 @@ local function make_parser(spec)
   return parser
 end
 
--- "--lr -1" as "--lr=-1": argparse would take the number for an option.
+-- Turns "--lr -1" into "--lr=-1": argparse would take the number for an option.
 local function join_negatives(given)
   local list = {}
   for _, word in ipairs(given) do
@@ -180,7 +180,7 @@ local function join_negatives(given)
   return list
 end
 
---- The options that the program was given. nil, message if they do not fit.
+--- The options of a command line | nil, message
 function options.parse(spec, given)
   local ok, result = make_parser(spec):pparse(join_negatives(given))
   local problem = not ok and result:gsub("%s*\n%s*", " ") or spec.check and spec.check(result)

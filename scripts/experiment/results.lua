@@ -1,4 +1,4 @@
---- What a script leaves: methods of a run. Whatever fails raises a text for the person who called the script.
+--- The results of a script, as methods of a run. A failure raises a text for the person who called the script.
 local moon = require "moonglass"
 local files = require "experiment.files"
 
@@ -13,7 +13,7 @@ end
 
 function results:path(name) return self.options.out .. "/" .. name end
 
--- caption: what the file shows, for the page that experiments.lua makes.
+-- Records a file. caption: what it shows, for the page of experiments.lua.
 local function left(run, name, caption) run.made[#run.made + 1] = {name = name, caption = caption} end
 
 function results:write(name, content, caption)
@@ -22,31 +22,31 @@ function results:write(name, content, caption)
   return true
 end
 
---- The bytes of a file that the script has left.
+--- The bytes of a file that the script has written.
 function results:read(name)
   return must(files.read(self.name, self:path(name)))
 end
 
---- A net, as <name>.safetensors.
+--- Saves a net as <name>.safetensors.
 function results:save(net, name)
   must(net:save(self:path(name .. ".safetensors")))
   left(self, name .. ".safetensors")
 end
 
---- Tensors by name, as <name>.safetensors.
+--- Saves tensors by name as <name>.safetensors.
 function results:save_tensors(name, tensors)
   must(moon.safetensors.save(self:path(name .. ".safetensors"), tensors))
   left(self, name .. ".safetensors")
 end
 
---- A picture, uint8 [h x w] or [h x w x 3], as <name>.png.
+--- Writes a picture, uint8 [h x w] or [h x w x 3], as <name>.png.
 function results:picture(name, picture, caption)
   must(moon.png.write(self:path(name .. ".png"), picture))
   left(self, name .. ".png", caption)
 end
 
---- moon.plot[kind](<name>.png, ...), whose last argument, the options, may have a caption besides. Without gnuplot the
--- script says so once and goes on. Has it been drawn?
+--- moon.plot[kind](<name>.png, ...). The last argument, the options, may also have a caption. Without gnuplot the
+-- script says so once and continues. Returns true if the plot was drawn.
 function results:plot(kind, name, ...)
   local arguments, choices = table.pack(...), {}
   for key, v in pairs(arguments[arguments.n]) do choices[key] = v end
@@ -63,19 +63,19 @@ end
 
 -- ---- numbers ----
 
---- A figure for the summary: a number, shown by a format.
+--- Adds a figure to the summary: a number and its format.
 function results:figure(name, value, format)
   self.figures[#self.figures + 1] = {name = name, value = value, text = (format or "%.4g"):format(value)}
 end
 
---- A sentence about what is to be seen, with its numbers: printed, and on the page that experiments.lua makes.
+--- Prints a sentence about the results, and puts it on the page of experiments.lua.
 function results:say(format, ...)
   local text = format:format(...)
   print(text)
   self.sentences[#self.sentences + 1] = text
 end
 
---- The same for a remark, which comes behind all of these. Returns it.
+--- The same for a remark, which comes after all sentences. Returns it.
 function results:remark(format, ...)
   local text = format:format(...)
   print(text)
@@ -83,7 +83,7 @@ function results:remark(format, ...)
   return text
 end
 
---- A table: rows, the first of them names; printed in columns and left as <name>.csv. formats[i] shows column i.
+--- Prints a table in columns and writes it as <name>.csv. The first row has the names; formats[i] is that of column i.
 function results:table(name, rows, formats, caption)
   local lines, widths = {}, {}
   for i, row in ipairs(rows) do
@@ -100,8 +100,8 @@ function results:table(name, rows, formats, caption)
   self:write(name .. ".csv", files.csv(rows), caption)
 end
 
---- Columns with their names, lists or tensors [n], left as <name>.csv: the numbers of a plot. A shorter one ends in
--- empty fields.
+--- Writes named columns, lists or tensors [n], as <name>.csv: the numbers of a plot. A shorter column ends with empty
+-- fields.
 function results:columns(name, names, columns)
   local lists, rows, n = {}, {names}, 0
   for k, column in ipairs(columns) do
@@ -118,17 +118,17 @@ end
 
 local mnist_images = 60000
 
---- Is it the whole of MNIST that the nets learn, so that published figures can stand beside the measured ones?
+--- Do the nets learn the whole of MNIST, so that the results can be compared with published ones?
 function results:is_mnist() return self.description:find("^MNIST in ") ~= nil and #self.train == mnist_images end
 
---- And do they learn it as the published ones did, by Adam at 0.001 in batches of 32? Losses can be compared only then.
+--- And do they learn it as the published nets did, by Adam at 0.001 in batches of 32? Only then losses can be compared.
 function results:is_published_training()
   local o = self.options
   return self:is_mnist() and o.batch == 32 and o.lr == 0.001 and o.schedule == "none"
 end
 
---- Published figures beside those of this run, left as published.csv: a list of {name, measured, published}. What was
--- not measured, nil, is left out. The caption says whose they are.
+--- Writes published figures beside those of this run as published.csv: a list of {name, measured, published}. Rows
+-- without a measured figure are left out. The caption names the source.
 function results:published(list, caption)
   local rows = {{"figure", "here", "published"}}
   for _, row in pairs(list) do
@@ -154,7 +154,7 @@ end
 
 local widest = 100
 
--- "plain: this 1, that 2", in lines of at most so many characters.
+-- "plain: this 1, that 2", in lines of at most `widest` characters.
 local function summary(run)
   local lines = {run.name .. ":"}
   for i, f in ipairs(run.figures) do
@@ -165,7 +165,7 @@ local function summary(run)
   return table.concat(lines, "\n")
 end
 
--- What contents.txt says of each file and in sentences: a line each, its parts divided by tabs.
+-- The text of contents.txt: one line for the data set, each sentence and each file, with tabs between its parts.
 local function contents(run)
   local lines = {}
   local function add(...) lines[#lines + 1] = table.concat({...}, "\t") .. "\n" end
@@ -177,7 +177,7 @@ local function contents(run)
   return table.concat(lines)
 end
 
---- Figures, contents and the list of files, at the end of a script.
+--- Writes figures and contents, and prints the list of files, at the end of a script.
 function results:finish()
   if #self.figures > 0 then
     local rows = {{"figure", "value"}}

@@ -1,9 +1,9 @@
---- What the scripts share: their options, the data, training with checkpoints, and the files that they leave.
+--- What the scripts share: options, data, training with checkpoints, and the files of results.
 --   local run <close> = experiment.start{name = "plain", about = "...", options = {{"hidden", 32, "width"}}}
 --   local ae, history = run:fit(ae, {loss = moon.bce()})
 --   run:picture("filters", moon.image.grid(...))        run:figure("test loss", 0.0920, "%.4f")
--- At the end of the script its figures are printed, and figures.csv has them too. Whatever fails ends the program with
--- one line on stderr: status 2 for the command line, 1 for anything else.
+-- At the end of the script its figures are printed and written to figures.csv. A failure ends the program with one line
+-- on stderr: status 2 for the command line, 1 for anything else.
 local moon = require "moonglass"
 local files = require "experiment.files"
 local options = require "experiment.options"
@@ -25,10 +25,10 @@ local function fail(name, message, status)
   os.exit(status)
 end
 
--- A message's first line: what the program that runs the script has put below is for programmers.
+-- The first line of a message. The lines below it, a traceback, are for programmers.
 local function first_line(err) return (tostring(err):match("^[^\n]*")) end
 
--- Raises a text without a place: it is for the person who called the script.
+-- Raises a text without file and line, for the person who called the script.
 local function must(value, message, ...)
   if not value then error(message, 0) end
   return value, message, ...
@@ -43,9 +43,9 @@ end
 
 local set_names = {mnist = "MNIST", fashion = "Fashion-MNIST"}
 
---- The images and labels of a set: {train, train_labels, test, test_labels, folder, description, classes}, the images
--- uint8 [n x pixels], classes the list of their names. name: "mnist" or "fashion", which is an error where it is not
--- found; nil: what is found. folder: look there only.
+--- The images and labels of a set: {train, train_labels, test, test_labels, folder, description, classes}. The images
+-- are uint8 [n x pixels], classes is the list of their names. name: "mnist" or "fashion"; nil: the first that is found.
+-- folder: look there only. A set that is not found is an error.
 function experiment.dataset(name, folder)
   local set = {}
   folder, set.description = must(moon.data.find(folder, set_names[name]))
@@ -74,8 +74,8 @@ local function load(run)
   print(run.data)
 end
 
---- Images through a layer of noise that make_noise gives, from the seed behind the run's by `distance`: two nets are
--- measured on the same pixels, and so is one that was resumed. The run's own seed begins again.
+--- images [n x pixels] with noise by the layer that make_noise returns. The seed is the run's plus `distance`, so that
+-- all nets, also a resumed one, are measured on the same pixels. The run's own seed starts again.
 function Run:one_draw(make_noise, images, distance)
   moon.seed(self.options.seed + distance)
   local noisy = make_noise():forward(images:float() / 255, true)
@@ -85,10 +85,10 @@ end
 
 -- ---- start and end ----
 
--- What a run that was killed was just writing: the engine's temporaries, ".model.safetensors.x1y2z3.moonglass".
+-- The names of the engine's temporary files, ".model.safetensors.x1y2z3.moonglass", which a killed run leaves.
 local leftover = "^%..+%.%w%w%w%w%w%w%.moonglass$"
 
--- The folder, as a run needs it.
+-- Makes the folder, and removes the leftovers of earlier runs.
 local function prepare_folder(run, trains)
   local o = run.options
   must(files.make_folder(o.out))
@@ -97,12 +97,16 @@ local function prepare_folder(run, trains)
   if trains and not o.resume then must(files.remove_all(o.out, "%.run%-checkpoint%.?%d*$")) end
 end
 
---- spec: name (of the script; out/<name> is the default folder); about; options = {{name, default, help, reader}}, the
--- reader being one of options.readers, a list of choices, or missing: whole numbers, lists of them ("256,128") and
--- texts are told by the default; false is a flag; of choices whose default is a list several can be named. Without the
--- options of training, without images: training=false, data=false. defaults = {epochs = 20}: other defaults of the
--- shared options; without = {"lr"}: not these. check(options) gives a text when they do not go together.
--- run.options; run.train, train_labels, test, test_labels. The seed and the threads are set.
+--- Starts a run: reads the options and the data, and sets the seed and the threads. Returns a run with the fields
+-- options, train, train_labels, test, test_labels. spec:
+--   name, about   of the script; out/<name> is the default folder
+--   options       {{name, default, help, reader}, ...}. The reader is a name in options.readers or a list of choices;
+--                 if the default of choices is a list, several can be named. Without a reader the default tells the
+-- type:
+--                 a whole number, a list ("256,128"), a text, or false for a flag.
+--   training, data   false: without the options of training, without images
+--   defaults, without   {epochs = 20}: other defaults of the shared options; {"lr"}: shared options to leave out
+--   check(options)   returns a text if the options do not fit each other
 function experiment.start(spec)
   local given, problem = options.parse(spec, arg or {})
   if not given then fail(spec.name, problem, 2) end
@@ -118,7 +122,7 @@ function experiment.start(spec)
   return run
 end
 
--- `local run <close>`: an error anywhere in the script comes here, and so does its end.
+-- For `local run <close>`: called at the end of the script, and for an error anywhere in it.
 function Run.__close(run, err)
   local ok = err == nil
   if ok then ok, err = pcall(run.finish, run) end
@@ -127,7 +131,7 @@ end
 
 -- ---- training ----
 
-local steps, least_rate = 3, 0.01 -- of a step schedule; of a cosine's end, as part of the first rate
+local steps, least_rate = 3, 0.01 -- the number of steps; the end of a cosine as a fraction of the first rate
 
 local schedules = {
   none = function() return nil end,
@@ -136,7 +140,7 @@ local schedules = {
   plateau = function() return moon.callbacks.reduce_on_plateau{factor = 0.3, patience = 2} end,
 }
 
-local most_checkpoints = 50 -- about: of many epochs each is short
+local most_checkpoints = 50 -- roughly: the more epochs, the shorter each is
 
 local function callbacks_for(given, o, checkpoint)
   local list = {}
@@ -150,14 +154,14 @@ local function callbacks_for(given, o, checkpoint)
   return list
 end
 
--- Without the seconds: of one seed it is the same file each time, resumed or not.
+-- Without the seconds, so that one seed always gives the same file, resumed or not.
 local function history_rows(history)
   local rows = {{"epoch", "loss", "val_loss"}}
   for i, loss in ipairs(history.loss) do rows[i + 1] = {i, loss, history.val_loss[i] or ""} end
   return rows
 end
 
--- The checkpoint to go on from, nil if there is none: of a net like this one, which the command line has made.
+-- The checkpoint to continue from, nil if there is none. It must have the same seed and a net like the given one.
 local function to_resume(run, net, path)
   if not run.options.resume or not (files.exists(path) or files.exists(path .. ".1")) then return nil end
   local checkpoint, skipped = must(moon.checkpoint.latest(path))
@@ -168,12 +172,12 @@ local function to_resume(run, net, path)
   return checkpoint
 end
 
---- Train a net on the training images, by the options of the command line, and leave <name>.safetensors and
--- history.csv (of a net with a name of its own: <name>-history.csv). Every epoch leaves a
--- checkpoint (of 100 and more, every other, and so on), from which --resume goes on bit for bit. Returns the net, which
--- on --resume is the checkpoint's, and its history.
--- given: loss; name="model"; x, y (y nil: the target is x); validation (the test images), false: none; epochs, lr,
--- optimizer, callbacks, batch_size, patience: instead of the command line's.
+--- Trains a net on the training images with the options of the command line, and writes <name>.safetensors and
+-- history.csv (<name>-history.csv if the name is not "model"). Each epoch leaves a checkpoint (with 100 epochs and more
+-- every second, and so on), from which --resume continues bit for bit. Returns the net, which on --resume is the
+-- checkpoint's, and its history.
+-- given: loss; name, default "model"; x, y (y nil: the target is x); validation, default the test images, false: none;
+-- epochs, lr, optimizer, callbacks, batch_size, patience instead of those of the command line.
 function Run:fit(net, given)
   local o, name = self.options, given.name or "model"
   given.lr = given.lr or o.lr
@@ -195,8 +199,7 @@ function Run:fit(net, given)
   return trained, history
 end
 
---- A callback for run:fit that keeps measure(net) of each epoch in the list `values`; a resumed training goes on with
--- it.
+--- A callback for run:fit that keeps measure(net) of each epoch in its list `values`, also in a resumed training.
 function experiment.recorder(measure)
   local self = {name = "recorder", values = {}}
 

@@ -1,25 +1,24 @@
---- What the units of a net do: which of them are dead, what they look for, what the net makes of images. Methods of a
--- run. One rule for all scripts: a unit is dead whose output is 0 for every row that the net has learnt, so that it has
--- no gradient; dead units are counted and crossed out. And one for all filters: a weight times its pixel's deviation,
--- grey being 0.
+--- Dead units, filters and reconstructions, as methods of a run. A unit is dead if its output is 0 for every training
+-- row, so that it has no gradient; dead units are counted and crossed out. A filter shows each weight times the
+-- deviation of its pixel; grey is 0.
 local lettering = require "moonglass.pictures.lettering"
 local moon = require "moonglass"
 
 local units = {}
 
--- The dense layers but the last, whose outputs are not a unit's: where in the net their outputs are.
+-- The places in the net where the outputs of hidden layers are: those of all dense layers but the last.
 local function hidden_layers(net)
   local list = {}
   for i = 1, #net do
     local kind = net:layer(i):kind()
     if kind == "dense" then list[#list + 1] = i end
-    if kind == "k_sparse" then list[#list] = i end -- which has a say in them
+    if kind == "k_sparse" then list[#list] = i end -- it changes the outputs of the dense layer before it
   end
   list[#list] = nil
   return list
 end
 
--- The place of the code's layer among these.
+-- The place of the code among the hidden layers.
 local function code_place(net, layers)
   local last = net:encoder_layers()
   for k = #layers, 1, -1 do
@@ -27,7 +26,7 @@ local function code_place(net, layers)
   end
 end
 
--- "the code", or else "hidden layer 1" and so on.
+-- "the code", or "hidden layer 1" and so on.
 local function layer_name(k, code)
   if k == code then return "the code" end
   return ("hidden layer %d"):format(k - (code and k > code and 1 or 0))
@@ -35,8 +34,8 @@ end
 
 local function figure_name(where) return where == "the code" and "dead code units" or "dead units of " .. where end
 
---- The dead units of each hidden layer, the code's included, for the rows x: a list of {where = "the code", mask =
--- [units], 1 where one is dead, count =}.
+--- The dead units of each hidden layer, the code included, for the rows x: a list of {where = "the code", mask =
+-- [units] with 1 for a dead unit, count =}.
 function units.dead_layers(net, x)
   local layers, list = hidden_layers(net), {}
   local code, from = code_place(net, layers), 1
@@ -48,7 +47,7 @@ function units.dead_layers(net, x)
   return list
 end
 
---- The same, told in figures and in words. Returns the list of the masks. name: of the net, if the script has several.
+--- The same, reported as figures and a remark. Returns the list of masks. name: of the net, if the script has several.
 function units:dead_units(net, x, name)
   local masks, words = {}, {}
   for k, layer in ipairs(units.dead_layers(net, x)) do
@@ -62,10 +61,10 @@ function units:dead_units(net, x, name)
   return masks
 end
 
---- Rows of weights [units x pixels] as a picture; dead [units]: these are crossed out. what: "units of layer 1".
--- columns: tiles a line.
+--- weights [units x pixels] as a picture with a tile for each unit. dead [units]: 1 for a unit to cross out. what:
+-- "units of layer 1". columns: tiles in a line.
 function units:filters(weights, dead, what, columns)
-  self.deviation = self.deviation or self.train:std(1) -- in the corners, always black, no weight learns
+  self.deviation = self.deviation or self.train:std(1) -- pixels that are always black train no weight
   local count = dead and math.tointeger(dead:sum()) or 0
   local of_dead = dead and (", %d dead%s"):format(count, count > 0 and " (crossed out)" or "") or ""
   return moon.image.grid(weights * self.deviation, {
@@ -74,17 +73,17 @@ function units:filters(weights, dead, what, columns)
   })
 end
 
---- What captions say of such a picture.
+--- The caption of such a picture.
 units.filters_caption = "A tile is a unit: its weight from each pixel times the pixel's standard deviation, which is "
   .. "what it can contribute. Grey is 0, white positive, black negative; dead units are crossed out. One that is noise "
   .. "is a unit that hardly any image wakes."
 
---- Pictures from the left, white between them.
+--- Pictures side by side, with white between them.
 function units.beside(...) return lettering.join({...}, 2, 24) end
 
 local shown = 20
 
---- reconstructions.png: the first test images over what the net makes of them; and filters.png, the weights of each
+--- Writes reconstructions.png, the first test images above their reconstructions, and filters.png, the weights of each
 -- unit of the first dense layer.
 function units:pictures_of(net)
   local images = self.test:rows(1, math.min(shown, #self.test))
