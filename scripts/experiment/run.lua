@@ -63,11 +63,11 @@ local function load(run)
   local o = run.options
   local set = experiment.dataset(o.dataset, o.data)
   if o.rows and o.rows > #set.train then
-    error(("--rows is %d, but there are only %d training images"):format(o.rows, #set.train), 0)
+    error(("--rows is %d, expected at most the %d training images"):format(o.rows, #set.train), 0)
   end
   if o.rows then set.train, set.train_labels = set.train:rows(1, o.rows), set.train_labels:rows(1, o.rows) end
   if o.batch and o.batch > #set.train then
-    error(("--batch is %d, but there are only %d training images"):format(o.batch, #set.train), 0)
+    error(("--batch is %d, expected at most the %d training images"):format(o.batch, #set.train), 0)
   end
   for key, v in pairs(set) do run[key] = v end
   run.data = described(set)
@@ -167,7 +167,7 @@ local function to_resume(run, net, path)
   local checkpoint, skipped = must(moon.checkpoint.latest(path))
   for _, message in ipairs(skipped) do print(("going on from the checkpoint before: %s"):format(message)) end
   if checkpoint.seed ~= run.options.seed or checkpoint.net:summary() ~= net:summary() then
-    error(("%s is of another net or seed: --resume takes the options of the run that left it"):format(path), 0)
+    error(("%s has another net or seed: give --resume the options of the run that wrote it"):format(path), 0)
   end
   return checkpoint
 end

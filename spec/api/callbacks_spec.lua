@@ -215,7 +215,7 @@ describe("what can be known before the first epoch", function()
     with("checkpoint: layer 2 (Lua layer) is written in Lua", callbacks.checkpoint(folder .. "/c"), nil, mixed)
     with("checkpoint: opt is a table, expected an optimizer object", callbacks.checkpoint(folder .. "/c"),
       {optimizer = {step = function() end}})
-    refused("callback mine has snapshot, but no restore", net(), x, nil,
+    refused("callback mine has snapshot, but no restore: expected both", net(), x, nil,
       {callbacks = {{name = "mine", snapshot = function() end}, callbacks.checkpoint(folder .. "/c")}})
   end)
 
@@ -236,10 +236,10 @@ describe("what can be known before the first epoch", function()
     assert(os.execute(("mkdir %s/epoch_002.png"):format(folder)))
     with("epoch_002.png': Is a directory", callbacks.reconstructions(folder, x), {epochs = 2})
     with("reconstructions: input is [5 x 9], expected [rows x 4]", callbacks.reconstructions(folder, moon.rand(5, 9)))
-    with("reconstructions: x is [0 x 4], which is empty", callbacks.reconstructions(folder, moon.zeros(0, 4)))
+    with("x is [0 x 4], expected at least one element", callbacks.reconstructions(folder, moon.zeros(0, 4)))
     with("callbacks.show: input is [5 x 9], expected [rows x 4]", callbacks.show(moon.rand(5, 9)))
     local wide = moon.sequential{moon.dense(4, 9)}
-    refused("reconstructions: line 2 is [1 x 9] uint8, line 1 is [1 x 4] uint8", wide, x, moon.rand(20, 9),
+    refused("reconstructions: line 2 is [1 x 9] uint8, expected the shape of line 1, [1 x 4] uint8", wide, x, moon.rand(20, 9),
       {callbacks = {callbacks.reconstructions(folder, x)}})
     local long = moon.sequential{moon.dense(6, 6)}
     refused("callbacks.show: rows of 6 make no square", long, moon.rand(20, 6), nil,

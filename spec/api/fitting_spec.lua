@@ -150,7 +150,7 @@ describe("bytes as targets", function()
       "fit: y is [40 x 2] uint8 with bytes above 1; cross_entropy takes one-hot rows of 0 and 1, or class numbers [40]")
     net("softmax"):fit(x, (hot * 255):byte():float() / 255, {loss = "cross_entropy"})
     has(failure(function() net("softmax"):evaluate(x, hot * 3 - 1, {loss = "cross_entropy"}) end),
-      "evaluate: y has values from -1 to 2; expected [0, 1]")
+      "evaluate: y has values from -1 to 2, expected [0, 1]")
   end)
 
   it("stay bytes in a batch that is asked to keep them", function()

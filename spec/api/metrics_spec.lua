@@ -132,7 +132,7 @@ describe("metrics.mse and psnr", function()
     assert.matches("metrics_spec%.lua:%d+: mse: a is %[2 x 3%] and b %[6%] uint8, expected the same shape",
       message(function() metrics.mse(moon.zeros(2, 3), bytes{1, 2, 3, 4, 5, 6}) end))
     assert.matches("mse: b is 7, expected a tensor", message(metrics.mse, moon.zeros(2), 7))
-    assert.matches("psnr: a is %[0%], which is empty", message(metrics.psnr, moon.zeros(0), moon.zeros(0)))
+    assert.matches("psnr: a is %[0%], expected at least one", message(metrics.psnr, moon.zeros(0), moon.zeros(0)))
     assert.matches("psnr: peak is 0, expected a number above 0",
       message(metrics.psnr, moon.zeros(1), moon.zeros(1), {peak = 0}))
   end)
@@ -175,7 +175,7 @@ describe("metrics.accuracy and confusion", function()
       message(metrics.confusion, moon.zeros(5), labels, 2))
     assert.matches("confusion: prediction of row 1 is 0%.5, expected a whole number of 0 to 2",
       message(metrics.confusion, moon.full(0.5, 5), labels, 3))
-    assert.matches("confusion: classes is 1%.5, expected their number",
+    assert.matches("confusion: classes is 1%.5, expected a whole number of at least 1",
       message(metrics.confusion, moon.zeros(5), moon.zeros(5), 1.5))
   end)
 end)
@@ -250,7 +250,7 @@ describe("metrics.quantile", function()
   it("says what is wrong", function()
     assert.matches("quantile: q is 1%.5, expected a number of 0 to 1", message(metrics.quantile, moon.ones(2), 1.5))
     assert.matches("quantile: q is nan", message(metrics.quantile, moon.ones(2), {0.5, nan}))
-    assert.matches("quantile: values is %[0%], which is empty", message(metrics.quantile, moon.zeros(0), 0.5))
+    assert.matches("quantile: values is %[0%], expected at least one", message(metrics.quantile, moon.zeros(0), 0.5))
   end)
 end)
 
@@ -325,7 +325,7 @@ describe("nearest neighbours", function()
 
   it("say what is wrong", function()
     local x, labels = moon.rand(4, 3), bytes{0, 1, 0, 1}
-    assert.matches("metrics_spec%.lua:%d+: knn: k is 5, but x has only 4 rows",
+    assert.matches("metrics_spec%.lua:%d+: knn: k is 5, expected at most the 4 rows of x",
       message(function() moon.knn(x, labels) end))
     assert.matches("knn: x is %[3%], expected %[rows x width%]", message(moon.knn, x[1], labels))
     assert.matches("knn: labels is %[3%], expected class numbers %[4%]", message(moon.knn, x, moon.zeros(3)))
@@ -493,7 +493,7 @@ describe("labels and scores that are no such thing", function()
       {moon.probe, "probe: label of row 2 is nan", x, t(0, nan, 0, 0, 0, 1)},
       {moon.probe, "probe: all labels are 0, expected at least two classes", x, moon.zeros(6)},
       {moon.probe, "probe: all labels are 0, expected at least two classes", x, moon.zeros(6), {classes = 1}},
-      {moon.probe, "probe: batch_size 7 is larger than the 6 rows of codes", x, y, {batch_size = 7}},
+      {moon.probe, "probe: batch_size is 7, expected at most the 6 rows of codes", x, y, {batch_size = 7}},
       {probe.predict, "predict: codes has nan in row 4, column 2", probe, bad},
       {probe.scores, "scores: codes has nan in row 4, column 2", probe, bad},
       {probe.accuracy, "accuracy: codes has nan in row 4, column 2", probe, bad, y},
@@ -520,7 +520,7 @@ describe("labels and scores that are no such thing", function()
       {codes, "dictionary.codes: start is [6 x 2] uint8, expected float32: start:float()", x, atoms,
         {l1 = 0.1, start = z:byte()}},
       {objective, "dictionary.objective: codes has nan in row 6, column 2", x, atoms, with(nan, z, 6, 2), 0.1},
-      {objective, "dictionary.objective: codes has 3 rows, x has 6", x, atoms, z:rows(1, 3), 0.1},
+      {objective, "dictionary.objective: codes has 3 rows, expected the 6 of x", x, atoms, z:rows(1, 3), 0.1},
       {objective, "dictionary.objective: l1 is nil, expected a finite number", x, atoms, z},
       {moon.dictionary.soft_threshold, "dictionary.soft_threshold: threshold is 'a'", x, "a"},
       {moon.dictionary.soft_threshold, "dictionary.soft_threshold: t is 3, expected a tensor", 3, 1},
@@ -561,6 +561,6 @@ describe("metrics.dead_units", function()
     end
     fails(3, "dead_units: outputs is 3, expected a tensor")
     fails(moon.ones(3), "dead_units: outputs is [3], expected [rows x units]")
-    fails(moon.ones(0, 3), "dead_units: outputs is [0 x 3], which is empty")
+    fails(moon.ones(0, 3), "dead_units: outputs is [0 x 3], expected at least one element")
   end)
 end)

@@ -471,7 +471,7 @@ describe("mistakes", function()
     assert.matches("fit: epochs is 0, expected a whole number", fit{loss = "mse", epochs = 0})
     assert.matches("fit: batch_size is 2.5, expected a whole number", fit{loss = "mse", batch_size = 2.5})
     assert.matches("fit: validation_split is 1, expected", fit{loss = "mse", validation_split = 1})
-    assert.matches("fit: batch_size 64 is larger than the 10 rows of x", fit{loss = "mse", batch_size = 64})
+    assert.matches("fit: batch_size is 64, expected at most the 10 rows of x", fit{loss = "mse", batch_size = 64})
     assert.matches("lr is %-?nan", message(moon.adam, {lr = 0 / 0}))
     assert.matches("fit: a callback has no event 'on_epoch_finish'",
       fit{loss = "mse", callbacks = {{on_epoch_finish = print}}})

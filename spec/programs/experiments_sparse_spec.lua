@@ -136,7 +136,7 @@ describe("dictionary.codes", function()
     assert.has_error(function() codes(x, moon.ones(4, 2), {l1 = 1}) end,
       "dictionary.codes: x is [2 x 3], expected [rows x 2]")
     assert.has_error(function() codes(x, atoms, {l1 = 1, start = moon.ones(3, 4)}) end,
-      "dictionary.codes: start has 3 rows, x has 2")
+      "dictionary.codes: start has 3 rows, expected the 2 of x")
     assert.has_error(function() codes(3, atoms, {l1 = 1}) end, "dictionary.codes: x is 3, expected a tensor")
   end)
 end)

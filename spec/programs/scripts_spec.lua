@@ -303,7 +303,7 @@ describe("scripts/deep.lua: long trainings", function()
     for _, other in ipairs{"--code 5", "--seed 43"} do
       local _, errors, status = run(program, ("%s --out %s --resume %s"):format(arguments, folder, other))
       assert.equal(1, status)
-      has(errors, ("deep: %s/model.run-checkpoint is of another net or seed"):format(folder))
+      has(errors, ("deep: %s/model.run-checkpoint has another net or seed"):format(folder))
       assert.is_true(checkpoint == read_file(folder .. "/model.run-checkpoint"))
     end
     local stale = folder .. "/stale.run-checkpoint"
@@ -375,7 +375,7 @@ describe("both scripts", function()
       rejects(script, "--lr 1e999", 2, "--lr: '1e999' is not a number above 0")
       rejects(script, "--seed x", 2, "--seed: 'x' is not a whole number")
       rejects(script, "--threads 1000", 2, "--threads: '1000' is not a whole number of 1 to 256")
-      rejects(script, data .. " --batch 41", 1, "--batch is 41, but there are only 40 training images")
+      rejects(script, data .. " --batch 41", 1, "--batch is 41, expected at most the 40 training images")
       rejects(script, "--data /nowhere", 1, "train-images-idx3-ubyte", "/nowhere", "data/fetch.sh")
     end)
 

@@ -299,7 +299,8 @@ function onnx.export(path, net, given)
   if why then return nil, why, "type" end
   local model = errors.guard(model_message, net, o)
   if model.size > bytes_max then
-    return nil, ("onnx.export: %d bytes, an ONNX file may have %d"):format(model.size, bytes_max), "range"
+    local too_large = "onnx.export: the file would have %d bytes, expected at most %d"
+    return nil, too_large:format(model.size, bytes_max), "range"
   end
   local ok, code
   ok, why, code = errors.guard(files.write, path, model:pieces())

@@ -131,7 +131,7 @@ end
 local function hourglass(what, o, more, after)
   local width = widths(what, o)
   if o.k and o.k > width[#width] then
-    errors.raise("%s: k is %d, but the code has only %d elements", what, o.k, width[#width])
+    errors.raise("%s: k is %d, expected at most the %d elements of the code", what, o.k, width[#width])
   end
   local given = more and more(#width - 1) or {}
   local encoder = down(what, width, o, given)
@@ -229,7 +229,9 @@ local function sparsity(o)
     end
     if name then chosen, named = kind[1], name end
   end
-  if named == "kl_target" then errors.raise("autoencoder.sparse: kl_target is given, but no kl_weight") end
+  if named == "kl_target" then
+    errors.raise("autoencoder.sparse: kl_target is given without kl_weight, expected both")
+  end
   return chosen or "l1"
 end
 

@@ -113,7 +113,7 @@ local function find_codes(x, atoms, given)
   x, atoms = rows_and_atoms("dictionary.codes", x, atoms)
   if o.start then
     check_codes("dictionary.codes", "start", o.start, #atoms)
-    if #o.start ~= #x then errors.raise("dictionary.codes: start has %d rows, x has %d", #o.start, #x) end
+    if #o.start ~= #x then errors.raise("dictionary.codes: start has %d rows, expected the %d of x", #o.start, #x) end
   end
   if not o.record then return descend(x, atoms, o) end
   local values = {}
@@ -123,7 +123,7 @@ end
 local function objective(x, atoms, z, l1)
   x, atoms = rows_and_atoms("dictionary.objective", x, atoms)
   check_codes("dictionary.objective", "codes", z, #atoms)
-  if #z ~= #x then errors.raise("dictionary.objective: codes has %d rows, x has %d", #z, #x) end
+  if #z ~= #x then errors.raise("dictionary.objective: codes has %d rows, expected the %d of x", #z, #x) end
   checks.number("dictionary.objective", "l1", l1)
   return mean_objective(x, atoms, z, l1)
 end

@@ -35,7 +35,7 @@ local function knn(x, labels, given)
   if #x > checks.counted then
     errors.raise("knn: x has %d rows, expected at most %d: float32 counts no further", #x, checks.counted)
   end
-  if o.k > #x then errors.raise("knn: k is %d, but x has only %d rows", o.k, #x) end
+  if o.k > #x then errors.raise("knn: k is %d, expected at most the %d rows of x", o.k, #x) end
   return setmetatable({x = x, labels = labels, k = o.k, classes = labels:totable()}, Neighbours)
 end
 

@@ -82,7 +82,9 @@ end
 
 local function check_classes(what, classes)
   local n = math.tointeger(classes)
-  if not n or n < 1 then errors.raise("%s: classes is %s, expected their number", what, options.show(classes)) end
+  if not n or n < 1 then
+    errors.raise("%s: classes is %s, expected a whole number of at least 1", what, options.show(classes))
+  end
   return n
 end
 

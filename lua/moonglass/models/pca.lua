@@ -164,7 +164,7 @@ local function fit(x, k, given)
   local sum = covariance:sum()
   if sum ~= sum or math.abs(sum) == math.huge then
     checks.numbers("pca", "x", x)
-    errors.raise("pca: x has elements whose squares are too large to be summed")
+    errors.raise("pca: x has elements too large for a sum of squares, expected smaller ones: scale it")
   end
   local values, vectors = core.eigh(covariance)
   local last_first = core.arange(#values, #values - k, -1)

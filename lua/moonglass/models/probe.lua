@@ -54,7 +54,7 @@ local function probe(codes, labels, given)
     errors.raise("probe: all labels are 0, expected at least two classes: give other labels, or the option classes")
   end
   if o.batch_size and o.batch_size > #codes then
-    errors.raise("probe: batch_size %d is larger than the %d rows of codes", o.batch_size, #codes)
+    errors.raise("probe: batch_size is %d, expected at most the %d rows of codes", o.batch_size, #codes)
   end
   local self = setmetatable({labels = labels.dtype, mean = codes:mean(1), deviation = codes:std(1)}, Probe)
   self.deviation:add_(self.deviation:eq(0)) -- a constant feature becomes 0

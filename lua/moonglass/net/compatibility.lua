@@ -66,7 +66,7 @@ local function check_shares(what, name, t, kind)
   local rows = sample(t)
   local low, high = rows:min(), rows:max()
   if low < -slack or high > 1 + slack then
-    errors.raise("%s: %s has values from %.4g to %.4g; expected [0, 1]: %s", what, name, low, high,
+    errors.raise("%s: %s has values from %.4g to %.4g, expected [0, 1]: %s", what, name, low, high,
       advice(kind, low, high))
   end
 end

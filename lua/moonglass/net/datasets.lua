@@ -42,9 +42,11 @@ local function split(x, y, fraction)
   local n = #x
   -- n (1 - fraction), with its rounding undone: 10 (1 - 0.8) is 1.9999999999999996.
   local at = math.floor(n * (1 - fraction) + n * 1e-15 + 1e-9)
-  if at == 0 then errors.raise("fit: validation_split %g leaves none of the %d rows for training", fraction, n) end
+  if at == 0 then
+    errors.raise("fit: validation_split is %g, which leaves none of the %d rows for training: take less", fraction, n)
+  end
   if y and #y ~= n then
-    errors.raise("fit: x %s and y %s have different numbers of rows", native.shape_text(x), native.shape_text(y))
+    errors.raise("fit: y is %s, expected as many rows as x, %s", native.shape_text(y), native.shape_text(x))
   end
   local xv, yv = x:rows(at + 1, n), y and y:rows(at + 1, n)
   return x:rows(1, at), y and y:rows(1, at), xv, yv

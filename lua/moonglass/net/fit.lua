@@ -51,7 +51,9 @@ local default_batch = 32
 
 -- A given batch size must fit; the default adapts itself.
 local function batch_size(given, rows)
-  if given and given > rows then errors.raise("fit: batch_size %d is larger than the %d rows of x", given, rows) end
+  if given and given > rows then
+    errors.raise("fit: batch_size is %d, expected at most the %d rows of x", given, rows)
+  end
   return given or math.min(default_batch, rows)
 end
 
@@ -61,8 +63,8 @@ local held = {{"optimizer", "opt"}, {"initial_epoch", "epoch"}, {"seed", "seed"}
 -- No other option may replace what the checkpoint holds. The same seed may be given, for a script that is run again.
 local function check_not_given(option, given, own)
   if given == nil or (option == "seed" and given == own) then return end
-  errors.raise("fit: resume and %s exclude each other%s", option,
-    option == "seed" and own and (": the seed is %d, that of the checkpoint %d"):format(given, own) or "")
+  errors.raise("fit: %s is given with resume, expected the checkpoint's%s: leave it out", option,
+    option == "seed" and own and (" (%d, not %d)"):format(own, given) or "")
 end
 
 -- Moves what the checkpoint o.resume holds into the options.
@@ -73,12 +75,14 @@ local function take_from_checkpoint(net, o, given)
       options.show(checkpoint))
   end
   if not rawequal(net, checkpoint.net) then
-    errors.raise("fit: resume is the checkpoint of another net; its own is its field net: c.net:fit(x, {resume = c})")
+    errors.raise("fit: resume is the checkpoint of another net, expected that of this net: c.net:fit(x, {resume = c})")
   end
   for _, pair in ipairs(held) do
     local option, field = pair[1], pair[2]
     check_not_given(option, given[option], checkpoint[field])
-    if checkpoint[field] == nil then errors.raise("fit: the checkpoint to resume was saved without its %s", field) end
+    if checkpoint[field] == nil then
+      errors.raise("fit: resume is a checkpoint that was saved without its %s", field)
+    end
     o[option] = checkpoint[field]
   end
 end
@@ -96,7 +100,7 @@ local function checked_options(net, given)
   if o.history then checks.history("fit", o.history) end
   o.verbose = o.verbose or default_verbose()
   if o.validation ~= nil and o.validation_split then
-    errors.raise("fit: validation and validation_split exclude each other")
+    errors.raise("fit: validation and validation_split are both given, expected one of them")
   end
   if o.loss == nil and net.loss == nil then
     errors.raise("fit: option loss is missing: a name (%s), a loss object, a table with forward and backward, "

@@ -112,7 +112,7 @@ local function check_arguments(x, o)
   if not native.is_tensor(x) or x.dtype ~= "float32" then
     errors.raise("gradcheck: x is %s, expected a float32 tensor", options.show(x))
   end
-  if o.loss ~= nil and o.target == nil then errors.raise("gradcheck: option target is missing") end
+  if o.loss ~= nil and o.target == nil then errors.raise("gradcheck: option target is missing, expected with loss") end
   local own = type(o.loss) == "table" and o.loss.forward and o.loss.backward
   if o.loss ~= nil and not (native.is_loss(o.loss) or own) then
     errors.raise("gradcheck: loss is %s, expected a loss object, or a table with forward and backward",

@@ -61,7 +61,7 @@ local function tile_shape(what, shape, width)
     errors.raise("%s: rows of %d make no square, expected the option shape={height, width}", what, width)
   end
   local h, w = side(what, "shape[1]", shape[1]), side(what, "shape[2]", shape[2])
-  if h * w ~= width then errors.raise("%s: shape is {%d, %d}, but a row has %d elements", what, h, w, width) end
+  if h * w ~= width then errors.raise("%s: shape is {%d, %d}, expected the %d elements of a row", what, h, w, width) end
   return h, w
 end
 
@@ -228,7 +228,7 @@ function image.rows(list, given)
     local line, own = line_of(i, element, o)
     lines[i], shape = line, shape or own
     if #line ~= #lines[1] or line:size(2) ~= lines[1]:size(2) then
-      errors.raise("image.rows: line %d is %s, line 1 is %s: they must be alike", i, native.shape_text(line),
+      errors.raise("image.rows: line %d is %s, expected the shape of line 1, %s", i, native.shape_text(line),
         native.shape_text(lines[1]))
     end
   end

@@ -77,7 +77,7 @@ local function range_text(what, name, range, log)
     ends[i] = v and gnuplot.number(v) or "*"
   end
   if range and range[1] and range[1] == range[2] then
-    errors.raise("%s: %s is from %s to %s, expected two numbers", what, name, ends[1], ends[2])
+    errors.raise("%s: %s is from %s to %s, expected two different numbers", what, name, ends[1], ends[2])
   end
   return ("[%s:%s]"):format(ends[1], ends[2])
 end

@@ -18,7 +18,7 @@ local series_rules = {y = {"any", required = true}, label = {"text"}}
 local function read_series(what, element, n, o)
   local s = options.checker(what, series_rules)(element)
   local y, count = given.numbers(what, "y", s.y)
-  if count ~= n then errors.raise("%s: y has %d numbers, there are %d labels", what, count, n) end
+  if count ~= n then errors.raise("%s: y has %d numbers, expected one for each of the %d labels", what, count, n) end
   given.check_drawable(what, n, y, y, {logy = o.logy})
   return y, s.label
 end

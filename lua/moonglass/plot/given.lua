@@ -17,7 +17,7 @@ function given.text(what, name, v)
   if math.type(v) then v = tostring(v) end
   if type(v) ~= "string" then errors.raise("%s: %s is %s, expected a text", what, name, show(v)) end
   if not utf8.len(v) or v:find("[\0-\8\11-\31\127]") then
-    errors.raise("%s: %s is no UTF-8 text, or has control characters", what, name)
+    errors.raise("%s: %s is not a UTF-8 text without control characters", what, name)
   end
   return gnuplot.quote(v)
 end

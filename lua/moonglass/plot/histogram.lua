@@ -51,7 +51,9 @@ local function heights(s, low, high, o)
     local i = math.min(math.floor((v - low) * scale) + 1, o.bins)
     counts[i], total = counts[i] + 1, total + 1
   end)
-  if total == 0 then errors.raise("%s: there is no number from %g to %g", s.what, low, high) end
+  if total == 0 then
+    errors.raise("%s: no number lies from %g to %g, expected at least one in range", s.what, low, high)
+  end
   for i = 1, o.density and o.bins or 0 do counts[i] = counts[i] * scale / total end
   return counts
 end

@@ -33,7 +33,7 @@ local function read_series(what, element, o)
   local y, n = given.numbers(what, "y", s.y)
   local x, x_n = count_up(n), n
   if s.x ~= nil then x, x_n = given.numbers(what, "x", s.x) end
-  if x_n ~= n then errors.raise("%s: x has %d numbers, y has %d", what, x_n, n) end
+  if x_n ~= n then errors.raise("%s: x has %d numbers, expected %d, as many as y", what, x_n, n) end
   given.check_drawable(what, n, x, y, o)
   -- A line with a single point would be invisible.
   return {x = x, y = y, n = n, label = s.label, style = n == 1 and "points" or s.style, counts = s.x == nil}

@@ -101,7 +101,7 @@ end
 --- A tensor that is not empty, of the given rank, if any.
 function checks.tensor(what, name, t, rank)
   checks.is_tensor(what, name, t)
-  if t:numel() == 0 then errors.raise("%s: %s is %s, which is empty", what, name, show(t)) end
+  if t:numel() == 0 then errors.raise("%s: %s is %s, expected at least one element", what, name, show(t)) end
   if rank and t:rank() ~= rank then
     errors.raise("%s: %s is %s, expected %d dimension%s", what, name, show(t), rank, rank == 1 and "" or "s")
   end

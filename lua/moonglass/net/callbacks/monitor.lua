@@ -10,7 +10,9 @@ local monitor = {}
 monitor.figures = {"val_loss", "loss"}
 
 -- what: the callback's name, for the message.
-local function refuse(what, name) errors.raise("%s: monitor is %s, but fit has no validation", what, name) end
+local function refuse(what, name)
+  errors.raise("%s: monitor is %s, but fit has no validation: give it, or monitor = \"loss\"", what, name)
+end
 
 local known = setmetatable({}, {__mode = "k"})
 

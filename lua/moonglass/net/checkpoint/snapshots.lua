@@ -19,7 +19,7 @@ local function keyed(callbacks)
       if type(name) ~= "string" or not name:find("^[%w_]+$") then
         errors.raise("a callback's name is %s, expected letters, digits and _", options.show(name))
       end
-      if not callback.restore then errors.raise("callback %s has snapshot, but no restore", name) end
+      if not callback.restore then errors.raise("callback %s has snapshot, but no restore: expected both", name) end
       seen[name] = (seen[name] or 0) + 1
       list[#list + 1] = {key = ("%s.%d"):format(name, seen[name]), callback = callback}
     end
