@@ -239,7 +239,7 @@ describe("what can be known before the first epoch", function()
     with("x is [0 x 4], expected at least one element", callbacks.reconstructions(folder, moon.zeros(0, 4)))
     with("callbacks.show: input is [5 x 9], expected [rows x 4]", callbacks.show(moon.rand(5, 9)))
     local wide = moon.sequential{moon.dense(4, 9)}
-    refused("reconstructions: line 2 is [1 x 9] uint8, expected the shape of line 1, [1 x 4] uint8", wide, x, moon.rand(20, 9),
+    refused("reconstructions: line 2 is [1 x 9] uint8, expected the shape of line 1", wide, x, moon.rand(20, 9),
       {callbacks = {callbacks.reconstructions(folder, x)}})
     local long = moon.sequential{moon.dense(6, 6)}
     refused("callbacks.show: rows of 6 make no square", long, moon.rand(20, 6), nil,
