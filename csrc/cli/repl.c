@@ -156,17 +156,8 @@ static void begin(lua_State *L, bool is_terminal) {
   lua_settop(L, top);
 }
 
-void cli_session(lua_State *L) {
+static void run(lua_State *L, cli_lines *lines) {
   reading r;
-  struct sigaction ignore = {0}, before;
-  ignore.sa_handler = SIG_IGN; /* between a line and its run there is nothing to end */
-  sigemptyset(&ignore.sa_mask);
-  sigaction(SIGINT, &ignore, &before);
-  cli_lines *lines = cli_lines_open(L);
-  if (!lines) {
-    fprintf(stderr, "%s: not enough memory for a session\n", CLI_NAME);
-    return;
-  }
   begin(L, cli_lines_edited(lines));
   int base = lua_gettop(L);
   for (cli_input got = CLI_LINE; got != CLI_END; lua_settop(L, base)) {
@@ -177,6 +168,18 @@ void cli_session(lua_State *L) {
     else
       cli_report(L, r.status, CLI_SESSION);
   }
+}
+
+void cli_session(lua_State *L) {
+  struct sigaction ignore = {0}, before;
+  ignore.sa_handler = SIG_IGN; /* between a line and its run there is nothing to end */
+  sigemptyset(&ignore.sa_mask);
+  sigaction(SIGINT, &ignore, &before);
+  cli_lines *lines = cli_lines_open(L);
+  if (lines)
+    run(L, lines);
+  else
+    fprintf(stderr, "%s: not enough memory for a session\n", CLI_NAME);
   cli_lines_close(lines);
   sigaction(SIGINT, &before, NULL);
 }

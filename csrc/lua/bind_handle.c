@@ -90,7 +90,7 @@ static inline void *check_open(lua_State *L, const bind_home *h, int arg, const 
 }
 
 static inline void *hold(lua_State *L, bind_home *h, void *object, const bind_counting *class) {
-  if (!bind_hold_lent(L, &h->holds, object, class)) luaL_error(L, "not enough memory");
+  if (!bind_hold(L, &h->holds, object, class)) luaL_error(L, "not enough memory");
   return object;
 }
 

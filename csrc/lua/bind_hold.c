@@ -10,7 +10,7 @@
 
 void bind_drop_owned(bind_holds *holds, size_t count) {
   while (holds->owned && holds->count > count) {
-    bind_hold last = holds->list[--holds->count];
+    bind_entry last = holds->list[--holds->count];
     if (!last.counting) continue;
     holds->owned--;
     last.counting->release(last.object);
@@ -31,12 +31,12 @@ bool bind_hand_over(bind_holds *holds, const void *object, const bind_counting *
 static void *resize(lua_State *L, void *list, size_t before, size_t now) {
   void *ud;
   lua_Alloc alloc = lua_getallocf(L, &ud);
-  return alloc(ud, list, before * sizeof(bind_hold), now * sizeof(bind_hold));
+  return alloc(ud, list, before * sizeof(bind_entry), now * sizeof(bind_entry));
 }
 
 static bool grow(lua_State *L, bind_holds *holds) {
   bool own = holds->list != holds->first;
-  bind_hold *list = resize(L, own ? holds->list : NULL, own ? holds->room : 0, 2 * holds->room);
+  bind_entry *list = resize(L, own ? holds->list : NULL, own ? holds->room : 0, 2 * holds->room);
   if (!list) return false;
   if (!own) memcpy(list, holds->first, sizeof holds->first);
   holds->list = list;
@@ -46,18 +46,12 @@ static bool grow(lua_State *L, bind_holds *holds) {
 
 bool bind_hold_owned(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting) {
   if (holds->count == holds->room && !grow(L, holds)) return false;
-  holds->list[holds->count++] = (bind_hold){object, counting};
+  holds->list[holds->count++] = (bind_entry){object, counting};
   holds->owned++;
   return true;
 }
 
-bool bind_hold_lent(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting) {
-  for (size_t i = holds->count; i > 0 && i + 2 > holds->count; i--) /* a loop asks for the same ones again */
-    if (holds->list[i - 1].object == object) return true;
-  if (holds->count < BIND_LENT) {
-    holds->list[holds->count++] = (bind_hold){object, NULL};
-    return true;
-  }
+bool bind_hold_retained(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting) {
   if (!bind_hold_owned(L, holds, object, counting)) return false;
   counting->retain(object);
   return true;

@@ -16,22 +16,29 @@ typedef struct bind_counting {
 enum { BIND_LENT = 8 };
 
 /* An object that a running function works on. */
-typedef struct bind_hold {
+typedef struct bind_entry {
   void *object;
   const bind_counting *counting; /* NULL: lent by its handle. If the handle is closed, its reference moves here */
-} bind_hold;
+} bind_entry;
 
 /* All of them; those of the innermost function come last. Only the first few are lent, so that closing a handle
 ** searches a short list; the others have references of their own. */
 typedef struct bind_holds {
-  bind_hold *list, first[BIND_LENT]; /* list is `first` until that is too small */
-  size_t count, room, owned;         /* owned: how many are not lent */
+  bind_entry *list, first[BIND_LENT]; /* list is `first` until that is too small */
+  size_t count, room, owned;          /* owned: how many are not lent */
 } bind_holds;
 
-/* Hold an object that a handle owns; one whose reference is the caller's, and becomes the hold's. False if there is no
-** memory: then nothing has changed. */
-bool bind_hold_lent(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting);
+/* Hold an object: one whose reference is the caller's and becomes the hold's; one that is retained for the hold; one
+** that a handle owns, lent if possible. False if there is no memory: then nothing has changed. */
 bool bind_hold_owned(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting);
+bool bind_hold_retained(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting);
+static inline bool bind_hold(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting) {
+  for (size_t i = holds->count; i > 0 && i + 2 > holds->count; i--) /* a loop asks for the same ones again */
+    if (holds->list[i - 1].object == object) return true;
+  if (holds->count >= BIND_LENT) return bind_hold_retained(L, holds, object, counting);
+  holds->list[holds->count++] = (bind_entry){object, NULL};
+  return true;
+}
 
 /* If the object, whose handle is being closed, is lent to a running function, give that function the reference. */
 bool bind_hand_over(bind_holds *holds, const void *object, const bind_counting *counting);
