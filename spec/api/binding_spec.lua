@@ -603,7 +603,7 @@ describe("a net", function()
     net:set_encoder_layers(1)
     assert.equal(1, net:encoder_layers())
     assert.matches("number of layers is %-1", failure(net.set_encoder_layers, net, -1))
-    assert.matches("encoder has 2 layers, the whole net 2", failure(net.set_encoder_layers, net, 2))
+    assert.matches("encoder has 2 layers, expected fewer than the net's 2", failure(net.set_encoder_layers, net, 2))
     assert.equal(1, net:encoder_layers())
   end)
 
