@@ -223,22 +223,22 @@ moon_status moon_tensor_copy(moon_tensor *dst, const moon_tensor *src) {
   return MOON_OK;
 }
 
-moon_status moon_tensor_uniform(moon_tensor *t, double a, double b) {
+/* Fill t with random numbers. */
+static moon_status draw(moon_tensor *t, const char *what, void (*numbers)(mooni_rng *, float *, size_t, float, float),
+                        double p, double q) {
   MOONI_IEEE;
-  MOONI_TRY(mooni_want_float(t, "uniform"));
-  MOONI_TRY(mooni_want_writable(t, "uniform"));
-  moon_ctx *ctx = t->storage->ctx;
-  ctx->k->uniform(&ctx->rng, moon_tensor_float(t), t->numel, (float)a, (float)b);
+  MOONI_TRY(mooni_want_float(t, what));
+  MOONI_TRY(mooni_want_writable(t, what));
+  numbers(&t->storage->ctx->rng, moon_tensor_float(t), t->numel, (float)p, (float)q);
   return MOON_OK;
 }
 
+moon_status moon_tensor_uniform(moon_tensor *t, double a, double b) {
+  return draw(t, "uniform", t->storage->ctx->k->uniform, a, b);
+}
+
 moon_status moon_tensor_normal(moon_tensor *t, double mean, double deviation) {
-  MOONI_IEEE;
-  MOONI_TRY(mooni_want_float(t, "normal"));
-  MOONI_TRY(mooni_want_writable(t, "normal"));
-  moon_ctx *ctx = t->storage->ctx;
-  ctx->k->normal(&ctx->rng, moon_tensor_float(t), t->numel, (float)mean, (float)deviation);
-  return MOON_OK;
+  return draw(t, "normal", t->storage->ctx->k->normal, mean, deviation);
 }
 
 moon_status moon_tensor_permutation(moon_tensor *t, double first) {
