@@ -1,7 +1,6 @@
 /* ctx.c - making, setting up and ending a context. */
 #include "ctx.h"
 
-#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 

@@ -1,6 +1,8 @@
 /* parts.c - how rows and columns are divided among workers. */
 #include "parts.h"
 
+#include <stdint.h>
+
 mooni_span mooni_span_of(size_t n, size_t grain, size_t part, size_t parts) {
   size_t grains = (n + grain - 1) / grain;
   mooni_span s = {grains * part / parts * grain, grains * (part + 1) / parts * grain};

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 enum { MOONI_ROW_GRAIN = 8, MOONI_COLUMN_GRAIN = 16 };
 

@@ -131,12 +131,12 @@ static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bo
   mooni_plan plan = {net->ctx, count, MOON_OK};
   MOONI_TRY(mooni_pool_plan(net->ctx, count));
   for (size_t index = 0; index < count; index++) {
-    mooni_portion s = mooni_portion_of(split, rows, index, count);
+    mooni_portion own = mooni_portion_of(split, rows, index, count);
     for (size_t i = 0; i < net->count && plan.status == MOON_OK; i++) {
       const moon_layer *l = net->layers[i];
-      if (l->class->plan_forward) l->class->plan_forward(l, &plan, s.rows, s.part, s.parts);
+      if (l->class->plan_forward) l->class->plan_forward(l, &plan, own.rows, own.part, own.parts);
       if (backward && l->class->plan_backward)
-        l->class->plan_backward(l, &plan, s.rows, s.part, s.parts, dx || i > net->trainable);
+        l->class->plan_backward(l, &plan, own.rows, own.part, own.parts, dx || i > net->trainable);
     }
   }
   return plan.status;

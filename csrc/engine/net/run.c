@@ -36,7 +36,7 @@ float *mooni_connect(moon_net *net, const float *x, float *y, bool training) {
 typedef struct mooni_part {
   mooni_batch *b;
   size_t index;
-  mooni_portion s;
+  mooni_portion own;
 } part;
 
 typedef mooni_stage stage;
@@ -68,14 +68,14 @@ static mooni_pass make_pass(const part *p, size_t i) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const mooni_place *s = &net->places[i];
-  size_t r = p->s.first;
-  mooni_pass pass = {.rows = p->s.rows,
+  size_t r = p->own.first;
+  mooni_pass pass = {.rows = p->own.rows,
                      .in = s->in,
                      .out = s->out,
                      .batch = b->rows,
                      .first = r,
-                     .part = p->s.part,
-                     .parts = p->s.parts,
+                     .part = p->own.part,
+                     .parts = p->own.parts,
                      .x = s->x + r * s->in,
                      .y = s->y + r * s->out,
                      .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
@@ -102,8 +102,9 @@ static mooni_pass make_pass(const part *p, size_t i) {
 static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, float scale) {
   const mooni_source *rows = p->b->gather;
   size_t width = mooni_width(t);
-  mooni_columns own = mooni_columns_of(to + p->s.first * width, p->s.rows, width, parted, p->s.part, p->s.parts);
-  mooni_gather(p->b->net->ctx, own, t, rows->order, rows->first + p->s.first, p->s.rows, scale);
+  mooni_columns own = mooni_columns_of(to + p->own.first * width, p->own.rows, width, parted, p->own.part,
+                                       p->own.parts);
+  mooni_gather(p->b->net->ctx, own, t, rows->order, rows->first + p->own.first, p->own.rows, scale);
 }
 
 static void gather(const part *p, const stage *s) {
@@ -140,9 +141,9 @@ static void apply_loss(const part *p, const stage *s) {
   const mooni_place *last = &net->places[net->count - 1];
   (void)s;
   bool columns = apart(b, net->count);
-  mooni_span rows = {p->s.first, p->s.first + p->s.rows};
-  size_t parts = columns ? p->s.parts : 1, own = columns ? p->s.part : 0;
-  if (b->split == MOONI_BY_COLUMNS && !columns) rows = mooni_span_of(b->rows, 1, p->s.part, p->s.parts);
+  mooni_span rows = {p->own.first, p->own.first + p->own.rows};
+  size_t parts = columns ? p->own.parts : 1, own = columns ? p->own.part : 0;
+  if (b->split == MOONI_BY_COLUMNS && !columns) rows = mooni_span_of(b->rows, 1, p->own.part, p->own.parts);
   bool target_apart = apart(b, b->target.values == net->input ? 0 : net->count);
   mooni_columns y = mooni_columns_of(last->y, b->rows, last->out, columns, own, parts), t = {0}, g = {0};
   if (b->target.values) t = mooni_columns_of(b->target.values, b->rows, last->out, target_apart, own, parts);
@@ -190,7 +191,7 @@ static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
 static mooni_pass make_backward_pass(const part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
-  size_t offset = b->split == MOONI_BY_ROWS ? p->s.first * net->widest : 0;
+  size_t offset = b->split == MOONI_BY_ROWS ? p->own.first * net->widest : 0;
   mooni_pass pass = make_pass(p, s->layer);
   pass.dy = net->gradient[s->gradient] + offset;
   if (b->dx || s->layer > net->trainable) pass.dx = net->gradient[1 - s->gradient] + offset;
