@@ -273,7 +273,7 @@ describe("a layer", function()
       failure(layer.forward, layer, core.zeros(2, 3, 1)))
     assert.equal("forward: input is [0 x 3], expected [rows x 3]", failure(layer.forward, layer, core.zeros(0, 3)))
     assert.matches("moonglass.tensor expected, got table", failure(layer.forward, layer, {{1, 2, 3}}))
-    assert.matches("^backward: no forward before it", failure(layer.backward, layer, core.zeros(2, 4)))
+    assert.matches("^backward: expected a forward before it", failure(layer.backward, layer, core.zeros(2, 4)))
     layer:forward(core.zeros(2, 3))
     assert.matches("%[2 x 3%], expected %[2 x 4%]", failure(layer.backward, layer, core.zeros(2, 3)))
     assert.matches("%[4%], expected %[2 x 4%]", failure(layer.backward, layer, core.zeros(4)))
@@ -326,7 +326,7 @@ describe("a loss", function()
     local loss = core.mse()
     assert.equal("mse: backward without a forward before it", failure(loss.backward, loss))
     loss:forward(core.ones(2, 3), core.zeros(2, 3))
-    assert.matches("target is %[2 x 4%], the prediction %[2 x 3%]",
+    assert.matches("target is %[2 x 4%], expected %[2 x 3%] as the prediction",
       failure(loss.forward, loss, core.ones(2, 3), core.zeros(2, 4)))
     assert.equal("2 3", shape(loss:backward()))
     assert.matches("moonglass.tensor expected, got number", failure(loss.forward, loss, 1, 2))
@@ -413,7 +413,7 @@ describe("an optimiser", function()
       failure(opt.step, opt, {3}))
     assert.equal("adam: parameter 2 has no tensor 'grad', expected a list as parameters() returns it",
       failure(opt.step, opt, {{value = core.zeros(1), grad = core.zeros(1)}, {value = core.zeros(1)}}))
-    assert.equal("adam: parameter 1 is [2], its gradient [3]",
+    assert.equal("adam: parameter 1 is [2], but its gradient is [3]",
       failure(opt.step, opt, {{value = core.zeros(2), grad = core.zeros(3)}}))
     assert.matches("parameter 1 has no tensor 'value'", failure(opt.moments, opt, {{}}))
     assert.equal(0, opt:steps())

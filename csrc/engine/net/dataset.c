@@ -132,7 +132,8 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   const moon_tensor *target = data->y ? data->y : data->x;
   MOONI_TRY(mooni_interrupted(data->ctx)); /* a loop over batches written by hand can be interrupted here */
   if (first > data->rows || count > data->rows - first)
-    return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
+    return mooni_fail(data->ctx, MOON_ERANGE, "batch: rows %zu to %zu, but the dataset has %zu", first + 1,
+                      first + count, data->rows);
   MOONI_TRY(batch_shape(data, x, data->x, "x", count));
   if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
   MOONI_TRY(mooni_want_writable(x, "batch"));

@@ -81,7 +81,7 @@ moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, const uint32_
 
 static moon_status shape_error(const moon_loss *loss, const moon_tensor *prediction, const moon_tensor *target) {
   char p[MOONI_SHAPE_TEXT], t[MOONI_SHAPE_TEXT];
-  return mooni_fail(loss->ctx, MOON_ESHAPE, "%s: target is %s, the prediction %s", loss->class->name,
+  return mooni_fail(loss->ctx, MOON_ESHAPE, "%s: target is %s, expected %s as the prediction", loss->class->name,
                     mooni_tensor_text(t, target), mooni_tensor_text(p, prediction));
 }
 

@@ -118,7 +118,7 @@ moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layer
 
 moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, size_t count) {
   if (!count || first >= net->count || count > net->count - first)
-    return mooni_fail(net->ctx, MOON_ERANGE, "slice: layers %zu to %zu of a net of %zu", first + 1, first + count,
+    return mooni_fail(net->ctx, MOON_ERANGE, "slice: layers %zu to %zu, but the net has %zu", first + 1, first + count,
                       net->count);
   MOONI_TRY(new_net(net->ctx, out, net->layers + first, count));
   for (size_t i = 0; i < count; i++)

@@ -114,8 +114,8 @@ static moon_status check(const moon_optim *opt, moon_tensor *const *value, moon_
     if (value[i]->dtype != MOON_FLOAT32 || grad[i]->dtype != MOON_FLOAT32)
       return mooni_fail(opt->ctx, MOON_ETYPE, "%s: parameter %zu: expected float32 tensors", opt->class->name, i + 1);
     if (!moon_tensor_same_shape(value[i], grad[i]))
-      return mooni_fail(opt->ctx, MOON_ESHAPE, "%s: parameter %zu is %s, its gradient %s", opt->class->name, i + 1,
-                        mooni_tensor_text(v, value[i]), mooni_tensor_text(g, grad[i]));
+      return mooni_fail(opt->ctx, MOON_ESHAPE, "%s: parameter %zu is %s, but its gradient is %s", opt->class->name,
+                        i + 1, mooni_tensor_text(v, value[i]), mooni_tensor_text(g, grad[i]));
   }
   return MOON_OK;
 }

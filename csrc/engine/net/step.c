@@ -35,7 +35,7 @@ moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor 
   MOONI_TRY(mooni_want_own_weights(net, "backward: "));
   if (!rows)
     return mooni_fail(net->ctx, MOON_ESTATE,
-                      "backward: no forward before it (a step, predict or evaluate uses its buffers)");
+                      "backward: expected a forward before it; a step, predict or evaluate overwrites its buffers");
   MOONI_TRY(mooni_check_output(net, dy, rows, out, "backward: gradient of the"));
   if (dx) MOONI_TRY(mooni_check_output(net, dx, rows, net->in, "backward: gradient of the input:"));
   if (dx) MOONI_TRY(mooni_want_writable(dx, "backward"));
@@ -53,7 +53,8 @@ static moon_status check_target(const moon_net *net, const mooni_source *from, c
   const moon_tensor *y = from->y ? from->y : from->x;
   char text[MOONI_SHAPE_TEXT];
   if (from->y && y->shape[0] != from->x->shape[0])
-    return mooni_fail(net->ctx, MOON_ESHAPE, "target has %zu rows, the input %zu", y->shape[0], from->x->shape[0]);
+    return mooni_fail(net->ctx, MOON_ESHAPE, "target has %zu rows, expected %zu as the input", y->shape[0],
+                      from->x->shape[0]);
   if (mooni_are_labels(loss, y, out) || (y->rank == 2 && y->shape[1] == out)) return MOON_OK;
   return mooni_fail(net->ctx, MOON_ESHAPE, "target is %s, expected [rows x %zu]%s", mooni_tensor_text(text, y), out,
                     loss->class->takes_labels ? ", or class numbers [rows]" : "");
@@ -128,7 +129,8 @@ moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x
 moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first, size_t count,
                                const moon_loss *loss, moon_optim *opt) {
   if (!count || first >= data->rows || count > data->rows - first)
-    return mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu of %zu", first + 1, first + count, data->rows);
+    return mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu, but the dataset has %zu", first + 1, first + count,
+                      data->rows);
   return step(net, objective, &(mooni_source){data->x, data->y, data->order, first, count}, loss, opt);
 }
 
