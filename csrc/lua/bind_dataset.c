@@ -134,6 +134,6 @@ static const bind_reg functions[] = {
 };
 
 void bind_open_dataset(lua_State *L) {
-  bind_class(L, BIND_DATASET, meta, methods, dataset_index);
+  bind_new_class(L, BIND_DATASET, meta, methods, dataset_index);
   bind_public(L, functions);
 }

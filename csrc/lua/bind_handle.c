@@ -7,19 +7,19 @@
 #include "bind_args.h"
 #include "bind_home.h"
 
-#define COUNTING(noun)                                            \
+#define CLASS(noun)                                               \
   static void retain_##noun(void *p) { moon_##noun##_retain(p); } \
   static void release_##noun(void *p) { moon_##noun##_release(p); }
 
-COUNTING(tensor)
-COUNTING(layer)
-COUNTING(loss)
-COUNTING(optim)
-COUNTING(net)
-COUNTING(dataset)
-COUNTING(archive)
+CLASS(tensor)
+CLASS(layer)
+CLASS(loss)
+CLASS(optim)
+CLASS(net)
+CLASS(dataset)
+CLASS(archive)
 
-static const bind_counting countings[BIND_CLASSES] = {
+static const bind_class classes[BIND_CLASSES] = {
     {BIND_TENSOR, retain_tensor, release_tensor},
     {BIND_LAYER, retain_layer, release_layer},
     {BIND_LOSS, retain_loss, release_loss},
@@ -29,26 +29,26 @@ static const bind_counting countings[BIND_CLASSES] = {
     {BIND_ARCHIVE, retain_archive, release_archive},
 };
 
-static const bind_counting *counting_of(const char *name) {
-  const bind_counting *counting = countings;
-  while (counting->name != name && strcmp(counting->name, name) != 0) counting++;
-  return counting;
+static const bind_class *class_of(const char *name) {
+  const bind_class *c = classes;
+  while (c->name != name && strcmp(c->name, name) != 0) c++;
+  return c;
 }
 
 /* ---- finding ---- */
 
 /* The class of the value at an index; NULL if it is no handle. */
-static inline const bind_counting *find_class(lua_State *L, const bind_home *h, int index) {
+static inline const bind_class *find_class(lua_State *L, const bind_home *h, int index) {
   if (!lua_getmetatable(L, index)) return NULL;
   const void *metatable = lua_topointer(L, -1);
   lua_pop(L, 1);
   for (size_t i = 0; i < BIND_CLASSES; i++)
-    if (metatable == h->metatables[i]) return &countings[i];
+    if (metatable == h->metatables[i]) return &classes[i];
   return NULL;
 }
 
 /* The handle of class `name` at an index, and its class; NULL if it is none. */
-static inline void **find(lua_State *L, const bind_home *h, int index, const char *name, const bind_counting **class) {
+static inline void **find(lua_State *L, const bind_home *h, int index, const char *name, const bind_class **class) {
   void **handle = lua_touserdata(L, index);
   *class = handle ? find_class(L, h, index) : NULL;
   return *class && ((*class)->name == name || strcmp((*class)->name, name) == 0) ? handle : NULL;
@@ -81,29 +81,28 @@ static int wrong_object(lua_State *L, int arg, const char *name) {
       L, arg, lua_pushfstring(L, "%s expected, got %s%s", name, got, list ? ": moon.tensor(list) makes one" : ""));
 }
 
-static inline void *check_open(lua_State *L, const bind_home *h, int arg, const char *name,
-                               const bind_counting **class) {
+static inline void *check_open(lua_State *L, const bind_home *h, int arg, const char *name, const bind_class **class) {
   void **handle = find(L, h, arg, name, class);
   if (!handle) wrong_object(L, arg, name);
   if (!*handle) closed_object(L, arg, name);
   return *handle;
 }
 
-static inline void *hold(lua_State *L, bind_home *h, void *object, const bind_counting *class) {
+static inline void *hold(lua_State *L, bind_home *h, void *object, const bind_class *class) {
   if (!bind_hold(L, &h->holds, object, class)) luaL_error(L, "not enough memory");
   return object;
 }
 
 void *bind_check(lua_State *L, int arg, const char *name) {
   bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
-  const bind_counting *class;
+  const bind_class *class;
   void *object = check_open(L, h, arg, name, &class);
   return hold(L, h, object, class);
 }
 
 void *bind_test(lua_State *L, int arg, const char *name) {
   bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
-  const bind_counting *class;
+  const bind_class *class;
   void **handle = find(L, h, arg, name, &class);
   return handle && *handle ? hold(L, h, *handle, class) : NULL;
 }
@@ -111,13 +110,13 @@ void *bind_test(lua_State *L, int arg, const char *name) {
 void *bind_check_unheld(lua_State *L, int arg, const char *name) {
   static const bind_home none;
   const bind_home *h = bind_find_home(L);
-  const bind_counting *class;
+  const bind_class *class;
   return check_open(L, h ? h : &none, arg, name, &class);
 }
 
 void *bind_test_unheld(lua_State *L, int index, const char *name) {
   const bind_home *h = bind_find_home(L);
-  const bind_counting *class;
+  const bind_class *class;
   void **handle = h ? find(L, h, index, name, &class) : NULL;
   return handle ? *handle : NULL;
 }
@@ -134,15 +133,15 @@ void **bind_new(lua_State *L, const char *name) {
 
 void bind_push(lua_State *L, const char *name, void *object) {
   void **handle = bind_new(L, name);
-  counting_of(name)->retain(object);
+  class_of(name)->retain(object);
   *handle = object;
 }
 
 void *bind_adopt(lua_State *L, const char *name, void *object) {
   bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
-  const bind_counting *counting = counting_of(name);
-  if (bind_hold_owned(L, &h->holds, object, counting)) return object;
-  counting->release(object);
+  const bind_class *class = class_of(name);
+  if (bind_hold_owned(L, &h->holds, object, class)) return object;
+  class->release(object);
   luaL_error(L, "not enough memory");
   return NULL;
 }
@@ -162,7 +161,7 @@ moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const siz
 /* __gc and __close; upvalue 2 is the class. */
 static int release(lua_State *L) {
   bind_home *h = lua_touserdata(L, lua_upvalueindex(1));
-  const bind_counting *class = lua_touserdata(L, lua_upvalueindex(2)), *found;
+  const bind_class *class = lua_touserdata(L, lua_upvalueindex(2)), *found;
   void **handle = find(L, h, 1, class->name, &found);
   if (!handle) return luaL_typeerror(L, 1, class->name);
   void *object = *handle;
@@ -171,16 +170,17 @@ static int release(lua_State *L) {
   return 0;
 }
 
-void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods, lua_CFunction index) {
-  const bind_counting *counting = counting_of(name);
+void bind_new_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods,
+                    lua_CFunction index) {
+  const bind_class *c = class_of(name);
   luaL_newmetatable(L, name);
-  bind_find_home(L)->metatables[counting - countings] = lua_topointer(L, -1);
+  bind_find_home(L)->metatables[c - classes] = lua_topointer(L, -1);
   for (; meta->name; meta++) {
     lua_pushnil(L);
     bind_push_metamethod(L, meta->func);
     lua_setfield(L, -2, meta->name);
   }
-  lua_pushlightuserdata(L, (void *)(uintptr_t)counting);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)c);
   bind_push_metamethod(L, release);
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "__gc");

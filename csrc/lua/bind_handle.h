@@ -16,7 +16,7 @@
 /* Make the metatable `name`: the meta functions, __name, __index = index, and __gc and __close, which release the
 ** object. The methods go into core.methods[name], where Lua may add to them; __index has that table as upvalue 2. The
 ** core table is on the top, and the stack is left as it was. */
-void bind_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods, lua_CFunction index);
+void bind_new_class(lua_State *L, const char *name, const luaL_Reg *meta, const bind_reg *methods, lua_CFunction index);
 
 /* Add more methods to a class; the core table is on the top. */
 void bind_more_methods(lua_State *L, const char *name, const bind_reg *methods);

@@ -11,16 +11,16 @@
 void bind_drop_owned(bind_holds *holds, size_t count) {
   while (holds->owned && holds->count > count) {
     bind_entry last = holds->list[--holds->count];
-    if (!last.counting) continue;
+    if (!last.class) continue;
     holds->owned--;
-    last.counting->release(last.object);
+    last.class->release(last.object);
   }
 }
 
-bool bind_hand_over(bind_holds *holds, const void *object, const bind_counting *counting) {
+bool bind_hand_over(bind_holds *holds, const void *object, const bind_class *class) {
   for (size_t i = 0; i < holds->count && i < BIND_LENT; i++) {
-    if (holds->list[i].object != object || holds->list[i].counting) continue;
-    holds->list[i].counting = counting;
+    if (holds->list[i].object != object || holds->list[i].class) continue;
+    holds->list[i].class = class;
     holds->owned++;
     return true;
   }
@@ -44,16 +44,16 @@ static bool grow(lua_State *L, bind_holds *holds) {
   return true;
 }
 
-bool bind_hold_owned(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting) {
+bool bind_hold_owned(lua_State *L, bind_holds *holds, void *object, const bind_class *class) {
   if (holds->count == holds->room && !grow(L, holds)) return false;
-  holds->list[holds->count++] = (bind_entry){object, counting};
+  holds->list[holds->count++] = (bind_entry){object, class};
   holds->owned++;
   return true;
 }
 
-bool bind_hold_retained(lua_State *L, bind_holds *holds, void *object, const bind_counting *counting) {
-  if (!bind_hold_owned(L, holds, object, counting)) return false;
-  counting->retain(object);
+bool bind_hold_retained(lua_State *L, bind_holds *holds, void *object, const bind_class *class) {
+  if (!bind_hold_owned(L, holds, object, class)) return false;
+  class->retain(object);
   return true;
 }
 

@@ -204,6 +204,6 @@ static const luaL_Reg meta[] = {
 };
 
 void bind_open_layer(lua_State *L) {
-  bind_class(L, BIND_LAYER, meta, methods, layer_index);
+  bind_new_class(L, BIND_LAYER, meta, methods, layer_index);
   bind_constructors(L, &bind_layers);
 }

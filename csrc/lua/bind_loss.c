@@ -97,6 +97,6 @@ static const luaL_Reg meta[] = {
     {"__newindex", loss_newindex}, {"__tostring", loss_tostring}, {"__call", loss_call}, {NULL, NULL}};
 
 void bind_open_loss(lua_State *L) {
-  bind_class(L, BIND_LOSS, meta, methods, loss_index);
+  bind_new_class(L, BIND_LOSS, meta, methods, loss_index);
   bind_constructors(L, &bind_losses);
 }

@@ -315,7 +315,7 @@ static const bind_reg json_functions[] = {
 };
 
 void bind_open_net(lua_State *L) {
-  bind_class(L, BIND_NET, meta, methods, net_index);
+  bind_new_class(L, BIND_NET, meta, methods, net_index);
   bind_more_methods(L, BIND_NET, bind_run_methods);
   bind_functions(L, functions);
   if (!bind_has_files(L)) return;

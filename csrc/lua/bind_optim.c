@@ -217,6 +217,6 @@ static const bind_reg methods[] = {
 static const luaL_Reg meta[] = {{"__newindex", optim_newindex}, {"__tostring", optim_tostring}, {NULL, NULL}};
 
 void bind_open_optim(lua_State *L) {
-  bind_class(L, BIND_OPTIM, meta, methods, optim_index);
+  bind_new_class(L, BIND_OPTIM, meta, methods, optim_index);
   bind_constructors(L, &bind_optims);
 }

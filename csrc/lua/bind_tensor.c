@@ -444,7 +444,7 @@ void bind_open_tensor(lua_State *L) {
   int core = lua_gettop(L);
   bind_functions(L, searches);
   bind_public(L, bind_tensor_makers);
-  bind_class(L, BIND_TENSOR, meta, methods, bind_tensor_index);
+  bind_new_class(L, BIND_TENSOR, meta, methods, bind_tensor_index);
   bind_more_methods(L, BIND_TENSOR, bind_tensor_elements);
   luaL_getmetatable(L, BIND_TENSOR);
   lua_getfield(L, core, "methods");
