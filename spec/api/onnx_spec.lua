@@ -11,6 +11,7 @@ local failure = expect.failure
 local files = dofile "spec/support/files.lua"
 local formulas = dofile "spec/support/formulas.lua"
 local known = dofile "spec/support/known.lua"
+local samples = dofile "spec/support/samples.lua"
 local exists = lfs.attributes
 
 -- ---- reading Protocol Buffers ----
@@ -378,19 +379,32 @@ describe("moon.onnx.export refuses", function()
       refused(moon.sequential{moon.dense(3, 2), square}))
   end)
 
+  -- registry_spec tells of others.
+  local function exported(family, make)
+    local list = {}
+    for _, name in ipairs(moon.registered(family)) do
+      local layer = make(name)
+      if layer and moon.onnx.export(path, moon.sequential{layer}) then list[#list + 1] = name end
+    end
+    table.sort(list)
+    return "(known: " .. table.concat(list, ", ") .. ")"
+  end
+
   it("kinds and activations that it does not know", function()
+    local layers = exported("layers", function(kind) return (samples.layer(kind, 4)) end)
+    local activations = exported("activations", moon.activation)
     local net, methods = moon.sequential{moon.dense(3, 2)}, core.methods["moonglass.layer"]
     local kind = methods.kind
     methods.kind = function() return "maxout" end
     local answer = refused(net)
     methods.kind = kind
     assert.same({"onnx.export: layer 1 (maxout 3->2) has no counterpart in ONNX here "
-      .. known.fill "(known: <sorted layers>)", "type"}, answer)
+      .. layers, "type"}, answer)
     methods.activation = "mish"
     answer = refused(net)
     methods.activation = nil
     assert.same({"onnx.export: layer 1 (dense 3->2) activation 'mish' has no counterpart in ONNX here "
-      .. known.fill "(known: <sorted activations>)", "type"}, answer)
+      .. activations, "type"}, answer)
   end)
 
   it("k-sparse codes whose number depends on a width that is not known", function()

@@ -41,7 +41,7 @@ local function make_others(nets, width)
   for _, net in pairs(nets) do saved = saved .. select(2, net:archive()).moonglass end
   local function add(family, make)
     for _, name in ipairs(moon.registered(family)) do
-      if not saved:find('"' .. name .. '"', 1, true) then list[#list + 1] = assert(make(name, width)) end
+      if not saved:find('"' .. name .. '"', 1, true) then list[#list + 1] = make(name, width) end
     end
   end
   add("layers", samples.layer)

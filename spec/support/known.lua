@@ -2,7 +2,6 @@
 -- types them out: local known = dofile "spec/support/known.lua". What stands between < and > in a text:
 --   known.fill "adam: unknown option 'x' (known: <AdamOptions>)"
 --   known.list "layers"               what is registered in a family
---   known.list "sorted layers"        the same, sorted
 --   known.list "LossName"             the choices of an alias, in its order
 --   known.list "FitOptions"           the fields of a class: of what is registered in their order, else sorted
 --   known.list "declared PrintOptions"   the fields in their order
@@ -59,7 +58,6 @@ end
 
 local function names(what)
   if what:find("^declared ") then return field_names(what:match("%w+$"), true) end
-  if what:find("^sorted ") then return sorted(core.registered(what:match("%l+$"))) end
   if what:find("^%l+$") then return core.registered(what) end
   local class, field = what:match("^(%w+)%.([%w_]+)$")
   if class and field:find("_$") then return fields_that_begin(class, field) end

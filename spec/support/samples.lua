@@ -214,18 +214,19 @@ samples.core = {
   log = function() return "a line" end,
 }
 
---- What a method takes behind its object, or nil. In place it takes the same.
-function samples.take_of_method(class, name)
-  local noun = class:match("%l+$"):gsub("^%l", string.upper)
-  local of, plain = samples.methods[class], name:gsub("_$", "")
-  return of[name] or of[plain] or taken[noun .. ":" .. name] or taken[noun .. ":" .. plain]
-end
-
 local function is_registered(family, name)
   for _, known in ipairs(core.registered(family)) do
     if known == name then return true end
   end
   return false
+end
+
+--- What a method takes behind its object, or nil. In place it takes the same.
+function samples.take_of_method(class, name)
+  local noun = class:match("%l+$"):gsub("^%l", string.upper)
+  local of, plain = samples.methods[class], name:gsub("_$", "")
+  if is_registered("activations", plain) then return none end
+  return of[name] or of[plain] or taken[noun .. ":" .. name] or taken[noun .. ":" .. plain]
 end
 
 --- What a function of the core takes, or nil.
