@@ -1,17 +1,17 @@
---- moon.data: data sets, read from files or drawn.
+--- moon.data: data sets, read from files or drawn. A reader of a few lines stands in this file. A longer one has its
+-- own file in this folder, and its name in the list below.
 --   images, labels = assert(moon.data.mnist("train"))
 --   x, y = moon.data.spirals{n = 100, classes = 3, noise = 0.2, seed = 1}
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
-local mnist = require "moonglass.data.mnist"
-local synthetic = require "moonglass.data.synthetic"
 
 ---Data sets.
 ---@class moonglass.data
-local data = {
-  mnist = mnist.load, find = mnist.find, classes = mnist.classes,
-  spirals = synthetic.spirals, circles = synthetic.circles, blobs = synthetic.blobs,
-}
+local data = {}
+
+for _, name in ipairs{"mnist", "synthetic"} do
+  for reader, f in pairs(require("moonglass.data." .. name)) do data[reader] = f end
+end
 
 ---Read an IDX file, plain or gzipped, as a tensor of the file's shape. Bytes stay bytes.
 ---@param path string

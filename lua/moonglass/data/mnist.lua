@@ -12,7 +12,8 @@ local io, os, debug = host.io, host.os, host.debug
 
 ---@alias moonglass.Split "train"|"test"
 
-local mnist = {}
+---@class moonglass.data
+local data = {}
 
 local prefix = {train = "train", test = "t10k"}
 local getenv = os and os.getenv or function() end -- a host may lack it
@@ -174,13 +175,12 @@ local function check_name(name)
 end
 
 ---The folder that `moon.data.mnist` would read, and a description of its content.
----@name moon.data.find(folder, name)
 ---@param folder string?
 ---@param name "MNIST"|"Fashion-MNIST"? accept only this set: the first place that has it, or the given folder
 ---@return string? folder nil if there is none
 ---@return string description for example "MNIST in data/mnist"; or the message
 ---@return moonglass.Code? code
-function mnist.find(folder, name)
+function data.find(folder, name)
   check_folder("data.find", folder)
   check_name(name)
   local found, message, code
@@ -190,10 +190,9 @@ function mnist.find(folder, name)
 end
 
 ---The class names of the set that `moon.data.find` finds: "0" to "9", or "T-shirt/top", "Trouser", ...
----@name moon.data.classes(folder)
 ---@param folder string?
 ---@return string[]? names from class 0; nil if they are not known or there is no set
-function mnist.classes(folder)
+function data.classes(folder)
   check_folder("data.classes", folder)
   local found = find_folder(folder, both)
   local classes = found and set_in(found).classes
@@ -226,14 +225,13 @@ end
 ---the environment's MOONGLASS_DATA names it; else it is data/mnist, in the current folder or in the source tree; else
 ---Debian's Fashion-MNIST. Plain files are mapped, not read. In a session (`moon.interactive`) the first call prints
 ---which set it found.
----@name moon.data.mnist(folder, split)
 ---@param folder string?
 ---@param split moonglass.Split
 ---@return moonglass.Tensor? images uint8 [n x 784], one image per row; nil if there is no such set
 ---@return moonglass.Tensor|string labels uint8 [n], from 0; or the message
 ---@return moonglass.Code? code
 ---@overload fun(split: moonglass.Split): moonglass.Tensor?, moonglass.Tensor|string, moonglass.Code?
-function mnist.load(folder, split)
+function data.mnist(folder, split)
   if split == nil then folder, split = nil, folder end
   check_folder("data.mnist", folder)
   if not prefix[split] then
@@ -246,4 +244,4 @@ function mnist.load(folder, split)
   return load_split(found, split)
 end
 
-return mnist
+return data

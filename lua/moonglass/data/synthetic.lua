@@ -5,7 +5,8 @@ local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
-local synthetic = {}
+---@class moonglass.data
+local data = {}
 
 -- ---- a random stream of our own: SplitMix64, and Box and Muller's normals ----
 
@@ -76,7 +77,7 @@ local function fraction(i, n) return n > 1 and i / (n - 1) or 0 end
 ---@param options moonglass.SpiralsOptions?
 ---@return moonglass.Tensor x [n * classes x 2], class after class
 ---@return moonglass.Tensor y uint8 [n * classes], from 0
-synthetic.spirals = set("spirals", {classes = 3, noise = 0.2}, function(i, class, o, normal)
+data.spirals = set("spirals", {classes = 3, noise = 0.2}, function(i, class, o, normal)
   local r = fraction(i, o.n)
   local t = 4 * class + 4 * fraction(i, o.n) + o.noise * normal()
   return r * math.sin(t), r * math.cos(t)
@@ -92,7 +93,7 @@ end)
 ---@param options moonglass.CirclesOptions?
 ---@return moonglass.Tensor x [n * classes x 2], class after class
 ---@return moonglass.Tensor y uint8 [n * classes], from 0
-synthetic.circles = set("circles", {classes = 2, noise = 0.05}, function(i, class, o, normal)
+data.circles = set("circles", {classes = 2, noise = 0.05}, function(i, class, o, normal)
   local r, t = (class + 1) / o.classes, 2 * math.pi * i / o.n
   return r * math.cos(t) + o.noise * normal(), r * math.sin(t) + o.noise * normal()
 end)
@@ -107,9 +108,9 @@ end)
 ---@param options moonglass.BlobsOptions?
 ---@return moonglass.Tensor x [n * classes x 2], class after class
 ---@return moonglass.Tensor y uint8 [n * classes], from 0
-synthetic.blobs = set("blobs", {classes = 3, noise = 0.2}, function(_, class, o, normal)
+data.blobs = set("blobs", {classes = 3, noise = 0.2}, function(_, class, o, normal)
   local t = 2 * math.pi * class / o.classes
   return math.cos(t) + o.noise * normal(), math.sin(t) + o.noise * normal()
 end)
 
-return synthetic
+return data
