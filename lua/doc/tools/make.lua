@@ -115,10 +115,8 @@ local function make_reference()
   write("lua/REFERENCE.md", reference.write(interface))
   for _, path in ipairs(marked_files()) do
     local text = read(path)
-    if tables.has_marks(text) then
-      local made = tables.fill(text, interface)
-      if made ~= text then write(path, made) end
-    end
+    local made = tables.fill(text, interface)
+    if made ~= text then write(path, made) end
   end
 end
 

@@ -1,10 +1,10 @@
---- Markdown, as far as this project's pages use it: their links, anchors and blocks, for the spec that checks them; and
--- the pages as HTML, for make docs.
+--- Markdown, as far as this project's pages use it: links, anchors and blocks of code for the specs, and HTML for
+-- make docs.
 local markdown = {}
 
 -- ---- lines ----
 
--- f(line, number, fenced): fenced is the mark behind the fence that the line is in, nil outside.
+-- Calls f(line, number, fenced); fenced is the word behind the fence that the line is in, nil outside of code.
 local function each_line(text, f)
   local fence, number = nil, 0
   for line in (text .. "\n"):gmatch("(.-)\n") do
@@ -52,7 +52,7 @@ end
 
 -- ---- anchors and links ----
 
--- What is left of a heading's text without its markup.
+-- A heading's text without markup.
 local function plain(text) return (text:gsub("!?%[(.-)%]%b()", "%1"):gsub("`", ""):gsub("%*%*", "")) end
 
 --- The anchor that a heading gets: GitHub's rule.
@@ -91,7 +91,7 @@ local entities = {["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quo
 
 local function escape(text) return (text:gsub('[&<>"]', entities)) end
 
--- Words with markup in them. Code is set aside first: nothing in it is markup.
+-- Text with markup. Code is set aside first, because nothing in it is markup.
 local function inline(text, link)
   local kept = {}
   local function keep(html)
@@ -131,7 +131,7 @@ local function list_html(lines, link)
   return ("<%s>\n%s\n</%s>"):format(tag, table.concat(items, "\n"), tag)
 end
 
--- What a paragraph's first line says that it is.
+-- The first line of a paragraph tells what it is: a table, a list, a quotation or text.
 local function paragraph_html(lines, link)
   local first = lines[1]
   if first:find("^|") then return table_html(lines, link) end
@@ -143,7 +143,7 @@ local function paragraph_html(lines, link)
   return "<p>" .. inline(table.concat(lines, "\n"), link) .. "</p>"
 end
 
---- A page's body. link(target) gives what a link leads to in HTML.
+--- The body of a page as HTML. link(target) returns the address that a link gets.
 function markdown.html(text, link)
   local out, paragraph, code, heading = {}, {}, nil, 0
   local headings = markdown.headings(text)

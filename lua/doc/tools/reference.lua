@@ -17,7 +17,7 @@ What `local moon = require "moonglass"` has, made by `make reference` from the c
 * A returned tensor is new and belongs to the caller. A view, or a tensor called live, shares its elements.
 ]]
 
--- What stands for an object of each class.
+-- The name of an object of each class in signatures.
 local objects = {
   Tensor = "t", Layer = "layer", Loss = "loss", Optimizer = "opt", Net = "net", Dataset = "data", Autoencoder = "ae",
   Pca = "pca", Dictionary = "dictionary", Knn = "knn", Probe = "probe", Page = "page",
@@ -93,7 +93,7 @@ end
 
 -- ---- classes ----
 
--- A class that is only what a constructor gives needs no entry.
+-- A class without fields and methods is only the name of a constructor's result: it needs no entry.
 local function is_bare(class) return not class.path and #class.fields == 0 end
 
 local function add_class(out, interface, class, heads_section)

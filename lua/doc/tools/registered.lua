@@ -65,9 +65,9 @@ local function bounds_text(option)
   return #parts > 0 and table.concat(parts, " and ") or nil
 end
 
-local function words_of(option, ...)
-  local parts = {}
-  for _, part in pairs{...} do parts[#parts + 1] = part or nil end
+-- "default 0.9, at least 0 and below 1: decay rate ..."; first, what stands before the bounds, may be nil.
+local function words_of(option, first)
+  local parts = {first}
   parts[#parts + 1] = bounds_text(option)
   return #parts > 0 and table.concat(parts, ", ") .. ": " .. option.help or option.help
 end

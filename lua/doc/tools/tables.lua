@@ -134,14 +134,17 @@ local makers = {
   kinds = kinds_list,
 }
 
---- Has the text a mark?
-function tables.has_marks(text) return text:find("made by make reference: ", 1, true) ~= nil end
+-- "options", "FitOptions" of a line that is a mark.
+local function read_mark(line)
+  local mark = line:match("^<!%-%- (.-) %-%->$") or line:match("^%*%* (.*)$")
+  if mark then return mark:match("^made by make reference: (%l+) ?([%w_%. ]*)$") end
+end
 
 --- The text with what stands between the marks made again.
 function tables.fill(text, interface)
   local out, inside = {}, false
-  for line in text:gmatch("([^\n]*)\n") do
-    local maker, rest = line:match("made by make reference: (%l+) ([%w_%. ]-)%s*[-*>/]*$")
+  for line in (text:gsub("\n$", "") .. "\n"):gmatch("([^\n]*)\n") do
+    local maker, rest = read_mark(line)
     local ends = inside and (line == "<!-- end -->" or line:find("^%*%* end"))
     if ends then inside = false end
     if not inside then out[#out + 1] = line end
