@@ -1058,7 +1058,7 @@ function Net:evaluate_rows(data, loss, batch) end
 
 ---Options of `net:fit`.
 ---@class moonglass.FitOptions
----@field loss moonglass.LossName|moonglass.AnyLoss? a name, an object or a function; that of the last `fit`
+---@field loss moonglass.LossName|moonglass.AnyLoss? a name, an object or a function; else that of the last `fit`
 ---@field optimizer moonglass.OptimizerName|moonglass.AnyOptimizer? default "adam": a name makes a new one
 ---@field epochs integer? default 1: the last epoch to train
 ---@field initial_epoch integer? default 0: the number of epochs already done
