@@ -37,7 +37,7 @@ ifeq ($(DEPS),)
 include csrc/build.mk csrc/install.mk csrc/abi.mk
 include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
 include lua/doc/doc.mk
-include spec/test.mk spec/fuzz/fuzz.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk
+include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk
 include spec/lint.mk spec/others.mk
 
 ## help: this list

@@ -23,8 +23,8 @@ lint-text:
 	$(hush)sh spec/support/lint_text.sh
 
 # Made again, they are as they were. What was stale is then as it should be, to be committed.
-GENERATED = lua/REFERENCE.md lua/moonglass/help/meta.lua \
-            $(shell grep -rlE '^(<!-- |\*\* )made by make reference: ' --include='*.md' --include='*.h' *.md csrc lua scripts)
+MARKED    = grep -rlE '^(<!-- |\*\* )made by make reference: ' --include=*.md --include=*.h *.md csrc lua scripts
+GENERATED = lua/REFERENCE.md lua/moonglass/help/meta.lua $(shell $(MARKED))
 lint-generated:
 	$(hush)rm -rf $(B)/lint && mkdir -p $(B)/lint && cp --parents $(GENERATED) $(B)/lint
 	$(hush)$(MAKE) -s reference
