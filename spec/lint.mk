@@ -34,4 +34,4 @@ lint-generated:
 ## fmt: format the C files
 .PHONY: fmt
 fmt:
-	clang-format -i $(C_FILES)
+	$(hush)clang-format -i $(C_FILES)

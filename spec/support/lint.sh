@@ -34,11 +34,11 @@ rule "the binding uses the two public headers only" \
   "$(foreign csrc/lua; includers 'png\.h|zlib\.h|jansson\.h' csrc/lua)"
 rule "the program uses the two public headers only" "$(foreign csrc/cli; includers 'bind\.h' csrc/cli)"
 
-# Metamethods are code of others, which may end the holding of objects. The one call of such code is map's.
+# A metamethod is foreign code, which may close an object that the binding holds. Only map calls such code.
 rule "the binding calls no metamethods" \
   "$(grep -nE '\<lua_(gettable|settable|geti|seti|compare|arith|concat|len|callk|pcallk)\(' csrc/lua/*.c
      grep -nE '\<luaL_(tolstring|len|callmeta)\(' csrc/lua/*.c)"
-rule "of the binding's functions map alone calls Lua code (bind_hold.c)" \
+rule "in the binding only map calls Lua code (bind_hold.c)" \
   "$(grep -nE '\<lua_p?call\(' csrc/lua/*.c |
      grep -vE 'bind_index\.c:[0-9]+:    lua_call\(L, 1, 1\); /\* ends the hold' |
      grep -vE 'bind\.c:[0-9]+:  int status = lua_pcall\(L, 0, 0, 0\);')"
@@ -53,8 +53,7 @@ never='abort|exit|_exit|_Exit|quick_exit|atexit|__assert_fail|raise|kill|signal|
 never="$never|printf|vprintf|fprintf|vfprintf|dprintf|vdprintf|__v?[fd]?printf_chk|puts|fputs|putchar|fputc|perror"
 never="$never|stdin|stdout|stderr|alarm|setitimer|pthread_kill|pthread_exit|execv?[lpe]*|posix_spawn|popen|vfork|daemon"
 never="$never|on_exit|at_quick_exit|__cxa_atexit|(__register|pthread)_atfork|bsd_signal|__sysv_signal|sigset"
-never="$never|sigaltstack"
-never="$never|syslog|errx?|v?warnx?|error|error_at_line|psignal|clearenv|uselocale|tzset|nice|setpriority|prctl"
+never="$never|sigaltstack|syslog|errx?|v?warnx?|error|error_at_line|psignal|clearenv|uselocale|tzset|nice|setpriority|prctl"
 never="$never|setrlimit|sched_setaffinity|pthread_setaffinity_np|fesetround|fesetenv|feenableexcept|mlockall|dup[23]?"
 never="$never|setlocale|srand|rand|srandom|random|srand48|chdir|fchdir|putenv|setenv|unsetenv|umask|system|fork"
 calls=$(nm -uA "$@" | awk '{print $1, $NF}' | sed 's/@.*//')
@@ -71,7 +70,7 @@ done; nm -A "$@" 2>/dev/null | awk '$(NF-1) == "C" {print $1, $NF}')"
 # ---- the module ----
 
 so=$B/lib/moonglass/core.so
-rule "core.so must not bring a Lua of its own" "$(readelf -d "$so" | grep -i 'NEEDED.*lua')"
+rule "core.so must not link a Lua library" "$(readelf -d "$so" | grep -i 'NEEDED.*lua')"
 rule "core.so changes the floating-point mode when it is loaded" "$(nm "$so" | grep -i set_fast_math)"
 rule "core.so must stay once it is loaded (-z nodelete)" "$(readelf -d "$so" | grep -q NODELETE || echo "$so")"
 
@@ -94,7 +93,7 @@ rule "core.so exports something else than csrc/exports.txt" "$(exported "$so" | 
 rule "libmoonglass.so exports something else than the engine's part of csrc/exports.txt" \
   "$(exported "$B/libmoonglass.so" | unlike "$scratch/engine")"
 
-# BLIS, where it is linked in, prints and ends the process when memory runs out in it, and draws numbers for its tests.
+# BLIS, where it is linked in, prints and aborts when it is out of memory, and its tests call rand.
 blis='abort|rand|stdout|stderr|(__)?v?f?printf(_chk)?|putchar|puts|fputc'
 for lib in "$so" "$B/libmoonglass.so"; do
   rule "${lib##*/} calls what a library must not, and BLIS does not" \
