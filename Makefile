@@ -37,6 +37,7 @@ ifeq ($(DEPS),)
 include csrc/build.mk csrc/install.mk csrc/abi.mk
 include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
 include lua/doc/doc.mk
+# fuzz.mk comes before test.mk: prerequisites are expanded where they stand, and some of the tests are its targets.
 include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk
 include spec/lint.mk spec/others.mk
 
