@@ -53,9 +53,9 @@ never='abort|exit|_exit|_Exit|quick_exit|atexit|__assert_fail|raise|kill|signal|
 never="$never|printf|vprintf|fprintf|vfprintf|dprintf|vdprintf|__v?[fd]?printf_chk|puts|fputs|putchar|fputc|perror"
 never="$never|stdin|stdout|stderr|alarm|setitimer|pthread_kill|pthread_exit|execv?[lpe]*|posix_spawn|popen|vfork|daemon"
 never="$never|on_exit|at_quick_exit|__cxa_atexit|(__register|pthread)_atfork|bsd_signal|__sysv_signal|sigset"
-never="$never|sigaltstack|syslog|errx?|v?warnx?|error|error_at_line|psignal|clearenv|uselocale|tzset|nice|setpriority|prctl"
+never="$never|sigaltstack|syslog|errx?|v?warnx?|error|error_at_line|psignal|clearenv|uselocale|tzset|nice|prctl"
 never="$never|setrlimit|sched_setaffinity|pthread_setaffinity_np|fesetround|fesetenv|feenableexcept|mlockall|dup[23]?"
-never="$never|setlocale|srand|rand|srandom|random|srand48|chdir|fchdir|putenv|setenv|unsetenv|umask|system|fork"
+never="$never|setpriority|setlocale|srand|rand|srandom|random|srand48|chdir|fchdir|putenv|setenv|unsetenv|umask|system|fork"
 calls=$(nm -uA "$@" | awk '{print $1, $NF}' | sed 's/@.*//')
 rule "a library must not call these" "$(echo "$calls" | grep -E " ($never)\$")"
 rule "setjmp and longjmp are for png.c alone" \
