@@ -55,7 +55,8 @@ never="$never|stdin|stdout|stderr|alarm|setitimer|pthread_kill|pthread_exit|exec
 never="$never|on_exit|at_quick_exit|__cxa_atexit|(__register|pthread)_atfork|bsd_signal|__sysv_signal|sigset"
 never="$never|sigaltstack|syslog|errx?|v?warnx?|error|error_at_line|psignal|clearenv|uselocale|tzset|nice|prctl"
 never="$never|setrlimit|sched_setaffinity|pthread_setaffinity_np|fesetround|fesetenv|feenableexcept|mlockall|dup[23]?"
-never="$never|setpriority|setlocale|srand|rand|srandom|random|srand48|chdir|fchdir|putenv|setenv|unsetenv|umask|system|fork"
+never="$never|setlocale|srand|rand|srandom|random|srand48|chdir|fchdir|putenv|setenv|unsetenv|umask|system|fork"
+never="$never|setpriority"
 calls=$(nm -uA "$@" | awk '{print $1, $NF}' | sed 's/@.*//')
 rule "a library must not call these" "$(echo "$calls" | grep -E " ($never)\$")"
 rule "setjmp and longjmp are for png.c alone" \
