@@ -182,7 +182,7 @@ function annotations.fields(interface, class)
 end
 
 --- Is this the class of a function's options?
-function annotations.is_options(class) return class.doc:find("^Options of") ~= nil end
+function annotations.is_options(class) return class.name:find("Options$") ~= nil end
 
 --- The class of the options that a function takes; nil if it takes none.
 function annotations.options_of(interface, f)
