@@ -46,7 +46,7 @@ for _, name in ipairs(moon.registered("activations")) do
 end
 
 run:plot("panels", "activations", panels, {title = "y (blue) and dy/dz (orange) over z", columns = 4,
-  caption = "Each activation y and its derivative, which is what a layer multiplies the gradient with"})
+  caption = "Each activation y and its derivative, by which a layer multiplies the gradient"})
 run:table("ranges", steepest, {nil, "%.3f", "%.3f", "%.3f", "%.2f"},
   ("Least and largest value for z from %g to %g, and where each is steepest"):format(o.from, o.to))
 run:say("%d activations; where a derivative is 0 nothing is learnt.", #panels)

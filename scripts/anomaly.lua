@@ -11,10 +11,10 @@ local run <close> = experiment.start{
   about = "Find images that are not like the training images by the error of their reconstruction.",
   options = {
     {"normal", nil, "labels that are normal (default: all; against digits 0,1,2,3)", "digits"},
-    {"against", nil, "what is not: Fashion-MNIST, or (default if that is learnt) other labels", {"fashion", "digits"}},
+    {"against", nil, "anomalies: Fashion-MNIST, or (default if that is learnt) other labels", {"fashion", "digits"}},
     {"against-data", nil, "folder of another set instead of Fashion-MNIST", "text"},
-    {"quantile", 0.99, "share of the normal images below the threshold", "fraction"},
-    {"held-out", 0.5, "share of the normal test images that set the threshold; the others are measured", "fraction"},
+    {"quantile", 0.99, "fraction of the normal images below the threshold", "fraction"},
+    {"held-out", 0.5, "fraction of the normal test images that set the threshold; the others are measured", "fraction"},
     {"hidden", {128}, "widths from the input to the code"},
     {"code", 32, "width of the code"},
   },
@@ -109,7 +109,7 @@ run:plot("lines", "roc", {
   {x = {0, 1}, y = {0, 1}, label = "chance"},
   {x = {alarms / #normal}, y = {caught / #strange}, label = "the threshold"},
 }, {title = "ROC curve", xlabel = "false alarms", ylabel = "caught", legend = "bottom right", width = 700,
-  caption = "Every threshold: the share of false alarms, and of the others that are caught"})
+  caption = "Every threshold: the rate of false alarms, and of anomalies that are detected"})
 
 -- ---- the densities of both kinds of errors, over the logarithm, because they differ by powers of ten ----
 
@@ -129,7 +129,7 @@ run:plot("lines", "errors", {
   of_normal, density(strange_errors, "others"),
   {x = {threshold, threshold}, y = {0, moon.tensor(of_normal.y):max()}, label = "threshold"},
 }, {title = "Errors of the test images", xlabel = "squared error a pixel", ylabel = "density", logx = true,
-  caption = "How strange the images are to the net: what is right of the threshold is called strange"})
+  caption = "Errors of the images: those to the right of the threshold are called strange"})
 
 -- ---- pictures: the least strange images and, below, the strangest, each over its reconstruction ----
 
@@ -145,4 +145,4 @@ local function extremes(images, errors)
 end
 run:picture("normal", extremes(normal, normal_errors), "Normal test images: those with the least error and those with "
   .. "the largest, each over what the net makes of it")
-run:picture("others", extremes(strange, strange_errors), "The same of the others: what has the least error is missed")
+run:picture("others", extremes(strange, strange_errors), "The others in the same way: the least errors are missed")

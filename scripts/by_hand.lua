@@ -136,7 +136,7 @@ local function compare(name, net, by_hand, in_layers)
   run:figure(name .. " loss", losses[#losses])
   run:figure(name .. " losses apart", largest, "%.0e")
   run:figure(name .. " weights apart", weights_apart, "%.0e")
-  run:say("%s: the losses of both ways are apart by at most %.0e of themselves, the weights by %.0e.", name, largest,
+  run:say("%s: the losses of both ways differ by at most %.0e of their value, the weights by %.0e.", name, largest,
     weights_apart)
   return weights
 end

@@ -106,5 +106,5 @@ for i = 1, side and counted or 0 do bytes = bytes + #moon.png.encode(test[i]:res
 if side then run:figure("bytes of a PNG", bytes / counted, "%.0f") end
 run:plot("lines", "curve", curves, {
   title = "What a code of so many numbers loses", xlabel = "numbers in the code", logx = 2, logy = true,
-  ylabel = "squared error of a test image", caption = "What a code of so many numbers loses: lower is better",
+  ylabel = "squared error of a test image", caption = "Squared error by the size of the code: lower is better",
 })

@@ -117,15 +117,15 @@ local of_data = "Training images of each class; a byte b counts as b/255"
 run:picture("data", classes_picture(), of_data)
 page:picture(run:read "data.png", of_data)
 
-chapter("simple", "One hidden layer", "The smallest autoencoder: 32 numbers have to say all about an image.",
+chapter("simple", "One hidden layer", "The smallest autoencoder: 32 numbers have to describe an image.",
   "moon.autoencoder.plain{input = %d, hidden = 32}",
   moon.autoencoder.plain{input = pixels, hidden = 32}, {loss = "mse"})
 
 -- The lecture's code is a ReLU. In three of ten trainings one of the 8 units dies, and with it an eighth of the code.
 local deeper = chapter("deep", "Deeper with a smaller code", "Two layers to a code of 8 numbers, and two back. The "
   .. "lecture has a ReLU in the code as well; here it is a leaky one. One that is 0 for every image gets no gradient "
-  .. "and stays dead, and of 8 numbers each is missed: with 3 of 10 seeds one dies on MNIST, and the loss is 0.005 "
-  .. "higher. What leaks a little keeps its gradient, and none dies.",
+  .. "and stays dead, and of 8 numbers each one matters: with 3 of 10 seeds one dies on MNIST, and the loss is 0.005 "
+  .. "higher. A leaky ReLU keeps its gradient, and none dies.",
   'moon.autoencoder.deep{input = %d, hidden = {64}, code = 8, code_activation = "leaky_relu"}',
   moon.autoencoder.deep{input = pixels, hidden = {64}, code = 8, code_activation = "leaky_relu"}, {})
 local landmark = {"Deeper: training loss, epoch 10", deeper.loss[10], 0.1313}
@@ -134,7 +134,7 @@ if run:is_published_training() and deeper.loss[10] then
     table.unpack(landmark, 2)))
 end
 
-chapter("denoising", "Denoising", "The input is spoilt anew each time, the target stays clean: copying does not help. "
+chapter("denoising", "Denoising", "New noise in each epoch, and a clean target: copying does not help. "
   .. "The test loss compares what the net makes of noisy test images with the clean ones; their noise is drawn once.",
   "moon.autoencoder.denoising{\n  input = %d, hidden = {128}, code = 32, noise = moon.gaussian_noise(0.2, "
     .. "{clip = {0, 1}}),\n}\n"

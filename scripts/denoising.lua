@@ -9,10 +9,10 @@ local run <close> = experiment.start{
   about = "Train an autoencoder to remove noise from images, and measure how much of it is left.",
   options = {
     {"noise", "gaussian", "kind of noise", {"gaussian", "masking", "salt_pepper"}},
-    {"amount", 0.4, "the Gaussian's standard deviation, or the probability that a pixel is spoilt", "amount"},
+    {"amount", 0.4, "the standard deviation of the Gaussian, or the probability that a pixel is changed", "amount"},
     {"clip", false, "cut Gaussian noise off at 0 and 1, as images are (the default)"},
     {"no-clip", false, "leave Gaussian noise as it is"},
-    {"once", false, "draw the noise once, before the training; else anew each time an image is seen"},
+    {"once", false, "draw the noise once, before the training; else again in each epoch"},
     {"hidden", {128}, "widths from the input to the code"},
     {"code", 32, "width of the code"},
   },
@@ -62,7 +62,7 @@ run:figure("ratio", after / before, "%.3f")
 run:figure("PSNR of the input", moon.metrics.psnr(noisy, test), "%.1f dB")
 run:figure("PSNR of the output", moon.metrics.psnr(output, test), "%.1f dB")
 
-run:say("Of the squared error that the noise makes, %.4f a pixel, the net leaves %.4f or %.0f %%.", before, after,
+run:say("The noise is a squared error of %.4f a pixel; the net reduces it to %.4f, which is %.0f %%.", before, after,
   100 * after / before)
 
 local shown = math.min(20, #test)

@@ -95,7 +95,7 @@ for i = 1, o.side, numbered do
 end
 run:picture("map", moon.image.grid(plane:decode(moon.tensor(places)), {
   columns = o.side, titles = of_lines, heads = of_columns, title = "number 1 to the right, number 2 upwards",
-}), "What places of the plane decode to, as dense along each axis as the codes of the test images are")
+}), "What places of the plane decode to, denser where the codes of the test images are denser")
 
 -- ---- labels from codes: by a softmax regression, and by the nearest training images ----
 
@@ -114,6 +114,6 @@ for _, ae in ipairs{deep, plane} do
   judge("PCA", pca:encode(train), pca:encode(test))
 end
 run:table("labels", rows, {nil, "%d", "%.4f", "%.4f"},
-  "Share of the test images whose label is read right from the code: by softmax regression, and by the nearest codes")
+  "Fraction of the test images whose label is right from the code: by softmax regression, and by the nearest codes")
 run:say("With %d numbers %.1f %% of the labels are right by the nearest codes, %.1f %% with PCA's; with 2 it is %.1f "
   .. "and %.1f %%.", o.code, 100 * rows[2][4], 100 * rows[3][4], 100 * rows[4][4], 100 * rows[5][4])

@@ -12,7 +12,7 @@ local run <close> = experiment.start{
     {"images", 500, "how many training images, the first ones"},
     {"against", "noise", "what the second net has against it", {"noise", "penalty", "stopping"}},
     {"masked", 0.6, "noise: share of the pixels that it sets to 0", "share"},
-    {"decay", 3, "penalty: weight decay, the share of each weight that a step takes off, times lr", "amount"},
+    {"decay", 3, "penalty: weight decay, the fraction of each weight that a step subtracts, times lr", "amount"},
     {"hidden", {512, 256}, "widths from the input to the code"},
     {"code", 2, "width of the code"},
   },
@@ -68,7 +68,7 @@ for _, net in ipairs{first, second} do run:dead_units(net.ae, few, net.name) end
 local images = test:rows(1, math.min(20, #test))
 run:picture("reconstructions", moon.image.rows({images, first.ae:predict(images), second.ae:predict(images)},
   {scale = 2, titles = {"original", first.name, second.name}}),
-  "Test images, and what the two nets make of them: what has learnt by heart answers with what it has seen")
+  "Test images, and what the two nets make of them: the net that memorises answers with images that it has seen")
 
 local curves = {first.curves[1], first.curves[2], second.curves[1], second.curves[2]}
 local names, columns = {"epoch"}, {{}}
@@ -81,4 +81,4 @@ local top = 0
 for _, curve in ipairs(first.curves) do top = math.max(top, table.unpack(curve.y)) end
 run:plot("lines", "curves", curves,
   {title = "Loss of training and test images", xlabel = "epoch", ylabel = "loss", yrange = {nil, 1.05 * top},
-    legend = "below", caption = "The test loss of what learns by heart soon rises again; the other net's does not"})
+    legend = "below", caption = "The test loss of the net that memorises soon rises again; the other net's does not"})

@@ -55,5 +55,5 @@ if o.output == "relu" then
   run:figure("dead output pixels", dead:sum(), "%d")
   run:say("Dead output pixels: %d of %d are 0 for all test images, and %d of these are 0 in all training images.",
     dead:sum(), pixels, (dead * dark):sum())
-  run:say("The dead pixels make %.2f of the test error of %.2f; --output sigmoid has none.", lost, test_error)
+  run:say("The dead pixels cause %.2f of the test error of %.2f; --output sigmoid has none.", lost, test_error)
 end

@@ -13,9 +13,9 @@ local run <close> = experiment.start{
   options = {
     {"kind", "l1", "of sparsity", {"l1", "kl", "k"}},
     {"l1", 1e-5, "weight of the sum of the absolute codes", "amount"},
-    {"reduction", "both", "of that over a batch: mean of its images, sum, or a net for each",
+    {"reduction", "both", "the penalty over a batch: mean of its images, sum, or a net for each",
       {"both", "batchmean", "sum"}},
-    {"layers", "code", "where it is: code, encoder (with the code), all (hidden ones), or numbers: 1,3", "layers"},
+    {"layers", "code", "which layers: code, encoder (with the code), all (hidden ones), or numbers: 1,3", "layers"},
     {"kl-target", 0.05, "mean of a unit that costs nothing", "fraction"},
     {"kl-weight", 0.01, "weight of the divergence from it", "amount"},
     {"k", 8, "code units that are kept"},
@@ -138,5 +138,5 @@ if run:is_published_training() and is_plain and o.kind == "l1" and o.l1 == 1e-5 
   end
   add(1, {0.1624, 0.1041, 0.0962, [20] = 0.0933}, 0.0920, 6.6)
   if o.reduction ~= "batchmean" then add(#nets, {0.1836, 0.1283, 0.1183, [20] = 0.1032}, 0.1019, 0.78) end
-  run:published(all, "The same nets in Keras, as published, the penalty being the sum's")
+  run:published(all, "The same nets in Keras, as published, with the sum as penalty")
 end

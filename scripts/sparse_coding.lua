@@ -69,7 +69,7 @@ local rows = {
   judged("autoencoder's atoms, FISTA", units, moon.dictionary.codes(few, units, coding())),
 }
 run:table("codes", rows, {nil, "%.3f", "%.1f", "%d", "%.2f", "%.3f"},
-  ("Codes of %d test images; F is what both want to have small"):format(#few))
+  ("Codes of %d test images; F is the objective that both minimise"):format(#few))
 run:say("The dictionary needs %.0f atoms for an image and leaves a squared error of %.1f, the autoencoder %.0f units "
   .. "and %.1f.", rows[2][3], rows[2][5], rows[3][3], rows[3][5])
 local dead = run:dead_units(ae, train, "autoencoder")

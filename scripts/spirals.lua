@@ -12,7 +12,7 @@ local run <close> = experiment.start{
   options = {
     {"set", "spirals", "the points", {"spirals", "circles", "blobs"}},
     {"n", 300, "points of a class; as many again for the test"},
-    {"noise", nil, "deviation of the points (default: the set's own)", "amount"},
+    {"noise", nil, "deviation of the points (default: that of the set)", "amount"},
     {"points", nil, "train on x, y of this safetensors file; softmax regression begins with its w, if any", "text"},
     {"hidden", 100, "ReLUs of the hidden layer"},
     {"penalty", 1e-3, "of the squared weights", "amount"},

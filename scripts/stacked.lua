@@ -13,7 +13,7 @@ local run <close> = experiment.start{
     {"code", 30, "width of the code"},
     {"activation", "elu", "of the hidden layers", {"relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"}},
     {"loss", "bce", "binary cross-entropy, or squared error", {"bce", "mse"}},
-    {"decay", 0.1, "share of each weight, times the learning rate, taken off at each step", "amount"},
+    {"decay", 0.1, "fraction of each weight, times the learning rate, that each step subtracts", "amount"},
   },
   defaults = {epochs = 50, batch = 128, schedule = "cosine"},
 }
