@@ -44,6 +44,11 @@ double bind_number(lua_State *L, int index, const char *name, const char *noun) 
   return lua_tonumber(L, index);
 }
 
+void bind_row_range(lua_State *L, int arg, const char *name, size_t rows, size_t *first, size_t *count) {
+  *first = (size_t)bind_whole(L, arg, name, "first row", 0, 1, (lua_Integer)rows) - 1;
+  *count = (size_t)bind_whole(L, arg + 1, name, "number of rows", 0, 1, (lua_Integer)(rows - *first));
+}
+
 int bind_sizes(lua_State *L, const char *name, int first, int last, lua_Integer low, lua_Integer *sizes) {
   bool table = first == last && lua_type(L, first) == LUA_TTABLE;
   lua_Unsigned count = table ? lua_rawlen(L, first) : (lua_Unsigned)(last >= first ? last - first + 1 : 0);

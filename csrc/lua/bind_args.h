@@ -18,6 +18,9 @@ lua_Integer bind_whole(lua_State *L, int index, const char *name, const char *no
 /* The number at a stack index, or raise in the same way. */
 double bind_number(lua_State *L, int index, const char *name, const char *noun);
 
+/* Read a first row, which Lua counts from 1 and C from 0, and a number of rows, at two arguments, out of `rows`. */
+void bind_row_range(lua_State *L, int arg, const char *name, size_t rows, size_t *first, size_t *count);
+
 /* Read the sizes from argument first to last, given as numbers or as one table, each at least low; returns how many. */
 int bind_sizes(lua_State *L, const char *name, int first, int last, lua_Integer low, lua_Integer *sizes);
 

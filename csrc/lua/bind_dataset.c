@@ -58,14 +58,13 @@ static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t co
 ** @return moonglass.Tensor? y nil if the target is x */
 static int dataset_batch(lua_State *L) {
   const moon_dataset *data = bind_check_dataset(L, 1);
-  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
-  lua_Integer first = bind_whole(L, 2, "batch", "first row", 0, 1, rows);
-  lua_Integer count = bind_whole(L, 3, "batch", "number of rows", 0, 1, rows - first + 1);
+  size_t first, count;
+  bind_row_range(L, 2, "batch", moon_dataset_rows(data), &first, &count);
   bool bytes = lua_toboolean(L, 4);
   const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
-  moon_tensor *bx = push_rows_like(L, x, (size_t)count, false);
-  moon_tensor *by = y ? push_rows_like(L, y, (size_t)count, bytes) : NULL;
-  BIND_TRY(L, bind_ctx(L), moon_dataset_batch(data, bx, by, (size_t)first - 1, (size_t)count));
+  moon_tensor *bx = push_rows_like(L, x, count, false);
+  moon_tensor *by = y ? push_rows_like(L, y, count, bytes) : NULL;
+  BIND_TRY(L, bind_ctx(L), moon_dataset_batch(data, bx, by, first, count));
   return y ? 2 : 1;
 }
 

@@ -116,6 +116,13 @@ static int net_predict(lua_State *L) { return run_all(L, "predict", 2, moon_net_
 ** @return moonglass.Tensor errors [rows] */
 static int net_errors(lua_State *L) { return run_all(L, "errors", 1, moon_net_errors); }
 
+/* The end of a function that has made an objective. */
+static int push_objective(lua_State *L, moon_ctx *ctx, size_t before, double objective) {
+  bind_weigh_growth(L, ctx, before);
+  lua_pushnumber(L, objective);
+  return 1;
+}
+
 /* net:step(x, y, loss, opt) -> number; y nil: the target is x */
 static int net_step(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
@@ -126,9 +133,7 @@ static int net_step(lua_State *L) {
   const moon_loss *loss = bind_check_loss(L, 4);
   moon_optim *opt = bind_check_optim(L, 5);
   BIND_TRY(L, ctx, moon_net_step(net, &objective, x, y, loss, opt));
-  bind_weigh_growth(L, ctx, before);
-  lua_pushnumber(L, objective);
-  return 1;
+  return push_objective(L, ctx, before, objective);
 }
 
 /* net:step_rows(dataset, first, count, loss, opt) -> number */
@@ -138,15 +143,12 @@ static int net_step_rows(lua_State *L) {
   double objective = 0;
   moon_net *net = bind_check_net(L, 1);
   const moon_dataset *data = bind_check_dataset(L, 2);
-  lua_Integer rows = (lua_Integer)moon_dataset_rows(data);
-  lua_Integer first = bind_whole(L, 3, "step_rows", "first row", 0, 1, rows);
-  lua_Integer count = bind_whole(L, 4, "step_rows", "number of rows", 0, 1, rows - first + 1);
+  size_t first, count;
+  bind_row_range(L, 3, "step_rows", moon_dataset_rows(data), &first, &count);
   const moon_loss *loss = bind_check_loss(L, 5);
   moon_optim *opt = bind_check_optim(L, 6);
-  BIND_TRY(L, ctx, moon_net_step_rows(net, &objective, data, (size_t)first - 1, (size_t)count, loss, opt));
-  bind_weigh_growth(L, ctx, before);
-  lua_pushnumber(L, objective);
-  return 1;
+  BIND_TRY(L, ctx, moon_net_step_rows(net, &objective, data, first, count, loss, opt));
+  return push_objective(L, ctx, before, objective);
 }
 
 /* net:evaluate_rows(dataset, loss, batch) -> number; batch nil: 32 */
@@ -160,9 +162,7 @@ static int net_evaluate_rows(lua_State *L) {
   lua_Integer batch = 0;
   if (!lua_isnoneornil(L, 4)) batch = bind_whole(L, 4, "evaluate_rows", "batch", 0, 1, LUA_MAXINTEGER);
   BIND_TRY(L, ctx, moon_net_evaluate(net, &objective, data, loss, (size_t)batch));
-  bind_weigh_growth(L, ctx, before);
-  lua_pushnumber(L, objective);
-  return 1;
+  return push_objective(L, ctx, before, objective);
 }
 
 /*** Net:plan(rows, loss, optimizer)
