@@ -108,6 +108,18 @@ describe("a test meets", function()
     assert_none("missing", missing)
   end)
 
+  it("every option of fit: a test sets it", function()
+    local text, missing = "", {}
+    for _, name in ipairs{"train", "resume", "callbacks"} do text = text .. files.read(("spec/api/%s_spec.lua"):format(name)) end
+    local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
+    for _, field in ipairs(interface.classes["moonglass.FitOptions"].fields) do
+      if not text:find("%f[%w_]" .. field.name .. " = ") then
+        missing[#missing + 1] = ("fit: option %s: a test, to spec/api/train_spec.lua"):format(field.name)
+      end
+    end
+    assert_none("missing", missing)
+  end)
+
   -- Those that only show what is there have nothing to go on with.
   local shows = {progress = true, reconstructions = true, show = true}
 
