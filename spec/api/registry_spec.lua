@@ -110,7 +110,9 @@ describe("a test meets", function()
 
   it("every option of fit: a test sets it", function()
     local text, missing = "", {}
-    for _, name in ipairs{"train", "resume", "callbacks"} do text = text .. files.read(("spec/api/%s_spec.lua"):format(name)) end
+    for _, name in ipairs{"train", "resume", "callbacks"} do
+      text = text .. files.read(("spec/api/%s_spec.lua"):format(name))
+    end
     local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
     for _, field in ipairs(interface.classes["moonglass.FitOptions"].fields) do
       if not text:find("%f[%w_]" .. field.name .. " = ") then
