@@ -1,15 +1,15 @@
-/* bench.c - measures the engine from C. One line of JSON on standard output; see README.md for what it means.
+/* bench.c - measures the engine from C. It prints one line of JSON, which README.md explains.
 **
 **   bench epoch    [options]    seconds of an epoch, and of its matrix products alone, in turns
-**   bench busy     [options]    seconds of an epoch with one thread and with --threads, in turns, beside --busy
+**   bench busy     [options]    the same with one thread and with --threads, in turns, beside busy processes
 **   bench row      [options]    microseconds to run a single row through the net
 **   bench serve    [options]    microseconds of a single row, and rows a second, with 1, 2 ... threads that share a net
 **   bench startup  [options]    microseconds from nothing to a net that has made one step
 **   bench run REPEAT COMMAND ...    milliseconds and peak memory of a command, from its start to its end
 **
-** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: made-up rows)
+** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: random rows)
 ** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
-** --busy 0 (processes that do nothing but take a core). */
+** --busy 0 (processes that each keep a core busy). */
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,7 +35,7 @@ typedef struct options {
   bool floor;
 } options;
 
-/* All that a run needs; zeroed at first, so that it can be released at any point. */
+/* Everything that a run needs. It begins as zeros, so that it can be released at any point. */
 typedef struct bench {
   moon_ctx *ctx;
   moon_tensor *x;
@@ -110,7 +110,7 @@ static bool read_options(options *o, int argc, char **argv) {
 
 /* ---- the work ---- */
 
-/* Rows that look like MNIST to a CPU: bytes, four of five zero. */
+/* Rows like MNIST's for a CPU: bytes, four of five zero. */
 static moon_status made_up(bench *b, size_t rows, size_t width) {
   uint64_t s = 88172645463325252u;
   MOONI_TRY(moon_tensor_new(b->ctx, &b->x, MOON_UINT8, 2, (size_t[]){rows, width}));
@@ -168,7 +168,7 @@ static moon_status make_context(bench *b, const options *o) {
 
 /* ---- epoch ---- */
 
-/* A shuffle and every batch, the partial last one too. */
+/* A shuffle and every batch, including the partial last one. */
 static moon_status run_epoch(bench *b, size_t batch, uint64_t epoch, double *seconds, double *loss) {
   size_t rows = moon_dataset_rows(b->data);
   double begin = now(), total = 0, objective;
@@ -183,7 +183,7 @@ static moon_status run_epoch(bench *b, size_t batch, uint64_t epoch, double *sec
   return MOON_OK;
 }
 
-/* As many steps as an epoch has, but no more than a second of them. */
+/* As many steps as an epoch has, but at most about a second. */
 static moon_status run_floor(bench *b, floor_set *f, double steps, double *seconds) {
   double us = 0;
   for (size_t i = 0; i < f->count; i++) us += f->gemms[i].us;
@@ -229,7 +229,7 @@ static void print_head(const bench *b, const options *o) {
          o->batch, moon_threads(b->ctx), o->busy, info.version, info.blis, info.blis_config, info.simd);
 }
 
-/* A layout as a text: how a, b and c are stored, by rows or by columns: "rrc". */
+/* A layout as text, like "rrc": a, b and c row-major or column-major. */
 static const char *layout_text(char text[4], int layout) {
   for (int i = 0; i < 3; i++) text[i] = layout >> i & 1 ? 'c' : 'r';
   text[3] = 0;
@@ -258,7 +258,7 @@ static void print_gemms(const floor_set *f) {
   printf("]");
 }
 
-/* One epoch to warm up, then epoch and floor in turns. */
+/* One epoch as a warm-up, then epoch and floor in turns. */
 static moon_status measure_epochs(bench *b, const options *o, floor_set *f) {
   double epochs[MAX_ROUNDS], floors[MAX_ROUNDS], first, loss;
   double steps = (double)moon_dataset_rows(b->data) / (double)o->batch;
@@ -296,7 +296,7 @@ static moon_status epoch_mode(bench *b, const options *o) {
 
 /* ---- busy ---- */
 
-/* Other work on the machine: processes that do nothing but take a core each, and end with this one whatever ends it. */
+/* Other work on the machine: processes that each keep a core busy, and end when this process ends. */
 static size_t start_busy(pid_t pids[MAX_BUSY], size_t count) {
   pid_t parent = getpid();
   for (size_t i = 0; i < count; i++) {
@@ -322,7 +322,7 @@ static double mean(const double *v, size_t n) {
   return sum / (double)n;
 }
 
-/* One epoch each to warm up, then in turns. Means, since which of them gets a core when is a matter of luck. */
+/* One epoch each as a warm-up, then in turns. Means, because the scheduler is random. */
 static moon_status measure_busy(bench *one, bench *many, const options *o) {
   double times[2][MAX_ROUNDS], loss;
   bench *turns[] = {one, many};
@@ -391,7 +391,7 @@ static moon_status row_mode(bench *b, const options *o) {
   return status;
 }
 
-/* A thread with a context and a share of its own. */
+/* A thread with its own context and its share of the net. */
 typedef struct server {
   pthread_t thread;
   pthread_barrier_t *together;
@@ -400,7 +400,7 @@ typedef struct server {
   double us[MAX_ROW_CALLS], begin, end;
 } server;
 
-/* As many calls to warm up as are then timed. The others wait for this one even if it has failed. */
+/* As many warm-up calls as timed ones. The other threads wait for this one even if it has failed. */
 static void serve_rows(server *s, moon_net *net, moon_tensor *y, const moon_tensor *x) {
   for (size_t i = 0; s->status == MOON_OK && i < MAX_ROW_CALLS; i++) s->status = moon_net_predict(net, y, x, 0);
   pthread_barrier_wait(s->together);
@@ -433,7 +433,7 @@ static void *serve(void *arg) {
   return NULL;
 }
 
-/* `count` threads at once: the median of their medians, and the rows of all of them in a second. */
+/* `count` threads at once: the median of their medians, and the rows a second of all. */
 static moon_status serve_at_once(bench *b, server *servers, size_t count, const moon_net *net, double *us,
                                  double *rate) {
   pthread_barrier_t together;
@@ -463,7 +463,7 @@ static moon_status serve_at_once(bench *b, server *servers, size_t count, const 
   return status == MOON_OK ? status : mooni_fail(b->ctx, status, "a server: %s", moon_status_name(status));
 }
 
-/* 1 thread, 2 ... all CPUs in turns: of each the best round counts. */
+/* 1 thread, 2 ... all CPUs in turns; the best round of each counts. */
 static moon_status measure_serving(bench *b, const options *o, server *servers, size_t most, const moon_net *net) {
   double us[MAX_SERVERS + 1], rate[MAX_SERVERS + 1], u, r;
   for (size_t round = 0; round < o->rounds; round++)

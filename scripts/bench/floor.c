@@ -1,8 +1,8 @@
 /* floor.c - the matrix products of a training step, alone.
 **
-** With T threads a product is cut into T shares of its rows or of its columns, and T threads run their shares at the
-** same time, `calls` times each, without waiting for each other between the calls: the engine can be no faster, as it
-** has to wait. The time is that from the first start to the last end. */
+** With T threads a product is cut into T pieces of its rows or of its columns. T threads compute their pieces at the
+** same time, `calls` times each, without waiting for each other between the calls. The engine has to wait, so it cannot
+** be faster. The time is from the first start to the last end. */
 #include "floor.h"
 
 #include <pthread.h>
@@ -17,8 +17,8 @@
 
 enum { TRIALS = 3, MAX_THREADS = 256 };
 
-/* Long enough to see through the clock and the start of a thread. How long a call takes is a guess that need not be
-** right: so many operations a second, and a bit for the call itself. */
+/* Calls for a time that is long compared with the clock's resolution and the start of a thread. The time of a call is a
+** rough guess: so many operations a second, and some time for the call itself. */
 static const double TRIAL_SECONDS = 1.5e-3, FLOPS = 5e10, CALL_SECONDS = 3e-7, NEVER = 1e30;
 
 double now(void) {
@@ -27,23 +27,23 @@ double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- one product, shared out ---- */
+/* ---- one product, divided ---- */
 
-/* How many have come to the start; all begin when everyone is there. */
+/* Threads that are ready; all begin when everyone is. */
 typedef struct gate {
   atomic_int come;
   int threads;
 } gate;
 
-typedef struct share {
+typedef struct piece {
   gate *gate;
   size_t m, n, k, calls;
   mooni_mat a, b, c;
   double begin, end;
-} share;
+} piece;
 
-static void *run_share(void *arg) {
-  share *s = arg;
+static void *run_piece(void *arg) {
+  piece *s = arg;
   if (s->m && s->n) mooni_gemm_blis(s->m, s->n, s->k, 1, s->a, s->b, 0, s->c);
   atomic_fetch_add(&s->gate->come, 1);
   while (atomic_load(&s->gate->come) < s->gate->threads) sched_yield();
@@ -59,14 +59,14 @@ static mooni_mat matrix(float *p, size_t rows, size_t columns, bool by_column) {
 
 static float *at(mooni_mat m, size_t i, size_t j) { return m.p + i * m.rs + j * m.cs; }
 
-/* Where share i of `threads` begins: in whole cache lines of floats, if there are enough of them. */
+/* Where piece i of `threads` begins: at a multiple of a cache line of floats, if there are enough of them. */
 static size_t cut(size_t extent, int i, int threads) {
   size_t line = extent >= (size_t)threads * 16 ? 16 : 1, lines = (extent + line - 1) / line;
   size_t first = (lines * (size_t)i + (size_t)threads - 1) / (size_t)threads * line;
   return first < extent ? first : extent;
 }
 
-static share make_share(const floor_set *f, const floor_gemm *g, int i, gate *start, size_t calls) {
+static piece make_piece(const floor_set *f, const floor_gemm *g, int i, gate *start, size_t calls) {
   mooni_mat a = matrix(f->a, g->m, g->k, g->layout & 1), b = matrix(f->b, g->k, g->n, g->layout & 2);
   mooni_mat c = matrix(f->c, g->m, g->n, g->layout & 4);
   size_t extent = g->by_rows ? g->m : g->n, first = cut(extent, i, f->threads);
@@ -74,7 +74,7 @@ static share make_share(const floor_set *f, const floor_gemm *g, int i, gate *st
   a.p = at(a, row, 0);
   b.p = at(b, 0, column);
   c.p = at(c, row, column);
-  return (share){.gate = start,
+  return (piece){.gate = start,
                  .m = g->by_rows ? length : g->m,
                  .n = g->by_rows ? g->n : length,
                  .k = g->k,
@@ -86,21 +86,21 @@ static share make_share(const floor_set *f, const floor_gemm *g, int i, gate *st
 
 /* Seconds for `calls` calls of one product. */
 static moon_status time_gemm(moon_ctx *ctx, const floor_set *f, const floor_gemm *g, size_t calls, double *seconds) {
-  share shares[MAX_THREADS];
+  piece pieces[MAX_THREADS];
   pthread_t ids[MAX_THREADS];
   gate start = {0, f->threads};
   int started = 1, error = 0;
-  for (int i = 0; i < f->threads; i++) shares[i] = make_share(f, g, i, &start, calls);
-  while (started < f->threads && !(error = pthread_create(&ids[started], NULL, run_share, &shares[started]))) started++;
+  for (int i = 0; i < f->threads; i++) pieces[i] = make_piece(f, g, i, &start, calls);
+  while (started < f->threads && !(error = pthread_create(&ids[started], NULL, run_piece, &pieces[started]))) started++;
   if (error) atomic_store(&start.come, f->threads); /* let go those that wait */
-  run_share(&shares[0]);
+  run_piece(&pieces[0]);
   for (int i = 1; i < started; i++) pthread_join(ids[i], NULL);
   if (error) return mooni_fail(ctx, MOON_ENOMEM, "floor: cannot start a thread: %s", strerror(error));
 
-  double begin = shares[0].begin, end = shares[0].end;
+  double begin = pieces[0].begin, end = pieces[0].end;
   for (int i = 1; i < f->threads; i++) {
-    if (shares[i].begin < begin) begin = shares[i].begin;
-    if (shares[i].end > end) end = shares[i].end;
+    if (pieces[i].begin < begin) begin = pieces[i].begin;
+    if (pieces[i].end > end) end = pieces[i].end;
   }
   *seconds = end - begin;
   return MOON_OK;
@@ -141,7 +141,7 @@ static void list_gemms(floor_set *f, const size_t *sizes, size_t count, size_t b
   }
 }
 
-/* Floats that no product is faster or slower for: neither 0 nor denormal. */
+/* Floats that do not change the speed of a product: neither 0 nor denormal. */
 static float *operand(moon_ctx *ctx, size_t floats) {
   float *p = mooni_alloc(ctx, floats * sizeof *p);
   for (size_t i = 0; p && i < floats; i++) p[i] = (float)(i * 2654435761u % 1000) / 500.0f - 0.999f;
