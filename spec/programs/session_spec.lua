@@ -182,6 +182,14 @@ describe("help", function()
     has(help.text(moon.metrics.auc), "moon.metrics.auc(")
   end)
 
+  it("knows every method by its value", function()
+    local objects = dofile("spec/support/samples.lua").of_classes()
+    for _, f in ipairs(require("moonglass.help.interface").known().functions) do
+      local class, name = f.path:match("^(%u%a+):([%w_]+)$")
+      if class then has(help.text(objects[class][name]), name .. "(") end
+    end
+  end)
+
   it("tells arguments, options with what they may be, and results", function()
     local text = help.text("moon.adam")
     has(text, "\noptions\n  lr            number?: default 0.001")

@@ -14,7 +14,7 @@ local options = require "moonglass.support.options"
 ---@field x moonglass.Tensor
 ---@field labels moonglass.Tensor
 ---@field k integer
-local Neighbours = options.strict({__name = "moonglass.knn"}, "a knn")
+local Knn = options.strict({__name = "moonglass.knn"}, "a knn")
 
 ---Options of `moon.knn`.
 ---@class moonglass.KnnOptions
@@ -36,7 +36,7 @@ local function knn(x, labels, given)
     errors.raise("knn: x has %d rows, expected at most %d: float32 counts no further", #x, checks.counted)
   end
   if o.k > #x then errors.raise("knn: k is %d, expected at most the %d rows of x", o.k, #x) end
-  return setmetatable({x = x, labels = labels, k = o.k, classes = labels:totable()}, Neighbours)
+  return setmetatable({x = x, labels = labels, k = o.k, classes = labels:totable()}, Knn)
 end
 
 local pairs_at_once = 1 << 25 -- in a batch; hooks and interrupts run between two batches
@@ -57,7 +57,7 @@ end
 ---@param x moonglass.Tensor [n x width]
 ---@return moonglass.Tensor index [n x k], row numbers from 1
 ---@return moonglass.Tensor distance [n x k], Euclidean
-function Neighbours:neighbours(x)
+function Knn:neighbours(x)
   local rows = native.is_tensor(x) and x:rank() > 0 and #x or 0
   local index, distance = core.zeros(rows, self.k), core.zeros(rows, self.k)
   each_batch(self, "neighbours", x, function(first, i, d)
@@ -84,7 +84,7 @@ end
 ---The class of most of the k nearest rows. In a tie the nearest row decides.
 ---@param x moonglass.Tensor [n x width]
 ---@return moonglass.Tensor classes [n], of the labels' element type
-function Neighbours:predict(x)
+function Knn:predict(x)
   local list = {}
   each_batch(self, "predict", x, function(_, index)
     for _, neighbours in ipairs(index:totable()) do list[#list + 1] = vote(self.classes, neighbours) end
@@ -96,12 +96,12 @@ end
 ---@param x moonglass.Tensor [n x width]
 ---@param labels moonglass.Tensor class numbers [n]
 ---@return number fraction 0 to 1
-function Neighbours:accuracy(x, labels) return metrics.accuracy(self:predict(x), labels) end
+function Knn:accuracy(x, labels) return metrics.accuracy(self:predict(x), labels) end
 
-function Neighbours:__tostring()
+function Knn:__tostring()
   return ("knn (k %d, %d rows of %d)"):format(self.k, #self.x, self.x:size(2))
 end
 
-counted.class(Neighbours)
+counted.class(Knn)
 
 return {knn = knn}
