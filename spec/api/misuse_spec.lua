@@ -799,8 +799,11 @@ describe("a mistake", function()
   for _, group in ipairs(cases) do
     describe("in " .. group[1], function()
       for i = 2, #group do
-        local code, text = group[i][1], known.fill(group[i][2])
-        it(code, function() assert.equal("script:1: " .. text, message(code)) end)
+        local code, text = group[i][1], group[i][2]
+        it(code, function()
+          local got = message(code)
+          assert.equal("script:1: " .. known.fill_from(text, got), got)
+        end)
       end
     end)
   end

@@ -301,6 +301,13 @@ describe("moon.onnx.export:", function()
     end)
   end
 
+  for _, kind in ipairs(moon.registered("layers")) do
+    local layer = samples.layer(kind, 5)
+    if layer and moon.onnx.export(path, moon.sequential{layer}) then -- registry_spec tells if not
+      it("the layer " .. kind, function() check(moon.sequential{layer, moon.dense(5, 3)}, moon.randn(6, 5)) end)
+    end
+  end
+
   it("gelu is an operator from version 20 on", function()
     local net, x = moon.sequential{moon.activation("gelu")}, moon.randn(4, 3)
     assert.equal("Mul Erf Mul Add Mul", operators(check(net, x, {opset = 19})))

@@ -112,7 +112,8 @@ describe("loading runs no code: #hostile", function()
         files.write(path, content)
         return (without_code(entry.read, o, path))
       end
-      assert.truthy(read(bytes), name)
+      local whole = read(bytes)
+      assert(whole and (not entry.gives or entry.gives(whole)), name .. " reads something else")
       for at = 1, #bytes, 7 do read(bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1) .. bytes:sub(at + 1)) end
       for _, code in ipairs{string.dump(function() os.exit(1) end), "os.exit(1)"} do
         assert.is_nil(read(code), name .. " takes a chunk of Lua")

@@ -76,4 +76,12 @@ end
 --- A text with each <list> filled in.
 function known.fill(text) return (text:gsub("<([%a_. ]+)>", known.list)) end
 
+--- The same, but options that are checked in Lua are taken from the message: interface_spec compares them, once, with
+--- those that are documented.
+function known.fill_from(text, message)
+  return known.fill((text:gsub("<(%u%w*Options)>", function(class)
+    return not is_registered(kind_of(class)) and message:match("%(known: ([%w_, ]+)%)") or nil
+  end)))
+end
+
 return known

@@ -6,6 +6,7 @@
 --   paths.names, paths.readers   their names, sorted; readers are those of files with a sample
 --   entry.read(o, path), entry.write(o, path)   the call; o is paths.objects()
 --   entry.sample(o, path)   writes a file that `read` takes; or entry.bytes: such a file
+--   entry.gives(result)     whether that is what the sample holds
 --   entry.raises            a callback, which raises what it cannot write
 --   entry.folder            the path is a folder's
 --   entry.draws             starts gnuplot
@@ -78,6 +79,7 @@ return function(moon)
     },
     ["moon.data.idx"] = {
       read = function(_, path) return moon.data.idx(path) end, bytes = "\0\0\8\2\0\0\0\2\0\0\0\3abcdef",
+      gives = function(t) return t == moon.tensor({{97, 98, 99}, {100, 101, 102}}, {dtype = "uint8"}) end,
     },
     ["moon.png.read"] = {read = function(_, path) return moon.png.read(path) end, sample = write_png},
     ["moon.data.mnist"] = {read = function(_, path) return moon.data.mnist(path, "test") end, folder = true},
