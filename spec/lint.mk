@@ -22,7 +22,7 @@ lint-layers:
 lint-text:
 	$(hush)sh spec/support/lint_text.sh
 
-# Made again, they are as they were. What was stale is then as it should be, to be committed.
+# Generated files are made again and compared. A stale file is then up to date, and is to be committed.
 MARKED    = grep -rlE '^(<!-- |\*\* )made by make reference: ' --include=*.md --include=*.h *.md csrc lua scripts
 GENERATED = lua/REFERENCE.md lua/moonglass/help/meta.lua $(shell $(MARKED))
 lint-generated:

@@ -1,6 +1,6 @@
 # The tests: C programs, Lua specs, and the environment that they run in.
 
-# What makes programs outside the tree find it, and specs its program.
+# The one environment of all tests: with it a program outside the tree finds the library, and specs find the program.
 TREE = MOONGLASS_BIN=$(PROGRAM) LUA_PATH_5_4=$(call quote,$(HERE)/lua/?.lua;$(HERE)/lua/?/init.lua;;) \
        LUA_CPATH_5_4=$(call quote,$(BUILD)/lib/?.so;;) PYTHONDONTWRITEBYTECODE=1
 
