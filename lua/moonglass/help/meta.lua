@@ -1267,6 +1267,12 @@ function moon.callbacks.early_stopping(options) end
 ---@return moonglass.Callback callback
 function moon.callbacks.reconstructions(dir, x) end
 
+---Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
+---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
+---@param options moonglass.LiveOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.show(x, options) end
+
 ---Options of `moon.callbacks.progress`.
 ---@class moonglass.ProgressOptions
 ---@field bar boolean? default true: a bar that is redrawn; false: one line per epoch
@@ -1322,18 +1328,6 @@ function moon.callbacks.reduce_on_plateau(options) end
 ---@param f fun(epoch: integer, lr: number): number
 ---@return moonglass.Callback callback
 function moon.callbacks.learning_rate(f) end
-
----Options of `moon.callbacks.show`.
----@class moonglass.LiveOptions
----@field every integer? default 1: epochs from one picture to the next; the last epoch is always shown
----@field columns integer? the number of rows of x shown; as many as fit if not given
----@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
-
----Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
----@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
----@param options moonglass.LiveOptions?
----@return moonglass.Callback callback
-function moon.callbacks.show(x, options) end
 
 -- ---- moon.checkpoint ----
 
@@ -2216,6 +2210,12 @@ function session.quit(status) end
 ---Options of methods that process rows in batches.
 ---@class moonglass.BatchOptions
 ---@field batch_size integer? rows at a time; the results do not depend on it
+
+---Options of `moon.callbacks.show`.
+---@class moonglass.LiveOptions
+---@field every integer? default 1: epochs from one picture to the next; the last epoch is always shown
+---@field columns integer? the number of rows of x shown; as many as fit if not given
+---@field method "kitty"|"iterm2"|"sixel"|"blocks"|"ascii"? detected from the environment if not given
 
 ---Options of `moon.show`.
 ---@class moonglass.ShowOptions

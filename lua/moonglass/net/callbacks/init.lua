@@ -52,7 +52,7 @@ local paths = require "moonglass.net.callbacks.paths"
 ---@class moonglass.callbacks
 local callbacks = {}
 
-for _, name in ipairs{"checkpoint", "csv_logger", "early_stopping", "progress", "schedules", "show"} do
+for _, name in ipairs{"checkpoint", "csv_logger", "early_stopping", "progress", "schedules"} do
   for constructor, f in pairs(require("moonglass.net.callbacks." .. name)) do callbacks[constructor] = f end
 end
 
@@ -78,5 +78,11 @@ function callbacks.reconstructions(dir, x)
   end
   return monitor.built_in(self)
 end
+
+---Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
+---@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
+---@param options moonglass.LiveOptions?
+---@return moonglass.Callback callback
+function callbacks.show(x, given) return require("moonglass.pictures.live")(x, given) end
 
 return callbacks

@@ -1,4 +1,4 @@
---- moon.callbacks.show: reconstructions in the terminal, redrawn in place after each epoch.
+--- The callback of moon.callbacks.show: reconstructions in the terminal, redrawn in place after each epoch.
 local compatibility = require "moonglass.net.compatibility"
 local errors = require "moonglass.support.errors"
 local graphics = require "moonglass.pictures.graphics"
@@ -8,9 +8,6 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local show = require "moonglass.pictures.show"
 local terminal = require "moonglass.support.terminal"
-
----@class moonglass.callbacks
-local callbacks = {}
 
 local Show = {}
 Show.__index = Show
@@ -56,15 +53,9 @@ local show_options = options.checker("callbacks.show", {
   every = {"count", 1}, columns = {"count"}, method = {graphics.methods},
 })
 
----Show rows above their reconstructions on a terminal, redrawn in place after epochs. Elsewhere it does nothing.
----@param x moonglass.Tensor [rows x h*w], or [rows x h x w]
----@param options moonglass.LiveOptions?
----@return moonglass.Callback callback
-function callbacks.show(x, given)
+return function(x, given)
   local self = setmetatable({x = x, options = show_options(given)}, Show)
   if not native.is_tensor(x) then errors.raise("callbacks.show: x is %s, expected a tensor", options.show(x)) end
   if terminal.is_terminal() then self.on_epoch_end = draw end
   return monitor.built_in(self)
 end
-
-return callbacks
