@@ -422,8 +422,8 @@ describe("moon.onnx.export refuses", function()
   it("arguments that make no sense", function()
     local net = moon.sequential{moon.dense(3, 2)}
     local function why(...) return failure(moon.onnx.export, ...) end
-    assert.equal("onnx.export: path is nil, expected a text without a zero byte", why(nil, net))
-    assert.equal("onnx.export: path is 'a\0b', expected a text without a zero byte", why("a\0b", net))
+    assert.equal("onnx.export: path is nil, expected the name of a file", why(nil, net))
+    assert.equal("onnx.export: the path holds a zero byte", why("a\0b", net))
     assert.equal("onnx.export: net is a moonglass.layer, expected a net", why(path, moon.dense(3, 2)))
     assert.equal("onnx.export: opset is 10, expected 11 to 23", why(path, net, {opset = 10}))
     assert.equal("onnx.export: opset is 24, expected 11 to 23", why(path, net, {opset = 24}))

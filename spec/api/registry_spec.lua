@@ -22,7 +22,7 @@ describe("a test meets", function()
       local exported, message = true, nil
       if layer then exported, message = moon.onnx.export(path, moon.sequential{layer}) end
       if not exported then
-        missing[#missing + 1] = ("layer %s: to lua/moonglass/formats/onnx.lua (%s)"):format(kind, message)
+        missing[#missing + 1] = ("layer %s: to lua/moonglass/formats/onnx_graph.lua (%s)"):format(kind, message)
       end
     end
     os.remove(path)
@@ -46,7 +46,9 @@ describe("a test meets", function()
     local path = os.tmpname()
     for _, name in ipairs(core.registered("activations")) do
       local ok, message = moon.onnx.export(path, moon.sequential{moon.activation(name)})
-      if not ok then missing[#missing + 1] = ("%s: to lua/moonglass/formats/onnx.lua (%s)"):format(name, message) end
+      if not ok then
+        missing[#missing + 1] = ("%s: to lua/moonglass/formats/onnx_graph.lua (%s)"):format(name, message)
+      end
     end
     os.remove(path)
     assert_none("missing", missing)
