@@ -3,15 +3,7 @@
 set -u
 
 B=${1:-build}
-broken=0
-
-# rule <what> <offenders>: no offenders, no complaint.
-rule() {
-  [ -z "$2" ] && return
-  echo "lint: $1:"
-  echo "$2" | sed 's/^/  /'
-  broken=1
-}
+. spec/support/lint_rule.sh
 
 # includers <pattern> <folder>: the files there that include a header of such a name.
 includers() { grep -rlE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\"]*/)?($1)[>\"]" "$2" | sort; }

@@ -3,15 +3,7 @@
 # (clang-format leaves comments as they are), no line ends with blanks, and every file ends with one line feed.
 set -uf # file names below have stars
 export LC_ALL=C.UTF-8 # characters, not bytes
-broken=0
-
-# rule <what> <offenders>: no offenders, no complaint.
-rule() {
-  [ -z "$2" ] && return
-  echo "lint: $1:"
-  echo "$2" | sed 's/^/  /'
-  broken=1
-}
+. spec/support/lint_rule.sh
 
 # texts <name ...> -- <command ...>: run the command on the files of such names that people write.
 texts() {
