@@ -17,7 +17,7 @@ lint-c:
 	$(hush)clang-format --dry-run -Werror $(C_FILES)
 
 lint-layers:
-	$(hush)sh spec/support/lint.sh $(B)
+	$(hush)sh spec/support/lint_layers.sh $(B)
 
 lint-text:
 	$(hush)sh spec/support/lint_text.sh

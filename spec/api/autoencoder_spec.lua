@@ -1,6 +1,7 @@
 -- Autoencoders: their constructors, their halves, how they train, and what is saved and loaded.
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
 local temporary = files.temporary
 
@@ -442,10 +443,8 @@ describe("a saved autoencoder", function()
 
   it("counts k_sparse as a module of torch.nn.Sequential", function()
     local tensors = one_of_each().k:archive() -- Linear 0, ReLU 1, Linear 2, k-sparse 3, Linear 4, ReLU 5, Linear 6
-    local names = {}
-    for name in pairs(tensors) do names[#names + 1] = name end
-    table.sort(names)
-    assert.same({"0.bias", "0.weight", "2.bias", "2.weight", "4.bias", "4.weight", "6.bias", "6.weight"}, names)
+    assert.same({"0.bias", "0.weight", "2.bias", "2.weight", "4.bias", "4.weight", "6.bias", "6.weight"},
+      sorted_keys(tensors))
   end)
 
   it("comes back as one", function()

@@ -2,6 +2,7 @@
 -- weights, output, gradients, weights after 1 and 10 Adam steps, and the objective before each step. The small ones are
 -- in spec/fixtures; the ones on MNIST are read from the folder MOONGLASS_REFERENCE, where it is set.
 local moon = require "moonglass"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
 local squared_norm = {"mse", {reduction = "batchmean"}}
 local hidden = {"relu", "relu", "relu", "sigmoid"}
@@ -69,12 +70,8 @@ local function weights_near(file, net, steps)
   end
 end
 
-local names = {}
-for name in pairs(cases) do names[#names + 1] = name end
-table.sort(names)
-
 describe("Keras's own result", function()
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted_keys(cases)) do
     it(name .. ": output, gradients, ten Adam steps", function()
       local file = find(name)
       if not file then return pending(name .. ".safetensors is not here: set MOONGLASS_REFERENCE") end

@@ -43,13 +43,7 @@ static bool same_tensor(const moon_tensor *a, const moon_tensor *b) {
          !memcmp(moon_tensor_data(a), moon_tensor_data(b), moon_tensor_bytes(a));
 }
 
-static moon_status load_idx(moon_ctx *c, const char *path) {
-  moon_tensor *t = NULL;
-  moon_status status = moon_idx_load(c, &t, path);
-  CHECK((status == MOON_OK) == (t != NULL));
-  moon_tensor_release(t);
-  return status;
-}
+LOADER(idx, moon_tensor, moon_idx_load, moon_tensor_release)
 
 /* Every prefix of the file is refused, for its format. */
 static void cut_everywhere(load_fn *load, const bytes *whole) {

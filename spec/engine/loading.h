@@ -30,31 +30,20 @@ static bool failed(moon_status got, moon_status want, const char *message, int l
 
 #define WORKS(call) CHECK(failed((call), MOON_OK, "", __LINE__))
 
-/* A loader of one format, for the tests that treat all alike; what it gives is released at once. */
+/* load_<name>: a loader of one format, for the tests that treat all alike; what it gives is released at once. */
 typedef moon_status load_fn(moon_ctx *c, const char *path);
 
-static moon_status load_png(moon_ctx *c, const char *path) {
-  moon_tensor *t = NULL;
-  moon_status status = moon_png_read(c, &t, path);
-  CHECK((status == MOON_OK) == (t != NULL));
-  moon_tensor_release(t);
-  return status;
-}
+#define LOADER(name, type, load, release)                         \
+  static moon_status load_##name(moon_ctx *c, const char *path) { \
+    type *loaded = NULL;                                          \
+    moon_status status = load(c, &loaded, path);                  \
+    CHECK((status == MOON_OK) == (loaded != NULL));               \
+    release(loaded);                                              \
+    return status;                                                \
+  }
 
-static moon_status load_archive(moon_ctx *c, const char *path) {
-  moon_archive *a = NULL;
-  moon_status status = moon_archive_load(c, &a, path);
-  CHECK((status == MOON_OK) == (a != NULL));
-  moon_archive_release(a);
-  return status;
-}
-
-static moon_status load_net(moon_ctx *c, const char *path) {
-  moon_net *net = NULL;
-  moon_status status = moon_net_load(c, &net, path);
-  CHECK((status == MOON_OK) == (net != NULL));
-  moon_net_release(net);
-  return status;
-}
+LOADER(png, moon_tensor, moon_png_read, moon_tensor_release)
+LOADER(archive, moon_archive, moon_archive_load, moon_archive_release)
+LOADER(net, moon_net, moon_net_load, moon_net_release)
 
 #endif

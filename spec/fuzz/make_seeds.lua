@@ -2,6 +2,7 @@
 -- Findings are added by hand, under a name that tells what was wrong.
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 local moon = require "moonglass"
 
 local folder = arg and arg[1] or "spec/fuzz/seeds"
@@ -134,10 +135,10 @@ local nets = {
 -- As net.c reads it.
 local function as_text(net)
   local tensors, metadata = net:archive()
-  local names, lines = {}, {metadata.moonglass}
-  for name in pairs(tensors) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do lines[#lines + 1] = name .. " " .. table.concat(tensors[name].shape, " ") end
+  local lines = {metadata.moonglass}
+  for _, name in ipairs(sorted_keys(tensors)) do
+    lines[#lines + 1] = name .. " " .. table.concat(tensors[name].shape, " ")
+  end
   return table.concat(lines, "\n")
 end
 

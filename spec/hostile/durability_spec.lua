@@ -5,14 +5,15 @@ local lfs = require "lfs"
 local faults = dofile "spec/support/faults.lua"
 local files = dofile "spec/support/files.lua"
 local known = dofile "spec/support/known.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
-local folder, path
+local folder, remove, path
 
 before_each(function()
-  folder = faults.new_folder()
+  folder, remove = files.folder()
   path = folder .. "/target"
 end)
-after_each(function() faults.remove_folder(folder) end)
+after_each(function() remove() end)
 
 local function assert_none(campaign)
   assert.is_true(campaign.points > 0)
@@ -30,7 +31,7 @@ local function mode_of(name) return lfs.attributes(name, "permissions") end
 local function shell(command) assert(os.execute(command)) end
 
 describe("a save over another file", function()
-  for _, name in ipairs(faults.sorted(faults.savers)) do
+  for _, name in ipairs(sorted_keys(faults.savers)) do
     it("keeps its mode; a new file follows the umask: " .. name, function()
       local source = faults.program_of(faults.savers[name])
       local function save(before) assert.equal("done", (faults.act(source, path, before))) end
@@ -86,12 +87,12 @@ describe("a save over another file", function()
 end)
 
 describe("a save through a symbolic link", function()
-  local other
+  local other, remove_other
 
-  before_each(function() other = faults.new_folder() end)
-  after_each(function() faults.remove_folder(other) end)
+  before_each(function() other, remove_other = files.folder() end)
+  after_each(function() remove_other() end)
 
-  for _, name in ipairs(faults.sorted(faults.savers)) do
+  for _, name in ipairs(sorted_keys(faults.savers)) do
     it("leaves the link, and replaces its file where that lies: " .. name, function()
       local source = faults.program_of(faults.savers[name])
       local function save(expected)
@@ -167,7 +168,7 @@ describe("a save through a symbolic link", function()
 end)
 
 describe("a save", function()
-  for _, name in ipairs(faults.sorted(faults.savers)) do
+  for _, name in ipairs(sorted_keys(faults.savers)) do
     traced_test("is synced before it has its name, and the folder then: " .. name, function()
       local source = faults.program_of(faults.savers[name])
       local calls = faults.calls(source, path)
@@ -223,7 +224,7 @@ describe("a save", function()
 end)
 
 describe("a load", function()
-  for _, name in ipairs(faults.sorted(faults.loaders)) do
+  for _, name in ipairs(sorted_keys(faults.loaders)) do
     traced_test("that is refused any call says why: " .. name, function()
       assert_none(faults.refuse_reading(faults.loaders[name], {"EIO", "EINTR"}))
     end)
@@ -234,7 +235,7 @@ describe("reads and writes of a few bytes at a time", function()
   it("are gone on with", function()
     local library = folder .. "/short_io.so"
     assert.equal(0, (select(3, files.run(("cc -O1 -shared -fPIC -o %s spec/fixtures/short_io.c"):format(library)))))
-    for _, name in ipairs(faults.sorted(faults.savers)) do
+    for _, name in ipairs(sorted_keys(faults.savers)) do
       local source = faults.program_of(faults.savers[name])
       assert.equal("done", (faults.act(source, path)))
       local whole = files.read(path)
@@ -523,7 +524,7 @@ describe("checkpoints that are kept", function()
         end
         save(1) save(2)]], "save(3)"}
     for _, call in ipairs(faults.calls(source, path)) do
-      faults.remove_folder(folder)
+      remove()
       assert(lfs.mkdir(folder))
       faults.kill_at(source, path, call)
       local c = assert(moon.checkpoint.load(path)) -- under its own name at any time

@@ -11,6 +11,7 @@ local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local paths = dofile("spec/support/paths.lua")(moon)
 local samples = dofile "spec/support/samples.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
 local folder = os.tmpname()
 os.remove(folder)
@@ -77,7 +78,7 @@ local function tensors()
 end
 
 -- registry_spec.lua tells which have no sample.
-for _, name in ipairs(samples.names(core.methods["moonglass.tensor"])) do
+for _, name in ipairs(sorted_keys(core.methods["moonglass.tensor"])) do
   local method, take = core.methods["moonglass.tensor"][name], samples.take_of_method("moonglass.tensor", name)
   if take then case("t:" .. name, tensors, function(o) return {method(o.x, take(o))} end) end
 end
@@ -113,7 +114,7 @@ for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eig
   "idx_load", "png_read", "png_write", "png_decode", "png_encode", "safetensors_load", "safetensors_save", "load_net",
   "file_kind", "file_access", "file_write", "file_rotate", "methods", "public"} do elsewhere[name] = true end
 
-for _, name in ipairs(samples.names(core)) do
+for _, name in ipairs(sorted_keys(core)) do
   local take = samples.take_of_core(name)
   if take and not elsewhere[name] then
     case("core." .. name, function()

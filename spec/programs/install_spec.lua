@@ -1,5 +1,5 @@
 -- What `make install` puts into a folder, from there: the folder is moved before anything in it is used, and nothing of
--- this tree is within reach. Then the rock, and the rules that spec/support/lint.sh holds objects to.
+-- this tree is within reach. Then the rock, and the rules that spec/support/lint_layers.sh holds objects to.
 local lfs = require "lfs"
 
 local root = lfs.currentdir()
@@ -371,9 +371,9 @@ suite("a tree in a folder of any name", function()
   end)
 end)
 
-suite("the rules of objects (spec/support/lint.sh)", function()
-  -- lint.sh on what is built, with one more object among those of the engine, or in place of libmoonglass.so: its
-  -- complaints, and its status.
+suite("the rules of objects (spec/support/lint_layers.sh)", function()
+  -- lint_layers.sh on what is built, with one more object among those of the engine, or in place of libmoonglass.so:
+  -- its complaints, and its status.
   local function lint(source, library)
     local folder = os.tmpname()
     os.remove(folder)
@@ -382,7 +382,7 @@ suite("the rules of objects (spec/support/lint.sh)", function()
     files.write(folder .. "/more.c", source)
     run(("cc -fPIC %s -o %s/%s %s/more.c"):format(library and "-shared" or "-c", folder,
                                                  library and "libmoonglass.so" or "obj/engine/core/more.o", folder))
-    local output, status = try("sh spec/support/lint.sh " .. folder)
+    local output, status = try("sh spec/support/lint_layers.sh " .. folder)
     os.execute("rm -rf " .. folder)
     return output, status
   end

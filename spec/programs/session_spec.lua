@@ -6,7 +6,7 @@ local session = {globals = require("moonglass.session").globals}
 local files = dofile "spec/support/files.lua"
 local terminal = dofile "spec/support/terminal.lua"
 local expect = dofile "spec/support/expect.lua"
-local samples = dofile "spec/support/samples.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 local known = dofile "spec/support/known.lua"
 
 local has = expect.has
@@ -93,7 +93,7 @@ describe("completion", function()
   end)
 
   it("knows fields of tables", function()
-    local data_names = samples.names(moon.data)
+    local data_names = sorted_keys(moon.data)
     check{
       {"moon.dat", "a|"}, {"moon.data.m", "nist|"}, {"moon.data.", "|" .. table.concat(data_names, " ")},
       {"mine.f", "i|"}, {"mine.fi", "|fifth first"}, {"mine:", "call|"}, {"mine._", "hidden|"}, {"string.for", "mat|"},
@@ -778,7 +778,7 @@ describe("a session in a terminal", function()
     t.type("moon.data.")
     tab()
     t.wait_for("\n> moon.data.")
-    for _, name in ipairs(samples.names(moon.data)) do has(t.screen(), name) end
+    for _, name in ipairs(sorted_keys(moon.data)) do has(t.screen(), name) end
     t.press("C-u")
     t.type("moon.adam{l")
     tab()

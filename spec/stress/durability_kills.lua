@@ -3,6 +3,7 @@
 local moon = require "moonglass"
 local tally = dofile "spec/support/tally.lua"
 local faults = dofile "spec/support/faults.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
 local start = moon.clock()
 local random = faults.kill_at_random(moon, math.tointeger(tonumber((...))) or 500)
@@ -10,7 +11,7 @@ tally.add(random)
 print(("killed at random: %d checks, %d saves, %d kills in the middle of one, at most %d temporaries at a time, %.0f s")
   :format(random.points, random.saves, random.caught, random.most, moon.clock() - start))
 
-for _, name in ipairs(faults.sorted(faults.savers)) do
+for _, name in ipairs(sorted_keys(faults.savers)) do
   if not faults.can_trace() then print("no strace, or it may not trace: system calls left out") break end
   start = moon.clock()
   local c = faults.kill_everywhere(faults.savers[name])

@@ -3,6 +3,7 @@
 -- code, and no memory held afterwards. What is loaded is written, and read again. The last line is
 -- "N passed, N failed".
 local files = dofile "spec/support/files.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -122,9 +123,7 @@ local function try(name, format, bytes)
   return true
 end
 
-local names = {}
-for name in pairs(formats) do names[#names + 1] = name end
-table.sort(names)
+local names = sorted_keys(formats)
 
 for _, name in ipairs(names) do
   local list = read_seeds(name)

@@ -17,14 +17,7 @@ function faults.can_trace()
   return (select(3, files.run("strace -o /dev/null true"))) == 0
 end
 
--- ---- a folder of one's own ----
-
-function faults.new_folder()
-  local folder = os.tmpname()
-  os.remove(folder)
-  assert(lfs.mkdir(folder))
-  return folder
-end
+-- ---- what lies in a folder ----
 
 --- The names in a folder, sorted, joined by blanks.
 function faults.names(folder)
@@ -34,11 +27,6 @@ function faults.names(folder)
   end
   table.sort(list)
   return table.concat(list, " ")
-end
-
-function faults.remove_folder(folder)
-  for name in lfs.dir(folder) do os.remove(folder .. "/" .. name) end
-  lfs.rmdir(folder)
 end
 
 faults.read, faults.write = files.read_if_there, files.write
@@ -79,14 +67,6 @@ faults.loaders = {
   idx = {"", "moon.data.idx(path)", file = "spec/fixtures/shapes/t10k-images-idx3-ubyte"},
   gzip = {"", "moon.data.idx(path)", file = "spec/fixtures/shapes/train-images-idx3-ubyte.gz"},
 }
-
---- Names of a table, sorted.
-function faults.sorted(t)
-  local list = {}
-  for name in pairs(t) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
 
 -- What lies between the two marks in a trace is the act.
 local script = [[
@@ -206,7 +186,8 @@ end
 
 -- A saver's program, folder, path, old and new content, calls; each(c, call, ...) for every call that is wanted.
 local function with_saver(saver, wanted, each)
-  local c, folder, source = campaign(), faults.new_folder(), faults.program_of(saver)
+  local c, source = campaign(), faults.program_of(saver)
+  local folder, remove = files.folder()
   local path = folder .. "/target"
   local new = new_content(source, folder, path)
   for _, start in ipairs{"nothing", old} do
@@ -228,7 +209,7 @@ local function with_saver(saver, wanted, each)
     end
   end
   os.remove(source)
-  faults.remove_folder(folder)
+  remove()
   return c
 end
 
@@ -292,7 +273,8 @@ end
 
 --- Refuse each call of a loader: it says why, or what it gives is whole; EINTR is no reason to fail.
 function faults.refuse_reading(loader, names)
-  local c, folder, source = campaign(), faults.new_folder(), faults.program_of(loader)
+  local c, source = campaign(), faults.program_of(loader)
+  local folder, remove = files.folder()
   local path = folder .. "/target"
   if loader.file then
     files.write(path, faults.read(loader.file))
@@ -315,7 +297,7 @@ function faults.refuse_reading(loader, names)
     end
   end
   os.remove(source)
-  faults.remove_folder(folder)
+  remove()
   return c
 end
 
@@ -346,7 +328,8 @@ end
 --- Kill a saving loop n times: after each the file is whole, and not older than after the kill before. Also saves, the
 -- number of the last one; caught, the kills in the middle of one; most, the largest number of temporaries at a time.
 function faults.kill_at_random(moon, n)
-  local c, folder, source = campaign(), faults.new_folder(), os.tmpname()
+  local c, source = campaign(), os.tmpname()
+  local folder, remove = files.folder()
   local path, last = folder .. "/target", 1
   c.caught, c.most = 0, 0
   files.write(source, saving_loop)
@@ -369,7 +352,7 @@ function faults.kill_at_random(moon, n)
   note(c, moon.autoencoder.plain{input = 2, hidden = 2}:save(path) and faults.names(folder) == "target", "left: %s",
     faults.names(folder))
   os.remove(source)
-  faults.remove_folder(folder)
+  remove()
   return c
 end
 

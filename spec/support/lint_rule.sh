@@ -1,4 +1,4 @@
-# What lint.sh and lint_text.sh share: `rule`, and `broken`, which is 1 once a rule does not hold.
+# What lint_layers.sh and lint_text.sh share: `rule`, and `broken`, which is 1 once a rule does not hold.
 broken=0
 
 # rule <what> <offenders>: no offenders, no complaint.

@@ -1,6 +1,7 @@
 -- Every function that takes the path of a file, each with one entry. From it come paths that are no files
--- (hostile/paths.lua), damaged files and files with code in them (hostile_spec), refused memory (hostile/refusals.lua),
--- a host without files (no_files_spec), and fuzzing (fuzz/readers.lua). registry_spec names what has no entry.
+-- (hostile/paths.lua), damaged files and files with code in them (damaged_files_spec), refused memory
+-- (hostile/refusals.lua), a host without files (no_files_spec), and fuzzing (fuzz/readers.lua). registry_spec names
+-- what has no entry.
 --   local paths = dofile("spec/support/paths.lua")(moon)
 --   paths.entries[name]   by the path in the annotations, "moon.png.read" or "Net:save"
 --   paths.names, paths.readers   their names, sorted; readers are those of files with a sample

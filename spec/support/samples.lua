@@ -6,6 +6,7 @@
 local annotations = require "moonglass.help.annotations"
 local core = require "moonglass.core"
 local files = dofile "spec/support/files.lua"
+local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
 local samples = {}
 
@@ -40,16 +41,6 @@ function samples.of_classes()
     Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"),
   }
 end
-
---- The keys of a table, sorted.
-function samples.names(t)
-  local names = {}
-  for name in pairs(t) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
-local sorted = samples.names
 
 local function none() end
 
@@ -297,14 +288,14 @@ end
 
 add_fields("moonglass.layer", "layer", "wieght", {"in", "out", "activation", "tied", "weight", "bias", "weight_grad"})
 add_fields("moonglass.loss", "loss", "reductoin", {"reduction"})
-add_fields("moonglass.optimizer", "opt", "lrr", sorted(core.adam():state()))
+add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state()))
 
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
   ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data"}
 
 -- Fields that a net may lack are declared among its methods, as false.
 local function add_methods(list, class, methods, missing)
-  for _, name in ipairs(sorted(methods)) do
+  for _, name in ipairs(sorted_keys(methods)) do
     local f, take = methods[name], samples.take_of_method(class, name)
     -- All methods of tensors are public: interface_spec tells which are not documented.
     if f and not take and (documented[path_of(class, name)] or class ~= "moonglass.tensor") then
@@ -320,7 +311,7 @@ end
 local releasing = {__gc = true, __close = true}
 
 local function add_metamethods(list, class, meta, missing)
-  for _, name in ipairs(sorted(meta)) do
+  for _, name in ipairs(sorted_keys(meta)) do
     local calls = samples.meta[class][name]
     if type(meta[name]) == "function" and not releasing[name] and not calls then
       missing[#missing + 1] = ("%s.%s: a call, to samples.meta in %s"):format(class, name, here)
@@ -335,7 +326,7 @@ end
 --- list of what has no sample, each with the place where it belongs.
 function samples.all()
   local list, missing = {}, {}
-  for _, name in ipairs(sorted(core)) do
+  for _, name in ipairs(sorted_keys(core)) do
     local take = samples.take_of_core(name)
     if type(core[name]) == "function" and not take then
       missing[#missing + 1] = ("core.%s: what it takes, to samples.core in %s"):format(name, here)
@@ -344,7 +335,7 @@ function samples.all()
     end
   end
   local o = samples.objects()
-  for _, class in ipairs(sorted(samples.nouns)) do
+  for _, class in ipairs(sorted_keys(samples.nouns)) do
     add_methods(list, class, core.methods[class], missing)
     add_metamethods(list, class, getmetatable(o[samples.nouns[class]]), missing)
   end

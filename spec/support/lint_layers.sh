@@ -1,5 +1,5 @@
 #!/bin/sh
-# The rules of layering, checked on the sources and on what was built: sh spec/support/lint.sh build
+# The rules of layering, checked on the sources and on what was built: sh spec/support/lint_layers.sh build
 set -u
 
 B=${1:-build}
