@@ -18,6 +18,8 @@ function plot.bars(path, labels, series, options) return draw("bars", "draw", pa
 function plot.panels(path, list, options) return draw("panels", "draw", path, list, options) end
 function plot.histogram(path, distributions, options) return draw("histogram", "draw", path, distributions, options) end
 function plot.scatter(path, x, y, options) return draw("classes", "scatter", path, x, y, options) end
-function plot.regions(path, classify, x, y, options) return draw("classes", "regions", path, classify, x, y, options) end
+function plot.regions(path, classify, x, y, options)
+  return draw("classes", "regions", path, classify, x, y, options)
+end
 
 return plot
