@@ -1,6 +1,6 @@
 /* bind_dataset.c - the class of datasets. The user value of a handle is the list {x, y}, with new handles: batches need
 ** their shapes. */
-#include "bind_described.h"
+#include "bind_family.h"
 #include "bind_open.h"
 
 /* list[i] = a new handle on the tensor; the list is on the top. */

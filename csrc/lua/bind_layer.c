@@ -2,7 +2,7 @@
 ** first run without a net. */
 #include <string.h>
 
-#include "bind_described.h"
+#include "bind_family.h"
 #include "bind_layer.h"
 #include "bind_open.h"
 #include "bind_run.h"
@@ -161,7 +161,7 @@ static int layer_equal(lua_State *L) {
 
 static int layer_call(lua_State *L) { return luaL_error(L, "a layer cannot be called; use layer:forward(x)"); }
 
-static int layer_tostring(lua_State *L) { return bind_described_tostring(L, &bind_layers); }
+static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_layers); }
 
 /*** @class moonglass.Layer
 ** A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as

@@ -1,6 +1,6 @@
 /* bind_loss.c - the class of losses. The user value of a handle is a list of the prediction and the target of the last
 ** forward. */
-#include "bind_described.h"
+#include "bind_family.h"
 #include "bind_open.h"
 
 /*** Loss:forward(prediction, target)
@@ -69,7 +69,7 @@ static int loss_call(lua_State *L) {
   return luaL_error(L, "a loss cannot be called; use loss:forward(prediction, target)");
 }
 
-static int loss_tostring(lua_State *L) { return bind_described_tostring(L, &bind_losses); }
+static int loss_tostring(lua_State *L) { return bind_family_tostring(L, &bind_losses); }
 
 /*** @class moonglass.Loss
 ** A loss: a value and its gradient on the prediction. Its options can be read as fields. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bind_archive.h"
-#include "bind_described.h"
+#include "bind_family.h"
 #include "bind_layer.h"
 #include "bind_open.h"
 #include "bind_run.h"

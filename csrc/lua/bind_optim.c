@@ -1,7 +1,7 @@
 /* bind_optim.c - the class of optimisers. They take lists of parameters as parameters() returns them. */
 #include <limits.h>
 
-#include "bind_described.h"
+#include "bind_family.h"
 #include "bind_open.h"
 #include "bind_option.h"
 
@@ -192,7 +192,7 @@ static int optim_newindex(lua_State *L) {
   return 0;
 }
 
-static int optim_tostring(lua_State *L) { return bind_described_tostring(L, &bind_optims); }
+static int optim_tostring(lua_State *L) { return bind_family_tostring(L, &bind_optims); }
 
 /*** @class moonglass.Optimizer
 ** An optimiser with its moments. Its options can be read as fields; most can be set between steps. */

@@ -2,9 +2,9 @@
 -- What is probably a mistake gives words for a warning.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
-local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
 local image = require "moonglass.pictures.image"
+local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
@@ -162,11 +162,11 @@ end
 -- The loss that each net or dataset was last checked with, so that not every step pays for the checks.
 local checked = setmetatable({}, {__mode = "k"})
 
---- Before net:step: the ending and the targets, unless this net was checked with this loss already. given: the loss as
--- the caller gave it.
+--- Before net:step: the last activation and the targets, unless this net was checked with this loss already. given: the
+-- loss as the caller gave it.
 function compatibility.check_first_batch(what, net, given, loss, x, y)
   if checked[net] == given then return end
-  ending.check(what, net, loss)
+  last_activation.check(what, net, loss)
   compatibility.check_targets(what, loss, x, y)
   checked[net] = given
 end
@@ -177,7 +177,7 @@ function compatibility.check_first_dataset(what, net, data, given, loss)
     errors.raise("%s: data is %s, expected a dataset: moon.dataset(x, y) makes one", what, options.show(data))
   end
   if checked[data] == given then return end
-  ending.check(what, net, loss)
+  last_activation.check(what, net, loss)
   check_dataset(what, loss, data)
   checked[data] = given
 end

@@ -2,12 +2,12 @@
 local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local datasets = require "moonglass.net.datasets"
-local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
+local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
-local parts = require "moonglass.net.parts"
 local passes = require "moonglass.net.passes"
+local resolve = require "moonglass.net.resolve"
 
 ---@class moonglass.Net
 local Net = {}
@@ -32,10 +32,10 @@ function Net:evaluate(x, y, given)
   y, given = datasets.arguments(y, given)
   local o = evaluate_options(given)
   if o.loss == nil and self.loss == nil then
-    errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", parts.loss_names())
+    errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", resolve.loss_names())
   end
-  local loss = parts.loss("evaluate", o.loss or self.loss)
-  ending.check("evaluate", self, loss)
+  local loss = resolve.loss("evaluate", o.loss or self.loss)
+  last_activation.check("evaluate", self, loss)
   -- The core checks the rows in its own passes.
   if not native.is_net(self) then datasets.check("evaluate", self, loss, x, y) end
   return passes.evaluate_rows(self, datasets.make("evaluate", loss, x, y), loss, o.batch_size)
@@ -48,7 +48,7 @@ end
 ---@return number objective
 function Net:evaluate_rows(data, loss, batch)
   local given = loss
-  loss, batch = parts.loss("evaluate", loss), batch or default_batch
+  loss, batch = resolve.loss("evaluate", loss), batch or default_batch
   if not math.tointeger(batch) or batch < 1 then
     errors.raise("evaluate: batch is %s, expected a whole number of at least 1", options.show(batch))
   end

@@ -3,16 +3,16 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
-local ending = require "moonglass.net.ending"
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
+local last_activation = require "moonglass.net.last_activation"
 local listeners = require "moonglass.net.listeners"
 local log = require "moonglass.support.log"
 local new_history = require "moonglass.net.history"
 local on_nan = require "moonglass.net.on_nan"
 local options = require "moonglass.support.options"
-local parts = require "moonglass.net.parts"
 local passes = require "moonglass.net.passes"
+local resolve = require "moonglass.net.resolve"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 local threads = require "moonglass.net.threads"
 
@@ -104,7 +104,7 @@ local function checked_options(net, given)
   end
   if o.loss == nil and net.loss == nil then
     errors.raise("fit: option loss is missing: a name (%s), a loss object, a table with forward and backward, "
-      .. "or a function", parts.loss_names())
+      .. "or a function", resolve.loss_names())
   end
   return o
 end
@@ -112,8 +112,8 @@ end
 -- ---- a run and what its callbacks see ----
 
 local function new_run(net, x, y, o)
-  local loss, opt = parts.loss("fit", o.loss or net.loss), parts.optimizer("fit", o.optimizer)
-  log.warn(ending.check("fit", net, loss))
+  local loss, opt = resolve.loss("fit", o.loss or net.loss), resolve.optimizer("fit", o.optimizer)
+  log.warn(last_activation.check("fit", net, loss))
   local data, validation, xt, yt = datasets.of_fit(net, loss, x, y, o)
   log.warn(compatibility.doubt_about_input("fit", xt))
   return {

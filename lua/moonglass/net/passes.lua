@@ -12,7 +12,7 @@ local passes = {}
 local native_net = {}
 for name, method in pairs(core.methods["moonglass.net"]) do native_net[name] = method end
 
---- Are all parts native, so that the core can run the pass? opt may be nil.
+--- Are net, loss and optimizer native, so that the core can run the pass? opt may be nil.
 function passes.all_native(net, loss, opt)
   return native.is_net(net) and native.is_loss(loss) and (opt == nil or native.is_optimizer(opt))
 end
@@ -65,7 +65,7 @@ function passes.step(net, x, y, loss, opt)
   return errors.guard(step_in_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
 end
 
---- f(net, dataset, first, count, loss, opt) -> objective: one step on `count` rows of a dataset, for these parts.
+--- f(net, dataset, first, count, loss, opt) -> objective: one step on `count` rows of a dataset, with these.
 -- Unguarded: fit calls it once a batch.
 function passes.step_of_rows(net, loss, opt)
   return passes.all_native(net, loss, opt) and native_net.step_rows or step_rows_in_lua

@@ -2,8 +2,8 @@
 local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local errors = require "moonglass.support.errors"
-local parts = require "moonglass.net.parts"
 local passes = require "moonglass.net.passes"
+local resolve = require "moonglass.net.resolve"
 
 ---@class moonglass.Net
 local Net = {}
@@ -19,7 +19,7 @@ function Net:step(x, y, loss, opt)
   checks.is_tensor("step", "x", x)
   if y ~= nil then checks.is_tensor("step", "y", y) end
   local given = loss
-  loss, opt = parts.of_step("step", loss, opt)
+  loss, opt = resolve.of_step("step", loss, opt)
   compatibility.check_first_batch("step", self, given, loss, x, y)
   return passes.step(self, x, y, loss, opt)
 end
@@ -33,7 +33,7 @@ end
 ---@return number objective before the update, penalties included
 function Net:step_rows(data, first, count, loss, opt)
   local given = loss
-  loss, opt = parts.of_step("step", loss, opt)
+  loss, opt = resolve.of_step("step", loss, opt)
   compatibility.check_first_dataset("step", self, data, given, loss)
   return errors.guard(passes.step_of_rows(self, loss, opt), self, data, first, count, loss, opt)
 end

@@ -5,7 +5,7 @@ local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
-local parts = {}
+local resolve = {}
 
 -- f(prediction, target) -> number, gradient
 local function loss_of_function(f)
@@ -44,20 +44,20 @@ local function refuse_constructor(what, noun, family, v)
 end
 
 --- The names of the losses, for messages.
-function parts.loss_names() return table.concat(core.registered("losses"), ", ") end
+function resolve.loss_names() return table.concat(core.registered("losses"), ", ") end
 
 --- A loss object. what: the function that the user called, for messages.
-function parts.loss(what, loss)
+function resolve.loss(what, loss)
   if type(loss) == "string" then return by_name(what, core.loss, loss) end
   refuse_constructor(what, "loss", "losses", loss)
   if type(loss) == "function" then return loss_of_function(loss) end
   if native.is_loss(loss) or has_methods(loss, "forward", "backward") then return loss end
   errors.raise("%s: loss is %s, expected a name (%s), a loss object, a table with forward and backward, or a function",
-    what, options.show(loss), parts.loss_names())
+    what, options.show(loss), resolve.loss_names())
 end
 
 --- An optimizer object.
-function parts.optimizer(what, opt)
+function resolve.optimizer(what, opt)
   if type(opt) == "string" then return by_name(what, core.optimizer, opt) end
   refuse_constructor(what, "optimizer", "optimizers", opt)
   if native.is_optimizer(opt) or has_methods(opt, "step") then return opt end
@@ -66,14 +66,14 @@ function parts.optimizer(what, opt)
 end
 
 --- The objects of a single step: an optimizer by name would lose its state after the call.
-function parts.of_step(what, loss, opt)
+function resolve.of_step(what, loss, opt)
   if type(opt) == "string" then
     errors.raise("%s: optimizer is the name '%s', but its state must outlive the step: give an object, moon.%s{}", what,
       opt, opt)
   end
-  if not native.is_loss(loss) then loss = parts.loss(what, loss) end
-  if not native.is_optimizer(opt) then opt = parts.optimizer(what, opt) end
+  if not native.is_loss(loss) then loss = resolve.loss(what, loss) end
+  if not native.is_optimizer(opt) then opt = resolve.optimizer(what, opt) end
   return loss, opt
 end
 
-return parts
+return resolve

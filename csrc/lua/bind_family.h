@@ -1,13 +1,13 @@
-/* bind_described.h - layers, losses and optimisers, which the engine describes by a name and options
-** (bind_described.c): their constructors, fields and texts are the same. */
-#ifndef MOONGLASS_BIND_DESCRIBED_H
-#define MOONGLASS_BIND_DESCRIBED_H
+/* bind_family.h - the families of registered kinds, layers, losses and optimisers (bind_family.c): their constructors,
+** fields and texts are made the same way. */
+#ifndef MOONGLASS_BIND_FAMILY_H
+#define MOONGLASS_BIND_FAMILY_H
 
 #include "bind_args.h"
 #include "bind_handle.h"
 
-/* One of the three classes. */
-typedef struct bind_described {
+/* One of the three. */
+typedef struct bind_family {
   moon_family family;
   const char *class;       /* its metatable */
   const char *noun;        /* in messages, and the constructor that takes the name: core.layer("dense", ...) */
@@ -17,17 +17,17 @@ typedef struct bind_described {
   moon_status (*make)(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count);
   const char *(*kind)(const void *object);
   moon_status (*get)(const void *object, const char *name, moon_option *value);
-} bind_described;
+} bind_family;
 
-extern const bind_described bind_layers, bind_losses, bind_optims;
+extern const bind_family bind_layers, bind_losses, bind_optims;
 
-/* Add the class's constructors to the core table on the top: one for each registered name, and one that takes the
+/* Add the family's constructors to the core table on the top: one for each registered name, and one that takes the
 ** name. */
-void bind_constructors(lua_State *L, const bind_described *d);
+void bind_constructors(lua_State *L, const bind_family *f);
 
 /* __index of object, key: push the method (upvalue 2), or the option's value, of that name, or return false. */
 bool bind_method(lua_State *L);
-bool bind_option_field(lua_State *L, const bind_described *d);
+bool bind_option_field(lua_State *L, const bind_family *f);
 
 /* The key at index 2, to which names may be offered. */
 bind_nearest bind_key(lua_State *L);
@@ -37,15 +37,15 @@ bind_nearest bind_key(lua_State *L);
 int bind_no_field(lua_State *L, const char *noun, bind_nearest *n);
 
 /* The same with the options offered too. */
-int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n);
+int bind_no_option_field(lua_State *L, const bind_family *f, bind_nearest *n);
 
 /* __newindex of a field that cannot be set: raise why; the options are offered to n. */
-int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n);
+int bind_fixed_field(lua_State *L, const bind_family *f, bind_nearest *n);
 
 /* Push the object as text: its kind and the options that differ from their defaults, "dense 784->128 relu". */
-void bind_push_text(lua_State *L, const bind_described *d, const void *object);
+void bind_push_text(lua_State *L, const bind_family *f, const void *object);
 
 /* __tostring: that, or "moonglass.layer (closed)". */
-int bind_described_tostring(lua_State *L, const bind_described *d);
+int bind_family_tostring(lua_State *L, const bind_family *f);
 
 #endif

@@ -1,6 +1,6 @@
-/* bind_described.c - layers, losses and optimisers: whatever is registered in the engine has its constructor, its
+/* bind_family.c - layers, losses and optimisers: whatever is registered in the engine has its constructor, its
 ** fields and its text here, without a line of code for it. */
-#include "bind_described.h"
+#include "bind_family.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,27 +11,27 @@
 /* ---- constructors ---- */
 
 /* core.dense(...) has the flag set and its kind as upvalue 2; core.layer("dense", ...) takes it as argument 1. */
-static int construct(lua_State *L, const bind_described *d) {
+static int construct(lua_State *L, const bind_family *f) {
   moon_ctx *ctx = bind_ctx(L);
   const char *kind = lua_toboolean(L, lua_upvalueindex(3)) ? lua_tostring(L, lua_upvalueindex(2)) : NULL;
   int first = 1;
   if (!kind) {
     if (lua_type(L, 1) != LUA_TSTRING)
-      return luaL_error(L, "%s: name is %s, expected a string", d->noun, bind_shown(L, 1));
+      return luaL_error(L, "%s: name is %s, expected a string", f->noun, bind_shown(L, 1));
     kind = lua_tostring(L, 1);
     first = 2;
   }
   moon_option options[BIND_MAX_OPTIONS];
-  size_t count = bind_options(L, first, d->family, kind, options), before = moon_memory_used(ctx);
-  void **handle = bind_new(L, d->class);
+  size_t count = bind_options(L, first, f->family, kind, options), before = moon_memory_used(ctx);
+  void **handle = bind_new(L, f->class);
   void *object = NULL;
-  BIND_TRY(L, ctx, d->make(ctx, &object, kind, options, count));
+  BIND_TRY(L, ctx, f->make(ctx, &object, kind, options, count));
   *handle = object;
   bind_weigh_growth(L, ctx, before);
   return 1;
 }
 
-#define DESCRIBED(noun)                                                                                         \
+#define FAMILY(noun)                                                                                            \
   static moon_status make_##noun(moon_ctx *ctx, void **out, const char *kind, const moon_option *o, size_t n) { \
     moon_##noun *object = NULL;                                                                                 \
     moon_status status = moon_##noun##_new(ctx, &object, kind, o, n);                                           \
@@ -43,9 +43,9 @@ static int construct(lua_State *L, const bind_described *d) {
     return moon_##noun##_get(object, name, value);                                                              \
   }
 
-DESCRIBED(layer)
-DESCRIBED(loss)
-DESCRIBED(optim)
+FAMILY(layer)
+FAMILY(loss)
+FAMILY(optim)
 
 /*** moon.layer(kind, ...)
 ** A layer by the name of its kind: `moon.layer("dense", 784, 32, {activation = "relu"})`.
@@ -68,38 +68,38 @@ static int construct_loss(lua_State *L) { return construct(L, &bind_losses); }
 ** @return moonglass.Optimizer optimizer */
 static int construct_optim(lua_State *L) { return construct(L, &bind_optims); }
 
-const bind_described bind_layers = {.family = MOON_LAYERS,
-                                    .class = BIND_LAYER,
-                                    .noun = "layer",
-                                    .bare = "activation",
-                                    .construct = construct_layer,
-                                    .make = make_layer,
-                                    .kind = kind_of_layer,
-                                    .get = get_layer};
+const bind_family bind_layers = {.family = MOON_LAYERS,
+                                 .class = BIND_LAYER,
+                                 .noun = "layer",
+                                 .bare = "activation",
+                                 .construct = construct_layer,
+                                 .make = make_layer,
+                                 .kind = kind_of_layer,
+                                 .get = get_layer};
 
-const bind_described bind_losses = {.family = MOON_LOSSES,
-                                    .class = BIND_LOSS,
-                                    .noun = "loss",
-                                    .construct = construct_loss,
-                                    .make = make_loss,
-                                    .kind = kind_of_loss,
-                                    .get = get_loss};
+const bind_family bind_losses = {.family = MOON_LOSSES,
+                                 .class = BIND_LOSS,
+                                 .noun = "loss",
+                                 .construct = construct_loss,
+                                 .make = make_loss,
+                                 .kind = kind_of_loss,
+                                 .get = get_loss};
 
-const bind_described bind_optims = {.family = MOON_OPTIMS,
-                                    .class = BIND_OPTIM,
-                                    .noun = "optimizer",
-                                    .always = "lr",
-                                    .construct = construct_optim,
-                                    .make = make_optim,
-                                    .kind = kind_of_optim,
-                                    .get = get_optim};
+const bind_family bind_optims = {.family = MOON_OPTIMS,
+                                 .class = BIND_OPTIM,
+                                 .noun = "optimizer",
+                                 .always = "lr",
+                                 .construct = construct_optim,
+                                 .make = make_optim,
+                                 .kind = kind_of_optim,
+                                 .get = get_optim};
 
-void bind_constructors(lua_State *L, const bind_described *d) {
+void bind_constructors(lua_State *L, const bind_family *f) {
   const char *name;
-  bind_push_function(L, &(bind_reg){d->noun, d->construct, "..."}, false, false);
-  bind_set_public(L, d->noun);
-  for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), d->family, i)) != NULL; i++) {
-    bind_push_function(L, &(bind_reg){name, d->construct, "..."}, false, true);
+  bind_push_function(L, &(bind_reg){f->noun, f->construct, "..."}, false, false);
+  bind_set_public(L, f->noun);
+  for (size_t i = 0; (name = moon_registered(moon_lua_ctx(L), f->family, i)) != NULL; i++) {
+    bind_push_function(L, &(bind_reg){name, f->construct, "..."}, false, true);
     bind_set_public(L, name);
   }
 }
@@ -113,13 +113,13 @@ bool bind_method(lua_State *L) {
   return false;
 }
 
-bool bind_option_field(lua_State *L, const bind_described *d) {
-  const void *object = bind_check(L, 1, d->class);
+bool bind_option_field(lua_State *L, const bind_family *f) {
+  const void *object = bind_check(L, 1, f->class);
   moon_option_info info;
-  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, d->family, d->kind(object), lua_tostring(L, 2), &info))
+  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, f->family, f->kind(object), lua_tostring(L, 2), &info))
     return false;
   moon_option value;
-  BIND_TRY(L, bind_ctx(L), d->get(object, info.name, &value));
+  BIND_TRY(L, bind_ctx(L), f->get(object, info.name, &value));
   bind_push_option(L, &value);
   return true;
 }
@@ -134,18 +134,18 @@ int bind_no_field(lua_State *L, const char *noun, bind_nearest *n) {
   return luaL_error(L, "%s has no field or method '%s'%s", noun, n->name, bind_push_question(L, n));
 }
 
-int bind_no_option_field(lua_State *L, const bind_described *d, bind_nearest *n) {
-  bind_offer_options(L, n, d->family, d->kind(bind_check(L, 1, d->class)));
-  return bind_no_field(L, d->noun, n);
+int bind_no_option_field(lua_State *L, const bind_family *f, bind_nearest *n) {
+  bind_offer_options(L, n, f->family, f->kind(bind_check(L, 1, f->class)));
+  return bind_no_field(L, f->noun, n);
 }
 
-int bind_fixed_field(lua_State *L, const bind_described *d, bind_nearest *n) {
-  const char *kind = d->kind(bind_check(L, 1, d->class));
+int bind_fixed_field(lua_State *L, const bind_family *f, bind_nearest *n) {
+  const char *kind = f->kind(bind_check(L, 1, f->class));
   moon_option_info info;
-  if (bind_find_option(L, d->family, kind, n->name, &info))
+  if (bind_find_option(L, f->family, kind, n->name, &info))
     return luaL_error(L, "%s: option '%s' is fixed at construction", kind, n->name);
-  bind_offer_options(L, n, d->family, kind);
-  return luaL_error(L, "%s has no field '%s' that can be set%s", d->noun, n->name, bind_push_question(L, n));
+  bind_offer_options(L, n, f->family, kind);
+  return luaL_error(L, "%s has no field '%s' that can be set%s", f->noun, n->name, bind_push_question(L, n));
 }
 
 /* ---- as text ---- */
@@ -180,21 +180,21 @@ static void add_value(lua_State *L, luaL_Buffer *text, const moon_option *value)
 static bool is_named(const char *name, const char *other) { return other && strcmp(name, other) == 0; }
 
 /* Consecutive positional counts are widths: 784->128. */
-void bind_push_text(lua_State *L, const bind_described *d, const void *object) {
-  const char *kind = d->kind(object);
+void bind_push_text(lua_State *L, const bind_family *f, const void *object) {
+  const char *kind = f->kind(object);
   bool after_count = false;
   moon_option_info info;
   moon_option value;
   luaL_Buffer text;
   luaL_buffinit(L, &text);
   luaL_addstring(&text, kind);
-  for (size_t i = 0; moon_option_describe(bind_ctx(L), d->family, kind, i, &info); i++) {
-    if (d->get(object, info.name, &value) != MOON_OK) continue;
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), f->family, kind, i, &info); i++) {
+    if (f->get(object, info.name, &value) != MOON_OK) continue;
     bool count = info.positional && info.kind == MOON_COUNT;
-    if (!info.positional && !is_named(info.name, d->always) && is_default(&value, &info)) continue;
+    if (!info.positional && !is_named(info.name, f->always) && is_default(&value, &info)) continue;
     luaL_addstring(&text, count && after_count ? "->" : " ");
     after_count = count;
-    if (!info.positional && !is_named(info.name, d->bare)) {
+    if (!info.positional && !is_named(info.name, f->bare)) {
       luaL_addstring(&text, info.name);
       luaL_addstring(&text, " ");
     }
@@ -203,12 +203,12 @@ void bind_push_text(lua_State *L, const bind_described *d, const void *object) {
   luaL_pushresult(&text);
 }
 
-int bind_described_tostring(lua_State *L, const bind_described *d) {
-  luaL_checkudata(L, 1, d->class);
-  const void *object = bind_test(L, 1, d->class);
+int bind_family_tostring(lua_State *L, const bind_family *f) {
+  luaL_checkudata(L, 1, f->class);
+  const void *object = bind_test(L, 1, f->class);
   if (object)
-    bind_push_text(L, d, object);
+    bind_push_text(L, f, object);
   else
-    lua_pushfstring(L, "%s (closed)", d->class);
+    lua_pushfstring(L, "%s (closed)", f->class);
   return 1;
 }

@@ -4,7 +4,7 @@ local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 
-local ending = {}
+local last_activation = {}
 
 -- ---- what comes out of the net ----
 
@@ -25,7 +25,7 @@ end
 local noises = {dropout = true, gaussian_noise = true, masking_noise = true, salt_pepper_noise = true}
 
 -- The last activation; nil if it is unknown, as after a layer written in Lua.
-local function last_activation(net)
+local function find(net)
   for i = #net, 1, -1 do
     local layer = net:layer(i)
     if not native.is_layer(layer) then return nil end
@@ -78,8 +78,8 @@ local function check_single_output(what, net, activation, kind)
 end
 
 --- Raises, returns words for a warning, or returns nil. what: the function that the user called.
-function ending.check(what, net, loss)
-  local activation = last_activation(net)
+function last_activation.check(what, net, loss)
+  local activation = find(net)
   if not activation then return nil end
   local kind = native.is_loss(loss) and loss:kind()
   check_single_output(what, net, activation, kind)
@@ -96,4 +96,4 @@ function ending.check(what, net, loss)
   return doubt and ("%s: the net ends with %s, and the loss is %s, %s"):format(what, activation, kind, doubt) or nil
 end
 
-return ending
+return last_activation
