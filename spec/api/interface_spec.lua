@@ -198,7 +198,7 @@ end
 -- Constructors of what is registered, activations as methods, callbacks, and what takes a path: registry_spec tells
 -- which have no test.
 local function is_registered(f)
-  if f.path:find("^moon%.callbacks%.") or paths.entries[f.path] then return true end
+  if f.path:find("^moon%.callbacks%.") or paths.taken_by(f) then return true end
   local name = f.path:match("^moon%.([%w_]+)$") or f.path:match("^Tensor:([%w_]-)_?$")
   for _, family in ipairs{"layers", "losses", "optimizers", "activations"} do
     for _, known in ipairs(core.registered(family)) do

@@ -70,16 +70,10 @@ describe("a test meets", function()
     assert.is_true(#calls > 200)
   end)
 
-  -- Parameters of these names are paths, but for the functions that say otherwise.
-  local names_of_paths = {path = true, folder = true, dir = true, file = true, filename = true}
-  local no_file = {["Page:link"] = true, ["moon.data.classes"] = true} -- an address in a page; gives no message
-
   it("every function that takes a path: hostile paths, a host without files, refused memory, fuzzing", function()
     local missing = {}
     for _, f in ipairs(annotations.parse(files.read("lua/moonglass/help/meta.lua")).functions) do
-      local takes = false
-      for _, p in ipairs(f.params) do takes = takes or names_of_paths[p.name] end
-      if takes and not no_file[f.path] and not paths.entries[f.path] then
+      if paths.taken_by(f) and not paths.entries[f.path] then
         missing[#missing + 1] = f.path .. ": an entry, with `read` or `write`, to spec/support/paths.lua"
       end
     end

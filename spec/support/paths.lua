@@ -124,6 +124,18 @@ return function(moon)
   table.sort(paths.names)
   table.sort(paths.readers)
 
+  -- Parameters of these names are paths, but for two functions: an address in a page; one that gives no message.
+  local parameters = {path = true, folder = true, dir = true, file = true, filename = true}
+  local no_file = {["Page:link"] = true, ["moon.data.classes"] = true}
+
+  --- Does a function, as the annotations have it, take the path of a file?
+  function paths.taken_by(f)
+    for _, p in ipairs(f.params) do
+      if parameters[p.name] then return not no_file[f.path] end
+    end
+    return false
+  end
+
   --- Write the sample of a reader: true, or nil and a message.
   function paths.write_sample(entry, o, path)
     if entry.sample then return entry.sample(o, path) end
