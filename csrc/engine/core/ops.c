@@ -300,6 +300,7 @@ moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *a) {
 
 /* ---- rows ---- */
 
+/* out [count x width] = rows index[0..count-1] of a [rows x width]. */
 moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const size_t *index, size_t count) {
   moon_ctx *ctx = out->storage->ctx;
   if (!a->rank) return mooni_fail(ctx, MOON_ESHAPE, "gather: a tensor of rank 0 has no rows");
@@ -338,6 +339,7 @@ static moon_status cat_shape(size_t *shape, const moon_tensor *const *parts, siz
   return MOON_OK;
 }
 
+/* The parts one after the other along dim: `outer` times, the `inner` bytes of each index in dim. */
 moon_status moon_tensor_cat(moon_tensor *out, const moon_tensor *const *parts, size_t count, int dim) {
   size_t shape[MOON_MAX_RANK], outer = 1, inner = mooni_element_size(out->dtype), at = 0;
   MOONI_TRY(cat_shape(shape, parts, count, dim, out->storage->ctx));

@@ -1,4 +1,4 @@
-/* dense.h - what dense.c (the layer) and penalty.c (its penalties) share. */
+/* dense.h - the dense layer: what dense.c and penalty.c (its penalties) have in common. */
 #ifndef MOONI_DENSE_H
 #define MOONI_DENSE_H
 

@@ -15,7 +15,7 @@ typedef struct mooni_param {
 
 enum { MOONI_MAX_PARAMS = 4 };
 
-/* One part of a batch in one layer. A batch is divided in one of two ways. By rows: each part is a batch of its own
+/* One part of a batch in one layer. A batch is divided in one of two ways. By rows: each part is a batch by itself
 ** (part 0 of 1) with its own gradients, which are added up later. By columns: each part sees the whole batch and
 ** computes some columns, or rows, of the layer's input and output (takes_columns, gives_columns). By columns all parts
 ** meet between two layers, unless both sides divide the same columns. The net owns the buffers. */
