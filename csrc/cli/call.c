@@ -15,20 +15,10 @@
 static lua_State *volatile running;
 static moon_ctx *volatile context; /* of the state, and valid as long */
 
-/* The library uses one thread unless told otherwise. This program uses several cores, at most as many as batches of the
-** usual sizes keep busy. */
-static int default_threads(void) {
-  enum { ENOUGH = 4 };
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  return cores < 1 ? 1 : cores > ENOUGH ? ENOUGH : (int)cores;
-}
-
-int cli_open_core(lua_State *L) {
-  lua_pushcfunction(L, luaopen_moonglass_core);
-  lua_call(L, 0, 1);
-  if (!context) moon_set_threads(moon_lua_ctx(L), default_threads());
-  context = moon_lua_ctx(L);
-  return 1;
+bool cli_watch(moon_ctx *ctx) {
+  bool first = !context;
+  context = ctx;
+  return first;
 }
 
 /* A hook, which runs at the next instruction, call or return, where it may raise an error. One Ctrl-C causes one error:

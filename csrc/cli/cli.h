@@ -9,6 +9,8 @@
 
 #define CLI_NAME "moonglass"
 
+struct moon_ctx;
+
 /* ---- call.c: protected calls that Ctrl-C can end ---- */
 
 /* How errors are shown, and what Ctrl-C does. */
@@ -26,8 +28,8 @@ int cli_report(lua_State *L, int status, cli_mode mode);
 /* Push the function `name` of moonglass.session; false, with nothing pushed, if that is not loaded. */
 bool cli_push_session(lua_State *L, const char *name);
 
-/* The function for package.preload["moonglass.core"]: open the linked library, and let Ctrl-C reach its context. */
-int cli_open_core(lua_State *L);
+/* Let Ctrl-C reach the state's context. False if it did already. */
+bool cli_watch(struct moon_ctx *ctx);
 
 /* ---- repl.c ---- */
 

@@ -153,6 +153,23 @@ static void set_path(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* The library uses one thread unless told otherwise. This program uses several cores, at most as many as batches of the
+** usual sizes keep busy. */
+static int default_threads(void) {
+  enum { ENOUGH = 4 };
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores < 1 ? 1 : cores > ENOUGH ? ENOUGH : (int)cores;
+}
+
+/* The function for package.preload["moonglass.core"]. */
+static int open_core(lua_State *L) {
+  lua_pushcfunction(L, luaopen_moonglass_core);
+  lua_call(L, 0, 1);
+  moon_ctx *ctx = moon_lua_ctx(L);
+  if (cli_watch(ctx)) moon_set_threads(ctx, default_threads());
+  return 1;
+}
+
 static void open_libraries(lua_State *L, const options *o) {
   if (o->no_environment) {
     lua_pushboolean(L, 1);
@@ -160,7 +177,7 @@ static void open_libraries(lua_State *L, const options *o) {
   }
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, cli_open_core);
+  lua_pushcfunction(L, open_core);
   lua_setfield(L, -2, "moonglass.core");
   lua_pop(L, 1);
   set_path(L);
