@@ -1,5 +1,5 @@
--- Sums, means, variances, distances and losses held to double precision in plain Lua: near zero and 1e3, 1e5 and 1e7
--- away from it, for 1e7 elements, and for numbers whose squares are beyond float32.
+-- Sums, means, variances, distances and losses, compared with double precision in plain Lua: near zero, far from it
+-- (1e3, 1e5, 1e7), for 1e7 elements, and for numbers whose squares overflow float32.
 local moon = require "moonglass"
 
 local offsets = {0, 1e3, 1e5, 1e7}

@@ -1,5 +1,5 @@
--- An argument that a function would ignore is an error. Every public function, as the annotations list them, is called
--- with far too many; those that take any number are listed here, with what they refuse themselves.
+-- Extra arguments are errors. Every public function is called with too many arguments. Functions that take any number
+-- of arguments are listed here, with what they refuse.
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"

@@ -1,4 +1,4 @@
--- The core as Lua sees it: constructors, methods, fields, texts of errors, and the life of userdata.
+-- The core module from Lua: constructors, methods, fields, error messages, and the life of userdata.
 local core = require "moonglass.core"
 local lfs = require "lfs"
 local expect = dofile "spec/support/expect.lua"

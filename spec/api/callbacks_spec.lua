@@ -1,4 +1,4 @@
--- Callbacks: schedules, logs, pictures, monitored values, and what is refused before the first epoch.
+-- Callbacks: schedules, logs, pictures, monitored values, and mistakes that are refused before the first epoch.
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local expect = dofile "spec/support/expect.lua"

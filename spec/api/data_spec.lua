@@ -1,4 +1,4 @@
--- moon.data: where MNIST is looked for, damaged sets, data/fetch.sh against mirrors in a folder, the drawn sets.
+-- moon.data: where it looks for MNIST, damaged data sets, data/fetch.sh with local mirrors, the synthetic sets.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"

@@ -1,4 +1,4 @@
--- Roots, logarithms and divisions at their edges: 0, the largest and the least numbers, infinities.
+-- Roots, logarithms and divisions at their limits: 0, the largest and the smallest numbers, infinity.
 local moon = require "moonglass"
 
 local huge = math.huge

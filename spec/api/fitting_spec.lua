@@ -1,5 +1,5 @@
--- Whether a net's end, its loss and its targets go together: what bytes count as, in native nets and in those walked
--- from Lua; endings that cannot be meant; warnings.
+-- Whether a net's last activation, its loss and its targets fit together: how bytes count, in native nets and in nets
+-- with layers in Lua; combinations that are refused or warned about.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 

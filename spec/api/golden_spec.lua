@@ -1,5 +1,5 @@
--- This version reads what every released version has saved (spec/golden/<version>, written by spec/golden/make.lua):
--- the same bytes, and the same numbers.
+-- This version reads the files that every released version has saved (spec/golden/<version>, written by
+-- spec/golden/make.lua): the same bytes, and the same numbers.
 local lfs = require "lfs"
 local json = require "dkjson"
 local moon = require "moonglass"

@@ -1,5 +1,5 @@
--- Every registered layer, activation, loss and penalty through one numeric gradient check. What is registered later is
--- checked without a change here.
+-- Numeric gradients of every registered layer, activation, loss and penalty. New ones are checked without a change
+-- here.
 local moon = require "moonglass"
 local samples = dofile "spec/support/samples.lua"
 

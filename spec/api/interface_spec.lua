@@ -1,7 +1,8 @@
--- The documentation, as make reference writes it to help/meta.lua, against the library: every public function, method,
--- field and option is documented, with a type, a default and words; what is documented is there; and a test calls every
--- function. What is registered (layers, losses, optimisers) is documented from the registry, so it is not compared.
--- Each comparison gives a list of what is wrong, and is tried on documentation and a library that are wrong as well.
+-- Compares the documentation, which make reference writes to help/meta.lua, with the library. Every public function,
+-- method, field and option is documented, with its type, default and description. Whatever is documented exists. A test
+-- calls every function. Layers, losses and optimisers are documented from the registry, so they are not compared. Each
+-- comparison returns a list of problems, and is also run on wrong documentation and on a wrong library, where it must
+-- find the problem.
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"

@@ -1,6 +1,6 @@
--- The same nets as Keras, to the last digits that float32 has. Each file holds Keras's own result in float64: first
--- weights, output, gradients, weights after 1 and 10 Adam steps, and the objective before each step. The small ones are
--- in spec/fixtures; the ones on MNIST are read from the folder MOONGLASS_REFERENCE, where it is set.
+-- Nets against Keras, to float32 accuracy. Each file holds Keras's results in float64: initial weights, output,
+-- gradients, weights after 1 and 10 Adam steps, and the objective before each step. The small files are in
+-- spec/fixtures. Those on MNIST are read from the folder MOONGLASS_REFERENCE, if it is set.
 local moon = require "moonglass"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"
 

@@ -1,4 +1,4 @@
--- Losses against their formulas in double precision, with each reduction; their gradients are gradcheck_spec's.
+-- Losses against their formulas in double precision, with each reduction. gradcheck_spec tests the gradients.
 local moon = require "moonglass"
 local formulas = dofile "spec/support/formulas.lua"
 

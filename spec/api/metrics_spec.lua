@@ -1,4 +1,4 @@
--- Metrics, the k largest, nearest neighbours and the linear probe, against plain loops and known numbers.
+-- Metrics, topk, nearest neighbours and the linear probe, compared with plain loops and known numbers.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 

@@ -1,5 +1,5 @@
--- Mistakes that people make, each a line of Lua with the exact text that it gets. A text names the function as the user
--- has called it, what was expected and what came, shapes where they matter, and begins with the place in the script.
+-- Common mistakes, each a line of Lua with the exact message. A message begins with the line of the script, names the
+-- function as the user called it, and says what was expected and what came, with shapes where they matter.
 local moon = require "moonglass"
 local hints = require "moonglass.support.hints"
 local known = dofile "spec/support/known.lua"

@@ -1,4 +1,4 @@
--- Names that other libraries have: taken where the thing is the same, and else asked for in the message.
+-- Names from other libraries: accepted where they mean the same, otherwise suggested in the message.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 

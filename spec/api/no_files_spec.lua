@@ -1,5 +1,5 @@
--- The Lua library in a host that leaves things out: a core without files, no io, os or debug, no standard descriptors.
--- How a host gets such a core is C, and tested in c/lua_host_test.c.
+-- The Lua library in restricted hosts: a core without files, no io, os or debug library, no standard descriptors.
+-- engine/lua_host_test.c tests how a host in C gets such a core.
 local core = require "moonglass.core"
 local expect = dofile "spec/support/expect.lua"
 

@@ -1,6 +1,6 @@
--- moon.onnx: the file is taken apart by a reader of its own here, and its graph is run by plain Lua, operator by
--- operator as ONNX describes them, and held to the net. And net:load, the way from PyTorch's files into a net.
--- (`make test-interop` asks the other programs themselves.)
+-- moon.onnx: a reader in this file parses the exported file, and plain Lua runs its graph, operator by operator. The
+-- results are compared with the net's. Also net:load, which reads PyTorch's files into a net. `make test-interop` tests
+-- both with the other programs themselves.
 local lfs = require "lfs"
 local core = require "moonglass.core"
 local moon = require "moonglass"

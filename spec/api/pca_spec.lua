@@ -1,4 +1,4 @@
--- moon.eigh and moon.pca, held to eigenvalues that are known, to sums in double precision, and to Jacobi's rotations.
+-- moon.eigh and moon.pca, compared with known eigenvalues, with sums in double precision, and with Jacobi rotations.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 local known = dofile "spec/support/known.lua"

@@ -1,5 +1,5 @@
--- moon.plot: the pictures that gnuplot draws, the scripts that it gets, and what is refused. A gnuplot of ours, a shell
--- script first in the PATH of another process, keeps the script or fails.
+-- moon.plot: the pictures that gnuplot draws, the scripts that it gets, and what is refused. In some tests a shell
+-- script takes gnuplot's place: it keeps the script, or fails.
 local moon = require "moonglass"
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"

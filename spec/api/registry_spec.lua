@@ -1,5 +1,5 @@
--- What is registered, bound or exported is met by the tests: each kind of thing has one check here, with one message
--- that lists what is missing, and where to add it.
+-- The tests cover everything that is registered, bound or exported. Each kind of thing has one check here, with one
+-- message that lists what is missing and where to add it.
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"

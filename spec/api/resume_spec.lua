@@ -1,4 +1,5 @@
--- Trainings that go on from a checkpoint, bit for bit, whatever ended them: with each callback, optimiser and layer.
+-- Training resumed from a checkpoint gives the same bits as training without a break, however it ended: with each
+-- callback, optimiser and layer.
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local expect = dofile "spec/support/expect.lua"

@@ -1,4 +1,5 @@
--- What a safetensors file may be: each case of the list by its name. make test-interop gives Python's package the list.
+-- Which safetensors files are read and which are refused: the list in support/safetensors_cases.lua. `make
+-- test-interop` gives the same list to Python's package.
 local files = dofile "spec/support/files.lua"
 local moon = require "moonglass"
 

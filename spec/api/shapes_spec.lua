@@ -1,6 +1,5 @@
--- Sizes, indices and counts that no sensible program gives, into everything that takes one: the right answer, or a
--- message that names the function and says what was expected. Memory is limited, so that what fits into a large machine
--- is refused here as anywhere.
+-- Absurd sizes, indices and counts, given to everything that takes one: the right answer, or a message that names the
+-- function and says what was expected. Memory is limited, so that large machines refuse the same sizes.
 local moon = require "moonglass"
 local core = require "moonglass.core"
 

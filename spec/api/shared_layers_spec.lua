@@ -1,4 +1,4 @@
--- A layer that stands in several places of a net; copies of nets, and slices, which are none.
+-- A layer used in several places of a net; clones of nets, which share nothing; slices, which share parameters.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 

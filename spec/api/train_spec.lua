@@ -1,4 +1,4 @@
--- fit and evaluate: native nets against nets walked from Lua, callbacks, checkpoints, validation, mistakes.
+-- fit and evaluate: native nets against nets with layers in Lua, callbacks, checkpoints, validation, mistakes.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 local files = dofile "spec/support/files.lua"

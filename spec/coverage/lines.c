@@ -1,7 +1,7 @@
-/* lines.c - counts the lines of Lua that run, for `make coverage`: a module that LUA_INIT_5_4 loads into every program
-** with Lua that the tests start. In C, because the tests count garbage, which a hook in Lua would make. At the exit of
-** the process the lines of files below lua/moonglass go to a file of its own in the folder MOONGLASS_COVERAGE, as
-** "path line" each. Coroutines inherit the hook. */
+/* lines.c - counts the lines of Lua that run, for `make coverage`. LUA_INIT_5_4 loads this module into every program
+** with Lua that the tests start. It is in C, because the tests count garbage, and a hook in Lua would make some. When
+** the process exits, it writes the lines of files below lua/moonglass to a file in the folder MOONGLASS_COVERAGE, as
+** "path line". Coroutines inherit the hook. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* bytes.h - small files made in memory, for the tests of formats: written, read back, compared; IDX and gzip. */
+/* bytes.h - small files in memory, for the tests of formats: written, read back, compared; IDX, PNG chunks and gzip. */
 #ifndef BYTES_H
 #define BYTES_H
 

@@ -1,4 +1,4 @@
-/* check.h - the few lines that the C tests need: CHECK counts, main ends with check_report(). */
+/* check.h - counts checks: CHECK(condition), and check_report() at the end of main. */
 #ifndef CHECK_H
 #define CHECK_H
 

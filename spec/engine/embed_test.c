@@ -1,6 +1,5 @@
-/* embed_test.c - what a host program may rely on, through moonglass.h alone: several contexts at once, weights shared,
-** fork, interrupts, want of memory at any point, the host's own buffers, closed descriptors, silence, the environment.
-*/
+/* embed_test.c - what a host program relies on, with moonglass.h only: several contexts at once, shared weights, fork,
+** interrupts, running out of memory, the host's buffers, closed descriptors, silence, the environment. */
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>

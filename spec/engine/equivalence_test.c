@@ -1,7 +1,7 @@
-/* equivalence_test.c - what makes the engine fast changes no answer by more than 1e-6. The plainest way to an answer:
-** kernels without vector instructions, products by three loops, one thread, a loss that takes no activation over. Then
-** each other way, alone and together: predictions, objective, gradients, and weights after a step of each optimiser.
-** Errors are relative to the largest number of their kind. An argument prints them. Each way is also compared with a
+/* equivalence_test.c - no optimisation changes a result by more than 1e-6. The plainest way to compute it has kernels
+** without vector instructions, products as three loops, one thread, and no fused loss. Each other way, alone and
+** together, is compared with it: predictions, objective, gradients, and weights after a step of each optimiser. Errors
+** are relative to the largest number of their kind; with an argument they are printed. Each way is also compared with a
 ** dense layer written as plain loops (mooni_dense_naive_forward, _backward). */
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* files_test.c - every file format from C: round trips, what is accepted and what is refused, truncation at every byte,
-** damage to every byte, headers that lie, writes that fail, memory that runs out at every allocation. */
+/* files_test.c - every file format from C: round trips, which files are accepted and refused, files cut at every byte
+** and damaged at every byte, false headers, failing writes, and running out of memory at every allocation. */
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>

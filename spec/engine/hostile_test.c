@@ -1,6 +1,6 @@
-/* hostile_test.c - small files of every format, cut at every byte and with every single bit flipped: refused, or read
-** for what they then say; headers that promise what no memory holds, refused before it is taken; and paths that are no
-** files, for every loader and every saver. */
+/* hostile_test.c - small files of every format, cut at every byte and with every bit flipped, are refused or read as
+** what they then say. Headers that claim more than memory can hold are refused before anything is allocated. Paths that
+** are no files, for every loader and saver. */
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>

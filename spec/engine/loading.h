@@ -1,4 +1,4 @@
-/* loading.h - what the tests of file formats share: a folder, the context, checks of a call's status and message, and
+/* loading.h - shared by the tests of file formats: a folder, the context, checks of a call's status and message,
 ** loaders. */
 #ifndef LOADING_H
 #define LOADING_H

@@ -1,5 +1,6 @@
-/* lua_host_test.c - a host with Lua states: how they are configured, what passes between the host and Lua, want of
-** memory, interrupts, threads, and what a state leaves behind. It runs in the root of the tree, where lua/ is. */
+/* lua_host_test.c - a host with Lua states: how it configures them, what passes between host and Lua, running out of
+** memory, interrupts, threads, and what a closed state leaves behind. It runs in the root of the tree, where lua/ is.
+*/
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>

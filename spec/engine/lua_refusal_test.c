@@ -1,7 +1,7 @@
-/* lua_refusal_test.c - want of memory at every single point, from Lua: refusals.lua says what is done and looks at what
-** comes of it; here are the state's allocator, which is the engine's too, and malloc, which is everybody else's, both
-** of which can be made to refuse the k-th call. It runs in the root of the tree. Without an argument a sample of the
-** points is tried, with one all of them, and what was refused where is printed. */
+/* lua_refusal_test.c - out of memory at every allocation, from Lua. hostile/refusals.lua has the cases and checks the
+** results. This file has two allocators that can be made to refuse the k-th call: the state's, which is the engine's
+** too, and malloc. It runs in the root of the tree. Without an argument it tries a sample of the allocations; with one
+** it tries all, and prints what was refused where. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>

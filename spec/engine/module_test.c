@@ -1,6 +1,6 @@
-/* module_test.c - a host whose scripts say require "moonglass", and that knows no more of it: core.so, unchanged, in a
-** Lua that is shared, or linked in, or built as C++ (the Makefile links this file with each). LUA_PATH_5_4 and
-** LUA_CPATH_5_4 tell where the module is. */
+/* module_test.c - a host whose scripts call require "moonglass", and that does nothing else for it: the unchanged
+** core.so in a Lua that is a shared library, linked in, or built as C++ (this file is linked with each). LUA_PATH_5_4
+** and LUA_CPATH_5_4 tell where the module is. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fenv.h>

@@ -1,6 +1,6 @@
-/* parsers_test.c - the corners of the parsers and writers that files_test.c does not come to: system calls that fail
-** (this program has its own in front of the C library's), memory that jansson does not get, sizes at their limits, and
-** options of kinds that only C can give. Together the two run every line of them (make coverage). */
+/* parsers_test.c - the parts of parsers and writers that files_test.c does not reach: system calls that fail (this
+** program replaces them), allocations that jansson does not get, sizes at their limits, and option kinds that only C
+** can pass. Together the two tests run every line of the parsers (make coverage). */
 #define _GNU_SOURCE /* AT_EMPTY_PATH */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,9 @@
-/* refusal_test.c - want of memory at every single point, through the C API. Of each thing that can be done, the k-th
-** allocation is refused, for k = 1, 2, 3 ... until it passes: that one alone, and with all that follow; of the
-** context's allocator, and of malloc itself, which is zlib's, libpng's, jansson's, BLIS's and the C library's too.
-** After each refusal: a status that says so, every object as it was bit for bit (files included), the same call then
-** right, and every block given back. An argument prints what was
-** refused where, and a second one is the only scenario to be run. */
+/* refusal_test.c - out of memory at every allocation, through the C API. In each scenario the k-th allocation is
+** refused, for k = 1, 2, 3 ... until the call succeeds: that allocation only, or all that follow too. This is done with
+** the context's allocator, and with malloc, which zlib, libpng, jansson, BLIS and the C library use. After each refusal
+** the call returns a status, every object and file has the same bits as before, the same call then succeeds, and every
+** block is freed. With an argument it tries all allocations and prints what was refused where; a second argument names
+** the only scenario to run. */
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>

@@ -1,5 +1,5 @@
-/* refuse.h - malloc that can be made to fail: it stands in front of the C library's, for the whole process, shared
-** libraries included. Not under a sanitizer, which has a malloc of its own: REFUSE_MALLOC is 0 there. */
+/* refuse.h - a malloc that can be made to fail. It replaces the C library's in the whole process, shared libraries
+** included. Sanitizers have their own malloc: REFUSE_MALLOC is 0 there. */
 #ifndef REFUSE_H
 #define REFUSE_H
 

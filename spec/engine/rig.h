@@ -1,4 +1,4 @@
-/* rig.h - what the tests of hosts have in common: a small autoencoder, and everything that a host does with one. */
+/* rig.h - shared by the tests of hosts: a small autoencoder, and everything that a host does with one. */
 #ifndef RIG_H
 #define RIG_H
 

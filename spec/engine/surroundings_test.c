@@ -1,5 +1,5 @@
-/* surroundings_test.c - what a host may have around the library: a floating-point mode, small stacks, little address
-** space, a locale of its own. The numbers are the same, and what cannot be had is a status. */
+/* surroundings_test.c - the library in unusual processes: other floating-point modes, small stacks, little address
+** space, other locales. The results are the same, and what is impossible is a status. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fenv.h>

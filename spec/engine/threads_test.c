@@ -1,4 +1,4 @@
-/* threads_test.c - the worker pool: the same numbers whoever computes them, and the life of the threads. */
+/* threads_test.c - the worker pool: results do not depend on which thread computes what; how threads start and end. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* calls.c - fuzz target: the bytes are a program of calls of the C interface on a few live objects. Each call takes its
-** operation, objects, names and numbers from the next bytes; numbers and shapes lie on the edges more often than not.
-** What the header asks of the caller (no NULL, no overlap of what is written with what is read) is kept, nothing else.
-** Memory runs out when the program says so. At the end all is released, and every byte must have come back. */
+** operation, objects, names and numbers from the next bytes; numbers and shapes are often at their limits. The calls
+** keep the header's rules for callers (no NULL, no overlap of what is written with what is read), and nothing else.
+** Memory runs out when the program says so. At the end everything is released, and no byte may be missing. */
 #include <math.h>
 
 #include "fuzz.h"

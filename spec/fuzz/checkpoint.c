@@ -1,5 +1,5 @@
-/* checkpoint.c - fuzz target: the bytes are a checkpoint, for moon.checkpoint.load, as they are and with the length of
-** the header put right. checkpoint.lua has what is done with one that was read. */
+/* checkpoint.c - fuzz target: the bytes are a checkpoint for moon.checkpoint.load, unchanged, and with the length of
+** the header corrected. checkpoint.lua says what is done with a checkpoint that loads. */
 #include "state.h"
 
 #include "header.h"

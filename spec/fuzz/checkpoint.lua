@@ -1,4 +1,4 @@
--- What checkpoint.c does with a file: a checkpoint that is read can be written, read again, and trained on.
+-- What checkpoint.c does with a file: a checkpoint that loads can be saved, loaded again, and trained further.
 local moon = require "moonglass"
 
 local rewritten = os.tmpname()

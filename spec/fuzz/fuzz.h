@@ -1,6 +1,6 @@
-/* fuzz.h - what the fuzz targets share. A target is a file with LLVMFuzzerTestOneInput: libFuzzer calls it with bytes
-** of its own making (make fuzz), replay.c with those of the seeds (make test). Whatever the bytes are, the library
-** comes back with a result or a status and a text, and holds nothing afterwards. */
+/* fuzz.h - shared by the fuzz targets. A target is a file with LLVMFuzzerTestOneInput. libFuzzer calls it with bytes
+** that it makes (make fuzz), replay.c with the seeds (make test). Whatever the bytes are, the library returns a result,
+** or a status and a message, and holds no memory afterwards. */
 #ifndef FUZZ_H
 #define FUZZ_H
 

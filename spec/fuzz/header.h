@@ -1,4 +1,4 @@
-/* header.h - for the targets that are fed a safetensors file: the length in its first 8 bytes put right. */
+/* header.h - for targets of safetensors files: corrects the header length in the first 8 bytes. */
 #ifndef FUZZ_HEADER_H
 #define FUZZ_HEADER_H
 

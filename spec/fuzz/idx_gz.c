@@ -1,6 +1,6 @@
-/* idx_gz.c - fuzz target: a gzipped IDX file. Bytes that begin as gzip does are the file. Of others, which no checksum
-** is to keep from the parser, the first tells at which sixteenth the rest is cut into two members, which are packed
-** here; 128 and more: the last checksum is wrong. */
+/* idx_gz.c - fuzz target: a gzipped IDX file. Bytes that begin like gzip are the file. Other bytes are packed here, so
+** that no checksum keeps them from the parser: the first byte says at which sixteenth they are cut into two members;
+** from 128 on the last checksum is wrong. */
 #include <zlib.h>
 
 #include "fuzz.h"

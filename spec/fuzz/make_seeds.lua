@@ -1,5 +1,5 @@
 -- Makes the seeds that are not findings, small files of every kind: build/moonglass spec/fuzz/make_seeds.lua [folder].
--- Findings are added by hand, under a name that tells what was wrong.
+-- Findings are added by hand, under a name that says what was wrong.
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"

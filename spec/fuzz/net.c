@@ -1,6 +1,6 @@
-/* net.c - fuzz target: an archive that may be a net. The first line is the architecture, as the text entry "moonglass"
-** has it; each further one is a tensor, "0.weight 2 3": its name and its shape, with ! before the name for one of
-** bytes. A net that comes out of it runs, and goes into an archive and back without a change. */
+/* net.c - fuzz target: an archive that may be a net. The first line is the architecture, as in the text entry
+** "moonglass". Each further line is a tensor, "0.weight 2 3": its name and shape, with ! before the name for bytes. A
+** net that is made of it runs, and goes into an archive and back unchanged. */
 #include "fuzz.h"
 
 enum { NUMEL_MAX = 1 << 12 };

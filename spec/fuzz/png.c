@@ -1,5 +1,5 @@
-/* png.c - fuzz target: the bytes are a PNG; and the same with its checksums put right, without which few changes would
-** get past the first of them. What can be read can be written, and is then the same. */
+/* png.c - fuzz target: the bytes are a PNG file, unchanged, and with corrected checksums, without which few changes
+** would get past the first check. What is read can be written, and reads the same again. */
 #include <zlib.h>
 
 #include "fuzz.h"

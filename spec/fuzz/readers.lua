@@ -1,5 +1,5 @@
--- What readers.c does with its bytes: the name of a function that reads files, a line feed, and a file. The functions
--- are those of spec/support/paths.lua. A file is read, or refused with a message and a code.
+-- What readers.c does with its bytes: the name of a function that reads files, a line feed, and the file's bytes. The
+-- functions are those of spec/support/paths.lua. The file is read, or refused with a message and a code.
 local moon = require "moonglass"
 local paths = dofile("spec/support/paths.lua")(moon)
 

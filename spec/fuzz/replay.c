@@ -1,5 +1,5 @@
-/* replay.c - a target without a fuzzer: feeds it every file of the folders given, or of its own seeds, and each file's
-** first half and last half, in the order of their names. */
+/* replay.c - runs a target without a fuzzer, on every file of the given folders, or of its seeds, and on each file's
+** first and last half, in the order of their names. */
 #include <dirent.h>
 
 #include "fuzz.h"

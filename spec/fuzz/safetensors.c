@@ -1,5 +1,5 @@
-/* safetensors.c - fuzz target: the bytes are a safetensors file, as they are and with the length of the header put
-** right. What is read is written, read again, and the same; and a net may be made of it. */
+/* safetensors.c - fuzz target: the bytes are a safetensors file, unchanged, and with the length of the header
+** corrected. What is read is written and reads the same again; a net may be made of it. */
 #include "header.h"
 
 static char saved[64];

@@ -1,5 +1,5 @@
-/* script.c - fuzz target: the bytes are a program of calls of the public Lua functions, which script.lua makes of them.
-** It runs in a folder of its own. */
+/* script.c - fuzz target: the bytes are a program of calls of the public Lua functions; script.lua decodes it. It runs
+** in a scratch folder. */
 #include <dirent.h>
 
 #include "state.h"

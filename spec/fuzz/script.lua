@@ -1,6 +1,6 @@
--- A program of random calls, made of bytes: each call is a function of the library or a method of a live object, and
--- arguments: numbers on the edges, names that the library knows, values that earlier calls gave, tables of all that.
--- A call may raise an error, which must be a text; it must not harm the state.
+-- Turns bytes into a program of random calls: functions of the library and methods of live objects. Arguments are
+-- numbers at their limits, names that the library knows, results of earlier calls, and tables of these. A call may
+-- raise an error, whose value is a text, and must not harm the state.
 local moon = require "moonglass"
 local core = require "moonglass.core"
 

@@ -1,5 +1,5 @@
-/* state.h - a Lua state with the library in it, for the targets that go through Lua: its memory is capped and counted,
-** its instructions are limited, and it cannot run programs. */
+/* state.h - a Lua state with the library, for targets that go through Lua. Its memory is limited and counted, its
+** instructions are limited, and it cannot run programs. */
 #ifndef FUZZ_STATE_H
 #define FUZZ_STATE_H
 

@@ -1,5 +1,6 @@
--- Hostile files and paths through Lua: no loader runs code, names stay data, checkpoints are refused or right whatever
--- bit of them is flipped, and paths that are no files give nil, message, code. The formats are hostile_test.c's.
+-- Hostile files and paths through Lua: no loader runs code, names stay data, a checkpoint with any flipped bit is
+-- refused or read correctly, and paths that are no files return nil, message, code. hostile_test.c tests the formats in
+-- C.
 local files = dofile "spec/support/files.lua"
 local lfs = require "lfs"
 local moon = require "moonglass"

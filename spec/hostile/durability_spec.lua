@@ -1,5 +1,5 @@
--- Files that are saved: in which order, and what stays when a call is refused, when the process is killed, when a disk
--- is full, when bytes have changed since.
+-- Saving files: the order of the system calls, and what is left when a call fails, the process is killed, or the disk
+-- is full; and files whose bytes have changed since.
 local moon = require "moonglass"
 local lfs = require "lfs"
 local faults = dofile "spec/support/faults.lua"

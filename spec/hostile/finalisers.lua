@@ -1,9 +1,8 @@
--- Finalisers in the midst of the core's functions: each function, method, metamethod and field is called under a
--- collector that makes a whole cycle at each allocation, and at each of these a finaliser closes an operand, or takes
--- it out of the table in which it was given. What comes of it is what comes without, or a word that something is
--- closed. With the address sanitizer nothing is used that has been freed. A program of its own, because a cycle goes
--- through all that a state has: finalisers_spec.lua runs it in the one that is tested. Its output names each call
--- before it is made.
+-- Finalisers that run inside the core's functions. Each function, method, metamethod and field is called under a
+-- collector that runs a full cycle at each allocation. In each cycle a finaliser closes an operand, or removes it from
+-- the table that holds it. The result must be the same as without the finaliser, or an error that says that something
+-- is closed. The address sanitizer sees any use after free. This is a separate program, because a cycle visits
+-- everything in a state; finalisers_spec.lua runs it. It prints the name of each call before it makes it.
 local core = require "moonglass.core"
 require "moonglass"
 local samples = dofile "spec/support/samples.lua"

@@ -1,4 +1,4 @@
--- Finalisers that close what a function works on, at every allocation in every function of the core: finalisers.lua.
+-- Runs finalisers.lua: finalisers that close the operands of the core's functions, at every allocation.
 local bin = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 describe("finalisers", function()

@@ -1,5 +1,5 @@
--- Trainings that end before their time, or stop in between: Ctrl-C, errors from anywhere, losses that are no numbers,
--- coroutines. What stays is the net as the last whole step left it.
+-- Training that is interrupted: by Ctrl-C, errors, a loss that is NaN or infinite, or a coroutine that yields or is
+-- closed. The net is as the last complete step left it.
 local candidates = require "moonglass.session.candidates"
 local chunk = require "moonglass.session.chunk"
 local help = require "moonglass.help"

@@ -1,4 +1,4 @@
--- Memory under a limit: temporaries that come and go, and a training that does not get what it wants.
+-- A memory limit: temporaries are freed in time, and training that runs out of memory goes on when the limit is raised.
 local moon = require "moonglass"
 
 -- The address sanitizer keeps what is freed: there the limit alone is held to.

@@ -1,5 +1,5 @@
--- moonglass spec/hostile/paths.lua folder: every function that takes a path, with paths that are no files; for
--- damaged_files_spec.lua, which ends it if it hangs. Prints a line "ok what" or "FAILED what: why" for each.
+-- moonglass spec/hostile/paths.lua folder: calls every function that takes a path with paths that are no files. Prints
+-- "ok what" or "FAILED what: why" for each. damaged_files_spec.lua runs it, and kills it if it hangs.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local paths = dofile("spec/support/paths.lua")(moon)

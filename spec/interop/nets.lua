@@ -1,4 +1,4 @@
--- The nets that `make test-interop` is about, and rows for them.
+-- The nets of `make test-interop`, and rows for them.
 local moon = require "moonglass"
 
 local nets = {}

@@ -1,4 +1,4 @@
--- The web server lighttpd, unchanged: its mod_magnet has a Lua 5.4, and that a net which cleans posted images.
+-- The unchanged web server lighttpd: its mod_magnet runs Lua 5.4, with a net that cleans posted images.
 local moon = require "moonglass"
 local support = dofile "spec/other_hosts/support.lua"
 

@@ -1,5 +1,5 @@
--- What every host has to give alike, bit for bit: a net that is trained here, and the net in the file MOONGLASS_NET.
--- It is run inside the host. Its result is a text, and goes into the file MOONGLASS_PROBE_OUT if there is such a name.
+-- Runs inside each host, and must give the same bits in all: a net that is trained here, and the net in the file
+-- MOONGLASS_NET. Its result is a text; it is written to the file MOONGLASS_PROBE_OUT, if that is set.
 local moon = require "moonglass"
 
 -- FNV-1a, 64 bits, of the tensors' bytes: Lua's integers wrap around, as it wants.

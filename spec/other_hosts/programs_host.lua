@@ -1,4 +1,4 @@
--- Programs of other people that have a Lua 5.4 inside, unchanged, without a terminal: each trains and answers alike.
+-- Unchanged programs with Lua 5.4 inside, without a terminal: each trains, and gives the same bits.
 local support = dofile "spec/other_hosts/support.lua"
 
 local folder, net, expected

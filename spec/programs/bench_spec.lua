@@ -1,4 +1,4 @@
--- What `make bench` and `make profile` are made of, on small and on canned figures. No test looks at how fast it is.
+-- The parts of `make bench` and `make profile`, on small and on recorded figures. No test depends on speed.
 local path = package.path
 package.path = "scripts/bench/?.lua;" .. path
 local json = require "json"

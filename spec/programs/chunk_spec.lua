@@ -1,6 +1,6 @@
--- What the session and the notebook make of a text: where its last expression begins, whether more has to come, which
--- of its variables are gone afterwards. What a whole text means is Lua's to say; so each text that Lua takes as it is
--- runs by `load` as well, and leaves the same globals.
+-- How the session and the notebook read a text: where its last expression begins, whether more lines must follow, which
+-- of its variables are gone afterwards. Every text that Lua itself accepts also runs through `load`, and must leave the
+-- same globals.
 local chunk = require "moonglass.session.chunk"
 
 -- Functions whose results tell how they were called.

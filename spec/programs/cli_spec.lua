@@ -1,4 +1,4 @@
--- The program, from outside: as a runner of scripts, and as a session in a pipe and in a terminal (tmux).
+-- The program: as a runner of scripts, and as a session in a pipe and in a terminal (tmux).
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 local files = dofile "spec/support/files.lua"

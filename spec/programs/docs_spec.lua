@@ -1,6 +1,6 @@
--- The references: every public name has its entry. Of the headers, what each entry says (make docs has Doxygen look at
--- them too). lua/REFERENCE.md against the documentation that it is made from, which interface_spec.lua holds to the
--- library.
+-- The reference pages: every public name has its entry, and each entry of the headers says how it fails (make docs has
+-- Doxygen check them too). lua/REFERENCE.md is compared with the documentation that it is made from; interface_spec.lua
+-- compares that with the library.
 local core = require "moonglass.core"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"

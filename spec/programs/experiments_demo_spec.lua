@@ -1,4 +1,4 @@
--- scripts/demo.lua, stacked.lua and experiments.lua from outside, and the page that they make.
+-- scripts/demo.lua, stacked.lua and experiments.lua as programs, and the page that they make.
 local moon = require "moonglass"
 local lfs = require "lfs"
 

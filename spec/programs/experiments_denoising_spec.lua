@@ -1,4 +1,4 @@
--- scripts/denoising.lua and memorise.lua as programs of their own, on the shapes of spec/fixtures.
+-- scripts/denoising.lua and memorise.lua as programs, on the shapes of spec/fixtures.
 local lfs = require "lfs"
 local moon = require "moonglass"
 

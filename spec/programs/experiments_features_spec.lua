@@ -1,5 +1,5 @@
--- scripts/features.lua, compression.lua and anomaly.lua from outside: their tables and pictures against the nets that
--- they leave.
+-- scripts/features.lua, compression.lua and anomaly.lua as programs: their tables and pictures, compared with the nets
+-- that they save.
 local lfs = require "lfs"
 local moon = require "moonglass"
 

@@ -1,4 +1,4 @@
--- Sparse codes and dictionaries, and scripts/sparse.lua and sparse_coding.lua from outside.
+-- Sparse codes and dictionaries, and scripts/sparse.lua and sparse_coding.lua as programs.
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"

@@ -1,5 +1,5 @@
--- scripts/spirals.lua, activations.lua and by_hand.lua from outside; and the lecture's published losses on its own
--- points, read from the folder MOONGLASS_REFERENCE where it is set, through the layers that the scripts use.
+-- scripts/spirals.lua, activations.lua and by_hand.lua as programs; and the lecture's published losses on its points,
+-- which are read from the folder MOONGLASS_REFERENCE, if it is set.
 local lfs = require "lfs"
 local moon = require "moonglass"
 

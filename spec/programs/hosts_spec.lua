@@ -1,5 +1,5 @@
--- The host programs of scripts/hosts, as programs: the same bits in each as from Lua, what they refuse, and scripts
--- that try to get out.
+-- The host programs of scripts/hosts: each gives the same bits as Lua does. Also what they refuse, and scripts that try
+-- to escape from the sandbox.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"

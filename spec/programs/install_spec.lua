@@ -1,5 +1,5 @@
--- What `make install` puts into a folder, from there: the folder is moved before anything in it is used, and nothing of
--- this tree is within reach. Then the rock, and the rules that spec/support/lint_layers.sh holds objects to.
+-- `make install`: the installed folder is moved, and then used without access to this tree. Also the rock, and the
+-- rules of spec/support/lint_layers.sh on objects that break them.
 local lfs = require "lfs"
 
 local root = lfs.currentdir()

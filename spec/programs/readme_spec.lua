@@ -1,7 +1,7 @@
--- The pages: every block marked ```lua runs, as a program of its own in a scratch folder on the shapes of
--- spec/fixtures, with those marked ```lua continued behind it, and with the middle column of tables that are headed
--- Moonglass; every block marked ```c compiles; every link within the tree leads to a file, and to a heading in it.
--- Blocks with any other word behind the mark ("```lua host.lua", "```c fragment") are parts of something: left alone.
+-- The pages. Every block marked ```lua runs as a separate program in a scratch folder, on the shapes of spec/fixtures;
+-- blocks marked ```lua continued run after it, and so does the middle column of tables headed Moonglass. Every block
+-- marked ```c compiles. Every link within the tree leads to a file, and to a heading in it. Blocks with another word
+-- after the mark ("```lua host.lua", "```c fragment") are parts of something larger, and are left out.
 local lfs = require "lfs"
 local markdown = dofile "lua/doc/tools/markdown.lua"
 

@@ -1,4 +1,4 @@
--- The scripts from outside: each runs as a program of its own on the shapes of spec/fixtures.
+-- plain.lua and deep.lua as programs, on the shapes of spec/fixtures.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"

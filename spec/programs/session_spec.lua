@@ -1,5 +1,5 @@
--- What a session is made of: completion, help, results, pictures and progress; from inside, by the program in a pipe,
--- and recorded in a real terminal (tmux).
+-- The session: completion, help, results, pictures and progress; called directly, by the program in a pipe, and in a
+-- real terminal (tmux).
 local graphics = require "moonglass.pictures.graphics"
 local moon = require "moonglass"
 local session = {globals = require("moonglass.session").globals}

@@ -1,5 +1,5 @@
--- build/moonglass spec/stress/durability_faults.lua: every I/O call of every kind of save and load refused, for each
--- reason that a system may give.
+-- build/moonglass spec/stress/durability_faults.lua: makes every I/O call of every kind of save and load fail, with
+-- each error that the system may give.
 local moon = require "moonglass"
 local tally = dofile "spec/support/tally.lua"
 local faults = dofile "spec/support/faults.lua"

@@ -1,5 +1,5 @@
--- build/moonglass spec/stress/durability_kills.lua [kills]: kill -9 at random moments of a saving loop (500), and at
--- each system call of each kind of save.
+-- build/moonglass spec/stress/durability_kills.lua [kills]: kill -9 at random moments of a loop that saves (500), and
+-- at each system call of each kind of save.
 local moon = require "moonglass"
 local tally = dofile "spec/support/tally.lua"
 local faults = dofile "spec/support/faults.lua"

@@ -1,7 +1,7 @@
--- moonglass spec/stress/files_damage.lua [seconds] [seed]: small files of every format, damaged at random in several
--- places at once (bytes changed, cut out, doubled, joined with another file's), and loaded: a result or nil, message,
--- code, and no memory held afterwards. What is loaded is written, and read again. The last line is
--- "N passed, N failed".
+-- moonglass spec/stress/files_damage.lua [seconds] [seed]: damages small files of every format at random, in several
+-- places at once (bytes changed, removed, doubled, joined with another file's), and loads them. The result is an
+-- object, or nil, message, code, and no memory is held afterwards. What was loaded is saved and read again. The last
+-- line is "N passed, N failed".
 local files = dofile "spec/support/files.lua"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"
 local lfs = require "lfs"

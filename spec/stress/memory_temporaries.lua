@@ -1,4 +1,4 @@
--- 100,000 temporaries of 1 MB, made in five ways, without the process ever having 64 MB resident; nothing calls the
+-- 100,000 temporaries of 1 MB, made in five ways. The process never has 64 MB resident, and nothing calls the
 -- collector.   build/moonglass spec/stress/memory_temporaries.lua [count]
 local moon = require "moonglass"
 

@@ -1,4 +1,4 @@
--- Runs busted under the Lua that runs this file, whatever the command `busted` would start; reporter.lua prints.
+-- Runs busted under the Lua that runs this file, whatever the command `busted` would start. reporter.lua prints.
 
 -- Sanitizers are preloaded into this Lua; what the specs start must not inherit them: curl, for one, hangs.
 if os.getenv("LD_PRELOAD") then

@@ -1,4 +1,4 @@
--- What many specs ask of a call or of a text: local expect = dofile "spec/support/expect.lua".
+-- Expectations about calls and texts, for many specs: local expect = dofile "spec/support/expect.lua".
 local expect = {}
 
 --- The message that f(...) raises, with the place that Lua puts before it.

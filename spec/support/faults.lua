@@ -1,5 +1,5 @@
--- The program under strace: what it calls, in which order, and what becomes of a file when a call is refused or is the
--- last one before the process is killed. For durability_spec.lua and spec/stress: dofile "spec/support/faults.lua".
+-- Runs the program under strace: lists its system calls, makes one fail, or kills the process at one. For
+-- durability_spec.lua and spec/stress: dofile "spec/support/faults.lua".
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
 

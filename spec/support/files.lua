@@ -1,4 +1,4 @@
--- Whole files, and commands, for the specs: dofile "spec/support/files.lua".
+-- Reads and writes whole files, runs commands, makes folders: dofile "spec/support/files.lua".
 local files = {}
 
 function files.read(path)

@@ -1,5 +1,5 @@
--- The formulas of activations, losses, optimisers and initialisers, in plain Lua and double precision. The specs hold
--- what is registered to them: local formulas = dofile "spec/support/formulas.lua". registry_spec says what has none.
+-- The formulas of activations, losses, optimisers and initialisers, in plain Lua and double precision, for comparison
+-- with the engine: local formulas = dofile "spec/support/formulas.lua". registry_spec tells which are missing.
 local formulas = {}
 
 local function sigmoid(x) return 1 / (1 + math.exp(-x)) end

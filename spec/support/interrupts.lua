@@ -1,5 +1,5 @@
--- Ctrl-C at random moments of trainings in a session of the program, in a terminal of its own (util-linux's script).
--- For interrupts_spec.lua and spec/stress: dofile "spec/support/interrupts.lua".
+-- Ctrl-C at random moments of training, in a session of the program in a separate terminal (util-linux's script). For
+-- interrupts_spec.lua and spec/stress: dofile "spec/support/interrupts.lua".
 local files = dofile "spec/support/files.lua"
 
 local interrupts = {}

@@ -1,6 +1,7 @@
--- What the specs print, as an output handler of busted's: a line for each file with what passed, failed and was skipped
--- in it, below it the messages of what failed; in the end the failed tests again, each with its file and line, and the
--- sums, "N passed, N failed, N skipped", which run.sh adds to those of the C tests.
+-- The output of the specs, as an output handler for busted. It prints a line for each file, with the numbers of tests
+-- that passed, failed and were skipped, and below it the messages of failed tests. At the end it lists the failed tests
+-- with file and line, and prints the totals, "N passed, N failed, N skipped", which run.sh adds to those of the C
+-- tests.
 local base = require "busted.outputHandlers.base"
 local busted = require "busted"
 local pretty = require "pl.pretty"

@@ -1,8 +1,7 @@
--- A sample call of every function, method and metamethod of the core, and a sample of every layer, with fresh objects:
--- for numeric gradients, refused memory, finalisers and whoever else goes through all that there is. Most of it is
--- made from the annotations: what a parameter of this type may be. What cannot be made so stands in the tables below.
--- registry_spec.lua says what is missing, and those who go through the samples leave it out. Of the library only the
--- core is needed.
+-- A sample call of every function, method and metamethod of the core, and a sample of every layer. Specs use them for
+-- numeric gradients, refused allocations and finalisers. Most samples are made from the annotations, by the types of
+-- the parameters. The others are in the tables below. registry_spec.lua tells which samples are missing; the other
+-- specs leave those out. Only the core is required here.
 local annotations = require "moonglass.help.annotations"
 local core = require "moonglass.core"
 local files = dofile "spec/support/files.lua"

@@ -1,4 +1,4 @@
--- What the programs of spec/stress count: dofile "spec/support/tally.lua".
+-- Counts for the programs of spec/stress: dofile "spec/support/tally.lua".
 local tally = {}
 
 local passed, failed = 0, 0

@@ -1,4 +1,4 @@
--- What `make valgrind` watches: training, with a last partial batch, then prediction, files and an error in the middle.
+-- What `make valgrind` runs: training with a partial last batch, prediction, files, and an error during training.
 local moon = require "moonglass"
 
 moon.seed(1)
