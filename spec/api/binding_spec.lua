@@ -78,7 +78,7 @@ describe("core.options", function()
 end)
 
 describe("constructors", function()
-  it("are there for whatever is registered, by name and through the family's own", function()
+  it("exist for everything registered, by its name and through its family's function", function()
     for _, kind in ipairs(core.registered("layers")) do
       local layer = samples.layer(kind, 6)
       if layer then assert.equal(kind, layer:kind()) end -- registry_spec tells if there is none
@@ -279,7 +279,7 @@ describe("a layer", function()
     assert.matches("%[4%], expected %[2 x 4%]", failure(layer.backward, layer, core.zeros(4)))
   end)
 
-  it("is equal to itself by whatever handle", function()
+  it("is equal to itself through any handle", function()
     local layer = core.dense(3, 3)
     local tied = core.dense(3, 3, {tied = layer})
     assert.is_true(tied.tied == layer)
@@ -354,7 +354,7 @@ describe("an optimiser", function()
     assert.equal(11, opt:steps())
   end)
 
-  it("is made by its own constructor, or by name", function()
+  it("is made by its constructor, or by name", function()
     for _, pair in ipairs{
       {core.adam{lr = 0.5}, "adam"}, {core.sgd{lr = 0.5}, "sgd"}, {core.rmsprop{lr = 0.5}, "rmsprop"},
       {core.adagrad{lr = 0.5}, "adagrad"},
@@ -459,7 +459,7 @@ describe("a net", function()
     assert.equal("slice: last layer is 1, expected a whole number of 2 to 2", failure(net.slice, net, 2, 1))
   end)
 
-  it("has fields of its own, and names unknown ones", function()
+  it("has fields, and names unknown ones", function()
     local net, other = small_net(), small_net()
     net.title, net.predict = "mine", false
     assert.equal("mine", net.title)

@@ -18,7 +18,7 @@ end
 
 local function labels_file(n) return string.pack(">I4I4", 0x801, n) .. ("\3"):rep(n) end
 
--- test(dir) in a folder of its own with the given test files; removed afterwards, whatever happens.
+-- test(dir) in a new folder with the given test files, which is removed afterwards.
 local function with_folder(files, test)
   local dir = os.tmpname()
   os.remove(dir)
@@ -196,7 +196,7 @@ describe("data.find", function()
     end)
   end)
 
-  -- In a program of its own, since it depends on the environment and on the current folder.
+  -- In a separate program, because it depends on the environment and the current folder.
   local function find(cwd, environment)
     local here = lfs.currentdir()
     local code = 'print(select(2, require "moonglass".data.find()))'

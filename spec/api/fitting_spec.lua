@@ -70,7 +70,7 @@ describe("bytes as targets", function()
     end
   end
 
-  it("are class numbers and one-hot rows for cross_entropy, whoever computes it", function()
+  it("are class numbers and one-hot rows for cross_entropy, native or in Lua", function()
     local expected = net("softmax"):evaluate(x, hot, {loss = "cross_entropy"})
     local column = classes:reshape(-1, 1)
     for _, y in ipairs{hot, hot:byte(), classes, classes:byte(), column, column:byte()} do
@@ -242,7 +242,7 @@ describe("a net's last activation", function()
     end
   end)
 
-  it("that fits is passed without a word", function()
+  it("that fits gives no warning", function()
     local y = moon.cat({col(), 1 - col()}, 2)
     for _, case in ipairs{
       {"sigmoid", "bce"}, {"linear", moon.bce{from_logits = true}}, {"softmax", "cross_entropy"},

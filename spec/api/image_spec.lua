@@ -168,7 +168,7 @@ describe("labels of pictures", function()
     assert.is_true(lettering.draw("A\nB"):rows(23, 40):equal(lettering.draw("B")))
     assert.is_true(lettering.draw("\u{e9}"):equal(lettering.draw("\u{fc}"))) -- no letter here: a box
     assert.same({18, 1}, lettering.draw("").shape)
-    -- Each character has a shape of its own.
+    -- No two characters look the same.
     local seen = {}
     for code = 33, 126 do
       local key = table.concat(lettering.draw(string.char(code)):reshape(-1):totable(), " ")

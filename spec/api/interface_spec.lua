@@ -219,7 +219,7 @@ end
 
 -- ---- options ----
 
--- What the library's checkers of options know, from a process of its own whose module of options tells: a list of
+-- The rules of the library's option checkers, from a separate process that records them: a list of
 -- {what =, rules = {name = {kind, default, required =}}}. Checkers that are made when they are needed are made here.
 local teller = [[
 local options = require "moonglass.support.options"

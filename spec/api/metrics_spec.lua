@@ -159,7 +159,7 @@ describe("metrics.accuracy and confusion", function()
     assert.equal(1, wide[3][2])
   end)
 
-  it("of a class number that makes the counts too many end at once, for want of memory", function()
+  it("of a class number that makes the matrix too large run out of memory at once", function()
     local far = moon.tensor{0, 1, 2 ^ 24 - 1}
     assert.equal(1, metrics.accuracy(far, far))
     assert.matches("out of memory: wanted %d+ bytes more", message(metrics.confusion, far, far))

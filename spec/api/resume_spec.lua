@@ -54,7 +54,7 @@ end
 local function content(path)
   local tensors, metadata = assert(moon.safetensors.load(path))
   metadata["history.epoch_seconds"] = nil
-  metadata["callback.checkpoint.1.best"] = nil -- of the epochs that were saved; it has a test of its own
+  metadata["callback.checkpoint.1.best"] = nil -- of the saved epochs; another test has it
   for name, t in pairs(tensors) do metadata["tensor " .. name] = table.concat(t.shape, " ") .. bytes(t) end
   return metadata
 end
@@ -201,7 +201,7 @@ describe("a training that was stopped, and resumed from its checkpoint, ends in 
 end)
 
 describe("a training that was killed", function()
-  -- Runs in a process of its own, which ends itself by SIGKILL in epoch k + 1, its line in the log being written.
+  -- A separate process, which kills itself by SIGKILL in epoch k + 1, when that epoch's line in the log is written.
   local script = [[
     local moon = require "moonglass"
     moon.set_threads(1)
@@ -389,8 +389,8 @@ describe("resume", function()
   end)
 end)
 
--- Whoever makes a state by hand can make one that could not be loaded; whoever edits a file, one that no callback
--- could go on from.
+-- A state that was made by hand may be one that could not be loaded, and an edited file one that no callback can
+-- resume from.
 describe("a state that is saved", function()
   local function state(more)
     local net = moon.sequential{moon.dense(4, 4)}

@@ -34,7 +34,7 @@ local function nets_with(d)
 end
 
 describe("noise in two places", function()
-  it("has a mask of its own in each, before and after a seed", function()
+  it("has a different mask in each, before and after a seed", function()
     moon.seed(1)
     local x = moon.ones(500, 40)
     for name, net in pairs(nets_with(moon.dropout(0.5))) do
@@ -63,7 +63,7 @@ describe("noise in two places", function()
     assert.is_false(ae.encoder:forward(x, true):equal(ae.decoder:forward(x, true)))
   end)
 
-  it("differs from one net to another that it stands in", function()
+  it("differs from one net to another", function()
     for _, between in ipairs{false, pass()} do
       local d, x = moon.dropout(0.5), moon.ones(500, 40)
       local encoder = moon.sequential{eye(40), d, between or nil}
@@ -128,7 +128,7 @@ describe("noise in two places", function()
     assert.is_false(whole:predict(x):equal(first:predict(x)))
   end)
 
-  it("is refused in a net walked from Lua only where the layer has something to keep", function()
+  it("is refused in a net with layers in Lua only if the layer keeps something", function()
     local dense, own = moon.dense(3, 3), pass()
     assert.matches("layer 3 is layer 1 again", failure(moon.sequential, {dense, own, dense}))
     assert.matches("layer 3 is layer 1 again",
@@ -179,7 +179,7 @@ describe("a penalty of a layer in two places", function()
 end)
 
 describe("net:clone", function()
-  it("has parameters of its own", function()
+  it("has separate parameters", function()
     local x = moon.seed(1) or moon.rand(20, 6)
     local net = moon.sequential{moon.dense(6, 4, {activation = "tanh"}), moon.dense(4, 6)}
     net:fit(x, {loss = "mse"})
@@ -195,7 +195,7 @@ describe("net:clone", function()
     assert.is_true(copy:predict(x):equal(before))
   end)
 
-  it("ties what is tied, and repeats what is repeated, within itself", function()
+  it("keeps tied and repeated layers, within the clone", function()
     local ae, x = moon.autoencoder.plain{input = 6, hidden = 3, tied = true}, moon.rand(20, 6)
     local copy = ae:clone()
     copy:layer(1).weight:fill_(0.5)
@@ -220,7 +220,7 @@ describe("net:clone", function()
     assert.is_true(copy:predict(code):equal(before))
   end)
 
-  it("goes on with the noise that would come next", function()
+  it("continues with the noise that would come next", function()
     local net, x = moon.sequential{moon.gaussian_noise(1), moon.dropout(0.2)}, moon.zeros(9, 9)
     net:forward(x, true)
     local copy = net:clone()

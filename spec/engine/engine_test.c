@@ -380,7 +380,7 @@ static void logits(const mooni_kernels *k) {
   moon_ctx_release(ctx);
 }
 
-/* Adam's step, whose root is of its own making: over all magnitudes of a mean square, 0 too, and for one
+/* Adam's step, which computes its root itself: over all magnitudes of a mean square, 0 too, and for one
 ** whose square is infinite. */
 static void roots(const mooni_kernels *k) {
   enum { N = 2003 };

@@ -545,7 +545,7 @@ static const struct {
      2, "duplicate"},
 };
 
-/* Values in a field that nobody asks for: what is JSON and what is not. */
+/* Values of an unused field: what is JSON and what is not. */
 static const char *const json_values[] = {"0",
                                           "-0",
                                           "-12",
@@ -953,7 +953,7 @@ static void test_net_slice(void) {
   moon_net_release(copy);
 }
 
-/* An archive that has tensors of its own keeps them; one that is in the way leaves everything as it was. */
+/* An archive keeps the tensors that it had. If a name is taken, nothing changes. */
 static void test_net_archive(void) {
   moon_net *net = sample_net(ctx), *copy = NULL;
   moon_archive *a = NULL, *b = NULL;

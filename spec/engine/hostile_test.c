@@ -515,7 +515,7 @@ static void test_paths(void) {
   make_paths();
   int names = names_in_folder();
   size_t used = moon_memory_used(ctx);
-  alarm(60); /* whoever waits for a FIFO is ended by this, and that is a failure */
+  alarm(60); /* a call that waits for a FIFO is killed by this, and the test fails */
   for (size_t i = 0; i < MOONI_COUNT(paths); i++) {
     for (size_t k = 0; k < MOONI_COUNT(loaders); k++) {
       moon_status status = loaders[k](paths[i].path, NULL);

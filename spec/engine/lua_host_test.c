@@ -472,7 +472,7 @@ static void test_thousand_states(void) {
   CHECK(before > 0);
 }
 
-/* ---- want of memory ---- */
+/* ---- out of memory ---- */
 
 static const char library_training[] = "local moon = require 'moonglass'\n"
                                        "moon.seed(1)\n"
@@ -797,7 +797,7 @@ static void open_library(lua_State *L, unsigned flags) {
   must_run(L, "moon, core = require 'moonglass', require 'moonglass.core'", 0);
 }
 
-/* What anything opened by a call of everything; in a folder of its own, so that what is written goes away. */
+/* Everything is called once, in a scratch folder: how many files were opened. */
 static int opens_everywhere(unsigned flags, lua_Integer *calls) {
   char folder[] = "/tmp/moonglass-host-XXXXXX", root[4096];
   lua_State *L = new_state(NULL);

@@ -228,7 +228,7 @@ static void small_stack(void) {
   CHECK(same);
 }
 
-/* A locale in which 0.5 is "0,5": what is written there is read everywhere, and the other way round. */
+/* In a locale where 0.5 is "0,5": files written there are read in every locale, and the other way round. */
 static const char writes[] =
     "local moon = require 'moonglass'\n"
     "moon.seed(4)\n"

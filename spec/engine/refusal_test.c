@@ -750,7 +750,7 @@ static const scenario scenarios[] = {
     {"load", act_load, 1, SMALL},
 };
 
-/* A thread that could not be started for want of memory is the system's to explain. */
+/* If a thread cannot be started because memory ran out, the message is the system's. */
 static bool says_so(const stage *s, moon_status status) {
   const char *message = moon_error(s->ctx);
   if (status == MOON_ENOMEM) return strstr(message, "out of memory") != NULL;
@@ -827,7 +827,7 @@ static void sweep(const scenario *of, door d, size_t width) {
     printf("  %s: left out with BLIS %s, which allocates in each new thread\n", of->name, mooni_blis_version());
     return;
   }
-  rehearse(of, d); /* what is made once in a process is there from now on: BLIS's pool, a seed of jansson's, buffers */
+  rehearse(of, d); /* allocates what is made once in a process: BLIS's pool, jansson's seed, buffers */
   outcome want = rehearse(of, d);
   while (!end && k < 100000) good += refuse_at(of, d, &want, ++k, width, &end) == NULL;
   CHECK(end && good == k);

@@ -37,7 +37,7 @@ static inline const char *fuzz_file(const uint8_t *data, size_t size) {
   return path;
 }
 
-/* A context of its own for every input, so that its peak is that of the input. */
+/* A new context for every input, so that its peak memory is that of the input. */
 static inline moon_ctx *fuzz_ctx(void) {
   moon_ctx *ctx = NULL;
   EXPECT(moon_ctx_new(&ctx, &(moon_config){.memory_limit = 64 << 20}) == MOON_OK);

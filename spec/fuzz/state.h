@@ -72,7 +72,7 @@ static inline void state_close(fuzz_state *s) {
 }
 
 /* Call the chunk's function with the bytes, in a state that is used for some inputs and then made anew. An error that
-** comes out of it is a finding, but for want of memory and of instructions. */
+** comes out of it is a finding, unless memory or instructions ran out. */
 static inline void state_run(fuzz_state *s, const char *chunk, const char *bytes, size_t size) {
   if (s->L && s->inputs >= STATE_INPUTS) state_close(s);
   if (!s->L) state_open(s, chunk);

@@ -281,7 +281,7 @@ end)
 
 -- ---- checkpoints, bit by bit ----
 
--- What is known of an entry's meaning; others are nobody's, and may get lost.
+-- Entries with a known meaning. Others may get lost.
 local function is_known(key)
   if key == "epoch" or key == "seed" or key == "opt.kind" or key == "opt.steps" then return true end
   return key:find("^opt%.option%.") or key:find("^history%.") or key:find("^callback%.[%w_]+%.%d+%.")

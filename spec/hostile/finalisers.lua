@@ -62,7 +62,7 @@ local function victims_of(arguments)
   return found
 end
 
--- How many there are, and the k-th: what a table holds is held by it alone then.
+-- Their number, and the k-th. No other reference to what a table holds is left.
 local function count_victims(arguments, k)
   local victims = victims_of(arguments)
   return #victims, victims[k]
@@ -72,7 +72,7 @@ local function strike(victim)
   if victim.object then close(victim.object) else victim.owner[victim.key] = nil end
 end
 
--- New strings for the blocks that were freed, so that whoever looks there sees no tensor.
+-- Fills freed blocks with new strings, so that a use after free finds no tensor.
 local rubbish = {}
 
 local function litter()

@@ -181,7 +181,7 @@ describe("an error", function()
   end)
 end)
 
--- As Ctrl-C and a host's time limit are: raised between two instructions of whoever runs.
+-- As by Ctrl-C or a host's time limit: raised between any two instructions.
 describe("an error that a hook raises", function()
   local folder, remove
 

@@ -1,7 +1,7 @@
 -- A memory limit: temporaries are freed in time, and training that runs out of memory goes on when the limit is raised.
 local moon = require "moonglass"
 
--- The address sanitizer keeps what is freed: there the limit alone is held to.
+-- The address sanitizer keeps freed memory: there only the limit is tested.
 local sanitized = (os.getenv("MOONGLASS_BIN") or "build/moonglass"):find("/san/") ~= nil
 
 local resident = dofile("spec/support/files.lua").resident

@@ -2,9 +2,9 @@
 --   host.attempt(door, first, width, f, ...)   pcall(f, ...), with calls of an allocator refused
 --   host.bits(t)                               a tensor's shape and bytes
 --   host.check(condition, text)
--- A case makes some objects and does one thing to them. Once undisturbed, to know what comes of it; then on objects
--- made anew with the k-th call refused, for k = 1, 2, 3 ... until nothing is refused: the right result, or a message
--- that says so; the objects as they were before, or after a whole step; and the same once more, with the right result.
+-- A case makes some objects and does one thing with them. First without a refusal, for the right result. Then with new
+-- objects and the k-th allocation refused, for k = 1, 2, 3 ... until none is refused: the result is right, or a message
+-- says that memory ran out; the objects are as before, or as after a whole step; the next try gives the right result.
 local host = ...
 local core = require "moonglass.core"
 local moon = require "moonglass"
@@ -21,7 +21,7 @@ local function path_of(name) return folder .. "-" .. name end
 
 local digest
 
--- Nets that are trained by calls of their own for forward, backward and update: gradients may be there without a step.
+-- Nets trained by separate calls of forward, backward and update: they may have gradients without a step.
 local in_parts = setmetatable({}, {__mode = "k"})
 
 local digest_of = {

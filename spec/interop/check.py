@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Our files in other people's programs, and theirs in ours: ONNX's checker and runtime, PyTorch, safetensors.
 
-check.py program: runs `program ours.lua` and `program theirs.lua` on a folder of its own, and ends with a line
+check.py program: runs `program ours.lua` and `program theirs.lua` on a new folder, and ends with a line
 "N passed, N failed".
 """
 

@@ -33,7 +33,7 @@ end
 
 function support.installed(program) return os.execute(("command -v %s >/dev/null"):format(program)) == true end
 
---- A folder of its own, and a net in it, trained by the server's script on the first images that are found.
+--- A new folder with a net, which the server's script has trained on the first images that it found.
 function support.folder()
   local path = support.run("mktemp -d"):match("%S+")
   local net = path .. "/net.safetensors"

@@ -79,7 +79,7 @@ describe("the last expression", function()
     }
   end)
 
-  it("is not what goes on with the statement before it, as Lua reads it", function()
+  it("is not a continuation of the statement before it", function()
     check{
       {"total = loss\n- l1", "", globals = "l1=3 loss=10 n=4 total=7 said: "}, {"total = loss\n- l1\ntotal", "7"},
       {"x = loss -- all of it\n- l1 -- but this\nx", "7"}, {"x = loss\n~ l1", ""}, {"x = loss\n~ l1 x", "9"},

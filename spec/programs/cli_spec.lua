@@ -348,7 +348,7 @@ describe("moonglass in a terminal", function()
     t.wait_for("status=0")
   end)
 
-  terminal_test("Ctrl-C ends training; the next call is not touched by it", function()
+  terminal_test("Ctrl-C ends training, and does not affect the next call", function()
     t.enter("x = moon.rand(1024, 64) ae = moon.autoencoder.plain{input = 64, hidden = 16}")
     t.enter("ae:fit(x, {loss = 'mse', epochs = 1000000, verbose = 0})")
     os.execute("sleep 0.7")

@@ -33,7 +33,7 @@ describe("the C headers:", function()
     assert.equal(recorded, functions)
   end)
 
-  it("each entry stands under a comment", function()
+  it("each entry has a comment above it", function()
     for _, p in ipairs(all) do assert.is_string(p.comment, p.entries[1]) end
   end)
 
@@ -142,7 +142,7 @@ describe("a page as HTML", function()
       html("| a | b |\n| --- | --- |\n| 1 \\| 2 | |\n"))
   end)
 
-  it("has emphasis, links and pictures, and none of it in code; what is markup in HTML is escaped", function()
+  it("has emphasis, links and pictures, but not in code; HTML markup is escaped", function()
     assert.equal("<p><strong>a</strong> <em>b</em> 2 * 3 * 4</p>", html("**a** *b* 2 * 3 * 4"))
     assert.equal('<p><a href="to/x.md#y">a <code>b</code></a> <img alt="c" src="to/d.png"></p>',
       html("[a `b`](x.md#y) ![c](d.png)"))

@@ -278,7 +278,7 @@ describe("anomaly", function()
     assert.same({"", "", 0}, {score("", "--format", "u8")})
   end)
 
-  it("answers at once, and ends when nobody reads", function()
+  it("answers each row at once, and ends when its output is closed", function()
     write_file(path("line"), csv(values:rows(1, 1)))
     write_file(path("answer"), "")
     local out, err = sh(([[
@@ -454,7 +454,7 @@ describe("scripted", function()
     })
   end)
 
-  it("limits instructions, whatever catches the error", function()
+  it("limits instructions, even if the script catches the error", function()
     ends({"--instructions", 1e6}, {
       {"while true do end", "used up its instructions"},
       {"while true do pcall(function() while true do end end) end", "used up its instructions"},

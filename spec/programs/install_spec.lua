@@ -1,4 +1,4 @@
--- `make install`: the installed folder is moved, and then used without access to this tree. Also the rock, and the
+-- What `make install` installs: the folder is moved, and then used without access to this tree. Also the rock, and the
 -- rules of spec/support/lint_layers.sh on objects that break them.
 local lfs = require "lfs"
 
@@ -182,7 +182,7 @@ suite("an installation", function()
     assert.equal("libmoonglass.so." .. version, lfs.symlinkattributes(lib .. "/" .. soname, "target"))
   end)
 
-  it("exports what is recorded, which is what the headers declare", function()
+  it("exports the recorded functions, which are those of the headers", function()
     local engine = declared("csrc/moonglass.h")
     assert.is_true(#engine > 100)
     assert.same(engine, exported(lib .. "/libmoonglass.so"))
@@ -402,7 +402,7 @@ suite("the rules of objects (spec/support/lint_layers.sh)", function()
     end
   end)
 
-  it("see what is exported beside the list, what is not, and what is called", function()
+  it("see exports that are missing or not listed, and forbidden calls", function()
     local output, status = lint("#include <stdlib.h>\n" ..
       "int moon_version(void) { return 1; }\nvoid mooni_hidden(void) { exit(2); }", true)
     assert.equal(1, status)

@@ -370,7 +370,7 @@ show(moon.full(1, 2, 4))
     assert.equal("3\n", (session_of("for i = 3, 3 do\nprint(i)\nend\n")))
   end)
 
-  it("have errors without colours when there is no terminal, and the user's frames only", function()
+  it("show errors without colours if there is no terminal, and only the user's frames", function()
     local _, errors = session_of([[
 function mine(x) return moon.dense(2, 3):forward(x) end
 function outer(x) local y = mine(x) return y end
@@ -826,7 +826,7 @@ describe("a session in a terminal", function()
     t.wait_for("\nsum     42")
   end)
 
-  terminal_test("refuses what is pasted as a whole, if it is too long", function()
+  terminal_test("refuses a pasted text that is too long, as a whole", function()
     local path = home .. "/long.lua"
     files.write(path, "x = 0\n" .. ("x = x + 1 -- one of many lines\n"):rep(40000))
     t.paste_file(path)
@@ -836,7 +836,7 @@ describe("a session in a terminal", function()
     t.wait_for("\nx is nil")
   end)
 
-  terminal_test("keeps what is typed beyond ASCII, whatever the locale", function()
+  terminal_test("accepts letters beyond ASCII in every locale", function()
     for _, locale in ipairs{"LC_ALL=C", "LC_ALL=POSIX", "LC_ALL= LANG=", "LC_ALL=xx_XX.UTF-8", "LC_ALL= LC_CTYPE=C"} do
       open(locale)
       t.enter("s = 'caf\u{e9} \u{65e5}'; #s .. ' bytes: ' .. s:upper()")
@@ -985,7 +985,7 @@ describe("a session in a terminal", function()
     assert.equal(52, width)
   end)
 
-  terminal_test("goes on when a completion fails", function()
+  terminal_test("works on after a failed completion", function()
     t.enter("package.loaded['moonglass.session'].complete = function() error('broken') end")
     t.ready()
     t.type("moon.ze")

@@ -4,7 +4,7 @@
 # goes into a folder there whose name has a space and a letter beyond ASCII. What `make deps demo` takes is printed. Of
 # the tests those in C are run. Ends with one line: N passed, N failed[, N skipped].
 #
-# All that is mounted is mounted in a namespace of its own, and gone with its last process, however that ends.
+# Everything is mounted in a separate namespace, and unmounted when its last process ends.
 set -u
 cd "$(dirname "$0")/../.."
 passed=0 failed=0 skipped=0
