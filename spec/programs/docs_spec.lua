@@ -116,6 +116,31 @@ describe("the maps of folders", function()
   end)
 end)
 
+-- ---- spec/RELIABILITY.md ----
+
+describe("spec/RELIABILITY.md", function()
+  local text = files.read("spec/RELIABILITY.md")
+
+  it("names tests that exist: in specs by their names, in C by their functions", function()
+    local missing, seen = {}, 0
+    for spec, list in text:gmatch('([%w_]+_spec) ("[^|;]*)') do
+      local path = files.run(("find spec -name %s.lua"):format(spec)):match("[^\n]+")
+      for name in list:gmatch('"([^"]+)"') do
+        seen = seen + 1
+        local found = path and files.read(path):find(name, 1, true)
+        if not found then missing[#missing + 1] = ("%s: %s"):format(spec, name) end
+      end
+    end
+    local code = files.run("cat spec/engine/*_test.c")
+    for name in text:gmatch("`([%l_]+_[%l_]+)`") do
+      seen = seen + 1
+      if not code:find("%f[%w_]" .. name .. "%f[^%w_]") and not name:find("^lua_") then missing[#missing + 1] = name end
+    end
+    assert.same({}, missing)
+    assert.is_true(seen > 30)
+  end)
+end)
+
 -- ---- HTML ----
 
 describe("a page as HTML", function()
