@@ -127,8 +127,8 @@ describe("spec/RELIABILITY.md", function()
       local path = files.run(("find spec -name %s.lua"):format(spec)):match("[^\n]+")
       for name in list:gmatch('"([^"]+)"') do
         seen = seen + 1
-        local found = path and files.read(path):find(name, 1, true)
-        if not found then missing[#missing + 1] = ("%s: %s"):format(spec, name) end
+        local there = path and files.read(path):find(name, 1, true)
+        if not there then missing[#missing + 1] = ("%s: %s"):format(spec, name) end
       end
     end
     local code = files.run("cat spec/engine/*_test.c")
