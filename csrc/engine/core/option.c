@@ -114,9 +114,8 @@ static void store(void *object, const mooni_option_spec *o, const moon_option *v
   }
 }
 
-moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
-                               const moon_option *options, size_t count) {
-  MOONI_IEEE;
+static moon_status fill(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
+                        const moon_option *options, size_t count) {
   for (size_t i = 0; i < count; i++)
     if (!find(spec, options[i].name)) return unknown_option(ctx, what, spec, options[i].name);
   for (const mooni_option_spec *o = spec; o->name; o++) {
@@ -131,6 +130,18 @@ moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, co
     store(object, o, given ? given : &value);
   }
   return MOON_OK;
+}
+
+moon_status mooni_options_new(moon_ctx *ctx, void **object, size_t size, const char *what,
+                              const mooni_option_spec *spec, const moon_option *options, size_t count) {
+  MOONI_IEEE;
+  *object = mooni_calloc(ctx, 1, size);
+  if (!*object) return mooni_nomem(ctx, size);
+  moon_status status = fill(ctx, *object, what, spec, options, count);
+  if (status == MOON_OK) return MOON_OK;
+  mooni_free(ctx, *object);
+  *object = NULL;
+  return status;
 }
 
 moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *what, const mooni_option_spec *spec,

@@ -27,9 +27,10 @@ typedef struct mooni_option_spec {
   const char *help;
 } mooni_option_spec;
 
-/* Fill the object's fields from the defaults and the given options. `what` begins the messages: "adam". */
-moon_status mooni_options_init(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,
-                               const moon_option *options, size_t count);
+/* Allocate an object of `size` bytes, 0 but for the fields of options, which get the given values or the defaults.
+** `what` begins the messages: "adam". On failure *object is NULL. */
+moon_status mooni_options_new(moon_ctx *ctx, void **object, size_t size, const char *what,
+                              const mooni_option_spec *spec, const moon_option *options, size_t count);
 moon_status mooni_options_get(moon_ctx *ctx, const void *object, const char *what, const mooni_option_spec *spec,
                               const char *name, moon_option *value);
 moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, const mooni_option_spec *spec,

@@ -21,6 +21,20 @@
 #include "../kernels/table.h"
 #include "initialisers.h"
 
+/* A width, which must be given. */
+#define WIDTH_OPTION(field, text)                                                                                     \
+  {                                                                                                                   \
+    .name = #field, .kind = MOON_COUNT, .flags = MOONI_POSITIONAL | MOONI_REQUIRED, .offset = offsetof(dense, field), \
+    .low = 1, .high = 1e9, .help = text                                                                               \
+  }
+
+/* The factor of a penalty, 0 if not given. */
+#define FACTOR_OPTION(field, text)                                                                     \
+  {                                                                                                    \
+    .name = #field, .kind = MOON_NUMBER, .offset = offsetof(dense, field), .low = 0, .high = INFINITY, \
+    .help = "factor of a penalty" text                                                                 \
+  }
+
 /*** moon.dense(n_in, n_out, options)
 ** A dense layer: y = activation(x W + b). W [in x out] is drawn from the stream that `moon.seed` restarts.
 ** @field weight moonglass.Tensor [in x out], live
@@ -28,20 +42,8 @@
 ** @field weight_grad moonglass.Tensor [in x out], live: the gradient of the last backward
 ** @field bias_grad moonglass.Tensor [out], live */
 static const mooni_option_spec options[] = {
-    {.name = "in",
-     .kind = MOON_COUNT,
-     .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
-     .offset = offsetof(dense, in),
-     .low = 1,
-     .high = 1e9,
-     .help = "width of the input"},
-    {.name = "out",
-     .kind = MOON_COUNT,
-     .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
-     .offset = offsetof(dense, out),
-     .low = 1,
-     .high = 1e9,
-     .help = "width of the output, the number of units"},
+    WIDTH_OPTION(in, "width of the input"),
+    WIDTH_OPTION(out, "width of the output, the number of units"),
     {.name = "activation",
      .kind = MOON_TEXT,
      .offset = offsetof(dense, activation),
@@ -64,25 +66,14 @@ static const mooni_option_spec options[] = {
      .offset = offsetof(dense, name),
      .text = "",
      .help = "name of the layer in summaries"},
-    {.name = "activity_l1",
-     .kind = MOON_NUMBER,
-     .offset = offsetof(dense, activity_l1),
-     .low = 0,
-     .high = INFINITY,
-     .help = "factor of a penalty: the sum of the absolute outputs"},
+    FACTOR_OPTION(activity_l1, ": the sum of the absolute outputs"),
     {.name = "activity_reduction",
      .kind = MOON_TEXT,
      .offset = offsetof(dense, activity_reduction),
      .text = "batchmean",
      .choices = (const char *const[]){"batchmean", "sum", NULL},
      .help = "of the activity_l1 penalty: batchmean divides it by the rows of the batch, sum does not"},
-    {.name = "kl_weight",
-     .kind = MOON_NUMBER,
-     .offset = offsetof(dense, kl_weight),
-     .low = 0,
-     .high = INFINITY,
-     .help =
-         "factor of a penalty that draws the mean of each output over the batch to kl_target; for outputs in [0, 1]"},
+    FACTOR_OPTION(kl_weight, " that draws the mean of each output over the batch to kl_target; for outputs in [0, 1]"),
     {.name = "kl_target",
      .kind = MOON_NUMBER,
      .flags = MOONI_OPEN_LOW | MOONI_OPEN_HIGH,
@@ -91,18 +82,8 @@ static const mooni_option_spec options[] = {
      .low = 0,
      .high = 1,
      .help = "the mean output that the kl_weight penalty draws to"},
-    {.name = "contractive",
-     .kind = MOON_NUMBER,
-     .offset = offsetof(dense, contractive),
-     .low = 0,
-     .high = INFINITY,
-     .help = "factor of a penalty: the squared derivatives of the outputs by the inputs, mean over the rows"},
-    {.name = "weight_l2",
-     .kind = MOON_NUMBER,
-     .offset = offsetof(dense, weight_l2),
-     .low = 0,
-     .high = INFINITY,
-     .help = "factor of a penalty: the sum of the squared weights"},
+    FACTOR_OPTION(contractive, ": the squared derivatives of the outputs by the inputs, mean over the rows"),
+    FACTOR_OPTION(weight_l2, ": the sum of the squared weights"),
     {.name = "tied",
      .kind = MOON_LAYER,
      .offset = offsetof(dense, tied),

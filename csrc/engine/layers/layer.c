@@ -49,21 +49,17 @@ moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, co
   MOONI_IEEE;
   const mooni_layer_class *class = mooni_find_layer(kind);
   if (!class) return mooni_unregistered(ctx, MOON_LAYERS, kind);
-  moon_layer *layer = mooni_calloc(ctx, 1, class->size);
-  if (!layer) return mooni_nomem(ctx, class->size);
+  void *object;
+  MOONI_TRY(mooni_options_new(ctx, &object, class->size, class->name, class->options, options, count));
+  moon_layer *layer = object;
   layer->refs = 1;
   layer->ctx = moon_ctx_retain(ctx);
   layer->class = class;
-  moon_status status = mooni_options_init(ctx, layer, class->name, class->options, options, count);
-  if (status != MOON_OK) { /* finish would see options that are not set yet */
-    mooni_free(ctx, layer);
-    moon_ctx_release(ctx);
-    return status;
-  }
-  if (class->init && (status = class->init(layer)) != MOON_OK)
-    moon_layer_release(layer);
-  else
+  moon_status status = class->init ? class->init(layer) : MOON_OK;
+  if (status == MOON_OK)
     *out = layer;
+  else
+    moon_layer_release(layer);
   return status;
 }
 

@@ -15,13 +15,9 @@
 moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options, size_t count) {
   const mooni_loss_class *class = mooni_find_loss(ctx, kind);
   if (!class) return mooni_unregistered(ctx, MOON_LOSSES, kind);
-  moon_loss *loss = mooni_calloc(ctx, 1, class->size);
-  if (!loss) return mooni_nomem(ctx, class->size);
-  moon_status status = mooni_options_init(ctx, loss, class->name, class->options, options, count);
-  if (status != MOON_OK) {
-    mooni_free(ctx, loss);
-    return status;
-  }
+  void *object;
+  MOONI_TRY(mooni_options_new(ctx, &object, class->size, class->name, class->options, options, count));
+  moon_loss *loss = object;
   loss->refs = 1;
   loss->ctx = moon_ctx_retain(ctx);
   loss->class = class;

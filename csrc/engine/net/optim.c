@@ -14,13 +14,9 @@ moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, co
                            size_t count) {
   const mooni_optim_class *class = mooni_find_optim(ctx, kind);
   if (!class) return mooni_unregistered(ctx, MOON_OPTIMS, kind);
-  moon_optim *opt = mooni_calloc(ctx, 1, class->size);
-  if (!opt) return mooni_nomem(ctx, class->size);
-  moon_status status = mooni_options_init(ctx, opt, class->name, class->options, options, count);
-  if (status != MOON_OK) {
-    mooni_free(ctx, opt);
-    return status;
-  }
+  void *object;
+  MOONI_TRY(mooni_options_new(ctx, &object, class->size, class->name, class->options, options, count));
+  moon_optim *opt = object;
   opt->refs = 1;
   opt->ctx = moon_ctx_retain(ctx);
   opt->class = class;
