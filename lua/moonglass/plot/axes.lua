@@ -1,6 +1,6 @@
 --- A pair of axes: options, look, colours.
+local checks = require "moonglass.plot.checks"
 local errors = require "moonglass.support.errors"
-local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
 local options = require "moonglass.support.options"
 
@@ -70,7 +70,7 @@ local function range_text(what, name, range, log)
   local ends = {}
   for i = 1, 2 do
     local v = range and range[i]
-    if v ~= nil and not (type(v) == "number" and given.fits(v, log)) then
+    if v ~= nil and not (type(v) == "number" and checks.fits(v, log)) then
       errors.raise("%s: %s[%d] is %s, expected a finite number%s", what, name, i, options.show(v),
         log and " above 0" or "")
     end
@@ -84,7 +84,7 @@ end
 
 local function log_base(what, name, v)
   if v == true then return 10 end
-  if type(v) == "number" and v > 1 and given.is_finite(v) then return v end
+  if type(v) == "number" and v > 1 and checks.is_finite(v) then return v end
   errors.raise("%s: %s is %s, expected true, false or a base above 1", what, name, options.show(v))
 end
 
@@ -132,7 +132,7 @@ end
 function axes.extend(extent, list, n)
   for i = 1, n do
     local v = list[i]
-    if given.fits(v, true) then
+    if checks.fits(v, true) then
       extent[1], extent[2] = math.min(extent[1] or v, v), math.max(extent[2] or v, v)
     end
   end
@@ -144,7 +144,7 @@ local function log_range(range, extent, tight)
   local low, high = extent[1], extent[2]
   local room = low == high and 2 or tight and 1 + 1e-6 or math.exp(0.04 * (math.log(high) - math.log(low)))
   if low / room > 0 then low = low / room end
-  if given.is_finite(high * room) then high = high * room end
+  if checks.is_finite(high * room) then high = high * room end
   local from, to = range and range[1], range and range[2]
   if from and high <= from then high = 10 * from end
   if to and low >= to then low = to / 10 end
@@ -182,7 +182,7 @@ unset logscale]]
 function axes.add(script, what, o, legend, tight, extent)
   script:add(look)
   for name, size in pairs{title = 12, xlabel = 10, ylabel = 10} do
-    script:add('set %s %s textcolor rgb "#202020" font "sans,%d"', name, given.text(what, name, o[name] or ""), size)
+    script:add('set %s %s textcolor rgb "#202020" font "sans,%d"', name, checks.text(what, name, o[name] or ""), size)
   end
   for _, axis in ipairs{"x", "y"} do
     local range, is_tight = axis .. "range", axis == "x" and tight

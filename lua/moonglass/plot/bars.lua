@@ -1,7 +1,7 @@
 --- moon.plot.bars: groups of bars, with a label below each group.
 local axes = require "moonglass.plot.axes"
+local checks = require "moonglass.plot.checks"
 local errors = require "moonglass.support.errors"
-local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
 local options = require "moonglass.support.options"
 
@@ -17,9 +17,9 @@ local series_rules = {y = {"any", required = true}, label = {"text"}}
 
 local function read_series(what, element, n, o)
   local s = options.checker(what, series_rules)(element)
-  local y, count = given.numbers(what, "y", s.y)
+  local y, count = checks.numbers(what, "y", s.y)
   if count ~= n then errors.raise("%s: y has %d numbers, expected one for each of the %d labels", what, count, n) end
-  given.check_drawable(what, n, y, y, {logy = o.logy})
+  checks.drawable(what, n, y, y, {logy = o.logy})
   return y, s.label
 end
 
@@ -32,7 +32,7 @@ end
 
 local function has_negative(list, n)
   for i = 1, n do
-    if given.is_finite(list[i]) and list[i] < 0 then return true end
+    if checks.is_finite(list[i]) and list[i] < 0 then return true end
   end
   return false
 end
@@ -58,7 +58,7 @@ local function add_labels(script, what, labels, width, xlabel)
   local tics = {}
   for i, label in ipairs(labels) do
     -- In a tic's label % starts a format, so it is escaped as "\045".
-    local text = given.text(what, ("labels[%d]"):format(i), label):gsub("\\045", "%0%0")
+    local text = checks.text(what, ("labels[%d]"):format(i), label):gsub("\\045", "%0%0")
     tics[i] = ("%s %d"):format(text, i - 1)
   end
   local crowded, lines = are_crowded(labels, width), most_lines(labels)
@@ -71,15 +71,15 @@ end
 
 --- Adds axes and bars to a script. The axes are at most `width` pixels wide.
 function bars.add(script, what, labels, list, o, legend, width)
-  given.check_filled(what, "labels", labels)
-  given.check_filled(what, "series", list)
+  checks.filled(what, "labels", labels)
+  checks.filled(what, "series", list)
   local n, room, curves = #labels, 0.8 / #list, {}
   local negative, labelled, extent = false, false, {y = {}}
   for i, element in ipairs(list) do
     local place = ("%s: series %d"):format(what, i)
     local y, label = read_series(place, element, n, o)
     curves[i] = ("%s using 1:2 with boxes fill solid 0.9 noborder linetype %d %s"):format(
-      script:block(n, middles(n, i, #list, room), y), axes.line_type(i - 1), given.legend_entry(place, "label", label))
+      script:block(n, middles(n, i, #list, room), y), axes.line_type(i - 1), checks.legend_entry(place, "label", label))
     axes.extend(extent.y, y, n)
     negative, labelled = negative or has_negative(y, n), labelled or label
   end
@@ -107,8 +107,8 @@ local check = options.checker("plot.bars", axes.rules(bars.rules, axes.size))
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function bars.draw(path, labels, series, choices)
-  local o = check(choices)
+function bars.draw(path, labels, series, given)
+  local o = check(given)
   return axes.draw("plot.bars", path, o, function(script)
     bars.add(script, "plot.bars", labels, series, o, "right", o.width)
   end)

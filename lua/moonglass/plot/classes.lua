@@ -1,8 +1,8 @@
 --- moon.plot.scatter and moon.plot.regions: points of classes in the plane, and a classifier's regions around them.
 local axes = require "moonglass.plot.axes"
+local checks = require "moonglass.plot.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
-local given = require "moonglass.plot.given"
 local gnuplot = require "moonglass.plot.gnuplot"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -33,7 +33,7 @@ end
 
 local function class_entry(what, o, class)
   local name = o.labels and o.labels[class + 1]
-  return given.legend_entry(what, ("labels[%d]"):format(class + 1), name == nil and class or name)
+  return checks.legend_entry(what, ("labels[%d]"):format(class + 1), name == nil and class or name)
 end
 
 -- Many points are drawn small.
@@ -84,11 +84,11 @@ local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, 
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function classes.scatter(path, x, y, choices)
-  local what, o = "plot.scatter", scatter_options(choices)
-  local points = given.points(what, x)
-  given.check_drawable(what .. ": x", points.n, points.x, points.y, o)
-  local numbers = y ~= nil and given.classes(what, "y", y, points.n) or zeros(points.n)
+function classes.scatter(path, x, y, given)
+  local what, o = "plot.scatter", scatter_options(given)
+  local points = checks.points(what, x)
+  checks.drawable(what .. ": x", points.n, points.x, points.y, o)
+  local numbers = y ~= nil and checks.classes(what, "y", y, points.n) or zeros(points.n)
   return axes.draw(what, path, o, function(script)
     local curves = point_curves(script, what, by_class(points, numbers), o, point_size(o, points.n))
     local extent = {x = {}, y = {}}
@@ -105,7 +105,7 @@ end
 local function frame(list, n, margin)
   local low, high = math.huge, -math.huge
   for i = 1, n do
-    if given.is_finite(list[i]) then low, high = math.min(low, list[i]), math.max(high, list[i]) end
+    if checks.is_finite(list[i]) then low, high = math.min(low, list[i]), math.max(high, list[i]) end
   end
   local more = high > low and margin * (high - low) or 1
   return {low - more, high + more}
@@ -128,7 +128,7 @@ local function of_net(what, net)
     local outputs = net:predict(points)
     if native.is_tensor(outputs) and outputs:rank() == 2 and outputs:size(2) > 1 then return outputs:argmax(2) - 1 end
     errors.raise("%s: the net gave %s, expected an output for each of two classes or more; else give a function", what,
-      given.show(outputs))
+      checks.show(outputs))
   end
 end
 
@@ -194,15 +194,15 @@ end
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function classes.regions(path, classify, x, y, choices)
-  local what, o = "plot.regions", regions_options(choices)
+function classes.regions(path, classify, x, y, given)
+  local what, o = "plot.regions", regions_options(given)
   check_regions(what, o)
-  local points = given.points(what, x)
-  given.check_drawable(what .. ": x", points.n, points.x, points.y, o)
-  local groups = by_class(points, given.classes(what, "y", y, points.n))
+  local points = checks.points(what, x)
+  checks.drawable(what .. ": x", points.n, points.x, points.y, o)
+  local groups = by_class(points, checks.classes(what, "y", y, points.n))
   local xs, ys = frame(points.x, points.n, o.margin), frame(points.y, points.n, o.margin)
   local cells = as_function(what, classify)(cell_middles(xs, ys, o.steps))
-  cells = given.classes(what, "what classify gave", cells, o.steps * o.steps)
+  cells = checks.classes(what, "what classify gave", cells, o.steps * o.steps)
   o.xrange, o.yrange = xs, ys
   return axes.draw(what, path, o, function(script)
     local image = add_cells(script, cells, xs, ys, o.steps)

@@ -1,7 +1,7 @@
 --- moon.plot.histogram: distributions over one pair of axes.
 local axes = require "moonglass.plot.axes"
+local checks = require "moonglass.plot.checks"
 local errors = require "moonglass.support.errors"
-local given = require "moonglass.plot.given"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
@@ -11,7 +11,7 @@ local histogram = {}
 
 local function each_finite(list, n, f)
   for i = 1, n do
-    if given.is_finite(list[i]) then f(list[i]) end
+    if checks.is_finite(list[i]) then f(list[i]) end
   end
 end
 
@@ -19,7 +19,7 @@ end
 -- numbers would be large.
 local function each_number(s, f)
   if not native.is_tensor(s.values) then
-    local list, n = given.numbers(s.what, "values", s.values)
+    local list, n = checks.numbers(s.what, "values", s.values)
     return each_finite(list, n, f)
   end
   local flat, part = s.values:reshape(-1), 65536
@@ -88,7 +88,7 @@ end
 local function find_range(what, list, range)
   if not range then return extent(list) end
   local low, high = range[1], range[2]
-  if math.type(low) and math.type(high) and given.is_finite(low) and given.is_finite(high) and low < high then
+  if math.type(low) and math.type(high) and checks.is_finite(low) and checks.is_finite(high) and low < high then
     return low, high
   end
   errors.raise("%s: range is {%s, %s}, expected two finite numbers, the smaller first", what, options.show(low),
@@ -106,7 +106,7 @@ local function add(script, what, list, o)
     local block = script:block(#x, x, y)
     local curve = ("%s using 1:2 with %%s linetype %d %%s"):format(block, axes.line_type(i - 1))
     labelled = labelled or s.label
-    local title, filled = given.legend_entry(s.what, "label", s.label), o.style == "filled"
+    local title, filled = checks.legend_entry(s.what, "label", s.label), o.style == "filled"
     if filled then curves[#curves + 1] = curve:format("filledcurves closed", title) end
     curves[#curves + 1] = curve:format("lines linewidth 1.5", filled and "notitle" or title)
   end
@@ -122,7 +122,7 @@ end
 local distribution_rules = {values = {"any", required = true}, label = {"text"}}
 
 local function read_distributions(what, list)
-  given.check_filled(what, "distributions", list)
+  checks.filled(what, "distributions", list)
   local result = {}
   for i, element in ipairs(list) do
     local place = ("%s: distribution %d"):format(what, i)
@@ -154,8 +154,8 @@ local check = options.checker("plot.histogram", axes.rules(axes.size, axes.range
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function histogram.draw(path, distributions, choices)
-  local what, o = "plot.histogram", check(choices)
+function histogram.draw(path, distributions, given)
+  local what, o = "plot.histogram", check(given)
   if o.bins > 10000 then errors.raise("%s: bins is %d, expected at most 10000", what, o.bins) end
   o.ylabel = o.ylabel or (o.density and "density" or "count")
   local list = read_distributions(what, distributions)

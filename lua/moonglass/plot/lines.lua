@@ -1,7 +1,7 @@
 --- moon.plot.lines: curves over one pair of axes.
 local axes = require "moonglass.plot.axes"
+local checks = require "moonglass.plot.checks"
 local errors = require "moonglass.support.errors"
-local given = require "moonglass.plot.given"
 local options = require "moonglass.support.options"
 
 local lines = {}
@@ -30,11 +30,11 @@ end
 
 local function read_series(what, element, o)
   local s = options.checker(what, series_rules)(element)
-  local y, n = given.numbers(what, "y", s.y)
+  local y, n = checks.numbers(what, "y", s.y)
   local x, x_n = count_up(n), n
-  if s.x ~= nil then x, x_n = given.numbers(what, "x", s.x) end
+  if s.x ~= nil then x, x_n = checks.numbers(what, "x", s.x) end
   if x_n ~= n then errors.raise("%s: x has %d numbers, expected %d, as many as y", what, x_n, n) end
-  given.check_drawable(what, n, x, y, o)
+  checks.drawable(what, n, x, y, o)
   -- A line with a single point would be invisible.
   return {x = x, y = y, n = n, label = s.label, style = n == 1 and "points" or s.style, counts = s.x == nil}
 end
@@ -43,14 +43,14 @@ local most_counted = 10 -- up to so many whole numbers each have a tic
 
 --- Adds axes and curves to a script.
 function lines.add(script, what, list, o, legend)
-  given.check_filled(what, "series", list)
+  checks.filled(what, "series", list)
   local curves, labelled, few = {}, false, true
   local extent = {x = {}, y = {}}
   for i, element in ipairs(list) do
     local place = ("%s: series %d"):format(what, i)
     local s = read_series(place, element, o)
     curves[i] = ("%s using 1:2 with %s linetype %d %s"):format(script:block(s.n, s.x, s.y), styles[s.style],
-      axes.line_type(i - 1), given.legend_entry(place, "label", s.label))
+      axes.line_type(i - 1), checks.legend_entry(place, "label", s.label))
     axes.extend(extent.x, s.x, s.n)
     axes.extend(extent.y, s.y, s.n)
     labelled, few = labelled or s.label, few and s.counts and s.n <= most_counted
@@ -78,8 +78,8 @@ local check = options.checker("plot.lines", axes.rules(lines.rules, axes.size))
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function lines.draw(path, series, choices)
-  local o = check(choices)
+function lines.draw(path, series, given)
+  local o = check(given)
   return axes.draw("plot.lines", path, o, function(script) lines.add(script, "plot.lines", series, o, "right") end)
 end
 

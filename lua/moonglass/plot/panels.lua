@@ -1,7 +1,7 @@
 --- moon.plot.panels: small plots in one picture.
 local axes = require "moonglass.plot.axes"
 local bars = require "moonglass.plot.bars"
-local given = require "moonglass.plot.given"
+local checks = require "moonglass.plot.checks"
 local lines = require "moonglass.plot.lines"
 local options = require "moonglass.support.options"
 
@@ -47,15 +47,15 @@ local check = options.checker("plot.panels", {
 ---@return true? ok nil if gnuplot is missing or fails, or the file cannot be written
 ---@return string? message
 ---@return moonglass.Code? code
-function panels.draw(path, list, choices)
-  local what, o = "plot.panels", check(choices)
-  given.check_filled(what, "panels", list)
+function panels.draw(path, list, given)
+  local what, o = "plot.panels", check(given)
+  checks.filled(what, "panels", list)
   local columns = math.min(o.columns or math.ceil(math.sqrt(#list)), #list)
   local rows = math.ceil(#list / columns)
   o.width, o.height = o.width or 360 * columns, o.height or 270 * rows
   return axes.draw(what, path, o, function(script)
     script:add("set multiplot layout %d,%d%s", rows, columns,
-      o.title and " title " .. given.text(what, "title", o.title) .. ' font "sans,13"' or "")
+      o.title and " title " .. checks.text(what, "title", o.title) .. ' font "sans,13"' or "")
     for i, panel in ipairs(list) do
       add_panel(script, ("%s: panel %d"):format(what, i), panel, o.width / columns)
     end

@@ -9,7 +9,7 @@ local debug = host.debug or {}
 local behind = setmetatable({}, {__mode = "k"})
 
 -- The documentation's names of parameters that our sources call otherwise, because a module has that name.
-local known_as = {given = "options", choices = "options", opt = "optimizer"}
+local known_as = {given = "options", opt = "optimizer"}
 
 -- "x, y, options": the names of parameters first to last.
 local function names_of(f, first, last)
@@ -22,7 +22,7 @@ local function names_of(f, first, last)
 end
 
 -- Last parameters that are tables. If something else was given there, the function's own message is the better one.
-local tables = {given = true, choices = true, layers = true}
+local tables = {given = true, layers = true}
 
 local function refuse(what, f, most, object, ...)
   local n, last = select("#", ...), nil
