@@ -1,7 +1,7 @@
 --- Moonglass: an engine for autoencoders.   local moon = require "moonglass"
 -- This file only gathers: the core's tensors, layers, losses and optimizers by name, and the modules of this folder.
+local arity = require "moonglass.support.arity"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local files = require "moonglass.support.files"
 require "moonglass.support.hints" -- for the program, which looks for it among what is loaded
 
@@ -52,7 +52,7 @@ function moon.help(x) require("moonglass.help").show(x) end
 ---@return moonglass.Code? code
 function moon.show(t, given) return require("moonglass.pictures.show")(t, given) end
 
-counted.all(moon)
-counted.class(core.methods["moonglass.net"])
+arity.check_all(moon)
+arity.check_class(core.methods["moonglass.net"])
 
 return moon

@@ -1,6 +1,6 @@
 --- Which class or function of the interface a value is. No code of the user is called: no __index, __eq or __pairs.
+local arity = require "moonglass.support.arity"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
 local interface = require "moonglass.help.interface"
@@ -100,7 +100,7 @@ end
 
 -- The path of a method of a class that is written in Lua, from the line on which it is defined.
 local function path_by_source(f)
-  local info = host.debug and host.debug.getinfo(counted.behind(f), "S")
+  local info = host.debug and host.debug.getinfo(arity.unchecked(f), "S")
   local file = info and info.source:match("^@(.*)$")
   if not file or not file:find("moonglass/", 1, true) or not host.io then return nil end
   local number = 0

@@ -4,9 +4,9 @@
 -- For rows x [n x d] and atoms D [k x d] of length 1, the codes z [n x k] minimise, row by row,
 --   F(z) = 1/2 |x - z D|^2 + l1 |z|_1
 -- There is no closed form, so a code takes many steps. An autoencoder learns to guess it in one.
+local arity = require "moonglass.support.arity"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
@@ -304,6 +304,6 @@ end
 ---@return moonglass.Dictionary dictionary
 function dictionary.learn(x, given) return errors.guard(learn, x, given) end
 
-counted.class(Dictionary)
+arity.check_class(Dictionary)
 
 return setmetatable(dictionary, {__call = function(_, x, given) return dictionary.learn(x, given) end})

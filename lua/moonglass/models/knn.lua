@@ -1,9 +1,9 @@
 --- moon.knn: the k-nearest-neighbour classifier (Cover and Hart 1967): knn = moon.knn(x, labels, {k = 5})
 --   knn:predict(x)   knn:accuracy(x, labels)   knn:neighbours(x)
 -- The engine finds the neighbours: moon_tensor_neighbours.
+local arity = require "moonglass.support.arity"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local metrics = require "moonglass.models.metrics"
 local native = require "moonglass.support.native"
@@ -102,6 +102,6 @@ function Knn:__tostring()
   return ("knn (k %d, %d rows of %d)"):format(self.k, #self.x, self.x:size(2))
 end
 
-counted.class(Knn)
+arity.check_class(Knn)
 
 return {knn = knn}

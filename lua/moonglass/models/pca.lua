@@ -2,9 +2,9 @@
 --   pca = moon.pca(x, 32)
 --   pca:encode(x)   pca:decode(code)   pca:reconstruct(x)   pca:errors(x)
 -- Rows are processed in batches, so that bytes, which count as value/255, are never all floats at once.
+local arity = require "moonglass.support.arity"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -176,7 +176,7 @@ local function fit(x, k, given)
   }, Pca)
 end
 
-counted.class(Pca)
+arity.check_class(Pca)
 
 ---Principal component analysis of rows. Covariances are within 1e-6 of the largest variance of those in double
 ---precision, also far from zero: the mean is subtracted before squaring.

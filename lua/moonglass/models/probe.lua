@@ -1,10 +1,10 @@
 --- moon.probe: a linear probe. How well does softmax regression classify codes? (Alain and Bengio 2016, arXiv
 -- 1610.01644)
 --   probe = moon.probe(codes, labels, {epochs = 10})   probe:accuracy(other_codes, other_labels)
+local arity = require "moonglass.support.arity"
 local callbacks = require "moonglass.net.callbacks"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local metrics = require "moonglass.models.metrics"
 local options = require "moonglass.support.options"
@@ -95,6 +95,6 @@ function Probe:accuracy(codes, labels) return metrics.accuracy(predict("accuracy
 
 function Probe:__tostring() return ("probe (%s)"):format(self.net:layer(1)) end
 
-counted.class(Probe)
+arity.check_class(Probe)
 
 return probe

@@ -1,6 +1,6 @@
 --- The halves of an autoencoder: what makes a net one, and its methods.
+local arity = require "moonglass.support.arity"
 local checks = require "moonglass.support.checks"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 
@@ -44,7 +44,7 @@ function Autoencoder:reconstruct(x, given)
   return predict("reconstruct", self, x, given)
 end
 
-counted.class(Autoencoder)
+arity.check_class(Autoencoder)
 
 ---Make a net an autoencoder whose first layers are the encoder.
 ---@name moon.autoencoder.adopt(net, layers)

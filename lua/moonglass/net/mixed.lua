@@ -1,13 +1,13 @@
 --- Nets with layers written in Lua: the methods of a native net, which run layer by layer from Lua.
 -- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx. Optional are the methods
 -- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), clone(), and the field name.
+local arity = require "moonglass.support.arity"
 local core = require "moonglass.core"
-local counted = require "moonglass.support.counted"
+local describe = require "moonglass.net.describe"
 local errors = require "moonglass.support.errors"
 local halves = require "moonglass.net.halves"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
-local describe = require "moonglass.net.describe"
 
 local mixed = {}
 
@@ -233,6 +233,6 @@ end
 
 Mixed.save, Mixed.archive, Mixed.load = cannot_be_saved("save"), cannot_be_saved("archive"), cannot_be_saved("load")
 
-counted.class(Mixed)
+arity.check_class(Mixed)
 
 return mixed

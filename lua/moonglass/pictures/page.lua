@@ -3,8 +3,8 @@
 --   page:heading("The data")   page:text("...")   page:code("...")   page:table(rows)   page:picture(png, "caption")
 --   page:contents()   page:link("log.txt", "all that it printed")   page:html()
 -- Whatever is given is text: it is escaped, and nothing of it becomes markup.
+local arity = require "moonglass.support.arity"
 local base64 = require "moonglass.support.base64"
-local counted = require "moonglass.support.counted"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
@@ -118,7 +118,7 @@ function Page:html()
 ]]):format(escape(self.title), style, escape(self.title), table.concat(parts, "\n"))
 end
 
-counted.class(Page)
+arity.check_class(Page)
 
 ---A page for the results of an experiment: `moon.page("Autoencoders"):heading("Data"):html()`.
 ---@name moon.page(title)

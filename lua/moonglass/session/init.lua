@@ -5,7 +5,7 @@
 --   session.complete(before, line) -> text to insert, text to list
 --   session.question(line)      the name in "? name" or "name ?", or nil
 --   session.trace()             the user's part of a traceback
-local counted = require "moonglass.support.counted"
+local arity = require "moonglass.support.arity"
 
 local session = {}
 
@@ -105,7 +105,7 @@ function session.globals.exit(status) os.exit(status == nil or status, true) end
 ---@param status integer|boolean?
 session.globals.quit = session.globals.exit
 
-counted.all(session.globals)
+arity.check_all(session.globals)
 
 -- These are called when their name alone is typed.
 local is_command = {}

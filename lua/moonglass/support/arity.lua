@@ -3,10 +3,10 @@
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
 
-local counted = {}
+local arity = {}
 
 local debug = host.debug or {}
-local behind = setmetatable({}, {__mode = "k"})
+local original = setmetatable({}, {__mode = "k"})
 
 -- The documentation's names of parameters that our sources call otherwise, because a module has that name.
 local known_as = {given = "options", opt = "optimizer"}
@@ -35,40 +35,40 @@ local function refuse(what, f, most, object, ...)
 end
 
 -- object: 1 for a method, whose first argument does not stand in the brackets; else 0.
-local function count(what, f, object)
+local function checked(what, f, object)
   local info = debug.getinfo and debug.getinfo(f, "Su")
   if not info or info.what == "C" or info.isvararg then return f end
   local most = info.nparams
-  local function front(...)
+  local function wrapper(...)
     if select("#", ...) > most then refuse(what, f, most, object, ...) end
     return f(...)
   end
-  behind[front] = f
-  return front
+  original[wrapper] = f
+  return wrapper
 end
 
 --- The function as its file defines it.
-function counted.behind(f) return behind[f] or f end
+function arity.unchecked(f) return original[f] or f end
 
 --- Wraps every function of a class but its metamethods, which Lua calls. Returns the class.
-function counted.class(class)
+function arity.check_class(class)
   for name, f in pairs(class) do
-    if type(f) == "function" and name:sub(1, 2) ~= "__" then class[name] = count(name, f, 1) end
+    if type(f) == "function" and name:sub(1, 2) ~= "__" then class[name] = checked(name, f, 1) end
   end
   return class
 end
 
 --- Wraps every function of a table, of the tables in it, and their __call. within: the table's name, for messages.
-function counted.all(functions, within)
+function arity.check_all(functions, within)
   for name, v in pairs(functions) do
     local what = within and within .. "." .. name or name
-    if type(v) == "function" then functions[name] = count(what, v, 0) end
+    if type(v) == "function" then functions[name] = checked(what, v, 0) end
     if type(v) == "table" then
       local meta = getmetatable(v)
-      if meta and meta.__call then meta.__call = count(what, meta.__call, 1) end
-      counted.all(v, what)
+      if meta and meta.__call then meta.__call = checked(what, meta.__call, 1) end
+      arity.check_all(v, what)
     end
   end
 end
 
-return counted
+return arity
