@@ -777,8 +777,7 @@ describe("a session in a terminal", function()
     t.ready()
     t.type("moon.data.")
     tab()
-    t.wait_for("\n> moon.data.")
-    for _, name in ipairs(sorted_keys(moon.data)) do has(t.screen(), name) end
+    for _, name in ipairs(sorted_keys(moon.data)) do t.wait_for(name) end
     t.press("C-u")
     t.type("moon.adam{l")
     tab()
