@@ -8,9 +8,9 @@ reference: all
 ## docs: the documentation as HTML in build/docs: the pages, c/ from the C headers, source/ from the Lua files
 .PHONY: docs
 docs:
-	mkdir -p $(B)/docs
-	$(LUA) lua/doc/tools/make.lua html $(B)/docs
-	(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
-	rm -rf $(B)/docs/lua-files && $(LUA) lua/doc/tools/make.lua plain $(B)/docs/lua-files
-	cp lua/config.ld $(B)/docs/lua-files
-	cd $(B)/docs/lua-files && ldoc -q -c config.ld -d $(call quote,$(BUILD)/docs/source) .
+	$(hush)mkdir -p $(B)/docs
+	$(hush)$(LUA) lua/doc/tools/make.lua html $(B)/docs
+	$(hush)(cat csrc/Doxyfile; echo "OUTPUT_DIRECTORY = $(B)/docs") | doxygen -
+	$(hush)rm -rf $(B)/docs/lua-files && $(LUA) lua/doc/tools/make.lua plain $(B)/docs/lua-files
+	$(hush)cp lua/config.ld $(B)/docs/lua-files
+	$(hush)cd $(B)/docs/lua-files && ldoc -q -c config.ld -d $(call quote,$(BUILD)/docs/source) .

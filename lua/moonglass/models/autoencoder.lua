@@ -3,6 +3,7 @@
 --   ae = moon.autoencoder.plain{input = 784, hidden = 32}
 --   ae:fit(x, options)   ae:encode(x)   ae:decode(code)   ae:reconstruct(x)   ae:errors(x)
 -- The noise stands before the encoder and acts in training only. The target of fit(x) is the clean x.
+-- The methods are in net/halves.lua, because loading and cloning make autoencoders too.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local halves = require "moonglass.net.halves"
