@@ -28,7 +28,7 @@ BUILD  = $(if $(filter /%,$(firstword $(B))),$(B),$(HERE)/$(B))
 V     ?=
 silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
 hush   = $(if $(filter 1,$(V)),,@)
-say    = $(hush)$(if $(hush),$(if $(silent),,echo '$(1) $(2)' && ))
+say    = $(hush)$(if $(hush),$(if $(silent),,echo $(call quote,$(1) $(2)) && ))
 
 include scripts/packages.mk
 

@@ -333,7 +333,8 @@ suite("a tree in a folder of any name", function()
     assert.matches(version .. "\ttrue\n$", run(program .. scratch .. "/train.lua"))
     assert.equal(version .. "\ttrue\n", run(here .. 'eval "$(make -s env)" && lua5.4 ../train.lua'))
     local to = scratch .. "/to y's é"
-    run(here .. ("make -s install DESTDIR=%s PREFIX=%s"):format(quote(to), quote("/my ü")))
+    local said = run(here .. ("make install DESTDIR=%s PREFIX=%s"):format(quote(to), quote("/my ü")))
+    assert.equal(("INSTALL %s/my ü\n"):format(to), said)
     assert.equal(version .. "\ttrue\n", run(("%s -E %s/train.lua"):format(quote(to .. "/my ü/bin/moonglass"), scratch)))
     assert.equal(version .. "\n", run(("PKG_CONFIG_PATH=%s pkg-config --modversion moonglass"):format(
       quote(to .. "/my ü/lib/pkgconfig"))))
