@@ -132,6 +132,28 @@ describe("a host with files but without io", function()
   end)
 end)
 
+-- A part that is loaded at its first use would be missing then: only moon.help and moon.show are.
+describe("a host that takes require and package away once the library is loaded", function()
+  it("exports, plots and letters pictures", function()
+    local world = world_without()
+    local moon, restore = load_library(core, world)
+    world.require, world.package = nil, nil
+    local path = os.tmpname()
+    local ok, message = pcall(function()
+      local net = moon.sequential{moon.dense(3, 2)}
+      assert.is_true(moon.onnx.export(path, net))
+      for kind, draw in pairs(moon.plot) do assert.matches("^plot." .. kind .. ": %l+ is ", failure(draw, 3)) end
+      assert.equal(2, moon.image.grid(moon.rand(4, 9), {title = "four"}):rank())
+      local layer = {forward = function(_, x) return x end, backward = function(_, dy) return dy end}
+      local mixed = moon.sequential{moon.dense(3, 3), layer}
+      assert.equal(1, #mixed:slice(1, 1))
+    end)
+    os.remove(path)
+    restore()
+    if not ok then error(message, 0) end
+  end)
+end)
+
 describe("the lines of a fit", function()
   local moon = require "moonglass"
 

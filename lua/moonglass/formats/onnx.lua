@@ -3,6 +3,7 @@
 local checks = require "moonglass.support.checks"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
+local graph = require "moonglass.formats.onnx_graph"
 local mixed = require "moonglass.net.mixed"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -19,7 +20,7 @@ local bytes_max = (1 << 31) - 1 -- the largest message: readers count in int32
 ---@field name string? default "moonglass": the graph's name
 local export_options = options.checker("onnx.export", {opset = {"count", 17}, name = {"text", "moonglass"}})
 
-local function check_arguments(graph, path, net, o)
+local function check_arguments(path, net, o)
   checks.path("onnx.export", path)
   if not (native.is_net(net) or mixed.is_mixed(net)) then
     errors.raise("onnx.export: net is %s, expected a net", options.show(net))
@@ -43,8 +44,7 @@ end
 ---@return moonglass.Code? code
 function onnx.export(path, net, given)
   local o = export_options(given)
-  local graph = require "moonglass.formats.onnx_graph" -- loaded only when it is needed
-  check_arguments(graph, path, net, o)
+  check_arguments(path, net, o)
   if files.lacking("onnx.export") then return files.refuse("onnx.export") end
   local why = graph.obstacle(net)
   if why then return nil, why, "type" end

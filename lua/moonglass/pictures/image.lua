@@ -2,6 +2,7 @@
 --   moon.png.write("filters.png", moon.image.grid(layer.weight:t(), {normalize = "each"}))
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local lettering = require "moonglass.pictures.lettering"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
@@ -146,11 +147,10 @@ local function check_background(what, v)
   if v > 255 then errors.raise("%s: background is %d, expected 0 to 255", what, v) end
 end
 
--- The tiles, enlarged, with their labels. The letters are loaded only when there are some.
+-- The tiles, enlarged, with their labels.
 local function finish(what, tiles, h, w, o)
   local picture = enlarge(tiles, o.scale)
   if not (o.titles or o.heads or o.title) then return picture end
-  local lettering = require "moonglass.pictures.lettering"
   return lettering.label(what, picture, (h + o.pad) * o.scale, (w + o.pad) * o.scale, o.pad * o.scale, o)
 end
 
