@@ -4,6 +4,7 @@ local sources = dofile "lua/doc/tools/sources.lua"
 local stubs = dofile "lua/doc/tools/stubs.lua"
 local tables = dofile "lua/doc/tools/tables.lua"
 local annotations = require "moonglass.help.annotations"
+local files = dofile "spec/support/files.lua"
 
 local lua_code = [[
 --- The head of a file.
@@ -120,6 +121,57 @@ describe("a block of documentation", function()
       "b.lua:1: 'moon.lt' is no name with arguments: moon.load(path)")
     refuses("b.lua", "---@param x any\n---Less.\n", "b.lua:1: words behind a tag: 'Less.'")
   end)
+
+  it("is refused where a tag is unknown or has no type, and where nothing public stands below it", function()
+    local function refuses(path, text, message)
+      local ok, got = pcall(blocks_of, path, text)
+      assert.is_false(ok)
+      assert.equal(path .. ":1: " .. message, got)
+    end
+    local function lua(text, message) refuses("b.lua", text, message) end
+    local known = ", expected @name, @class, @alias, @param, @field, @return, @overload or @operator"
+    lua("---@parma x any\n", "unknown tag @parma" .. known)
+    lua("---@@param x any\n", "unknown tag @@param x any" .. known)
+    lua("---@param x\n", "'@param x' has no type")
+    lua("---@return\n", "'@return ' has no type")
+    lua("---@field [integer]\n", "'@field [integer]' has no type")
+    lua("---@param x fun(y: any words\n", "the type of '@param x fun(y: any words' has an open bracket or quote")
+    lua("---@param x integer | nil\n", "the type of '@param x integer | nil' has a blank, expected a|b")
+    lua("---@param x integer| nil\n", "the type of '@param x integer| nil' has a blank, expected a|b")
+    local nothing = "no public function, class or @name stands below '@param x any'"
+    lua("---@param x any\n\nfunction f(x) end\n", nothing)
+    lua("---@param x any\nlocal function f(x) end\n", nothing)
+    lua("---@param x any", nothing)
+    refuses("a.c", "/*** Tensor:lt(u)\n** Less.\n", "the block has no end, expected */")
+  end)
+
+  it("is refused where it describes too few arguments of the function below", function()
+    local ok, got = pcall(sources.of, "b.lua", lua_code .. "\n---@param x any\nfunction Knn:score(x, y) end\n")
+    assert.is_false(ok)
+    assert.matches("^b.lua:%d+: Knn:score takes %(x, y%), but %(x%) are described$", got)
+  end)
+
+  it("is refused where another block describes the same name, and in C where arguments are not described", function()
+    local function refuses(text, message)
+      local list = sources.of("b.lua", lua_code)
+      local ok, got = pcall(sources.check, sources.of("a.c", text, list))
+      assert.is_false(ok)
+      assert.matches(message, got)
+    end
+    sources.check(sources.of("a.c", c_code, sources.of("b.lua", lua_code)))
+    refuses("/*** moon.knn(x)\n** @param x any */\n", "^a.c:1: moon.knn is described in b.lua:%d+, too$")
+    refuses("/*** @class moonglass.Knn\n** Words. */\n", "^a.c:1: moonglass.Knn is described in b.lua:%d+, too$")
+    refuses("/*** Tensor:gt(u)\n** More. */\n", "^a.c:1: Tensor:gt takes %(u%), but %(%) are described$")
+  end)
+
+  it("has lines that end with LF: others are refused with their place", function()
+    local path = os.tmpname()
+    files.write(path, "a\nb\r\n")
+    local ok, got = pcall(sources.text, path)
+    os.remove(path)
+    assert.is_false(ok)
+    assert.equal(path .. ":2: a carriage return, expected lines that end with LF", got)
+  end)
 end)
 
 describe("the stubs", function()
@@ -165,11 +217,23 @@ describe("a marked part of a page", function()
     assert.equal(header:format("**   float32, uint8\n"), fill(header:format("")))
   end)
 
-  it("is an error where it has no end, or is nothing that can be made", function()
-    assert.has_error(function() fill("<!-- made by make reference: options PsnrOptions -->\n") end,
-      "a mark 'made by make reference' has no end")
-    assert.has_error(function() fill("<!-- made by make reference: tea -->\n<!-- end -->\n") end)
-    assert.has_error(function() fill("<!-- made by make reference: options Psnr -->\n<!-- end -->\n") end,
-      "there is no class Psnr")
+  it("is an error where it has no end or no beginning, or is nothing that can be made", function()
+    local function refuses(text, message)
+      local ok, got = pcall(fill, text)
+      assert.is_false(ok)
+      assert.equal(message, got)
+    end
+    local mark = "<!-- made by make reference: options PsnrOptions -->"
+    refuses(mark .. "\n", ("the mark '%s' has no end"):format(mark))
+    refuses(mark .. "\nwords\n" .. mark .. "\n<!-- end -->\n",
+      ("the mark '%s' has no end before '%s'"):format(mark, mark))
+    refuses("<!-- end -->\n", "'<!-- end -->' ends nothing: no mark 'made by make reference' is before it")
+    refuses(mark .. "\n <!-- end -->\n", "' <!-- end -->' is no mark, expected '<!-- end -->' or '** end'")
+    for _, wrong in ipairs{" " .. mark, (mark:gsub("options", "tea")), (mark:gsub("reference", "refrence")),
+      (mark:gsub(":", "")), "** made by make reference tea"} do
+      refuses(wrong .. "\n<!-- end -->\n", ("'%s' is nothing that make reference can make"):format(wrong))
+    end
+    refuses("<!-- made by make reference: options Psnr -->\n<!-- end -->\n", "there is no class Psnr")
+    refuses("<!-- made by make reference: functions moon.tea -->\n<!-- end -->\n", "there is no table moon.tea")
   end)
 end)

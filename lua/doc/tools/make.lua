@@ -107,17 +107,33 @@ local function marked_files()
   return list
 end
 
-local function make_reference()
+-- What make reference writes, by path: all of it is made before the first file is written.
+local function made_files()
   local sources, registered = dofile "lua/doc/tools/sources.lua", dofile "lua/doc/tools/registered.lua"
-  local stubs = dofile("lua/doc/tools/stubs.lua").write(registered.add(sources.read()))
+  local blocks = registered.add(sources.read())
+  sources.check(blocks)
+  local stubs = dofile("lua/doc/tools/stubs.lua").write(blocks)
   local interface = annotations.parse(stubs)
-  write("lua/moonglass/help/meta.lua", stubs)
-  write("lua/REFERENCE.md", reference.write(interface))
+  local made = {["lua/moonglass/help/meta.lua"] = stubs, ["lua/REFERENCE.md"] = reference.write(interface)}
   for _, path in ipairs(marked_files()) do
-    local text = read(path)
-    local made = tables.fill(text, interface)
-    if made ~= text then write(path, made) end
+    if not made[path] then
+      local text = sources.text(path)
+      local ok, filled = pcall(tables.fill, text, interface)
+      if not ok then error(("%s: %s"):format(path, filled), 0) end
+      if filled ~= text then made[path] = filled end
+    end
   end
+  return made
+end
+
+-- A fault in the sources is one line, and nothing is written.
+local function make_reference()
+  local ok, made = pcall(made_files)
+  if not ok then
+    io.stderr:write("make reference: ", made, "\n")
+    os.exit(1)
+  end
+  for path, text in pairs(made) do write(path, text) end
 end
 
 local what, folder = arg[1], arg[2]

@@ -10,6 +10,8 @@
 --
 -- A block is {path, arguments, class, name, alias, doc = {lines}, tags = {lines without "@"}, file, line}. A function
 -- has `path`; a class has `class` and its public path, `name`.
+local annotations = dofile "lua/moonglass/help/annotations.lua"
+
 local sources = {}
 
 local function fail(block, message, ...)
@@ -38,6 +40,25 @@ end
 
 local function new_block(file, line) return {file = file, line = line, doc = {}, tags = {}} end
 
+-- Tags with a type that has to be there, behind a name or first.
+local typed = {param = "^%S+%s*(.*)$", field = "^%S+%s*(.*)$", ["return"] = "^(.*)$"}
+local others = {alias = true, overload = true, operator = true}
+
+-- A type has no blanks but those that annotations.lua takes as a part of it.
+local function check_tag(block, kind, rest)
+  if not (kind and (typed[kind] or others[kind])) then
+    fail(block, "unknown tag @%s, expected @name, @class, @alias, @param, @field, @return, @overload or @operator",
+      kind or rest)
+  end
+  if not typed[kind] then return end
+  local type_text, words, closed = annotations.split_type(rest:match("^%b[]%s*(.*)$") or rest:match(typed[kind]) or "")
+  if type_text == "" then fail(block, "'@%s %s' has no type", kind, rest) end
+  if not closed then fail(block, "the type of '@%s %s' has an open bracket or quote", kind, rest) end
+  if type_text:find("|$") or words:find("^|") then
+    fail(block, "the type of '@%s %s' has a blank, expected a|b", kind, rest)
+  end
+end
+
 local function add_line(block, text)
   local tag = text:match("^%s*@(.*)$")
   if not tag then
@@ -48,6 +69,7 @@ local function add_line(block, text)
     return
   end
   local kind, rest = tag:match("^(%a+)%s*(.*)$")
+  if kind ~= "name" and kind ~= "class" then check_tag(block, kind, rest or tag) end
   if kind == "name" then
     block.signature = rest
   elseif kind == "class" then
@@ -75,10 +97,19 @@ end
 
 -- The public path of what a line of code defines, by the classes that the file's tables stand for.
 local function path_of_code(code, classes)
-  local owner, name = code:match("^%s*function ([%w_.]-)[.:]([%w_]+)%(")
+  local owner, name = code:match("^%s*function ([%w_.]-)[.:]([%w_]+)%s*%(")
   local public = owner and classes[owner]
   if not public or name:find("^__") then return nil end
   return public .. (public:find("^%u") and ":" or ".") .. name
+end
+
+-- The documentation may call an argument otherwise than the code, but all are described.
+local function check_count(block, code)
+  local arguments = code:match("%((.-)%)") or ""
+  local taken, described = select(2, arguments:gsub("[^,%s]+", "")), select(2, block.arguments:gsub("[^,%s]+", ""))
+  if taken ~= described then
+    fail(block, "%s takes (%s), but (%s) are described", block.path, arguments, block.arguments)
+  end
 end
 
 local function close_lua_block(block, code, classes, list)
@@ -87,8 +118,12 @@ local function close_lua_block(block, code, classes, list)
   if block.class and variable then classes[variable] = block.name end
   if not (block.path or block.class or block.alias) then
     block.path = path_of_code(code, classes)
-    if not block.path then return end
+    if not block.path then
+      if #block.tags > 0 then fail(block, "no public function, class or @name stands below '@%s'", block.tags[1]) end
+      return
+    end
     block.arguments = names_of_params(block)
+    check_count(block, code)
   end
   if block.path and block.arguments ~= names_of_params(block) then
     fail(block, "%s takes (%s), but (%s) are described", block.path, block.arguments, names_of_params(block))
@@ -111,6 +146,7 @@ local function read_lua(file, text, list)
       block = nil
     end
   end
+  if block then close_lua_block(block, "", classes, list) end
 end
 
 -- ---- C ----
@@ -151,6 +187,7 @@ local function read_c(file, text, list)
       end
     end
   end
+  if blocks then fail(blocks[1], "the block has no end, expected */") end
 end
 
 -- ---- all files ----
@@ -162,9 +199,15 @@ local function files_below(folder, pattern)
   return list
 end
 
-local function read_file(path)
+--- The text of a file, whose lines end with LF.
+function sources.text(path)
   local file <close> = assert(io.open(path, "rb"))
-  return assert(file:read("a"))
+  local text = assert(file:read("a"))
+  local _, number = (text:match("^(.-)\r") or ""):gsub("\n", "")
+  if text:find("\r", 1, true) then
+    error(("%s:%d: a carriage return, expected lines that end with LF"):format(path, number + 1), 0)
+  end
+  return text
 end
 
 --- The blocks of one file: its path says which language it is.
@@ -174,14 +217,28 @@ function sources.of(path, text, list)
   return list
 end
 
+--- Refuses blocks that describe one name twice, leave an argument out, or give a type that nothing is called.
+function sources.check(list)
+  local seen = {}
+  for _, block in ipairs(list) do
+    local name = block.path or block.alias or (block.class and #block.doc > 0 and block.class)
+    local first = name and seen[name]
+    if first then fail(block, "%s is described in %s:%d, too", name, first.file, first.line) end
+    if name then seen[name] = block end
+    if block.path and block.arguments ~= names_of_params(block) then
+      fail(block, "%s takes (%s), but (%s) are described", block.path, block.arguments, names_of_params(block))
+    end
+  end
+end
+
 --- All blocks of the tree: those of the binding, of the engine, of the Lua library.
 function sources.read()
   local list = {}
   for _, folder in ipairs{"csrc/lua", "csrc/engine"} do
-    for _, path in ipairs(files_below(folder, "*.c")) do sources.of(path, read_file(path), list) end
+    for _, path in ipairs(files_below(folder, "*.c")) do sources.of(path, sources.text(path), list) end
   end
   for _, path in ipairs(files_below("lua/moonglass", "*.lua")) do
-    if not path:find("help/meta%.lua$") then sources.of(path, read_file(path), list) end
+    if not path:find("help/meta%.lua$") then sources.of(path, sources.text(path), list) end
   end
   return list
 end

@@ -76,6 +76,9 @@ local function call_text(interface, f)
 end
 
 local function functions_table(interface, path)
+  if not interface.classes["moonglass" .. path:gsub("^moon", "")] then
+    error(("there is no table %s"):format(path), 0)
+  end
   local out = {("| `%s` | what it does |"):format(path), "| --- | --- |"}
   for _, f in ipairs(interface.functions) do
     if f.path:match("^(.*)[.:][%w_]+$") == path then
@@ -134,27 +137,38 @@ local makers = {
   kinds = kinds_list,
 }
 
--- "options", "FitOptions" of a line that is a mark.
+-- Of a line that is a mark, "options" and "FitOptions", or "end". What only looks like one raises.
 local function read_mark(line)
-  local mark = line:match("^<!%-%- (.-) %-%->$") or line:match("^%*%* (.*)$")
-  if mark then return mark:match("^made by make reference: (%l+) ?([%w_%. ]*)$") end
+  local text = line:match("^%s*<!%-%-%s*(.-)%s*%-%->%s*$") or line:match("^%s*%*%*%s*(.-)%s*%*?/?%s*$") or ""
+  if text:find("^made by") then
+    local mark = line:match("^<!%-%- (.-) %-%->$") or line:match("^%*%* (.*)$") or ""
+    local maker, rest = mark:match("^made by make reference: (%l+) ?([%w_%. ]*)$")
+    if makers[maker] then return maker, rest end
+    error(("'%s' is nothing that make reference can make"):format(line), 0)
+  end
+  if text ~= "end" then return end
+  if line == "<!-- end -->" or line:find("^%*%* end") then return text end
+  error(("'%s' is no mark, expected '<!-- end -->' or '** end'"):format(line), 0)
 end
 
---- The text with what stands between the marks made again.
+--- The text with what stands between the marks made again. A mark without its end raises, and an end without its mark.
 function tables.fill(text, interface)
-  local out, inside = {}, false
+  local out, opened = {}, nil
   for line in (text:gsub("\n$", "") .. "\n"):gmatch("([^\n]*)\n") do
     local maker, rest = read_mark(line)
-    local ends = inside and (line == "<!-- end -->" or line:find("^%*%* end"))
-    if ends then inside = false end
-    if not inside then out[#out + 1] = line end
-    if maker then
-      if not makers[maker] then error(("'%s' is nothing that make reference can make"):format(line), 0) end
+    if maker == "end" then
+      if not opened then error(("'%s' ends nothing: no mark 'made by make reference' is before it"):format(line), 0) end
+      opened = nil
+    elseif maker and opened then
+      error(("the mark '%s' has no end before '%s'"):format(opened, line), 0)
+    end
+    if not opened then out[#out + 1] = line end
+    if maker and maker ~= "end" then
       for _, made in ipairs(makers[maker](interface, rest)) do out[#out + 1] = made end
-      inside = true
+      opened = line
     end
   end
-  if inside then error("a mark 'made by make reference' has no end", 0) end
+  if opened then error(("the mark '%s' has no end"):format(opened), 0) end
   return table.concat(out, "\n") .. "\n"
 end
 

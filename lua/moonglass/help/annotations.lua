@@ -13,7 +13,7 @@ local annotations = {}
 local closing = {["("] = ")", ["<"] = ">", ["{"] = "}", ["["] = "]"}
 
 -- Where the type that begins at `from` ends: at the first space outside brackets and quotes that does not follow the
--- colon of a function's result.
+-- colon of a function's result. And whether its brackets and quotes are closed.
 local function end_of_type(text, from)
   local open, quote, i = {}, false, from
   while i <= #text do
@@ -31,14 +31,15 @@ local function end_of_type(text, from)
     end
     i = i + 1
   end
-  return i - 1
+  return i - 1, #open == 0 and not quote
 end
 
--- "integer? default 1: ..." -> "integer?", "default 1: ..."
+--- "integer? default 1: ..." -> "integer?", "default 1: ...", and whether the type's brackets and quotes are closed.
 local function split_type(text)
-  local last = end_of_type(text, 1)
-  return text:sub(1, last), (text:sub(last + 1):gsub("^%s+", ""))
+  local last, closed = end_of_type(text, 1)
+  return text:sub(1, last), (text:sub(last + 1):gsub("^%s+", "")), closed
 end
+annotations.split_type = split_type
 
 -- name, then a type that may end with ?, then words.
 local function read_entry(text, line)
