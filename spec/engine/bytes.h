@@ -1,4 +1,4 @@
-/* bytes.h - small files in memory, for the tests of formats: written, read back, compared; IDX, PNG chunks and gzip. */
+/* bytes.h - small files in memory for the tests of formats: write, read, compare; make IDX, PNG chunks and gzip. */
 #ifndef BYTES_H
 #define BYTES_H
 
@@ -38,7 +38,7 @@ static inline bool same_bytes(const bytes *a, const bytes *b) {
   return a->size == b->size && !memcmp(a->data, b->data, a->size);
 }
 
-/* The path again. */
+/* Write a file. Return the path. */
 static inline const char *write_to(const char *path, const void *data, size_t n) {
   FILE *f = fopen(path, "wb");
   if (!f || (n && fwrite(data, 1, n, f) != n) || fclose(f)) {
@@ -48,7 +48,7 @@ static inline const char *write_to(const char *path, const void *data, size_t n)
   return path;
 }
 
-/* Nothing if it cannot be read. */
+/* Read a file. A file that cannot be read gives 0 bytes. */
 static inline void read_file(const char *path, bytes *b) {
   FILE *f = fopen(path, "rb");
   b->size = f ? fread(b->data, 1, sizeof b->data, f) : 0;

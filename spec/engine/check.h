@@ -1,4 +1,4 @@
-/* check.h - counts checks: CHECK(condition), and check_report() at the end of main. */
+/* check.h - the test framework of the C tests: CHECK counts, and main returns check_report(). */
 #ifndef CHECK_H
 #define CHECK_H
 

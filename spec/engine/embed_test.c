@@ -1,5 +1,5 @@
-/* embed_test.c - what a host program relies on, with moonglass.h only: several contexts at once, shared weights, fork,
-** interrupts, running out of memory, the host's buffers, closed descriptors, silence, the environment. */
+/* embed_test.c - what a host program may rely on, with moonglass.h only: several contexts at once, shared weights,
+** fork, interrupts, out of memory at any point, the host's buffers, closed descriptors, no output, the environment. */
 #include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
@@ -14,7 +14,7 @@
 #include "check.h"
 #include "rig.h"
 
-/* ---- several at once ---- */
+/* ---- several contexts at once ---- */
 
 typedef struct trainer {
   pthread_t thread;
@@ -50,16 +50,16 @@ static void contexts_in_threads(void) {
   }
 }
 
-/* ---- one net, served by several ---- */
+/* ---- one net, served by several contexts ---- */
 
 typedef struct server {
   pthread_t thread;
-  const moon_net *source; /* a share of the main thread's, from which the server makes its own */
+  const moon_net *source; /* made by the main thread; the server shares it again into its context */
   const rig *expected;
   bool good;
 } server;
 
-/* Every row alone, and all at once, against what the original gave. */
+/* Predict row by row and all rows at once. Both equal the original's results. */
 static bool serve(moon_ctx *ctx, moon_net *net, const rig *expected) {
   rig r = {.ctx = moon_ctx_retain(ctx), .net = moon_net_retain(net)};
   bool good = make_output(&r) == MOON_OK && make_code(&r) == MOON_OK && make_decoded(&r) == MOON_OK &&
@@ -74,7 +74,7 @@ static bool serve(moon_ctx *ctx, moon_net *net, const rig *expected) {
     moon_tensor_release(x);
     moon_tensor_release(y);
   }
-  good = good && same_bits(r.y, expected->y); /* rows are predicted one by one there, too */
+  good = good && same_bits(r.y, expected->y); /* the original predicted row by row too */
   good = good && encode(&r) == MOON_OK && same_bits(r.code, expected->code);
   good = good && decode(&r) == MOON_OK && same_bits(r.decoded, expected->decoded);
   good = good && errors(&r) == MOON_OK && same_bits(r.errors, expected->errors);
@@ -98,7 +98,7 @@ static void expect(rig *r) {
   CHECK(encode(r) == MOON_OK && decode(r) == MOON_OK && errors(r) == MOON_OK);
 }
 
-/* Eight share one net and give its numbers, while the main thread trains the original, then releases it. */
+/* Eight servers share one net and give its numbers, while the main thread trains the original, then releases it. */
 static void servers(void) {
   static server all[THREADS];
   rig r = make_rig(&(moon_config){.seed = 4});
@@ -123,7 +123,7 @@ static void servers(void) {
   free_rig(&r);
 }
 
-/* The last share of a net whose context, and whose every other share, is long gone is released by another thread. */
+/* The context of a net and all its other shares are gone. Another thread releases the last share. */
 typedef struct heir {
   moon_ctx *ctx;
   moon_net *net;
@@ -160,7 +160,7 @@ static const float *weight(const moon_net *net, size_t layer) {
   return moon_layer_parameter(moon_net_layer(net, layer), 0, &p) ? moon_tensor_float(p.value) : NULL;
 }
 
-/* One copy for all, until the weights change; tied weights stay tied; and next to no memory of the sharing context. */
+/* All shares use one copy until the weights change. Tied weights stay tied. A share takes almost no memory. */
 static void one_copy(void) {
   rig r = make_rig(NULL);
   moon_ctx *ctx;
@@ -174,7 +174,7 @@ static void one_copy(void) {
   CHECK(moon_net_share(r.net, ctx, &shares[3]) == MOON_OK);
   CHECK(weight(shares[3], 1) != weight(shares[0], 1) && same_weights(shares[3], r.net));
   CHECK(!same_weights(shares[0], r.net) && moon_net_encoder(shares[3]) == 3 && moon_net_code(shares[3]) == CODE);
-  /* the decoder, whose first layer is tied to one outside */
+  /* the decoder: its first layer is tied to a layer outside */
   CHECK(moon_net_slice(r.net, &half, 3, 2) == MOON_OK);
   moon_net_release(shares[0]);
   CHECK(moon_net_share(half, ctx, &shares[0]) == MOON_OK);
@@ -196,7 +196,7 @@ static void one_copy(void) {
   free_rig(&r);
 }
 
-/* Nothing writes into what others read. */
+/* No call writes into shared weights. */
 static void shares_are_read_only(void) {
   rig r = make_rig(NULL), other = make_rig(NULL);
   moon_net *net;
@@ -231,9 +231,9 @@ static void shares_are_read_only(void) {
   free_rig(&other);
 }
 
-/* ---- the host's own buffers ---- */
+/* ---- the host's buffers ---- */
 
-/* Results go where the host wants them, and nothing of the size of its rows is taken. */
+/* Results go into the host's buffers, and nothing of the size of its rows is allocated. */
 static void buffers_of_the_host(void) {
   enum { MANY = 20000 };
   static float x[MANY * WIDTH], y[MANY * WIDTH], code[MANY * CODE], back[MANY * WIDTH], error[MANY];
@@ -277,7 +277,7 @@ static void number_of_threads(void) {
   moon_ctx_release(ctx);
 }
 
-/* The bits of an undisturbed run come out wherever memory ran out: nothing had changed by then. */
+/* Wherever memory runs out, nothing has changed: the next try gives the bits of an undisturbed run. */
 static void out_of_memory(void) {
   enum { GRAIN = 160 };
   rig free_run = {0};
@@ -310,7 +310,7 @@ static size_t resident(void) {
   return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* A context's whole life: the pool too, with rows enough for it. */
+/* A context from start to end, with enough rows for the worker pool. */
 static bool live(int threads) {
   rig r = {0};
   moon_tensor *x = NULL;
@@ -324,7 +324,7 @@ static bool live(int threads) {
   return good;
 }
 
-/* The sanitizers keep what is freed, and are slow: with them, lives are to find leaks and races. */
+/* Sanitizers are slow and keep freed memory. With them this test looks for leaks and races only. */
 static void a_thousand_lives(void) {
   enum { LIVES = SANITIZED ? 50 : 1000, SETTLED = LIVES * 3 / 10, SLACK = 256 << 10 };
   size_t before = 0;
@@ -368,7 +368,7 @@ static void forks(void) {
 
 /* ---- interrupts ---- */
 
-static moon_ctx *to_interrupt; /* set before the handler is */
+static moon_ctx *to_interrupt; /* set before the handler is installed */
 
 static void on_alarm(int signal) {
   (void)signal;
@@ -383,7 +383,7 @@ static void *interrupt_soon(void *ctx) {
 
 static void alarm_soon(void) { setitimer(ITIMER_REAL, &(struct itimerval){.it_value = {.tv_usec = 5000}}, NULL); }
 
-/* A long call, one row at a time, that somebody breaks off: was it in its midst? */
+/* A long call, one row at a time, that is interrupted. True if it stopped in the middle. */
 static bool broken_off(rig *r, moon_tensor *y, const moon_tensor *x, bool by_signal) {
   pthread_t thread;
   size_t last = moon_tensor_numel(y) - 1;
@@ -416,7 +416,7 @@ static void interrupts_in_a_call(void) {
   free_rig(&r);
 }
 
-/* Training that a signal ends: the last whole step stands. */
+/* A signal ends a training: the net is as after the last whole step. */
 static void interrupted_training(void) {
   rig r = make_rig(&(moon_config){.seed = 8}), again = make_rig(&(moon_config){.seed = 8});
   size_t steps = 0;
@@ -435,9 +435,9 @@ static void interrupted_training(void) {
   free_rig(&again);
 }
 
-/* ---- programs of their own: this one, with an argument ---- */
+/* ---- separate processes: this program with an argument ---- */
 
-/* The numbers of a run, in a file. */
+/* Write the numbers of a run to a file. */
 static moon_status save_numbers(const rig *r, moon_tensor *made, const char *path) {
   moon_archive *archive;
   moon_parameter p;
@@ -464,7 +464,7 @@ static bool eigenvalues(const rig *r) {
   return largest;
 }
 
-/* A life with mistakes in it. A shared BLIS might end it over BLIS_ARCH_TYPE: then products are refused. */
+/* A context's life with misuse in it. A shared BLIS could abort because of BLIS_ARCH_TYPE: then products fail. */
 enum { REFUSED = 20 };
 static int program(const char *path) {
   rig r = {0};
@@ -492,10 +492,10 @@ static int program(const char *path) {
 
 typedef struct surroundings {
   const char *name, *value; /* of a variable */
-  bool closed;              /* without descriptors 0 to 2 */
+  bool closed;              /* run with descriptors 0 to 2 closed */
 } surroundings;
 
-/* Run the program there; its exit status, or -1; what it printed is counted. */
+/* Run the program with this environment. Return its exit status, or -1, and count the bytes that it printed. */
 static int run_program(const surroundings *s, const char *path, size_t *printed) {
   char buffer[512];
   int ends[2], status = -1;
@@ -537,7 +537,7 @@ static bool is_blis_shared(void) {
   return found;
 }
 
-/* The same file to the last bit, and not a word, whatever is set and whatever is closed. */
+/* Whatever is set and closed, the file has the same bits and nothing is printed. */
 static void anywhere(void) {
   static const surroundings all[] = {{NULL, NULL, false},
                                      {NULL, NULL, true},
@@ -596,6 +596,6 @@ int main(int argc, char **argv) {
   if (FOLLOWS_FORKS)
     forks();
   else
-    puts("the test of fork is left out: the thread sanitizer does not follow threads into a child");
+    puts("skipped: the test of fork (the thread sanitizer does not follow threads into a child)");
   return check_report();
 }

@@ -1,4 +1,4 @@
-/* engine_test.c - the engine from C, without Lua: what a script cannot see. */
+/* engine_test.c - tests of the engine in C: what a Lua script cannot see. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -14,7 +14,7 @@
 #include "check.h"
 #include "instruction_sets.h"
 
-/* ---- counting allocations, ours and everybody's ---- */
+/* ---- counting allocations: the context's and malloc's ---- */
 
 static size_t calls, malloc_calls;
 
@@ -74,7 +74,7 @@ static rig make_rig(const moon_config *config) {
 }
 
 static void free_rig(rig *r) {
-  moon_ctx_release(r->ctx); /* first: objects keep what they need */
+  moon_ctx_release(r->ctx); /* first: objects keep the context alive */
   moon_tensor_release(r->x);
   moon_net_release(r->net);
   moon_dataset_release(r->data);
@@ -90,7 +90,7 @@ static void epoch(rig *r, size_t batch) {
 
 static void step_allocates_nothing(void) {
   rig r = make_rig(&(moon_config){.alloc = counting});
-  epoch(&r, 32); /* plans: whole batches and the last, partial one */
+  epoch(&r, 32); /* makes the plans of the full batch and of the last, smaller one */
   size_t before = calls, mallocs = malloc_calls;
   for (uint64_t e = 0; e < 5; e++) {
     moon_dataset_shuffle(r.data, 1, e);
@@ -109,7 +109,7 @@ static void step_allocates_nothing(void) {
   free_rig(&r);
 }
 
-/* Every byte is given back, whatever the order of release. */
+/* Every byte is freed, in any order of release. */
 static void accounting(void) {
   moon_ctx *ctx;
   CHECK(moon_ctx_new(&ctx, NULL) == MOON_OK);
@@ -126,8 +126,8 @@ static void accounting(void) {
   moon_ctx_release(ctx);
 }
 
-/* With the n-th allocation refused, for n = 1, 2, 3 ... until it passes: a status, nothing lost, and the next try
-** works. */
+/* Refuse the n-th allocation, for n = 1, 2, 3 ... until the call passes. Each failure returns a status and leaks
+** nothing, and the next try works. */
 static size_t left;
 static void *failing(void *ud, void *ptr, size_t osize, size_t nsize) {
   (void)ud, (void)osize;
@@ -178,14 +178,14 @@ static void out_of_memory(void) {
     left = n++;
     status = train_two_batches(ctx);
     CHECK(status == MOON_OK || (status == MOON_ENOMEM && strstr(moon_error(ctx), "out of memory")));
-    mooni_gemm_forget(ctx); /* or the shapes that are warm already would need less the next time */
+    mooni_gemm_forget(ctx); /* else warm shapes would allocate less the next time */
     CHECK(moon_memory_used(ctx) == empty);
   } while (status != MOON_OK && n < 1000);
   CHECK(status == MOON_OK && n > 20);
   moon_ctx_release(ctx);
 }
 
-/* ---- products against the definition ---- */
+/* ---- matrix products against the definition ---- */
 
 static double reference(const mooni_mat *a, const mooni_mat *b, size_t i, size_t j, size_t k) {
   double sum = 0;
@@ -193,7 +193,7 @@ static double reference(const mooni_mat *a, const mooni_mat *b, size_t i, size_t
   return sum;
 }
 
-/* Every second row or column of a larger tensor, so that a stray write shows. */
+/* The matrix is every second row or column of a larger tensor, so that a stray write shows. */
 static mooni_mat matrix(moon_tensor **owner, moon_ctx *ctx, size_t rows, size_t columns, bool by_row) {
   moon_tensor_new(ctx, owner, MOON_FLOAT32, 2, (size_t[]){2 * rows, columns});
   moon_tensor_uniform(*owner, -1, 1);
@@ -209,7 +209,7 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
   moon_tensor *ta, *tb, *tc, *before;
   mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);
   mooni_mat c = matrix(&tc, ctx, m, n, layout & 4);
-  if (beta == 0) moon_tensor_fill(tc, NAN); /* must not be looked at */
+  if (beta == 0) moon_tensor_fill(tc, NAN); /* beta 0: c must not be read */
   moon_tensor_new(ctx, &before, MOON_FLOAT32, 2, (size_t[]){2 * m, n});
   moon_tensor_copy(before, tc);
   const float *old = moon_tensor_float(before);
@@ -231,8 +231,8 @@ static void check_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned 
   for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
 }
 
-/* Two of three rows of a are 0, or of its columns, in runs as the pixels of an image; told of it or not, the product
-** has the same bits. */
+/* Two of three rows (or columns) of a are 0, in runs like the pixels of an image. With and without the hint about
+** zeros, the product has the same bits. */
 static void check_sparse_product(moon_ctx *ctx, size_t m, size_t n, size_t k, unsigned layout, float beta) {
   moon_tensor *ta, *tb, *tc, *td;
   mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);
@@ -270,7 +270,7 @@ static void products_of(const mooni_kernels *kernels) {
   moon_ctx_release(ctx);
 }
 
-/* With the best kernels of this machine, and with those that leave all products to BLIS. */
+/* With the best kernels of this CPU, and with kernels that leave all products to BLIS. */
 static void products(void) {
   moon_ctx *ctx;
   moon_ctx_new(&ctx, NULL);
@@ -279,7 +279,7 @@ static void products(void) {
   products_of(&mooni_kernels_base);
 }
 
-/* ---- elementary functions against libm, on every instruction set of this machine ---- */
+/* ---- elementary functions against libm, on every instruction set of this CPU ---- */
 
 static double worst_error(const mooni_act *act, float low, float high, double (*f)(double)) {
   enum { N = 4001 };
@@ -353,7 +353,7 @@ static void exp_and_log(const mooni_kernels *k) {
   CHECK(y[0] == 1 && y[2] == INFINITY && isnan(y[3]) && y[4] == 0);
 }
 
-/* Cross-entropy of logits z against targets t: value and gradient. */
+/* Value and gradient of the cross-entropy of logits z against targets t. */
 static void logits(const mooni_kernels *k) {
   enum { N = 2001 };
   static float z[N], t[N], g[N];
@@ -380,7 +380,7 @@ static void logits(const mooni_kernels *k) {
   moon_ctx_release(ctx);
 }
 
-/* Adam's step, which computes its root itself: over all magnitudes of a mean square, 0 too, and for one
+/* Adam's step uses a special square root. Test it over all magnitudes of the mean square, with 0, and with a gradient
 ** whose square is infinite. */
 static void roots(const mooni_kernels *k) {
   enum { N = 2003 };
@@ -392,7 +392,7 @@ static void roots(const mooni_kernels *k) {
   for (size_t i = 0; i < N; i++) before[i] = v[i] = ldexpf(1 + (float)(i % 97) / 97, (int)(i % 250) - 123), m[i] = 1;
   before[0] = v[0] = 0;
   memset(w, 0, sizeof w);
-  before[1] = v[1] = 1, g[1] = 1e30f; /* whose square is infinite */
+  before[1] = v[1] = 1, g[1] = 1e30f; /* its square is infinite */
   moon_ctx_new(&ctx, NULL);
   moon_optim_new(ctx, &adam, "adam", (moon_option[]){{.name = "eps", .kind = MOON_NUMBER, .number = 1e-7}}, 1);
   const mooni_optim_class *const *class = k->optims;
@@ -409,7 +409,7 @@ static void roots(const mooni_kernels *k) {
   moon_ctx_release(ctx);
 }
 
-/* Each byte by each scale is what a division gives. */
+/* Every byte divided by every scale equals a float division. */
 static void widening(const mooni_kernels *k) {
   uint8_t bytes[256];
   float y[256];
@@ -422,7 +422,7 @@ static void widening(const mooni_kernels *k) {
   CHECK(same);
 }
 
-/* Column sums of any shape, alone and on top of others, against double. */
+/* Column sums of any shape, stored and accumulated, against sums in double. */
 static void column_sums(const mooni_kernels *k) {
   enum { MOST = 700, DEEP = 1000 };
   static float x[DEEP * (MOST + 3)], y[MOST];
@@ -442,7 +442,7 @@ static void column_sums(const mooni_kernels *k) {
   CHECK(worst < 2e-6);
 }
 
-/* What may be near is found wherever it is; a bound that is a NaN excludes nothing. */
+/* Every candidate within reach is found, at every position. A NaN bound excludes nothing. */
 static void searches(const mooni_kernels *k) {
   enum { N = 100 };
   float product[N];
@@ -462,12 +462,12 @@ static void searches(const mooni_kernels *k) {
   float x[N], y[N];
   for (size_t i = 0; i < N; i++) {
     x[i] = 1e7f + (float)i, y[i] = 1e7f - (float)(i % 7), sum += (double)((x[i] - y[i]) * (x[i] - y[i]));
-    right = right && k->squared_distance(x, y, i + 1) == sum; /* of whole numbers, so exact */
+    right = right && k->squared_distance(x, y, i + 1) == sum; /* exact, because all are whole numbers */
   }
   CHECK(right);
 }
 
-/* The matrix of second differences has eigenvalues 2 - 2 cos(pi i / (n + 1)). */
+/* The eigenvalues of the matrix of second differences are 2 - 2 cos(pi i / (n + 1)). */
 static void eigenvalues(const mooni_kernels *k) {
   enum { N = 150 };
   const size_t shape[] = {N, N};
@@ -498,7 +498,7 @@ static void eigenvalues(const mooni_kernels *k) {
   moon_ctx_release(ctx);
 }
 
-/* The kernels of all instruction sets give the same numbers, but for rounding. */
+/* The kernels of all instruction sets agree up to rounding. */
 static void all_of(const mooni_kernels *k) {
   functions_of(k);
   exp_and_log(k);
@@ -583,7 +583,7 @@ static void floating_point_mode_is_the_hosts(void) {
   free_rig(&r);
 }
 
-/* ---- the hand-counted statuses of misuse ---- */
+/* ---- statuses of misuse ---- */
 
 static void misuse(void) {
   rig r = make_rig(NULL);
@@ -612,7 +612,7 @@ static void misuse(void) {
   free_rig(&r);
 }
 
-/* What only C can get wrong: the binding makes results of the right shape, and checks dimensions. */
+/* Misuse that is possible only in C: the binding makes results of the right shape and checks dimensions. */
 static void misuse_from_c(void) {
   rig r = make_rig(NULL);
   moon_tensor *t = NULL, *wrong = NULL, *bytes = NULL;
@@ -653,7 +653,7 @@ static void misuse_from_c(void) {
   free_rig(&r);
 }
 
-/* Of "did you mean": one edit of short names, a third of long ones, no case, and beginnings. */
+/* "did you mean" accepts one edit in a short name, a third of the letters in a long one, other case, and prefixes. */
 static void near_names(void) {
   const struct {
     const char *name, *known;
@@ -694,7 +694,7 @@ static void near_names(void) {
   CHECK(begins != SIZE_MAX && begins > moon_name_distance("bacth_zise", "batch_size"));
 }
 
-/* ---- what objects tell of themselves ---- */
+/* ---- queries of objects ---- */
 
 static void getters(void) {
   rig r = make_rig(NULL);
@@ -720,9 +720,9 @@ static void getters(void) {
   free_rig(&r);
 }
 
-/* ---- what options say of themselves ---- */
+/* ---- queries of options ---- */
 
-/* Find option `option` of a registered name: what it is, and which values it takes. */
+/* Find an option of a registered name: its type and the values that it takes. */
 static bool find_option(const moon_ctx *ctx, moon_family family, const char *name, const char *option,
                         moon_option_info *info, moon_option_values *values) {
   values->size = sizeof *values;
@@ -731,7 +731,7 @@ static bool find_option(const moon_ctx *ctx, moon_family family, const char *nam
   return false;
 }
 
-/* Of the values at and beyond a bound, those are taken that the bound allows. */
+/* At and beyond a bound, exactly the values that the bound allows are accepted. */
 static void check_bound(moon_ctx *ctx, const char *option, double bound, double beyond, bool open) {
   moon_option options[] = {number("in", 2), number("out", 2), number(option, bound), text("activation", "sigmoid")};
   moon_layer *layer = NULL;

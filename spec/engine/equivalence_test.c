@@ -1,8 +1,8 @@
-/* equivalence_test.c - no optimisation changes a result by more than 1e-6. The plainest way to compute it has kernels
-** without vector instructions, products as three loops, one thread, and no fused loss. Each other way, alone and
-** together, is compared with it: predictions, objective, gradients, and weights after a step of each optimiser. Errors
-** are relative to the largest number of their kind; with an argument they are printed. Each way is also compared with a
-** dense layer written as plain loops (mooni_dense_naive_forward, _backward). */
+/* equivalence_test.c - optimisations change no result by more than 1e-6. The reference uses kernels without vector
+** instructions, products of three loops, one thread, and a loss that is not fused with the activation. Each
+** optimisation, separately and combined, is compared with it: predictions, objective, gradients, and weights after a
+** step of each optimiser. Errors are relative to the largest number of their kind; with an argument they are printed.
+** Each is also compared with a dense layer of plain loops (mooni_dense_naive_forward, _backward). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 enum { ROWS = 200, WIDTH = 64, HIDDEN = 32, PARAMS = WIDTH * HIDDEN + HIDDEN + HIDDEN * WIDTH + WIDTH };
 static const double TOLERANCE = 1e-6;
 
-/* ---- the ways ---- */
+/* ---- the variants ---- */
 
 static size_t naive_calls;
 
@@ -57,7 +57,7 @@ static bool has_avx512(void) {
 #endif
 }
 
-/* Two workers share this batch by rows; for thirteen there are too few, and they share it by columns. */
+/* Two workers divide this batch by rows. For thirteen there are too few rows, so they divide it by columns. */
 enum { BY_ROWS = 2, BY_COLUMNS = 13 };
 
 static size_t all_ways(way *list) {
@@ -90,7 +90,7 @@ static size_t all_ways(way *list) {
 
 static const way plainest = {"plainest", &mooni_kernels_base, NAIVE, 1, false};
 
-/* ---- what is asked ---- */
+/* ---- the results compared ---- */
 
 typedef struct question {
   const char *activation, *end, *loss, *optim, *with;
@@ -105,7 +105,7 @@ typedef struct answer {
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-/* Numbers of the test's own: the context's might differ in the last place from kernel to kernel. */
+/* The test makes its random numbers: the context's may differ in the last digit between kernels. */
 static void fill(moon_tensor *t, double low, double high, uint32_t seed) {
   float *p = moon_tensor_float(t);
   for (size_t i = 0; i < moon_tensor_numel(t); i++) {
@@ -118,7 +118,7 @@ static moon_layer *dense_layer(moon_ctx *ctx, size_t in, size_t out, const char 
   moon_option options[] = {number("in", (double)in),    number("out", (double)out), text("activation", activation),
                            number("activity_l1", 1e-3), number("weight_l2", 1e-3),  number("kl_weight", 1e-2),
                            number("contractive", 1e-3)};
-  bool unit = !strcmp(activation, "sigmoid"); /* Kullback-Leibler wants means of 0 to 1 */
+  bool unit = !strcmp(activation, "sigmoid"); /* the Kullback-Leibler penalty needs means from 0 to 1 */
   moon_layer *layer = NULL;
   CHECK(moon_layer_new(ctx, &layer, "dense", options, !penalties ? 3 : unit ? 7 : 5) == MOON_OK);
   return layer;
@@ -145,7 +145,7 @@ static void collect(float *to, moon_tensor *const *list, size_t count) {
   }
 }
 
-/* A step by hand, in which the loss sees probabilities. */
+/* A step by hand: the loss gets probabilities. */
 static moon_status step_apart(moon_net *net, double *objective, moon_tensor *x, moon_tensor *t, const moon_loss *loss,
                               moon_optim *opt) {
   moon_tensor *y, *dy;
@@ -161,7 +161,7 @@ static moon_status step_apart(moon_net *net, double *objective, moon_tensor *x, 
   return status;
 }
 
-/* Was the batch computed in the way that was asked for? */
+/* Was the batch computed in the requested variant? */
 static void check_way(const way *w, const moon_ctx *ctx, const moon_net *net, size_t naive_before) {
   mooni_split split = mooni_choose_split(ROWS, net->param_floats, 2 * (WIDTH + HIDDEN), (size_t)w->threads, true);
   CHECK(split == (w->threads == 1 ? MOONI_SERIAL : w->threads == BY_ROWS ? MOONI_BY_ROWS : MOONI_BY_COLUMNS));
@@ -195,7 +195,7 @@ static void answer_for(answer *a, const question *q, const way *w) {
   moon_status status = w->fused ? moon_net_step_rows(net, &a->objective, data, 0, ROWS, loss, opt)
                                 : step_apart(net, &a->objective, x, t, loss, opt);
   CHECK(status == MOON_OK);
-  if (w->threads > 1 && !w->fused) { /* backward by itself is one thread's: a step that shares its work, too */
+  if (w->threads > 1 && !w->fused) { /* moon_net_backward uses one thread: test a divided step too */
     moon_net_release(net);
     moon_optim_release(opt);
     net = build(ctx, q);
@@ -251,7 +251,7 @@ static void ask(const question *q, bool print) {
   }
 }
 
-/* ---- a dense layer and its plain loops ---- */
+/* ---- a dense layer and plain loops ---- */
 
 static double error_of(const moon_tensor *t, const float *want) {
   return largest_error(moon_tensor_float(t), want, moon_tensor_numel(t));

@@ -1,5 +1,5 @@
-/* files_test.c - every file format from C: round trips, which files are accepted and refused, files cut at every byte
-** and damaged at every byte, false headers, failing writes, and running out of memory at every allocation. */
+/* files_test.c - every file format from C: round trips, accepted and refused files, truncation at every byte, damage
+** to every byte, wrong headers, failing writes, out of memory at every allocation. */
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static bool same_tensor(const moon_tensor *a, const moon_tensor *b) {
 
 LOADER(idx, moon_tensor, moon_idx_load, moon_tensor_release)
 
-/* Every prefix of the file is refused, for its format. */
+/* Every prefix of the file is refused with a format error. */
 static void cut_everywhere(load_fn *load, const bytes *whole) {
   for (size_t n = 0; n < whole->size; n++) {
     const char *path = write_file("cut", whole->data, n);
@@ -57,7 +57,7 @@ static void cut_everywhere(load_fn *load, const bytes *whole) {
   }
 }
 
-/* Whatever stands in a byte, the loader comes back with a result or a message, and holds nothing. */
+/* With any value in any byte, the loader returns a result or a message and leaks nothing. */
 static void damage_everywhere(load_fn *load, const bytes *whole) {
   static bytes b;
   b = *whole;
@@ -74,7 +74,7 @@ static void damage_everywhere(load_fn *load, const bytes *whole) {
   }
 }
 
-/* ---- allocations that fail, one after the other ---- */
+/* ---- each allocation fails once ---- */
 
 static size_t allowed;
 
@@ -91,7 +91,7 @@ static void *rationed(void *ud, void *ptr, size_t osize, size_t nsize) {
 
 typedef moon_status act_fn(moon_ctx *c, void *what);
 
-/* Run with 0, 1, 2, ... allocations until it works; each failure is MOON_ENOMEM and leaves nothing. */
+/* Run with 0, 1, 2, ... allocations until it works. Each failure is MOON_ENOMEM and leaks nothing. */
 static void starve(moon_ctx *c, act_fn *act, void *what) {
   moon_status status = MOON_ENOMEM;
   size_t used = moon_memory_used(c), n;
@@ -130,7 +130,7 @@ static void test_refused_paths(moon_archive *a) {
   CHECK(left_over() == 0);
 }
 
-/* A file that outgrows the process's limit fails half-way: the old one stays, the temporary goes. */
+/* A file that exceeds the process's size limit fails midway: the old file stays, the temporary is removed. */
 static void test_full_disk(void) {
   static bytes before, after;
   struct rlimit was, small;
@@ -168,7 +168,7 @@ static void test_writing(void) {
   WORKS(moon_archive_save(a, path_of("mode")));
   umask(was);
   CHECK(stat(path_of("mode"), &about) == 0 && (about.st_mode & 0777) == 0640);
-  memset(name, 'n', sizeof name); /* as long as a name may be: the temporary's must not be longer */
+  memset(name, 'n', sizeof name); /* the longest possible name: the temporary's name must not be longer */
   name[255] = 0;
   WORKS(moon_archive_save(a, path_of(name)));
   WORKS(load_archive(ctx, path_of(name)));
@@ -256,7 +256,7 @@ static void test_idx_gzip(void) {
   z.data[z.size - 5] ^= 1;
   put(&z, "junk", 4);
   FAILS(load_idx_bytes(&z), MOON_EFORMAT, "gzip");
-  z.size = 0; /* members that break the header and the data, and one that is empty */
+  z.size = 0; /* member boundaries inside the header and the data, and an empty member */
   gzip(&z, b.data, 7);
   gzip(&z, b.data, 0);
   gzip(&z, b.data + 7, 7);
@@ -264,7 +264,7 @@ static void test_idx_gzip(void) {
   expect_idx(&z, MOON_UINT8, 2, (size_t[]){2, 3}, six_values);
 }
 
-/* Many chunks of doubles, so that the loop over chunks is walked; a bomb that promises what it holds, under a limit. */
+/* Many chunks of doubles, for the loop over chunks; then a decompression bomb under a memory limit. */
 static void test_idx_large(void) {
   static uint8_t zeros[1 << 20];
   static bytes z;
@@ -362,7 +362,7 @@ static void test_png_kinds(void) {
              3, (size_t[]){1, 2, 4}, (double[]){255, 254, 253, 255, 4, 5, 6, 32});
   expect_png(&(png_spec){2, 1, 8, GREY, .transparency = "\0\7", .transparency_size = 2, RAW("\0\7\x9")}, 3,
              (size_t[]){1, 2, 2}, (double[]){7, 0, 9, 255});
-  /* Adam7, 3 x 2: the passes hold (0,0); (2,0); the rest of row 0; row 1. Each row begins with its filter. */
+  /* Adam7, 3 x 2. The passes are (0,0); (2,0); the rest of row 0; row 1. Each row begins with its filter. */
   expect_png(&(png_spec){3, 2, 8, GREY, 1, RAW("\0\1\0\3\0\2\0\4\5\6")}, 2, (size_t[]){2, 3},
              (double[]){1, 2, 3, 4, 5, 6});
 }
@@ -545,7 +545,7 @@ static const struct {
      2, "duplicate"},
 };
 
-/* Values of an unused field: what is JSON and what is not. */
+/* Valid and invalid JSON in an unknown field. */
 static const char *const json_values[] = {"0",
                                           "-0",
                                           "-12",
@@ -617,7 +617,7 @@ static void test_archive_headers(void) {
   for (size_t i = 0; i < MOONI_COUNT(accepted); i++) WORKS(load_header(accepted[i].header, accepted[i].data));
   for (size_t i = 0; i < MOONI_COUNT(refused); i++)
     FAILS(load_header(refused[i].header, refused[i].data), MOON_EFORMAT, refused[i].message);
-  b.size = 0; /* lengths that lie */
+  b.size = 0; /* wrong lengths */
   put(&b, "\xff\xff\xff\xff\xff\xff\xff\xff{}", 10);
   FAILS(load_archive(ctx, write_file("st", b.data, b.size)), MOON_EFORMAT, "18446744073709551615 bytes, expected 2 to");
   memcpy(b.data, "\0\xe1\xf5\5\0\0\0\0", 8);
@@ -630,7 +630,7 @@ static void test_archive_headers(void) {
   FAILS(load_header(deep, 0), MOON_EFORMAT, "not valid JSON");
   for (size_t i = 4; i < 5000; i++) deep[i] = i == 4 ? '[' : i == 4999 ? '}' : i == 4998 ? ']' : i & 1 ? '1' : ',';
   FAILS(load_header(deep, 0), MOON_EFORMAT, "not described by an object");
-  moon_set_memory_limit(ctx, moon_memory_used(ctx) + 100000); /* the parser's own memory counts, too */
+  moon_set_memory_limit(ctx, moon_memory_used(ctx) + 100000); /* the parser's memory counts too */
   FAILS(load_header(deep, 0), MOON_ENOMEM, "out of memory");
   moon_set_memory_limit(ctx, 0);
   free(deep);
@@ -668,7 +668,7 @@ static void test_archive_types(void) {
                  (double[]){1, -2, 65504, 0x1p-14, 0x1p-24, 1023 * 0x1p-24, INFINITY, -INFINITY, -0.0});
 }
 
-/* NaN is data like any other, and widened types walk more than one chunk. */
+/* NaN is data like any other. Types that are widened take more than one chunk. */
 static void test_archive_data(void) {
   static bytes b;
   char header[160];
@@ -693,7 +693,7 @@ static void test_archive_data(void) {
   free(raw);
 }
 
-/* Five thousand tensors in the worst of orders. */
+/* Five thousand tensors in the worst order. */
 static void test_archive_order(void) {
   size_t n = 5000, size = 0;
   char *text = calloc(1, n * 80);
@@ -723,7 +723,7 @@ static void test_archive_order(void) {
   free(raw);
 }
 
-/* An archive of a byte tensor, a float one, one without elements and one without dimensions, and texts. */
+/* An archive with a byte tensor, a float tensor, an empty tensor, a scalar, and texts. */
 static moon_archive *sample_archive(void) {
   moon_archive *a = NULL;
   moon_tensor *parts[] = {
@@ -821,7 +821,7 @@ static moon_layer *dense(moon_ctx *c, size_t in, size_t out, const char *activat
   return layer;
 }
 
-/* Of every kind one, an activation layer, a layer that stands twice, and one that is tied. */
+/* A net with one layer of every kind, an activation layer, a layer used twice, and a tied layer. */
 static moon_net *sample_net(moon_ctx *c) {
   moon_option gaussian[] = {number("sigma", 0.4), {"clip", MOON_RANGE, 0, 1, NULL, NULL}}, p = number("p", 0.25);
   moon_option kind = text("activation", "tanh"), name = text("name", "middle");
@@ -858,7 +858,7 @@ static bool same_option(const moon_option *a, const moon_option *b) {
          (a->upper == b->upper || (isnan(a->upper) && isnan(b->upper)));
 }
 
-/* Same layers, options, parameters; parts that are shared in one are shared in the other. */
+/* Both have the same layers, options and parameters, and share the same parts. */
 static void compare_nets(const moon_net *a, const moon_net *b) {
   CHECK(moon_net_count(a) == moon_net_count(b) && moon_net_encoder(a) == moon_net_encoder(b));
   for (size_t i = 0; i < moon_net_count(a) && i < moon_net_count(b); i++) {
@@ -892,8 +892,8 @@ static bool same_output(moon_net *a, moon_net *b) {
   return same;
 }
 
-/* The places and shapes that torch.nn.Sequential(Linear, ReLU, Dropout, Linear, ReLU, Linear, ReLU, Tanh, Linear,
-** Sigmoid) would have. */
+/* The names and shapes are those of torch.nn.Sequential(Linear, ReLU, Dropout, Linear, ReLU, Linear, ReLU, Tanh,
+** Linear, Sigmoid). */
 static void expect_torch_names(const moon_archive *a) {
   static const struct {
     const char *name;
@@ -939,7 +939,7 @@ static void test_net_round_trip(void) {
   moon_net_release(copy);
 }
 
-/* A slice without the owner of a tied weight is saved with the weight as its own. */
+/* A slice without the owner of a tied weight is saved with a copy of that weight. */
 static void test_net_slice(void) {
   moon_net *net = sample_net(ctx), *half = NULL, *copy = NULL;
   moon_parameter p;
@@ -953,7 +953,7 @@ static void test_net_slice(void) {
   moon_net_release(copy);
 }
 
-/* An archive keeps the tensors that it had. If a name is taken, nothing changes. */
+/* Other tensors in the archive stay. If a name is already taken, nothing changes. */
 static void test_net_archive(void) {
   moon_net *net = sample_net(ctx), *copy = NULL;
   moon_archive *a = NULL, *b = NULL;
@@ -1057,7 +1057,7 @@ static void test_net_refused(void) {
   WORKS(moon_archive_add(a, "1.weight", w));
   CHECK(failed(try_json(a, LAYERS(FITS)), MOON_EFORMAT, "tensor '1.weight' belongs to no layer", __LINE__));
   CHECK(failed(try_json(a, LAYERS(FITS "," DENSE("\"in\":3,\"out\":2,\"bias\":false"))), MOON_EFORMAT, "in layer 2",
-               __LINE__)); /* widths that do not meet */
+               __LINE__)); /* widths that do not match */
   moon_archive_release(a);
   a = NULL;
   moon_archive_new(ctx, &a);
@@ -1079,7 +1079,7 @@ static void test_net(void) {
   FAILS(load_net(ctx, path_of("a.st")), MOON_EFORMAT, "/a.st': no text entry 'moonglass'");
 }
 
-/* ---- memory runs out ---- */
+/* ---- out of memory ---- */
 
 static moon_status act_load(moon_ctx *c, void *what) {
   static const struct {
@@ -1156,7 +1156,7 @@ static bool contains(const char *path, const char *text) {
   return f && n == strlen(text) && strcmp(content, text) == 0;
 }
 
-/* The parts one after the other; a failed write leaves the file as it was, and no temporary. */
+/* Write the parts one after the other. A failed write leaves the old file and no temporary. */
 static void test_parts(void) {
   const moon_bytes parts[] = {{"one, ", 5}, {"", 0}, {"two", 3}}, other = {"other", 5};
   const char *path = path_of("parts.txt");
@@ -1186,7 +1186,7 @@ int main(void) {
   test_net();
   test_starvation();
   CHECK(left_over() == 0);
-  CHECK(moon_memory_used(ctx) <= used + (1 << 20)); /* what BLIS keeps of the predictions' shapes */
+  CHECK(moon_memory_used(ctx) <= used + (1 << 20)); /* BLIS keeps buffers for the shapes of the predictions */
   moon_ctx_release(ctx);
   remove_folder();
   return check_report();

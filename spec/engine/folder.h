@@ -1,4 +1,4 @@
-/* folder.h - a folder below /tmp for the files of a test. */
+/* folder.h - a temporary folder for the files of a test. */
 #ifndef FOLDER_H
 #define FOLDER_H
 
@@ -10,7 +10,7 @@
 
 static char folder[64] = "/tmp/moonglass-test-XXXXXX"; /* for mkdtemp */
 
-/* The path of a file there; good until eight more have been asked for. */
+/* The path of a file in the folder. It stays valid for the next seven calls. */
 static inline const char *path_of(const char *name) {
   static char path[8][512];
   static unsigned turn;
@@ -19,7 +19,7 @@ static inline const char *path_of(const char *name) {
   return p;
 }
 
-/* Files whose name begins with a dot: temporaries that were left. */
+/* The number of temporary files left behind: their names begin with a dot. */
 static inline int left_over(void) {
   int n = 0;
   DIR *d = opendir(folder);

@@ -1,6 +1,6 @@
-/* hostile_test.c - small files of every format, cut at every byte and with every bit flipped, are refused or read as
-** what they then say. Headers that claim more than memory can hold are refused before anything is allocated. Paths that
-** are no files, for every loader and saver. */
+/* hostile_test.c - small files of every format, cut at every byte and with each bit flipped: refused, or read for what
+** they then say. Headers that claim more than memory holds are refused before it is allocated. Every loader and saver
+** gets paths that are not regular files. */
 #include <dirent.h>
 #include <errno.h>
 #include <malloc.h>
@@ -18,7 +18,7 @@
 
 static moon_ctx *ctx;
 
-/* ---- what malloc gives, to whatever library ---- */
+/* ---- bytes allocated with malloc, by any library ---- */
 
 static size_t malloc_held, malloc_peak;
 
@@ -28,7 +28,7 @@ static void counted(size_t more, size_t less) {
 }
 
 #if defined(__SANITIZE_ADDRESS__)
-/* The sanitizer's malloc stays, and tells. */
+/* With a sanitizer, its malloc stays and reports the figure. */
 int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t), void (*)(const volatile void *));
 size_t __sanitizer_get_allocated_size(const volatile void *);
 static void on_malloc(const volatile void *p, size_t size) { (void)p, counted(size, 0); }
@@ -78,7 +78,7 @@ static bool failed(moon_status got, moon_status want, const char *message, const
   return false;
 }
 
-/* raw: the rows, each with its filter before it. */
+/* raw: the rows, each after its filter byte. */
 static void make_png(bytes *b, uint32_t width, uint32_t height, uint8_t depth, uint8_t colour, uint8_t interlace,
                      const void *raw, size_t raw_size) {
   static bytes head, packed;
@@ -105,8 +105,8 @@ static void make_safetensors(bytes *b, const char *header, size_t length, size_t
 
 /* ---- the formats ---- */
 
-/* Loads a file and, if that works and `saved` is not NULL, gives the bytes of what it has read: a format's own, or the
-** elements with their type and shape before them. */
+/* Load a file. On success, and if `saved` is not NULL, store the contents as bytes: in the file's format, or type,
+** shape and elements. */
 typedef moon_status load_fn(const char *path, bytes *saved);
 
 static void put_tensor(bytes *b, const moon_tensor *t) {
@@ -131,7 +131,7 @@ static moon_status load_png(const char *path, bytes *saved) { return load_tensor
 
 static void put_text(bytes *b, const char *text) { put(b, text, strlen(text) + 1); }
 
-/* All that an archive has: names, element types, shapes, elements, texts. */
+/* The contents of an archive: names, element types, shapes, elements, texts. */
 static void put_archive(bytes *b, const moon_archive *a) {
   static bytes part;
   const char *name, *text;
@@ -157,7 +157,7 @@ static moon_status load_archive(const char *path, bytes *said) {
   return status;
 }
 
-/* A net says what it would be saved as. */
+/* The contents of a net: the bytes of its saved file. */
 static moon_status load_net(const char *path, bytes *said) {
   moon_net *net = NULL;
   moon_archive *a = NULL;
@@ -184,11 +184,10 @@ static void cut_everywhere(const char *what, load_fn *load, const bytes *whole) 
   }
 }
 
-/* What may become of a flipped bit. */
+/* The effect of a flipped bit. */
 typedef enum verdict { REFUSED, IGNORED, TAKEN, OTHER } verdict;
 
-/* IGNORED: it says what the whole file says. TAKEN: it says the same but for one element, or one byte of a text. OTHER:
-** neither. */
+/* IGNORED: the contents are the same. TAKEN: one element, or one byte of a text, differs. OTHER: more differs. */
 static verdict judge(load_fn *load, const bytes *flipped, const bytes *said) {
   static bytes now;
   size_t used = moon_memory_used(ctx);
@@ -204,8 +203,8 @@ static verdict judge(load_fn *load, const bytes *flipped, const bytes *said) {
   return last - first <= 4 ? TAKEN : OTHER;
 }
 
-/* Every bit. How many are to be read all the same is known of each file: `ignored` bits mean nothing, `taken` bits are
-** the data, where the format does not guard it, and `other` ones name another element type or number. */
+/* Flip every bit. For each file the counts of accepted flips are known: `ignored` bits mean nothing, `taken` bits are
+** data that the format does not protect, `other` bits give another element type or number. */
 static void flip_everywhere(const char *what, load_fn *load, const bytes *whole, size_t ignored, size_t taken,
                             size_t other) {
   static bytes b, said;
@@ -228,22 +227,22 @@ static void flip_everywhere(const char *what, load_fn *load, const bytes *whole,
 
 static void test_idx(void) {
   static bytes b, z;
-  /* Bytes are data, each bit of them. 08 with its last bit flipped is 09, signed bytes, of the same size. */
+  /* Each bit of a byte is data. 08 with its last bit flipped is 09: signed bytes, of the same size. */
   make_idx(&b, 0x08, 2, (uint32_t[]){2, 3}, "\0\1\x7f\x80\xfe\xff", 6);
   cut_everywhere("idx of bytes", load_idx, &b);
   flip_everywhere("idx of bytes", load_idx, &b, 0, 48, 1);
   z.size = 0;
   gzip(&z, b.data, b.size);
   cut_everywhere("idx.gz", load_idx, &z);
-  /* A header of gzip: the time (32 bits), the flags' one that says text, the level (8), the system (8). */
+  /* Ignored in a gzip header: the time (32 bits), the text flag (1), the level (8), the system (8). */
   flip_everywhere("idx.gz", load_idx, &z, 49, 0, 0);
-  /* 0d with its last bit flipped is 0c, whole numbers of the same size. */
+  /* 0d with its last bit flipped is 0c: whole numbers of the same size. */
   make_idx(&b, 0x0D, 1, (uint32_t[]){3}, "\x3f\x80\0\0\xc0\x20\0\0\x7f\xc0\0\0", 12);
   cut_everywhere("idx of floats", load_idx, &b);
   flip_everywhere("idx of floats", load_idx, &b, 0, 96, 1);
 }
 
-/* Each chunk has its checksum, so that nothing gets through. */
+/* Each chunk has a checksum, so every flip is refused. */
 static void test_png(void) {
   static const struct {
     const char *what;
@@ -272,7 +271,7 @@ static moon_layer *make_layer(const char *kind, const moon_option *v, size_t n) 
   return layer;
 }
 
-/* 2-1-2 with noise, the second weight tied to the first. */
+/* 2-1-2 with noise; the second weight is tied to the first. */
 static moon_net *small_net(void) {
   moon_option noise[] = {{.name = "sigma", .kind = MOON_NUMBER, .number = 0.5}};
   moon_option in[] = {{.name = "in", .kind = MOON_COUNT, .number = 2},
@@ -290,7 +289,7 @@ static moon_net *small_net(void) {
   return net;
 }
 
-/* A file as PyTorch's package writes one, and a net in it: a checksum is not part of the format. */
+/* A net in a file as the Python package writes it: the format has no checksum. */
 static void test_safetensors(void) {
   static bytes b;
   const char *net_header =
@@ -306,17 +305,17 @@ static void test_safetensors(void) {
                        "[0,8]},\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[8,11]}}";
   make_safetensors(&b, header, strlen(header), 11);
   cut_everywhere("safetensors", load_archive, &b);
-  /* Taken: 88 bits of data, the others of names, key and text. */
+  /* Taken: 88 bits of data; the rest are bits of names, key and text. */
   flip_everywhere("safetensors", load_archive, &b, 0, 162, 0);
   make_safetensors(&b, net_header, strlen(net_header), 28);
   cut_everywhere("net", load_net, &b);
-  /* Ignored: what the entry "format" says, and capitals in "relu". Taken: the biases, and two bits of the architecture.
-  ** Other: a 5 as 1, 4, 7, which are written with more digits; and the signs of the weights, which are 0: they stand
-  ** there twice. */
+  /* Ignored: the value of "format", and the case of "relu". Taken: the biases, and two bits of the architecture. Other:
+  ** a 5 that becomes 1, 4 or 7, which are written with more digits; and the signs of the weights, which are 0 and occur
+  ** twice. */
   flip_everywhere("net", load_net, &b, 62, 98, 5);
 }
 
-/* One of our own, of every kind of entry: each bit is refused, or changes nothing, or one element. */
+/* A file of Moonglass with every kind of entry. Each flip is refused, changes nothing, or changes one element. */
 static void test_own_net(void) {
   static bytes b, said;
   moon_seed(ctx, 1);
@@ -333,11 +332,11 @@ static void test_own_net(void) {
   }
 }
 
-/* ---- headers that promise ---- */
+/* ---- headers that claim too much ---- */
 
-enum { LITTLE = 1 << 18 }; /* more than any refusal needs: a chunk, a packed chunk, zlib's window */
+enum { LITTLE = 1 << 18 }; /* more than a refusal needs: a chunk, a compressed chunk, zlib's window */
 
-/* Refused with this message, and without that even a quarter of a megabyte was asked for. */
+/* Refused with this message, after allocating less than a quarter of a megabyte. */
 static void refuse(const char *what, load_fn *load, const bytes *b, const char *message) {
   const char *path = write_file("promise", b);
   size_t held = malloc_held;
@@ -366,13 +365,13 @@ static void test_idx_promises(void) {
   z.size = 0;
   gzip(&z, b.data, b.size);
   refuse("2^31 images, packed", load_idx, &z, "header promises 1683627180032 bytes of data, more than the");
-  /* A bomb: a thousand times its size, and the header says less. */
+  /* A decompression bomb: it unpacks to a thousand times its size, and the header claims less. */
   make_idx(&b, 0x08, 1, (uint32_t[]){1000}, NULL, 0);
   z.size = 0;
   gzip(&z, b.data, b.size);
   for (int i = 0; i < 30; i++) gzip(&z, zeros, sizeof zeros);
   refuse("30 MB behind a header of 1000 bytes", load_idx, &z, "trailing bytes: header promises 1000 bytes");
-  /* Members without a byte, as many as go into the file: they end, and count for nothing. */
+  /* A file full of empty gzip members: reading ends, and they add nothing. */
   make_idx(&b, 0x08, 1, (uint32_t[]){1000}, NULL, 0);
   z.size = 0;
   gzip(&z, b.data, b.size);
@@ -395,7 +394,7 @@ static void test_png_promises(void) {
   refuse("1.6 GB in bits", load_png, &b, "header promises 40000 x 40000 pixels, more than the");
   make_png(&b, 0x7fffffff, 0x7fffffff, 16, 6, 0, "\0", 1);
   refuse("2^31 - 1 squared", load_png, &b, "damaged PNG: ");
-  /* Texts that unpack to a thousand times their size are no part of the picture. */
+  /* Compressed text chunks that unpack to a thousand times their size are skipped. */
   static bytes tail;
   enum { HEAD = 33 }; /* the signature and IHDR */
   make_png(&b, 1, 1, 8, 0, 0, "\0\1", 2);
@@ -431,7 +430,7 @@ static void test_safetensors_promises(void) {
     make_safetensors(&b, header, strlen(header), 8);
     refuse(claims[i], load_archive, &b, messages[i]);
   }
-  /* An architecture of layers that the tensors do not have: a dense of 10^9 x 10^9. */
+  /* An architecture larger than its tensors: a dense layer of 10^9 x 10^9. */
   const char *net =
       "{\"__metadata__\":{\"moonglass\":\"{\\\"version\\\":1,\\\"encoder\\\":0,\\\"layers\\\":[{\\\"kind\\\":"
       "\\\"dense\\\",\\\"options\\\":{\\\"in\\\":1000000000,\\\"out\\\":1000000000}}]}\"}}";
@@ -441,7 +440,7 @@ static void test_safetensors_promises(void) {
   memset(deep + 5, '[', 59995);
   make_safetensors(&b, deep, 60000, 0);
   free(deep);
-  /* The parser would take memory, and stack, for each bracket. */
+  /* The parser would need memory and stack for each bracket. */
   size_t held = malloc_held;
   malloc_peak = malloc_held;
   CHECK(failed(load_archive(write_file("deep", &b), NULL), MOON_EFORMAT, "nested more than 64 deep", "60,000 deep"));
@@ -452,7 +451,7 @@ static void test_safetensors_promises(void) {
 
 static char long_path[5001];
 
-/* Devices stand behind links: a saver that is wrong must not put a file in the place of a real one. */
+/* Devices are reached through links, so that a faulty saver cannot replace a real device. */
 static const struct {
   const char *what, *path, *reading, *writing;
 } paths[] = {
@@ -515,11 +514,11 @@ static void test_paths(void) {
   make_paths();
   int names = names_in_folder();
   size_t used = moon_memory_used(ctx);
-  alarm(60); /* a call that waits for a FIFO is killed by this, and the test fails */
+  alarm(60); /* a call that waits for a FIFO is killed, which is a failure */
   for (size_t i = 0; i < MOONI_COUNT(paths); i++) {
     for (size_t k = 0; k < MOONI_COUNT(loaders); k++) {
       moon_status status = loaders[k](paths[i].path, NULL);
-      /* What the kernel calls a regular file of no bytes is one, whose content is not in order. */
+      /* A file of /proc is a regular file of 0 bytes: a format error. */
       if (!strcmp(paths[i].what, "a file of the kernel's") && status == MOON_EFORMAT) status = MOON_EIO;
       CHECK(failed(status, MOON_EIO, paths[i].reading, paths[i].what));
     }

@@ -1,4 +1,4 @@
-/* instruction_sets.h - the kernels of all instruction sets that this CPU has. */
+/* instruction_sets.h - calls a function with the kernels of each instruction set that this CPU has. */
 #ifndef INSTRUCTION_SETS_H
 #define INSTRUCTION_SETS_H
 

@@ -1,5 +1,4 @@
-/* loading.h - shared by the tests of file formats: a folder, the context, checks of a call's status and message,
-** loaders. */
+/* loading.h - shared by the tests of file formats: a folder, a context, checks of status and message, loaders. */
 #ifndef LOADING_H
 #define LOADING_H
 
@@ -19,7 +18,7 @@ static bool failed(moon_status got, moon_status want, const char *message, int l
   return false;
 }
 
-/* The call fails with this status and a message that has this text, and holds no memory afterwards. */
+/* The call fails with this status and a message that contains this text, and leaks no memory. */
 #define FAILS(call, status, message)                \
   do {                                              \
     size_t used_ = moon_memory_used(ctx);           \
@@ -30,7 +29,7 @@ static bool failed(moon_status got, moon_status want, const char *message, int l
 
 #define WORKS(call) CHECK(failed((call), MOON_OK, "", __LINE__))
 
-/* load_<name>: a loader of one format, for the tests that treat all alike; what it gives is released at once. */
+/* load_<name>: load a file of one format and release the result. For tests that treat all formats alike. */
 typedef moon_status load_fn(moon_ctx *c, const char *path);
 
 #define LOADER(name, type, load, release)                         \

@@ -1,6 +1,5 @@
-/* lua_host_test.c - a host with Lua states: how it configures them, what passes between host and Lua, running out of
-** memory, interrupts, threads, and what a closed state leaves behind. It runs in the root of the tree, where lua/ is.
-*/
+/* lua_host_test.c - a host with Lua states: configuration, objects passed between the host and Lua, out of memory,
+** interrupts, threads, and what a closed state leaves behind. Run it in the root of the tree, where lua/ is. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -20,7 +19,7 @@
 #include "check.h"
 #include "lua_tree.h"
 
-/* ---- files that anybody opens, counted: these stand in front of the C library's ---- */
+/* ---- count the files opened by any library: these functions replace those of the C library ---- */
 
 static atomic_int opened;
 
@@ -73,10 +72,10 @@ EXPORT int openat(int folder, const char *path, int flags, ...) {
 
 /* ---- states ---- */
 
-/* An allocator that counts, and refuses growth beyond a budget, or from one call on, or that call alone. */
+/* An allocator that counts. It refuses growth beyond a budget, or some calls. */
 typedef struct heap {
   size_t used, peak, most;            /* most: 0 for no budget */
-  size_t calls, first, last, refused; /* calls first..last are refused, if first is not 0 */
+  size_t calls, first, last, refused; /* refuse calls first..last, if first is not 0 */
 } heap;
 
 static void *heap_alloc(void *ud, void *p, size_t osize, size_t nsize) {
@@ -111,7 +110,7 @@ static lua_State *new_state(heap *h) {
   return L;
 }
 
-/* Run a text, leaving `results` values, or else a message; does it end well? */
+/* Run a text. It leaves `results` values and returns true, or leaves a message and returns false. */
 static bool runs(lua_State *L, const char *text, int results) {
   return luaL_loadbuffer(L, text, strlen(text), "=text") == LUA_OK && lua_pcall(L, 0, results, 0) == LUA_OK;
 }
@@ -137,7 +136,7 @@ static int configure(lua_State *L) {
   return 0;
 }
 
-/* The message of the call, or NULL if it went well. The text stays on the stack. */
+/* The message of the call, or NULL if it worked. The text stays on the stack. */
 static const char *configuring(lua_State *L, const moon_lua_config *config) {
   lua_pushcfunction(L, configure);
   lua_pushlightuserdata(L, (void *)(uintptr_t)config);
@@ -181,7 +180,7 @@ static void test_configuration(void) {
   CHECK(h.used == 0);
 }
 
-/* A later version's structure is longer: what we do not know must be zero. */
+/* The structure of a later version is longer: unknown fields must be zero. */
 static void test_configuration_refused(void) {
   lua_State *L = new_state(NULL);
   struct {
@@ -199,13 +198,13 @@ static void test_configuration_refused(void) {
   CHECK(says(configuring(L, &c.known), "expected sizeof(moon_lua_config)"));
   CHECK(moon_lua_ctx(L) == NULL);
   c.known = (moon_lua_config){.size = sizeof c.known, .threads = 2};
-  CHECK(configuring(L, &c.known) == NULL && configuring(L, NULL) == NULL); /* the last one counts */
+  CHECK(configuring(L, &c.known) == NULL && configuring(L, NULL) == NULL); /* the last configuration counts */
   must_run(L, "i = require('moonglass.core').info(); assert(i.threads == 1 and i.memory_limit == 0 and i.files)", 0);
   must_run(L, "assert(require('moonglass.core').log == nil)", 0);
   lua_close(L);
 }
 
-/* ---- what passes between the host and Lua ---- */
+/* ---- objects passed between the host and Lua ---- */
 
 static void count_release(void *ud) { ++*(int *)ud; }
 
@@ -225,7 +224,7 @@ static bool pushes(lua_State *L, lua_CFunction push, void *object) {
   return lua_pcall(L, 1, 1, 0) == LUA_OK;
 }
 
-/* The script writes into the host's buffer; the buffer is given back once, when Lua lets go of the last view. */
+/* The script writes into the host's buffer. The buffer is released once, when Lua frees the last view. */
 static void test_wrapped(void) {
   float buffer[6] = {1, 2, 3, 4, 5, 6};
   int released = 0;
@@ -249,7 +248,7 @@ static void test_wrapped(void) {
   CHECK(released == 1);
 }
 
-/* What Lua has made is the host's to read in place, as long as either holds it. */
+/* The host reads Lua's tensors in place. They live as long as the host or Lua holds them. */
 static void test_nets_out(void) {
   lua_State *L = new_state(NULL);
   must_run(L, "moon = require 'moonglass'; net = moon.sequential{moon.dense(3, 2)}", 0);
@@ -281,7 +280,7 @@ static void test_wrong_state(void) {
   CHECK(moon_lua_ctx(a) != moon_lua_ctx(b) && moon_memory_limit(moon_lua_ctx(b)) == 0);
   CHECK(!pushes(b, push_tensor, t) && says(lua_tostring(b, -1), "belongs to another context"));
   moon_tensor_release(t);
-  must_run(a, "x = core.rand(3)", 0); /* b has drawn: a has not noticed */
+  must_run(a, "x = core.rand(3)", 0); /* a's stream is not affected by b's draws */
   must_run(a, "core.seed(1); assert(core.rand(3) == x)", 0);
   lua_close(a);
   must_run(b, "assert(x == (core.seed(1) or core.rand(3)))", 0);
@@ -301,7 +300,7 @@ static void test_openings(void) {
            0);
   must_run(L, "again = require 'moonglass'; fresh = require 'moonglass.core'; assert(again ~= moon and fresh ~= core)",
            0);
-  must_run(L, "net:fit(moon.rand(4, 2), moon.rand(4, 1), {loss = 'mse'})", 0); /* one that was there before */
+  must_run(L, "net:fit(moon.rand(4, 2), moon.rand(4, 1), {loss = 'mse'})", 0); /* a net made before */
   must_run(L, "again.sequential{again.dense(2, 1)}:fit(moon.rand(4, 2), moon.rand(4, 1), {loss = 'mse'})", 0);
   must_run(L, "co = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(net:predict(moon.rand(2, 2))) end end)",
            0);
@@ -321,18 +320,18 @@ static void test_opened_in_coroutine(void) {
 
 static atomic_int signs;
 
-/* sign(): a script has come this far */
+/* sign(): count that a script has reached this point */
 static int sign(lua_State *L) {
   (void)L;
   atomic_fetch_add(&signs, 1);
   return 0;
 }
 
-/* A finaliser that is older than the context runs when that is gone. */
+/* A finaliser set before the context was made runs when the context is gone. */
 static const char late_calls[] =
     "function late()\n"
     "  sign()\n"
-    "  for _, list in ipairs{{}, {x}, {x, x}, {x, x, x}} do\n" /* too many arguments are refused at once */
+    "  for _, list in ipairs{{}, {x}, {x, x}, {x, x, x}} do\n" /* more arguments are refused at once */
     "    for _, f in pairs(core) do pcall(f, table.unpack(list)) end\n"
     "    for _, methods in pairs(core.methods) do\n"
     "      for _, f in pairs(methods) do pcall(f, table.unpack(list)) pcall(f, net, table.unpack(list)) end\n"
@@ -355,7 +354,7 @@ static void test_late_finalisers(void) {
   CHECK(h.used == 0);
 }
 
-/* What finalisers make while the state closes gets no finaliser from Lua; it must go with the context all the same. */
+/* Lua runs no finaliser for objects that finalisers make while the state closes. The context must free them. */
 static const char make_everything[] =
     "net = core.net{core.dense(256, 256), core.dense(256, 256)}\n"
     "data, x, loss, opt = core.dataset(core.rand(512, 256)), core.rand(512, 256), core.mse(), core.adam()\n"
@@ -379,7 +378,7 @@ static const char *const closers[] = {
     "last = setmetatable({}, {__gc = make})",
     "last = setmetatable({}, {__gc = function() coroutine.wrap(make)() end})",
     "last = setmetatable({}, {__gc = function() make() end, __close = make}) local _ <close> = last",
-    "setmetatable({}, {__gc = make}) collectgarbage() net = net", /* not while closing: as ever */
+    "setmetatable({}, {__gc = make}) collectgarbage() net = net", /* not while closing: the usual case */
     "function again() setmetatable({}, {__gc = function() pcall(make) again() end}) end again()",
 };
 
@@ -400,7 +399,7 @@ static void test_made_while_closing(void) {
     int before = threads_here();
     lua_State *L = new_state(&h);
     lua_register(L, "sign", sign);
-    must_run(L, "older = setmetatable({}, {__gc = function() pcall(make) end})", 0); /* runs when the context is gone */
+    must_run(L, "older = setmetatable({}, {__gc = function() pcall(make) end})", 0); /* runs after the context */
     must_run(L, "core = require 'moonglass.core'", 0);
     must_run(L, make_everything, 0);
     atomic_store(&signs, 0);
@@ -409,7 +408,7 @@ static void test_made_while_closing(void) {
     else
       must_run(L, closers[i], 0);
     lua_close(L);
-    CHECK(atomic_load(&signs) >= 3); /* one that came to its end, and the older one's beginning */
+    CHECK(atomic_load(&signs) >= 3); /* one finaliser ran to its end, and the older one began */
     CHECK(h.used == 0);
     CHECK(threads_here() == before);
     if (h.used || threads_here() != before)
@@ -417,8 +416,8 @@ static void test_made_while_closing(void) {
   }
 }
 
-/* Each call of the allocator while the state closes is refused once: then Lua collects what finalisers have made
-** meanwhile, for which it calls no finalisers. */
+/* Refuse each call of the allocator while the state closes. Then Lua collects the objects that finalisers have made,
+** without calling finalisers for them. */
 static void test_refused_while_closing(void) {
   static const char text[] =
       "core = require 'moonglass.core' x = core.rand(4, 4) net = core.net{core.dense(4, 4)}\n"
@@ -453,7 +452,7 @@ static const char small_training[] =
     "for first = 1, 16, 8 do net:step_rows(data, first, 8, loss, opt) end\n"
     "return net:predict(x):sum()";
 
-/* Every 40th time with the whole library, whose Lua files take a while to read. */
+/* Every 40th state loads the whole library, because reading its Lua files takes time. */
 static void test_thousand_states(void) {
   enum { CYCLES = 1000, SETTLED = 200 };
   long before = 0;
@@ -464,7 +463,7 @@ static void test_thousand_states(void) {
     lua_close(L);
     if (i == SETTLED) before = resident_pages();
   }
-#if !defined(__SANITIZE_ADDRESS__) /* which keeps what is freed for a while */
+#if !defined(__SANITIZE_ADDRESS__) /* it keeps freed memory for a while */
   long grown = (resident_pages() - before) * (sysconf(_SC_PAGESIZE) / 1024);
   if (grown >= 256) fprintf(stderr, "grown by %ld KB\n", grown);
   CHECK(grown < 256);
@@ -481,7 +480,7 @@ static const char library_training[] = "local moon = require 'moonglass'\n"
                                        "ae:fit(x, {loss = 'mse', batch_size = 4, seed = 1})\n"
                                        "return ae:predict(x):sum()";
 
-/* With a constrained heap: the right number, or a message; with the constraint lifted the right number. */
+/* With a limited heap the script gives the right number or a message; without the limit, the right number. */
 static bool survives(lua_State *L, heap *h, const char *text, double right, size_t *messages) {
   bool ok = runs(L, text, 1);
   bool good = ok ? lua_tonumber(L, -1) == right : lua_type(L, -1) == LUA_TSTRING;
@@ -500,7 +499,7 @@ static double value_of(lua_State *L, const char *text) {
   return value;
 }
 
-/* Budgets of bytes from what the state holds up to what the script needs, in `count` steps. */
+/* Try `count` budgets, from the bytes that the state holds to those that the script needs. */
 static void sweep_budgets(const char *text, size_t count) {
   heap h = {0};
   size_t messages = 0, good = 0;
@@ -522,7 +521,7 @@ static void sweep_budgets(const char *text, size_t count) {
   CHECK(h.used == 0);
 }
 
-/* Each call of the allocator is refused once, alone, and once with all that follow. */
+/* Refuse each call of the allocator: once only that call, once with all that follow. */
 static void sweep_calls(const char *text, size_t stride) {
   heap h = {0};
   size_t messages = 0, good = 0, tries = 0;
@@ -545,7 +544,7 @@ static void sweep_calls(const char *text, size_t stride) {
   CHECK(h.used == 0);
 }
 
-/* Opening and configuring, too: a fresh state for each call that is refused. */
+/* Opening and configuring: a fresh state for each refused call. */
 static void sweep_openings(void) {
   size_t right = 0;
   moon_lua_config c = {.size = sizeof c, .flags = MOON_LUA_NO_FILES};
@@ -567,7 +566,7 @@ static void sweep_openings(void) {
   }
 }
 
-/* The engine's objects come from the state's allocator, and garbage makes room for new ones. */
+/* The engine's objects come from the state's allocator, and collecting garbage makes room for new ones. */
 static void test_allocator(void) {
   heap h = {0};
   lua_State *L = new_state(&h);
@@ -619,7 +618,7 @@ static const char endless_training[] =
     "    on_batch_end = function(_, state) sign(); n = n + 1; state.stop = n == most end}}})\n"
     "end";
 
-/* The interrupted net is what that number of whole steps makes of it, and trains on. */
+/* The interrupted net equals a net after that number of whole steps, and can train on. */
 static void check_interrupted(lua_State *L) {
   must_run(L, "assert(not ok and message:find 'interrupted', message); steps, last = opt:steps(), net", 0);
   must_run(L, "assert(steps == n and steps > 0)", 0);
@@ -653,7 +652,7 @@ static void test_interrupts(void) {
   must_run(L, "build(); ok, message = pcall(train)", 0);
   check_interrupted(L);
 
-  /* A net with a layer of Lua is walked from there. */
+  /* With a layer written in Lua, Lua runs the layers one by one. */
   must_run(L, "lua_layer = {forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy * 2 end}",
            0);
   setitimer(ITIMER_REAL, &soon, NULL);
@@ -663,7 +662,7 @@ static void test_interrupts(void) {
   lua_close(L);
 }
 
-/* What the host does with signals stays as it is, at every moment from opening to closing. */
+/* The host's signal handlers stay in place, from opening to closing. */
 typedef struct signals {
   void (*handler[65])(int);
   int flags[65];
@@ -674,7 +673,7 @@ static void look_at_signals(signals *s) {
   memset(s, 0, sizeof *s);
   for (int i = 1; i < 65; i++) {
     struct sigaction action;
-    if (sigaction(i, NULL, &action)) continue; /* the C library's own */
+    if (sigaction(i, NULL, &action)) continue; /* reserved by the C library */
     s->handler[i] = action.sa_handler;
     s->flags[i] = action.sa_flags;
   }
@@ -761,7 +760,7 @@ static void test_states_in_threads(void) {
 
 /* ---- no files ---- */
 
-/* Everything that can be reached from Lua is called with a path, and on objects. */
+/* Call everything that can be reached from Lua with a path, and on objects. */
 static const char call_everything[] =
     "local moon, core, path = ...\n"
     "local net = moon.autoencoder.plain{input = 4, hidden = 2}\n"
@@ -770,7 +769,7 @@ static const char call_everything[] =
     "local seen, calls = {}, 0\n"
     "local function try(f)\n"
     "  for _, v in ipairs(firsts) do\n"
-    "    for _, rest in ipairs{{}, {path}, {x}, {{x = x}, {}}, {path, x}, {{}}} do\n" /* too many are refused at once */
+    "    for _, rest in ipairs{{}, {path}, {x}, {{x = x}, {}}, {path, x}, {{}}} do\n" /* more are refused at once */
     "      calls = calls + 1\n"
     "      pcall(f, v, table.unpack(rest))\n"
     "    end\n"
@@ -797,7 +796,7 @@ static void open_library(lua_State *L, unsigned flags) {
   must_run(L, "moon, core = require 'moonglass', require 'moonglass.core'", 0);
 }
 
-/* Everything is called once, in a scratch folder: how many files were opened. */
+/* Call everything and count the opened files. It runs in a temporary folder, so that written files are removed. */
 static int opens_everywhere(unsigned flags, lua_Integer *calls) {
   char folder[] = "/tmp/moonglass-host-XXXXXX", root[4096];
   lua_State *L = new_state(NULL);
@@ -823,7 +822,7 @@ static void test_no_files(void) {
   lua_Integer calls;
   CHECK(opens_everywhere(MOON_LUA_NO_FILES, &calls) == 0);
   CHECK(calls > 2000);
-  CHECK(opens_everywhere(0, &calls) > 20); /* so the count would have seen it */
+  CHECK(opens_everywhere(0, &calls) > 20); /* so the counter works */
   lua_State *L = new_state(NULL);
   open_library(L, MOON_LUA_NO_FILES);
   must_run(L,
@@ -836,7 +835,7 @@ static void test_no_files(void) {
   lua_close(L);
 }
 
-/* ---- without standard descriptors, and silent ---- */
+/* ---- no standard descriptors, no output ---- */
 
 static const char everyday[] =
     "local moon = require 'moonglass'\n"
@@ -853,7 +852,7 @@ static const char everyday[] =
     "assert(not pcall(moon.zeros, 1 << 22))\n"
     "return same";
 
-/* In a child: its exit status tells. */
+/* Run in a child process. Return its exit status. */
 static int child(void (*before)(int), int argument, int verbose) {
   fflush(NULL);
   pid_t pid = fork();
@@ -888,7 +887,7 @@ static void test_descriptors(void) {
   CHECK(target >= 0);
   CHECK(child(redirect, target, 0) == 0);
   CHECK(lseek(target, 0, SEEK_END) == 0);
-  CHECK(child(redirect, target, 2) == 0); /* and if it is asked for, it is there */
+  CHECK(child(redirect, target, 2) == 0); /* requested output is printed */
   CHECK(lseek(target, 0, SEEK_END) > 40);
   close(target);
   unlink(name);
@@ -896,7 +895,7 @@ static void test_descriptors(void) {
   CHECK(child(close_descriptors, 0, 2) == 0);
 }
 
-/* With an argument, for valgrind: without what takes it minutes. */
+/* With an argument, for valgrind: skip what takes it minutes. */
 int main(int argc, char **argv) {
   (void)argv;
   test_configuration();

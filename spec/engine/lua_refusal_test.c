@@ -1,7 +1,7 @@
-/* lua_refusal_test.c - out of memory at every allocation, from Lua. hostile/refusals.lua has the cases and checks the
-** results. This file has two allocators that can be made to refuse the k-th call: the state's, which is the engine's
-** too, and malloc. It runs in the root of the tree. Without an argument it tries a sample of the allocations; with one
-** it tries all, and prints what was refused where. */
+/* lua_refusal_test.c - out of memory at every point, from Lua. refusals.lua has the cases and checks the results. This
+** file provides the state's allocator, which the engine uses too, and malloc, which other libraries use; both can
+** refuse the k-th call. Run it in the root of the tree. Without an argument it tries a sample of the points; with one
+** it tries all and prints what was refused where. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "refuse.h"
 
 /* ---- the state's allocator ----
-** It is apart from malloc, so that each can be refused without the other. */
+** It does not use malloc, so that each can be refused separately. */
 
 #if REFUSE_MALLOC
 #define RESIZE __libc_realloc
@@ -49,12 +49,12 @@ static void arm(heap *h, size_t first, size_t width) {
   h->armed = true;
 }
 
-/* ---- what refusals.lua is given ---- */
+/* ---- the functions given to refusals.lua ---- */
 
 static heap memory;
 
-/* attempt(door, first, width, f, ...) -> how many calls were refused, then what pcall(f, ...) gives. Of the calls at
-** that door, "lua" or "malloc", `width` are refused from number `first` on, or with 0 all of them. */
+/* attempt(door, first, width, f, ...): return the number of refused calls and the results of pcall(f, ...). The door
+** is "lua" or "malloc". Refuse `width` of its calls from number `first` on, or all of them if `width` is 0. */
 static int attempt(lua_State *L) {
   bool ours = strcmp(luaL_checkstring(L, 1), "lua") == 0;
   size_t first = (size_t)luaL_checkinteger(L, 2), width = (size_t)luaL_checkinteger(L, 3);
@@ -73,7 +73,7 @@ static int attempt(lua_State *L) {
   return lua_gettop(L) - 1;
 }
 
-/* bits(t): shape and bytes of a tensor, in a string */
+/* bits(t): shape and bytes of a tensor as a string */
 static int bits(lua_State *L) {
   moon_tensor *t = moon_lua_check_tensor(L, 1);
   luaL_Buffer b;
@@ -84,7 +84,7 @@ static int bits(lua_State *L) {
   return 1;
 }
 
-/* check(condition, text): counts; says what is wrong */
+/* check(condition, text): count, and print the text on failure */
 static int check(lua_State *L) {
   bool good = lua_toboolean(L, 1);
   if (!good) fprintf(stderr, "%s\n", luaL_checkstring(L, 2));
@@ -120,8 +120,8 @@ static int require_it(lua_State *L) {
   return 0;
 }
 
-/* Open Lua and this module with the k-th call refused; what was opened half must open wholly once there is memory, and
-** close. False when there were not so many calls. */
+/* Open Lua and this module with the k-th call refused. A second try with memory must work, and closing too. False when
+** there were fewer calls. */
 static bool open_refused(const char *module, size_t k, size_t width, size_t *good) {
   heap h = {0};
   arm(&h, k, width);

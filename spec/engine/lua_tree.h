@@ -1,4 +1,4 @@
-/* lua_tree.h - a Lua state that finds the core and the Lua files of this tree. */
+/* lua_tree.h - a Lua state that loads the core and the Lua files of this tree. */
 #ifndef LUA_TREE_H
 #define LUA_TREE_H
 
@@ -7,7 +7,7 @@
 
 #include "../../csrc/moonglass_lua.h"
 
-/* A lua_CFunction: all of Lua's libraries, the core and the tree's Lua files within reach. */
+/* A lua_CFunction: open Lua's standard libraries, preload the core, set package.path to the tree. */
 static int open_tree(lua_State *L) {
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);

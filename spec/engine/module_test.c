@@ -1,6 +1,6 @@
-/* module_test.c - a host whose scripts call require "moonglass", and that does nothing else for it: the unchanged
-** core.so in a Lua that is a shared library, linked in, or built as C++ (this file is linked with each). LUA_PATH_5_4
-** and LUA_CPATH_5_4 tell where the module is. */
+/* module_test.c - a host whose scripts call require "moonglass". The same core.so is loaded into a Lua that is a shared
+** library, linked in, or built as C++ (the Makefile links this file with each). LUA_PATH_5_4 and LUA_CPATH_5_4 tell
+** where the module is. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fenv.h>
@@ -41,7 +41,7 @@ static bool runs_alone(const char *text) {
   return ok;
 }
 
-/* What a host's script does: a global `said` is what it comes to, to the last bit. */
+/* A host's script. It stores its result, to the last bit, in the global `said`. */
 static const char everyday[] =
     "local moon = moon or require 'moonglass'\n"
     "moon.seed(4)\n"
@@ -62,7 +62,7 @@ static char *said(lua_State *L) {
   return copy;
 }
 
-static char *expected; /* of everyday, in an ordinary state */
+static char *expected; /* the result of everyday in an ordinary state */
 
 static bool says_the_same(lua_State *L) {
   char *text = runs(L, everyday) ? said(L) : NULL;
@@ -76,11 +76,11 @@ static void an_ordinary_state(void) {
   lua_State *L = new_state();
   CHECK(runs(L, everyday) && (expected = said(L)) != NULL);
   lua_State *thread = lua_newthread(L);
-  CHECK(says_the_same(thread)); /* another Lua thread of the same state */
+  CHECK(says_the_same(thread)); /* a coroutine of the same state */
   lua_close(L);
 }
 
-/* ---- states come and go, and the module with them: lua_close unloads what require has loaded ---- */
+/* ---- states come and go, and the module with them: lua_close unloads modules ---- */
 
 static long resident_kilobytes(void) {
   long size = 0, pages = 0;
@@ -90,8 +90,8 @@ static long resident_kilobytes(void) {
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* Rows enough for BLIS, whose buffers outlive a state; objects that are still there when it closes; and now and then
-** the whole library and a pool. */
+/* Enough rows for BLIS, whose buffers outlive a state; objects that are alive at lua_close; now and then the whole
+** library and a worker pool. */
 static void a_thousand_states(void) {
   enum { STATES = SANITIZED ? 50 : 1000, SETTLED = STATES / 5, SLACK = 256 };
   static const char small[] = "local core = require 'moonglass.core'\n"
@@ -114,7 +114,7 @@ static void a_thousand_states(void) {
 
 /* ---- hosts that leave things out ---- */
 
-/* As strict.lua does it: a global that nobody has set is an error. */
+/* As in strict.lua, reading an undefined global is an error. */
 static const char strict[] =
     "setmetatable(_G, {__index = function(_, name) error(\"variable '\" .. tostring(name) .. \"' is not declared\", 2) "
     "end,"
@@ -126,7 +126,7 @@ static void strict_globals(void) {
   lua_close(L);
 }
 
-/* Where core.so is, by dlopen with RTLD_LOCAL, as a host's own loader might do it. */
+/* Open core.so with RTLD_LOCAL, as a host's loader might. */
 static lua_CFunction load_core(void) {
   lua_State *L = new_state();
   void *library = luaL_dostring(L, "return assert(package.searchpath('moonglass.core', package.cpath))") == LUA_OK
@@ -138,7 +138,7 @@ static lua_CFunction load_core(void) {
   return open;
 }
 
-/* What a host that has no package library has in the place of require: its own reader of files. */
+/* A host without the package library replaces require with a file reader. */
 static int host_require(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
@@ -158,7 +158,7 @@ static int host_require(lua_State *L) {
   return 1;
 }
 
-/* Neither io nor os, debug, package or coroutine, and strict on top. */
+/* No io, os, debug, package or coroutine, and strict globals. */
 static void few_libraries(void) {
   static const luaL_Reg libraries[] = {{LUA_GNAME, luaopen_base},
                                        {LUA_STRLIBNAME, luaopen_string},
@@ -182,7 +182,7 @@ static void few_libraries(void) {
   }
 }
 
-/* ---- what a host may have set ---- */
+/* ---- settings of the host ---- */
 
 static void collectors(void) {
   static const char churn[] = "local moon = require 'moonglass'\n"
@@ -215,7 +215,7 @@ static void *everyday_in_thread(void *same) {
   return NULL;
 }
 
-/* The linker that loads the module, and Lua's parser, are on that stack too. */
+/* The dynamic linker and Lua's parser use this stack too. */
 static void small_stack(void) {
   enum { BYTES = SANITIZED ? 1 << 20 : 128 << 10 };
   pthread_t thread;
@@ -228,7 +228,7 @@ static void small_stack(void) {
   CHECK(same);
 }
 
-/* In a locale where 0.5 is "0,5": files written there are read in every locale, and the other way round. */
+/* A locale in which 0.5 is "0,5": files written in it are read in any locale, and the other way round. */
 static const char writes[] =
     "local moon = require 'moonglass'\n"
     "moon.seed(4)\n"
@@ -265,7 +265,7 @@ static void locales(void) {
   CHECK(mkdtemp(folder) != NULL);
   snprintf(command, sizeof command, "localedef -c -i de_DE -f UTF-8 %s/comma >/dev/null 2>&1", folder);
   if (system(command) == -1 || setenv("LOCPATH", folder, 1) != 0 || !setlocale(LC_ALL, "comma")) {
-    puts("the test of locales is left out: localedef cannot make one (Debian: locales)");
+    puts("skipped: the test of locales (localedef cannot make one; install Debian's package locales)");
   } else {
     setlocale(LC_ALL, "C");
     with_folder(folder, writes);
@@ -284,7 +284,7 @@ static void locales(void) {
   CHECK(system(command) == 0);
 }
 
-/* ---- errors: by longjmp, or in a Lua that is C++ by exceptions, through the module's functions ---- */
+/* ---- errors pass through the module's functions by longjmp, or by exceptions in a Lua built as C++ ---- */
 
 static void errors_pass_through(void) {
   static const char text[] =
@@ -313,7 +313,7 @@ static void errors_pass_through(void) {
 int main(void) {
   an_ordinary_state();
   if (expected) {
-    a_thousand_states(); /* before something else holds on to the module */
+    a_thousand_states(); /* first: later tests keep the module loaded */
     strict_globals();
     few_libraries();
     collectors();

@@ -1,6 +1,6 @@
-/* parsers_test.c - the parts of parsers and writers that files_test.c does not reach: system calls that fail (this
-** program replaces them), allocations that jansson does not get, sizes at their limits, and option kinds that only C
-** can pass. Together the two tests run every line of the parsers (make coverage). */
+/* parsers_test.c - branches of the parsers and writers that files_test.c does not reach: failing system calls (this
+** program replaces those of the C library), jansson out of memory, sizes at their limits, and option types that only C
+** can pass. Together the two run every line of the parsers (make coverage). */
 #define _GNU_SOURCE /* AT_EMPTY_PATH */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@
 #include "../../csrc/engine/core/option.h"
 #include "loading.h"
 
-/* ---- system calls: one of them fails so many times, or its one call is passed over ---- */
+/* ---- system calls: one of them fails a number of times, or one call is skipped ---- */
 
 enum { NONE, OPEN, FSTAT, WRITE, FSYNC, CLOSE, RENAME };
 static int failing, reason, times;
@@ -172,11 +172,11 @@ static void test_writing(moon_net *net) {
 static void test_large_png(void) {
   const char *path = path_of("large.png");
   int fd = open(path, O_WRONLY | O_CREAT, 0600);
-  CHECK(fd >= 0 && ftruncate(fd, ((off_t)1 << 31) + 1) == 0 && close(fd) == 0); /* a hole: it takes no room */
+  CHECK(fd >= 0 && ftruncate(fd, ((off_t)1 << 31) + 1) == 0 && close(fd) == 0); /* a sparse file */
   FAILS(load_png(ctx, path), MOON_EFORMAT, "a PNG of 2147483649 bytes, expected at most 2147483648");
 }
 
-/* A header of more than the 100,000,000 bytes that a reader would take is not written. */
+/* A header of more than 100,000,000 bytes, the limit of readers, is not written. */
 static void test_large_header(void) {
   enum { SIZE = 100000000 };
   moon_archive *a = NULL;
@@ -206,7 +206,7 @@ static void test_nets_that_cannot_be_saved(void) {
   moon_net_release(net);
 }
 
-/* ---- jansson gets 0, 1, 2, ... allocations until it works ---- */
+/* ---- jansson may make 0, 1, 2, ... allocations, until it works ---- */
 
 static moon_status save(moon_net *net) { return moon_net_save(net, path_of("starved")); }
 

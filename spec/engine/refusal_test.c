@@ -1,9 +1,8 @@
-/* refusal_test.c - out of memory at every allocation, through the C API. In each scenario the k-th allocation is
-** refused, for k = 1, 2, 3 ... until the call succeeds: that allocation only, or all that follow too. This is done with
-** the context's allocator, and with malloc, which zlib, libpng, jansson, BLIS and the C library use. After each refusal
-** the call returns a status, every object and file has the same bits as before, the same call then succeeds, and every
-** block is freed. With an argument it tries all allocations and prints what was refused where; a second argument names
-** the only scenario to run. */
+/* refusal_test.c - out of memory at every point of the C API. In each scenario the k-th allocation is refused, for
+** k = 1, 2, 3 ... until the call passes: once only that allocation, once with all that follow; in the context's
+** allocator, and in malloc, which zlib, libpng, jansson, BLIS and the C library use. After each refusal the status says
+** so, every object and file is bit for bit as before, the same call then works, and every block is freed. An argument
+** prints what was refused where; a second one names the only scenario to run. */
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -64,7 +63,7 @@ static void arm(door d, size_t first, size_t width) {
   hook.armed = true;
 }
 
-/* How many calls were refused. */
+/* The number of refused calls. */
 static size_t disarm(door d) {
   hook.armed = false;
   refuse_disarm();
@@ -73,7 +72,7 @@ static size_t disarm(door d) {
 
 static long live(door d) { return d == MALLOC ? atomic_load(&refuse_live) : hook.live; }
 
-/* ---- what things are done to ---- */
+/* ---- the objects of a scenario ---- */
 
 typedef struct stage {
   door door;
@@ -84,13 +83,13 @@ typedef struct stage {
   moon_tensor *x;
   moon_dataset *data;
   moon_archive *archive;
-  const char *path; /* of a file that is there already */
-  uint64_t result;  /* of what the last part gave */
+  const char *path; /* a file that exists */
+  uint64_t result;  /* digest of the last part's result */
 } stage;
 
 typedef struct scenario {
   const char *name;
-  moon_status (*act)(stage *s, int part); /* one part of it: whole, or a status and nothing has changed */
+  moon_status (*act)(stage *s, int part); /* one part: done, or a status and nothing has changed */
   int parts;
   int threads;
   size_t rows, width;
@@ -120,14 +119,14 @@ static uint64_t mix_file(uint64_t h, const char *path) {
 static uint64_t mix_moments(uint64_t h, const moon_optim *opt, const moon_tensor *value) {
   const mooni_segment *s = mooni_optim_segment(opt, value, 0);
   for (size_t i = 0; i < opt->class->slots(opt); i++)
-    for (size_t j = 0; j < value->numel; j++) { /* moments that are not made yet count as what they begin with */
+    for (size_t j = 0; j < value->numel; j++) { /* moments that do not exist yet count with their first values */
       float start = opt->class->slot_start ? (float)opt->class->slot_start(opt, i) : 0;
       h = mix(h, s ? moon_tensor_float(s->slot[i]) + j : &start, sizeof start);
     }
   return h;
 }
 
-/* Everything that anyone could see: weights, gradients, moments, orders, random streams, texts, the file. */
+/* A digest of everything visible: weights, gradients, moments, orders, random streams, texts, the file. */
 static uint64_t digest(const stage *s) {
   uint64_t h = mix(0xcbf29ce484222325u, &s->ctx->rng, sizeof s->ctx->rng);
   const char *name, *text;
@@ -151,7 +150,7 @@ static uint64_t digest(const stage *s) {
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-/* Whatever the class requires: a width, a probability, a number of elements, or relu. */
+/* The option that the class requires: a width, a probability, a number of elements, or relu. */
 static size_t required(moon_ctx *ctx, moon_family family, const char *kind, size_t width, moon_option *options) {
   moon_option_info info;
   size_t n = 0;
@@ -168,7 +167,7 @@ static moon_status new_layer(moon_ctx *ctx, moon_layer **out, const char *kind, 
   return moon_layer_new(ctx, out, kind, options, required(ctx, MOON_LAYERS, kind, width, options));
 }
 
-/* Of every kind that is registered one, noise first; wide nets, which are divided among workers, have dense ones. */
+/* One layer of every registered kind, noise first. Wide nets, divided among workers, have dense layers only. */
 static moon_status make_layers(moon_ctx *ctx, moon_layer **layers, size_t *count, size_t width, bool plain) {
   const char *kind;
   moon_option penalties[] = {number("in", (double)width), number("out", (double)width), text("activation", "gelu"),
@@ -242,7 +241,7 @@ static void free_stage(stage *s) {
 
 /* ---- tensors ---- */
 
-/* The end of a part: what it gave, if it went well, and away with it. */
+/* End a part: on success digest its result, then release it. */
 static moon_status gave(stage *s, moon_status status, moon_tensor *t) {
   if (status == MOON_OK) s->result = mix_tensor(s->result, t);
   moon_tensor_release(t);
@@ -273,7 +272,7 @@ static moon_status act_tensors(stage *s, int part) {
     moon_tensor_release(w);
     moon_tensor_release(v);
   }
-  CHECK(released == wrapped); /* what was not wrapped is still the caller's */
+  CHECK(released == wrapped); /* a buffer that was not wrapped still belongs to the caller */
   return status;
 }
 
@@ -400,7 +399,7 @@ static moon_status act_neighbours(stage *s, int part) {
   return gave(s, status, distance);
 }
 
-/* ---- what is registered ---- */
+/* ---- registered classes ---- */
 
 static moon_status act_layers(stage *s, int part) {
   const char *kind;
@@ -409,7 +408,7 @@ static moon_status act_layers(stage *s, int part) {
     mooni_rng before = s->ctx->rng;
     moon_layer *layer = NULL;
     moon_status status = new_layer(s->ctx, &layer, kind, 12);
-    CHECK(status == MOON_OK || !memcmp(&before, &s->ctx->rng, sizeof before)); /* or a second try would draw others */
+    CHECK(status == MOON_OK || !memcmp(&before, &s->ctx->rng, sizeof before)); /* else a second try would differ */
     s->ctx->rng = before;
     TRY(status);
     moon_layer_release(layer);
@@ -508,7 +507,7 @@ static moon_status act_forward_backward(stage *s, int part) {
   return gave(s, status, out);
 }
 
-/* A whole batch, then a shorter one, then one longer than both. */
+/* A batch, then a smaller one, then one larger than both. */
 static moon_status act_steps(stage *s, int part) {
   size_t n = s->data->rows, count = part == 0 ? n - n / 4 : part == 1 ? n / 4 : n;
   double objective;
@@ -609,7 +608,7 @@ static moon_status act_archive_grow(stage *s, int part) {
     if (status == MOON_OK) status = moon_archive_set(a, name, "text");
   }
   if (status == MOON_OK) status = moon_net_to_archive(s->net, a);
-  CHECK(status == MOON_OK || !a || !moon_archive_text(a, "moonglass")); /* all of the net, or none of it */
+  CHECK(status == MOON_OK || !a || !moon_archive_text(a, "moonglass")); /* the whole net or nothing */
   moon_archive_release(a);
   return status;
 }
@@ -639,7 +638,7 @@ static moon_status act_load(stage *s, int part) {
   return MOON_OK;
 }
 
-/* Another context from nothing, and a step in it. */
+/* Make another context, and train a step in it. */
 static moon_status act_open(stage *s, int part) {
   stage other = {.door = s->door};
   scenario of = {.rows = 6, .width = 5};
@@ -649,7 +648,7 @@ static moon_status act_open(stage *s, int part) {
   if (status == MOON_OK) status = fill_stage(&other, &of);
   if (status == MOON_OK) status = moon_net_step(other.net, NULL, other.x, NULL, other.loss, other.opt);
   if (other.ctx && status != MOON_OK) mooni_fail(s->ctx, status, "%s", moon_error(other.ctx));
-  if (!other.ctx) mooni_nomem(s->ctx, sizeof *s->ctx); /* the only failure that has no text */
+  if (!other.ctx) mooni_nomem(s->ctx, sizeof *s->ctx); /* the only failure without a message */
   if (other.ctx) free_stage(&other);
   return status;
 }
@@ -676,7 +675,7 @@ static void write_idx_files(void) {
   CHECK(gz && gzwrite(gz, bytes, (unsigned)n) == (int)n && gzclose(gz) == Z_OK);
 }
 
-/* A file of somebody else's, whose element type has to be narrowed. */
+/* A file of another program, whose elements must be narrowed. */
 static void write_doubles(void) {
   static const char header[] = "{\"__metadata__\":{\"a\":\"\\u00e9\\n\",\"b\":\"c\"},"
                                "\"w\":{\"dtype\":\"F64\",\"shape\":[2],\"data_offsets\":[0,16]}}";
@@ -685,7 +684,7 @@ static void write_doubles(void) {
   write_file("doubles.safetensors", file, sizeof file);
 }
 
-/* What the loaders load. */
+/* The files for the loaders. */
 static void write_files(void) {
   stage s;
   moon_tensor *t;
@@ -702,7 +701,7 @@ static void write_files(void) {
 
 /* ---- the sweep ---- */
 
-/* Wide enough for two workers to be worth it: few rows go by columns, many by rows. */
+/* Wide enough to divide among two workers: few rows by columns, many by rows. */
 #define SMALL .rows = 10, .width = 12
 #define COLUMNS .threads = 2, .rows = 44, .width = 100
 #define ROWS .threads = 2, .rows = 160, .width = 100
@@ -750,7 +749,7 @@ static const scenario scenarios[] = {
     {"load", act_load, 1, SMALL},
 };
 
-/* If a thread cannot be started because memory ran out, the message is the system's. */
+/* Does the message say that memory ran out? If a thread could not start, the system's message does. */
 static bool says_so(const stage *s, moon_status status) {
   const char *message = moon_error(s->ctx);
   if (status == MOON_ENOMEM) return strstr(message, "out of memory") != NULL;
@@ -758,7 +757,7 @@ static bool says_so(const stage *s, moon_status status) {
 }
 
 typedef struct outcome {
-  uint64_t states[MAX_PARTS + 1], result; /* before each part and after the last */
+  uint64_t states[MAX_PARTS + 1], result; /* digests before each part and after the last */
 } outcome;
 
 static bool plays(stage *s, const scenario *of, int *done, moon_status *status) {
@@ -771,7 +770,7 @@ static bool plays(stage *s, const scenario *of, int *done, moon_status *status) 
   return true;
 }
 
-/* Nothing refused. */
+/* Run without refusals. */
 static outcome rehearse(const scenario *of, door d) {
   outcome o = {{0}, 0};
   stage s;
@@ -788,7 +787,7 @@ static outcome rehearse(const scenario *of, door d) {
   return o;
 }
 
-/* Refuse from call `first` on; *end: there were not so many. What is wrong, or NULL. */
+/* Refuse from call `first` on. *end: there were fewer calls. Return what is wrong, or NULL. */
 static const char *refuse_at(const scenario *of, door d, const outcome *want, size_t first, size_t width, bool *end) {
   int done = 0;
   moon_status status;
@@ -815,7 +814,7 @@ static const char *refuse_at(const scenario *of, door d, const outcome *want, si
 
 static size_t points;
 
-/* BLIS 2.x asks malloc for memory in its first call in each thread, not only in a process, and ends it if refused. */
+/* BLIS 2.x allocates in its first call in each thread, not only in each process, and aborts if refused. */
 static bool is_beyond_blis(const scenario *of, door d) {
   return d == MALLOC && of->blis && of->threads > 1 && mooni_blis_version()[0] >= '2';
 }
@@ -824,10 +823,10 @@ static void sweep(const scenario *of, door d, size_t width) {
   size_t good = 0, k = 0;
   bool end = false;
   if (is_beyond_blis(of, d)) {
-    printf("  %s: left out with BLIS %s, which allocates in each new thread\n", of->name, mooni_blis_version());
+    printf("  %s: skipped (BLIS %s allocates in each new thread)\n", of->name, mooni_blis_version());
     return;
   }
-  rehearse(of, d); /* allocates what is made once in a process: BLIS's pool, jansson's seed, buffers */
+  rehearse(of, d); /* once per process: BLIS's pool, jansson's seed, buffers */
   outcome want = rehearse(of, d);
   while (!end && k < 100000) good += refuse_at(of, d, &want, ++k, width, &end) == NULL;
   CHECK(end && good == k);
@@ -845,7 +844,7 @@ static void sweep_all(door d) {
   }
 }
 
-/* ---- closing needs nothing ---- */
+/* ---- closing needs no memory ---- */
 
 static void closing(door d) {
   long before = live(d);
@@ -861,8 +860,8 @@ static void closing(door d) {
   CHECK(live(d) == before);
 }
 
-/* ---- BLIS, which ends the process when malloc fails in it ----
-** Each in a child, in which nothing has called BLIS yet. */
+/* ---- BLIS aborts when malloc fails in it ----
+** Each test runs in a child process that has not called BLIS yet. */
 
 #if REFUSE_MALLOC
 typedef int child_fn(size_t argument);
@@ -873,7 +872,7 @@ static int in_child(child_fn *f, size_t argument) {
   fflush(NULL);
   pid_t pid = fork();
   if (pid == 0) {
-    fclose(stderr); /* BLIS's last words */
+    fclose(stderr); /* hide BLIS's message */
     _exit(f(argument));
   }
   CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
@@ -882,7 +881,7 @@ static int in_child(child_fn *f, size_t argument) {
 
 static const scenario first_use = {"", act_steps, 3, COLUMNS, .blis = true};
 
-/* After a plan every malloc is refused, and nobody asks for one: rounds of three sizes of batches. */
+/* After planning, steps of three batch sizes call malloc not once: each call would be refused. */
 static int train_refused(size_t threads) {
   scenario of = first_use;
   stage s;
@@ -899,7 +898,7 @@ static int train_refused(size_t threads) {
   return calls ? 5 : 0;
 }
 
-/* The first plan of the process with malloc refused from call k on: 0 if it passed, 1 if it was told so. */
+/* The first plan of the process, with malloc refused from call k on. 0: it passed; 1: it returned a status. */
 static int plan_refused(size_t k) {
   int done = 0;
   moon_status status;
@@ -922,7 +921,7 @@ static int info_refused(size_t k) {
   return count ? strcmp(build.blis_config, "unknown") == 0 ? 1 : 3 : 0;
 }
 
-/* How many points from 1 on end in each way until one passes. */
+/* Refuse from point 1, 2, ... on until the call passes, and count how each ends. */
 static void tally(const char *what, child_fn *f) {
   size_t told = 0, ended = 0, other = 0, k = 1;
   int status;
@@ -933,8 +932,7 @@ static void tally(const char *what, child_fn *f) {
   }
   CHECK(told > 0 && other == 0 && status == 0);
   points += told;
-  printf("  %s: %zu points were told, at %zu BLIS ended the process in the middle of its first call\n", what, told,
-         ended);
+  printf("  %s: %zu points returned a status, at %zu BLIS aborted in its first call\n", what, told, ended);
 }
 
 static void blis(void) {
@@ -959,7 +957,7 @@ int main(int argc, char **argv) {
   only = argc > 2 ? argv[2] : NULL;
   if (!mkdtemp(folder)) return 2;
 #if REFUSE_MALLOC
-  if (!only) blis(); /* first: nothing has called it yet */
+  if (!only) blis(); /* first: BLIS has not been called yet */
 #endif
   write_files();
   sweep_all(HOOK);

@@ -1,5 +1,5 @@
 /* refuse.h - a malloc that can be made to fail. It replaces the C library's in the whole process, shared libraries
-** included. Sanitizers have their own malloc: REFUSE_MALLOC is 0 there. */
+** included. Sanitizers replace malloc themselves: there REFUSE_MALLOC is 0. */
 #ifndef REFUSE_H
 #define REFUSE_H
 
@@ -13,14 +13,14 @@
 #define REFUSE_MALLOC 0
 #endif
 
-/* Calls first..last, counted from when it was armed, are refused. */
+/* Refuse calls first..last, counted from refuse_arm. */
 typedef struct refusal {
   size_t first, last;
 } refusal;
 
 static atomic_bool refuse_armed;
 static atomic_size_t refuse_calls, refuse_first, refuse_last, refuse_count;
-static atomic_long __attribute__((unused)) refuse_live; /* blocks that malloc has given and free has not seen again */
+static atomic_long __attribute__((unused)) refuse_live; /* blocks allocated and not freed */
 
 static void refuse_arm(refusal r) {
   atomic_store(&refuse_calls, 0);
@@ -33,7 +33,7 @@ static void refuse_arm(refusal r) {
 static void refuse_disarm(void) { atomic_store(&refuse_armed, false); }
 
 #if REFUSE_MALLOC
-#define REFUSE_EXPORT __attribute__((visibility("default"))) /* for shared libraries, which would not find it */
+#define REFUSE_EXPORT __attribute__((visibility("default"))) /* so that shared libraries use it too */
 extern void *__libc_malloc(size_t), *__libc_calloc(size_t, size_t), *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
@@ -65,7 +65,7 @@ REFUSE_EXPORT int posix_memalign(void **out, size_t alignment, size_t size) {
   return 0;
 }
 
-/* As the C library's: size 0 frees. */
+/* As in the C library, size 0 frees. */
 REFUSE_EXPORT void *realloc(void *p, size_t size) {
   if (!p) return malloc(size);
   if (size && refused()) return NULL;

@@ -22,7 +22,7 @@ enum { FOLLOWS_FORKS = 1 };
 
 enum { WIDTH = 40, CODE = 6, ROWS = 96, MAX_WEIGHTS = 4096, THREADS = 8 };
 
-/* ---- an autoencoder with noise before it, tied weights, and its training ---- */
+/* ---- an autoencoder with input noise and tied weights, and its training ---- */
 
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
@@ -36,7 +36,7 @@ static moon_status make_dense(moon_ctx *ctx, moon_layer **out, size_t in, size_t
   return moon_layer_new(ctx, out, "dense", options, tied ? 4 : 3);
 }
 
-/* Objects are made one by one, NULL at first, so that a rig can be released at any point. */
+/* Every object starts as NULL, so a rig can be released at any point of its construction. */
 typedef struct rig {
   moon_ctx *ctx;
   moon_layer *layers[5];
@@ -119,7 +119,7 @@ static stage *const stages[] = {make_noise, make_first,   make_second, make_thir
                                 make_optim, make_rows,    make_output, make_code,  make_data, make_decoded, make_errors,
                                 step,       step_rows,    evaluate,    backward,   step,      predict,      encode,
                                 decode,     make_archive, errors,      share,      use_share, fill_archive};
-enum { MADE = 14 }; /* so many of them make objects that are used later */
+enum { MADE = 14 }; /* the first 14 make objects that later ones use */
 
 static rig make_rig(const moon_config *config) {
   rig r = {0};
@@ -128,7 +128,7 @@ static rig make_rig(const moon_config *config) {
   return r;
 }
 
-/* All parameters of a net, one behind the other; how many. */
+/* Copy all parameters of a net, concatenated. Return their number. */
 static size_t weights_of(float *out, const moon_net *net) {
   moon_parameter p;
   size_t n = 0;
@@ -150,7 +150,7 @@ static bool same_bits(const moon_tensor *a, const moon_tensor *b) {
   return moon_tensor_same_shape(a, b) && memcmp(moon_tensor_data(a), moon_tensor_data(b), moon_tensor_bytes(a)) == 0;
 }
 
-/* Every stage with a limit that the rig meets somewhere; there the limit is lifted and the stage called again. */
+/* Run every stage under a memory limit. Where a stage fails, lift the limit and call it again. */
 static bool run_limited(rig *r, size_t limit, size_t *refused) {
   *refused = 0;
   moon_set_memory_limit(r->ctx, limit);
@@ -164,7 +164,7 @@ static bool run_limited(rig *r, size_t limit, size_t *refused) {
   return true;
 }
 
-/* A product that BLIS makes on any CPU: one with so many rows. */
+/* A product with enough rows that BLIS computes it on every CPU. */
 static moon_status product(moon_ctx *ctx, moon_tensor **out) {
   moon_tensor *a = NULL, *b = NULL;
   moon_status status = moon_tensor_new(ctx, &a, MOON_FLOAT32, 2, (size_t[]){4000, 300});

@@ -1,5 +1,5 @@
-/* surroundings_test.c - the library in unusual processes: other floating-point modes, small stacks, little address
-** space, other locales. The results are the same, and what is impossible is a status. */
+/* surroundings_test.c - the surroundings that a host may give the library: a floating-point mode, small stacks, little
+** address space, another locale. Results are the same, and failures are statuses. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fenv.h>
@@ -14,7 +14,7 @@
 
 #include "rig.h"
 
-/* All that the rig gives, and what tensors give that are not of a net. */
+/* The results of the rig, and of tensor operations outside a net. */
 typedef struct life {
   rig r;
   moon_tensor *product, *more;
@@ -28,7 +28,7 @@ static moon_status ends_of_the_scale(moon_ctx *ctx, life *l) {
     status = moon_tensor_normal(l->more, -1, 1);
     for (size_t j = 0; status == MOON_OK && j < 40; j++) moon_tensor_set(l->more, j, j % 3 ? (double)j * 9 : 1e-40);
     if (status == MOON_OK) status = moon_tensor_unary(l->more, names[i], l->more, 0, 0);
-    if (status == MOON_OK) status = moon_tensor_binary(l->more, "div", l->more, l->more, 1); /* also 0 / 0 */
+    if (status == MOON_OK) status = moon_tensor_binary(l->more, "div", l->more, l->more, 1); /* includes 0 / 0 */
     if (status == MOON_OK) status = moon_tensor_reduce(&l->sums[i], "max", l->more);
   }
   return status;
@@ -57,7 +57,7 @@ static bool same_life(const life *a, const life *b) {
 
 /* ---- floating-point modes ---- */
 
-/* Traps, where an infinity ends the process; another rounding; and without denormals, as -ffast-math has it. */
+/* Traps, with which an infinity ends the process; another rounding; no denormals, as with -ffast-math. */
 static void modes_of_the_host(void) {
   static const int roundings[] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
   for (int threads = 1; threads <= 2; threads++) {
@@ -90,7 +90,7 @@ static void modes_of_the_host(void) {
 
 /* ---- stacks ---- */
 
-/* On a thread with a stack of so many bytes, which is filled beforehand: how many were written to. */
+/* Run on a thread with a stack of this size, filled with a pattern. Return the number of bytes written to. */
 static size_t stack_of(size_t bytes, void *(*run)(void *), void *arg) {
   enum { FILL = 0x5a };
   pthread_t thread;
@@ -110,7 +110,7 @@ static size_t stack_of(size_t bytes, void *(*run)(void *), void *arg) {
 
 static void *nothing(void *arg) { return arg; }
 
-static char saved[64]; /* a net's file */
+static char saved[64]; /* path of a saved net */
 
 static void *predict_and_load(void *arg) {
   rig *r = arg;
@@ -134,7 +134,7 @@ static void *train_and_more(void *arg) {
   return NULL;
 }
 
-/* Brackets in brackets, as deep as the parser of JSON would follow them. */
+/* Nested brackets, as deep as the JSON parser allows. */
 static void *load_deep(void *arg) {
   enum { DEPTH = 2000 };
   moon_ctx *ctx = NULL;
@@ -154,8 +154,8 @@ static void *load_deep(void *arg) {
   return NULL;
 }
 
-/* The header promises 64 KB, and 32 KB to what only predicts with weights that are not tied. The rest is the thread's
-** own. */
+/* The header promises that 64 KB are enough, and 32 KB to predict without tied weights. The thread itself needs the
+** rest. */
 static void small_stacks(void) {
   enum { ROOM = 256 << 10 };
   life plain, other;
@@ -175,7 +175,7 @@ static void small_stacks(void) {
 #ifdef __OPTIMIZE__
   bool measured = !SANITIZED;
 #else
-  bool measured = false; /* frames without optimisation are not what a host gets */
+  bool measured = false; /* stack frames are larger without optimisation */
 #endif
   if (measured && (all > 64 << 10 || serving > 32 << 10 || deep > 32 << 10))
     fprintf(stderr, "stack: %zu bytes for all, %zu to predict, %zu for a deep file\n", all, serving, deep);
@@ -200,7 +200,7 @@ static void limit_address_space(size_t more) {
   setrlimit(RLIMIT_AS, &limit);
 }
 
-/* 0: went well; 1: a status said why not, and with the limit lifted all went well; 2: neither. */
+/* 0: it worked; 1: it failed with a status, and worked once the limit was lifted; 2: neither. */
 static int life_within(size_t more) {
   rig r = {0};
   size_t refused;
@@ -231,7 +231,7 @@ static int in_child(int (*run)(size_t), size_t arg) {
   return child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* ulimit -v, wherever it hits: in the engine's memory, BLIS's, the workers' stacks. */
+/* ulimit -v, where the engine's memory, BLIS's or the workers' stacks do not fit. */
 static void little_address_space(void) {
   enum { GRAIN = 64 << 10, MOST = 320 };
   size_t refused = 0, good = 0;
@@ -245,7 +245,7 @@ static void little_address_space(void) {
   CHECK(refused > 10 && good > 10);
 }
 
-/* What is planned runs without asking for memory, BLIS's included: rows enough, and widths, that it makes the
+/* A planned step allocates nothing, BLIS included: rows and widths are large enough that BLIS computes the
 ** products. */
 static int planned(size_t threads) {
   enum { MANY = 5000, BROAD = 700 };
@@ -260,7 +260,7 @@ static int planned(size_t threads) {
   if (moon_net_plan(r.net, MANY, 0, r.loss, r.opt) != MOON_OK) return 7;
   size_t held = moon_memory_used(r.ctx);
   limit_address_space(0);
-  for (void *p; (p = malloc(1 << 12)) != NULL;) memset(p, 1, 8); /* what malloc had left */
+  for (void *p; (p = malloc(1 << 12)) != NULL;) memset(p, 1, 8); /* use up malloc's free memory */
   for (void *p; (p = malloc(16)) != NULL;) memset(p, 1, 8);
   if (moon_net_step(r.net, &objective, r.x, NULL, r.loss, r.opt) != MOON_OK) return 8;
   return objective >= 0 && moon_memory_used(r.ctx) == held ? 0 : 9;
@@ -284,7 +284,7 @@ static size_t threads_now(void) {
   return count;
 }
 
-/* No thread but the host's, unless it asks for some and there is work for them; and none when the context has ended. */
+/* Worker threads start only when the host asks for them and there is work, and end with the context. */
 static void workers_are_lazy(void) {
   moon_tensor *x = NULL;
   size_t before = threads_now();
@@ -309,7 +309,7 @@ static void workers_are_lazy(void) {
 static moon_status forward(rig *r) { return moon_net_forward(r->net, r->y, r->x, false); }
 static moon_status batch(rig *r) { return moon_dataset_batch(r->data, r->x, NULL, 0, ROWS); }
 
-/* Whatever runs batches looks for a request before each. */
+/* Every call that runs batches checks for an interrupt before each. */
 static void every_call_is_interrupted(void) {
   static stage *const calls[] = {step, step_rows, evaluate, forward, predict, encode, decode, errors, batch};
   rig r = make_rig(NULL);
@@ -325,7 +325,7 @@ static void every_call_is_interrupted(void) {
 
 /* ---- locales ---- */
 
-/* One in which 0.5 is "0,5": made here, since a system need not have it. */
+/* A locale in which 0.5 is "0,5". It is made here, because a system may not have it. */
 static bool set_comma_locale(const char *folder) {
   char command[300];
   snprintf(command, sizeof command, "localedef -c -i de_DE -f UTF-8 %s/comma >/dev/null 2>&1", folder);
@@ -359,7 +359,7 @@ static void locale_with_a_comma(void) {
     moon_net_release(loaded);
     end(&other);
   } else {
-    puts("the test of locales is left out: localedef cannot make one (Debian: locales)");
+    puts("skipped: the test of locales (localedef cannot make one; install Debian's package locales)");
   }
   setlocale(LC_ALL, "C");
   free(bytes);
@@ -370,8 +370,8 @@ static void locale_with_a_comma(void) {
 
 int main(void) {
   if (SANITIZED) {
-    puts("the tests of address space are left out: the sanitizers reserve most of it");
-  } else { /* first: what they have not yet, later tests leave in malloc's and BLIS's pools */
+    puts("skipped: the tests of address space (the sanitizers reserve most of it)");
+  } else { /* first: later tests leave free memory in the pools of malloc and BLIS */
     planned_runs_without_memory();
     little_address_space();
   }

@@ -1,4 +1,4 @@
-/* threads_test.c - the worker pool: results do not depend on which thread computes what; how threads start and end. */
+/* threads_test.c - the worker pool: results do not depend on which thread computes, and threads start and end. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <math.h>
@@ -20,9 +20,9 @@
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-/* A net of `sizes`, ended by 0; noise or not before it, and with "again" the same layer behind it once more; every
-** layer with the same activation, the last with `end`; with "l1" (and l2), "kl", "contractive" in every layer, with
-** "tied" weights in the last, with "k_sparse" after the first. */
+/* A net of `sizes`, ended by 0. `noise` is a layer before it, or NULL. Every layer has the same activation, the last
+** one has `end`. `with` may name: "again", the last layer once more; "l1" (and l2), "kl", "contractive", penalties in
+** every layer; "tied", weights of the last layer; "k_sparse", a layer after the first. */
 typedef struct design {
   size_t sizes[6];
   const char *activation, *end, *loss, *noise, *with;
@@ -67,7 +67,7 @@ static moon_net *build(moon_ctx *ctx, const design *d) {
   return net;
 }
 
-/* The weights, gradients and objectives of some steps with so many threads. */
+/* Weights, gradients and objectives after some steps with a number of threads. */
 typedef struct result {
   float weights[200000], grads[200000];
   size_t count;
@@ -137,18 +137,18 @@ static const design designs[] = {
     {{200, 64, 16, 64, 200}, "relu", "sigmoid", "bce", NULL, ""},
     {{200, 64, 16, 64, 200}, "gelu", "linear", "mse", "gaussian_noise", ""},
     {{150, 50, 10}, "tanh", "softmax", "cross_entropy", "dropout", ""},
-    {{150, 50, 150}, "relu", "softmax", "mse", NULL, "l1"}, /* softmax on its own, and penalties */
+    {{150, 50, 150}, "relu", "softmax", "mse", NULL, "l1"}, /* softmax that is not fused with the loss, and penalties */
     {{100, 2, 100}, "silu", "sigmoid", "bce", "masking_noise", "l1"},
-    {{120, 40, 120}, "relu", "sigmoid", "bce", NULL, "tied"}, /* one weight, used twice */
+    {{120, 40, 120}, "relu", "sigmoid", "bce", NULL, "tied"}, /* one weight in two layers */
     {{20, 300, 20}, "elu", "linear", "huber", "salt_pepper_noise", ""},
-    {{150, 300, 50, 150}, "sigmoid", "softmax", "mse", NULL, "kl"}, /* means over rows that others have made */
+    {{150, 300, 50, 150}, "sigmoid", "softmax", "mse", NULL, "kl"}, /* means over rows that other threads compute */
     {{120, 70, 120}, "sigmoid", "sigmoid", "bce", NULL, "kl contractive l1 tied"},
     {{150, 300, 30, 150}, "gelu", "tanh", "mse", "masking_noise", "contractive"},
     {{200, 80, 16, 200}, "linear", "sigmoid", "bce", NULL, "k_sparse"},
     {{150, 60, 150}, "relu", "sigmoid", "bce", "dropout", "again"},
 };
 
-/* After one step, all numbers of threads agree to 1e-6; the same number, bit for bit. */
+/* After one step, different numbers of threads agree to 1e-6. The same number agrees bit for bit. */
 static void same_numbers(void) {
   static const size_t rows[] = {1, 7, 32, 130, 512};
   static result one, many, again;
@@ -174,8 +174,8 @@ static void same_numbers(void) {
     }
 }
 
-/* A penalty on means over the batch: rows are not divided, whatever else speaks for it, and the value is that of the
-** whole batch. Once the first batch has been seen, nothing is allocated. */
+/* With a penalty on means over the batch, rows are never divided, and the value is that of the whole batch. After the
+** first batch nothing is allocated. */
 static void whole_batches(void) {
   enum { ROWS = 600 };
   static const design plain = {{120, 70, 120}, "sigmoid", "sigmoid", "mse", NULL, ""};
@@ -185,7 +185,7 @@ static void whole_batches(void) {
     train(&without, &plain, ROWS, threads, 1);
     train(&with, &sparse, ROWS, threads, 1);
     double penalty = with.objective[0] - without.objective[0];
-    CHECK(penalty > 1); /* outputs near 1/2: 0.1 (70 + 120) times 0.49, where the target is 0.05 */
+    CHECK(penalty > 1); /* outputs are near 1/2, the target is 0.05: 0.1 (70 + 120) times 0.49 */
     CHECK(fabs(penalty - 0.1 * 190 * 0.4946) < 0.5);
   }
   moon_ctx *ctx;
@@ -210,11 +210,11 @@ static void whole_batches(void) {
   moon_ctx_release(ctx);
 }
 
-/* ---- the same numbers on every instruction set: what penalties and k-sparse codes are made of ---- */
+/* ---- the kernels of penalties and k-sparse codes give the same numbers on every instruction set ---- */
 
 static bool is_before(const float *x, size_t i, size_t j) { return x[i] == x[j] ? i < j : !(x[i] < x[j]); }
 
-/* keep_largest against counting, for each element, the ones that come before it. NaN, once, comes before all. */
+/* keep_largest against a count, for each element, of those that come before it. NaN comes before all numbers. */
 static void largest_of(const mooni_kernels *k, const float *x, size_t n, size_t keep) {
   static float y[100], mask[100];
   k->keep_largest(y, mask, x, n, keep);
@@ -231,12 +231,12 @@ static void largest(const mooni_kernels *k) {
   static const float special[] = {0.f, -0.f, 3e38f, -3e38f, INFINITY, -INFINITY, 1e-38f, -1e-38f, 1, 1, -1, -NAN};
   static float x[100];
   for (size_t keep = 1; keep <= MOONI_COUNT(special); keep++) largest_of(k, special, MOONI_COUNT(special), keep);
-  for (size_t i = 0; i < 100; i++) x[i] = (float)((i * 37 + i * i * 11) % 29) - 14; /* with equals */
+  for (size_t i = 0; i < 100; i++) x[i] = (float)((i * 37 + i * i * 11) % 29) - 14; /* with equal values */
   for (size_t n = 1; n <= 100; n += 9)
     for (size_t keep = 1; keep <= n; keep++) largest_of(k, x, n, keep);
 }
 
-/* slopes: act' is backward's, act'' its difference quotient. */
+/* slopes: act' equals backward's, act'' equals its difference quotient. */
 static void slopes_of(const mooni_act *act) {
   enum { N = 99 };
   const float h = 0.01f;
@@ -267,7 +267,7 @@ static void kernels(const mooni_kernels *k) {
   }
 }
 
-/* The rule by which a batch is divided: pinned, so that nobody changes it without knowing. */
+/* The rule that divides a batch. Its results are written down here, so that a change is noticed. */
 static void cost_rule(void) {
   enum { PARAMS = 209968, WIDTHS = 2144 }; /* 784-128-32-128-784 */
   CHECK(mooni_choose_split(32, PARAMS, WIDTHS, 1, true) == MOONI_SERIAL);
@@ -295,7 +295,7 @@ static void spans(void) {
     }
 }
 
-/* Threads come and go with their number; a fork's child has none of its parent's and starts its own. */
+/* Threads start and end when their number changes. A forked child has none of its parent's and starts new ones. */
 static void lives(void) {
   static result before, after;
   train(&before, &designs[0], 64, 4, 2);
@@ -334,7 +334,7 @@ static void free_rig(rig *r) {
   moon_ctx_release(r->ctx);
 }
 
-/* With a living pool: the child of a fork trains, and so does the parent after it. */
+/* Fork while the pool runs: the child trains, and the parent trains afterwards. */
 static void fork_with_a_pool(void) {
   rig r = make_rig(3);
   CHECK(moon_net_step(r.net, NULL, r.x, NULL, r.loss, r.opt) == MOON_OK);
@@ -361,7 +361,7 @@ static void changing_the_number(void) {
   free_rig(&r);
 }
 
-/* ---- who computes a part ---- */
+/* ---- which thread computes a part ---- */
 
 enum { PARTS = 4, PHASES = 40 };
 
@@ -377,7 +377,7 @@ static void note(void *arg, size_t phase, size_t part) {
   atomic_fetch_add(&r->computed[phase][part], 1);
 }
 
-/* Of each phase every part, once, and no part before all of the phase before it. */
+/* Every part of a phase runs once, after all parts of the phase before it. */
 static void every_part_once(void) {
   static record r;
   moon_ctx *ctx = make_context(PARTS);
@@ -394,7 +394,7 @@ static void every_part_once(void) {
 }
 
 #if !defined(__SANITIZE_THREAD__)
-/* The threads of a process but the first, in the order in which they came. */
+/* The threads of a process without the first, in the order in which they started. */
 static size_t workers_of(pid_t process, pid_t *tids, size_t most) {
   char path[64];
   size_t n = 0;
@@ -417,7 +417,7 @@ static bool sleeps(pid_t process, pid_t tid) {
   return read && state == 'S';
 }
 
-/* As a debugger does it, which can stop one thread and not the others; here while it waits for work. */
+/* Stop one thread, as a debugger does, while it waits for work. */
 static bool stop_thread(pid_t process, pid_t tid) {
   int status;
   while (!sleeps(process, tid)) usleep(1000);
@@ -429,21 +429,21 @@ typedef struct trial {
   const design *d;
   size_t rows;
   int threads;
-  size_t first, last; /* the workers that are stopped, from 0 */
+  size_t first, last; /* the stopped workers, counted from 0 */
 } trial;
 
-/* So that they wait for work. */
+/* Start the workers, so that they wait for work. */
 static void start_workers(moon_ctx *ctx, result *out) {
   train_in(ctx, out, &designs[0], 64, 1);
   memset(out, 0, sizeof *out);
 }
 
-/* The child: trains once it is told to, which is after its workers have been stopped. They cannot end any more. */
+/* The child trains when it is told to, after its workers have been stopped. They can no longer end. */
 static void train_without(const trial *t, const result *expected, int ready, int go) {
   static result got;
   char c = 0;
   moon_ctx *ctx = make_context(t->threads);
-  alarm(300); /* or nobody would end it, should it wait for them */
+  alarm(300); /* ends the child if it waits for its workers */
   start_workers(ctx, &got);
   if (write(ready, &c, 1) != 1 || read(go, &c, 1) != 1) _exit(2);
   train_in(ctx, &got, t->d, t->rows, 2);
@@ -452,12 +452,12 @@ static void train_without(const trial *t, const result *expected, int ready, int
 
 static int end_of(pid_t child) {
   int status = -1;
-  for (pid_t pid; (pid = waitpid(-1, &status, __WALL)) > 0;) /* its stopped threads end, too */
+  for (pid_t pid; (pid = waitpid(-1, &status, __WALL)) > 0;) /* its stopped threads end too */
     if (pid == child && !WIFSTOPPED(status)) return status;
   return -1;
 }
 
-/* Workers that have no core are not waited for, and nobody can tell from the numbers who has computed what. */
+/* Workers that get no CPU time are not waited for, and the results are the same without them. */
 static void stopped_workers(const trial *t) {
   static result expected;
   int ready[2], go[2];
@@ -479,8 +479,8 @@ static void stopped_workers(const trial *t) {
   for (size_t i = 0; i < MOONI_COUNT(ends); i++) close(ends[i]);
 }
 
-static void any_thread_computes(void) {
-  static const size_t rows[] = {7, 64, 512}; /* by columns if at all, by columns, by rows */
+static void whoever_computes(void) {
+  static const size_t rows[] = {7, 64, 512}; /* divided by columns or not at all, by columns, by rows */
   for (size_t d = 0; d < MOONI_COUNT(designs); d++)
     for (size_t r = 0; r < MOONI_COUNT(rows); r++) {
       stopped_workers(&(trial){&designs[d], rows[r], 2, 0, 0});
@@ -499,7 +499,7 @@ int main(void) {
   changing_the_number();
   every_part_once();
 #if defined(__SANITIZE_THREAD__)
-  puts("the tests that fork are left out: the thread sanitizer does not follow threads into a child");
+  puts("skipped: the tests that fork (the thread sanitizer does not follow threads into a child)");
 #else
   any_thread_computes();
   lives();

@@ -1,7 +1,7 @@
-/* calls.c - fuzz target: the bytes are a program of calls of the C interface on a few live objects. Each call takes its
-** operation, objects, names and numbers from the next bytes; numbers and shapes are often at their limits. The calls
-** keep the header's rules for callers (no NULL, no overlap of what is written with what is read), and nothing else.
-** Memory runs out when the program says so. At the end everything is released, and no byte may be missing. */
+/* calls.c - fuzz target: the bytes are a program of calls of the C interface on a few live objects. The next bytes
+** choose the operation, objects, names and numbers of each call; most numbers and shapes are edge cases. The program
+** obeys the header's preconditions (no NULL, no overlap of inputs and outputs) and nothing more. It decides when memory
+** runs out. At the end all objects are released, and every byte must be freed. */
 #include <math.h>
 
 #include "fuzz.h"
@@ -20,7 +20,7 @@ static struct {
   moon_optim *optim[FEW];
   moon_dataset *data[FEW];
   moon_archive *archive[FEW];
-  size_t held, allowed; /* bytes of the context; allocations that will still work */
+  size_t held, allowed; /* bytes of the context; allocations until memory runs out */
 } s;
 
 /* ---- memory ---- */
@@ -36,7 +36,7 @@ static void *take(void *ud, void *ptr, size_t osize, size_t nsize) {
   return p;
 }
 
-/* ---- the program's next choice ---- */
+/* ---- the next choice of the program ---- */
 
 static unsigned byte(void) { return s.at < s.end ? *s.at++ : 0; }
 static size_t below(size_t n) { return byte() % n; }
@@ -54,7 +54,7 @@ static size_t dimension(void) {
   return edges[below(COUNT(edges))];
 }
 
-/* Mostly a matrix of a size that others have too. */
+/* Most often a small matrix, so that shapes match. */
 static int shape(size_t *dims) {
   unsigned kind = byte();
   for (int i = 0; i < 6; i++) dims[i] = kind < 192 ? (kind & 1 ? 4 : 2 + (kind >> i & 1)) : dimension();
@@ -115,13 +115,13 @@ static moon_tensor *tensor(void) { return s.tensor[below(TENSORS)]; }
 static moon_layer *layer(void) { return s.layer[below(LAYERS)]; }
 static moon_net *net(void) { return s.net[below(NETS)]; }
 
-/* Do these share no byte? */
+/* Do these tensors share no byte? */
 static bool apart(const moon_tensor *a, const moon_tensor *b) {
   const uint8_t *p = moon_tensor_data(a), *q = moon_tensor_data(b);
   return p + moon_tensor_bytes(a) <= q || q + moon_tensor_bytes(b) <= p;
 }
 
-/* Options of a kind, mostly those it has, up to 6, with values that may or may not fit. */
+/* Up to 6 options, most of them options of this class, with valid and invalid values. */
 static size_t options(moon_option *v, moon_family family, const char *kind) {
   moon_option_info info;
   size_t n = below(7);
@@ -151,7 +151,7 @@ KEEPER(optim, moon_optim, s.optim)
 KEEPER(dataset, moon_dataset, s.data)
 KEEPER(archive, moon_archive, s.archive)
 
-/* ---- calls: each gives MOON_OK, too, if there is nothing to call it with ---- */
+/* ---- calls: each also returns MOON_OK if there are no objects for it ---- */
 
 static moon_status make_tensor(void) {
   size_t dims[6];
@@ -169,7 +169,7 @@ static moon_status wrap_tensor(void) {
   uint64_t numel = 1;
   for (int i = 0; i < rank; i++)
     numel = dims[i] > WRAPPED ? WRAPPED + 1 : numel * dims[i] > WRAPPED ? WRAPPED + 1 : numel * dims[i];
-  if (numel > WRAPPED) return MOON_OK; /* the caller's buffer must be as large as he says */
+  if (numel > WRAPPED) return MOON_OK; /* the buffer must be as large as the caller says */
   moon_tensor *t = NULL;
   moon_status status = moon_tensor_wrap(s.ctx, &t, byte() & 1, rank, dims, byte() & 7 ? buffer : NULL, NULL, NULL);
   if (status == MOON_OK) keep_tensor(t);
@@ -279,7 +279,7 @@ static moon_status make_layer(void) {
   const char *kind = byte() < 128 ? "dense" : name_of(MOON_LAYERS);
   size_t n = 0;
   moon_layer *l = NULL;
-  if (!strcmp(kind, "dense") && byte() < 240) { /* most of the time something that will fit somewhere */
+  if (!strcmp(kind, "dense") && byte() < 240) { /* most of the time a layer that fits others */
     v[n++] = (moon_option){.name = "in", .kind = MOON_COUNT, .number = (double)(2 + below(3))};
     v[n++] = (moon_option){.name = "out", .kind = MOON_COUNT, .number = (double)(2 + below(3))};
     if (byte() & 1) v[n++] = (moon_option){.name = "activation", .kind = MOON_TEXT, .text = name_of(MOON_ACTIVATIONS)};
@@ -470,7 +470,7 @@ static moon_status png(void) {
   return status;
 }
 
-/* Memory that gives out after some more allocations, or is there again; a limit; an interrupt; threads. */
+/* Memory that runs out after some allocations, or is available again; a limit; an interrupt; threads. */
 static moon_status disturb(void) {
   switch (below(6)) {
     case 0: s.allowed = below(24); break;

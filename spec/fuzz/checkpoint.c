@@ -1,5 +1,5 @@
-/* checkpoint.c - fuzz target: the bytes are a checkpoint for moon.checkpoint.load, unchanged, and with the length of
-** the header corrected. checkpoint.lua says what is done with a checkpoint that loads. */
+/* checkpoint.c - fuzz target: the bytes are a checkpoint for moon.checkpoint.load, unchanged and with the length of the
+** header corrected. checkpoint.lua loads it and uses the result. */
 #include "state.h"
 
 #include "header.h"

@@ -1,4 +1,4 @@
--- What checkpoint.c does with a file: a checkpoint that loads can be saved, loaded again, and trained further.
+-- Called by checkpoint.c for a file. A checkpoint that is read can be written, read again, and trained on.
 local moon = require "moonglass"
 
 local rewritten = os.tmpname()
@@ -16,7 +16,7 @@ local function round_trip(c)
   assert((again.history == nil) == (c.history == nil))
 end
 
--- It may be refused, with a message; but it may not damage anything.
+-- It may be refused with a message, but must not damage anything.
 local function train(c)
   local width = c.net:inputs()
   if width == 0 or width > 1000 then return end

@@ -1,6 +1,6 @@
-/* fuzz.h - shared by the fuzz targets. A target is a file with LLVMFuzzerTestOneInput. libFuzzer calls it with bytes
-** that it makes (make fuzz), replay.c with the seeds (make test). Whatever the bytes are, the library returns a result,
-** or a status and a message, and holds no memory afterwards. */
+/* fuzz.h - shared by the fuzz targets. A target is a file with LLVMFuzzerTestOneInput: libFuzzer calls it with bytes
+** that it makes (make fuzz), replay.c with those of the seeds (make test). For any bytes the library returns a result,
+** or a status and a message, and leaks nothing. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
     }                                                                           \
   } while (0)
 
-/* A file of these bytes, in memory: its path, good until the next call. */
+/* Put the bytes into a file in memory. Return its path, which is valid until the next call. */
 static inline const char *fuzz_file(const uint8_t *data, size_t size) {
   static char path[32];
   static int fd = -1;
@@ -37,28 +37,28 @@ static inline const char *fuzz_file(const uint8_t *data, size_t size) {
   return path;
 }
 
-/* A new context for every input, so that its peak memory is that of the input. */
+/* A new context for every input, so that its peak of memory is that of the input. */
 static inline moon_ctx *fuzz_ctx(void) {
   moon_ctx *ctx = NULL;
   EXPECT(moon_ctx_new(&ctx, &(moon_config){.memory_limit = 64 << 20}) == MOON_OK);
   return ctx;
 }
 
-/* The end of an input: everything was given back, and never was more held than `most` bytes. */
+/* The end of an input: everything was freed, and at most `most` bytes were in use at any time. */
 static inline void fuzz_done(moon_ctx *ctx, size_t most) {
   EXPECT(moon_memory_used(ctx) == 0);
   EXPECT(moon_memory_peak(ctx) <= most);
   moon_ctx_release(ctx);
 }
 
-/* What a loader may say of a file that is there. An object comes with MOON_OK and only then. */
+/* Check the result of a loader, for a file that exists. It returns an object if and only if it returns MOON_OK. */
 static inline void fuzz_loaded(moon_ctx *ctx, moon_status status, const void *object) {
   EXPECT(status == MOON_OK || status == MOON_EFORMAT || status == MOON_ENOMEM);
   EXPECT((status == MOON_OK) == (object != NULL));
   EXPECT(status == MOON_OK || *moon_error(ctx));
 }
 
-/* Touch every byte, for the sanitizers to see. */
+/* Read every byte, so that the sanitizers check it. */
 static inline void fuzz_touch(const moon_tensor *t) {
   volatile uint8_t sum = 0;
   const uint8_t *bytes = moon_tensor_data(t);

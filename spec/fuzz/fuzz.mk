@@ -1,4 +1,4 @@
-# Fuzzing: a target is a C file here. Those that go through Lua have the binding in them, too.
+# Fuzzing: each target is a C file here. The targets in FUZZ_LUA also contain the binding.
 
 FUZZ_TARGETS := idx idx_gz png safetensors net checkpoint readers calls script
 FUZZ_LUA     := checkpoint readers script
@@ -11,7 +11,7 @@ FUZZ_DEFINES = -D_GNU_SOURCE $(foreach d,FUZZ_FOLDER=spec/fuzz LUA_FOLDER=lua SE
 FUZZ_LIBS = $(if $(filter $*,$(FUZZ_LUA)),$(LUA_TEST_LIBS),$(ENGINE_LIBS))
 FUZZ_BUILD = $(TEST_CC) $(LUA_CFLAGS) $(FUZZ_DEFINES)
 
-# With the fuzzer, for make fuzz; and without, on the seeds: one of the C tests.
+# Each target is built with the fuzzer (make fuzz), and without it to run on the seeds (a C test).
 $(B)/fuzz_%: spec/fuzz/%.c $(FUZZ_HEADERS) $(B)/libmoonglass.a $(BIND_OBJ)
 	$(call say,CC,$<)$(FUZZ_BUILD) -fsanitize=fuzzer -o $@ $< $(FUZZ_LIBS)
 
@@ -20,7 +20,7 @@ $(B)/spec/replay_%: spec/fuzz/%.c spec/fuzz/replay.c $(FUZZ_HEADERS) $(B)/libmoo
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(FUZZ_BUILD) -o $@ $< spec/fuzz/replay.c $(FUZZ_LIBS)
 
-# Debian's clang, of whatever version this Debian has.
+# Debian's clang, in the version of this Debian.
 FUZZ_CLANG    = $(shell apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$$/\1/p')
 FUZZ_CC      ?= $(notdir $(lastword $(wildcard /usr/bin/clang-[0-9][0-9])))
 FUZZ_PACKAGES = clang-$(FUZZ_CLANG) libclang-rt-$(FUZZ_CLANG)-dev
@@ -33,7 +33,7 @@ deps-fuzz:
 ## fuzz: libFuzzer on every reader of files and on random calls, from C and Lua (T=60: seconds each; FUZZ=name: one)
 .PHONY: fuzz
 fuzz:
-	@command -v "$(FUZZ_CC)" >/dev/null || { echo "fuzz: make deps-fuzz comes first" >&2; exit 1; }
+	@command -v "$(FUZZ_CC)" >/dev/null || { echo "fuzz: clang is missing; run make deps-fuzz first" >&2; exit 1; }
 	@$(MAKE) --no-print-directory CC=$(FUZZ_CC) OPT=-O1 SAN=fuzzer-no-link,address,undefined B=build/fuzz \
 	  WARN='-Wall -Wextra -Wno-pass-failed -Wno-unknown-pragmas' \
 	  $(FUZZ:%=build/fuzz/fuzz_%)

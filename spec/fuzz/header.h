@@ -1,10 +1,10 @@
-/* header.h - for targets of safetensors files: corrects the header length in the first 8 bytes. */
+/* header.h - for targets that read safetensors files: corrects the length in the first 8 bytes. */
 #ifndef FUZZ_HEADER_H
 #define FUZZ_HEADER_H
 
 #include "fuzz.h"
 
-/* How long the JSON object at the beginning of a text is; all of the text if it does not end. */
+/* The length of the JSON object at the beginning of a text; the text's length if the object does not end. */
 static inline size_t object_length(const uint8_t *text, size_t size) {
   size_t depth = 0;
   bool quoted = false;
@@ -21,7 +21,7 @@ static inline size_t object_length(const uint8_t *text, size_t size) {
   return size;
 }
 
-/* A copy, to be freed, whose header is as long as it says; NULL if there is nothing to put right. */
+/* A copy with the right length of its header, to be freed; NULL if the bytes do not begin like a safetensors file. */
 static inline uint8_t *with_right_length(const uint8_t *data, size_t size) {
   if (size < 10 || data[8] != '{') return NULL;
   uint64_t length = object_length(data + 8, size - 8);

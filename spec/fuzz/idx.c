@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   fuzz_loaded(ctx, status, t);
   if (t) fuzz_touch(t);
   moon_tensor_release(t);
-  /* A byte of the file becomes a float at most; deflate packs 1032 bytes into one at best. */
+  /* A byte of the file becomes one float at most. deflate compresses 1032 bytes to one at best. */
   fuzz_done(ctx, (gzip ? 1032 : 1) * 4 * size + (1 << 18));
   return 0;
 }

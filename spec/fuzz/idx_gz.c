@@ -1,6 +1,6 @@
-/* idx_gz.c - fuzz target: a gzipped IDX file. Bytes that begin like gzip are the file. Other bytes are packed here, so
-** that no checksum keeps them from the parser: the first byte says at which sixteenth they are cut into two members;
-** from 128 on the last checksum is wrong. */
+/* idx_gz.c - fuzz target: a gzipped IDX file. Bytes that begin like gzip are the file. Others are compressed here, so
+** that checksums do not hide the parser: the first byte tells at which sixteenth the rest is cut into two members. If
+** it is 128 or more, the last checksum is wrong. */
 #include <zlib.h>
 
 #include "fuzz.h"

@@ -1,5 +1,5 @@
--- Makes the seeds that are not findings, small files of every kind: build/moonglass spec/fuzz/make_seeds.lua [folder].
--- Findings are added by hand, under a name that says what was wrong.
+-- Make the seeds, small files of every kind: build/moonglass spec/fuzz/make_seeds.lua [folder]. Findings of the fuzzer
+-- are added by hand; their names say what was wrong.
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"
@@ -7,7 +7,7 @@ local moon = require "moonglass"
 
 local folder = arg and arg[1] or "spec/fuzz/seeds"
 
--- What is there already stays as it is.
+-- Existing seeds are not overwritten.
 local function seed(target, name, bytes)
   local path = ("%s/%s/%s"):format(folder, target, name)
   lfs.mkdir(folder .. "/" .. target)
@@ -67,7 +67,7 @@ end
 
 local function chunk(type, data) return (">I4"):pack(#data) .. type .. data .. (">I4"):pack(crc32(type .. data)) end
 
--- Rows as they are, each with its filter before it, in one block that is stored.
+-- Rows with their filter bytes, in one uncompressed block.
 local function stored(raw)
   return "\x78\x01\x01" .. ("<I2I2"):pack(#raw, #raw ~ 0xffff) .. raw .. (">I4"):pack(adler32(raw))
 end
@@ -105,7 +105,7 @@ local path = os.tmpname()
 
 local function header(text, data) return ("<s8"):pack(text) .. data end
 
--- Without the checksums that files of ours have: with them a changed seed is refused at once, and fuzzing ends there.
+-- Remove our checksums: with them a changed seed would be refused at once, and fuzzing would get no further.
 local function without_checksums(bytes)
   local text, data = ("<s8"):unpack(bytes)
   return header(text:gsub(',"crc32":%d+', ""), bytes:sub(data))
@@ -132,7 +132,7 @@ local nets = {
   no_parameters = moon.sequential{moon.salt_pepper_noise(0.1), moon.activation("softmax")},
 }
 
--- As net.c reads it.
+-- The format of net.c.
 local function as_text(net)
   local tensors, metadata = net:archive()
   local lines = {metadata.moonglass}
@@ -177,7 +177,7 @@ seed("checkpoint", "net_only", saved(moon.checkpoint.save(path, {net = moon.sequ
 seed("checkpoint", "with_checksums", files.read(path))
 os.remove(path)
 
--- ---- whatever reads files ----
+-- ---- all readers of files ----
 
 local paths = dofile("spec/support/paths.lua")(moon)
 for _, name in ipairs(paths.readers) do

@@ -1,11 +1,11 @@
-/* net.c - fuzz target: an archive that may be a net. The first line is the architecture, as in the text entry
-** "moonglass". Each further line is a tensor, "0.weight 2 3": its name and shape, with ! before the name for bytes. A
-** net that is made of it runs, and goes into an archive and back unchanged. */
+/* net.c - fuzz target: an archive that may be a net. The first line is the architecture, the text of the entry
+** "moonglass". Each further line is a tensor: its name and shape, as in "0.weight 2 3"; a name that begins with ! is a
+** tensor of bytes. A net made from the archive runs, and is the same after going into an archive and back. */
 #include "fuzz.h"
 
 enum { NUMEL_MAX = 1 << 12 };
 
-/* The next line, without its end, as a text; NULL at the end. Zero bytes end it early. */
+/* The next line as a text without its end; NULL after the last line. A zero byte ends it early. */
 static char *next_line(char **rest) {
   char *line = *rest, *end;
   if (!line) return NULL;
@@ -43,7 +43,7 @@ static void run(moon_ctx *ctx, moon_net *net) {
   EXPECT(moon_tensor_new(ctx, &y, MOON_FLOAT32, 2, (size_t[]){2, out}) == MOON_OK);
   moon_tensor_fill(x, 0.5);
   moon_status status = moon_net_predict(net, y, x, 0);
-  EXPECT(status == MOON_OK || status == MOON_ESHAPE || status == MOON_ENOMEM); /* k_sparse: k may be past any width */
+  EXPECT(status == MOON_OK || status == MOON_ESHAPE || status == MOON_ENOMEM); /* k_sparse: k may exceed the width */
   status = moon_net_forward(net, y, x, true);
   EXPECT(status == MOON_OK || status == MOON_ESHAPE || status == MOON_ENOMEM);
   moon_tensor_release(x);
@@ -82,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   EXPECT(text && moon_archive_new(ctx, &a) == MOON_OK);
   memcpy(text, data, size);
   text[size] = 0;
-  moon_archive_set(a, "moonglass", next_line(&rest)); /* refused unless UTF-8: then there is none */
+  moon_archive_set(a, "moonglass", next_line(&rest)); /* text that is not UTF-8 is refused */
   while ((line = next_line(&rest)) != NULL) add_tensor(a, ctx, line);
   moon_status status = moon_net_from_archive(ctx, &net, a);
   fuzz_loaded(ctx, status, net);
@@ -91,6 +91,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   moon_net_release(net);
   moon_archive_release(a);
   free(text);
-  moon_ctx_release(ctx); /* which keeps the shapes that BLIS has seen until then */
+  moon_ctx_release(ctx); /* BLIS's buffers for known shapes live until here */
   return 0;
 }

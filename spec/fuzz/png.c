@@ -1,5 +1,5 @@
-/* png.c - fuzz target: the bytes are a PNG file, unchanged, and with corrected checksums, without which few changes
-** would get past the first check. What is read can be written, and reads the same again. */
+/* png.c - fuzz target: the bytes are a PNG, unchanged and with its checksums corrected; without that, few changes would
+** get past the first checksum. A picture that is read is the same after writing and reading it again. */
 #include <zlib.h>
 
 #include "fuzz.h"

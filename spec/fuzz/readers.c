@@ -1,5 +1,5 @@
-/* readers.c - fuzz target: a line with the name of a function that reads files, then the file's bytes. readers.lua
-** calls it. It covers every function of the library that reads files, in C or in Lua. */
+/* readers.c - fuzz target: a line with the name of a function that reads files, and the file's bytes. readers.lua calls
+** the function. It knows every reader of files in the library, written in C or Lua. */
 #include "state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

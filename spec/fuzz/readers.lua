@@ -1,5 +1,5 @@
--- What readers.c does with its bytes: the name of a function that reads files, a line feed, and the file's bytes. The
--- functions are those of spec/support/paths.lua. The file is read, or refused with a message and a code.
+-- Called by readers.c. The bytes are the name of a function that reads files, a line feed, and a file. The functions
+-- are those of spec/support/paths.lua. A file is read, or refused with a message and a code.
 local moon = require "moonglass"
 local paths = dofile("spec/support/paths.lua")(moon)
 
@@ -9,7 +9,7 @@ local cleaner = setmetatable({}, {__gc = function() os.remove(path) end})
 return function(bytes)
   assert(cleaner)
   local name, content = bytes:match("^([%w.:]+)\n(.*)$")
-  if not paths.entries[name] or not paths.entries[name].read then -- the fuzzer has changed it
+  if not paths.entries[name] or not paths.entries[name].read then -- the fuzzer has changed the name
     name, content = paths.readers[(bytes:byte() or 0) % #paths.readers + 1], bytes:sub(2)
   end
   local file = assert(io.open(path, "wb"))

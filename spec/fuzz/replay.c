@@ -1,5 +1,5 @@
-/* replay.c - runs a target without a fuzzer, on every file of the given folders, or of its seeds, and on each file's
-** first and last half, in the order of their names. */
+/* replay.c - runs a target without a fuzzer on every file of the given folders, or of the target's seeds, and on each
+** file's first half and last half. The files are sorted by name. */
 #include <dirent.h>
 
 #include "fuzz.h"
@@ -15,7 +15,7 @@ static void feed(const char *path) {
     exit(2);
   }
   fclose(f);
-  /* In a block of just that size, so that a sanitizer sees a byte too many. */
+  /* Copy to a block of exactly that size, so that a sanitizer sees a read past its end. */
   size_t begin[] = {0, 0, size / 2}, length[] = {size, size / 2, size - size / 2};
   for (int i = 0; i < 3; i++, fed++) {
     uint8_t *copy = malloc(length[i] + !length[i]);

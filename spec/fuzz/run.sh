@@ -1,8 +1,8 @@
 #!/bin/sh
-# Fuzz one target after the other, and end with one line: N passed, N failed. `make fuzz` calls it:
+# Fuzz the targets one after the other. The last line is "N passed, N failed". `make fuzz` calls it:
 # sh spec/fuzz/run.sh build-folder seconds target...
-# What libFuzzer finds worth keeping stays in build-folder/corpus, and what it found wrong in build-folder/found: the
-# seeds of the next run are both the corpus and spec/fuzz/seeds.
+# libFuzzer keeps useful inputs in build-folder/corpus and failing ones in build-folder/found. The next run starts from
+# the corpus and from spec/fuzz/seeds.
 set -u
 
 B=$1 seconds=$2 here=$(pwd)

@@ -1,5 +1,5 @@
-/* safetensors.c - fuzz target: the bytes are a safetensors file, unchanged, and with the length of the header
-** corrected. What is read is written and reads the same again; a net may be made of it. */
+/* safetensors.c - fuzz target: the bytes are a safetensors file, unchanged and with the length of the header corrected.
+** An archive that is read is the same after writing and reading it again. A net may be made from it. */
 #include "header.h"
 
 static char saved[64];

@@ -1,5 +1,5 @@
-/* script.c - fuzz target: the bytes are a program of calls of the public Lua functions; script.lua decodes it. It runs
-** in a scratch folder. */
+/* script.c - fuzz target: script.lua turns the bytes into a program of calls of the public Lua functions. It runs in a
+** temporary folder. */
 #include <dirent.h>
 
 #include "state.h"

@@ -1,12 +1,12 @@
--- Turns bytes into a program of random calls: functions of the library and methods of live objects. Arguments are
--- numbers at their limits, names that the library knows, results of earlier calls, and tables of these. A call may
--- raise an error, whose value is a text, and must not harm the state.
+-- Turn bytes into a program of random calls. A call is a function of the library, or a method of a live object, with
+-- arguments: numbers at the edges, known names, results of earlier calls, tables of these. A call may raise an error,
+-- which must be a text. It must not damage the state.
 local moon = require "moonglass"
 local core = require "moonglass.core"
 
--- ---- what is called ----
+-- ---- functions ----
 
--- Left out: set_threads with 256 of them is no use here, and a limit would only be lowered.
+-- Left out: set_threads would start up to 256 threads, and limits could only be lowered.
 local left_out = {set_threads = true, limits = true, set_log = true, info = true, interactive = true}
 
 local functions, methods = {}, {}
@@ -42,10 +42,10 @@ local operators = {
   function(a, b) a.weight = b end, function(a, b) a.lr = b end, function(a) return a.shape end,
 }
 
--- No program is run, and nothing is asked of the terminal.
+-- No program is run and the terminal is not used.
 os.execute, io.popen, os.exit = nil, nil, nil -- luacheck: ignore 122
 
--- ---- what it is called with ----
+-- ---- arguments ----
 
 local numbers = {
   0, 1, 2, 3, 4, 5, 7, 8, 16, 0.5, 0.25, 1e-3, 1e-7, -1, -2, 255, 256, 1000, 65536, 2 ^ 24, 2 ^ 31 - 1, 2 ^ 31,
@@ -98,14 +98,14 @@ local function options_of(depth)
   return t
 end
 
--- A function that gives its arguments back, raises, or yields outside a coroutine.
+-- A function that returns its arguments, raises an error, or yields outside a coroutine.
 local called_back = {
   function(...) return ... end, function() return nil end, function() error("called back", 0) end,
   function() error({}, 0) end, function(x) return x end, function() return 0 end,
   function() return coroutine.yield() end, function() collectgarbage() end,
 }
 
--- Small shapes come often: they are what fits together.
+-- Small shapes come often, because they match each other.
 function argument(depth)
   local kind = byte() % 16
   if kind < 4 and #live > 0 then return pick(live) end
@@ -120,7 +120,7 @@ function argument(depth)
   return pick(called_back)
 end
 
--- ---- arguments that are likely to fit ----
+-- ---- arguments that probably fit ----
 
 local function live_of(class)
   local found = {}
@@ -134,7 +134,7 @@ end
 local sizes = {4, 4, 4, 4, 4, 2, 3, 1}
 local activations = core.registered("activations")
 
--- By letter: one argument.
+-- One argument for each letter.
 local fitting = {
   t = function() return live_of("tensor") end, n = function() return live_of("net") end,
   l = function() return live_of("layer") end, o = function() return live_of("optimizer") end,
@@ -175,7 +175,7 @@ function fitting.A() return {input = 4, hidden = {3}, code = pick(sizes), activa
 function fitting.N() return {input = 4, hidden = 2, noise = moon.masking_noise(0.5)} end
 function fitting.C() return {net = fitting.n(), opt = fitting.o(), epoch = byte()} end
 
--- By function, or method with its object before it.
+-- The letters of each function's arguments. For a method the object comes first.
 local likely = {
   ["moon.dense"] = "iiD", ["moon.activation"] = "a", ["moon.sequential"] = "L", ["moon.cat"] = "Td",
   ["moon.linspace"] = "ffi", ["moon.pca"] = "td", ["moon.gradcheck"] = "lt", ["moon.eigh"] = "t",
@@ -198,7 +198,7 @@ table.sort(likely_names)
 local by_name = {}
 for _, entry in ipairs(functions) do by_name[entry.name] = entry.f end
 
--- A function, and arguments that may do for it.
+-- A function, and arguments that may fit.
 local function likely_call()
   local name = pick(likely_names)
   local arguments, n = {}, 0
@@ -259,7 +259,7 @@ local function call()
   if ok and f then keep(pcall(f, table.unpack(arguments, 1, n))) end
 end
 
--- Things to begin with, so that not every program has to make them.
+-- The values that a program starts with.
 local function beginnings()
   local ae = moon.autoencoder.plain{input = 4, hidden = 2}
   return {ae, moon.rand(4, 4), moon.adam(), moon.mse(), moon.rand(4), ae:layer(1), ae:layer(2), moon.rand(4, 4)}
@@ -278,5 +278,5 @@ return function(bytes)
   collectgarbage()
   assert(ok, message)
   local check = moon.ones(2, 2)
-  assert(check:sum() == 4 and moon.rand(3):max() < 1, "the state is harmed")
+  assert(check:sum() == 4 and moon.rand(3):max() < 1, "the state is damaged")
 end, names

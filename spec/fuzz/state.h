@@ -1,5 +1,5 @@
-/* state.h - a Lua state with the library, for targets that go through Lua. Its memory is limited and counted, its
-** instructions are limited, and it cannot run programs. */
+/* state.h - a Lua state with the library, for the targets in Lua. Its memory is limited and counted, its instructions
+** are limited, and it cannot run programs. */
 #ifndef FUZZ_STATE_H
 #define FUZZ_STATE_H
 
@@ -13,7 +13,7 @@ enum {
   STATE_MEMORY = 48 << 20,      /* bytes of Lua and the engine */
   STATE_ENGINE = 16 << 20,      /* of those, the engine's */
   STATE_INSTRUCTIONS = 1000000, /* an input */
-  STATE_HOOK = 1000,            /* instructions between two looks */
+  STATE_HOOK = 1000,            /* instructions between two calls of the hook */
   STATE_INPUTS = 200            /* before a fresh state is made */
 };
 
@@ -44,7 +44,7 @@ static inline void state_hook(lua_State *L, lua_Debug *ar) {
     luaL_error(L, "too many instructions");
 }
 
-/* Run a chunk file with package.path at the tree's library; its result stays on the stack. */
+/* Run a Lua file, with package.path set to the tree's library. Its result stays on the stack. */
 static inline void state_open(fuzz_state *s, const char *chunk) {
   memset(s, 0, sizeof *s);
   lua_State *L = s->L = lua_newstate(state_alloc, s);
@@ -71,8 +71,8 @@ static inline void state_close(fuzz_state *s) {
   EXPECT(s->held == 0);
 }
 
-/* Call the chunk's function with the bytes, in a state that is used for some inputs and then made anew. An error that
-** comes out of it is a finding, unless memory or instructions ran out. */
+/* Call the function that the chunk returns with the bytes. A state serves STATE_INPUTS inputs, then a new one is made.
+** An error is a finding, unless memory or instructions ran out. */
 static inline void state_run(fuzz_state *s, const char *chunk, const char *bytes, size_t size) {
   if (s->L && s->inputs >= STATE_INPUTS) state_close(s);
   if (!s->L) state_open(s, chunk);

@@ -1,6 +1,5 @@
--- Hostile files and paths through Lua: no loader runs code, names stay data, a checkpoint with any flipped bit is
--- refused or read correctly, and paths that are no files return nil, message, code. hostile_test.c tests the formats in
--- C.
+-- Hostile files and paths through Lua: loaders run no code; names are only data; a checkpoint with any bit flipped is
+-- refused or read correctly; paths that are not files give nil, message, code. hostile_test.c tests the formats.
 local files = dofile "spec/support/files.lua"
 local lfs = require "lfs"
 local moon = require "moonglass"
@@ -29,7 +28,7 @@ local forbidden = {
   debug = {"sethook", "setmetatable", "setupvalue", "setuservalue"},
 }
 
--- f(...) in a world where what could run code, or open a file from Lua, is a function that tells and raises.
+-- Call f(...) while every function that runs code or opens files from Lua is replaced by one that records and raises.
 local function without_code(f, ...)
   local saved, called = {}, {}
   for library, names in pairs(forbidden) do
@@ -59,11 +58,11 @@ local function trained_checkpoint(path, options)
   net:fit(moon.rand(4, 2), options)
 end
 
-describe("loading runs no code: #hostile", function()
+describe("loading runs no code from #hostile", function()
   setup(make_folder)
   teardown(function() remove_folder() end)
 
-  it("a net, good and damaged", function()
+  it("a good and a damaged net", function()
     local ae = moon.autoencoder.denoising{input = 4, hidden = 2, noise = moon.gaussian_noise(0.1)}
     assert(ae:save(path_of("net")))
     assert.truthy(without_code(moon.load, path_of("net")))
@@ -75,7 +74,7 @@ describe("loading runs no code: #hostile", function()
     end
   end)
 
-  it("a checkpoint, good and damaged", function()
+  it("a good and a damaged checkpoint", function()
     trained_checkpoint(path_of("checkpoint"))
     assert.truthy(without_code(moon.checkpoint.load, path_of("checkpoint")))
     local bytes = files.read(path_of("checkpoint"))
@@ -85,7 +84,7 @@ describe("loading runs no code: #hostile", function()
     end
   end)
 
-  -- f(name, entry, objects, the bytes of its sample) for each reader of files.
+  -- Call f(name, entry, objects, bytes of its sample) for each reader of files.
   local function each_reader(f)
     for _, name in ipairs(paths.readers) do
       local entry, o = paths.entries[name], paths.objects()
@@ -94,7 +93,7 @@ describe("loading runs no code: #hostile", function()
     end
   end
 
-  it("every reader, of good files, damaged files, and files of code", function()
+  it("good files, damaged files and files of code, in every reader", function()
     local tried = 0
     each_reader(function(name, entry, o, bytes)
       local path = path_of "file"
@@ -114,7 +113,7 @@ describe("loading runs no code: #hostile", function()
     assert.is_true(tried >= 7)
   end)
 
-  it("every reader refuses or reads a file that is cut, or has a bit flipped, and holds nothing afterwards", function()
+  it("files that are cut or have a bit flipped, which every reader reads or refuses without a leak", function()
     each_reader(function(name, entry, o, bytes)
       local path = path_of "file"
       local function try(content)
@@ -138,12 +137,12 @@ describe("loading runs no code: #hostile", function()
   end)
 end)
 
--- ---- names are data ----
+-- ---- names are only data ----
 
-describe("names stay data: #hostile", function()
+describe("names are only data: #hostile", function()
   local tree = lfs.currentdir()
 
-  -- Inside two folders of our own, so that what a name with ".." would reach is nobody else's.
+  -- Two nested temporary folders, so that a name with ".." reaches only our files.
   setup(function()
     make_folder()
     for _, name in ipairs{"outer", "outer/inner"} do assert(lfs.mkdir(path_of(name))) end
@@ -155,7 +154,7 @@ describe("names stay data: #hostile", function()
     remove_folder()
   end)
 
-  -- What a name might have reached.
+  -- What a name could have changed.
   local function world()
     local names = {}
     for _, place in ipairs{".", "..", "../.."} do
@@ -206,7 +205,7 @@ describe("names stay data: #hostile", function()
     end
   end))
 
-  -- A net of one layer whose architecture is this text.
+  -- A file of a net with one layer and this text as its architecture.
   local function load_architecture(text)
     assert(moon.safetensors.save(path_of("a"), {["0.weight"] = moon.zeros(2, 2), ["0.bias"] = moon.zeros(2)},
       {moonglass = text, checkpoint = "1", epoch = "0"}))
@@ -234,7 +233,7 @@ describe("names stay data: #hostile", function()
     end
   end))
 
-  it("of what callbacks remember, and of options of the optimiser", keeps(function()
+  it("of the state of callbacks and of the options of the optimizer", keeps(function()
     local remembering = {name = "__gc"}
     function remembering.snapshot()
       local values, tensors = {}, {}
@@ -281,7 +280,7 @@ end)
 
 -- ---- checkpoints, bit by bit ----
 
--- Entries with a known meaning. Others may get lost.
+-- Patterns of the entries with a meaning; others may be dropped.
 local function is_known(key)
   if key == "epoch" or key == "seed" or key == "opt.kind" or key == "opt.steps" then return true end
   return key:find("^opt%.option%.") or key:find("^history%.") or key:find("^callback%.[%w_]+%.%d+%.")
@@ -289,13 +288,13 @@ end
 
 local function same_text(a, b) return a == b or (tonumber(a) ~= nil and tonumber(a) == tonumber(b)) end
 
--- A checkpoint that was read says what its file says, nothing is lost on the way, and it can be written.
+-- A checkpoint that was read has everything that its file has, and can be written.
 local function expect_right(path, c)
   local tensors, metadata = assert(moon.safetensors.load(path))
   assert(moon.checkpoint.save(path, c))
   local again, texts = assert(moon.safetensors.load(path))
-  -- Without an entry "opt.kind" there is no optimiser, and without "history.epochs" no history: what belongs to them is
-  -- then nobody's either. Lists and what callbacks remember are texts that are written anew.
+  -- Without the entry "opt.kind" there is no optimizer, and without "history.epochs" no history; then their other
+  -- entries are dropped too. Lists and the state of callbacks are texts that are written anew.
   for key, text in pairs(metadata) do
     local orphan = key:find("^opt%.") and not c.opt or key:find("^history") and not c.history
     if is_known(key) and not orphan then
@@ -316,7 +315,7 @@ describe("a checkpoint #hostile", function()
   setup(make_folder)
   teardown(function() remove_folder() end)
 
-  -- Saving waits for the disk: lazy leaves it out.
+  -- Saving waits for the disk; lazy skips that.
   local function try(bytes, lazy)
     local path = path_of("c")
     files.write(path, bytes)
@@ -330,21 +329,21 @@ describe("a checkpoint #hostile", function()
     return false
   end
 
-  it("is refused when it is cut at any byte", function()
+  it("that is cut at any byte is refused", function()
     trained_checkpoint(path_of("whole"))
     local bytes = files.read(path_of("whole"))
     assert.is_true(try(bytes))
     for n = 0, #bytes - 1 do assert.is_false(try(bytes:sub(1, n))) end
   end)
 
-  it("is refused or right when any bit is flipped, and nothing is held afterwards", function()
+  it("with any bit flipped is refused or read correctly, without a leak", function()
     local bytes = files.read(path_of("whole"))
     collectgarbage()
     local before, taken, header = moon.info().memory, 0, 8 + ("<I8"):unpack(bytes)
     for at = 1, #bytes do
       for bit = 0, 7 do
         local flipped = bytes:sub(1, at - 1) .. string.char(bytes:byte(at) ~ 1 << bit) .. bytes:sub(at + 1)
-        -- In the data one bit is like the other, and each eighth will do.
+        -- All bits of the data are alike, so every eighth is enough.
         if try(flipped, at > header and bit ~= at % 8) then taken = taken + 1 end
       end
     end
@@ -356,7 +355,7 @@ end)
 
 -- ---- paths ----
 
-describe("a path that is no file #hostile", function()
+describe("a path that is not a regular file #hostile", function()
   setup(function()
     make_folder()
     files.write(path_of("plain"), "plain")
@@ -369,7 +368,7 @@ describe("a path that is no file #hostile", function()
   end)
   teardown(function() remove_folder() end)
 
-  it("gives nil, message, code to every loader and saver, which never waits for it", function()
+  it("gives nil, message, code in every loader and saver, without waiting", function()
     local output, errors, status = files.run(
       ("timeout 100 '%s' spec/hostile/paths.lua '%s'"):format(program, folder))
     assert.equal(0, status, errors .. output:sub(-500))

@@ -1,5 +1,5 @@
--- Saving files: the order of the system calls, and what is left when a call fails, the process is killed, or the disk
--- is full; and files whose bytes have changed since.
+-- Saved files: the order of system calls, and what remains when a call fails, the process is killed, the disk is full,
+-- or bytes have changed.
 local moon = require "moonglass"
 local lfs = require "lfs"
 local faults = dofile "spec/support/faults.lua"
@@ -23,7 +23,7 @@ end
 local can_trace = faults.can_trace()
 
 local function traced_test(what, body)
-  if can_trace then it(what, body) else pending(what .. " (no strace, or it may not trace)") end
+  if can_trace then it(what, body) else pending(what .. " (strace is missing or not allowed to trace)") end
 end
 
 local function mode_of(name) return lfs.attributes(name, "permissions") end
@@ -49,9 +49,9 @@ describe("a save over another file", function()
     end)
   end
 
-  traced_test("never has a temporary that others may read", function()
+  traced_test("never has a temporary that other users can read", function()
     local source = faults.program_of(faults.savers.net)
-    local function mode() -- with which the temporary is made
+    local function mode() -- of the new temporary
       local opened = faults.find(faults.calls(source, path), 1, "openat", folder .. "/.target.")
       return opened.arguments:match("0%d+$")
     end
@@ -60,7 +60,7 @@ describe("a save over another file", function()
     os.remove(source)
   end)
 
-  it("keeps its owner, if that may be given", function()
+  it("keeps its owner if the process may set it", function()
     if (files.run "id -u") ~= "0\n" then return pending "not root" end
     assert(moon.png.write(path, moon.rand(2, 2)))
     shell(("chown 1234:2345 '%s' && chmod 640 '%s'"):format(path, path))
@@ -69,7 +69,7 @@ describe("a save over another file", function()
     assert.same({1234, 2345}, {lfs.attributes(path, "uid"), lfs.attributes(path, "gid")})
   end)
 
-  it("gives a group that cannot be kept no more than all others", function()
+  it("gives the group only the rights of others if it cannot keep the group", function()
     local other = "setpriv --reuid 1234 --regid 1234 --clear-groups"
     local reads = other .. " test -r " .. files.quote(lfs.currentdir() .. "/lua/moonglass/init.lua")
     if (files.run "id -u") ~= "0\n" or select(3, files.run(reads)) ~= 0 then
@@ -93,7 +93,7 @@ describe("a save through a symbolic link", function()
   after_each(function() remove_other() end)
 
   for _, name in ipairs(sorted_keys(faults.savers)) do
-    it("leaves the link, and replaces its file where that lies: " .. name, function()
+    it("keeps the link and replaces the file that it names: " .. name, function()
       local source = faults.program_of(faults.savers[name])
       local function save(expected)
         assert.equal(expected or "done", (faults.act(source, path)))
@@ -119,7 +119,7 @@ describe("a save through a symbolic link", function()
     end)
   end
 
-  it("into a folder that is not there says so", function()
+  it("into a missing folder is refused with a message", function()
     assert(lfs.link(other .. "/none/file", path, true))
     local ok, message, code = moon.png.write(path, moon.rand(2, 2))
     assert.is_nil(ok)
@@ -127,7 +127,7 @@ describe("a save through a symbolic link", function()
     assert.equal(("cannot write '%s': No such file or directory"):format(path), message)
   end)
 
-  it("replaces no file that a text of /proc seems to name", function()
+  it("replaces no file named by the text of a link in /proc", function()
     files.write(path, "old")
     local file = assert(io.open(path))
     os.remove(path)
@@ -143,7 +143,7 @@ describe("a save through a symbolic link", function()
     assert.equal("", faults.names(folder))
   end)
 
-  it("keeps old versions beside the link, on another file system too", function()
+  it("keeps old versions beside the link, even if the file is on another file system", function()
     local far = lfs.attributes("/dev/shm", "mode") == "directory" and os.tmpname():gsub("^.*/", "/dev/shm/") or other
     local targets = {other .. "/file"}
     if lfs.attributes("/dev/shm", "dev") ~= lfs.attributes(folder, "dev") then targets[2] = far end
@@ -169,7 +169,7 @@ end)
 
 describe("a save", function()
   for _, name in ipairs(sorted_keys(faults.savers)) do
-    traced_test("is synced before it has its name, and the folder then: " .. name, function()
+    traced_test("syncs the file, renames it, then syncs the folder: " .. name, function()
       local source = faults.program_of(faults.savers[name])
       local calls = faults.calls(source, path)
       os.remove(source)
@@ -195,7 +195,7 @@ describe("a save", function()
     end)
   end
 
-  traced_test("that is killed at any of its calls leaves the old file or the new one", function()
+  traced_test("that is killed at any system call leaves the old file or the new one", function()
     assert_none(faults.kill_everywhere(faults.savers.net))
   end)
 
@@ -205,11 +205,11 @@ describe("a save", function()
     assert.is_true(result.saves > 25, result.saves)
   end)
 
-  traced_test("that is refused any call says why, and leaves the old file alone", function()
+  traced_test("whose system call fails says why, and leaves the old file", function()
     assert_none(faults.refuse_everywhere(faults.savers.net, {"EIO", "ENOSPC", "EINTR"}))
   end)
 
-  it("leaves what another one is writing just now", function()
+  it("does not remove the temporary of another running save", function()
     local other, mine = folder .. "/.target.abcdef.moonglass", folder .. "/.other.abcdef.moonglass"
     files.write(other, "")
     files.write(mine, "")
@@ -225,14 +225,14 @@ end)
 
 describe("a load", function()
   for _, name in ipairs(sorted_keys(faults.loaders)) do
-    traced_test("that is refused any call says why: " .. name, function()
+    traced_test("whose system call fails says why: " .. name, function()
       assert_none(faults.refuse_reading(faults.loaders[name], {"EIO", "EINTR"}))
     end)
   end
 end)
 
-describe("reads and writes of a few bytes at a time", function()
-  it("are gone on with", function()
+describe("a read or write of only a few bytes", function()
+  it("is continued", function()
     local library = folder .. "/short_io.so"
     assert.equal(0, (select(3, files.run(("cc -O1 -shared -fPIC -o %s spec/fixtures/short_io.c"):format(library)))))
     for _, name in ipairs(sorted_keys(faults.savers)) do
@@ -246,7 +246,7 @@ describe("reads and writes of a few bytes at a time", function()
   end)
 end)
 
-describe("where nothing more fits", function()
+describe("a save that does not fit", function()
   local net = moon.sequential{moon.dense(200, 100)} -- 80 kB
 
   local function refused(reason, saving)
@@ -259,11 +259,11 @@ describe("where nothing more fits", function()
     assert.equal("target", faults.names(folder))
   end
 
-  -- body runs with a file system mounted on the folder.
+  -- Run body with a file system mounted on the folder.
   local function mounted(what, options, body)
     it(what, function()
       if (select(3, files.run(("mount -t tmpfs -o %s none %s"):format(options, folder)))) ~= 0 then
-        return pending "no file system can be mounted here"
+        return pending "mounting a file system is not allowed"
       end
       local ok, message = pcall(body)
       files.run("umount " .. folder)
@@ -276,14 +276,14 @@ describe("where nothing more fits", function()
     refused("No space left on device", function()
       return moon.safetensors.save(path, {t = moon.zeros(100000)})
     end)
-    assert(moon.sequential{moon.dense(10, 10)}:save(path)) -- there is room again for what fits
+    assert(moon.sequential{moon.dense(10, 10)}:save(path)) -- a small file still fits
   end)
 
-  mounted("a disk without room for a name is named", "size=64k,nr_inodes=2", function()
+  mounted("names a disk without free inodes", "size=64k,nr_inodes=2", function()
     refused("No space left on device")
   end)
 
-  mounted("a disk that is read only is named", "size=1m", function()
+  mounted("names a read-only disk", "size=1m", function()
     files.write(path, "the old file")
     assert.equal(0, (select(3, files.run("mount -o remount,ro " .. folder))))
     local ok, message = net:save(path)
@@ -292,7 +292,7 @@ describe("where nothing more fits", function()
     assert.equal("the old file", files.read(path))
   end)
 
-  it("a limit on the size of files is named by the program", function()
+  it("names a limit on the size of files, in the program", function()
     for _, name in ipairs{"net", "onnx", "csv_logger"} do
       local saver = faults.savers[name]
       local source = faults.program_of{saver[1], saver[2]}
@@ -306,7 +306,7 @@ describe("where nothing more fits", function()
     end
   end)
 
-  it("a device is not written to", function()
+  it("is not written to a device", function()
     for _, saving in ipairs{function() return net:save("/dev/full") end,
       function() return moon.onnx.export("/dev/full", net) end} do
       local ok, message = saving()
@@ -315,7 +315,7 @@ describe("where nothing more fits", function()
     end
   end)
 
-  mounted("csv_logger says which file is full", "size=4k", function()
+  mounted("names the file in csv_logger", "size=4k", function()
     files.write(folder .. "/filler", ("x"):rep(4096))
     local ok, message = pcall(net.fit, net, moon.rand(8, 200), moon.rand(8, 100),
       {loss = "mse", callbacks = {moon.callbacks.csv_logger(path)}})
@@ -332,7 +332,7 @@ describe("a changed byte", function()
     return {net = net, opt = opt, epoch = 12, seed = 34, history = {loss = {0.5}, val_loss = {}, epoch_seconds = {1}}}
   end
 
-  -- What a checkpoint holds, as texts that can be compared.
+  -- The contents of a checkpoint, as a list of texts.
   local function content_of(file)
     local tensors, texts, names = moon.safetensors.load(file)
     if not tensors then return nil end
@@ -347,7 +347,7 @@ describe("a changed byte", function()
     return table.concat(list, "\n")
   end
 
-  it("in a file of ours is noticed, wherever it means something", function()
+  it("in our files is noticed wherever it has a meaning", function()
     assert(moon.checkpoint.save(path, small()))
     local whole, content = files.read(path), content_of(path)
     local noticed, damaged = 0, folder .. "/damaged"
@@ -362,7 +362,7 @@ describe("a changed byte", function()
     assert.is_true(noticed > 1.9 * #whole, noticed)
   end)
 
-  it("in a tensor is told with its name", function()
+  it("in a tensor is reported with the tensor's name", function()
     assert(moon.safetensors.save(path, {t = moon.ones(4)}))
     local whole = files.read(path)
     files.write(path, whole:sub(1, -2), "\0")
@@ -372,7 +372,7 @@ describe("a changed byte", function()
     assert.equal("format", code)
   end)
 
-  it("is not looked for in files without checksums, as others write them", function()
+  it("is not noticed in files without checksums, which other programs write", function()
     assert(moon.safetensors.save(path, {t = moon.ones(4)}, {text = "here"}))
     local whole = files.read(path)
     local header = whole:sub(9, 8 + string.unpack("<I8", whole))
@@ -386,8 +386,8 @@ describe("a changed byte", function()
 end)
 
 describe("loading a checkpoint", function()
-  -- What is not the file's fault is raised: else a script that starts afresh without a checkpoint would write over it.
-  it("raises that memory has run out, and never takes it for damage", function()
+  -- Failures other than a bad file are raised: else a script that starts anew without a checkpoint would overwrite it.
+  it("raises an error when memory runs out, and does not report damage", function()
     local file = os.tmpname()
     local net = moon.sequential{moon.dense(200, 200)}
     net:fit(moon.rand(8, 200), {loss = "mse", callbacks = {moon.callbacks.checkpoint(file)}})
@@ -413,7 +413,7 @@ describe("loading a checkpoint", function()
     assert.is_true(raised > 10 and loaded > 3)
   end)
 
-  it("says what is wrong with the optimiser in it", function()
+  it("says what is wrong with its optimizer", function()
     local file, net = os.tmpname(), moon.sequential{moon.dense(3, 2)}
     assert(moon.checkpoint.save(file, {net = net, opt = moon.adam(), epoch = 1}))
     local tensors, metadata = assert(moon.safetensors.load(file))
@@ -439,7 +439,7 @@ describe("loading a checkpoint", function()
   end)
 end)
 
-describe("checkpoints that are kept", function()
+describe("kept checkpoints", function()
   local function state(epoch)
     moon.seed(epoch)
     return {net = moon.autoencoder.plain{input = 6, hidden = 3}, epoch = epoch}
@@ -464,14 +464,14 @@ describe("checkpoints that are kept", function()
     assert.equal(3, assert(moon.checkpoint.load(path .. ".2")).epoch)
   end)
 
-  it("are one unless more are asked for, and at most ten", function()
+  it("are one by default and at most ten", function()
     train(3)
     assert.equal("target", faults.names(folder))
     assert.has_error(function() moon.callbacks.checkpoint(path, {keep = 11}) end)
     assert.has_error(function() moon.callbacks.checkpoint(folder .. "/%03d", {keep = 2}) end)
   end)
 
-  it("stand in for a damaged newer one", function()
+  it("replace a damaged newer one", function()
     train(5, 3)
     local c, skipped = assert(moon.checkpoint.latest(path))
     assert.equal(5, c.epoch)
@@ -494,14 +494,14 @@ describe("checkpoints that are kept", function()
     assert.matches(path .. ".1", message, 1, true)
   end)
 
-  it("are none where there are none", function()
+  it("give a message when there are none", function()
     local none, message, code = moon.checkpoint.latest(path)
     assert.is_nil(none)
     assert.equal(("cannot read '%s': No such file or directory"):format(path), message)
     assert.equal("I/O", code)
   end)
 
-  it("do not all become the same when saving fails again and again", function()
+  it("stay different when saving fails repeatedly", function()
     train(3, 3)
     local rotate = require("moonglass.support.files").file_rotate
     for _ = 1, 3 do assert(rotate(path, 3)) end
@@ -512,7 +512,7 @@ describe("checkpoints that are kept", function()
     assert.equal(3, assert(moon.checkpoint.load(path .. ".1")).epoch)
   end)
 
-  traced_test("are whole wherever the process is killed between two of them", function()
+  traced_test("are whole when the process is killed between two of them", function()
     local source = faults.program_of{
       [[local net = moon.autoencoder.plain{input = 6, hidden = 3}
         local each = moon.callbacks.checkpoint(path, {keep = 2})
@@ -527,11 +527,11 @@ describe("checkpoints that are kept", function()
       remove()
       assert(lfs.mkdir(folder))
       faults.kill_at(source, path, call)
-      local c = assert(moon.checkpoint.load(path)) -- under its own name at any time
+      local c = assert(moon.checkpoint.load(path)) -- there is a file under this name at all times
       assert.is_true(c.epoch == 2 or c.epoch == 3)
       assert.is_true(assert(moon.checkpoint.load(path .. ".1")).epoch >= 1)
     end
-    faults.act(source, path) -- and nothing of it stays
+    faults.act(source, path) -- leaves no temporary
     assert.equal("target target.1", faults.names(folder))
     os.remove(source)
   end)

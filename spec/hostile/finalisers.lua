@@ -1,8 +1,8 @@
--- Finalisers that run inside the core's functions. Each function, method, metamethod and field is called under a
--- collector that runs a full cycle at each allocation. In each cycle a finaliser closes an operand, or removes it from
--- the table that holds it. The result must be the same as without the finaliser, or an error that says that something
--- is closed. The address sanitizer sees any use after free. This is a separate program, because a cycle visits
--- everything in a state; finalisers_spec.lua runs it. It prints the name of each call before it makes it.
+-- Finalisers that run inside the core's functions. Each function, method, metamethod and field is called while the
+-- collector does a full cycle at each allocation. In one of these cycles a finaliser closes an operand, or removes it
+-- from the table that holds it. The result must be the same as without, or a message that something is closed; the
+-- address sanitizer sees uses of freed memory. It is a separate program, because a cycle visits everything in a state:
+-- finalisers_spec.lua runs it in the program under test. It prints the name of each call before making it.
 local core = require "moonglass.core"
 require "moonglass"
 local samples = dofile "spec/support/samples.lua"
@@ -31,7 +31,7 @@ local function digest_table(v)
   return "{" .. table.concat(texts, ";") .. "}"
 end
 
--- Errors without the places where they were raised.
+-- Error messages without their positions.
 function digest(v)
   if type(v) == "string" then return (v:gsub("[%w_/.]+%.lua:%d+: ", "")) end
   if type(v) == "number" then return ("%a"):format(v) end
@@ -48,7 +48,7 @@ local function is_object(v) return type(v) == "userdata" and core.methods[getmet
 
 local function close(v) getmetatable(v).__gc(v) end
 
--- All that the arguments reach: {close = object} or {owner =, key =}.
+-- Everything that the arguments reach: {close = object} or {owner =, key =}.
 local function victims_of(arguments)
   local found = {}
   local function visit(t)
@@ -62,7 +62,7 @@ local function victims_of(arguments)
   return found
 end
 
--- Their number, and the k-th. No other reference to what a table holds is left.
+-- The number of victims, and the k-th. An element of a table is then referenced only by the table.
 local function count_victims(arguments, k)
   local victims = victims_of(arguments)
   return #victims, victims[k]
@@ -72,7 +72,7 @@ local function strike(victim)
   if victim.object then close(victim.object) else victim.owner[victim.key] = nil end
 end
 
--- Fills freed blocks with new strings, so that a use after free finds no tensor.
+-- Fill freed blocks with new strings, so that a use after free sees no tensor.
 local rubbish = {}
 
 local function litter()
@@ -83,10 +83,11 @@ end
 
 local ways = {
   function(f) return f() end,
-  function(f) return coroutine.wrap(f)() end, -- which cannot see what runs below it
+  function(f) return coroutine.wrap(f)() end, -- code in a coroutine cannot see its callers
 }
 
--- A finaliser that comes back with each cycle, and acts in the n-th; gives how often it ran, and ends it.
+-- Make a finaliser that runs in every cycle and acts in the n-th. Return a function that stops it and returns how often
+-- it ran.
 local function arm(n, act)
   local runs, meta = 0, {}
   local function again() setmetatable({}, meta) end
@@ -104,8 +105,8 @@ local function arm(n, act)
   end
 end
 
--- What the call gives when its k-th victim is struck in the n-th cycle, none if k is 0: {count = of victims, runs = how
--- many cycles there were, removed = was it taken out of a table, result = what pcall gave}.
+-- Make the call while its k-th victim is closed or removed in the n-th cycle; no victim if k is 0. Return {count =
+-- number of victims, runs = number of cycles, removed = whether it was removed from a table, result = pcall's result}.
 local function run(call, k, n, inner, outer)
   collectgarbage("stop")
   local arguments = table.pack(call.take(samples.objects(folder)))
@@ -119,7 +120,7 @@ local function run(call, k, n, inner, outer)
     end)
   end)
   core.seed(1)
-  collectgarbage("incremental", 1, 1000, 40) -- no pause (0 would leave it as it is), and steps of a whole cycle
+  collectgarbage("incremental", 1, 1000, 40) -- no pause (0 would leave it unchanged), and steps of a whole cycle
   collectgarbage("restart")
   came.result = table.pack(pcall(ways[outer], function() return call.f(table.unpack(arguments, 1, arguments.n)) end))
   came.runs = stop()
@@ -127,16 +128,16 @@ local function run(call, k, n, inner, outer)
   return came
 end
 
--- What the clock and the allocator say; and what other layers say of themselves, which a fit makes anew.
+-- Results that vary: times, memory, and the identity of layers that a fit makes anew.
 local varies = {["core.clock"] = true, ["core.info"] = true, ["moonglass.net:fit"] = true}
 
--- A closed operand leaves the result as it is, or is said to be closed; one that is gone is another call.
+-- With a closed operand the result is the same or says that it is closed. Without an operand it is another call.
 local function is_right(call, want, came)
   local got = digest(came.result)
   return came.removed or varies[call.name] or got == want or got:find("closed", 1, true) ~= nil, got
 end
 
-local most = 24 -- cycles that are tried for one victim
+local most = 24 -- cycles tried for one victim
 
 local function walk(call)
   local undisturbed, strikes = run(call, 0, 0, 1, 1), 0
@@ -158,13 +159,13 @@ end
 
 local total = 0
 for _, call in ipairs(calls) do
-  if not arg[1] or call.name:find(arg[1]) then -- an argument: only the calls whose names match it
+  if not arg[1] or call.name:find(arg[1]) then -- an argument selects the calls whose names match it
     print(call.name)
     io.stdout:flush()
     total = total + walk(call)
   end
   local data = samples.objects().data
-  if call.name == "core.interrupt" then pcall(data.batch, data, 1, 1) end -- which that ends
+  if call.name == "core.interrupt" then pcall(data.batch, data, 1, 1) end -- batch ends the interrupt
 end
 for _, name in ipairs{"written", "there", "there.1"} do os.remove(folder .. name) end
 print(("%d calls, %d strikes"):format(#calls, total))

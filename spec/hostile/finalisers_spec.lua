@@ -1,4 +1,4 @@
--- Runs finalisers.lua: finalisers that close the operands of the core's functions, at every allocation.
+-- Finalisers that close operands, at every allocation in every function of the core: finalisers.lua.
 local bin = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 describe("finalisers", function()
@@ -19,7 +19,7 @@ describe("finalisers", function()
     return table.concat(found, "\n")
   end
 
-  it("may close operands, and take them out of tables, at any allocation", function()
+  it("may close operands or remove them from tables at any allocation", function()
     assert.matches("^%d+ calls, %d%d%d%d+ strikes, exit 0$", last)
     assert.equal("", that "wrong")
   end)

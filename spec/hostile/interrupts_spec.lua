@@ -1,5 +1,5 @@
--- Training that is interrupted: by Ctrl-C, errors, a loss that is NaN or infinite, or a coroutine that yields or is
--- closed. The net is as the last complete step left it.
+-- Trainings that end early or pause: Ctrl-C, errors in any place, a loss that is not a finite number, coroutines. The
+-- net is then as after the last whole step.
 local candidates = require "moonglass.session.candidates"
 local chunk = require "moonglass.session.chunk"
 local help = require "moonglass.help"
@@ -14,7 +14,7 @@ local function data()
   return moon.rand(rows, width)
 end
 
-local function passing() -- a layer in Lua that changes nothing
+local function passing() -- a layer in Lua: the identity
   return {forward = function(_, t) return t end, backward = function(_, t) return t end}
 end
 
@@ -39,7 +39,7 @@ local function same(a, b)
   return true
 end
 
--- The net after so many steps of the training that options describe.
+-- The net after a number of steps of the training with these options.
 local function after(steps, layer)
   local net, left = make(layer), steps
   if steps == 0 then return net end
@@ -56,8 +56,8 @@ local function assert_trains(net)
 end
 
 describe("Ctrl-C in a session's terminal", function()
-  it("gives the prompt back, and a net of whole steps", function()
-    if not interrupts.can_run() then return pending "there is no script(1) with terminals" end
+  it("brings back the prompt and leaves a net of whole steps", function()
+    if not interrupts.can_run() then return pending "script(1) is missing or cannot open a terminal" end
     local result = interrupts.run(moon.clock, 10)
     assert.equal("", table.concat(result.failures, "\n"))
     assert.is_true(result.steps > 0)
@@ -65,7 +65,7 @@ describe("Ctrl-C in a session's terminal", function()
 end)
 
 describe("an error", function()
-  -- fails(k): a function that raises when it is called for the k-th time.
+  -- fails(k): a function that raises an error in its k-th call.
   local function fails(k, otherwise)
     local calls = 0
     return function(...)
@@ -112,7 +112,7 @@ describe("an error", function()
     end
   end)
 
-  it("of a shape that is wrong halfway", function()
+  it("of a wrong shape in the middle of a batch", function()
     for _, method in ipairs{"forward", "backward"} do
       local layer, calls = passing(), 0
       layer[method] = function(_, t)
@@ -123,7 +123,7 @@ describe("an error", function()
     end
   end)
 
-  it("of a recursion without end", function()
+  it("of an endless recursion", function()
     local function deep(t) return 1 + deep(t) end
     local net = make{forward = deep, backward = deep}
     local ok, err = pcall(net.fit, net, data(), options())
@@ -149,7 +149,7 @@ describe("an error", function()
     assert.is_true(wrong.optimizer:steps() == 0)
   end)
 
-  it("in an iterator that feeds steps by hand", function()
+  it("in an iterator of batches for net:step", function()
     local net, opt, loss, x = make(), moon.adam{lr = 0.01}, moon.mse(), data()
     local function batches()
       local i = 0
@@ -167,7 +167,7 @@ describe("an error", function()
     assert.is_true(same(net, again))
   end)
 
-  it("is told to every callback, and is the one that comes out", function()
+  it("reaches every callback and is raised by fit", function()
     local told = {}
     local function teller(name, raises)
       return {on_abort = function()
@@ -181,19 +181,19 @@ describe("an error", function()
   end)
 end)
 
--- As by Ctrl-C or a host's time limit: raised between any two instructions.
+-- Ctrl-C and a host's time limit raise errors in this way: between two instructions of the running function.
 describe("an error that a hook raises", function()
   local folder, remove
 
   setup(function() folder, remove = files.folder() end)
   teardown(function() remove() end)
 
-  -- f(), in a coroutine whose n-th instruction raises the value. Was it reached? And the error that came out.
+  -- Run f in a coroutine whose n-th instruction raises the value. Return whether it was reached, and the error.
   local function raise_at(n, value, f)
     local raised, err = false, nil
     local co = coroutine.create(function() err = select(2, pcall(f)) end)
     debug.sethook(co, function()
-      if raised then return end -- of one Ctrl-C comes one error
+      if raised then return end -- one Ctrl-C raises one error
       raised = true
       error(value, 0)
     end, "", n)
@@ -201,14 +201,14 @@ describe("an error that a hook raises", function()
     return raised, ok and err or outside
   end
 
-  -- Each of the first instructions, then ever fewer of the many that follow.
+  -- Each of the first instructions, then fewer and fewer of those that follow.
   local function sweep(name, f)
     for _, value in ipairs{{}, "time is up"} do
       local n = 1
       while true do
         local raised, err = raise_at(n, value, f)
         if not raised then break end
-        assert.is_true(rawequal(value, err), ("%s: at instruction %d came out %s"):format(name, n, tostring(err)))
+        assert.is_true(rawequal(value, err), ("%s: instruction %d raised %s"):format(name, n, tostring(err)))
         n = n + 1 + n // 24
       end
       assert.is_true(n > 1, name)
@@ -227,7 +227,7 @@ describe("an error that a hook raises", function()
 
   local quiet = {write = function() end, terminal = true, clock = function() return os.clock() * 1e3 end}
 
-  it("comes out of a training as it is", function()
+  it("is raised unchanged by fit", function()
     local x = data()
     local native, lua, loss, opt = make(), make(passing()), moon.mse(), moon.adam()
     sweep("fit", function()
@@ -246,10 +246,10 @@ describe("an error that a hook raises", function()
     sweep("step in Lua", function() lua:step(x, nil, mse, opt) end)
     sweep("evaluate", function() lua:evaluate(x, {loss = "mse"}) end)
     sweep("predict", function() lua:predict(x) end)
-    moon.set_threads(1) -- an error in the very instructions that give them back leaves those of the fit
+    moon.set_threads(1) -- an error while they are reset leaves those of the fit
   end)
 
-  it("comes out of whatever reads and writes files", function()
+  it("is raised by every function that reads or writes files", function()
     local net, path = moon.autoencoder.plain{input = 6, hidden = 3}, folder .. "/"
     net:fit(data(), options{epochs = 2, callbacks = {moon.callbacks.checkpoint(path .. "c", {keep = 2})}})
     assert(net:save(path .. "net"))
@@ -265,7 +265,7 @@ describe("an error that a hook raises", function()
     sweep("show", function() moon.show(moon.rand(4, 4), {save = path .. "s.png"}) end)
   end)
 
-  it("comes out of everything else", function()
+  it("is raised by every other function", function()
     local x, labels = data(), moon.zeros(rows)
     local net = moon.autoencoder.plain{input = 6, hidden = 3}
     sweep("encode", function() net:encode(x) end)
@@ -286,7 +286,7 @@ describe("an error that a hook raises", function()
     sweep("candidates", function() candidates("package.loaded.moonglass.autoencoder.pl") end)
   end)
 
-  it("comes out when a function of the library returns", function()
+  it("is raised when a function of the library returns", function()
     local path = folder .. "/returns"
     make():fit(data(), options{epochs = 1, callbacks = {moon.callbacks.checkpoint(path)}})
     for n = 1, 400 do
@@ -307,7 +307,7 @@ describe("an error that a hook raises", function()
     end
   end)
 
-  it("comes out where another error has told the callbacks", function()
+  it("is raised while callbacks handle another error", function()
     local limit = {}
     for n = 1, 60 do
       local co, told
@@ -337,14 +337,14 @@ describe("a loss that is not a finite number", function()
 
   local function has(part, text) assert.matches(part, text, 1, true) end
 
-  -- x with one element changed.
+  -- A copy of x with one element changed.
   local function with(v, row, column)
     local x = data()
     x[row][column] = v
     return x
   end
 
-  it("updates nothing, however the batch is divided", function()
+  it("updates nothing, whether the batch is divided by rows or columns", function()
     for _, threads in ipairs{1, 2, 3} do
       for _, n in ipairs{64, 4096} do -- by columns, by rows
         moon.set_threads(threads)
@@ -368,7 +368,7 @@ describe("a loss that is not a finite number", function()
     moon.set_threads(1)
   end)
 
-  it("ends the training with an error, and the last whole step stands", function()
+  it("ends the training with an error and keeps the last whole step", function()
     for _, layer in ipairs{false, passing()} do
       local net, o = make(layer), options{shuffle = false}
       has("fit: loss is nan after batch 3 of epoch 1: x has nan in row 20, column 2",
@@ -381,7 +381,7 @@ describe("a loss that is not a finite number", function()
     end
   end)
 
-  it("ends it like any other with on_nan = 'stop'", function()
+  it("ends the training without an error with on_nan = 'stop'", function()
     local ended, state
     local o = options{on_nan = "stop", shuffle = false, callbacks = {{
       on_train_end = function(_, s) ended, state = true, s end,
@@ -398,14 +398,14 @@ describe("a loss that is not a finite number", function()
     assert.is_nil(make():fit(data(), options{on_nan = "stop"}).stopped)
   end)
 
-  it("is passed over with on_nan = 'ignore'", function()
+  it("is ignored with on_nan = 'ignore'", function()
     local net, o = make(), options{on_nan = "ignore", shuffle = false}
     net:fit(with(0 / 0, 20, 2), o)
     assert.equal(3 * 7, o.optimizer:steps())
     assert_trains(net)
   end)
 
-  it("is explained", function()
+  it("is explained in the message", function()
     local x = data()
     has("x has infinity in row 9, column 1", message(with(math.huge, 9, 1), nil, options(),
       moon.sequential{moon.dense(width, width)}))
@@ -422,7 +422,7 @@ describe("a loss that is not a finite number", function()
     has(", not in [0, 1]: scale it; or the learning rate, 0.1, is probably too high", err)
   end)
 
-  it("before any update is no matter of the learning rate", function()
+  it("before any update is not blamed on the learning rate", function()
     local function explained(net, x, y, o)
       local err = message(x, y, o or {loss = "mse"}, net)
       has("after batch 1 of epoch 1, before any update: ", err)
@@ -457,8 +457,8 @@ describe("a loss that is not a finite number", function()
     has("before any update: the output of layer 1", stopped)
   end)
 
-  it("that comes too late, when weights are spoilt, leaves those before", function()
-    -- tanh makes 1 of infinity: the loss stays finite, and 0 times infinity goes into the weight.
+  it("that comes after a NaN has reached the weights brings back earlier weights", function()
+    -- tanh(infinity) is 1: the loss stays finite, but the weight's gradient has 0 times infinity.
     local net, o = make(), options{shuffle = false, epochs = 1}
     local before = net:layer(1).weight:clone()
     local err = message(with(math.huge, 20, 2), moon.zeros(rows, width), o, net)
@@ -479,7 +479,7 @@ end)
 describe("fit in a coroutine", function()
   local yield = coroutine.yield
 
-  -- Resume until it ends; how often it yielded.
+  -- Resume until it ends. Return the number of yields.
   local function drive(f)
     local co, times = coroutine.create(f), -1
     while coroutine.status(co) ~= "dead" do
@@ -501,7 +501,7 @@ describe("fit in a coroutine", function()
     assert.is_true(same(net, after(24)))
   end)
 
-  it("may yield from on_abort, from layers, losses and optimisers of Lua", function()
+  it("may yield from on_abort and from layers, losses and optimizers in Lua", function()
     local layer = passing()
     layer.forward = function(_, t) yield() return t end
     layer.backward = layer.forward
@@ -521,7 +521,7 @@ describe("fit in a coroutine", function()
     assert.is_true(closed)
   end)
 
-  it("that never comes to its end, as its coroutine is closed, tells the callbacks", function()
+  it("whose coroutine is closed calls on_abort of the callbacks", function()
     for _, event in ipairs{"on_train_begin", "on_epoch_begin", "on_batch_end", "on_epoch_end", "on_checkpoint",
       "on_train_end"} do
       local opt, told, before = moon.sgd{lr = 0.5}, 0, moon.info().threads
@@ -541,7 +541,7 @@ describe("fit in a coroutine", function()
 
   local yields = {on_batch_end = function() yield() end}
 
-  -- Resume one after the other, in turn.
+  -- Resume the coroutines in turn.
   local function interleave(...)
     local list = {}
     for i, f in ipairs{...} do list[i] = coroutine.create(f) end
@@ -553,7 +553,7 @@ describe("fit in a coroutine", function()
     end
   end
 
-  it("does not see another one on another net", function()
+  it("is independent of a fit of another net", function()
     local a, b = make(), make(passing())
     interleave(function() a:fit(data(), options{callbacks = {yields}}) end,
       function() b:fit(data(), options{callbacks = {yields}}) end)
@@ -561,7 +561,7 @@ describe("fit in a coroutine", function()
     assert.is_true(same(b, after(24, passing())))
   end)
 
-  it("takes turns with another one on the same net, step by step", function()
+  it("takes turns with another fit of the same net, step by step", function()
     local net, x = make(), data()
     local function train(from) -- half of the rows each, 4 batches
       return function()
@@ -579,7 +579,7 @@ describe("fit in a coroutine", function()
     assert.is_true(same(net, again))
   end)
 
-  it("gives back the threads that were set, in whatever order they end", function()
+  it("resets the number of threads, in any order of ending", function()
     local before = moon.info().threads
     for _, epochs in ipairs{{1, 2}, {2, 1}} do
       interleave(

@@ -1,4 +1,4 @@
--- Large data: plain IDX files of bytes are mapped, not copied, and train like any other tensor.
+-- Large data: plain IDX files of bytes are mapped, not copied, and nets train on them as on any other tensor.
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -11,7 +11,7 @@ local read_file, write_file = disk.read, disk.write
 
 local function header(rows) return string.pack(">I4I4I4", 0x802, rows, pixels) end
 
--- Rows of noise, the same ones each time.
+-- Rows of noise, the same in each call.
 local function noise(rows)
   math.randomseed(5)
   local list = {}
@@ -19,7 +19,7 @@ local function noise(rows)
   return table.concat(list)
 end
 
--- The largest set that is still copied is about 1 MB; this one is 2.4 MB.
+-- Files of less than 1 MB are copied; this one has 2.4 MB.
 local some = 3000
 local bytes = noise(some)
 
@@ -30,7 +30,7 @@ local function collect()
   collectgarbage()
 end
 
--- The same rows as a tensor of the engine's own, by way of a gzip file.
+-- The same rows in the engine's memory: read from a gzip file.
 local function copied(path)
   assert(os.execute(("gzip -1 -c '%s' >'%s.gz'"):format(path, path)))
   local before = held()
@@ -68,7 +68,7 @@ end)
 after_each(function() os.remove(path) end)
 
 describe("a plain IDX file of bytes", function()
-  it("is not charged against the memory limit, and gives the bytes of the file", function()
+  it("does not count against the memory limit, and has the bytes of the file", function()
     collect()
     local before = held()
     local x = assert(moon.data.idx(path))
@@ -81,7 +81,7 @@ describe("a plain IDX file of bytes", function()
     assert.is_true(x:equal(copied(path)))
   end)
 
-  it("loads below a memory limit that its bytes would not fit into", function()
+  it("loads under a memory limit smaller than its size", function()
     collect()
     moon.limits{memory = held() + 500000}
     local x, problem = moon.data.idx(path)
@@ -90,7 +90,7 @@ describe("a plain IDX file of bytes", function()
     assert.same({some, pixels}, x.shape)
   end)
 
-  it("leaves nothing behind when memory runs out", function()
+  it("leaks nothing when memory runs out", function()
     local files = lfs.attributes("/proc/self/fd", "mode") and function()
       local n = 0
       for _ in lfs.dir("/proc/self/fd") do n = n + 1 end
@@ -110,7 +110,7 @@ describe("a plain IDX file of bytes", function()
     assert.is_true(failures > 3 and failures < 200)
   end)
 
-  it("is copied when it is small, or its numbers are of another type", function()
+  it("is copied when it is small or has another element type", function()
     write_file(path, header(100), bytes:sub(1, 100 * pixels))
     collect()
     local before = held()
@@ -123,7 +123,7 @@ describe("a plain IDX file of bytes", function()
     assert.equal((string.unpack(">i2", bytes, 11)), x[1][6])
   end)
 
-  it("is not changed by what is written to the tensor", function()
+  it("is not changed by writing to the tensor", function()
     local x = assert(moon.data.idx(path))
     local other = assert(moon.data.idx(path))
     x[1][1] = (bytes:byte(1) + 1) % 256
@@ -137,7 +137,7 @@ describe("a plain IDX file of bytes", function()
     assert.is_true(read_file(path) == header(some) .. bytes)
   end)
 
-  it("outlives its file and the tensor that it was loaded as", function()
+  it("can be used after its file and the first tensor are gone", function()
     local row = assert(moon.data.idx(path)):rows(some, some)
     os.remove(path)
     write_file(path, "another file of this name")
@@ -145,12 +145,12 @@ describe("a plain IDX file of bytes", function()
     assert.same({bytes:byte(-pixels, -1)}, row:reshape(pixels):totable())
   end)
 
-  it("trains to the same bits as a copy", function()
+  it("gives the same trained bits as a copy", function()
     local x = assert(moon.data.idx(path))
     assert_trains_alike(x, copied(path))
   end)
 
-  it("is refused as ever when header and size disagree", function()
+  it("is refused when header and size differ", function()
     local function refused(part, ...)
       write_file(path, ...)
       local x, problem, code = moon.data.idx(path)
@@ -164,7 +164,7 @@ describe("a plain IDX file of bytes", function()
   end)
 end)
 
--- A file of 300 MB whose rows lie between holes, so that it takes no room on the disk.
+-- A sparse file of 300 MB: it has few rows and takes little space on the disk.
 describe("a file of 256 MB and more", function()
   local rows, every = 400000, 1000
 
@@ -180,7 +180,7 @@ describe("a file of 256 MB and more", function()
     file:close()
   end)
 
-  it("gives rows as memory would, written ones too", function()
+  it("gives the same rows as memory, after writes too", function()
     local x = assert(moon.data.idx(path))
     local part = x:rows(1, 2500)
     assert.equal(bytes:byte(pixels + 1), part[every + 1][1])
@@ -194,7 +194,7 @@ describe("a file of 256 MB and more", function()
     assert_trains_alike(last, last:clone())
   end)
 
-  it("gives wide rows, and rows to several workers", function()
+  it("gives wide rows, and rows to several worker threads", function()
     local x = assert(moon.data.idx(path))
     local wide = x:rows(1, 1000):reshape(100, 7840)
     local net = moon.sequential{moon.dense(7840, 3)}
@@ -206,7 +206,7 @@ describe("a file of 256 MB and more", function()
     assert(ok, problem)
   end)
 
-  it("does not become resident by training", function()
+  it("does not become resident while a net trains on it", function()
     local script = path .. ".lua"
     write_file(script, ([[
       local moon = require "moonglass"
@@ -246,7 +246,7 @@ describe("scripts/large.lua", function()
     assert.is_truthy(text:find(part, 1, true), ("expected %q in:\n%s"):format(part, text))
   end
 
-  it("makes a set, trains on it and removes it", function()
+  it("makes a data set, trains on it and removes it", function()
     os.remove(path)
     local output, status = run(("--gigabytes 0.004 --steps 25 --every 0 --file %s"):format(path))
     assert.equal(0, status, output)
@@ -257,7 +257,7 @@ describe("scripts/large.lua", function()
     assert.is_nil(lfs.attributes(path, "mode"))
   end)
 
-  it("keeps the file when told, and uses one that is there", function()
+  it("keeps the file with --keep and uses an existing file", function()
     os.remove(path)
     local output, status = run(("--gigabytes 0.002 --steps 2 --keep --file %s"):format(path))
     assert.equal(0, status, output)
@@ -268,7 +268,7 @@ describe("scripts/large.lua", function()
     assert.equal("file", lfs.attributes(path, "mode"))
   end)
 
-  it("says in one line what is wrong", function()
+  it("reports a mistake in one line", function()
     local output, status = run("--gigabytes 0")
     assert.equal(2, status)
     has(output, "large: ")
@@ -283,7 +283,7 @@ describe("scripts/large.lua", function()
     assert.equal("no IDX file", read_file(path))
   end)
 
-  it("--help", function()
+  it("prints its options with --help", function()
     local output, status = run("--help")
     assert.equal(0, status)
     for _, name in ipairs{"gigabytes", "epochs", "steps", "batch", "threads", "file", "keep", "in-order"} do

@@ -1,7 +1,7 @@
--- A memory limit: temporaries are freed in time, and training that runs out of memory goes on when the limit is raised.
+-- Memory limits: temporaries are freed in time, and a training runs out of memory.
 local moon = require "moonglass"
 
--- The address sanitizer keeps freed memory: there only the limit is tested.
+-- The address sanitizer keeps freed memory, so with it only the limit is tested.
 local sanitized = (os.getenv("MOONGLASS_BIN") or "build/moonglass"):find("/san/") ~= nil
 
 local resident = dofile("spec/support/files.lua").resident
@@ -9,7 +9,7 @@ local resident = dofile("spec/support/files.lua").resident
 describe("temporaries", function()
   after_each(function() moon.limits{memory = 0} end)
 
-  -- 100,000 of them: spec/stress/memory_temporaries.lua.
+  -- spec/stress/memory_temporaries.lua makes 100,000 of them.
   it("of 1 MB come and go in 16 MB", function()
     local n = 1 << 18
     local x = moon.rand(n)
@@ -54,8 +54,8 @@ describe("a fit under a limit", function()
 
   after_each(function() moon.limits{memory = 0} end)
 
-  -- From nothing to spare up to enough: it fails with a message and the first weights, or works; and with the limit
-  -- raised, it goes on as if nothing had been.
+  -- Limits from no free memory up to enough: fit works, or fails with a message and unchanged weights. After a failure
+  -- and with a higher limit, it gives the same result.
   it("works, or fails and goes on when the limit is raised", function()
     local failures, successes, spare = 0, 0, 0
     while successes < 10 and spare < 4 << 20 do

@@ -1,5 +1,5 @@
--- moonglass spec/hostile/paths.lua folder: calls every function that takes a path with paths that are no files. Prints
--- "ok what" or "FAILED what: why" for each. damaged_files_spec.lua runs it, and kills it if it hangs.
+-- moonglass spec/hostile/paths.lua folder: call every function that takes a path with paths that are not regular files.
+-- It prints "ok what" or "FAILED what: why" for each. damaged_files_spec.lua runs it and kills it if it hangs.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local paths = dofile("spec/support/paths.lua")(moon)
@@ -10,7 +10,7 @@ assert(lfs.chdir(folder))
 local long = {}
 for i = 1, 50 do long[i] = ("p"):rep(99) end
 
--- Devices stand behind links: a saver that is wrong must not put a file in the place of a real one.
+-- Devices are reached through links, so that a faulty saver cannot replace a real device.
 local hostile = {
   {"an empty path", ""},
   {"a folder", "."},
@@ -33,7 +33,7 @@ end
 
 local function try(what, f, path)
   local called, result, message, code = pcall(f, path)
-  if not called then -- plots count an empty path as misuse
+  if not called then -- an empty path is misuse in plots
     return report(what, path == "" and tostring(result):find("path is ''", 1, true), "raised " .. tostring(result))
   end
   if result ~= nil then return report(what, false, "worked") end
@@ -41,7 +41,7 @@ local function try(what, f, path)
   report(what, code == "I/O", ("code %s, %s"):format(tostring(code), message))
 end
 
--- A folder that is there is none of these to what writes into a folder.
+-- For functions that write into a folder, an existing folder is valid.
 local is_folder = {["an empty path"] = true, ["a folder"] = true, ["a folder with a slash"] = true}
 
 for _, name in ipairs(paths.names) do
@@ -52,13 +52,13 @@ for _, name in ipairs(paths.names) do
       try(("%s: %s"):format(name, case[1]), f, case[2])
     end
   end
-  -- Misuse, which raises: the rest of the path would be left out in silence.
+  -- A null byte is misuse and raises an error: C would silently cut the path there.
   local ok, result, message = pcall(f, "plain\0x")
   local text = ok and message or result
   report(name .. ": a zero byte", not ok or result == nil, text)
 end
 
--- Nothing has come, gone or changed its kind.
+-- No file was added, removed or replaced by another kind.
 local kinds = {fifo = "named pipe", plain = "file", folder = "directory", to_fifo = "link", dangling = "link",
   itself = "link", circle_1 = "link", circle_2 = "link",
   zero = "link", full = "link"}

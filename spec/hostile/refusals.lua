@@ -1,10 +1,11 @@
--- Out of memory at every point, from Lua; engine/lua_refusal_test.c runs this with what it needs:
---   host.attempt(door, first, width, f, ...)   pcall(f, ...), with calls of an allocator refused
+-- Out of memory at every point, from Lua. engine/lua_refusal_test.c runs this file and passes `host`:
+--   host.attempt(door, first, width, f, ...)   pcall(f, ...) while calls of an allocator are refused
 --   host.bits(t)                               a tensor's shape and bytes
 --   host.check(condition, text)
--- A case makes some objects and does one thing with them. First without a refusal, for the right result. Then with new
--- objects and the k-th allocation refused, for k = 1, 2, 3 ... until none is refused: the result is right, or a message
--- says that memory ran out; the objects are as before, or as after a whole step; the next try gives the right result.
+-- A case makes objects and does one thing to them. It runs first without refusals, which gives the right result. Then
+-- it runs on new objects with the k-th call refused, for k = 1, 2, 3 ... until nothing is refused. Each run must give
+-- the right result or a message that memory ran out, and leave the objects as before or as after a whole step; a second
+-- try must give the right result.
 local host = ...
 local core = require "moonglass.core"
 local moon = require "moonglass"
@@ -17,11 +18,11 @@ local folder = os.tmpname()
 os.remove(folder)
 local function path_of(name) return folder .. "-" .. name end
 
--- ---- everything that can be seen of a value, as a text ----
+-- ---- everything visible of a value, as a text ----
 
 local digest
 
--- Nets trained by separate calls of forward, backward and update: they may have gradients without a step.
+-- Nets trained by separate calls of forward, backward and update: they may have gradients before a step.
 local in_parts = setmetatable({}, {__mode = "k"})
 
 local digest_of = {
@@ -57,7 +58,7 @@ function digest(v)
   return "{" .. table.concat(texts, ";") .. "}"
 end
 
--- The objects of a case: with the optimiser come its moments, with a path what the file holds.
+-- The objects of a case. An optimizer includes its moments, a path the contents of the file.
 local function state_of(o)
   local texts = {digest(o)}
   if o.opt then texts[2] = digest(o.opt:moments(o.net:parameters())) end
@@ -69,7 +70,7 @@ end
 
 local cases = {}
 
--- make() gives objects, act(objects, watch) a result; act calls watch() after each whole step of several.
+-- make() returns objects, act(objects, watch) a result. If act takes several steps, it calls watch() after each.
 local function case(name, make, act) cases[#cases + 1] = {name = name, make = make, act = act} end
 
 local function tensors()
@@ -77,7 +78,7 @@ local function tensors()
   return {x = moon.rand(3, 4), u = moon.rand(3, 4), v = moon.rand(4, 3), bytes = moon.full(7, 3, 4, {dtype = "uint8"})}
 end
 
--- registry_spec.lua tells which have no sample.
+-- registry_spec.lua names those without a sample.
 for _, name in ipairs(sorted_keys(core.methods["moonglass.tensor"])) do
   local method, take = core.methods["moonglass.tensor"][name], samples.take_of_method("moonglass.tensor", name)
   if take then case("t:" .. name, tensors, function(o) return {method(o.x, take(o))} end) end
@@ -108,7 +109,7 @@ local function training()
   return o
 end
 
--- Functions of the core that are not of this kind, or are among the cases further down.
+-- Functions of the core that are not tested like this, or have a case further down.
 local elsewhere = {}
 for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eigh", "net", "net_from", "dataset",
   "idx_load", "png_read", "png_write", "png_decode", "png_encode", "safetensors_load", "safetensors_save", "load_net",
@@ -163,7 +164,7 @@ case("autoencoder", function() moon.seed(7) return {} end, function()
   return {ae:encode(x), ae:decode(ae:encode(x)), ae:reconstruct(x), ae:errors(x), tostring(ae:summary())}
 end)
 
--- Two batches, each a whole step.
+-- Two batches, so two whole steps.
 local function fit(o, watch, net, loss)
   return net:fit(o.x, {loss = loss, optimizer = o.opt, batch_size = 4, seed = 3, callbacks = {{on_batch_end = watch}}})
 end
@@ -174,7 +175,7 @@ case("fit, steps", training, function(o, watch)
   watch()
   return {first, o.net:step(o.x, nil, o.loss, o.opt)}
 end)
-case("fit, a layer and a loss of Lua", function()
+case("fit, a layer and a loss in Lua", function()
   moon.seed(8)
   local double = {forward = function(_, x) return x * 2 end, backward = function(_, dy) return dy * 2 end}
   local o = {net = small_net("tanh"), x = moon.rand(8, 6), opt = moon.sgd{lr = 0.1}}
@@ -190,7 +191,7 @@ end)
 
 -- ---- cases with files ----
 
--- Objects, and the path of a file that is there already.
+-- Objects, and the path of a file that exists.
 local function over(name, make)
   return function()
     local o = make()
@@ -216,8 +217,8 @@ case("core.file_rotate", function()
 end, function(o) return assert(core.file_rotate(o.file, 2)) end)
 case("net:clone", training, function(o) return {o.net:clone():predict(o.x)} end)
 
--- What takes a path; a reader reads one sample, which stays, a writer writes over another file. Callbacks train, and
--- plots start a program.
+-- Functions that take a path. A reader reads a sample, which is kept; a writer overwrites another file. Callbacks
+-- train, and plots start a program.
 for _, name in ipairs(paths.readers) do
   local entry, path = paths.entries[name], path_of(name)
   assert(paths.write_sample(entry, paths.objects(), path))
@@ -234,12 +235,12 @@ end
 
 local function nothing() end
 
--- What comes of a case undisturbed: its result, and the states that it may stop in, the first and the last by name.
+-- The outcome of a case without refusals: its result, and all states in which it may stop, with the first and the last.
 local function rehearse(c)
   local o = c.make()
   local want = {stops = {}, first = state_of(o)}
   want.stops[want.first] = true
-  o = c.make() -- looking at the moments has made them
+  o = c.make() -- reading the moments has created them
   want.result = digest(c.act(o, nothing))
   want.last = state_of(o)
   want.stops[want.last] = true
@@ -248,7 +249,7 @@ local function rehearse(c)
   return want
 end
 
--- What is wrong, or nil; and whether anything was refused at all.
+-- Return what is wrong, or nil; and whether anything was refused.
 local function try(c, want, door, first, width)
   local o = c.make()
   local refused, ok, result = host.attempt(door, first, width, c.act, o, nothing)
@@ -260,12 +261,12 @@ local function try(c, want, door, first, width)
     return "another result", refused > 0
   end
   if not want.stops[state] then return "an object has changed", refused > 0 end
-  if ok or state ~= want.first then o = c.make() end -- else the random stream, too, must be where it was
+  if ok or state ~= want.first then o = c.make() end -- else the random stream must be unchanged too
   if digest(c.act(o, nothing)) ~= want.result or state_of(o) ~= want.last then return "the next try differs", true end
   return nil, refused > 0
 end
 
--- Bytes that the engine's objects hold.
+-- Bytes in use by the engine's objects.
 local function held()
   collectgarbage()
   collectgarbage()
@@ -283,7 +284,7 @@ local function sweep(c, door, width, stride)
   return points
 end
 
--- How many calls it makes at that door.
+-- The number of calls that a case makes at that door.
 local function calls_of(c, door)
   local low, high = 0, 1
   while host.attempt(door, high, 1, c.act, c.make(), nothing) > 0 do low, high = high, high * 2 end
@@ -294,7 +295,7 @@ local function calls_of(c, door)
   return low
 end
 
--- In the suite some points of each case, spread over all; the next run of the same case begins elsewhere.
+-- The suite tries a sample of each case's points, spread evenly. The next run of the case starts at another point.
 local sample = 12
 local function stride_of(c, door) return host.full and 1 or calls_of(c, door) // sample + 1 end
 
@@ -304,7 +305,7 @@ local function sweep_all(door)
     local began, points, before = os.clock(), {}, held()
     local stride = stride_of(c, door)
     for i, width in ipairs{1, 2, 0} do points[i] = sweep(c, door, width, stride) end
-    host.check(held() == before, ("%s, %s: %d bytes were lost"):format(c.name, door, held() - before))
+    host.check(held() == before, ("%s, %s: %d bytes leaked"):format(c.name, door, held() - before))
     total = total + points[1] + points[2] + points[3]
     if host.full then
       print(("  %-36s %-6s %7d once %7d twice %7d forever  %5.1f s"):format(c.name, door, points[1], points[2],

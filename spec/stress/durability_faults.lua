@@ -1,12 +1,12 @@
--- build/moonglass spec/stress/durability_faults.lua: makes every I/O call of every kind of save and load fail, with
--- each error that the system may give.
+-- build/moonglass spec/stress/durability_faults.lua: refuse every I/O call of every kind of save and load, for each
+-- reason that a system may give.
 local moon = require "moonglass"
 local tally = dofile "spec/support/tally.lua"
 local faults = dofile "spec/support/faults.lua"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"
 
 if not faults.can_trace() then
-  print "no strace, or it may not trace: nothing done"
+  print "nothing tested: strace is missing or not allowed to trace"
   tally.finish()
 end
 

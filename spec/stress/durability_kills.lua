@@ -1,5 +1,5 @@
--- build/moonglass spec/stress/durability_kills.lua [kills]: kill -9 at random moments of a loop that saves (500), and
--- at each system call of each kind of save.
+-- build/moonglass spec/stress/durability_kills.lua [kills]: kill -9 at random moments of a loop of saves (500 times),
+-- and at each system call of each kind of save.
 local moon = require "moonglass"
 local tally = dofile "spec/support/tally.lua"
 local faults = dofile "spec/support/faults.lua"
@@ -12,7 +12,7 @@ print(("killed at random: %d checks, %d saves, %d kills in the middle of one, at
   :format(random.points, random.saves, random.caught, random.most, moon.clock() - start))
 
 for _, name in ipairs(sorted_keys(faults.savers)) do
-  if not faults.can_trace() then print("no strace, or it may not trace: system calls left out") break end
+  if not faults.can_trace() then print("skipped: system calls (strace is missing or not allowed to trace)") break end
   start = moon.clock()
   local c = faults.kill_everywhere(faults.savers[name])
   tally.add(c)

@@ -14,6 +14,6 @@ if interrupts.can_run() then
   print(("%d interrupts, %d whole steps before them, the prompt was back after %.0f ms at most, %.0f s"):format(n,
     result.steps, 1000 * result.slowest, moon.clock() - start))
 else
-  print "there is no script(1) with terminals: nothing done"
+  print "nothing tested: script(1) is missing or cannot open a terminal"
 end
 tally.finish()

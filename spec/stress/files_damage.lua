@@ -1,7 +1,7 @@
--- moonglass spec/stress/files_damage.lua [seconds] [seed]: damages small files of every format at random, in several
--- places at once (bytes changed, removed, doubled, joined with another file's), and loads them. The result is an
--- object, or nil, message, code, and no memory is held afterwards. What was loaded is saved and read again. The last
--- line is "N passed, N failed".
+-- moonglass spec/stress/files_damage.lua [seconds] [seed]: damage small files of every format at random, in several
+-- places at once (bytes changed, removed, doubled, joined with another file's), and load them. The result is an object,
+-- or nil, message, code, and no memory leaks. Loaded objects are written and read again. The last line is
+-- "N passed, N failed".
 local files = dofile "spec/support/files.lua"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"
 local lfs = require "lfs"
@@ -45,7 +45,7 @@ local formats = {
 }
 local folders = {net = "safetensors"}
 
--- The fuzzer's seeds are small files of every kind. Those of idx_gz are packed here, as its target packs them.
+-- The fuzzer's seeds are small files of every kind. Those of idx_gz are compressed here, as in its target.
 local function read_seeds(name)
   local list, folder = {}, "spec/fuzz/seeds/" .. (folders[name] or name)
   for file in lfs.dir(folder) do
@@ -77,7 +77,7 @@ local damages = {
   function(b, at, other) return b:sub(1, at) .. other:sub(math.random(1, #other)) end,
 }
 
--- The length before a safetensors header put right, half of the time: else little gets past it.
+-- Half of the time, correct the length of a safetensors header: else few files get past it.
 local function repair(bytes)
   local header = bytes:match("^........(%b{})")
   if not header or math.random() < 0.5 then return bytes end
@@ -136,7 +136,7 @@ for _, name in ipairs(names) do
   end
   collectgarbage()
   collectgarbage()
-  check(name, moon.info().memory <= before, ("%d bytes are held"):format(moon.info().memory - before), "")
+  check(name, moon.info().memory <= before, ("%d bytes leaked"):format(moon.info().memory - before), "")
   print(("%-12s %8d files, %7d of them read, %d failed, %.0f s"):format(name, tried, taken, failed - begun,
     seconds / #names))
 end

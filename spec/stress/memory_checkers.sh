@@ -1,5 +1,5 @@
 #!/bin/sh
-# The suite under tools that check every access: all of it with the address and undefined-behaviour sanitizers, a part
+# The suite under tools that check memory accesses: all tests with the address and undefined-behaviour sanitizers, some
 # under valgrind (make test-valgrind), the worker pool with the thread sanitizer. sh spec/stress/memory_checkers.sh
 passed=0 failed=0
 for target in 'test SAN=address,undefined' test-valgrind tsan; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every allocation refused, one after the other: `make test` tries some of these points, this script all of them, and
-# prints how many there are. In the root of the tree: sh spec/stress/memory_refusals.sh
+# Refuse every allocation, one after the other. `make test` tries a sample of these points; this script tries all and
+# prints their number. Run it in the root of the tree: sh spec/stress/memory_refusals.sh
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0

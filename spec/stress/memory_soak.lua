@@ -1,5 +1,5 @@
--- A million training steps of a small net, in a fit with callbacks, validation and checkpoints; memory (resident, the
--- engine's, Lua's) and open descriptors are looked at twenty times, and must not have grown since the second.
+-- A million training steps of a small net, in a fit with callbacks, validation and checkpoints. Memory (resident, the
+-- engine's, Lua's) and open descriptors are measured twenty times, and must not grow after the second.
 --   build/moonglass spec/stress/memory_soak.lua [steps]
 local lfs = require "lfs"
 local moon = require "moonglass"
@@ -15,7 +15,7 @@ end
 
 local resident = dofile("spec/support/files.lua").resident
 
--- The list itself takes one, each time.
+-- Listing the folder opens one descriptor, every time.
 local function descriptors()
   local n = 0
   for _ in lfs.dir("/proc/self/fd") do n = n + 1 end
@@ -48,7 +48,7 @@ local function look(state)
   check(now.open == first.open, "%d descriptors, %d before", now.open, first.open)
 end
 
--- Every hundredth epoch writes a checkpoint and reads it again; the history, which grows by design, is cut.
+-- Every hundredth epoch writes a checkpoint and reads it again. The history grows by design, so it is cut.
 local function watch(state)
   local history = state.history
   for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do

@@ -1,5 +1,5 @@
--- 100,000 temporaries of 1 MB, made in five ways. The process never has 64 MB resident, and nothing calls the
--- collector.   build/moonglass spec/stress/memory_temporaries.lua [count]
+-- Make 100,000 temporaries of 1 MB in five ways. The process never has 64 MB resident, although the script does not
+-- call the collector.   build/moonglass spec/stress/memory_temporaries.lua [count]
 local moon = require "moonglass"
 
 local count = tonumber(... or nil) or 100000
@@ -11,7 +11,7 @@ local function check(good, text, ...)
   print((good and "" or "FAILED: ") .. text:format(...))
 end
 
--- Kilobytes: resident now, and at the most so far.
+-- Resident memory in kilobytes: now, and the peak.
 local function resident()
   local file = assert(io.open("/proc/self/status"))
   local text = file:read("a")
