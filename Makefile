@@ -1,9 +1,9 @@
-# Moonglass. `make help` lists the targets. They write to build/, and the demo to out/, and nowhere else.
-# This page has what all share; the rules are in the included files, each beside what it is about.
+# Moonglass. `make help` lists the targets. They write only to build/, the demo also to out/. This file has the shared
+# variables; the rules are in included files, each in the folder that it builds or tests.
 
 .DEFAULT_GOAL := all
 
-# Debian's names. What building and the demo need, and what developing needs besides; nothing else from the network.
+# Debian packages for building and the demo, and additional ones for developing. Nothing else comes from the network.
 PACKAGES := gcc libc6-dev make pkg-config liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
             libedit-dev lua-argparse lua-filesystem dataset-fashion-mnist
 DEV_PACKAGES := lua5.4 lua-busted lua-check clang-format valgrind libc6-dbg tmux curl ca-certificates gnuplot-nox \
@@ -14,17 +14,17 @@ LUA        ?= lua5.4
 PYTHON     ?= python3
 PKG_CONFIG ?= pkg-config
 PREFIX     ?= /usr/local
-# Sanitizers, e.g. SAN=address,undefined: a build of its own.
+# Sanitizers, e.g. SAN=address,undefined; they have a separate build folder.
 SAN        ?=
 B          := build$(if $(SAN),/san)
 
-# The tree's folder may have any letters in its name: rules name files relative to it, commands quote the whole path.
+# The path of the tree may contain any characters: rules use relative names, commands quote the absolute path.
 comma := ,
 quote  = '$(subst ','\'',$(1))'
 HERE  := $(CURDIR)
 BUILD  = $(if $(filter /%,$(firstword $(B))),$(B),$(HERE)/$(B))
 
-# A recipe's line that begins with $(call say,CC,file) prints that instead of the command; V=1 prints the commands.
+# A recipe line that begins with $(call say,CC,file) prints "CC file" instead of the command. V=1 prints commands.
 V     ?=
 silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
 hush   = $(if $(filter 1,$(V)),,@)
@@ -37,11 +37,11 @@ ifeq ($(DEPS),)
 include csrc/build.mk csrc/install.mk csrc/abi.mk
 include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
 include lua/doc/doc.mk
-# fuzz.mk comes before test.mk: prerequisites are expanded where they stand, and some of the tests are its targets.
+# fuzz.mk comes before test.mk, whose prerequisites use its variables and are expanded when they are read.
 include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk
 include spec/lint.mk spec/others.mk
 
-## help: this list
+## help: list the targets
 .PHONY: help
 help:
 	@sed -n 's/\$$\$$/$$/; s/^## \([a-z-]*\): \(.*\)/  \1\t\2/p' $(filter Makefile %.mk,$(MAKEFILE_LIST)) | expand -t 18

@@ -1,18 +1,18 @@
-# Building: where compilers and libraries are, how each file is compiled, and the libraries and the program.
+# Building: finding compilers and libraries, compiling, linking the libraries and the program.
 
-# The compiler finds a file of the system's for its own target, whatever that is; empty if there is none.
+# Ask the compiler for a system file of its target; empty if there is none.
 found  = $(wildcard $(filter /%,$(shell $(CC) -print-file-name=$(1) 2>/dev/null)))
 folder = $(patsubst %/,%,$(dir $(1)))
 
-# BLIS: the serial flavour if it is there; any other works too. Debian ships no blis.pc. Other systems have BLIS in a
-# folder of that name, or among all libraries.
+# BLIS: the serial variant if it is installed; any other works too. Debian has no blis.pc. Other systems have BLIS in a
+# folder of that name or in the default library folder.
 BLIS_LIBDIR := $(realpath $(firstword $(foreach f,blis-serial blis-pthread blis-openmp,\
                  $(call folder,$(call found,$(f)/libblis.so)))))
 BLIS_INCLUDE := $(or $(wildcard $(subst /lib/,/include/,$(BLIS_LIBDIR))),\
                   $(firstword $(wildcard /usr/include/blis /usr/local/include/blis)))
 BLIS_CFLAGS ?= $(addprefix -isystem ,$(BLIS_INCLUDE))
-# Linked in where there is an archive of the serial flavour: so it is this flavour whatever the system's libblis.so is,
-# its names are hidden from the host, and its AVX-512 kernels are within reach (csrc/engine/core/gemm.c).
+# If there is an archive of the serial variant, it is linked in: then the system's libblis.so does not matter, BLIS's
+# names are hidden from the host, and its AVX-512 kernels can be used (csrc/engine/core/gemm.c).
 BLIS_ARCHIVE := $(wildcard $(filter %/blis-serial/libblis.a,$(BLIS_LIBDIR)/libblis.a))
 BLIS_SHARED := $(addprefix -L,$(BLIS_LIBDIR)) -lblis
 BLIS_LIBS   ?= $(if $(BLIS_ARCHIVE),$(BLIS_ARCHIVE) -Wl$(comma)--exclude-libs$(comma)libblis.a,$(BLIS_SHARED))
@@ -24,7 +24,7 @@ LIB_LIBS    := $(shell $(PKG_CONFIG) --libs libpng zlib jansson 2>/dev/null)
 EDIT_CFLAGS := $(shell $(PKG_CONFIG) --cflags libedit 2>/dev/null)
 EDIT_LIBS   := $(shell $(PKG_CONFIG) --libs libedit 2>/dev/null)
 
-# Every object depends on this check: all that is missing is told at once, before anything is compiled.
+# Every object depends on this check: it names everything that is missing before anything is compiled.
 $(B)/needs: Makefile csrc/build.mk
 	@mkdir -p $(@D)
 	@missing=; \
@@ -52,7 +52,7 @@ $(B)/needs: Makefile csrc/build.mk
 
 OPT ?= -O2
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings
-# clang does not know all pragmas of gcc's, and warns of each loop that it was asked to vectorise and does not.
+# clang does not know all of gcc's pragmas, and warns about each loop that it cannot vectorise.
 WARN += $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),-Wno-unknown-pragmas -Wno-pass-failed)
 CFLAGS ?= $(OPT) -g
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -113,17 +113,17 @@ $(B)/libmoonglass_lua.a: $(BIND_OBJ)
 $(B)/%.a:
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
-# The version is written in moonglass.h alone. A host program asks for the library by the version's first number.
+# The version is written only in moonglass.h. A host program names the library with the major version.
 VERSION  := $(shell sed -n 's/^\#define MOON_VERSION "\(.*\)"/\1/p' csrc/moonglass.h)
 SONAME   := libmoonglass.so.$(firstword $(subst ., ,$(VERSION)))
 SO_FILE  := libmoonglass.so.$(VERSION)
 SO_LINKS := $(SONAME) libmoonglass.so
 
-# A library exports what csrc/exports.txt records, and nothing of BLIS. -Bsymbolic: its calls to these names stay within
-# it, whatever else the host has loaded. nodelete: lua_close unloads modules, and BLIS's pool would leak each time.
+# A library exports the names in csrc/exports.txt and nothing of BLIS. -Bsymbolic: its calls to these names stay inside
+# it, whatever the host has loaded. nodelete: lua_close unloads modules, and BLIS's pool would leak each time.
 SHARED = $(CC) -shared $(LDFLAGS_ALL) -Wl,-Bsymbolic -Wl,-z,nodelete -Wl,--version-script=$(filter %.map,$^)
 
-# The engine's library exports no names of the binding's.
+# The engine's library exports no names of the binding.
 $(B)/engine.map: UNEXPORTED := ^(luaopen_|moon_lua_)
 $(B)/module.map: UNEXPORTED := ^$$
 $(B)/%.map: csrc/exports.txt
@@ -136,7 +136,7 @@ $(B)/$(SO_FILE): $(ENGINE_OBJ) $(B)/engine.map
 $(B)/libmoonglass.so: $(B)/$(SO_FILE)
 	@for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(B)/$$link || exit 1; done
 
-# Lua's functions are the host's: the module names no library that has them.
+# The host provides Lua's functions: the module links no Lua library.
 $(B)/lib/moonglass/core.so: $(BIND_OBJ) $(ENGINE_OBJ) $(B)/module.map
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(SHARED) -o $@ $(BIND_OBJ) $(ENGINE_OBJ) $(LIBS)

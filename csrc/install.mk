@@ -1,4 +1,4 @@
-# Installing: the program, the Lua library, the C libraries and what pkg-config knows of them.
+# Installing: the program, the Lua library, the C libraries and their file for pkg-config.
 
 BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
@@ -9,7 +9,7 @@ LUA_FILES  := $(shell cd lua && find moonglass -name '*.lua')
 PC_DIR     := $(LIBDIR)/pkgconfig
 HEADERS    := csrc/moonglass.h csrc/moonglass_lua.h
 
-# moonglass.pc names folders below PREFIX relative to its own place, so that a moved installation is still found.
+# moonglass.pc names folders below PREFIX relative to itself, so that a moved installation still works.
 below     = $(findstring ^$(PREFIX)/,^$(1))
 upwards   = $(shell realpath -m --relative-to=$(call quote,$(PC_DIR)) $(call quote,$(or $(PREFIX),/)))
 PC_PREFIX = $(if $(call below,$(PC_DIR)),$${pcfiledir}/$(upwards),$(PREFIX))
@@ -41,7 +41,7 @@ install-lua: $(B)/lib/moonglass/core.so $(B)/moonglass
 	$(hush)install -D -m 755 $(B)/lib/moonglass/core.so $(call to,$(LUA_CDIR)/moonglass/core.so)
 	$(hush)for f in $(LUA_FILES); do install -D -m 644 lua/$$f $(call to,$(LUA_LDIR))/$$f || exit 1; done
 
-## uninstall: remove what install put there
+## uninstall: remove the installed files
 .PHONY: uninstall
 uninstall:
 	$(hush)rm -f $(call to,$(BINDIR)/moonglass) $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Get MNIST's four files into data/mnist, unpacked, and check them against their SHA-256 sums. A file that is there and
-# right is left alone, so that running this again costs nothing. See README.md in this folder.
+# Download MNIST's four files into data/mnist, unpack them, and check their SHA-256 sums. Files that are there and right
+# are kept, so running it again costs nothing. See README.md in this folder.
 set -u
 
 usage() {
@@ -62,13 +62,13 @@ trap '[ -z "$temporary" ] || rm -rf "$temporary"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# A folder of our own beside the final place, so that mv is a rename.
+# A temporary folder beside the destination, so that mv is a rename.
 make_temporary() {
   mkdir -p "$folder" || fail "cannot make the folder $folder"
   temporary=$(mktemp -d "$folder/.fetch.XXXXXX") || fail "cannot write in the folder $folder"
 }
 
-# fetch <name> <sum>: download, unpack and check in the temporary folder; only what is right gets its name.
+# fetch <name> <sum>: download, unpack and check in the temporary folder; only a right file is moved to its place.
 fetch() {
   if [ -f "$folder/$1" ] && [ "$(sum_of "$folder/$1")" = "$2" ]; then
     echo "$1: there already"

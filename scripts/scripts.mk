@@ -5,12 +5,12 @@
 demo: $(B)/moonglass
 	$(B)/moonglass scripts/deep.lua
 
-## experiments: run all scripts of the lecture one after the other; out/index.html has their pictures and figures
+## experiments: run all scripts of the lecture; out/index.html shows their pictures and figures
 .PHONY: experiments
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## pictures: copy the pictures of scripts/README.md from what `make experiments` has left, and draw that of speed
+## pictures: copy the pictures of scripts/README.md from the output of `make experiments`, and draw the one of speed
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
 .PHONY: pictures
 pictures: all

@@ -3,19 +3,19 @@
 VALGRIND := valgrind --quiet --error-exitcode=1 --leak-check=full --errors-for-leak-kinds=definite,indirect \
   --show-leak-kinds=definite,indirect
 
-## valgrind: train two batches, and the lives of hosts with Lua and without, under valgrind: no error, nothing lost
+## valgrind: run two training steps, and hosts with and without Lua, under valgrind: no error, no leak
 .PHONY: valgrind
 valgrind: all $(B)/spec/lua_host_test $(B)/spec/embed_test
 	$(VALGRIND) $(B)/moonglass spec/support/valgrind_run.lua
 	$(VALGRIND) $(B)/spec/lua_host_test quick
 	$(VALGRIND) $(B)/spec/embed_test $(B)/spec/embed_life
 
-# Left to the sanitizers: what trains long, and what compares its bits with those of programs that it starts, for
-# valgrind has no AVX-512.
+# Specs left to the sanitizers: those that train long, and those that compare bits with programs that they start,
+# because valgrind has no AVX-512.
 VALGRIND_TESTS := files_test
 VALGRIND_SPECS := binding shapes data train onnx metrics
 
-## test-valgrind: C tests and Lua specs under valgrind: no error, nothing lost (some minutes)
+## test-valgrind: run C tests and Lua specs under valgrind: no error, no leak (some minutes)
 .PHONY: test-valgrind
 test-valgrind: valgrind $(VALGRIND_TESTS:%=$(B)/spec/%)
 	for t in $(VALGRIND_TESTS); do $(VALGRIND) $(B)/spec/$$t || exit 1; done
@@ -23,7 +23,7 @@ test-valgrind: valgrind $(VALGRIND_TESTS:%=$(B)/spec/%)
 	  echo "$$s" && $(TREE) $(VALGRIND) $(LUA) spec/support/busted.lua spec/api/$${s}_spec.lua || exit 1; \
 	done
 
-## tsan: the worker pool, and several contexts at once, under the thread sanitizer
+## tsan: test the worker pool and several contexts at once under the thread sanitizer
 .PHONY: tsan
 tsan:
 	@$(MAKE) --no-print-directory SAN=thread B=$(B)/tsan $(B)/tsan/spec/threads_test $(B)/tsan/spec/embed_test

@@ -1,8 +1,8 @@
-# Tests with other people's programs, packages and systems.
+# Tests with other programs, packages and systems.
 
 # ---- hosts ----
 
-# Programs that have a Lua 5.4 in them. prosody and dnsmasq-base-lua are tested too where they are installed: prosody's
+# Programs that contain a Lua 5.4. prosody and dnsmasq-base-lua are tested only if they are installed already: prosody's
 # package starts a server, and dnsmasq-base-lua replaces dnsmasq-base.
 HOST_PACKAGES := lighttpd lighttpd-modules-lua curl python3-venv gringo gnuplot-nox mle neomutt
 HOSTS_PYTHON  := build/hosts-venv
@@ -32,7 +32,7 @@ SYSTEMS ?= trixie
 deps-systems:
 	$(call install_packages,debootstrap)
 
-## test-systems: README's two commands in a fresh Debian 13, and what they take (SYSTEMS='bookworm trixie': in each)
+## test-systems: run README's two commands in a fresh Debian 13, print their costs (SYSTEMS='bookworm trixie': in each)
 .PHONY: test-systems
 test-systems:
 	@sh spec/systems/debian.sh $(SYSTEMS)
@@ -48,7 +48,7 @@ interop-deps: $(INTEROP)/complete
 $(INTEROP)/complete:
 	$(call install_python,torch==2.13.0 numpy onnx onnxruntime safetensors)
 
-## test-interop: our ONNX and safetensors files in ONNX Runtime and PyTorch, and theirs here (after interop-deps)
+## test-interop: exchange ONNX and safetensors files with ONNX Runtime and PyTorch (after interop-deps)
 .PHONY: test-interop
 test-interop: all
 	$(call after,interop-deps,$(INTEROP)/complete)

@@ -1,4 +1,4 @@
-# The documentation that is made from the sources.
+# Documentation made from the sources.
 
 ## reference: write help/meta.lua, lua/REFERENCE.md and the marked tables of pages from the comments beside the code
 .PHONY: reference

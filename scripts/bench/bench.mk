@@ -1,4 +1,4 @@
-# Measuring: this engine beside others, and the parts of a training step. scripts/bench/README.md explains the figures.
+# Benchmarks: this engine and others, and the parts of a training step. scripts/bench/README.md explains the figures.
 
 # Options of the scripts, e.g. make bench BENCH='--quick --peers jax'; BENCH=--help lists them.
 BENCH ?=
@@ -13,13 +13,13 @@ $(B)/bench/bench: $(BENCH_DEPS)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_CC) $(LIBS)
 
-# The profile links BLIS's archive, if there is one: Debian's shared library is stripped of its functions' names.
+# The profile links BLIS's archive if there is one: Debian's shared library has no names of its functions.
 BLIS_STATIC := $(wildcard $(addsuffix /libblis.a,$(BLIS_LIBDIR)))
 $(B)/bench/profiled: $(BENCH_DEPS)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(BENCH_CC) $(or $(BLIS_STATIC),$(BLIS_LIBS)) $(LIB_LIBS) -lpthread -lm
 
-## bench: time this engine, its floor and every peer that is installed (BENCH=--help: options; scripts/bench/README.md)
+## bench: time this engine, its floor and every installed peer (BENCH=--help: options; scripts/bench/README.md)
 .PHONY: bench
 bench: all $(B)/bench/bench
 	$(B)/moonglass scripts/bench/bench.lua --build $(B) --python $(PEERS)/bin/python $(BENCH)
@@ -31,7 +31,7 @@ bench-peers: $(PEERS)/complete
 $(PEERS)/complete:
 	$(call install_python,torch==2.13.0 numpy jax jaxlib optax tensorflow-cpu keras scikit-learn)
 
-## profile: tell by perf which parts of a training step take how long (PROFILE=--help: options)
+## profile: measure with perf how long each part of a training step takes (PROFILE=--help: options)
 .PHONY: profile
 profile: all $(B)/bench/profiled
 	$(B)/moonglass scripts/bench/profile.lua --build $(B) $(PROFILE)

@@ -1,4 +1,4 @@
-# Example programs in C and C++ with the library in them.
+# Example programs in C and C++ that embed the library.
 
 HOSTS := $(addprefix $(B)/hosts/,reconstruct anomaly train embed scripted)
 HOST_CC = $(CC) $(ALL_CFLAGS) -Werror -Icsrc $(LUA_CFLAGS)

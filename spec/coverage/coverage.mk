@@ -1,6 +1,6 @@
-# Coverage: objects that count, in their own build, in which all tests run; the kernels are optimised as ever. Programs
-# with Lua that the tests start count its lines too (lines.c). install_spec is left out: it links these objects into its
-# own programs, without the library that they count with.
+# Coverage: all tests run on a separate build with counters. The kernels are optimised as usual. Programs with Lua that
+# the tests start count lines of Lua too (lines.c). install_spec is excluded: it links these objects into programs
+# without the coverage library.
 
 COVERAGE := build/coverage
 COUNT_LINES = package.loadlib("$(HERE)/$(COVERAGE)/lines.so", "luaopen_lines")()

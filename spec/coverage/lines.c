@@ -1,7 +1,7 @@
 /* lines.c - counts the lines of Lua that run, for `make coverage`. LUA_INIT_5_4 loads this module into every program
-** with Lua that the tests start. It is in C, because the tests count garbage, and a hook in Lua would make some. When
-** the process exits, it writes the lines of files below lua/moonglass to a file in the folder MOONGLASS_COVERAGE, as
-** "path line". Coroutines inherit the hook. */
+** with Lua that the tests start. It is in C, because a hook in Lua would make garbage, which some tests count. At exit
+** the process writes the lines of files below lua/moonglass to a separate file in the folder MOONGLASS_COVERAGE, each
+** as "path line". Coroutines inherit the hook. */
 #include <lauxlib.h>
 #include <lua.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 enum { MOST_FILES = 256, MOST_LINES = 4096, MOST_PATH = 512 };
 
 typedef struct file {
-  char path[MOST_PATH]; /* from "lua/moonglass/" on */
+  char path[MOST_PATH]; /* starts with "lua/moonglass/" */
   bool seen[MOST_LINES];
 } file;
 
@@ -21,7 +21,7 @@ static file *files[MOST_FILES];
 static int count;
 static pid_t owner;
 
-/* NULL if the source is not one of the library's files, or there are too many. */
+/* NULL if the source is not a file of the library, or if there are too many files. */
 static file *find(const char *source) {
   const char *path = *source == '@' ? strstr(source, "lua/moonglass/") : NULL;
   if (!path || strlen(path) >= MOST_PATH) return NULL;

@@ -1,10 +1,10 @@
--- What the tests have run, and what not: lua5.4 spec/coverage/report.lua build/coverage. `make coverage` calls it.
--- C comes from gcov, Lua from the files that lines.c has left. Lines and branches of each file, totals, and the bars;
--- what was missed goes to <folder>/missed.txt. Ends with status 1 below a bar.
+-- Report which lines the tests ran: lua5.4 spec/coverage/report.lua build/coverage. `make coverage` calls it. The
+-- counts of C come from gcov, those of Lua from the files of lines.c. It prints lines and branches of each file, totals
+-- and bars, and writes missed lines to <folder>/missed.txt. The exit status is 1 below a bar.
 --
--- The kernels are compiled once for each instruction set: a line counts as run if it ran in one of them, and of a
--- line's branches the set counts in which most were taken. Lines that say "never reached: <why>" in a comment are left
--- out, and their number is printed.
+-- The kernels are compiled once for each instruction set. A line counts as run if it ran in one of them; its branches
+-- are counted in the set in which most were taken. Lines with a comment "never reached: <why>" do not count; their
+-- number is printed.
 local json = require "dkjson"
 
 local build = assert(arg[1], "usage: report.lua <build folder>")
@@ -25,7 +25,7 @@ local function lines_of(command)
   return list
 end
 
--- The numbers of the lines of a file that are marked, and how many they are.
+-- The line numbers of a file's marked lines, and their count.
 local function marked(path)
   local set, n, number = {}, 0, 0
   for line in io.lines(path) do
@@ -43,7 +43,7 @@ local function count_taken(branches)
   return n
 end
 
--- Add one object's record of a line to what others had of it.
+-- Merge one object's record of a line with the records of other objects.
 local function add_line(lines, record)
   local line = lines[record.line_number] or {count = 0, branches = 0, taken = 0}
   line.count = line.count + record.count
@@ -52,7 +52,7 @@ local function add_line(lines, record)
   lines[record.line_number] = line
 end
 
--- path -> line number -> {count, branches, taken}, of the sources below csrc.
+-- For the sources below csrc: path -> line number -> {count, branches, taken}.
 local function read_c()
   local sources = {}
   for _, object in ipairs(lines_of(("find '%s/obj' -name '*.gcno' | sort"):format(build))) do
@@ -86,8 +86,8 @@ end
 
 -- ---- Lua ----
 
--- The lines that have code: those of all instructions but each function's last, a return that most never come to, and
--- but a chunk's first, which belongs to no line.
+-- The lines with code: those of all instructions, except each function's last, an implicit return that is often not
+-- reached, and a chunk's first, which has no line.
 local function code_lines(path)
   local set, last = {}, nil
   for _, text in ipairs(lines_of(("luac5.4 -l -p '%s'"):format(path))) do
@@ -163,7 +163,7 @@ end
 local c, lua = {}, {}
 for path, lines in pairs(read_c()) do c[#c + 1] = sum_c(path, lines) end
 local run = read_lua()
--- meta.lua declares the interface for editors, and is never run.
+-- meta.lua declares the interface for editors and never runs.
 for _, path in ipairs(lines_of("find lua/moonglass -name '*.lua' ! -name meta.lua")) do
   lua[#lua + 1] = sum_lua(path, run[path] or {})
 end

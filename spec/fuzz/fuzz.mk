@@ -30,7 +30,7 @@ FUZZ_PACKAGES = clang-$(FUZZ_CLANG) libclang-rt-$(FUZZ_CLANG)-dev
 deps-fuzz:
 	$(call install_packages,$(FUZZ_PACKAGES))
 
-## fuzz: libFuzzer on every reader of files and on random calls, from C and Lua (T=60: seconds each; FUZZ=name: one)
+## fuzz: run libFuzzer on every reader of files and on random calls in C and Lua (T=60: seconds each; FUZZ=name: one)
 .PHONY: fuzz
 fuzz:
 	@command -v "$(FUZZ_CC)" >/dev/null || { echo "fuzz: clang is missing; run make deps-fuzz first" >&2; exit 1; }

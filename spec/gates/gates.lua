@@ -1,8 +1,8 @@
--- Gates: sizes of what is built and counts of instructions, each beside its limit in limits.txt. A figure above its
--- limit fails. lua5.4 spec/gates/gates.lua check|record FOLDER CC CFLAGS; `make gates` and `make gates-record` call it.
+-- Gates: print sizes of the libraries and counts of instructions, each beside its limit in limits.txt. A figure above
+-- its limit fails. lua5.4 spec/gates/gates.lua check|record FOLDER CC CFLAGS: `make gates` and `make gates-record`.
 --
--- callgrind counts the same instructions in every run of the same code. But other compilers, libraries and kernels have
--- other counts, so limits.txt says what its limits are for. Elsewhere the figures are only shown.
+-- callgrind counts the same instructions in every run of the same code. Other compilers, libraries and kernels have
+-- other counts, so limits.txt names the system of its limits. On other systems the figures are only printed.
 local files = dofile "spec/support/files.lua"
 
 local action, folder, cc, cflags = table.unpack(arg)
@@ -15,7 +15,7 @@ local function stop(...)
   os.exit(1)
 end
 
--- What a command prints on its standard output, and on its standard error.
+-- Run a command. Return its standard output and its standard error.
 local function output(command)
   local text, errors, status = files.run(command)
   if status ~= 0 then stop("%s ended with status %d: %s", command, status, errors) end
@@ -24,8 +24,8 @@ end
 
 local function size(name) return tonumber((output("stat -c %s " .. quote(folder .. "/" .. name)))) end
 
--- The instructions of a program from its start to its end, and what it prints. Its environment has only paths that find
--- this tree, relative ones: a long path takes more instructions.
+-- Count the instructions of a program from start to end. Return the count and its output. The environment has only
+-- relative paths to this tree, because a longer path takes more instructions.
 local function instructions(command)
   local paths = ("LUA_PATH_5_4='lua/?.lua;lua/?/init.lua' LUA_CPATH_5_4=%s"):format(quote(folder .. "/lib/?.so"))
   local callgrind = "valgrind --tool=callgrind --callgrind-out-file=/dev/null"
@@ -34,9 +34,9 @@ local function instructions(command)
   return tonumber(count) or stop("valgrind prints no count: %s", errors), text
 end
 
-local kernels -- what work.c prints of its instruction set and BLIS
+local kernels -- instruction set and BLIS, as work.c prints them
 
--- The instructions of one more unit of work: the difference of two runs, without start and end.
+-- The instructions of one unit of work: a difference of two runs, so start and end do not count.
 local function work(what, few, many)
   local worker = quote(folder .. "/spec/gates_work")
   local less = instructions(("%s %s %d"):format(worker, what, few))
@@ -45,8 +45,9 @@ local function work(what, few, many)
   return (more - less) // (many - few)
 end
 
--- Of each: its name, how it is measured, and by how many percent its limit is above the recorded figure. A start varies
--- a little: Lua seeds its hashes with a random number. Sizes and work do not vary; their margin is for small changes.
+-- For each gate: its name, how it is measured, and the margin of its limit above the recorded figure in percent. A
+-- start varies a little, because Lua seeds its hashes randomly. Sizes and work do not vary; their margin allows small
+-- changes.
 local gates = {
   {"libmoonglass.so, stripped, bytes", function() return size("libmoonglass.so") end, 0.5},
   {"core.so, stripped, bytes", function() return size("lib/moonglass/core.so") end, 0.5},
@@ -57,7 +58,7 @@ local gates = {
   {"a predicted row, instructions", function() return work("row", 10, 20) end, 1},
 }
 
--- What the figures depend on, as limits.txt has it.
+-- The system that the figures depend on, as written in limits.txt.
 local function surroundings()
   local compiler = output(cc .. " --version"):find("clang") and "clang" or "gcc"
   local major = output(cc .. " -dumpversion"):match("%d+")
@@ -66,7 +67,7 @@ local function surroundings()
   return (text:gsub("%s+", " "):gsub(" ,", ","):gsub(" $", ""))
 end
 
--- The limits, by name, and what they are for.
+-- The limits by name, and the system that they are for.
 local function read_limits()
   if not files.read_if_there(list) then stop("%s is missing: make gates-record writes it", list) end
   local limits = {}
@@ -83,7 +84,7 @@ local function record(figures, here)
   files.write(list, table.concat(lines, "\n") .. "\n")
 end
 
--- Print the figures beside their limits: how many passed, failed, and are held to nothing.
+-- Print the figures beside their limits. Return how many passed, failed and were skipped.
 local function check(figures, here)
   local limits, there = read_limits()
   local passed, failed, skipped = 0, 0, 0

@@ -1,10 +1,10 @@
-# Gates: sizes and counts of instructions, each beside its limit.
+# Gates: sizes and instruction counts with limits.
 
 $(B)/spec/gates_work: spec/gates/work.c $(B)/libmoonglass.a
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(TEST_CC) -o $@ $< $(ENGINE_LIBS)
 
-# All is measured without debugging symbols: valgrind cannot read those of every compiler.
+# Everything is measured without debugging symbols, because valgrind cannot read those of every compiler.
 GATED := $(addprefix $(B)/gates/,libmoonglass.so lib/moonglass/core.so moonglass spec/gates_work)
 $(GATED): $(B)/gates/%: $(B)/%
 	@mkdir -p $(@D)
@@ -19,7 +19,7 @@ gates = @$(if $(SAN),echo "gates: not with SAN" >&2; exit 1;) $(LUA) spec/gates/
 gates: $(GATED)
 	$(call gates,check)
 
-## gates-record: write the limits anew, from what is built
+## gates-record: write new limits from this build's figures
 .PHONY: gates-record
 gates-record: $(GATED)
 	$(call gates,record)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Our files in other people's programs, and theirs in ours: ONNX's checker and runtime, PyTorch, safetensors.
+"""Reads our files with the ONNX checker, ONNX Runtime, PyTorch and safetensors, and lets Moonglass read theirs.
 
-check.py program: runs `program ours.lua` and `program theirs.lua` on a new folder, and ends with a line
+check.py program: runs `program ours.lua` and `program theirs.lua` on a temporary folder. The last line is
 "N passed, N failed".
 """
 
@@ -38,7 +38,7 @@ def count(ok, text):
 def test(name, function, *arguments):
     try:
         function(*arguments)
-    except Exception:  # a test that fails, however, is counted, and the others go on
+    except Exception:  # count any failure, and go on with the other tests
         count(False, name + "\n" + traceback.format_exc())
     else:
         count(True, name)
@@ -57,11 +57,11 @@ def moonglass(program, script, folder):
     return run.stdout
 
 
-# ---- the same stack in PyTorch ----
+# ---- the same layers in PyTorch ----
 
 
 class KSparse(nn.Module):
-    """The k largest of each row; of equal ones the first."""
+    """Keeps the k largest of each row; of equal ones the first."""
 
     def __init__(self, k):
         super().__init__()
@@ -105,7 +105,7 @@ def modules_of(layer):
 
 
 def sequential(path):
-    """An untrained stack, after the description in a file of ours."""
+    """A torch.nn.Sequential made from the architecture in our file, untrained."""
     with safetensors.safe_open(path, "pt") as file:
         layers = json.loads(file.metadata()["moonglass"])["layers"]
     stack = []
@@ -119,7 +119,7 @@ def run_torch(net, x):
         return net(torch.from_numpy(x)).numpy()
 
 
-# ---- ours in theirs ----
+# ---- our files in other programs ----
 
 
 def rows_of(path):
@@ -140,7 +140,7 @@ def check_onnx(path, rows):
 
 
 def check_initializers(folder, name):
-    """They are the tensors of the saved net, but that a shared one is there once."""
+    """The initializers are the tensors of the saved net; a shared tensor occurs once."""
     saved = safetensors.numpy.load_file(f"{folder}/{name}.safetensors")
     for initializer in onnx.load(f"{folder}/{name}.onnx").graph.initializer:
         if initializer.name in saved:
@@ -169,13 +169,13 @@ def check_ours(folder, names):
             test(f"{name}, operators of version {opset}", check_onnx, path, f"{folder}/{name}.rows")
 
 
-# ---- theirs in ours ----
+# ---- other programs' files in Moonglass ----
 
 KINDS = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
 def share(path, net):
-    """Tie and repeat in PyTorch's stack what is tied and repeated in the file of ours."""
+    """Tie and repeat in the PyTorch net what our file ties and repeats."""
     with safetensors.safe_open(path, "pt") as file:
         layers = json.loads(file.metadata()["moonglass"])["layers"]
     linear = iter([m for m in net if isinstance(m, nn.Linear)])
@@ -189,7 +189,7 @@ def share(path, net):
 
 
 def write_torch(folder, name, kind):
-    """A stack with weights of PyTorch's own, saved in an element type; its outputs are those of the saved numbers."""
+    """A net with weights made by PyTorch, saved in an element type. Its outputs are computed from the saved numbers."""
     torch.manual_seed(5)
     net = sequential(f"{folder}/{name}.safetensors")
     share(f"{folder}/{name}.safetensors", net)
@@ -219,7 +219,7 @@ def write_module(folder):
 
 
 def write_odd(folder, name, tensors, metadata=None):
-    """A file by PyTorch's package, and beside it the same numbers as float32."""
+    """A file written by the safetensors package, and the same numbers as float32 in another."""
     path = f"{folder}/odd.{name}"
     safetensors.torch.save_file(tensors, path + ".safetensors", metadata)
     expected = {key: value.to(torch.float32).numpy() for key, value in tensors.items()}
@@ -264,7 +264,7 @@ def write_odd_files(folder):
 
 
 def write_rewritten_files(folder):
-    """Headers that the package's own writer does not make, but its reader takes; and some that neither should."""
+    """Headers that the package reads but does not write, and some that both programs must refuse."""
     tensors = {"b": np.arange(4, dtype=np.float32).reshape(2, 2), "a": np.array([7.5], dtype=np.float32)}
     path = f"{folder}/odd.plain"
     safetensors.numpy.save_file(tensors, path + ".safetensors")
@@ -316,18 +316,18 @@ def check_theirs(program, folder, names):
 
 
 def reads(path):
-    """What the package does with a file: open it, and make every tensor of it."""
+    """Does the package read the file? Opens it and reads every tensor."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             for name in file.keys():
                 file.get_tensor(name)
-    except Exception:  # of several kinds, by what was wrong
+    except Exception:  # the class depends on the fault
         return "refused"
     return "read"
 
 
 def check_list(program):
-    """The list of files to read and to refuse, given to both; a table of those that the two do not agree on."""
+    """Give the files of safetensors_cases.lua to both programs. Print a table of those on which the two differ."""
     differences = []
     with tempfile.TemporaryDirectory() as folder:
         lines = moonglass(program, "list.lua", folder).splitlines()
@@ -339,7 +339,7 @@ def check_list(program):
             if ours != theirs:
                 differences.append(f"  {name}: {ours} here, {theirs} by the package: {why or 'NOT EXPLAINED'}")
                 count(why != "", f"{name}: the difference is not explained")
-    print(f"safetensors {safetensors.__version__}: {len(lines)} files, {len(differences)} read by one of the two only:")
+    print(f"safetensors {safetensors.__version__}: {len(lines)} files, {len(differences)} read by only one of the two:")
     print("\n".join(differences))
 
 

@@ -1,6 +1,6 @@
--- moonglass list.lua folder: writes the files of safetensors_cases.lua as <number>.safetensors, and prints a
--- line for each: number, what the list wants of us ("read" or "refused"), what we do, what the package is said to do,
--- the case's name, and why the two differ; with tabs between.
+-- moonglass list.lua folder: writes the files of safetensors_cases.lua as <number>.safetensors and prints a line for
+-- each, with tabs between: the number, what the list expects of us ("read" or "refused"), what we do, what it expects
+-- of the package, the case's name, and why the two differ.
 local moon = require "moonglass"
 
 local here, folder = arg[0]:match("^(.*/)"), assert(arg[1], "which folder?")

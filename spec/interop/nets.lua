@@ -3,7 +3,7 @@ local moon = require "moonglass"
 
 local nets = {}
 
--- Biases begin at 0, where a mistake with them would not show.
+-- Biases start at 0, where a mistake would not show.
 local function with_biases(net)
   for _, parameter in ipairs(net:parameters()) do
     if parameter.name:find("%.bias$") then parameter.value:copy_(moon.randn(#parameter.value) * 0.3) end

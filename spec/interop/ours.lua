@@ -1,5 +1,5 @@
--- moonglass ours.lua folder: writes <name>.safetensors, <name>.onnx and <name>.rows (rows and the net's outputs) for
--- each net of nets.lua. "deep" is also written for each version of ONNX's operators, as <name>.<version>.onnx.
+-- moonglass ours.lua folder: writes for each net of nets.lua <name>.safetensors, <name>.onnx, and <name>.rows with rows
+-- and the net's outputs. The net "deep" is also written for each version of ONNX's operators: <name>.<version>.onnx.
 local moon = require "moonglass"
 
 local here, folder = arg[0]:match("^(.*/)"), assert(arg[1], "which folder?")

@@ -1,7 +1,7 @@
--- moonglass theirs.lua folder: reads what check.py has left there, and prints "ok name" or "FAILED name: why" for each.
+-- moonglass theirs.lua folder: reads the files of check.py and prints "ok name" or "FAILED name: why" for each.
 --   plain.*.rows, and torch.<element type>.<case>.safetensors: files of torch.nn.Sequential; rows have x and y
---   odd.<case>.safetensors: what they hold is in odd.expected.rows, as float32
---   bad.<case>.safetensors: have to be refused
+--   odd.<case>.safetensors: the expected numbers are in odd.expected.rows, as float32
+--   bad.<case>.safetensors: must be refused
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -19,13 +19,13 @@ local function names(pattern)
     if name:find(pattern) then list[#list + 1] = name end
   end
   table.sort(list)
-  assert(#list > 0, "nothing is there of " .. pattern)
+  assert(#list > 0, "there are no files " .. pattern)
   return list
 end
 
 local function load(name) return assert(moon.safetensors.load(folder .. "/" .. name)) end
 
--- A net of ours with fresh weights takes the file, and gives what theirs gave.
+-- A new net loads the file and gives the outputs of PyTorch.
 local function check_net(case, file, prefix)
   for _, parameter in ipairs(case.net:parameters()) do parameter.value:fill_(0.5) end
   assert(case.net:load(folder .. "/" .. file, {prefix = prefix}))
@@ -50,7 +50,7 @@ local function check_halves()
 end
 report("a module with an encoder and a decoder", check_halves)
 
--- NaN counts as equal to NaN.
+-- NaN equals NaN here.
 local function same(a, b)
   if a:rank() ~= b:rank() or a:numel() ~= b:numel() then return false end
   for i = 1, a:rank() do if a:size(i) ~= b:size(i) then return false end end
@@ -65,7 +65,7 @@ local function check_odd(name)
     assert(same(tensors[key]:float(), t), ("%s: %s, expected %s"):format(key, tostring(tensors[key]), tostring(t)))
     tensors[key] = nil
   end
-  assert(next(tensors) == nil, "there is more than expected")
+  assert(next(tensors) == nil, "there are more tensors than expected")
   for key, text in pairs(texts) do assert(metadata[key] == text, "metadata " .. key) end
 end
 

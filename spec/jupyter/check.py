@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The Jupyter kernel as Jupyter drives it, and the lecture's notebook, in a clean environment: a home, a Jupyter and a
-working folder that are empty. Ends with a line "N passed, N failed". MOONGLASS names the program."""
+"""Tests the Jupyter kernel through Jupyter's client, and the lecture's notebook, in a clean environment: the home, the
+Jupyter folders and the working folder are empty. The last line is "N passed, N failed". MOONGLASS names the program."""
 
 import os
 import re
@@ -23,7 +23,7 @@ def test(name, function, *arguments):
     global passed, failed
     try:
         function(*arguments)
-    except Exception:  # a test that fails, however, is counted, and the others go on
+    except Exception:  # count any failure, and go on with the other tests
         failed += 1
         print("FAILED " + name + "\n" + traceback.format_exc())
     else:
@@ -35,7 +35,7 @@ def equal(expected, got):
 
 
 def clean_environment(folder):
-    """Nothing of the user's Jupyter: its folders are empty ones, and the kernel is installed there."""
+    """Replace the user's Jupyter folders by empty ones, and install the kernel there."""
     for name in [name for name in os.environ if name.startswith(("JUPYTER", "IPYTHON", "PYTHONPATH"))]:
         del os.environ[name]
     prefix = os.path.join(folder, "prefix")
@@ -84,7 +84,7 @@ class Session:
         messages = []
         reply = self.client.execute_interactive(
             code, output_hook=lambda m: messages.append((m["msg_type"], m["content"])), timeout=60,
-            stop_on_error=False, **options  # after an error, Jupyter would for a moment take no cells
+            stop_on_error=False, **options  # after an error, Jupyter would refuse cells for a moment
         )
         return reply["content"], messages
 
@@ -116,12 +116,12 @@ def results(s):
     equal("0.1.0", s.result("moon.info().version"))
     equal("ä\\n\0", s.result('"ä\\\\n\\0"'))
     equal(None, s.result(""))
-    # A line that could go on with the one before it does, as in Lua.
+    # A line that can continue the previous one does, as in Lua.
     equal("ab", s.result("g = function(v) return v .. 'b' end\nz = g\n('a')\nz"))
 
 
 def comments(s):
-    """A cell is what Lua reads: comments, and lines that go on with the one before, are where Lua has them."""
+    """A cell is a Lua chunk: comments and continued lines follow Lua's rules."""
     equal(None, s.result("-- a comment only"))
     equal(None, s.result("--[[ a\ncomment only ]]"))
     equal("123", s.result("seeded = 123; -- note\nseeded"))
@@ -157,7 +157,7 @@ def as_in_a_session(s):
 
 
 def programs(s):
-    """What cells start finds an empty input, and an interrupt ends it."""
+    """Programs started by cells have an empty standard input, and an interrupt ends them."""
     equal("read\n", s.text("os.execute('echo read $(cat)')"))
     equal("0", s.result("#io.popen('cat'):read('a')"))
     equal("0", s.result("local p = io.popen('read line; printf %s $line'); #p:read('a')"))
@@ -167,7 +167,7 @@ def programs(s):
     for call in "os.execute(P)", "io.popen(P):read('a')", "io.popen(P):close()", "while true do os.execute(P) end":
         interrupt(s, call.replace("P", program))
     equal("nil\texit\t3", s.result("os.execute('exit 3')"))
-    reply, _ = s.run("os.execute('sleep 1000 &') os.exit(4)")  # which holds the output open
+    reply, _ = s.run("os.execute('sleep 1000 &') os.exit(4)")  # it keeps the output open
     assert "status 4" in reply["evalue"], reply
 
 
@@ -184,7 +184,7 @@ def printing(s):
 
 
 def streaming(s):
-    """Lines come while the cell runs: it waits for a file that is only made when the first line has come."""
+    """Lines arrive while the cell runs: it waits for a file that is made when the first line has arrived."""
     gate = os.path.join(os.getcwd(), "gate")
     code = f"print 'first'\nrepeat local f = io.open('{gate}') until f\nprint 'second'"
     s.client.execute(code)
@@ -296,10 +296,10 @@ def complete_cells(s):
 
 
 def interrupt(s, code):
-    """Ended soon, in the same engine: what was there before still is."""
+    """The cell ends soon, and the engine keeps its variables."""
     s.run("kept = 42")
     s.client.execute(code, stop_on_error=False)
-    while True:  # until the cell says that it has begun
+    while True:  # until the cell prints that it has begun
         message = s.client.get_iopub_msg(timeout=20)
         if message["msg_type"] == "stream" and "begun" in message["content"]["text"]:
             break
@@ -317,7 +317,7 @@ def interrupts(s):
     interrupt(s, fit)
     interrupt(s, fit)
     equal("mse", s.result("ae.loss:kind()"))
-    s.manager.interrupt_kernel()  # with nothing to end
+    s.manager.interrupt_kernel()  # nothing is running
     time.sleep(0.2)
     equal("42", s.result("kept"))
 
@@ -325,7 +325,7 @@ def interrupts(s):
 def ends(s):
     s.run("kept, error, print, xpcall, io, os = 1, nil, nil, nil, nil, nil")
     assert "near" in s.run("x = = 1")[0]["evalue"]
-    equal("1", s.result("kept"))  # the kernel has its own, whatever a cell takes these names for
+    equal("1", s.result("kept"))  # the kernel keeps its own references
     s.manager.restart_kernel()
     s.client.wait_for_ready(timeout=60)
     reply, _ = s.run("os.exit(3)")
@@ -339,7 +339,7 @@ def ends(s):
 
 
 def orphans(s):
-    """A killed kernel takes its engine with it."""
+    """When the kernel is killed, its engine ends too."""
     pid = int(s.result("io.open('/proc/self/stat'):read('n')"))
     s.client.execute("while true do end")
     s.manager.provisioner.process.kill()
@@ -362,8 +362,8 @@ SETS = r"(MNIST|Fashion-MNIST|a set in MNIST's format) in \S+"
 
 
 def kind_of_text(text):
-    """Its lines without what differs between runs: numbers, bars and the set of images. Lines of one kind are one: a
-    quick run has fewer epochs."""
+    """The lines of a text, without what differs between runs: numbers, bars, the name of the data set. Repeated lines
+    count once, because a quick run has fewer epochs."""
     lines = []
     for line in text.splitlines():
         line = re.sub(r"[-+]?\d[\d,.]*(e[-+]?\d+)?", "#", re.sub(SETS, "SET", line))
@@ -374,7 +374,7 @@ def kind_of_text(text):
 
 
 def kinds_of(outputs):
-    """What a cell shows, in kind: streams by their name, results, pictures by their size."""
+    """The outputs of a cell by kind: streams by name, results, pictures by size."""
     kinds = []
     for o in outputs:
         if o["output_type"] == "stream":
@@ -394,7 +394,7 @@ def code_of(notebook):
 
 
 def stored(path, notebook):
-    """The notebook as it is kept: run from top to bottom, on MNIST, without a word on this machine."""
+    """The stored notebook was run from top to bottom on MNIST, and names nothing of this machine."""
     text = open(path, encoding="utf-8").read()
     assert len(text) < 2 << 20, f"{len(text)} bytes"
     for part in "/work", "/home", "/tmp", "/root", "/usr":
@@ -423,7 +423,7 @@ def lecture(folder):
     for cell, kinds in zip(code_of(notebook), kept):
         equal(kinds, kinds_of(cell.outputs))
 
-    # Two and three rows of ten tiles of 28 pixels, with a pixel between, twice as large.
+    # Two and three rows of ten tiles of 28 pixels, one pixel between them, doubled in size.
     two, three = (2 * (2 * 29 + 1), 2 * 291), (2 * (3 * 29 + 1), 2 * 291)
     equal([two], pictures(outputs_of(notebook, "reconstructions(simple)")))
     equal([two], pictures(outputs_of(notebook, "reconstructions(deep)")))
@@ -440,7 +440,7 @@ def lecture(folder):
 
 
 def differences():
-    """Outputs of another kind are seen, and those of another run are not."""
+    """The comparison finds outputs of another kind, and ignores differences between runs."""
     def stream(text, name="stdout"):
         return {"output_type": "stream", "name": name, "text": text}
 

@@ -1,4 +1,4 @@
--- The unchanged web server lighttpd: its mod_magnet runs Lua 5.4, with a net that cleans posted images.
+-- The web server lighttpd, unchanged. Its mod_magnet contains a Lua 5.4, which runs a net that denoises posted images.
 local moon = require "moonglass"
 local support = dofile "spec/other_hosts/support.lua"
 
@@ -12,7 +12,7 @@ local function alive(pid)
   return stat ~= nil and not stat:match("%) [ZX] ")
 end
 
--- What the test adds to the configuration as it stands: the probe, at /probe.
+-- The test's addition to the configuration: the probe, at /probe.
 local function configuration()
   support.write(folder .. "/probe.lua",
     ([[lighty.r.resp_body.set(dofile("%s")) return 200]]):format(support.probe))
@@ -20,7 +20,7 @@ local function configuration()
     .. ('$HTTP["url"] == "/probe" { magnet.attract-raw-url-to = ("%s/probe.lua") }\n'):format(folder))
 end
 
--- One attempt on one port: the process, or nil if it ended, as it does where the port is taken.
+-- Try to start it on one port. Return the process, or nil if it ended, for example because the port is in use.
 local function attempt(port, net_path)
   local www = folder .. "/" .. port
   os.execute("mkdir " .. www)
@@ -50,7 +50,7 @@ local function stop(s)
   assert.is_true(support.eventually(5, function() return not alive(s.pid) end))
 end
 
--- Kilobytes that are the process's own: pages of the libraries' files come and go.
+-- Kilobytes of the process's private memory: pages of the libraries' files come and go.
 local function resident(s)
   return tonumber(support.read(("/proc/%d/status"):format(s.pid)):match("RssAnon:%s*(%d+)"))
 end
@@ -76,7 +76,7 @@ end
 
 local function png(row) return moon.png.encode(row:reshape(28, 28)) end
 
--- What the server has to answer: the same net on the same bytes, in the Lua that runs this file.
+-- The expected answer: the same net on the same bytes, in the Lua that runs this file.
 local function denoised(bytes)
   local image = assert(moon.png.decode(bytes)):reshape(1, 784)
   return moon.png.encode(assert(moon.load(net)):reconstruct(image):reshape(28, 28))
@@ -94,7 +94,7 @@ teardown(function()
 end)
 
 describe("lighttpd", function()
-  it("gives a posted digit back without its noise", function()
+  it("returns a posted digit without its noise", function()
     local noisy, clean = noisy_images(20)
     local before, after = 0, 0
     for i = 1, 20 do
@@ -109,7 +109,7 @@ describe("lighttpd", function()
 assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(before / 20, after / 20))
   end)
 
-  it("trains in the server's own Lua, and to the same bits", function()
+  it("trains in the server's Lua, to the same bits", function()
     local status, _, body = post(server, "", "/probe")
     assert.equal(200, status)
     assert.equal(expected, body)
@@ -124,7 +124,7 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     assert.matches("liblua5%.4", library)
   end)
 
-  it("says what is wrong with an image, by status 400", function()
+  it("answers a bad image with status 400 and the reason", function()
     local function refused(content, message)
       local status, kind, body = post(server, content)
       assert.equal("denoise: " .. message .. "\n", body)
@@ -141,7 +141,7 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     assert.equal(200, (post(server, whole)))
   end)
 
-  it("unfolds no image beyond its limit of memory", function()
+  it("does not unpack an image beyond its memory limit", function()
     local bomb = moon.png.encode(moon.zeros(7000, 7000):byte())
     assert.is_true(#bomb < 60000)
     local status, _, body = post(server, bomb)
@@ -150,7 +150,7 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     assert.equal(200, (post(server, moon.png.encode(moon.zeros(28, 28)))))
   end)
 
-  it("finds the image however the body comes in", function()
+  it("finds the image in every form of the body", function()
     local request = png(noisy_images(1))
     local wanted = denoised(request)
     local ways = {"", "-H Expect:100-continue", "-H Transfer-Encoding:chunked", "--http1.0", "--http2-prior-knowledge",
@@ -161,7 +161,7 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
       assert.equal(wanted, body, way)
     end
 
-    -- Two requests in one packet, the second of them one that is refused.
+    -- Two requests in one packet; the second is refused.
     local header = "POST /denoise HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n%s\r\n%s"
     local first, second = header:format(#request, "", request), header:format(5, "Connection: close\r\n", "image")
     support.write(folder .. "/two", first .. second)
@@ -171,19 +171,19 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     assert.matches("denoise: png: not a PNG: 5 bytes", answers, 1, true)
   end)
 
-  it("takes no other method, and no large body", function()
+  it("refuses other methods and large bodies", function()
     local said = support.run(("curl -s -i %s/denoise"):format(server.url))
     assert.matches("405", said, 1, true)
     assert.matches("Allow: POST", said, 1, true)
     assert.equal(413, (post(server, ("x"):rep(70000))))
   end)
 
-  it("gives out no file", function()
+  it("serves no file", function()
     assert.is_truthy(support.read(server.log))
     assert.matches("403", support.run(("curl -s -i %s/error.log"):format(server.url)), 1, true)
   end)
 
-  it("stays the size it is, 200 requests long", function()
+  it("does not grow in 200 requests", function()
     local request = png(noisy_images(1))
     support.write(folder .. "/image", request)
     local function requests(n)
@@ -201,7 +201,7 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     assert.is_true(grown <= 128, ("grown by %d KB"):format(grown))
   end)
 
-  it("answers several at once, each its own", function()
+  it("answers several requests at once, each correctly", function()
     local noisy, lines, wanted = noisy_images(40), {}, {}
     for i = 1, 40 do
       local request = png(noisy:rows(i, i))
@@ -215,7 +215,7 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     for i = 1, 40 do assert.equal(wanted[i], support.read(("%s/out%d"):format(folder, i))) end
   end)
 
-  it("without its net answers 500 and names the file; with it, it goes on", function()
+  it("answers 500 and names the file without its net, and works again with it", function()
     local late = folder .. "/late.safetensors"
     local s <close> = setmetatable(start(late), {__close = stop})
     local image = moon.png.encode(moon.zeros(28, 28))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Python's lupa, unchanged: its Lua 5.4 lies inside a Python extension, and has a limit of memory."""
+"""Python's lupa, unchanged: its Lua 5.4 is inside a Python extension and has a memory limit."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ class Lupa(unittest.TestCase):
         ):
             with self.assertRaises(moonglass.LuaError, msg=code) as caught:
                 self.lua.execute(code)
-            # An object of Lua's own may be what meets the limit: lupa has no text for that.
+            # The limit may be reached by an object of Lua itself: then lupa gives no message.
             if not isinstance(caught.exception, moonglass.LuaMemoryError):
                 self.assertIn("memory", str(caught.exception), code)
             self.assertLess(self.lua.get_memory_used(), 24 * MB)
@@ -77,7 +77,7 @@ class Lupa(unittest.TestCase):
             self.tensor(np.zeros((1000, 784), np.float32))
         self.assertEqual(before, self.lua.execute(TRAIN, x, 2))
 
-    def test_the_memory_comes_back(self):
+    def test_memory_is_freed(self):
         def train():
             self.lua.execute(TRAIN, self.tensor(self.images), 1)
             self.lua.gccollect()
@@ -101,7 +101,7 @@ class Lupa(unittest.TestCase):
         back = moonglass.to_array(self.lua, self.tensor(values))
         self.assertEqual(values.tobytes(), back.tobytes())
 
-    def test_says_what_every_host_says(self):
+    def test_the_probe_gives_the_same_result(self):
         with tempfile.TemporaryDirectory() as folder:
             net, out = os.path.join(folder, "net.safetensors"), os.path.join(folder, "out")
             probe = os.path.join(ROOT, "spec", "other_hosts", "probe.lua")
@@ -117,7 +117,7 @@ class Lupa(unittest.TestCase):
             os.environ.update(names)
             self.assertEqual(expected, self.lua.globals()[b"dofile"](probe.encode()))
 
-    def test_states_are_strangers(self):
+    def test_states_are_independent(self):
         other, moon = moonglass.open_state(24 * MB)
         self.lua.execute(b"moon.seed(1)")
         other.execute(b"moon.seed(1)")

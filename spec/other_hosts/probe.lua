@@ -1,8 +1,8 @@
--- Runs inside each host, and must give the same bits in all: a net that is trained here, and the net in the file
--- MOONGLASS_NET. Its result is a text; it is written to the file MOONGLASS_PROBE_OUT, if that is set.
+-- A net trained here, and the net in the file MOONGLASS_NET: every host must compute the same bits. The probe runs
+-- inside the host. Its result is a text. If MOONGLASS_PROBE_OUT names a file, the text is written there too.
 local moon = require "moonglass"
 
--- FNV-1a, 64 bits, of the tensors' bytes: Lua's integers wrap around, as it wants.
+-- 64-bit FNV-1a of the tensors' bytes. Lua's integers wrap around, as the algorithm needs.
 local function hash(tensors)
   local h = 0xcbf29ce484222325
   for _, t in ipairs(tensors) do

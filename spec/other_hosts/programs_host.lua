@@ -1,4 +1,4 @@
--- Unchanged programs with Lua 5.4 inside, without a terminal: each trains, and gives the same bits.
+-- Programs that contain a Lua 5.4, unchanged and without a terminal: each trains a net and gives the same result.
 local support = dofile "spec/other_hosts/support.lua"
 
 local folder, net, expected
@@ -10,7 +10,7 @@ end)
 
 teardown(function() os.execute("rm -rf " .. folder) end)
 
--- Run a program that runs the probe, for so many seconds at most; what the probe said, else what the program printed.
+-- Run a program that runs the probe, with a limit of seconds. Return the probe's result, else the program's output.
 local function probed(command, seconds)
   local out = folder .. "/said"
   os.remove(out)
@@ -28,25 +28,25 @@ end
 
 local function script(name, text) return support.write(folder .. "/" .. name, text) end
 
-describe("the probe says the same in", function()
+describe("the probe gives the same result in", function()
   it("build/moonglass", function()
     local program = os.getenv("MOONGLASS_BIN") or support.root .. "/build/moonglass"
     assert.equal(expected, probed(("%s '%s'"):format(program, support.probe)))
   end)
 
-  -- Answer set solver: a program in a logic language, with functions in Lua.
+  -- An answer set solver: its program is in a logic language, with functions in Lua.
   host("clingo", function()
     return "clingo " .. script("facts.lp", ('#script (lua)\ndofile("%s")\n#end.\nfact.\n'):format(support.probe))
   end)
 
-  -- Its terminal "lua" is a script that draws; a script of one's own may take its place.
+  -- Its terminal "lua" is a script that draws. Another script can replace it.
   host("gnuplot", function() return ([[gnuplot -e 'set terminal lua "%s"']]):format(support.probe) end)
 
   host("mle", function() return ("mle -N -H 1 -x '%s'"):format(support.probe) end)
 
   host("neomutt", function() return ("neomutt -n -F /dev/null -D -e 'lua-source %s'"):format(support.probe) end)
 
-  -- An XMPP server: its tool runs a command that a module brings.
+  -- An XMPP server: its tool runs a command of a module.
   host("prosodyctl", function()
     os.execute(("mkdir -p '%s/modules' '%s/certs'"):format(folder, folder))
     script("modules/mod_probe.lua", ('function module.command() dofile("%s") end\n'):format(support.probe))
@@ -58,7 +58,7 @@ VirtualHost "localhost"
     return ("prosodyctl --root --config '%s' mod_probe"):format(config)
   end)
 
-  -- A server, ended after a second. Its script runs in a helper that it forks, with every descriptor closed.
+  -- A DHCP server, killed after a second. It forks a process without open descriptors, which runs the script.
   host("dnsmasq", function()
     if support.run("id -u"):match("%d+") ~= "0" then pending("dnsmasq serves DHCP for root only") end
     local path = script("lease.lua", ('dofile("%s")\nfunction lease() end\n'):format(support.probe))
@@ -68,7 +68,7 @@ VirtualHost "localhost"
   end, 1)
 end)
 
-it("a Lua of another version gets an error, and lives on", function()
+it("another version of Lua gets an error and goes on", function()
   if not support.installed("lua5.1") then pending("lua5.1 is not installed") end
   local text, status = support.run(([[lua5.1 -e 'package.cpath = "%s/build/lib/?.so"
     local ok, message = pcall(require, "moonglass.core")

@@ -1,4 +1,4 @@
--- What the specs of other hosts share: folders, commands with an environment, and the probe's result in a plain Lua.
+-- Shared by the specs of other hosts: folders, commands with an environment, the probe's result in a plain Lua.
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
 
@@ -7,7 +7,7 @@ local support = {}
 local root = lfs.currentdir()
 local lua = os.getenv("LUA") or "lua5.4"
 
---- Waiting, in seconds, for what another process does.
+--- Wait some seconds until a condition holds.
 function support.eventually(seconds, condition)
   for _ = 1, seconds * 50 do
     if condition() then return true end
@@ -23,7 +23,7 @@ function support.write(path, text)
   return path
 end
 
---- What a shell command prints, on both streams, and its exit status.
+--- Run a shell command. Return the output of both streams and the exit status.
 function support.run(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null", "r"))
   local text = pipe:read("a")
@@ -33,7 +33,7 @@ end
 
 function support.installed(program) return os.execute(("command -v %s >/dev/null"):format(program)) == true end
 
---- A new folder with a net, which the server's script has trained on the first images that it found.
+--- Make a temporary folder with a net, trained by the server's script on the first data set found.
 function support.folder()
   local path = support.run("mktemp -d"):match("%S+")
   local net = path .. "/net.safetensors"
@@ -42,7 +42,7 @@ function support.folder()
   return path, net
 end
 
---- The beginning of a command that runs the probe in a host.
+--- The first words of a command that runs the probe in a host.
 function support.environment(net, out)
   return ("MOONGLASS_SHAPES='%s/spec/fixtures/shapes' MOONGLASS_NET='%s' MOONGLASS_PROBE_OUT='%s'")
     :format(root, net, out)
@@ -51,7 +51,7 @@ end
 support.root = root
 support.probe = root .. "/spec/other_hosts/probe.lua"
 
---- What the probe says in a plain lua5.4.
+--- The probe's result in a plain lua5.4.
 function support.expected(folder, net)
   local out = folder .. "/expected"
   local text, status = support.run(("%s %s %s"):format(support.environment(net, out), lua, support.probe))

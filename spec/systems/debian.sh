@@ -1,10 +1,10 @@
 #!/bin/sh
-# README's two commands in a fresh Debian: sh spec/systems/debian.sh trixie [bookworm ...], as root, after
-# `make deps-systems`. Each is made by debootstrap in a temporary folder, from the mirror that apt uses here; this tree
-# goes into a folder there whose name has a space and a letter beyond ASCII. What `make deps demo` takes is printed. Of
-# the tests those in C are run. Ends with one line: N passed, N failed[, N skipped].
+# Run README's two commands in a fresh Debian: sh spec/systems/debian.sh trixie [bookworm ...], as root, after
+# `make deps-systems`. debootstrap makes each system in a temporary folder, from the mirror that apt uses here. The tree
+# is copied to a folder whose name has a space and a letter beyond ASCII. The script prints the costs of `make deps
+# demo` and runs the C tests. The last line is "N passed, N failed[, N skipped]".
 #
-# Everything is mounted in a separate namespace, and unmounted when its last process ends.
+# Mounts are made in a separate mount namespace, so they are gone when its last process ends.
 set -u
 cd "$(dirname "$0")/../.."
 passed=0 failed=0 skipped=0
@@ -15,32 +15,32 @@ summary() {
   exit
 }
 
-# check <what> <command ...>: does the command succeed?
+# check <what> <command ...>: passes if the command succeeds.
 check() {
   what=$1
   shift
   if "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "debian: failed: $what"; fi
 }
 
-# add <log>: its last summary; a failure if there is none.
+# add <log>: add the last summary in the log; count a failure if there is none.
 add() {
   set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed\(, \([0-9]*\) skipped\)*$/\1 \2 \4/p' "$1" | tail -n 1)
   passed=$((passed + ${1:-0})) failed=$((failed + ${2:-1})) skipped=$((skipped + ${3:-0}))
 }
 
-# ---- outside: a folder and a namespace for each ----
+# ---- outside: make a folder and a namespace for each system ----
 
-# Why it cannot be done here; empty if it can.
+# Print why the test cannot run here; nothing if it can.
 hindrance() {
   [ "$(id -u)" = 0 ] || { echo "not root"; return; }
   for tool in debootstrap unshare chroot apt-get git; do
     command -v $tool >/dev/null || { echo "$tool is not installed (make deps-systems)"; return; }
   done
   unshare --mount --pid --fork true 2>/dev/null || { echo "no namespaces"; return; }
-  [ -n "$(mirror)" ] || echo "apt knows no mirror of Debian"
+  [ -n "$(mirror)" ] || echo "apt has no Debian mirror configured"
 }
 
-# The mirror in apt's own configuration.
+# The mirror in apt's configuration.
 mirror() { apt-get indextargets --format '$(REPO_URI)' 'Label: Debian' 'Created-By: Packages' 2>/dev/null | head -n 1; }
 
 if [ "${1:-}" != --inside ]; then
@@ -51,7 +51,7 @@ if [ "${1:-}" != --inside ]; then
     root=$scratch/$suite log=$scratch/$suite.log
     why=$(hindrance)
     if [ -n "$why" ]; then
-      echo "debian: $suite is left out: $why"
+      echo "debian: $suite skipped: $why"
       skipped=$((skipped + 1))
     else
       unshare --mount --pid --fork --kill-child sh "$0" --inside "$suite" "$root" 2>&1 | tee "$log"
@@ -62,19 +62,19 @@ if [ "${1:-}" != --inside ]; then
   summary
 fi
 
-# ---- inside ----
+# ---- inside the namespace ----
 
 suite=$2 root=$3 tree="/moon glass é" log=$3.part
 data=${MOONGLASS_DATA:-}
 
-# here <command>: run by the shell of the new Debian, in the tree.
+# here <command>: run a command in the new Debian, in the tree.
 here() {
   chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     HOME=/root LANG=C.UTF-8 TERM=dumb \
     http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" ${MNIST:+MOONGLASS_DATA=/mnist} sh -c "cd '$tree' && $1"
 }
 
-# Packages as large as they say, in kilobytes.
+# The installed size of all packages, in kilobytes.
 installed() { here "dpkg-query -W -f '\${Installed-Size}\n'" | awk '{n += $1} END {print n}'; }
 
 megabytes() { echo "$(($1 * 1024 / 1000000)) MB"; }
@@ -87,7 +87,7 @@ export http_proxy="${http_proxy:-$proxy}"
 start=$(date +%s)
 if ! debootstrap --variant=minbase "$suite" "$root" "$(mirror)" >"$log" 2>&1; then
   tail -n 5 "$log"
-  echo "debian: $suite is left out: debootstrap gets nothing from the mirror"
+  echo "debian: $suite skipped: debootstrap cannot download from the mirror"
   skipped=1
   summary
 fi
@@ -123,7 +123,7 @@ check "make deps demo prints less than 100 lines" [ "$lines" -lt 100 ]
 check "make deps installs less than 300 MB" [ $took -lt 293000 ]
 check "no package is kept" here '! ls /var/cache/apt/archives/*.deb 2>/dev/null'
 
-# The same digits as README's, as far as another compiler's rounding goes.
+# The loss equals README's, up to the rounding of another compiler.
 near='{d = $1 - $2; exit !(d * d < 1e-6)}'
 loss=$(sed -n 's/^deep: .*test loss \([0-9.]*\),.*/\1/p' "$log")
 known=$(sed -n 's/^deep: .*test loss \([0-9.]*\),.*/\1/p' README.md)
@@ -136,7 +136,7 @@ add "$log"
 echo "debian: make deps-dev test: $(megabytes $(($(installed) - before))) installed"
 check "make deps-dev test" [ $status -eq 0 ]
 
-# The rock, as lua/doc/install.md has it.
+# The rock is installed with the command of lua/doc/install.md.
 rock=$(sed -n 's/^\(luarocks [^#]*[^# ]\) *#.*/\1/p' lua/doc/install.md)
 here "$rock" >"$log" 2>&1 || cat "$log"
 check "$rock" [ "$(here "cd / && lua5.4 -e 'print(require(\"moonglass\").info().version)'")" = \
