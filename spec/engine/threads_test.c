@@ -479,7 +479,7 @@ static void stopped_workers(const trial *t) {
   for (size_t i = 0; i < MOONI_COUNT(ends); i++) close(ends[i]);
 }
 
-static void whoever_computes(void) {
+static void any_thread_computes(void) {
   static const size_t rows[] = {7, 64, 512}; /* divided by columns or not at all, by columns, by rows */
   for (size_t d = 0; d < MOONI_COUNT(designs); d++)
     for (size_t r = 0; r < MOONI_COUNT(rows); r++) {
