@@ -78,7 +78,7 @@ static int net_slice(lua_State *L) {
   return 1;
 }
 
-/* A copy with parameters of its own; sequential.lua adds the halves and the loss. */
+/* A copy with its own parameters; sequential.lua adds the halves and the loss. */
 static int net_clone(lua_State *L) {
   const moon_net *net = bind_check_net(L, 1);
   size_t before = moon_memory_used(bind_ctx(L));

@@ -232,6 +232,8 @@ describe("what can be known before the first epoch", function()
   end)
 
   it("is said by reconstructions and show", function()
+    assert.equal("reconstructions: path is '', expected a folder: '.' is the current one",
+      expect.failure(callbacks.reconstructions, "", x))
     with("reconstructions: cannot write 'not/there/epoch_001.png'", callbacks.reconstructions("not/there", x))
     assert(os.execute(("mkdir %s/epoch_002.png"):format(folder)))
     with("epoch_002.png': Is a directory", callbacks.reconstructions(folder, x), {epochs = 2})

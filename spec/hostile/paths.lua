@@ -42,7 +42,7 @@ local function try(what, f, path)
 end
 
 -- For functions that write into a folder, an existing folder is valid.
-local is_folder = {["an empty path"] = true, ["a folder"] = true, ["a folder with a slash"] = true}
+local is_folder = {["a folder"] = true, ["a folder with a slash"] = true}
 
 for _, name in ipairs(paths.names) do
   local entry, o = paths.entries[name], paths.objects()

@@ -62,6 +62,7 @@ end
 ---@return moonglass.Callback callback
 function callbacks.reconstructions(dir, x)
   paths.check("reconstructions", dir)
+  if dir == "" then errors.raise("reconstructions: path is '', expected a folder: '.' is the current one") end
   if not native.is_tensor(x) then errors.raise("reconstructions: x is %s, expected a tensor", options.show(x)) end
   local self = {}
 
