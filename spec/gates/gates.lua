@@ -73,7 +73,9 @@ local function read_limits()
   local limits = {}
   local text = files.read(list)
   for name, limit in text:gmatch("\n([^#\n][^\n]*): (%d+)") do limits[name] = tonumber(limit) end
-  return limits, text:match("\nfor: ([^\n]*)")
+  local there = text:match("\nfor: ([^\n]+)")
+  if not there then stop("%s has no line 'for: ...', expected what its limits are for: make gates-record", list) end
+  return limits, there
 end
 
 local function record(figures, here)
