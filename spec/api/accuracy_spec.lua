@@ -13,7 +13,7 @@ local function near(expected, v, relative)
   assert.near(0, (v - expected) / math.max(math.abs(expected), 1e-300), relative)
 end
 
--- sum, mean, variance and norm of a list, the variance in two passes.
+-- Sum, mean, variance (in two passes) and norm of a list.
 local function moments(list)
   local sum, squares, deviations = 0, 0, 0
   for _, v in ipairs(list) do sum, squares = sum + v, squares + v * v end
@@ -52,7 +52,7 @@ describe("reductions", function()
     near(1e7 * tenth, moon.full(0.1, 1e7):sum(), 1e-12)
   end)
 
-  it("of numbers whose squares float32 does not have", function()
+  it("of numbers whose squares are out of float32's range", function()
     local one = moon.tensor{1e20}[1]
     local t = moon.tensor{{1e20, -1e20}, {1e20, 1e20}}
     near(2 * one, t:norm(), in_double)
@@ -62,7 +62,7 @@ describe("reductions", function()
     near(one * one, moon.metrics.mse(t, t * 0), 1e-6)
   end)
 
-  it("of one row, and of rows that are all the same", function()
+  it("of one row, and of equal rows", function()
     for _, t in ipairs{moon.tensor{{3, 1e7, 1e-30}}, moon.tensor{{0.1, 1e7, -5}, {0.1, 1e7, -5}, {0.1, 1e7, -5}}} do
       assert.same({0, 0, 0}, t:std(1):totable())
       assert.same({0, 0, 0}, t:var(1):totable())
@@ -92,15 +92,15 @@ describe("layers and losses", function()
     local layer, n = moon.dense(1, 2), 3000000
     layer:forward(moon.ones(n, 1))
     local dy = moon.ones(n, 2)
-    dy:t():fill_(0) -- a copy: dy stays
+    dy:t():fill_(0) -- t() copies, so dy is unchanged
     dy:mul_(moon.tensor{1, 0.1})
     layer:backward(dy)
     near(n, layer.bias_grad[1], in_float)
     near(n * moon.tensor{0.1}[1], layer.bias_grad[2], 1e-6)
-    near(n, layer.weight_grad[1][1], 1e-4) -- a product: (256 + rows / 256) half units in the last place at most
+    near(n, layer.weight_grad[1][1], 1e-4) -- error: (256 + rows / 256) half units in the last place
   end)
 
-  it("a bias's gradient where it all but cancels", function()
+  it("a bias's gradient with strong cancellation", function()
     moon.seed(3)
     local n, layer = 100000, moon.dense(1, 3)
     layer:forward(moon.ones(n, 1))
@@ -183,7 +183,7 @@ end)
 
 -- ---- nearest neighbours ----
 
--- For each row of q its k nearest of x, of equally near ones the first: by distances in double.
+-- For each row of q its k nearest rows of x, by distances in double. Of equally near rows the first comes first.
 local function brute(x, q, k)
   local result, rows = {}, x:totable()
   for i, query in ipairs(q:totable()) do
@@ -217,14 +217,14 @@ describe("knn", function()
     for _, spread in ipairs{3, 100} do
       it(("finds the true neighbours %g away from zero, spread %g"):format(offset, spread), function()
         moon.seed(5)
-        local x = rows_at(offset, 300, 5, spread) -- with many ties where the spread is small
+        local x = rows_at(offset, 300, 5, spread) -- a small spread gives many ties
         check_neighbours(x, rows_at(offset, 40, 5, spread), 7)
         check_neighbours(x, x:rows(1, 20), 3)
       end)
     end
   end
 
-  it("in clusters far apart, beside outliers and codes for what is missing", function()
+  it("in distant clusters, beside outliers and codes for missing values", function()
     moon.seed(6)
     local function cluster(at) return moon.randn(150, 4):mul_(0.01):add_(at) end
     local outlier = moon.cat{moon.randn(200, 4), moon.full(1e6, 1, 4), moon.full(-1e12, 1, 4)}
@@ -236,7 +236,7 @@ describe("knn", function()
     end
   end)
 
-  it("in rows of any width and number, for any k", function()
+  it("for any width, number of rows and k", function()
     moon.seed(7)
     for _, n in ipairs{1, 2, 63, 64, 513, 1100} do
       for _, width in ipairs{1, 17} do
@@ -271,7 +271,7 @@ describe("knn", function()
   end)
 end)
 
--- ---- row numbers that float32 does not have ----
+-- ---- row numbers that float32 cannot represent ----
 
 describe("row numbers beyond 2^24", function()
   local most = 1 << 24
@@ -282,7 +282,7 @@ describe("row numbers beyond 2^24", function()
     return (message:gsub("^[^\n]-:%d+: ", ""))
   end
 
-  it("are exact, or refused", function()
+  it("are exact or refused", function()
     local bytes = moon.zeros(most + 4, {dtype = "uint8"})
     bytes:set(1, most + 2)
     assert.equal(most + 2, bytes:argmax())
@@ -304,7 +304,7 @@ describe("row numbers beyond 2^24", function()
     assert.matches("^randperm: ", failure(moon.randperm, most + 1))
   end)
 
-  it("and class numbers are refused, as float32 may have rounded them", function()
+  it("and such class numbers are refused, because float32 may have rounded them", function()
     assert.equal("knn: label of row 2 is 1.677722e+07, expected a whole number of 0 to 16777215",
       failure(moon.knn, moon.rand(3, 2), moon.tensor{1, most + 1, 2}))
   end)

@@ -11,7 +11,7 @@ local failure = expect.raised
 
 local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
 
--- The function, and the object that comes first in its call.
+-- The function, and the object before its arguments.
 local function find(f, of)
   local class, method = f.path:match("^(%a+):([%w_]+)$")
   if class then return of[class][method], of[class] end
@@ -22,7 +22,7 @@ end
 
 local function takes_any(f) return f.arguments[#f.arguments] == "..." end
 
--- The constructors of layers, losses and optimisers count by themselves what comes by place.
+-- Constructors of layers, losses and optimizers count their positional arguments themselves.
 local function has_options_by_place(name)
   for _, family in ipairs{"layers", "losses", "optimizers"} do
     for _, known in ipairs(core.registered(family)) do
@@ -32,15 +32,15 @@ local function has_options_by_place(name)
   return name == "loss" or name == "optimizer"
 end
 
--- Called with 20 numbers: nil, or what is wrong with its message.
+-- Call with 20 numbers. Return nil, or what is wrong with the message.
 local function wrong(f, of)
   local called, object = find(f, of)
   if takes_any(f) or has_options_by_place(f.path:match("^moon%.([%w_]+)$")) then return nil end
   local filler = {}
   for i = 1, 20 do filler[i] = i end
   for i, name in ipairs(f.arguments) do
-    if name == "options" or name == "layers" then filler[i] = {} end -- what else stands there is told first,
-    if name == "path" then filler[i] = "x" end -- and a path that is none
+    if name == "options" or name == "layers" then filler[i] = {} end -- another value would be refused first,
+    if name == "path" then filler[i] = "x" end -- and so would a path that is not a text
   end
   if object then table.insert(filler, 1, object) end
   local names = table.concat(f.arguments, ", ")
@@ -53,13 +53,13 @@ local function wrong(f, of)
 end
 
 describe("an argument too many", function()
-  it("is refused by every public function, with the names of those that it takes", function()
+  it("is refused by every public function, with the names of its arguments", function()
     local of, list = samples.of_classes(), {}
     for _, f in ipairs(interface.functions) do list[#list + 1] = wrong(f, of) end
     assert.equal("", table.concat(list, "\n"))
   end)
 
-  it("is refused by tables that can be called", function()
+  it("is refused by callable tables", function()
     for name, v in pairs(moon) do
       local meta = type(v) == "table" and getmetatable(v)
       if meta and meta.__call then
@@ -70,7 +70,7 @@ describe("an argument too many", function()
     end
   end)
 
-  it("is refused by those that take any number", function()
+  it("is refused by functions that take any number", function()
     local x, net = moon.rand(2, 2), moon.sequential{moon.dense(2, 2)}
     for message, call in pairs{
       ["zeros: got 5 sizes"] = function() moon.zeros(1, 1, 1, 1, 1) end,
@@ -86,7 +86,7 @@ describe("an argument too many", function()
     end
   end)
 
-  it("is none if it is nil", function()
+  it("is ignored if it is nil", function()
     local x = moon.ones(2)
     assert.equal(2, x:sum(nil, nil))
     assert.equal(0, moon.metrics.mse(x, x, nil, nil))
@@ -94,7 +94,7 @@ describe("an argument too many", function()
     assert.matches("got 2 arguments", failure(x.sum, x, nil, 1))
   end)
 
-  it("comes after a table of options that is none", function()
+  it("is reported after wrong options", function()
     assert.matches("options are 784", failure(moon.autoencoder.plain, 784, 32))
   end)
 

@@ -1,4 +1,4 @@
--- Autoencoders: their constructors, their halves, how they train, and what is saved and loaded.
+-- Autoencoders: constructors, halves, training, saving and loading.
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local sorted_keys = dofile "spec/support/sorted_keys.lua"
@@ -10,7 +10,7 @@ local function rows(n, k) return moon.rand(n, k) end
 describe("an autoencoder", function()
   before_each(function() moon.seed(3) end)
 
-  it("is a net with names for its halves", function()
+  it("is a net with an encoder and a decoder", function()
     local ae = moon.autoencoder{
       encoder = {moon.dense(8, 6, {activation = "relu"}), moon.dense(6, 2)},
       decoder = {moon.dense(2, 8, {activation = "sigmoid"})},
@@ -26,7 +26,7 @@ describe("an autoencoder", function()
     assert.equal(3, #ae)
   end)
 
-  it("is made by build, too, and a net becomes one by adopt", function()
+  it("is also made by build, and from a net by adopt", function()
     local layers = {encoder = {moon.dense(8, 2)}, decoder = {moon.dense(2, 8)}}
     local built = moon.autoencoder.build(layers)
     local net = moon.sequential{layers.encoder[1], layers.decoder[1]}
@@ -39,7 +39,7 @@ describe("an autoencoder", function()
     assert.equal(net, moon.autoencoder.restore(net))
   end)
 
-  it("shares its halves' parameters", function()
+  it("shares its parameters with its halves", function()
     local ae = moon.autoencoder.plain{input = 8, hidden = 3}
     local x = rows(4, 8)
     local before = ae:encode(x)
@@ -57,7 +57,7 @@ describe("an autoencoder", function()
     assert.near(errors:mean(), ae:evaluate(x, {loss = "mse"}), 1e-6)
   end)
 
-  it("fits to itself with or without a target", function()
+  it("fits to its input with or without a target", function()
     local x = rows(64, 8)
     local function train(...)
       moon.seed(9)
@@ -77,7 +77,7 @@ describe("an autoencoder", function()
     assert.is_true(history.loss[60] < 0.1 * history.loss[1], tostring(history))
   end)
 
-  it("takes pixels as bytes", function()
+  it("takes bytes as pixels", function()
     local bytes = moon.tensor({{0, 51, 102, 255}, {255, 0, 0, 51}}, {dtype = "uint8"})
     local floats = bytes:float() / 255
     local ae = moon.autoencoder.plain{input = 4, hidden = 2}
@@ -141,7 +141,7 @@ describe("the constructors", function()
     assert.near(0.5 * sum / 5, ae:penalty(), 1e-5)
   end)
 
-  it("sparse in the encoder, and in the layers of a list", function()
+  it("sparse in the encoder, and in a list of layers", function()
     local x = rows(5, 8)
     for _, case in ipairs{{"encoder", {1, 2}}, {{1, 3}, {1, 3}}, {{4}, {4}}, {{}, {}}} do
       local ae, sum = moon.autoencoder.sparse{input = 8, hidden = {6}, code = 4, l1 = 0.5, layers = case[1]}, 0
@@ -238,7 +238,7 @@ describe("the constructors", function()
       {input = 3, hidden = 2, contractive = 1, code_activation = "softmax"})))
   end)
 
-  it("say it in the words of the call", function()
+  it("name the options as the call does", function()
     local function has(part, f, ...)
       local text = select(2, pcall(f, ...))
       assert.is_truthy(tostring(text):find(part, 1, true), tostring(text))
@@ -286,7 +286,7 @@ describe("the constructors", function()
   end)
 end)
 
--- The numbers are worked out by hand.
+-- The expected numbers are computed by hand.
 describe("the penalty", function()
   -- sigmoid(ln 3 x): 1/2, 3/4 at x = 0, 1.
   local function quarters(opts)
@@ -305,7 +305,7 @@ describe("the penalty", function()
     assert.near(1.6 * 3 / 16, layer.weight_grad:get(1, 1), 1e-6)
   end)
 
-  it("kl_weight is 0 at the target, and finite where a unit is shut or wide open", function()
+  it("kl_weight is 0 at the target, and finite where a unit is always 0 or 1", function()
     local layer = quarters{kl_weight = 1, kl_target = 0.5}
     layer:forward(moon.zeros(3, 1), false)
     assert.near(0, layer:penalty(), 1e-6)
@@ -320,7 +320,7 @@ describe("the penalty", function()
     end
   end)
 
-  it("kl_weight is of whole batches", function()
+  it("kl_weight uses means over whole batches", function()
     local net, x = moon.sequential{quarters{kl_weight = 1}}, moon.tensor{{0}, {1}, {0}, {1}}
     local y = net:predict(x)
     local function divergence(q) return 0.05 * math.log(0.05 / q) + 0.95 * math.log(0.95 / (1 - q)) end
@@ -347,18 +347,18 @@ describe("the penalty", function()
     assert.near(dz + 2 * squares * w, layer.weight_grad:get(1, 1), 1e-6)
   end)
 
-  it("contractive of a tied layer is of the weight as it sees it", function()
+  it("contractive of a tied layer uses the transposed weight", function()
     local owner = moon.dense(2, 3)
     local layer = moon.dense(3, 2, {tied = owner, activation = "relu", contractive = 1})
     owner.weight = moon.tensor{{1, 2, 3}, {4, 5, 6}}
     layer.bias = moon.tensor{100, -100}
-    layer:forward(moon.rand(4, 3), false) -- the second unit is shut
+    layer:forward(moon.rand(4, 3), false) -- the second unit outputs 0
     assert.near(1 + 4 + 9, layer:penalty(), 1e-5)
   end)
 end)
 
 describe("k_sparse", function()
-  it("keeps the largest, of equals the first", function()
+  it("keeps the largest; of equal ones the first", function()
     local x = moon.tensor{{1, 3, 2, 3, 3}, {-1, -2, -3, -4, -5}, {0, 0, 0, 0, 0}, {5, 0, -1, 0, 4}}
     local layer = moon.k_sparse(2)
     local y = layer:forward(x, true)
@@ -368,7 +368,7 @@ describe("k_sparse", function()
     assert.is_true(layer:forward(x, false):allclose(y, 0, 0))
   end)
 
-  it("lets alpha k pass in inference", function()
+  it("keeps alpha k elements in inference", function()
     local x, layer = moon.tensor{{4, 1, 3, 2}}, moon.k_sparse(1, {alpha = 2})
     assert.same({{4, 0, 0, 0}}, layer:forward(x, true):totable())
     assert.same({{4, 0, 3, 0}}, layer:forward(x, false):totable())
@@ -376,14 +376,14 @@ describe("k_sparse", function()
     assert.matches("alpha is 0.5, expected a number of at least 1", select(2, pcall(moon.k_sparse, 1, {alpha = 0.5})))
   end)
 
-  it("does not hide what is not a number", function()
+  it("does not hide NaN", function()
     local y = moon.k_sparse(1):forward(moon.tensor{{1, 0 / 0, 2}}, true)[1]
     assert.equal(0, y[1])
     assert.is_true(y[2] ~= y[2])
   end)
 end)
 
--- One of each kind, for rows of 100.
+-- One autoencoder of each kind, for rows of 100.
 local function one_of_each()
   local sparse, plain = moon.autoencoder.sparse, moon.autoencoder.plain
   return {
@@ -397,7 +397,7 @@ local function one_of_each()
 end
 
 describe("training with every kind of penalty", function()
-  it("is the same with one thread and with two, and learns", function()
+  it("is the same with one and two threads, and reduces the loss", function()
     moon.seed(5)
     local basis = rows(6, 100)
     local x = rows(512, 6):matmul(basis):mul_(1 / 6)
@@ -410,7 +410,7 @@ describe("training with every kind of penalty", function()
       end
       return found
     end
-    for _, batch in ipairs{64, 512} do -- by columns, and, but for kl, by rows
+    for _, batch in ipairs{64, 512} do -- divided by columns; by rows, except with kl
       local one, two = losses(1, batch), losses(2, batch)
       for name, history in pairs(one) do
         for e = 1, 3 do
@@ -424,7 +424,7 @@ describe("training with every kind of penalty", function()
 end)
 
 describe("a saved autoencoder", function()
-  it("keeps its penalties, its ties and its k", function()
+  it("keeps its penalties, tied weights and k", function()
     moon.seed(3)
     local x = rows(7, 100)
     for name, ae in pairs(one_of_each()) do
@@ -447,7 +447,7 @@ describe("a saved autoencoder", function()
       sorted_keys(tensors))
   end)
 
-  it("comes back as one", function()
+  it("loads as an autoencoder", function()
     temporary(function(path)
       moon.seed(3)
       local ae = moon.autoencoder.denoising{input = 8, hidden = {6}, code = 2, noise = moon.masking_noise(0.2)}
@@ -460,7 +460,7 @@ describe("a saved autoencoder", function()
     end)
   end)
 
-  it("that is not there is an error result", function()
+  it("that does not exist gives nil and a message", function()
     local net, message, code = moon.load("no/such/file")
     assert.is_nil(net)
     assert.matches("no/such/file", message)

@@ -21,7 +21,7 @@ end
 
 local function small_net() return core.net{core.dense(6, 4, {activation = "tanh"}), core.dense(4, 6)} end
 
--- Of the options of a registered name the one with this name.
+-- The option with this name, of a registered class.
 local function option_of(family, name, wanted)
   for _, o in ipairs(core.options(family, name)) do
     if o.name == wanted then return o end
@@ -29,7 +29,7 @@ local function option_of(family, name, wanted)
 end
 
 describe("core.options", function()
-  it("tells of each option what it is, its default, its bounds and its choices", function()
+  it("gives the kind, default, bounds and choices of each option", function()
     assert.same({name = "kl_target", kind = "number", default = 0.05, low = 0, high = 1, open_low = true,
       open_high = true, settable = false, positional = false, required = false,
       help = "the mean output that the kl_weight penalty draws to"}, option_of("layers", "dense", "kl_target"))
@@ -49,7 +49,7 @@ describe("core.options", function()
     assert.same({}, core.options("layers", "convolution"))
   end)
 
-  it("tells what constructors do: defaults are what a fresh object has, settable ones can be set", function()
+  it("agrees with constructors: new objects have the defaults, and settable options can be set", function()
     for _, kind in ipairs(core.registered("optimizers")) do
       local opt = core.optimizer(kind)
       for _, o in ipairs(core.options("optimizers", kind)) do
@@ -81,7 +81,7 @@ describe("constructors", function()
   it("exist for everything registered, by its name and through its family's function", function()
     for _, kind in ipairs(core.registered("layers")) do
       local layer = samples.layer(kind, 6)
-      if layer then assert.equal(kind, layer:kind()) end -- registry_spec tells if there is none
+      if layer then assert.equal(kind, layer:kind()) end -- registry_spec reports a missing sample
       assert.equal("function", type(core[kind]))
     end
     for _, kind in ipairs(core.registered("losses")) do
@@ -96,7 +96,7 @@ describe("constructors", function()
     assert.equal("bce", core.loss("binary_crossentropy"):kind())
   end)
 
-  it("take options by place and by name", function()
+  it("take options by position and by name", function()
     local layer = core.dense{["in"] = 3, out = 4, bias = false}
     assert.equal("3 4", shape(layer.weight))
     assert.equal("dense 3->4", tostring(core.dense(3, {out = 4})))
@@ -148,7 +148,7 @@ describe("constructors", function()
     assert.matches("tied is dense 3%->4, expected 5%->3", failure(core.dense, 3, 5, {tied = core.dense(3, 4)}))
   end)
 
-  it("name too many arguments, and options given twice", function()
+  it("refuse too many arguments and options given twice", function()
     assert.equal("dropout: argument 2 is 0.5, expected a table of named options (by position: p)",
       failure(core.dropout, 0.5, 0.5))
     assert.equal("adam: argument 1 is 0.1, expected a table of named options "
@@ -168,7 +168,7 @@ describe("constructors", function()
 end)
 
 describe("a layer", function()
-  it("says what it is", function()
+  it("has a kind and a text", function()
     local owner = core.dense(3, 4, {activation = "relu"})
     local texts = {
       ["dense 3->4 relu"] = owner,
@@ -200,7 +200,7 @@ describe("a layer", function()
     assert.equal("layer has no field or method '1'", failure(getter(layer, 1)))
   end)
 
-  it("has live parameters, and assignment copies into them", function()
+  it("has live parameters; assignment copies into them", function()
     local layer = core.dense(2, 2)
     local weight, source = layer.weight, core.tensor{{1, 2}, {3, 4}}
     layer.weight = source
@@ -251,7 +251,7 @@ describe("a layer", function()
     assert.is_true(noise:forward(x, true):equal(first))
   end)
 
-  it("knows its penalty", function()
+  it("computes its penalty", function()
     local layer = core.dense(2, 2, {activity_l1 = 0.5, activity_reduction = "sum", weight_l2 = 0.25})
     layer.weight = core.eye(2)
     assert.equal(0, layer:penalty())
@@ -264,7 +264,7 @@ describe("a layer", function()
     near(0.2, layer:forward(core.tensor({{51, 255}}, {dtype = "uint8"})):get(1, 1))
   end)
 
-  it("names shapes that do not fit", function()
+  it("names shapes that do not match", function()
     local layer = core.dense(3, 4)
     assert.equal("forward: input is [3], expected a matrix; one row is x:reshape(1, -1)",
       failure(layer.forward, layer, core.zeros(3)))
@@ -290,7 +290,7 @@ describe("a layer", function()
 end)
 
 describe("a loss", function()
-  it("is what its name says", function()
+  it("has the kind of its name", function()
     local p, t = core.tensor{{0, 3}, {0.5, 1}}, core.tensor{{1, 1}, {0.5, 0}}
     assert.equal((1 + 4 + 0 + 1) / 4, core.mse():forward(p, t))
     assert.equal((1 + 2 + 0 + 1) / 4, core.mae():forward(p, t))
@@ -307,7 +307,7 @@ describe("a loss", function()
     assert.equal(5, core.mse{reduction = "batchmean"}:forward(p, t))
   end)
 
-  it("takes class numbers where it speaks of classes", function()
+  it("takes class numbers if it is a loss of classes", function()
     local loss = core.cross_entropy()
     near(-math.log(0.75), loss:forward(core.tensor{{0.25, 0.75}}, core.tensor({1}, {dtype = "uint8"})))
     assert.equal("1 2", shape(loss:backward()))
@@ -322,7 +322,7 @@ describe("a loss", function()
     assert.equal("loss has no field or method 'foo'", failure(getter(loss, "foo")))
   end)
 
-  it("names what is wrong, and keeps the last forward that went well", function()
+  it("names mistakes, and keeps the last successful forward", function()
     local loss = core.mse()
     assert.equal("mse: backward without a forward before it", failure(loss.backward, loss))
     loss:forward(core.ones(2, 3), core.zeros(2, 3))
@@ -373,7 +373,7 @@ describe("an optimiser", function()
     assert.is_true(owner.weight:equal(before))
   end)
 
-  it("shows its options, and those that may change can be set", function()
+  it("shows its options; settable ones can be set", function()
     local opt = core.adam{beta1 = 0.5}
     assert.equal("adam lr 0.001 beta1 0.5", tostring(opt))
     opt.lr = 0.25
@@ -388,7 +388,7 @@ describe("an optimiser", function()
     assert.equal("optimizer has no field or method 'foo'", failure(getter(opt, "foo")))
   end)
 
-  it("tells its state and its moments", function()
+  it("gives its state and its moments", function()
     local opt, layer = core.adam{lr = 0.01}, core.dense(2, 2)
     assert.same({kind = "adam", steps = 0, lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-7, weight_decay = 0},
       opt:state())
@@ -399,14 +399,14 @@ describe("an optimiser", function()
     near(0.1, moments[1].m:get(1, 1))
     near(0.001, moments[1].v:get(1, 1), 1e-9)
     assert.equal(0, moments[2].m:sum())
-    moments[1].m:fill_(3) -- they are the live ones
+    moments[1].m:fill_(3) -- they are live tensors
     assert.equal(3, opt:state(layer:parameters()).moments[1].m:get(2, 2))
     assert.same({{}, {}}, core.sgd():moments(layer:parameters()))
     local fresh = core.adam():moments(layer:parameters())
     assert.equal(0, fresh[1].v:sum())
   end)
 
-  it("names lists that are none", function()
+  it("refuses lists that are not parameters", function()
     local opt = core.adam()
     assert.equal("adam: got nil, expected a list as parameters() returns it", failure(opt.step, opt, nil))
     assert.equal("adam: parameter 1 has no tensor 'value', expected a list as parameters() returns it",
@@ -438,7 +438,7 @@ describe("a net", function()
     assert.matches(", activation relu, and 3 more%)$", tostring(core.net(many)))
   end)
 
-  it("keeps what its layers keep", function()
+  it("keeps its layers alive", function()
     local net = small_net():slice(1, 2)
     local dx = net:layer(1):backward(net:layer(1):forward(core.rand(2, 6)))
     assert.equal("2 6", shape(dx))
@@ -447,7 +447,7 @@ describe("a net", function()
     assert.equal("2 4", shape(net:layer(2):backward(core.rand(2, 6))))
   end)
 
-  it("names what is no list of layers that fit", function()
+  it("refuses lists that are not matching layers", function()
     assert.matches("at least one layer", failure(core.net, {}))
     assert.equal("net: element 2 is 3, expected a layer", failure(core.net, {core.dropout(0.1), 3}))
     assert.equal("in layer 2 (dense 3->4): input is [* x 4], expected [* x 3]",
@@ -516,7 +516,7 @@ describe("a net", function()
     assert.same({"1.weight", "1.bias"}, names)
   end)
 
-  it("trains by steps, as from Lua", function()
+  it("trains by steps", function()
     local a, b = small_net(), small_net()
     for i, p in ipairs(b:parameters()) do p.value:copy_(a:parameters()[i].value) end
     local x, y, loss = core.rand(8, 6), core.rand(8, 6), core.mse()
@@ -550,7 +550,7 @@ describe("a net", function()
       failure(a.evaluate_rows, a, data, loss, 0))
   end)
 
-  it("takes objects only, and says which is none", function()
+  it("takes only objects, and names a wrong one", function()
     local net, x, loss, opt = small_net(), core.rand(2, 6), core.mse(), core.adam()
     assert.matches("moonglass.tensor expected, got moonglass.loss", failure(net.step, net, loss, x, loss, opt))
     assert.matches("moonglass.loss expected, got string", failure(net.step, net, x, x, "mse", opt))
@@ -559,7 +559,7 @@ describe("a net", function()
     assert.equal(0, opt:steps())
   end)
 
-  it("makes no garbage in a step, and takes no memory once planned", function()
+  it("makes no garbage in a step, and allocates nothing once planned", function()
     local net, loss, opt = small_net(), core.mse(), core.adam()
     local x = core.rand(32, 6)
     local data, step, step_rows = core.dataset(x), net.step, net.step_rows
@@ -579,7 +579,7 @@ describe("a net", function()
     assert.equal(held, core.info().memory)
   end)
 
-  it("plans, and says where that does not fit", function()
+  it("plans, and names wrong sizes", function()
     local net = small_net()
     net:plan(4)
     net:plan(4, core.mse())
@@ -597,7 +597,7 @@ describe("a net", function()
     assert.is_true(first:equal(net:forward(x, true)))
   end)
 
-  it("remembers what is its encoder", function()
+  it("remembers its encoder", function()
     local net = small_net()
     assert.equal(0, net:encoder_layers())
     net:set_encoder_layers(1)
@@ -645,7 +645,7 @@ describe("a dataset", function()
     assert.equal(1, alone.n)
   end)
 
-  it("is shuffled by seed and epoch alone", function()
+  it("is shuffled by seed and epoch only", function()
     local x = core.arange(1, 101):reshape(100, 1)
     local data = core.dataset(x)
     data:shuffle(1, 2)
@@ -668,7 +668,7 @@ describe("a dataset", function()
     assert.equal(6, data:batch(1, 2):sum())
   end)
 
-  it("names what does not fit", function()
+  it("names shapes that do not match", function()
     assert.matches("x is %[3%], expected %[rows x width%]", failure(core.dataset, core.zeros(3)))
     assert.matches("y is %[2 x 3%] and x %[3 x 3%]", failure(core.dataset, core.zeros(3, 3), core.zeros(2, 3)))
     assert.matches("at least one row", failure(core.dataset, core.zeros(0, 3)))
@@ -733,7 +733,7 @@ describe("files:", function()
     end)
   end)
 
-  it("what cannot be read or written gives nil, a message and a code", function()
+  it("a failed read or write gives nil, a message and a code", function()
     temporary(function(path)
       local f = assert(io.open(path, "wb"))
       f:write("no such format")
@@ -786,9 +786,9 @@ describe("userdata", function()
     }
   end
 
-  it("is closed by a variable to be closed, and then raises", function()
+  it("is closed by a to-be-closed variable, and then raises errors", function()
     local x = core.rand(4, 6)
-    local uses = { -- what each is called with
+    local uses = { -- a call for each class
       layer = {forward = {x}, backward = {x}, parameters = {}, kind = {}, penalty = {}, seed = {1}},
       loss = {forward = {x, x}, backward = {}, kind = {}},
       optimizer = {step = {{}}, moments = {{}}, steps = {}, state = {}, kind = {}, set_steps = {1}},
@@ -807,11 +807,11 @@ describe("userdata", function()
       for name, arguments in pairs(uses[noun]) do
         assert.matches("closed", failure(kept[name], kept, table.unpack(arguments)), name)
       end
-      close(kept) -- twice does no harm
+      close(kept) -- closing twice is allowed
     end
   end)
 
-  it("that is closed is named where it is used", function()
+  it("that is closed is named when it is used", function()
     local layer, loss, opt, x = core.dense(6, 4), core.mse(), core.adam(), core.rand(2, 6)
     close(layer)
     assert.equal("net: element 1 is a closed moonglass.layer, expected a layer", failure(core.net, {layer}))
@@ -823,11 +823,11 @@ describe("userdata", function()
     assert.matches("this moonglass.loss is closed", failure(net.step, net, x, x, loss, opt))
     local inner = net:layer(1)
     close(inner)
-    assert.equal("dense 6->4 tanh", tostring(net:layer(1))) -- the net has the layer still
+    assert.equal("dense 6->4 tanh", tostring(net:layer(1))) -- the net still holds the layer
     assert.equal("2 6", shape(net:predict(x)))
   end)
 
-  it("gives its memory back", function()
+  it("frees its memory", function()
     local before = memory()
     for _, make in pairs(makers()) do make() end
     do
@@ -849,7 +849,7 @@ describe("userdata", function()
     assert.matches("moonglass.loss expected", failure(core.mse().forward, layer))
   end)
 
-  it("that is dropped makes room under a memory limit", function()
+  it("without references is freed when memory is short", function()
     local held = memory()
     core.limits{memory = held + 3000000}
     for _ = 1, 40 do core.dense(500, 300):forward(core.zeros(1, 500)) end -- 1.2 MB and more each
@@ -885,14 +885,14 @@ describe("userdata", function()
   end)
 end)
 
-describe("what a function works on", function()
+describe("an operand of a running function", function()
   local function close_in_coroutine(t) coroutine.wrap(function() close(t) end)() end
 
-  -- A finaliser brings a tensor back whose own is due: it comes in the midst of a call on it.
-  it("stays when the collector takes its userdata, which a finaliser has brought back", function()
+  -- A finaliser resurrects a tensor whose finaliser is pending: it then runs in the middle of a call on that tensor.
+  it("stays valid when the collector finalises its resurrected userdata", function()
     collectgarbage() collectgarbage("stop")
     local saved
-    local function make(depth) -- deep in the stack, where nothing of it stays
+    local function make(depth) -- deep in the stack, so that no reference remains
       if depth > 0 then return (make(depth - 1)) end
       local holder = {core.ones(50)}
       for _ = 1, 500 do setmetatable({}, {__gc = function() end}) end
@@ -923,7 +923,7 @@ describe("what a function works on", function()
     end
   end)
 
-  it("goes back at once when it is closed, after an error too, and in a coroutine", function()
+  it("is freed at once by close, after an error too, and in a coroutine", function()
     local function without(f)
       local t, before = core.zeros(1000, 100), memory()
       f(t)
@@ -940,7 +940,7 @@ describe("what a function works on", function()
     assert.is_true(without(coroutine.wrap(fail)) >= 400000)
   end)
 
-  it("goes back with the collector when a finaliser has closed it in the midst of a call", function()
+  it("is freed by the collector when a finaliser has closed it during a call", function()
     local before = memory()
     local function finish()
       local t = core.ones(1000, 100)
@@ -953,7 +953,7 @@ describe("what a function works on", function()
     assert.is_true(memory() <= before)
   end)
 
-  it("is no matter of how many there are", function()
+  it("may be one of many", function()
     local list = {}
     for i = 1, 500 do list[i] = core.full(i, 1) end
     collectgarbage("incremental", 1, 1000, 40)
@@ -970,7 +970,7 @@ describe("what a function works on", function()
 end)
 
 describe("an error that a hook raises", function()
-  -- pcall(f, ...), with act called at the n-th function that is called, f being the first.
+  -- pcall(f, ...), with act called at the n-th function call; f is the first.
   local function with_hook(n, act, f, ...)
     local count = 0
     debug.sethook(function()
@@ -978,14 +978,14 @@ describe("an error that a hook raises", function()
       if count == n then act() end
     end, "c")
     local ok, value = pcall(f, ...)
-    count = n -- what comes now is no call of f's
+    count = n -- later calls are not f's
     debug.sethook()
     return ok, value
   end
 
   local function raised(n, f, ...) return with_hook(n, function() error("from the hook", 0) end, f, ...) end
 
-  -- With no memory for more than a few numbers.
+  -- Run with memory for only a few numbers.
   local function without_memory(f)
     collectgarbage()
     core.limits{memory = memory() + 1000}
@@ -994,7 +994,7 @@ describe("an error that a hook raises", function()
     return table.unpack(results, 2, results.n)
   end
 
-  it("comes out of the call that looks for memory", function()
+  it("is raised by the call that needs memory", function()
     local path, held = os.tmpname(), core.zeros(100, 100)
     assert(core.png_write(path, held))
     local messages = without_memory(function()
@@ -1005,8 +1005,8 @@ describe("an error that a hook raises", function()
       return list
     end)
     os.remove(path)
-    assert.same({"from the hook", "from the hook"}, messages[1]) -- the function itself
-    assert.same({"from the hook", "from the hook"}, messages[2]) -- what it calls to see that finalisers can be called
+    assert.same({"from the hook", "from the hook"}, messages[1]) -- raised in the function
+    assert.same({"from the hook", "from the hook"}, messages[2]) -- raised in its test call of a finaliser
     assert.matches("out of memory", messages[3][1])
     assert.matches("out of memory", messages[3][2])
   end)
@@ -1015,13 +1015,13 @@ describe("an error that a hook raises", function()
     local t, clone = core.ones(100, 100), core.methods["moonglass.tensor"].clone
     local ok, copy = without_memory(function() return with_hook(2, function() close(t) end, clone, t) end)
     assert.equal("moonglass.tensor (closed)", tostring(t))
-    assert.is_false(ok) -- t is held: its memory is not there for the copy
+    assert.is_false(ok) -- t is in use, so its memory is not free for the copy
     assert.matches("out of memory", copy)
   end)
 end)
 
 describe("an aggressive collector", function()
-  -- 1,000 operations on a pool of objects that come and go; any of them may find a partner of the wrong shape.
+  -- 1,000 operations on a changing pool of objects; shapes may not match.
   local function storm(seed)
     math.randomseed(seed)
     local random = math.random
@@ -1092,7 +1092,7 @@ describe("an aggressive collector", function()
   end
 
   for _, mode in ipairs{"generational", "incremental"} do
-    it("meets nothing that it must not, " .. mode, function()
+    it("finds no invalid object, " .. mode, function()
       local before = memory()
       if mode == "generational" then
         collectgarbage("generational", 5, 20)

@@ -10,7 +10,7 @@ local make_net, problem, fit = trainings.make_net, trainings.problem, trainings.
 local callbacks = moon.callbacks
 
 describe("a learning-rate schedule", function()
-  -- The rates of the epochs 1 to n, and the optimiser.
+  -- The rates of epochs 1 to n, and the optimizer.
   local function rates(schedule, n, lr)
     local seen, opt = {}, moon.sgd{lr = lr or 1}
     fit(make_net(), {optimizer = opt, epochs = n, callbacks = {schedule, function(state)
@@ -37,7 +37,7 @@ describe("a learning-rate schedule", function()
     assert.equal(1, opt.lr)
   end)
 
-  it("begins and ends with the base rate, also when the training fails", function()
+  it("starts from the base rate and restores it, also when the training fails", function()
     local schedule, opt = callbacks.cosine{epochs = 4}, moon.sgd{lr = 1}
     local function stop_at(epoch)
       return function(state) if state.epoch == epoch then error("enough") end end
@@ -51,13 +51,13 @@ describe("a learning-rate schedule", function()
     assert_near({0.5, (2 - math.sqrt(2)) / 4}, seen)
   end)
 
-  it("may be any function of the epoch and the present rate", function()
+  it("may be any function of the epoch and the current rate", function()
     local seen, opt = rates(callbacks.learning_rate(function(epoch, lr) return epoch == 3 and lr / 4 or lr end), 4)
     assert.same({1, 1, 0.25, 0.25}, seen)
     assert.equal(0.25, opt.lr)
   end)
 
-  -- The rate after each epoch, val_loss being these figures.
+  -- The rate after each epoch, for given values of val_loss.
   local function plateau(figures, opts, lr)
     local seen, opt = {}, moon.sgd{lr = lr or 1}
     fit(make_net(), {optimizer = opt, epochs = #figures, callbacks = {
@@ -68,19 +68,19 @@ describe("a learning-rate schedule", function()
     return seen
   end
 
-  it("waits for a plateau as Keras does", function()
+  it("detects a plateau as Keras does", function()
     local nan = 0 / 0
-    -- patience 2: the rate falls after the second epoch without improvement, and the count begins again
+    -- patience 2: the rate is reduced after the second epoch without improvement, and counting restarts
     assert.same({1, 1, 1, 0.5, 0.5, 0.25}, plateau({1, 0.9, 0.9, 0.9, 1, 1}, {patience = 2, factor = 0.5}))
-    -- an improvement in between begins it again too
+    -- an improvement in between also restarts it
     assert.same({1, 1, 1, 1, 0.5}, plateau({1, 1, 0.9, 0.9, 0.9}, {patience = 2, factor = 0.5}))
-    -- min_delta: 1e-4 by default, and the best is not what improved by less
+    -- min_delta: 1e-4 by default; a smaller improvement does not change the best value
     assert.same({1, 0.5, 0.5}, plateau({1, 0.99995, 0.9998}, {patience = 1, factor = 0.5}))
     assert.same({1, 1, 1}, plateau({1, 0.99995, 0.9998}, {patience = 1, factor = 0.5, min_delta = 0}))
-    -- cooldown 2: the epochs 3 and 4 are not counted; in the second of them the count may begin
+    -- cooldown 2: epochs 3 and 4 are not counted; counting may start in the second of them
     assert.same({1, 0.5, 0.5, 0.25, 0.25, 0.125}, plateau({1, 1, 1, 1, 1, 1}, {patience = 1, factor = 0.5,
       cooldown = 2}))
-    -- patience 0 is as 1; NaN never improves; lr_min is the least
+    -- patience 0 equals 1; NaN is never an improvement; lr_min is the smallest rate
     assert.same({1, 0.5, 0.25}, plateau({1, 1, 1}, {patience = 0, factor = 0.5}))
     assert.same({0.5, 0.25, 0.25, 0.125}, plateau({nan, nan, 1, nan}, {patience = 1, factor = 0.5}))
     assert.same({1, 0.5, 0.4, 0.4}, plateau({1, 1, 1, 1}, {patience = 1, factor = 0.5, lr_min = 0.4}))
@@ -115,7 +115,7 @@ describe("a learning-rate schedule", function()
 end)
 
 describe("reconstructions", function()
-  it("leaves a picture an epoch, of the rows over what the net makes of them", function()
+  it("writes a picture per epoch: the rows above their reconstructions", function()
     temporary(function(path)
       assert(os.execute("mkdir " .. path))
       moon.seed(7)
@@ -139,7 +139,7 @@ end)
 
 local function lua_layer() return {forward = function(_, t) return t end, backward = function(_, t) return t end} end
 
-describe("what can be known before the first epoch", function()
+describe("a mistake found before the first epoch", function()
   local folder, remove
 
   setup(function() folder, remove = files.folder() end)
@@ -152,7 +152,7 @@ describe("what can be known before the first epoch", function()
     return text
   end
 
-  -- fit(x, y, opts), refused with these words: nothing is trained, drawn, written, opened or told.
+  -- fit(x, y, opts) is refused with this text, and nothing is trained, drawn, written, opened or reported.
   local function refused(words, net, x, y, opts)
     local before, files_before, events, weight = {}, listing(), 0, net:parameters()
     for i, parameter in ipairs(weight) do before[i] = parameter.value:clone() end
@@ -182,16 +182,16 @@ describe("what can be known before the first epoch", function()
     refused(words, other or net(), x, nil, opts)
   end
 
-  it("is said by early_stopping and reduce_on_plateau", function()
+  it("is reported by early_stopping and reduce_on_plateau", function()
     with("early_stopping: monitor is val_loss, but fit has no validation", callbacks.early_stopping{})
     with("reduce_on_plateau: monitor is val_loss, but fit has no validation", callbacks.reduce_on_plateau{})
-    -- Behind one of this library's, which sets no figure; one of the user's might.
+    -- After a callback of this library, which sets no figure; a user's callback might set one.
     local function list(first) return {callbacks = {first, callbacks.early_stopping{}}, loss = "mse", epochs = 2} end
     refused("monitor is val_loss", net(), x, nil, list(callbacks.progress{write = function() end}))
     assert.has_no.errors(function() net():fit(x, list(function(state) state.val_loss = 1 end)) end)
   end)
 
-  it("is said by checkpoint", function()
+  it("is reported by checkpoint", function()
     with("checkpoint: monitor is val_loss, but", callbacks.checkpoint(folder .. "/c", {monitor = "val_loss"}))
     with("checkpoint: cannot write 'not/there/c': No such file or directory", callbacks.checkpoint("not/there/c"))
     with("checkpoint: cannot write '/dev/null/c': Not a directory", callbacks.checkpoint("/dev/null/c"))
@@ -219,7 +219,7 @@ describe("what can be known before the first epoch", function()
       {callbacks = {{name = "mine", snapshot = function() end}, callbacks.checkpoint(folder .. "/c")}})
   end)
 
-  it("is said by csv_logger, and no file of somebody else is lost", function()
+  it("is reported by csv_logger, which overwrites no other file", function()
     with("csv_logger: cannot write 'not/there/c': No such file or directory", callbacks.csv_logger("not/there/c"))
     with("Is a directory", callbacks.csv_logger(folder))
     local path = folder .. "/data.csv"
@@ -231,7 +231,7 @@ describe("what can be known before the first epoch", function()
     os.remove(path)
   end)
 
-  it("is said by reconstructions and show", function()
+  it("is reported by reconstructions and show", function()
     assert.equal("reconstructions: path is '', expected a folder: '.' is the current one",
       expect.failure(callbacks.reconstructions, "", x))
     with("reconstructions: cannot write 'not/there/epoch_001.png'", callbacks.reconstructions("not/there", x))
@@ -248,7 +248,7 @@ describe("what can be known before the first epoch", function()
       {callbacks = {callbacks.show(moon.rand(5, 6))}})
   end)
 
-  it("is said by the schedules", function()
+  it("is reported by the schedules", function()
     local none = {optimizer = {step = function() end}}
     with("cosine: the optimizer's lr is nil", callbacks.cosine{epochs = 2}, none)
     with("step_decay: the optimizer's lr is nil", callbacks.step_decay{every = 1, factor = 0.5}, none)
@@ -265,7 +265,7 @@ describe("what can be known before the first epoch", function()
     with("reduce_on_plateau: the optimizer's lr is nil", callbacks.reduce_on_plateau{}, none)
   end)
 
-  it("is said of rows, targets and class numbers, also of those for validation", function()
+  it("is reported for rows, targets and class numbers, also those for validation", function()
     local y, bad = moon.zeros(20), moon.zeros(20)
     bad[20] = 7
     for _, first in ipairs{false, lua_layer()} do
@@ -296,7 +296,7 @@ describe("what can be known before the first epoch", function()
     refused("fit: target is [20 x 4], expected [rows x 3]", moon.sequential{moon.dense(4, 3)}, x, nil, {})
   end)
 
-  it("is said of what would be ignored", function()
+  it("is reported for options that would be ignored", function()
     refused("fit: validation has a moonglass.tensor at [3], expected {x} or {x, y}", net(), x, nil,
       {validation = {x, x, x}})
     refused("fit: validation has 7 at [weight], expected {x} or {x, y}", net(), x, nil,
@@ -309,7 +309,7 @@ describe("what can be known before the first epoch", function()
       {history = {epochs = 1.5}})
   end)
 
-  it("may be said by any callback, by its check", function()
+  it("may be reported by the check of any callback", function()
     with("mine: no luck", {check = function() error "mine: no luck" end})
     with("fit: a callback's check is true, expected a function", {check = true})
     local seen
@@ -326,7 +326,7 @@ describe("a path with a %", function()
       callbacks = {callbacks.checkpoint(path, opts)}})
   end
 
-  it("has the epoch for %d, a % for %%, and is refused for any other", function()
+  it("replaces %d by the epoch and %% by %, and any other % is refused", function()
     temporary(function(path)
       assert(os.execute("mkdir " .. path))
       train(path .. "/%03d_100%%")
@@ -360,7 +360,7 @@ describe("csv_logger{append = true}", function()
     return (kept:gsub(line, ""))
   end
 
-  it("goes on behind whole lines, and one head", function()
+  it("appends to whole lines, with one header", function()
     for _, text in ipairs{head, head .. "1,0.5,,0.01\n", head .. "1,0.5,0.4,0.01\n2,nan,,0.02\n",
       "\xEF\xBB\xBF" .. head .. "1,0.5,,0.01\n", head:gsub("\n", "\r\n") .. "1,0.5,,0.01\r\n"} do
       assert.equal(text, after(text))
@@ -369,7 +369,7 @@ describe("csv_logger{append = true}", function()
     assert.equal(head, after "")
   end)
 
-  it("ends a last line that lacks its end, and drops one that was cut off", function()
+  it("completes a last line without a line feed, and removes a cut one", function()
     assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01"))
     for _, cut in ipairs{"2", "2,", "2,0.4", "2,0.4,", "2,0.4,,", "2,0.4,1.6,", "2,0.4,,1.2e-", "2,0.4,,1.2e"} do
       assert.equal(head .. "1,0.5,,0.01\n", after(head .. "1,0.5,,0.01\n" .. cut))
@@ -402,7 +402,7 @@ describe("a monitored value that is NaN", function()
     end)
   end)
 
-  it("is a number at least", function()
+  it("must be a number", function()
     for _, figure in ipairs{"low", true, {}} do
       for _, callback in ipairs{callbacks.early_stopping{}, callbacks.reduce_on_plateau{},
         callbacks.checkpoint("never", {best = true})} do
@@ -414,7 +414,7 @@ describe("a monitored value that is NaN", function()
     end
   end)
 
-  it("is told of where there is no other", function()
+  it("is reported if there is no other value", function()
     local words
     moon.set_log(function(line) words = line end)
     local stopping = callbacks.early_stopping{patience = 2, restore_best = true}
@@ -439,8 +439,8 @@ describe("a monitored value that is NaN", function()
   end)
 end)
 
-describe("fits one after the other", function()
-  it("count on in their lines, and in a history that goes on", function()
+describe("several fits", function()
+  it("continue the epoch numbers in their lines and in a continued history", function()
     local lines, net, history = {}, moon.sequential{moon.dense(2, 2)}, nil
     moon.set_log(function(line) lines[#lines + 1] = line end)
     for _ = 1, 3 do history = net:fit(moon.rand(8, 2), {loss = "mse", history = history, verbose = 2}) end

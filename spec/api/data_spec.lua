@@ -43,7 +43,7 @@ describe("data.mnist", function()
     assert.same({20}, y.shape)
   end)
 
-  it("gives the bytes of the file, a row an image", function()
+  it("gives the bytes of the file, one row per image", function()
     local x = assert(moon.data.mnist(shapes, "test"))
     local bytes = read_file(shapes .. "/" .. images_name):sub(17)
     for _, i in ipairs{1, 15 * 28 + 14, 784} do
@@ -52,14 +52,14 @@ describe("data.mnist", function()
     end
   end)
 
-  it("takes the names that unpackers leave", function()
+  it("accepts file names made by unpackers", function()
     local images, labels = images_file(3, 2, 2), labels_file(3)
     with_folder({["t10k-images.idx3-ubyte"] = images, ["t10k-labels.idx1-ubyte"] = labels}, function(dir)
       local x, y = assert(moon.data.mnist(dir, "test"))
       assert.same({3, 4}, x.shape)
       assert.same({3, 3, 3}, y:totable())
     end)
-    for _, name in ipairs{"t10k-images.idx3-ubyte", "t10k-images-idx3-ubyte"} do -- in a folder of the file's name
+    for _, name in ipairs{"t10k-images.idx3-ubyte", "t10k-images-idx3-ubyte"} do -- in a folder with the file's name
       with_folder({["t10k-labels-idx1-ubyte"] = labels}, function(dir)
         local inner = dir .. "/t10k-images-idx3-ubyte"
         lfs.mkdir(inner)
@@ -71,7 +71,7 @@ describe("data.mnist", function()
     end
   end)
 
-  it("says how EMNIST is read, and the page that it names does", function()
+  it("names a page for EMNIST, whose code reads it", function()
     local text = read_file("data/README.md"):match("```lua\n(.-)```")
     local images_of, labels_of = assert(load(text .. "return emnist_images, emnist_labels"))()
     local bytes = string.pack(">I4I4I4I4", 0x803, 2, 2, 2) .. "abcdefgh"
@@ -90,20 +90,20 @@ describe("data.mnist", function()
     end)
   end)
 
-  it("takes the split alone", function()
+  it("takes only the split", function()
     assert.has_no_error(function() moon.data.mnist("train") end)
     has(message(moon.data.mnist, "valid"), "data.mnist: split is 'valid' (known: test, train; a folder stands before")
     has(message(moon.data.mnist, shapes, "valid"), "split is 'valid' (known: test, train; a folder stands before it)")
     has(message(moon.data.mnist, 7, "test"), "folder is 7, expected the name of a folder")
   end)
 
-  it("takes images of other sizes", function()
+  it("reads images of other sizes", function()
     with_folder({[images_name] = images_file(3, 4, 5), [labels_name] = labels_file(3)}, function(dir)
       assert.same({3, 20}, assert(moon.data.mnist(dir, "test")).shape)
     end)
   end)
 
-  it("tells which file is missing where, and how to get it", function()
+  it("says which file is missing, where, and how to get it", function()
     with_folder({[images_name] = images_file(3, 4, 5)}, function(dir)
       local x, problem, code = moon.data.mnist(dir, "test")
       assert.is_nil(x)
@@ -137,7 +137,7 @@ describe("data.mnist", function()
     refuses({[images_name .. ".gz"] = whole:sub(1, #whole // 2), [labels_name] = labels_file(40)}, images_name)
   end)
 
-  it("rejects what is no set of images with labels", function()
+  it("rejects files that are not images with labels", function()
     local function problem_with(images, labels)
       local result
       with_folder({[images_name] = images, [labels_name] = labels}, function(dir)
@@ -158,7 +158,7 @@ describe("data.mnist", function()
 end)
 
 describe("data.find", function()
-  it("says what is in the folder it is given", function()
+  it("describes the set in a given folder", function()
     local dir, description = assert(moon.data.find(shapes))
     assert.equal(shapes, dir)
     assert.equal("a set in MNIST's format in " .. shapes, description)
@@ -178,7 +178,7 @@ describe("data.find", function()
     end
   end)
 
-  it("wants all four files", function()
+  it("needs all four files", function()
     with_folder({[images_name] = images_file(3, 4, 5), [labels_name] = labels_file(3)}, function(dir)
       local found, problem, code = moon.data.find(dir)
       assert.is_nil(found)
@@ -201,16 +201,16 @@ describe("data.find", function()
     return (text:gsub("\n$", ""))
   end
 
-  it("goes by MOONGLASS_DATA, and no further", function()
+  it("uses MOONGLASS_DATA only, if it is set", function()
     local absolute = lfs.currentdir() .. "/" .. shapes
     assert.equal("a set in MNIST's format in " .. absolute, find("/", ("MOONGLASS_DATA='%s'"):format(absolute)))
     has(find("/", "MOONGLASS_DATA=/nowhere"), "in /nowhere (from MOONGLASS_DATA): run data/fetch.sh")
   end)
 
-  it("takes the set of a name and no other, and says where it has looked", function()
+  it("finds only the named set, and lists the searched places", function()
     with_folder({}, function(dir)
       local names = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz", images_name, labels_name}
-      local label_bytes = {7, 2, 1, 0, 4, 1, 4, 9, 5, 9} -- with which MNIST's test labels begin
+      local label_bytes = {7, 2, 1, 0, 4, 1, 4, 9, 5, 9} -- the first test labels of MNIST
       for i = 11, 20 do label_bytes[i] = 0 end
       for _, name in ipairs(names) do write_file(dir .. "/" .. name, read_file(shapes .. "/" .. name)) end
       write_file(dir .. "/" .. labels_name, string.pack(">I4I4", 0x801, 20), string.char(table.unpack(label_bytes)))
@@ -256,7 +256,7 @@ describe("data/fetch.sh", function()
     return text, select(3, pipe:close())
   end
 
-  it("keeps nothing that has the wrong sum, or is no gzip file, or is not there", function()
+  it("keeps no file that has the wrong sum, is not gzipped or is missing", function()
     with_folder({}, function(mirror)
       local gz = "train-images-idx3-ubyte.gz"
       local cases = {
@@ -276,7 +276,7 @@ describe("data/fetch.sh", function()
     end)
   end)
 
-  it("says what it takes", function()
+  it("explains its options", function()
     local text, status = fetch("--wrong")
     has(text, "unknown option --wrong")
     has(text, "usage: fetch.sh [--mirror URL]... [FOLDER]")
@@ -312,7 +312,7 @@ describe("synthetic data", function()
       assert.equal(4, y:max())
     end)
 
-    it(("%s: a seed repeats the points and leaves the stream alone"):format(name), function()
+    it(("%s: a seed repeats the points and does not advance the stream"):format(name), function()
       moon.seed(5)
       local expected = moon.rand(3)
       moon.seed(5)
@@ -322,7 +322,7 @@ describe("synthetic data", function()
       assert.is_false(a:equal((make{n = 10, seed = 2})))
     end)
 
-    it(("%s: without a seed the context's stream decides"):format(name), function()
+    it(("%s: without a seed the points come from the context's stream"):format(name), function()
       moon.seed(5)
       local a, b = make{n = 10}, make{n = 10}
       moon.seed(5)
@@ -350,7 +350,7 @@ describe("synthetic data", function()
     end
   end)
 
-  it("noise has its deviation, and is normal", function()
+  it("noise is normal with the given deviation", function()
     local x = moon.data.blobs{n = 20000, classes = 1, noise = 0.5, seed = 3}
     local noise = (x - moon.tensor{1, 0}) / 0.5
     assert.near(0, noise:mean(), 0.02)

@@ -19,7 +19,7 @@ local kinds = {
   function(o) return moon.adam{beta1 = 0, beta2 = 0, lr = o.lr, eps = o.eps} end,
 }
 
--- The weights after `steps` steps, gradient(i) being that of the i-th.
+-- The weights after `steps` steps with the gradients gradient(1), gradient(2), ...
 local function walk(opt, steps, gradient)
   local value, grad = moon.ones(16), moon.zeros(16)
   for i = 1, steps do
@@ -43,10 +43,10 @@ describe("an optimiser", function()
           moon.seed(number)
           local base = moon.rand(16) * size
           for _, gradient in ipairs{
-            function() return base end, -- never varies
-            function() return base * (moon.rand(16) * 1e-4 + 1) end, -- hardly
-            function(i) return base * (i % 2 * 2 - 1) end, -- and always turns round
-            function(i) return i < 20 and base or base * 0 end, -- then none
+            function() return base end, -- constant
+            function() return base * (moon.rand(16) * 1e-4 + 1) end, -- almost constant
+            function(i) return base * (i % 2 * 2 - 1) end, -- changes sign in every step
+            function(i) return i < 20 and base or base * 0 end, -- then 0
           } do
             assert.is_true(is_finite(walk(make(), 60, gradient)), ("gradients of %g"):format(size))
           end
@@ -55,14 +55,14 @@ describe("an optimiser", function()
     end
   end
 
-  it("takes fractions that float32 has not", function()
+  it("takes fractions that float32 cannot represent", function()
     for _, beta in ipairs{1 - 1e-9, 1 - 1e-12} do
       local opt = moon.adam{lr = 1e-3, beta1 = beta, beta2 = beta}
       assert.is_true(is_finite(walk(opt, 5, function() return moon.full(0.5, 16) end)))
     end
   end)
 
-  it("goes on after a gradient whose square is infinite", function()
+  it("continues after a gradient whose square is infinite", function()
     for _, make in ipairs{moon.adam, moon.rmsprop} do
       local opt = make(make == moon.adam and {lr = 1, beta2 = 0.5} or {lr = 1, rho = 0.5})
       local value = walk(opt, 400, function(i) return moon.full(i == 1 and 1e25 or 1, 16) end)
@@ -70,13 +70,13 @@ describe("an optimiser", function()
     end
   end)
 
-  it("counts no further than there are numbers of steps", function()
+  it("limits its count of steps", function()
     local opt = moon.adam()
     opt:set_steps(math.maxinteger)
     assert.is_true(is_finite(walk(opt, 3, function() return moon.ones(16) end)))
   end)
 
-  it("centered rmsprop steps by no more than v's rounding allows", function()
+  it("centered rmsprop takes bounded steps in spite of rounding in v", function()
     local opt = moon.rmsprop{centered = true, lr = 1e-3}
     local value = walk(opt, 400, function() return moon.full(1e6, 16) end)
     assert.is_true(value:min() > 1 - 400 * 1e-3 / math.sqrt(2.4e-7) * 1.01)
@@ -109,7 +109,7 @@ describe("a loss", function()
     end
   end)
 
-  it("cross_entropy of certain rows, and of logits that shut a class out", function()
+  it("cross_entropy of certain rows, and of logits that exclude a class", function()
     local loss = moon.cross_entropy()
     for _, row in ipairs{{1, 0, 0}, {1e-45, 0, 0}, {1e-30, 1e-30, 0}} do
       local value = loss:forward(moon.tensor{row}, moon.tensor{2})
@@ -151,7 +151,7 @@ describe("an activation", function()
     end)
   end
 
-  it("contractive penalties are finite wherever the slopes are", function()
+  it("contractive penalties are finite where the derivatives are", function()
     for _, name in ipairs(moon.registered("activations")) do
       for _, z in ipairs(name == "softmax" and {} or inputs) do
         local layer = moon.dense(1, 1, {activation = name, contractive = 1})
@@ -163,13 +163,13 @@ describe("an activation", function()
     end
   end)
 
-  it("softmax of one element, and of what is shut out", function()
+  it("softmax of one element, and of excluded elements", function()
     local softmax = moon.activation("softmax")
     assert.same({{1}, {1}}, softmax:forward(moon.tensor{{-3e38}, {7}}):totable())
     assert.same({{0, 0.5, 0.5}}, softmax:forward(moon.tensor{{-huge, 2, 2}}):totable())
     assert.same({{0, 1}}, softmax:forward(moon.tensor{{-3e38, 3e38}}):totable())
     local none = softmax:forward(moon.tensor{{-huge, -huge}}):get(1, 1)
-    assert.is_true(none ~= none) -- 0 / 0, as elsewhere
+    assert.is_true(none ~= none) -- 0 / 0 is NaN
   end)
 end)
 
@@ -192,7 +192,7 @@ end)
 -- ---- penalties ----
 
 describe("kl_weight", function()
-  it("is finite where all outputs are 0 or 1, and for any target", function()
+  it("is finite for outputs of 0 and 1, and for any target", function()
     for _, target in ipairs{1e-300, 1e-12, 0.5, 1 - 1e-12} do
       for _, bias in ipairs{-1e30, -200, 0, 200, 1e30} do
         local layer = moon.dense(2, 3, {activation = "sigmoid", kl_weight = 1, kl_target = target})

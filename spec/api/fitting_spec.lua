@@ -11,7 +11,7 @@ local function lua_sgd()
   return {lr = 1, step = function(_, ps) for _, p in ipairs(ps) do p.value:sub_(p.grad) end end}
 end
 
--- What fit writes to the log during f.
+-- The lines that fit logs during f.
 local function logged(f, ...)
   local lines = {}
   moon.set_log(function(line) lines[#lines + 1] = line end)
@@ -33,7 +33,7 @@ describe("bytes as targets", function()
     return moon.sequential{layer, extra}
   end
 
-  -- By name: how a loss comes about. Each gives the loss of one step, or of all rows.
+  -- Functions by name. Each computes the loss of one step or of all rows in another way.
   local ways = {
     evaluate = function(n, y, loss) return n:evaluate(x, y, {loss = loss}) end,
     step = function(n, y, loss) return n:step(x, y, loss, moon.sgd{lr = 1}) end,
@@ -86,7 +86,7 @@ describe("bytes as targets", function()
     end
   end)
 
-  it("reach a loss in Lua as floats, and class numbers as they are", function()
+  it("reach a loss in Lua as floats; class numbers stay unchanged", function()
     local seen
     local function loss(prediction, target)
       seen = target
@@ -101,7 +101,7 @@ describe("bytes as targets", function()
     assert.is_true(seen:allclose(moon.full(0.2, 40, 2)))
   end)
 
-  it("of 0 and 1 only are refused where they would count as 0 and 1/255", function()
+  it("of only 0 and 1 are refused where they would count as 0 and 1/255", function()
     local y, col = hot:byte(), classes:byte():reshape(-1, 1)
     for _, loss in ipairs{"bce", "mse", "mae", "huber"} do
       for kind, extra in pairs{native = false, mixed = pass()} do
@@ -131,7 +131,7 @@ describe("bytes as targets", function()
     net("sigmoid"):fit(x, y:float(), {loss = "bce"})
   end)
 
-  it("of pictures that are nearly all black pass", function()
+  it("of nearly black pictures are accepted", function()
     local n = moon.sequential{moon.dense(4, 4, {activation = "sigmoid"})}
     local y = moon.zeros(20000, 4, {dtype = "uint8"})
     n:fit(y, {loss = "bce", batch_size = 20000})
@@ -145,7 +145,7 @@ describe("bytes as targets", function()
     assert.equal(20000, #n:predict(y))
   end)
 
-  it("above 1 are no rows for cross_entropy", function()
+  it("above 1 are refused as rows for cross_entropy", function()
     has(failure(function() net("softmax"):fit(x, (hot * 255):byte(), {loss = "cross_entropy"}) end),
       "fit: y is [40 x 2] uint8 with bytes above 1; cross_entropy takes one-hot rows of 0 and 1, or class numbers [40]")
     net("softmax"):fit(x, (hot * 255):byte():float() / 255, {loss = "cross_entropy"})
@@ -153,7 +153,7 @@ describe("bytes as targets", function()
       "evaluate: y has values from -1 to 2, expected [0, 1]")
   end)
 
-  it("stay bytes in a batch that is asked to keep them", function()
+  it("stay bytes in a batch that keeps them", function()
     local data = moon.dataset(x, hot:byte())
     local _, floats = data:batch(3, 4)
     local _, bytes = data:batch(3, 4, true)
@@ -169,7 +169,7 @@ describe("bytes as targets", function()
     assert.is_true(floats:allclose(moon.full(0.2, 2, 2)))
   end)
 
-  it("of 0 and 1 as inputs are told of once", function()
+  it("of 0 and 1 as inputs cause one warning", function()
     local function fit(input)
       return logged(function() net("softmax"):fit(input, classes, {loss = "cross_entropy"}) end)
     end
@@ -187,7 +187,7 @@ describe("a net's last activation", function()
   local function net(n, activation) return moon.sequential{moon.dense(4, n, {activation = activation})} end
   local function col() return classes:reshape(-1, 1) end
 
-  it("has to give what the loss takes", function()
+  it("must have the range that the loss needs", function()
     local logits = {bce = moon.bce{from_logits = true}, cross_entropy = moon.cross_entropy{from_logits = true}}
     for _, case in ipairs{
       {"linear", "bce", "linear, whose outputs can be below 0, but bce takes probabilities: end with sigmoid"},
@@ -217,7 +217,7 @@ describe("a net's last activation", function()
     end
   end)
 
-  it("that always gives 1 is refused with any loss", function()
+  it("that always outputs 1 is refused with any loss", function()
     for _, loss in ipairs{"bce", "mse", "cross_entropy", "mae"} do
       local n = net(1, "softmax")
       has(failure(n.fit, n, x, col(), {loss = loss}),
@@ -227,7 +227,7 @@ describe("a net's last activation", function()
     has(failure(one.fit, one, x, classes, {loss = "cross_entropy"}), "cross_entropy of one output is always 0")
   end)
 
-  it("that is seldom meant gets a warning, once a fit, and trains", function()
+  it("that is unusual causes one warning per fit, and trains", function()
     local y = moon.cat({col(), 1 - col()}, 2)
     for _, case in ipairs{
       {"relu", "bce", "warning: fit: the net ends with relu, whose outputs can be above 1, but bce takes"},
@@ -258,19 +258,19 @@ describe("a net's last activation", function()
     assert.same({}, logged(function() own:fit(x, y, {loss = "bce"}) end)) -- what a layer in Lua gives is its own affair
   end)
 
-  it("is fused with its loss in a step by the loss's name, too", function()
+  it("is fused with the loss also when the step gets the loss's name", function()
     for activation, loss in pairs{sigmoid = "bce", softmax = "cross_entropy"} do
       local layer = moon.dense(2, 2, {activation = activation})
       layer.weight = moon.eye(2) * -100
       local n, eye = moon.sequential{layer}, moon.eye(2)
       local expected = n:evaluate(eye, eye, {loss = loss})
-      assert.is_true(expected > 30, "the probability itself ends at 1e-7")
+      assert.is_true(expected > 30, "probabilities are clamped at 1e-7")
       assert.near(expected, n:step(eye, eye, loss, moon.sgd()), 1e-4)
       assert.is_true(layer.weight_grad:abs():max() > 0.1)
     end
   end)
 
-  it("is looked at anew for another loss", function()
+  it("is checked again for another loss", function()
     local n, y = net(2, "sigmoid"), moon.cat({col(), 1 - col()}, 2)
     n:step(x, y, moon.bce(), moon.adam())
     has(failure(n.step, n, x, y, moon.bce{from_logits = true}, moon.adam()), "bce takes logits")
@@ -278,14 +278,14 @@ describe("a net's last activation", function()
 end)
 
 describe("cross_entropy", function()
-  it("tells the row of a class that is none in the whole data, also of a net with a layer in Lua", function()
+  it("names the row of an invalid class number, also in a net with a layer in Lua", function()
     local n, labels = moon.sequential{pass(), moon.dense(3, 3, {activation = "softmax"})}, moon.zeros(96)
     labels[90] = 7
     has(failure(n.evaluate, n, moon.rand(96, 3), labels, {loss = "cross_entropy"}),
       "evaluate: target of row 90 is class 7, expected a whole number of 0 to 2")
   end)
 
-  it("of what are no probabilities is NaN, as its gradient is", function()
+  it("of outputs that are not probabilities is NaN, like its gradient", function()
     local loss = moon.cross_entropy()
     local value = loss:forward(moon.tensor{{-200, 200}}, moon.tensor{{0, 1}})
     assert.is_true(value ~= value)
@@ -297,7 +297,7 @@ end)
 describe("the rows of a dataset", function()
   local x = moon.seed(4) or moon.rand(70, 4)
 
-  it("are trained on and measured by a loss's name, in batches of 32, by whichever net", function()
+  it("are used by step_rows and evaluate_rows with a loss's name, in every kind of net", function()
     for _, extra in ipairs{false, pass()} do
       local n, data = moon.sequential{moon.dense(4, 4), extra or nil}, moon.dataset(x)
       assert.near(n:evaluate(x, {loss = "mse"}), n:evaluate_rows(data, "mse"), 1e-6)
@@ -306,7 +306,7 @@ describe("the rows of a dataset", function()
     end
   end)
 
-  it("say what is wrong, by whichever net", function()
+  it("report mistakes in every kind of net", function()
     for _, extra in ipairs{false, pass()} do
       local n, data = moon.sequential{moon.dense(4, 4), extra or nil}, moon.dataset(x)
       has(failure(n.evaluate_rows, n, data), "evaluate: loss is nil, expected a name (mse")

@@ -5,9 +5,9 @@ local json = require "dkjson"
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 
--- Outputs are recorded on one CPU. Kernels of other CPUs add in another order, with or without fused multiply-add; so
--- the last digits differ, and a resumed fit carries the difference through its steps. Values are at most about 1; with
--- the kernels of AVX-512, of AVX2 and of neither they are 3.6e-7 apart at most.
+-- The outputs were recorded on one CPU. Kernels of other CPUs add in another order, with or without fused multiply-add,
+-- so the last digits differ, and the difference grows in the steps of a resumed fit. Values are at most about 1;
+-- between the kernels for AVX-512, AVX2 and neither they differ by at most 3.6e-7.
 local tolerance = 2e-6
 
 local function folders()
@@ -31,7 +31,7 @@ local function names(folder)
   return list
 end
 
--- A safetensors file, read here: bytes of each tensor, and what the header says of it; the texts.
+-- Parse a safetensors file: bytes and header entry of each tensor, and the texts.
 local function raw(path)
   local bytes = assert(files.read_if_there(path), path .. " is missing")
   local size = #bytes >= 8 and string.unpack("<I8", bytes) or 0
@@ -76,7 +76,7 @@ local function numbers(text)
   return list
 end
 
--- Each file of a folder, and what is recorded of it.
+-- The tests of each file in a folder, against its recorded results.
 local function check_folder(version)
   local folder = "spec/golden/" .. version
   local all = names(folder)
@@ -93,7 +93,7 @@ local function check_folder(version)
       return expected, texts
     end
 
-    it(name .. " is read, and saved again as it was", function()
+    it(name .. " is read, and saved to the same bytes", function()
       local tensors, texts, bytes = raw(path)
       assert.equal(is_checkpoint, texts.checkpoint ~= nil, path)
       local copy = os.tmpname()
@@ -107,7 +107,7 @@ local function check_folder(version)
       end
     end)
 
-    it(name .. " computes what it computed", function()
+    it(name .. " computes the recorded outputs", function()
       local expected = recorded()
       local net = load(path, is_checkpoint).net
       same_numbers(expected.y, net:predict(expected.x), "y")
@@ -152,7 +152,7 @@ end)
 describe("spec/golden/make.lua", function()
   local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
-  it("writes a folder like those, and never over one", function()
+  it("writes such a folder, and overwrites none", function()
     local parent, remove = files.folder()
     local made = ("%s/%s"):format(parent, moon.info().version)
     local command = ("%s spec/golden/make.lua %s"):format(files.quote(program), files.quote(parent))

@@ -18,7 +18,7 @@ local function away_from_zero(n, k, low, high)
   return x * sign
 end
 
--- A dense layer all of whose pre-activations are 0.5 or more away from 0.
+-- A dense layer whose pre-activations are all at least 0.5 away from 0.
 local function dense_without_kinks(n_in, n_out, opts)
   local layer = moon.dense(n_in, n_out, opts)
   layer.weight = (moon.rand(n_in, n_out) - 0.5) * 0.2
@@ -26,17 +26,17 @@ local function dense_without_kinks(n_in, n_out, opts)
   return layer
 end
 
--- n numbers 0.4 apart, in any order: which of them are the largest does not change by less.
+-- n numbers that are 0.4 apart, in random order: a smaller change does not change which are the largest.
 local function steps(n) return moon.randperm(n):float() * 0.4 - 0.2 * n end
 
--- Rows whose elements are apart.
+-- Rows with such numbers.
 local function rows_apart(n, k)
   local x = moon.zeros(n, k)
   for i = 1, n do x:rows(i, i):copy_(steps(k):reshape(1, k)) end
   return x
 end
 
--- A dense layer whose outputs are apart, whatever the input in [-1, 1].
+-- A dense layer whose outputs are apart for any input in [-1, 1].
 local function dense_apart(n_in, n_out)
   local layer = moon.dense(n_in, n_out)
   layer.weight = (moon.rand(n_in, n_out) - 0.5) * (0.1 / n_in)
@@ -44,7 +44,7 @@ local function dense_apart(n_in, n_out)
   return layer
 end
 
--- The layer below the sample, and rows for it, where the gradient jumps at some inputs.
+-- Where the gradient jumps at some inputs: the layer below the sample, and rows for it.
 local fronts, inputs = {k_sparse = dense_apart}, {k_sparse = rows_apart}
 
 describe("gradient of", function()
@@ -52,7 +52,7 @@ describe("gradient of", function()
 
   for _, kind in ipairs(moon.registered("layers")) do
     local function make() return (samples.layer(kind, 6)) end
-    if make() then -- registry_spec tells if not
+    if make() then -- registry_spec reports a missing sample
       it("layer " .. kind, function()
         local x = away_from_zero(4, 6, 0.3, 0.9)
         check(make(), inputs[kind] and inputs[kind](4, 6) or x)
@@ -93,7 +93,7 @@ describe("gradient of", function()
     end)
   end
 
-  -- More outputs than are taken at once.
+  -- More outputs than one block has.
   local wide = 300
 
   for name, outputs in pairs{sigmoid = wide, softmax = 8} do
@@ -153,7 +153,7 @@ describe("gradient of", function()
     check(moon.sequential{encoder, moon.dense(3, 6, {activation = "sigmoid", tied = encoder})}, moon.rand(4, 6))
   end)
 
-  it("a layer that stands twice in a net", function()
+  it("a layer used twice in a net", function()
     local layer = moon.dense(5, 5, {activation = "tanh"})
     check(moon.sequential{layer, layer}, moon.rand(4, 5))
   end)
@@ -166,7 +166,7 @@ describe("gradient of", function()
     check(moon.sequential{moon.dense(4, 3), square, moon.dense(3, 2)}, moon.rand(5, 4))
   end)
 
-  it("a wrong layer is found", function()
+  it("a wrong layer is detected", function()
     local wrong = {
       forward = function(self, x) self.x = x return x * x end,
       backward = function(self, dy) return dy * self.x end,
@@ -178,7 +178,7 @@ describe("gradient of", function()
   end)
 end)
 
--- Predictions and targets that a loss can take; those without a line here get probabilities and numbers in [0, 1].
+-- Predictions and targets for a loss. Losses without an entry get probabilities and numbers in [0, 1].
 local n, k = 5, 4
 
 local function one_hot()
@@ -216,7 +216,7 @@ describe("gradient of loss", function()
     if #variants == 0 then variants = {{}, takes(name, {from_logits = true}) and {from_logits = true} or nil} end
 
     for _, opts in ipairs(variants) do
-      it(("%s, reduction %s%s"):format(name, opts.reduction or "its own", opts.from_logits and ", from logits" or ""),
+      it(("%s, reduction %s%s"):format(name, opts.reduction or "default", opts.from_logits and ", from logits" or ""),
         function()
           local p, t = (cases[name] or probabilities)()
           if opts.from_logits then p = moon.randn(n, k) * 2 end
@@ -243,7 +243,7 @@ describe("gradient of loss", function()
   end)
 end)
 
--- The step takes the last activation over where the loss knows it: the same gradients by another way.
+-- A step fuses the last activation with losses that know it: the gradients are the same.
 describe("the fused step of", function()
   local pairs_of = {
     {"sigmoid", function() return moon.bce(), moon.rand(n, k) end},

@@ -25,7 +25,7 @@ describe("image.grid", function()
     }, picture:totable())
   end)
 
-  it("takes columns, pad and background", function()
+  it("has the options columns, pad and background", function()
     assert.same({{1, 2, 5, 6, 9, 10}, {3, 4, 7, 8, 11, 12}}, grid(three, {columns = 3, pad = 0}):totable())
     assert.same({
       {9, 9, 9, 9, 9, 9},
@@ -46,7 +46,7 @@ describe("image.grid", function()
     }, grid(three, {columns = 2, pad = 0, background = 200}):totable())
   end)
 
-  it("takes tiles that are not square, by option or by shape", function()
+  it("draws tiles that are not square, by option or by shape", function()
     local expected = {{1, 2, 3, 4, 5, 6, 7, 8}}
     assert.same(expected, grid(three:rows(1, 2), {shape = {1, 4}, pad = 0}):totable())
     assert.same(expected, grid(three:rows(1, 2):reshape(2, 1, 4), {pad = 0}):totable())
@@ -62,18 +62,18 @@ describe("image.grid", function()
     }, grid(three:rows(1), {pad = 0, scale = 2}):totable())
   end)
 
-  it("does not touch what it is given", function()
+  it("does not change its arguments", function()
     local t = moon.tensor{{-1, 0, 1, 2}}
     for _, how in ipairs{"none", "each", "all"} do grid(t, {normalize = how}) end
     assert.same({{-1, 0, 1, 2}}, t:totable())
   end)
 
-  it("none: floats from 0 to 1, clamped; bytes as they are", function()
+  it("none: floats are clamped to [0, 1]; bytes are unchanged", function()
     assert.same({{0, 0}, {128, 255}}, grid(moon.tensor{{-3, 0, 0.5, 7}}, {pad = 0}):totable())
     assert.same({{1, 2}, {3, 4}}, grid(three:rows(1), {pad = 0, normalize = "none"}):totable())
   end)
 
-  it("each: every tile has its own range", function()
+  it("each: every tile has a separate range", function()
     local t = moon.tensor{{-1, 0, 1, 1}, {0, 10, 20, 30}, {5, 5, 5, 5}}
     assert.same({{0, 128, 0, 85, 0, 0}, {255, 255, 170, 255, 0, 0}},
       grid(t, {normalize = "each", columns = 3, pad = 0}):totable())
@@ -91,10 +91,10 @@ describe("image.grid", function()
     end
   end)
 
-  it("takes a few instructions of Lua for a tile, however many pixels it has", function()
+  it("runs few instructions of Lua per tile, for any number of pixels", function()
     local function hundreds(width)
       local t, count = moon.rand(100, width * width), 0
-      local thread = coroutine.create(grid) -- whose hook is its own: this one's may count lines
+      local thread = coroutine.create(grid) -- it has a separate hook: the main thread's may count lines
       debug.sethook(thread, function() count = count + 1 end, "", 100)
       local _, picture = assert(coroutine.resume(thread, t, {normalize = "each"}))
       assert.same({10 * (width + 1) + 1, 10 * (width + 1) + 1}, picture.shape)
@@ -158,7 +158,7 @@ describe("labels of pictures", function()
     assert.is_true(found:equal(part), ("not at %d, %d"):format(y, x))
   end
 
-  it("are letters, black on white", function()
+  it("are black letters on white", function()
     local i = lettering.draw("i")
     assert.same({18, 2}, i.shape)
     local column = {0, 255, 0, 0, 0, 0, 0, 255, 255}
@@ -166,7 +166,7 @@ describe("labels of pictures", function()
     assert.same({18, 2 * (5 + 1 + 5)}, lettering.draw("AB").shape)
     assert.same({40, 10}, lettering.draw("A\nB").shape)
     assert.is_true(lettering.draw("A\nB"):rows(23, 40):equal(lettering.draw("B")))
-    assert.is_true(lettering.draw("\u{e9}"):equal(lettering.draw("\u{fc}"))) -- no letter here: a box
+    assert.is_true(lettering.draw("\u{e9}"):equal(lettering.draw("\u{fc}"))) -- a character without a picture is a box
     assert.same({18, 1}, lettering.draw("").shape)
     -- No two characters look the same.
     local seen = {}
@@ -177,7 +177,7 @@ describe("labels of pictures", function()
     end
   end)
 
-  it("stand above, on the left and over the columns, and the tiles stay as they are", function()
+  it("are above, on the left and over the columns, and the tiles do not change", function()
     local big = moon.rand(4, 900):mul_(255):byte()
     local plain = moon.image.rows{big, big}
     local titles = {"one", "the second"}
@@ -189,14 +189,14 @@ describe("labels of pictures", function()
     is_at(lettering.draw("All of them"), picture, 5, 5)
     is_at(left, picture, top + 31 + (31 - 18) // 2, 5)
     is_at(lettering.draw("2"), picture, 4 + 18 + 8 + 1, from + 31 + (31 - 10) // 2)
-    -- A title may be wider than the picture, which is white then.
+    -- A title may be wider than the picture; the rest is white.
     picture = moon.image.grid(tile, {title = "a title"})
     is_at(moon.image.grid(tile), picture, 4 + 18 + 8 + 1, 5)
     is_at(lettering.draw("a title"), picture, 5, 5)
     assert.equal(255, picture:get(#picture - 5, picture:size(2)))
   end)
 
-  it("may be left out for some lines and columns", function()
+  it("are optional for each line and column", function()
     local nine = moon.rand(9, 900)
     local picture = moon.image.grid(nine, {heads = {[3] = "c"}})
     is_at(lettering.draw("c"), picture, 5, 5 + 62 + (31 - 8) // 2)

@@ -28,14 +28,14 @@ local function set(list, of)
   return result
 end
 
--- ---- what is there: functions and methods ----
+-- ---- existing functions and methods ----
 
 local function is_callable(v)
   local meta = type(v) == "table" and getmetatable(v)
   return type(v) == "function" or (meta and meta.__call ~= nil) or false
 end
 
--- {["moon.zeros"] = true, ["moon.plot.lines"] = true, ...}; a table that can be called counts as its functions.
+-- {["moon.zeros"] = true, ["moon.plot.lines"] = true, ...}; a callable table counts as a function too.
 local function public_functions(module)
   local found = {}
   for name, value in pairs(module) do
@@ -72,7 +72,7 @@ local function public_methods()
   return found, getmetatable(ae)
 end
 
--- ---- functions and methods against stubs ----
+-- ---- functions and methods compared with stubs ----
 
 local function stubbed(of)
   local functions, methods = {}, {}
@@ -108,7 +108,7 @@ local function compare_functions(module, of)
   for _, class in ipairs(keys(methods)) do
     if not found[class] then add("methods of %s are documented, but none is known", class) end
   end
-  for _, class in ipairs(of.classes) do -- tables that can be called
+  for _, class in ipairs(of.classes) do -- callable tables
     local value = class.path and class.path:match("^moon%.(%l+)$") and module[class.path:match("%l+$")]
     if value and is_callable(value) ~= (#class.overloads > 0) then
       add("%s can be called, or has an overload, but not both", class.path)
@@ -117,11 +117,11 @@ local function compare_functions(module, of)
   return list
 end
 
--- ---- words ----
+-- ---- texts and types ----
 
 local scalar = set{"any", "boolean", "integer", "number", "string", "table", "true", "nil", "self", "fun"}
 
--- Names in a type that stand for nothing.
+-- Names in a type that are not defined.
 local function unknown_types(of, type_text)
   local list = {}
   for name in type_text:gsub('"[^"]*"', ""):gsub("[%w_]+:%s", ""):gmatch("[%a_][%w_.]*") do
@@ -184,20 +184,20 @@ local function specs()
   return table.concat(texts, "\n")
 end
 
--- Is it called by its name, handed to pcall and the like, or bound to a local? A function of `moon` may be the core's,
--- and one of a table in it, plot.lines, has that table's name in front.
+-- Is it called by name, passed to pcall and the like, or assigned to a local? A function of `moon` may be called
+-- through the core, and one in a table, like plot.lines, has the table's name before it.
 local function is_called(specs_text, f)
   local before = "[.:]"
   if not f.path:find(":") then
     local of = f.path:match("([%w_]+)%.[%w_]+$")
     if of == "moon" and specs_text:find("%f[%w_]core%." .. f.name .. "%f[^%w_]") then return true end
-    before = of == "session" and "%f[%w_]" or "%f[%w_]" .. of .. "%." -- a session's are globals
+    before = of == "session" and "%f[%w_]" or "%f[%w_]" .. of .. "%." -- functions of the session are globals
   end
   return specs_text:find(before .. f.name .. "%f[^%w_]%s*[({\"',)\n]") ~= nil
 end
 
--- Constructors of what is registered, activations as methods, callbacks, and what takes a path: registry_spec tells
--- which have no test.
+-- Constructors of registered classes, activations as methods, callbacks, and functions that take a path: registry_spec
+-- reports those without a test.
 local function is_registered(f)
   if f.path:find("^moon%.callbacks%.") or paths.taken_by(f) then return true end
   local name = f.path:match("^moon%.([%w_]+)$") or f.path:match("^Tensor:([%w_]-)_?$")
@@ -262,13 +262,13 @@ local parts_of = {
   {"^plot%.panels: panel %d+: series %d+$", "Series of a panel"},
 }
 
--- The name of the class of a checker's options: that of the function which the checker is named after, "fit",
--- "early_stopping" or "plot.lines", or of the table that is called by that name.
+-- The name of the class of a checker's options. A checker is named after its function, "fit", "early_stopping" or
+-- "plot.lines", or after a callable table.
 local function class_of(of, checker)
   for _, part in ipairs(parts_of) do
     if checker.what:find(part[1]) then return part[2] end
   end
-  -- Both the learning and the coding of a dictionary are checked under its name.
+  -- Learning and coding with a dictionary are both checked under its name.
   if checker.what == "dictionary" then
     return checker.rules.atoms and "DictionaryOptions" or "DictionaryBatchOptions"
   end
@@ -287,7 +287,7 @@ local function class_of(of, checker)
   end
 end
 
--- By kind of rule: what the type looks like, what the words have to say.
+-- For each kind of rule: the pattern of the type, and the required words.
 local kinds = {
   count = {"^integer"}, size = {"^integer"}, seed = {"^integer"}, number = {"^number"}, flag = {"^boolean"},
   positive = {"^number", "above 0"}, fraction = {"^number", "above 0 and below 1"}, ["function"] = {"^%(?fun%("},
@@ -296,7 +296,7 @@ local kinds = {
 
 local function default_in(words) return words:match('^default "([^"]*)"') or words:match("^default ([^,:;%s]+)") end
 
--- Defaults of the layer, which the checker leaves to it.
+-- Options whose default comes from the layer.
 local of_the_layer = {
   ["autoencoder.sparse: option l1"] = 1e-5, ["autoencoder.sparse: option reduction"] = "batchmean",
   ["autoencoder.sparse: option layers"] = "code", ["autoencoder.sparse: option kl_target"] = 0.05,
@@ -340,7 +340,7 @@ local function check_option(of, where, field, rule, add)
   check_default(where, field.text, default, add)
 end
 
--- Of a panel's class: it has the options of both kinds of panels, and each kind lacks some.
+-- The class of a panel has the options of both kinds of panels; each kind lacks some.
 local shared_by_panels = {title = true, xlabel = true, ylabel = true, legend = true}
 
 local function compare_checker(of, checker, name, seen, add)
@@ -357,7 +357,7 @@ local function compare_checker(of, checker, name, seen, add)
   end
 end
 
--- What is not compared: a panel's series, which is one of two kinds; and "predict", for which see above.
+-- Not compared: a panel's series, which has two kinds, and "predict" (see above).
 local left_out = {["Series of a panel"] = true, BatchOptions = true}
 
 local function compare_options(of, checkers)
@@ -382,7 +382,7 @@ end
 
 -- ---- fields ----
 
--- The names that the core lists when it does not know one.
+-- The names that the core lists in its message for an unknown one.
 local function registered_options(name)
   local _, message = pcall(moon[name], {["no option"] = true})
   local list = {}
@@ -390,7 +390,7 @@ local function registered_options(name)
   return list
 end
 
--- Objects with fields of their own, and whether they may have others than those described.
+-- Objects with fields, and whether they may have fields that are not described.
 local function examples_of_fields()
   moon.seed(1)
   local x = moon.rand(8, 4)
@@ -438,7 +438,7 @@ local function compare_fields(of)
   local closed, open, userdata = examples_of_fields()
   for _, name in ipairs(keys(closed)) do check_fields(of, name, closed[name], true, add) end
   for _, name in ipairs(keys(open)) do check_fields(of, name, open[name], false, add) end
-  -- Of an optimiser or a loss the class has the fields of all kinds: each has to be one of some kind.
+  -- The class of optimizers or losses has the fields of all kinds: each field must belong to some kind.
   for _, name in ipairs{"Dense", "Autoencoder", "Tensor"} do check_fields(of, name, userdata[name], false, add) end
   for class, family in pairs{Optimizer = "optimizers", Loss = "losses"} do
     local fields = set(of.classes["moonglass." .. class].fields, "name")
@@ -455,7 +455,7 @@ local function compare_fields(of)
   return list
 end
 
--- ---- the comparisons, and that each can fail ----
+-- ---- the comparisons, and tests that each can fail ----
 
 -- The annotations with one change.
 local function changed(from, to)
@@ -467,7 +467,7 @@ end
 -- Every problem in one text.
 local function all(list) return table.concat(list, "\n") end
 
--- Those that a change brings: what is wrong without it is told by the check itself.
+-- The problems caused by a change, without those that exist already.
 local function brought(compare, with, without)
   local known, list = set(compare(table.unpack(without))), {}
   for _, problem in ipairs(compare(table.unpack(with))) do
@@ -484,7 +484,7 @@ describe("the annotations", function()
     assert.is_true(#interface.functions > 240)
   end)
 
-  it("are missed where there are none, and seen where there is nothing", function()
+  it("are reported if they are missing, or if their function does not exist", function()
     local module = setmetatable({new_thing = function() end, plot = {new_kind = function() end}}, {__index = moon})
     for name, value in pairs(moon) do module[name] = module[name] or value end
     local list = all(compare_functions(module, interface))
@@ -501,11 +501,11 @@ describe("the annotations", function()
       with("function Autoencoder:decode(code, options) end", ""))
   end)
 
-  it("describe each of them: words, arguments, results, types", function()
+  it("describe each function: text, arguments, results, types", function()
     assert.equal("", all(check_words(interface)))
   end)
 
-  it("are missed where words are missing or wrong", function()
+  it("are reported if texts are missing or wrong", function()
     local function wrong(from, to, problem)
       assert.equal(problem, brought(check_words, {changed(from, to)}, {interface}))
     end
@@ -522,12 +522,12 @@ describe("the annotations", function()
     assert.has_error(function() changed("---@return integer n\n", "---@returns integer n\n") end)
   end)
 
-  it("have every option as the library checks it: name, type, default, bounds, choices", function()
+  it("describe every option as the library checks it: name, type, default, bounds, choices", function()
     assert.equal("", all(compare_options(interface, checkers)))
     assert.is_true(#checkers > 35)
   end)
 
-  it("have the defaults that sparse leaves to the layer", function()
+  it("describe the defaults that sparse takes from the layer", function()
     local l1 = moon.autoencoder.sparse{input = 8, hidden = {6, 4}}
     assert.same({0, 1e-5, 0, 0}, {l1:layer(1).activity_l1, l1:layer(2).activity_l1, l1:layer(3).activity_l1,
       l1:layer(4).activity_l1})
@@ -535,7 +535,7 @@ describe("the annotations", function()
     assert.equal(0.05, moon.autoencoder.sparse{input = 8, hidden = 4, kl_weight = 1}:layer(1).kl_target)
   end)
 
-  it("are missed where options are missing or wrong", function()
+  it("are reported if options are missing or wrong", function()
     local function wrong(from, to, problem)
       assert.equal(problem, brought(compare_options, {changed(from, to), checkers}, {interface, checkers}))
     end
@@ -559,7 +559,7 @@ describe("the annotations", function()
 
   it("have every field", function() assert.equal("", all(compare_fields(interface))) end)
 
-  it("are missed where fields are missing or wrong", function()
+  it("are reported if fields are missing or wrong", function()
     local function wrong(from, to, problem)
       assert.equal(problem, brought(compare_fields, {changed(from, to)}, {interface}))
     end
@@ -574,14 +574,14 @@ end)
 describe("the specs", function()
   it("call every function and method", function() assert.equal("", all(find_untested(interface, specs()))) end)
 
-  it("are seen to lack a call", function()
+  it("are reported if a call is missing", function()
     local without = specs():gsub("[.:]soft_threshold%f[^%w_]", "")
     assert.matches("moon.dictionary.soft_threshold is called in no spec", all(find_untested(interface, without)))
   end)
 end)
 
 describe("nets walked from Lua", function()
-  it("have no method that a net has not", function()
+  it("have only methods of nets", function()
     local _, methods = stubbed(interface)
     local _, mixed = public_methods()
     for name, method in pairs(mixed) do

@@ -70,7 +70,7 @@ local function weights_near(file, net, steps)
   end
 end
 
-describe("Keras's own result", function()
+describe("Keras's result", function()
   for _, name in ipairs(sorted_keys(cases)) do
     it(name .. ": output, gradients, ten Adam steps", function()
       local file = find(name)

@@ -10,7 +10,7 @@ local inf, nan = math.huge, 0 / 0
 local function bytes(list) return moon.tensor(list, {dtype = "uint8"}) end
 
 describe("topk", function()
-  -- The places of a list in the order that topk promises.
+  -- The positions of a list's elements in topk's order.
   local function in_order(list, largest)
     local places = {}
     for i = 1, #list do places[i] = i end
@@ -32,7 +32,7 @@ describe("topk", function()
     end
   end
 
-  it("gives the best in order, equals by their place, NaN as the largest", function()
+  it("gives the largest in order, equal ones by position, NaN as the largest", function()
     local values, index = moon.tensor({2, 7, 7, 1, 5}):topk(3)
     assert.same({7, 7, 5}, values:totable())
     assert.same({2, 3, 5}, index:totable())
@@ -54,7 +54,7 @@ describe("topk", function()
 
   it("sorts long rows", function()
     moon.seed(3)
-    local t = moon.randn(5000) -- more than is read at once
+    local t = moon.randn(5000) -- more than one block
     for _, t_ in ipairs{t, -t:topk(5000), t:topk(5000)} do
       local list = t_:totable()
       local values, index = t_:topk(5000, 1, false)
@@ -142,14 +142,14 @@ describe("metrics.accuracy and confusion", function()
   local labels = bytes{0, 1, 2, 2, 1}
   local scores = moon.tensor{{0.9, 0.1, 0}, {0.2, 0.5, 0.3}, {0.1, 0.6, 0.3}, {0, 0, 1}, {0.5, 0.2, 0.3}}
 
-  it("compare classes, given as scores or by number", function()
+  it("compare classes, given as scores or as numbers", function()
     assert.near(3 / 5, metrics.accuracy(scores, labels), 1e-7)
     assert.near(3 / 5, metrics.accuracy(bytes{0, 1, 1, 2, 0}, labels), 1e-7)
     assert.equal(1, metrics.accuracy(labels:float(), labels))
     assert.equal(0, metrics.accuracy(moon.tensor{{1, 0}}, moon.ones(1)))
   end)
 
-  it("count what was taken for what", function()
+  it("count pairs of true and predicted classes", function()
     local expected = {{1, 0, 0}, {1, 1, 0}, {0, 1, 1}}
     assert.same(expected, metrics.confusion(scores, labels):totable())
     assert.same(expected, metrics.confusion(bytes{0, 1, 1, 2, 0}, labels):totable())
@@ -159,7 +159,7 @@ describe("metrics.accuracy and confusion", function()
     assert.equal(1, wide[3][2])
   end)
 
-  it("of a class number that makes the matrix too large run out of memory at once", function()
+  it("are out of memory at once for a class number that makes the matrix too large", function()
     local far = moon.tensor{0, 1, 2 ^ 24 - 1}
     assert.equal(1, metrics.accuracy(far, far))
     assert.matches("out of memory: wanted %d+ bytes more", message(metrics.confusion, far, far))
@@ -181,7 +181,7 @@ describe("metrics.accuracy and confusion", function()
 end)
 
 describe("metrics.roc and auc", function()
-  it("give the textbook's curve", function()
+  it("give a known curve", function()
     local curve = metrics.roc(moon.tensor{0.1, 0.4, 0.35, 0.8}, bytes{0, 0, 1, 1})
     assert.same({0, 0, 0.5, 0.5, 1}, curve.fpr:totable())
     assert.same({0, 0.5, 0.5, 1, 1}, curve.tpr:totable())
@@ -190,7 +190,7 @@ describe("metrics.roc and auc", function()
     assert.equal(0.75, metrics.auc(moon.tensor{0.1, 0.4, 0.35, 0.8}, bytes{0, 0, 1, 1}))
   end)
 
-  it("take equal scores together", function()
+  it("treat equal scores as one step", function()
     local scores, positive = moon.tensor{1, 1, 1, 0, 2}, bytes{1, 0, 0, 0, 1}
     local curve = metrics.roc(scores, positive)
     assert.is_true(curve.fpr:allclose(moon.tensor{0, 0, 2 / 3, 1}))
@@ -199,7 +199,7 @@ describe("metrics.roc and auc", function()
     assert.equal(0.5, metrics.auc(moon.zeros(6), bytes{1, 0, 1, 0, 0, 0}))
   end)
 
-  it("agree with counting the pairs, and with the area", function()
+  it("agree with a count of pairs and with the area", function()
     moon.seed(5)
     local scores, positive = moon.rand(150):mul_(20):floor_(), moon.rand(150):gt(0.7)
     local won, pairs_of = 0, 0
@@ -232,7 +232,7 @@ describe("metrics.roc and auc", function()
 end)
 
 describe("metrics.quantile", function()
-  it("is numpy's", function()
+  it("equals numpy's", function()
     local values = moon.tensor{{3, 1, 4, 1}, {5, 9, 2, 6}}
     -- numpy.quantile([3, 1, 4, 1, 5, 9, 2, 6], [0, 0.1, 0.25, 0.5, 0.77, 1])
     local expected = {1, 1, 1.75, 3.5, 5.39, 9}
@@ -278,13 +278,13 @@ describe("nearest neighbours", function()
     end
   end
 
-  it("are those that plain loops find", function()
+  it("agree with plain loops", function()
     moon.seed(6)
     local x, test = moon.rand(120, 5), moon.rand(25, 5)
     check_against_loops(moon.knn(x, moon.zeros(120), {k = 4}), x, test, 1e-6)
-    -- far from the origin, where the squares of single rows are 6 digits above those of the distances
+    -- far from the origin, where the squares of rows are 1e6 times those of the distances
     check_against_loops(moon.knn(x + 300, moon.zeros(120), {k = 4}), x + 300, test + 300, 1e-6)
-    -- two clouds far from their mean, where only the distances as they are written tell the order
+    -- two clouds far from their mean: only the direct formula of the distance gives the order
     local far = moon.tensor{{-2000, 0.1}, {2000, 0.3}, {2000, 0.2}, {2000, -0.4}, {-2000, 0.2}, {2000, 0.5}}
     local near = moon.tensor{{2000, 0}, {2000, 0.37}}
     check_against_loops(moon.knn(far, moon.zeros(6), {k = 4}), far, near, 1e-6)
@@ -307,13 +307,13 @@ describe("nearest neighbours", function()
     end
   end)
 
-  it("vote, the nearer deciding between equal numbers", function()
+  it("vote; of equal numbers of votes the nearer class wins", function()
     local x = moon.tensor{{0}, {1}, {3}, {7}, {8}, {9}}
     local labels = bytes{4, 2, 2, 9, 9, 9}
     local test = moon.tensor{{0}, {0.9}, {2.2}, {6.9}}
     local function predicted(k) return moon.knn(x, labels, {k = k}):predict(test):totable() end
     assert.same({4, 2, 2, 9}, predicted(1))
-    assert.same({4, 2, 2, 9}, predicted(2)) -- 4 and 2 have a vote each at 0, and at 0.9
+    assert.same({4, 2, 2, 9}, predicted(2)) -- 4 and 2 have one vote each at 0 and at 0.9
     assert.same({2, 2, 2, 9}, predicted(3))
     assert.same({9, 9, 9, 9}, predicted(6)) -- 3 of 6
     local knn = moon.knn(x, labels, {k = 3})
@@ -337,7 +337,7 @@ describe("nearest neighbours", function()
 end)
 
 describe("the linear probe", function()
-  -- Three clouds, one of whose features is a thousand times another.
+  -- Three clouds; one feature is a thousand times another.
   local function clouds(n)
     local x, labels = moon.randn(n, 3), moon.zeros(n, {dtype = "uint8"})
     for i = 1, n do
@@ -349,7 +349,7 @@ describe("the linear probe", function()
     return x, labels
   end
 
-  it("finds what a line can tell apart", function()
+  it("separates linearly separable classes", function()
     moon.seed(8)
     local x, labels = clouds(300)
     local test, truth = clouds(150)
@@ -363,14 +363,14 @@ describe("the linear probe", function()
     assert.same({150, 3}, scores.shape)
     assert.is_true(scores:sum(2):allclose(moon.ones(150), 1e-5))
     assert.equal(probe:accuracy(test, truth), metrics.accuracy(scores, truth))
-    -- neither do units matter, nor what never changed
+    -- units and constant features do not matter
     local scaled = moon.probe(x * 50, labels, opts)
     assert.is_true(scaled:scores(test * 50):allclose(scores, 1e-3, 1e-4))
     test[1][3] = 0.3
     assert.is_true(probe:scores(test):allclose(scores, 1e-6))
   end)
 
-  it("depends on its seed alone", function()
+  it("depends only on its seed", function()
     moon.seed(9)
     local x, labels = clouds(90)
     local a = moon.probe(x, labels, {seed = 3, epochs = 2})
@@ -381,7 +381,7 @@ describe("the linear probe", function()
   end)
 
   it("reaches the minimum of its loss", function()
-    -- with one feature of -1 and 1 the best logits are the logarithms of the classes' shares on each side
+    -- with one feature of -1 and 1 the best logits are the logarithms of the classes' fractions on each side
     local x, labels = moon.zeros(80, 1), moon.zeros(80)
     for i = 1, 80 do
       x[i][1] = i <= 40 and -1 or 1
@@ -409,10 +409,10 @@ describe("the linear probe", function()
   end)
 end)
 
-describe("labels and scores that are no such thing", function()
+describe("invalid labels and scores", function()
   local function t(...) return moon.tensor{...} end
 
-  -- Of each call the message.
+  -- The message of each call.
   local function refused(calls)
     for i, case in ipairs(calls) do
       local text = message(case[1], table.unpack(case, 3))
@@ -480,7 +480,7 @@ describe("labels and scores that are no such thing", function()
     }
   end)
 
-  it("are refused by the probe, under its own names", function()
+  it("are refused by the probe, with its names", function()
     local x, y = moon.rand(6, 3), bytes{0, 1, 0, 1, 0, 1}
     local bad, large = x:clone(), x:clone()
     bad:set(nan, 4, 2)
@@ -501,7 +501,7 @@ describe("labels and scores that are no such thing", function()
     }
   end)
 
-  it("are refused by dictionaries, under their own names", function()
+  it("are refused by dictionaries, with their names", function()
     local x, atoms, z = moon.rand(6, 3), moon.rand(2, 3), moon.rand(6, 2)
     local function with(v, source, i, j)
       local copy = source:clone()
@@ -543,7 +543,7 @@ describe("metrics.dead_units", function()
     assert.equal(0, select(2, moon.metrics.dead_units(moon.ones(1, 3))))
   end)
 
-  it("knows the ReLUs that no row wakes", function()
+  it("finds ReLUs that no row activates", function()
     local layer = moon.dense(3, 4, {activation = "relu"})
     layer.bias:fill_(-100)
     layer.bias:set(1, 2)

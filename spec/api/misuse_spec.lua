@@ -4,7 +4,7 @@ local moon = require "moonglass"
 local hints = require "moonglass.support.hints"
 local known = dofile "spec/support/known.lua"
 
--- Each case gets these anew; its line is the script.
+-- Each case gets new ones of these; its line is the script.
 local names = "moon, t, m, v, b, x, labels, one_hot4, net, ae, mixed, layer, loss, opt, closed"
 
 local function square()
@@ -763,31 +763,31 @@ local cases = {
   },
 }
 
-describe("a range that is wanted", function()
+describe("a range that a loss needs", function()
   local x = (moon.arange(24) / 24):reshape(8, 3)
   local bce = {loss = "bce"}
   local function net() return moon.sequential{moon.dense(3, 3, {activation = "sigmoid"})} end
   local function passes(f, ...) assert.is_true((pcall(f, ...))) end
 
-  it("is left a little, by arithmetic that was to end within it", function()
+  it("may be exceeded slightly by rounding", function()
     passes(net().fit, net(), x * 1.0005, bce)
     passes(net().fit, net(), x - 0.0005, bce)
   end)
 
-  it("is bytes' own, and no other loss's", function()
+  it("holds for bytes, and is not needed by other losses", function()
     passes(net().fit, net(), (x * 255):byte(), bce)
     passes(net().fit, net(), x * 255, {loss = "mse"})
     passes(net().fit, net(), x * 255, x, bce)
   end)
 
-  it("is looked for in rows all over the data", function()
+  it("is checked in rows spread over the data", function()
     local late = moon.cat({moon.zeros(5000, 3), x * 255}, 1)
     local ok, text = pcall(net().fit, net(), late, bce)
     assert.is_false(ok)
     assert.matches("fit: x has values from 0 to %d+%.?%d*, expected %[0, 1%]: divide by 255, or use bytes$", text)
   end)
 
-  it("is asked for at the first step with a loss, which costs nothing later", function()
+  it("is checked at the first step with a loss, not in later ones", function()
     local loss, opt, trained = moon.bce(), moon.adam(), net()
     passes(trained.step, trained, x, nil, loss, opt)
     passes(trained.step, trained, x * 255, nil, loss, opt)
@@ -796,7 +796,7 @@ describe("a range that is wanted", function()
 end)
 
 describe("a mistake", function()
-  setup(function() moon.set_log(function() end) end) -- some nets deserve a warning
+  setup(function() moon.set_log(function() end) end) -- some nets cause a warning
   teardown(function() moon.set_log(nil) end)
 
   for _, group in ipairs(cases) do

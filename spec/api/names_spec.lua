@@ -5,7 +5,7 @@ local expect = dofile "spec/support/expect.lua"
 local failure = expect.raised
 
 describe("a name that another library has", function()
-  it("is taken for activations, losses, optimisers and initialisers, and shown as ours", function()
+  it("is accepted for activations, losses, optimizers and initialisers, and printed as ours", function()
     for theirs, ours in pairs{
       swish = "silu", Swish = "silu", SiLU = "silu", ReLU = "relu", LeakyReLU = "leaky_relu", Tanh = "tanh",
       ["leaky-relu"] = "leaky_relu", Softmax = "softmax", identity = "linear", logistic = "sigmoid", GELU = "gelu",
@@ -47,8 +47,8 @@ describe("a name that another library has", function()
     assert.equal("relu", loaded:layer(2).activation)
   end)
 
-  it("is not taken for what is something else", function()
-    for _, name in ipairs{"CrossEntropyLoss", "BCEWithLogitsLoss", "NLLLoss"} do -- of logits, or their logarithms
+  it("is refused if it means something else", function()
+    for _, name in ipairs{"CrossEntropyLoss", "BCEWithLogitsLoss", "NLLLoss"} do -- of logits or log-probabilities
       assert.matches("did you mean", failure(moon.loss, name))
     end
     for theirs, ours in pairs{l1 = "mae", smooth_l1 = "huber", nll = "cross_entropy", log_loss = "bce"} do
@@ -61,7 +61,7 @@ describe("a name that another library has", function()
     assert.matches("unknown activation '_'", failure(moon.activation, "_"))
   end)
 
-  it("is asked for among options", function()
+  it("is suggested among options", function()
     local net, x = moon.sequential{moon.dense(2, 2)}, moon.rand(4, 2)
     local function option(call, theirs, ours, ...)
       local given = {...}
@@ -106,7 +106,7 @@ describe("a name that another library has", function()
     option(moon.knn, "n_neighbors", "k", x, moon.zeros(4))
   end)
 
-  it("is asked for among fields and methods", function()
+  it("is suggested among fields and methods", function()
     local t, layer = moon.rand(2, 2), moon.dense(2, 2)
     for theirs, ours in pairs{view = "reshape", mm = "matmul", dot = "matmul", tolist = "totable", clip = "clamp"} do
       assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return t[theirs] end))

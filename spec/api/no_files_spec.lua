@@ -5,7 +5,7 @@ local expect = dofile "spec/support/expect.lua"
 
 local failure = expect.failure
 
--- What a core that was opened without files lacks.
+-- The functions that a core opened without files lacks.
 local file_functions = {
   "idx_load", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net", "net_from",
 }
@@ -30,7 +30,7 @@ local function core_without_files()
   return c
 end
 
--- Globals without the libraries of those names.
+-- Globals without the named libraries.
 local function world_without(...)
   local world = copy(_G)
   for _, name in ipairs{...} do world[name] = nil end
@@ -38,8 +38,8 @@ local function world_without(...)
   return world
 end
 
--- The library loaded anew, on that core and in that world. The methods of nets are the core's, one table for all: what
--- this library puts there is taken out again by restore().
+-- Load the library again, with that core and those globals. The methods of nets are in one table of the core: restore()
+-- removes what the new library has put there.
 local function load_library(c, world)
   local methods = core.methods["moonglass.net"]
   local before = copy(methods)
@@ -84,7 +84,7 @@ describe("a host without files", function()
     assert.matches("\n237 parameters, ", tostring(ae:summary()))
   end)
 
-  -- What is wrong with what a function gives that takes a path; nil if nothing is.
+  -- What is wrong with the result of a function that takes a path; nil if it is right.
   local function wrong(name, entry, o)
     local ok, result, message, code = pcall(entry.read or entry.write, o, "f")
     local text = tostring(ok and message or result)
@@ -94,7 +94,7 @@ describe("a host without files", function()
     if not text:find(": this host has opened Moonglass without files$") then return ("%s: '%s'"):format(name, text) end
   end
 
-  it("gets nil, the reason and a code from what reads and writes files; callbacks raise it", function()
+  it("gets nil, the reason and a code from functions that read or write files; callbacks raise it", function()
     local paths = dofile("spec/support/paths.lua")(moon)
     local list, o = {}, paths.objects()
     for _, name in ipairs(paths.names) do
@@ -105,7 +105,7 @@ describe("a host without files", function()
     assert.equal("csv_logger: this host has opened Moonglass without files", failure(moon.callbacks.csv_logger, "f"))
   end)
 
-  it("may ask for progress, and goes on", function()
+  it("may ask for progress, and fit continues", function()
     local net = moon.sequential{moon.dense(3, 3)}
     for verbose = 0, 2 do
       assert.equal(1, net:fit(moon.rand(4, 3), {loss = "mse", verbose = verbose}).epochs)
@@ -114,7 +114,7 @@ describe("a host without files", function()
 end)
 
 describe("a host with files but without io", function()
-  it("loads and saves nets; what needs io says so", function()
+  it("loads and saves nets; functions that need io say so", function()
     local moon, restore = load_library(core, world_without("io", "os", "debug"))
     local path = os.tmpname()
     local ok, message = pcall(function()
@@ -171,14 +171,14 @@ describe("the lines of a fit", function()
     return written
   end
 
-  it("are none by default, with a log neither", function()
+  it("are not printed by default, with or without a log", function()
     local logged = {}
     assert.same({}, lines_of(nil))
     assert.same({}, lines_of(nil, function(line) logged[#logged + 1] = line end))
     assert.same({}, logged)
   end)
 
-  it("go to standard output, or to the log alone", function()
+  it("go to standard output, or only to the log", function()
     assert.equal(2, #lines_of(2))
     for verbose = 1, 2 do
       local logged = {}

@@ -1,6 +1,6 @@
 -- moon.onnx: a reader in this file parses the exported file, and plain Lua runs its graph, operator by operator. The
 -- results are compared with the net's. Also net:load, which reads PyTorch's files into a net. `make test-interop` tests
--- both with the other programs themselves.
+-- both with the other programs.
 local lfs = require "lfs"
 local core = require "moonglass.core"
 local moon = require "moonglass"
@@ -102,7 +102,7 @@ local function operators(graph)
   return table.concat(list, " ")
 end
 
--- ---- running it: matrices are lists of rows ----
+-- ---- running the graph: matrices are lists of rows ----
 
 local function each(x, f)
   local out = {}
@@ -113,7 +113,7 @@ local function each(x, f)
   return out
 end
 
--- Of a matrix and a matrix or a number.
+-- An operator of a matrix and a matrix or number.
 local function pairwise(f)
   return function(_, a, b)
     return each(a, function(v, i, j) return f(v, type(b) == "table" and b[i][j] or b) end)
@@ -124,7 +124,7 @@ local function elementwise(f)
   return function(attributes, x) return each(x, function(v) return f(v, attributes) end) end
 end
 
--- Operators that are not in this list are activations that have one of their own: run by their formulas.
+-- All other operators are activations, computed by their formulas.
 local run = setmetatable({
   Identity = elementwise(function(v) return v end),
   Elu = elementwise(function(v, a) return v > 0 and v or a.alpha * (math.exp(v) - 1) end),
@@ -177,7 +177,7 @@ function run.TopK(attributes, x, k)
   return values, places
 end
 
-run.Shape = function(_, x) return x end -- all that is asked of it here is ConstantOfShape, which is of zeros
+run.Shape = function(_, x) return x end -- used only for ConstantOfShape, which makes zeros
 run.ConstantOfShape = elementwise(function() return 0 end)
 
 function run.ScatterElements(attributes, x, places, values)
@@ -201,7 +201,7 @@ local function tensor_value(t)
   return t.dims[1] and rows or rows[1][1]
 end
 
--- The graph's output for these rows. No name may be given twice, or used before it is.
+-- The graph's output for these rows. A name must be defined once, before it is used.
 local function evaluate(graph, rows)
   local values = {input = rows}
   for name, t in pairs(graph.tensors) do values[name] = tensor_value(t) end
@@ -228,7 +228,7 @@ local function export(net, given)
   return read_graph(model[7][1]), model
 end
 
--- The exported graph gives what the net does.
+-- The exported graph gives the net's outputs.
 local function check(net, x, given)
   local graph = export(net, given)
   local worst = (evaluate(graph, x:totable()) - net:predict(x)):abs():max()
@@ -244,7 +244,7 @@ end
 describe("moon.onnx.export:", function()
   before_each(function() moon.seed(3) end)
 
-  it("the model says what it is", function()
+  it("the model has a name, a producer and versions", function()
     local _, model = export(moon.sequential{moon.dense(3, 2)})
     assert.same({8}, model[1])
     assert.same({"moonglass"}, model[2])
@@ -282,7 +282,7 @@ describe("moon.onnx.export:", function()
     assert.is_nil(graph.nodes[3].inputs[3])
   end)
 
-  it("numbers that are not finite stay what they are", function()
+  it("numbers that are not finite are unchanged", function()
     local net = moon.sequential{moon.dense(2, 2)}
     net:layer(1).weight = moon.tensor{{1 / 0, -1 / 0}, {0 / 0, -0.0}}
     local values = tensor_value(export(net).tensors["0.weight"])
@@ -292,7 +292,7 @@ describe("moon.onnx.export:", function()
   end)
 
   for name, formula in pairs(formulas.activations) do
-    it(name .. ", in a dense layer and alone", function()
+    it(name .. ", in a dense layer and as a layer", function()
       local x, own = moon.randn(6, 5) * 3, formula.onnx
       local graph = check(moon.sequential{moon.dense(5, 4, {activation = name})}, x)
       assert.equal(("Gemm " .. own):gsub(" $", ""), operators(graph))
@@ -303,12 +303,12 @@ describe("moon.onnx.export:", function()
 
   for _, kind in ipairs(moon.registered("layers")) do
     local layer = samples.layer(kind, 5)
-    if layer and moon.onnx.export(path, moon.sequential{layer}) then -- registry_spec tells if not
+    if layer and moon.onnx.export(path, moon.sequential{layer}) then -- registry_spec reports a missing sample
       it("the layer " .. kind, function() check(moon.sequential{layer, moon.dense(5, 3)}, moon.randn(6, 5)) end)
     end
   end
 
-  it("gelu is an operator from version 20 on", function()
+  it("gelu is one operator from version 20 on", function()
     local net, x = moon.sequential{moon.activation("gelu")}, moon.randn(4, 3)
     assert.equal("Mul Erf Mul Add Mul", operators(check(net, x, {opset = 19})))
     assert.equal("Gelu", operators(check(net, x, {opset = 20})))
@@ -324,7 +324,7 @@ describe("moon.onnx.export:", function()
     assert.equal("6 7 7 7 8 8 8 8 9 9 10 10 11", table.concat(formats, " "))
   end)
 
-  it("deep autoencoders, whole and by halves", function()
+  it("deep autoencoders, and their halves", function()
     local ae, x = moon.autoencoder.deep{input = 12, hidden = {7, 6}, code = 3}, moon.rand(9, 12)
     check(ae, x)
     check(ae.encoder, x)
@@ -332,7 +332,7 @@ describe("moon.onnx.export:", function()
     assert.equal("batch x 3", read_value(graph.inputs[1]).shape)
   end)
 
-  it("what only training uses is left out", function()
+  it("layers used only in training are not exported", function()
     local makers = {moon.dropout, moon.gaussian_noise, moon.masking_noise, moon.salt_pepper_noise}
     local list = {}
     for i, make in ipairs(makers) do list[2 * i - 1], list[2 * i] = make(0.5), moon.dense(3, 3) end
@@ -352,14 +352,14 @@ describe("moon.onnx.export:", function()
     assert.same({4, 6}, graph.tensors["1.weight"].dims)
   end)
 
-  it("a half whose weight belongs to the other half has a copy", function()
+  it("a half gets a copy of a weight of the other half", function()
     local ae = moon.autoencoder.deep{input = 8, hidden = {6}, code = 3, tied = true}
     assert.equal(6, #check(ae, moon.rand(4, 8)).names)
     local graph = check(ae.decoder, moon.rand(4, 3))
     assert.same({6, 3}, graph.tensors["0.weight"].dims)
   end)
 
-  it("k-sparse codes, of equal elements the first", function()
+  it("k-sparse codes keep the first of equal elements", function()
     local x = moon.tensor{{1, 3, 3, 2, 3}, {0, 0, 0, 0, 0}, {-5, -1, -2, -1, -7}, {1, 2, 3, 4, 5}}
     for _, k in ipairs{1, 2, 5} do check(moon.sequential{moon.k_sparse(k)}, x) end
     local ae = moon.autoencoder.sparse{input = 5, hidden = 8, k = 3}
@@ -386,7 +386,7 @@ describe("moon.onnx.export refuses", function()
       refused(moon.sequential{moon.dense(3, 2), square}))
   end)
 
-  -- registry_spec tells of others.
+  -- registry_spec reports other kinds.
   local function exported(family, make)
     local list = {}
     for _, name in ipairs(moon.registered(family)) do
@@ -397,7 +397,7 @@ describe("moon.onnx.export refuses", function()
     return "(known: " .. table.concat(list, ", ") .. ")"
   end
 
-  it("kinds and activations that it does not know", function()
+  it("unknown kinds and activations", function()
     local layers = exported("layers", function(kind) return (samples.layer(kind, 4)) end)
     local activations = exported("activations", moon.activation)
     local net, methods = moon.sequential{moon.dense(3, 2)}, core.methods["moonglass.layer"]
@@ -414,12 +414,12 @@ describe("moon.onnx.export refuses", function()
       .. activations, "type"}, answer)
   end)
 
-  it("k-sparse codes whose number depends on a width that is not known", function()
+  it("k-sparse codes whose k depends on an unknown width", function()
     assert.same({"onnx.export: layer 1 (k_sparse) with alpha above 1 needs rows of a known width, and this net takes "
       .. "any", "type"}, refused(moon.sequential{moon.k_sparse(2, {alpha = 2})}))
   end)
 
-  it("arguments that make no sense", function()
+  it("invalid arguments", function()
     local net = moon.sequential{moon.dense(3, 2)}
     local function why(...) return failure(moon.onnx.export, ...) end
     assert.equal("onnx.export: path is nil, expected the name of a file", why(nil, net))
@@ -438,7 +438,7 @@ end)
 describe("moon.onnx.export writes whole files:", function()
   local net = moon.sequential{moon.dense(30, 20)}
 
-  it("where it cannot, it says why", function()
+  it("it gives a message if it cannot", function()
     local ok, message, code = moon.onnx.export("/nowhere/at/all.onnx", net)
     assert.is_nil(ok)
     assert.equal("onnx.export: cannot write '/nowhere/at/all.onnx': No such file or directory", message)
@@ -453,7 +453,7 @@ describe("moon.onnx.export writes whole files:", function()
     assert.equal("I/O", code)
   end)
 
-  it("a host that lets Lua write no files is told so", function()
+  it("it gives a message in a host where Lua may not write files", function()
     local library = require "moonglass.support.files"
     local lacking = library.lacking
     library.lacking = function(what) return what .. ": no files here" end
@@ -484,7 +484,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
 
   local function save(tensors) assert(moon.safetensors.save(path, tensors)) end
 
-  -- nil, message, code; and the parameters are what they were.
+  -- nil, message, code; and the parameters are unchanged.
   local function refused(net, given)
     local before = {}
     for i, parameter in ipairs(net:parameters()) do before[i] = parameter.value:clone() end
@@ -497,7 +497,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
     return message:sub(#place + 1)
   end
 
-  it("weights come turned, the tensors stay the net's own", function()
+  it("weights are transposed into the net's tensors", function()
     local net, tensors, x = small(), torch_tensors(), moon.randn(5, 3)
     local weight = net:layer(1).weight
     save(tensors)
@@ -507,7 +507,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
     assert.is_true(net:predict(x):allclose(hidden:matmul(tensors["2.weight"]:t()) + tensors["2.bias"], 1e-5, 1e-6))
   end)
 
-  it("a module's part of a larger file, by its prefix", function()
+  it("a prefix selects a module in a larger file", function()
     local ae, all = moon.autoencoder.plain{input = 6, hidden = 4}, {other = moon.ones(1)}
     for half, inner in pairs{encoder = {4, 6}, decoder = {6, 4}} do
       all[half .. ".0.weight"], all[half .. ".0.bias"] = moon.randn(inner[1], inner[2]), moon.randn(inner[1])
@@ -521,7 +521,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
       refused(ae.encoder, {prefix = "coder."}))
   end)
 
-  it("nothing changes when something does not fit", function()
+  it("nothing changes when a tensor does not match", function()
     local net, tensors = small(), torch_tensors()
     tensors["2.bias"] = nil
     save(tensors)
@@ -539,7 +539,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
     assert.equal("I/O", code)
   end)
 
-  it("tied weights must be the same twice in the file", function()
+  it("both copies of a tied weight in the file must be equal", function()
     local ae, w = moon.autoencoder.plain{input = 5, hidden = 3, tied = true}, moon.randn(3, 5)
     local tensors = {
       ["0.weight"] = w, ["0.bias"] = moon.randn(3), ["2.weight"] = w:t(), ["2.bias"] = moon.randn(5),
@@ -556,11 +556,11 @@ describe("net:load takes parameters by PyTorch's names:", function()
       .. "net", refused(ae))
     tensors["2.weight"]:set(w:get(1, 1), 1, 1)
     save{["0.weight"] = tensors["2.weight"], ["0.bias"] = tensors["2.bias"]}
-    assert.is_true(ae.decoder:load(path)) -- the owner is outside this net, and gets the weight all the same
+    assert.is_true(ae.decoder:load(path)) -- the owner is outside this net, and still gets the weight
     assert.equal(w:get(3, 4), ae:layer(1).weight:get(4, 3))
   end)
 
-  it("a net with layers written in Lua has none, and options are checked", function()
+  it("a net with layers in Lua is refused, and options are checked", function()
     local square = {name = "square", forward = function(_, x) return x * x end, backward = function() end}
     assert.equal("load: layer 2 (square) is written in Lua; a file can only hold native layers",
       failure(function() return moon.sequential{moon.dense(3, 2), square}:load(path) end))

@@ -1,8 +1,8 @@
--- Optimisers against their formulas in plain Lua, with each of their options; initialisers by their moments.
+-- Optimizers compared with their formulas in plain Lua, with each of their options; initialisers by their moments.
 local moon = require "moonglass"
 local formulas = dofile "spec/support/formulas.lua"
 
-local width, steps = 37, 6 -- an odd width: whole vectors of each instruction set, and a rest
+local width, steps = 37, 6 -- an odd width: whole vectors of each instruction set and a remainder
 
 local function copy(options, more)
   local result = {}

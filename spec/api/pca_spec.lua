@@ -32,7 +32,7 @@ local function residue(a, values, vectors)
   return worst
 end
 
--- The largest element of V V' - I, for rows V.
+-- The largest absolute element of V V' - I; V has the vectors as rows.
 local function skew(v) return (v:matmul(v:t()) - moon.eye(#v)):abs():max() end
 
 local function symmetric(n, seed)
@@ -42,7 +42,7 @@ local function symmetric(n, seed)
 end
 
 describe("eigh", function()
-  it("of 2 x 2 and 3 x 3 matrices that are known", function()
+  it("of known 2 x 2 and 3 x 3 matrices", function()
     local values, vectors = moon.eigh(moon.tensor{{2, 1}, {1, 2}})
     local half = math.sqrt(0.5)
     near_list({1, 3}, values, 1e-6)
@@ -57,7 +57,7 @@ describe("eigh", function()
     near_row({0.5, -half, 0.5}, vectors[3], 2e-6)
   end)
 
-  it("of a diagonal, one number, and nothing", function()
+  it("of diagonal, 1 x 1 and empty matrices", function()
     local values, vectors = moon.eigh(moon.tensor{{5, 0, 0}, {0, -1, 0}, {0, 0, 2}})
     assert.same({-1, 2, 5}, values:totable())
     assert.same({{0, 1, 0}, {0, 0, 1}, {1, 0, 0}}, vectors:abs():totable())
@@ -69,9 +69,9 @@ describe("eigh", function()
     assert.same({0, 0}, vectors.shape)
   end)
 
-  -- Vectors are turned 64 columns, and turned back 32 vectors, at a time.
+  -- The sizes are around the blocks of the algorithm: 64 columns, and 32 vectors in the back-transformation.
   for _, n in ipairs{2, 7, 31, 32, 33, 64, 65, 90, 130} do
-    it(("of a random [%d x %d]: A v = value v, at right angles, ascending"):format(n, n), function()
+    it(("of a random [%d x %d]: A v = value v, orthogonal vectors, ascending values"):format(n, n), function()
       local a = symmetric(n, n)
       local kept = a:clone()
       local values, vectors = moon.eigh(a)
@@ -85,7 +85,7 @@ describe("eigh", function()
     end)
   end
 
-  it("keeps right angles among equal eigenvalues", function()
+  it("gives orthogonal vectors for equal eigenvalues", function()
     moon.seed(2)
     local x = moon.randn(3, 60)
     local a = x:t():matmul(x)
@@ -95,7 +95,7 @@ describe("eigh", function()
     assert.is_true(skew(vectors) < 5e-6)
   end)
 
-  it("of any size of number, and of matrices that are in parts already", function()
+  it("of numbers of any magnitude, and of block-diagonal matrices", function()
     for _, scale in ipairs{1e-44, 1e-30, 1e30, 3e37} do
       local values, vectors = moon.eigh(moon.tensor{{2, 1, 0}, {1, 2, 0}, {0, 0, 5}} * scale)
       local one, near = moon.tensor{scale}[1], scale < 1e-40 and 0.5 or 1e-6
@@ -115,20 +115,20 @@ describe("eigh", function()
     for i = 1, n do a:set(10 ^ (i / 10 - 3), i, i) end -- 1e-3 to 1e3
     local turn = select(2, moon.eigh(symmetric(n, 5)))
     local values, vectors = moon.eigh(turn:t():matmul(a):matmul(turn))
-    for i = 1, n do assert.near(10 ^ (i / 10 - 3), values[i], 3e-4) end -- what is left of them in float32
+    for i = 1, n do assert.near(10 ^ (i / 10 - 3), values[i], 3e-4) end -- their precision in float32
     assert.is_true(skew(vectors) < 2e-6)
     values = moon.eigh(a)
     for i = 1, n do assert.near(1, values[i] / 10 ^ (i / 10 - 3), 1e-7) end
   end)
 
-  it("gives the same bits again", function()
+  it("gives the same bits in a second call", function()
     local a = symmetric(77, 3)
     local v1, w1 = moon.eigh(a)
     local v2, w2 = moon.eigh(a)
     assert.is_true(v1:equal(v2) and w1:equal(w2))
   end)
 
-  it("looks at the lower triangle only", function()
+  it("reads only the lower triangle", function()
     local a = symmetric(9, 4)
     local values, vectors = moon.eigh(a)
     for i = 1, 9 do
@@ -148,12 +148,12 @@ describe("eigh", function()
     assert.matches("moonglass.tensor expected, got table", failure(moon.eigh, {{1}}))
   end)
 
-  it("takes its workspace from what the limit allows", function()
+  it("counts its workspace against the limit", function()
     local n = 300
     local a = symmetric(n, 1)
     collectgarbage()
     local matrix = n * n * 4
-    moon.limits{memory = moon.info().memory + 2 * matrix} -- the result, but not the four that the work needs
+    moon.limits{memory = moon.info().memory + 2 * matrix} -- the result, but not the workspace of four matrices
     local ok, message = pcall(moon.eigh, a)
     moon.limits{memory = 0}
     assert.is_false(ok)
@@ -169,8 +169,8 @@ end)
 
 -- ---- little address space ----
 
-describe("in an address space that gets smaller", function()
-  -- What the program prints, and its exit code, of a script under a limit in KB.
+describe("with less and less address space", function()
+  -- Run a script under a limit in KB. Return the output and the exit status.
   local function run_within(limit, script)
     local pipe = assert(io.popen(("ulimit -v %d; '%s' -e '%s' 2>&1"):format(limit, program, script)))
     local output = pipe:read("a")
@@ -187,7 +187,7 @@ describe("in an address space that gets smaller", function()
       print(ok and p.components:size(2) or p)]],
   }
 
-  -- The least limit, in steps of 250 KB, under which the program itself can start.
+  -- The smallest limit, in steps of 250 KB, with which the program can start.
   local function least()
     for limit = 8000, 80000, 250 do
       if run_within(limit, "print(1)") == "1\n" then return limit end
@@ -196,9 +196,9 @@ describe("in an address space that gets smaller", function()
 
   for name, script in pairs(scripts) do
     for _, n in ipairs{8, 64, 300, 700} do
-      it(("%s of %d columns is right, or out of memory, and ends no process"):format(name, n), function()
+      it(("%s of %d columns is right or out of memory, and never ends the process"):format(name, n), function()
         local limit, right, refused = least(), 0, 0
-        if not limit then return pending "no start in 80 MB of address space: a sanitizer takes more" end
+        if not limit then return pending "no start in 80 MB of address space: a sanitizer needs more" end
         while right < 4 do
           limit = limit + (n < 300 and 100 or 1000)
           local output, how, code = run_within(limit, script:format(n, n))
@@ -242,7 +242,7 @@ local function jacobi(a)
   return pairs_of
 end
 
--- mean, and covariance over n, of rows in nested lists.
+-- Mean and covariance (divided by n) of rows in nested lists.
 local function moments(rows)
   local n, d, mean, covariance = #rows, #rows[1], {}, {}
   for j = 1, d do
@@ -261,7 +261,7 @@ local function moments(rows)
   return mean, covariance
 end
 
--- Rows whose columns hang together, none of whose variances are alike.
+-- Rows with correlated columns and different variances.
 local function rows_of(n, d, seed)
   moon.seed(seed)
   return (moon.randn(n, d) * moon.arange(d, 0, -1)):matmul(moon.randn(d, d)):add_(moon.arange(d))
@@ -273,7 +273,7 @@ local function each_close(a, b, tolerance)
 end
 
 describe("pca", function()
-  it("finds what Jacobi's rotations of the covariance find", function()
+  it("agrees with Jacobi's rotations of the covariance", function()
     local x = rows_of(200, 6, 3)
     local p = moon.pca(x, 4, {batch_size = 30})
     local mean, covariance = moments(x:totable())
@@ -303,7 +303,7 @@ describe("pca", function()
     near_list({-2.5, 2.5, -7.5, 7.5}, p:encode(x):t()[1], 1e-5)
   end)
 
-  it("gives rows at right angles, the largest entry of each positive, the variances descending", function()
+  it("gives orthogonal rows, each with a positive largest entry, and descending variances", function()
     for seed = 1, 5 do
       local p = moon.pca(rows_of(50, 9, seed), 9)
       assert.is_true(skew(p.components) < 3e-6)
@@ -314,7 +314,7 @@ describe("pca", function()
     end
   end)
 
-  it("gives all back with k = d", function()
+  it("reconstructs everything with k = d", function()
     local x = rows_of(40, 7, 1)
     local p = moon.pca(x, 7)
     local size = x:abs():max()
@@ -326,7 +326,7 @@ describe("pca", function()
     near_list({1}, p.explained_ratio:sum(1) * moon.ones(1), 1e-5)
   end)
 
-  it("errs by what the other directions hold", function()
+  it("has the error of the dropped directions", function()
     local x = rows_of(333, 8, 6)
     local whole, p = moon.pca(x, 8), moon.pca(x, 3)
     local left = whole.variance:sum() - p.variance:sum()
@@ -351,7 +351,7 @@ describe("pca", function()
     end
   end)
 
-  it("does the same in batches of any size, and leaves x alone", function()
+  it("gives the same in batches of any size, and does not change x", function()
     local x = rows_of(101, 5, 8)
     local kept = x:clone()
     local p = moon.pca(x, 2)
@@ -384,7 +384,7 @@ describe("pca", function()
     each_close(p:errors(bytes), p:errors(floats), 1e-7)
   end)
 
-  it("keeps its digits far from zero", function()
+  it("is accurate far from zero", function()
     moon.seed(7)
     local small = moon.randn(4000, 3) * moon.tensor{3, 2, 1}
     local far = small + 4096 -- in steps of 1/2048
@@ -394,9 +394,9 @@ describe("pca", function()
     for k = 1, 3 do assert.near(expected[k].value, p.variance[k], 1e-5 * expected[1].value) end
   end)
 
-  it("takes fewer rows than columns, one row, and rows that are all the same", function()
+  it("takes fewer rows than columns, one row, and equal rows", function()
     local x = rows_of(3, 10, 9)
-    local p = moon.pca(x, 10) -- the covariance has rank 2: its other eigenvalues are 0, or come out just below it
+    local p = moon.pca(x, 10) -- rank 2: the other eigenvalues are 0, or slightly negative by rounding
     each_close(moon.pca(x, 2):reconstruct(x), x, 3e-6 * x:abs():max())
     assert.near(1, p.explained_ratio:rows(1, 2):sum(), 1e-5)
     assert.is_true(p.variance:min() >= 0)
@@ -409,7 +409,7 @@ describe("pca", function()
     end
   end)
 
-  it("never holds the bytes as floats all at once", function()
+  it("never converts all bytes to floats at once", function()
     moon.seed(1)
     local x = (moon.rand(40000, 25) * 255):byte()
     collectgarbage()
@@ -455,13 +455,13 @@ describe("pca", function()
 end)
 
 describe("pca of MNIST", function()
-  it("lands on the published squared errors of the test images", function()
+  it("reproduces the published squared errors of the test images", function()
     local folder, what = moon.data.find()
     if not folder or what:find "Fashion" then return pending "MNIST is not here" end
     local train, test = assert(moon.data.mnist(folder, "train")), assert(moon.data.mnist(folder, "test"))
     local p = moon.pca(train, 64)
     assert.near(7.09, p:errors(test):mean() * 784, 0.01)
-    -- The directions stand at right angles: without those past the k-th the error grows by the squares of their codes.
+    -- The directions are orthogonal: dropping those after the k-th adds the squares of their codes to the error.
     local squares = p:encode(test):square():mean(1)
     for k, published in pairs{[2] = 43.65, [8] = 29.35, [16] = 21.06, [30] = 13.87, [32] = 13.19} do
       assert.near(published, p:errors(test):mean() * 784 + squares:rows(k + 1, 64):sum(), 0.01)

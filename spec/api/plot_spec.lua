@@ -1,5 +1,5 @@
--- moon.plot: the pictures that gnuplot draws, the scripts that it gets, and what is refused. In some tests a shell
--- script takes gnuplot's place: it keeps the script, or fails.
+-- moon.plot: the pictures that gnuplot draws, the scripts that it gets, and refused arguments. In some tests a shell
+-- script replaces gnuplot: it stores the script, or fails.
 local moon = require "moonglass"
 local lfs = require "lfs"
 local files = dofile "spec/support/files.lua"
@@ -43,7 +43,7 @@ local function open(path)
   return h, w, (channels[1] * 65536 + channels[2] * 256 + channels[3]):totable()
 end
 
--- How many pixels there are of each colour, and how many colours.
+-- The number of pixels of each colour, and the number of colours.
 local function count_colours(path)
   local counts, n = {}, 0
   local _, _, colours = open(path)
@@ -80,7 +80,7 @@ describe("a picture", function()
     assert.same({"plot.png"}, entries())
   end)
 
-  it("lines: a gap where there is no number", function()
+  it("lines: a gap for NaN", function()
     for _, gap in ipairs{{0 / 0, 0 / 0}, {math.huge, -math.huge}, {}} do
       local y = {1, 1, gap[1], gap[2], 1, 1}
       assert(plot.lines(picture, {{y = y}}, {width = 300, height = 200, yrange = {0, 2}}))
@@ -97,7 +97,7 @@ describe("a picture", function()
     end
   end)
 
-  it("lines: one point can be seen", function()
+  it("lines: a single point is visible", function()
     assert(plot.lines(picture, {{y = {3}}}, {width = 200, height = 150}))
     assert.is_true(check_picture(picture, 200, 150)[blue] > 4)
   end)
@@ -123,7 +123,7 @@ describe("a picture", function()
     assert.is_true(counts[blue] > 100 and not counts[orange])
   end)
 
-  -- The colours of four places in the quarters of a picture, from below; the points are nearer to its corners.
+  -- The colours in the four quarters of a picture, from the bottom; the drawn points are nearer to its corners.
   local function quarters(classify)
     local x = moon.tensor{{-1, -1}, {1, -1}, {-1, 1}, {1, 1}}
     local size = {width = 200, height = 150, steps = 20, legend = "none"}
@@ -136,7 +136,7 @@ describe("a picture", function()
   -- 35 % of the colour, the rest white.
   local tints = {0xb5cce3, 0xf7d5b6, 0xbddec0, 0xecbbbb}
 
-  it("regions: what a function says, as a tensor or a list", function()
+  it("regions: the result of a function, a tensor or a list", function()
     local function quadrant(points) -- greater than 0: 1, else 0
       local signs = points:sign():clamp_(0, 1):t()
       return signs[1] + signs[2] * 2
@@ -158,7 +158,7 @@ end)
 
 local quote = files.quote
 
--- The output of a Lua program that finds this gnuplot first; nil: none at all.
+-- The output of a Lua program whose PATH has this gnuplot; nil: no gnuplot.
 local function run(gnuplot, text)
   local script = folder .. "/script.lua"
   files.write(script, ("local moon, picture = require 'moonglass', %q\n"):format(picture), text)
@@ -200,7 +200,7 @@ local function block(script, k)
   return columns
 end
 
--- The heights of the bins of a histogram's outline, and where they begin.
+-- The heights of a histogram's bins, and their left edges.
 local function bins(script, k)
   local x, y = table.unpack(block(script, k))
   local heights, starts = {}, {}
@@ -221,7 +221,7 @@ describe("a script", function()
     has(script, 'set format y "%g"\n')
   end)
 
-  it("has at least three tics on a logarithmic axis, all within it", function()
+  it("has at least three tics on a logarithmic axis, all inside it", function()
     local function check(call, axis)
       local script = script_of(("print(moon.plot.%s)"):format(call))
       local low, high = script:match("set " .. axis .. "range %[(%S+):(%S+)%] noextend\n")
@@ -250,7 +250,7 @@ describe("a script", function()
     check("scatter(picture, moon.tensor{{1, 2}, {3, 2}}, nil, {logx = true})", "x")
   end)
 
-  it("has whole numbers along an axis that counts to a few", function()
+  it("has whole numbers on an axis of small counts", function()
     local function tics(series, more)
       local script = script_of(("print(moon.plot.lines(picture, %s, %s))"):format(series, more or "{}"))
       return script:find("set xtics 1\n", 1, true)
@@ -302,7 +302,7 @@ describe("a script", function()
     has(script, "set boxwidth 0.4 absolute")
   end)
 
-  it("asks the classifier at the middles of cells, line by line from below", function()
+  it("calls the classifier at the centres of cells, line by line from the bottom", function()
     local script, output = script_of[[local function classify(points)
         print(table.concat(points:reshape(-1):totable(), " "))
         return {0, 1, 2, 13}
@@ -342,7 +342,7 @@ describe("a text", function()
   local nasty = '";system "touch done";" \' `touch done` $(touch done) @a _b ^c {d} %g 100% \\n\\101 #e äß 1(1)\n'
     .. "!touch done"
 
-  it("reaches gnuplot without a byte that means anything there", function()
+  it("reaches gnuplot without special characters", function()
     local script = script_of(("local t = %q\n"):format(nasty) .. [[print(moon.plot.lines(picture, {{y = {1, 2}}},
       {title = t, xlabel = t, ylabel = t}))]])
     local found = {}
@@ -353,7 +353,7 @@ describe("a text", function()
     assert.same({title = nasty, xlabel = nasty, ylabel = nasty}, found)
   end)
 
-  it("runs nothing, wherever it stands", function()
+  it("runs nothing in any argument", function()
     local here = lfs.currentdir()
     assert(lfs.chdir(folder))
     local x, y = moon.tensor{{0, 0}, {1, 1}}, {0, 1}
@@ -373,16 +373,16 @@ describe("a text", function()
     check_picture(folder .. "/|touch done", 200, 150)
   end)
 
-  it("shows as it is", function()
+  it("is drawn unchanged", function()
     local function bars(label, title)
       assert(plot.bars(picture, {label}, {{y = {1}}}, {title = title, width = 150, height = 100}))
       return files.read(picture)
     end
     local plain = bars("0")
     assert.equal(plain, bars(0))
-    assert.not_equal(plain, bars("%g")) -- as a format it would be 0
+    assert.not_equal(plain, bars("%g")) -- as a format it would print 0
     assert.not_equal(bars("%"), bars("%%"))
-    assert.not_equal(bars("0", "ab"), bars("0", "a{b}")) -- as enhanced text they would be alike
+    assert.not_equal(bars("0", "ab"), bars("0", "a{b}")) -- as enhanced text they would be equal
     assert.not_equal(bars("0", "ab"), bars("0", "a\nb"))
   end)
 end)
@@ -392,13 +392,13 @@ end)
 describe("a plot that fails", function()
   local series = {{y = {1, 2}}}
 
-  it("says that there is no gnuplot", function()
+  it("says that gnuplot is missing", function()
     local output = run(nil, [[print(moon.plot.lines(picture, {{y = {1, 2}}}))]])
     assert.equal("nil\tplot.lines: there is no program gnuplot (Debian's package gnuplot-nox)\tI/O\n", output)
     assert.same({}, entries())
   end)
 
-  it("tells what gnuplot said, and leaves the old file as it was", function()
+  it("reports gnuplot's message and keeps the old file", function()
     files.write(picture, "old")
     local output = run("echo 'something is' >&2; echo wrong; exit 3",
       [[print(moon.plot.lines(picture, {{y = {1, 2}}}))]])
@@ -408,20 +408,20 @@ describe("a plot that fails", function()
     assert.equal("old", files.read(picture))
   end)
 
-  it("outlives a gnuplot that reads nothing of a long script", function()
+  it("survives a gnuplot that does not read a long script", function()
     local output = run("exit 3", [[local y = moon.rand(20000)
       print(moon.plot.lines(picture, {{y = y}}))]])
     has(output, "gnuplot ended with status 3")
   end)
 
-  it("leaves nothing of a picture that is cut off", function()
+  it("removes an incomplete picture", function()
     local output = run([[head -c 100 /dev/zero >"$(printf "$(sed -n 's/^set output "\(.*\)"/\1/p')")"]],
       [[print(moon.plot.lines(picture, {{y = {1, 2}}}))]])
     has(output, "gnuplot has not written the whole picture")
     assert.same({}, entries())
   end)
 
-  it("says where nothing can be written", function()
+  it("names a path that cannot be written", function()
     local ok, text, code = plot.lines(folder .. "/none/plot.png", series)
     assert.is_nil(ok)
     has(text, "plot.lines: cannot write '" .. folder .. "/none/plot.png': No such file or directory")
@@ -434,7 +434,7 @@ describe("a plot that fails", function()
     assert(lfs.rmdir(picture))
   end)
 
-  it("says that a host lets nothing run", function()
+  it("says that a host does not allow programs", function()
     for _, change in ipairs{"io.popen = nil", "io = nil", "os = nil"} do
       has(run(nil, change .. "\nprint(moon.plot.lines(picture, {{y = {1, 2}}}))"),
         "nil\tplot.lines: this host does not let Lua run programs (io.popen), so gnuplot cannot run\tI/O\n")
@@ -445,7 +445,7 @@ describe("a plot that fails", function()
   end)
 end)
 
-describe("what is refused", function()
+describe("mistakes are refused:", function()
   local x, y = moon.tensor{{0, 0}, {1, 1}}, {0, 1}
 
   after_each(function() assert.same({}, entries()) end)

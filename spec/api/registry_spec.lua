@@ -15,7 +15,7 @@ local function assert_none(what, missing)
 end
 
 describe("a test meets", function()
-  it("every layer: it has a sample, and a counterpart in ONNX", function()
+  it("every layer: it has a sample and an export to ONNX", function()
     local missing, path = {}, os.tmpname()
     for _, kind in ipairs(core.registered("layers")) do
       local layer, what = samples.layer(kind, 4)

@@ -1,5 +1,5 @@
--- Training resumed from a checkpoint gives the same bits as training without a break, however it ended: with each
--- callback, optimiser and layer.
+-- Training resumed from a checkpoint gives the same bits as uninterrupted training, for every way of ending and with
+-- each callback, optimizer and layer.
 local moon = require "moonglass"
 local files = dofile "spec/support/files.lua"
 local expect = dofile "spec/support/expect.lua"
@@ -26,7 +26,7 @@ local function exactly(list)
   return table.concat(texts, " ")
 end
 
--- All that a training leaves, by name: weights, moments, rate, number of steps and losses.
+-- The results of a training by name: weights, moments, rate, number of steps and losses.
 local function result(net, history)
   local parameters, all = net:parameters(), {}
   for i, moments in ipairs(net.optimizer:moments(parameters)) do
@@ -38,7 +38,7 @@ local function result(net, history)
   return all
 end
 
--- The names of what is not the same.
+-- The names of results that differ.
 local function differences(a, b)
   local names = {}
   for name, v in pairs(a) do
@@ -50,22 +50,22 @@ local function differences(a, b)
   return table.concat(names, ", ")
 end
 
--- All that a file holds, by name, but what is not the same in all of these runs.
+-- The contents of a file by name, without those that differ between these runs.
 local function content(path)
   local tensors, metadata = assert(moon.safetensors.load(path))
   metadata["history.epoch_seconds"] = nil
-  metadata["callback.checkpoint.1.best"] = nil -- of the saved epochs; another test has it
+  metadata["callback.checkpoint.1.best"] = nil -- depends on the saved epochs; tested elsewhere
   for name, t in pairs(tensors) do metadata["tensor " .. name] = table.concat(t.shape, " ") .. bytes(t) end
   return metadata
 end
 
--- A log but the times.
+-- A log without its times.
 local function log(path) return (files.read(path):gsub(",[^,\n]*\n", "\n")) end
 
--- val_loss by the epoch, whatever the net does: the best epoch is the fourth, and epoch 2 is followed by a worse one.
+-- A val_loss that depends only on the epoch: the best epoch is the fourth, and epoch 3 is worse than epoch 2.
 local function figures(state) state.val_loss = ({1, 0.8, 0.9, 0.7, 0.75, 0.76})[state.epoch] end
 
--- By name: a function that makes the callbacks of a training afresh.
+-- Functions by name that make new callbacks for a training.
 local cases = {
   ["no schedule"] = function() return {} end,
   step_decay = function() return {callbacks.step_decay{every = 2, factor = 0.5}} end,
@@ -85,7 +85,7 @@ local cases = {
   end,
 }
 
--- What may end a training after epoch k, whose checkpoint is the last. By name, and in order.
+-- Ways to end a training after epoch k, whose checkpoint is the last: by name, in order.
 local ends = {
   {"fewer epochs", function(k, opts) opts.epochs = k end},
   {"a stop", function(k, opts)
@@ -135,7 +135,7 @@ local function check_end(case, path, k, ending, whole)
   assert.equal(whole.log, log(path .. ".csv"), what)
 end
 
--- After each epoch, by two of the four.
+-- End after each epoch, in two of the four ways.
 local function check_case(case, path)
   local whole = {result = result(start(options(case, path, 1)))}
   whole.file, whole.log = content(path .. ".checkpoint"), log(path .. ".csv")
@@ -144,14 +144,14 @@ local function check_case(case, path)
   end
 end
 
-describe("a training that was ended goes on as if it had not been:", function()
+describe("a training that was ended resumes to the same bits:", function()
   for case in pairs(cases) do
     it(case, function()
       temporary(function(path) check_case(case, path) end)
     end)
   end
 
-  it("the cases are what they say", function()
+  it("the cases do what their names say", function()
     temporary(function(path)
       local function rate_and_epochs(case)
         local opts, rates = options(case, path), {}
@@ -172,7 +172,7 @@ describe("a training that was ended goes on as if it had not been:", function()
   end)
 end)
 
--- What is registered: nothing here is changed when there is more of it.
+-- Everything registered: a new class needs no change here.
 describe("a training that was stopped, and resumed from its checkpoint, ends in the same bits with", function()
   local function check(make, optimizer)
     temporary(function(path)
@@ -189,7 +189,7 @@ describe("a training that was stopped, and resumed from its checkpoint, ends in 
   end
 
   for _, kind in ipairs(moon.registered("layers")) do
-    if samples.layer(kind, 6) then -- registry_spec tells if not
+    if samples.layer(kind, 6) then -- registry_spec reports a missing sample
       it("the layer " .. kind, function()
         check(function()
           moon.seed(31)
@@ -210,7 +210,7 @@ describe("a training that was killed", function()
     train(path, function(state) if state.epoch == k + 1 then os.execute("kill -9 $PPID") end end)
   ]]
 
-  -- What both processes run: a net, its data and its callbacks.
+  -- The script of both processes: a net, its data and its callbacks.
   local training = [[
     local moon = require "moonglass"
     return function(path, ending)
@@ -231,7 +231,7 @@ describe("a training that was killed", function()
     end
   ]]
 
-  it("goes on bit for bit", function()
+  it("resumes bit for bit", function()
     temporary(function(path)
       local train = load(training)()
       local whole = result(train(path, nil))
@@ -251,7 +251,7 @@ describe("a training that was killed", function()
 end)
 
 describe("resume", function()
-  it("takes the seed of the checkpoint's run again", function()
+  it("uses the seed of the checkpoint's run", function()
     temporary(function(path)
       local save = {callbacks = {callbacks.checkpoint(path .. ".checkpoint")}, epochs = 2, seed = 8}
       local whole = make_net()
@@ -265,7 +265,7 @@ describe("resume", function()
     end)
   end)
 
-  it("lets a checkpoint that keeps the best know which it was", function()
+  it("restores the best value of a checkpoint with best_only", function()
     temporary(function(path)
       local function best_and_last(k)
         local opts = options("no schedule", path)
@@ -282,7 +282,7 @@ describe("resume", function()
     end)
   end)
 
-  it("gives back what any callback remembers", function()
+  it("restores the state of any callback", function()
     temporary(function(path)
       local function counter(name)
         local self = {name = name, seen = 0, sum = moon.zeros(2)}
@@ -302,7 +302,7 @@ describe("resume", function()
       local save = callbacks.checkpoint(path .. ".checkpoint")
       local a, b = counter("a"), counter()
       start{epochs = 2, callbacks = {a, b, save}}
-      -- known by name and place among those of the name: the others may change places
+      -- callbacks are identified by name and by position among those of that name; others may move
       local again = {counter("a"), counter(), counter("a")}
       go_on({epochs = 5, callbacks = {again[2], save, again[1], again[3]}}, path)
       assert.equal(5, again[1].seen)
@@ -311,15 +311,15 @@ describe("resume", function()
       assert.is_true(again[1].odd)
       assert.equal(2, again[1].at)
       assert.equal(5, again[2].seen)
-      assert.equal(3, again[3].seen) -- there was no second one of this name
-      -- a checkpoint that is loaded and saved again keeps it
+      assert.equal(3, again[3].seen) -- there was no second callback of this name
+      -- loading and saving a checkpoint keeps the state
       local c = assert(moon.checkpoint.load(path .. ".checkpoint"))
       assert(moon.checkpoint.save(path .. ".whole", c))
       assert.equal("", differences(content(path .. ".checkpoint"), content(path .. ".whole")))
     end)
   end)
 
-  it("lets early stopping go on with more patience", function()
+  it("continues early stopping with more patience", function()
     temporary(function(path)
       start(options("early_stopping that ends it", path))
       local list = {figures, callbacks.early_stopping{patience = 2}}
@@ -329,7 +329,7 @@ describe("resume", function()
     end)
   end)
 
-  it("mends a log", function()
+  it("repairs a log", function()
     temporary(function(path)
       start(options("no schedule", path))
       local log_path = path .. ".csv"
@@ -347,7 +347,7 @@ describe("resume", function()
       os.remove(log_path)
       go_on(options("no schedule", path), path)
       assert.equal(whole, files.read(log_path))
-      -- a log of several trainings keeps the lines of those before
+      -- a log of several trainings keeps the earlier lines
       local before = "epoch,loss,val_loss,seconds\n1,0.5,,1\n2,0.4,,1\n"
       local ours = whole:gsub("^[^\n]*\n", "")
       assert.equal(before .. ours, resumed(before .. ours .. "7,0.1,,1\n"))
@@ -389,9 +389,8 @@ describe("resume", function()
   end)
 end)
 
--- A state that was made by hand may be one that could not be loaded, and an edited file one that no callback can
--- resume from.
-describe("a state that is saved", function()
+-- A state made by hand could be impossible to load, and an edited file impossible to resume from.
+describe("a saved state", function()
   local function state(more)
     local net = moon.sequential{moon.dense(4, 4)}
     local s = {net = net, opt = moon.adam(), epoch = 1, seed = 1, history = {loss = {1}, val_loss = {},
@@ -400,7 +399,7 @@ describe("a state that is saved", function()
     return s
   end
 
-  it("has to be one that can be loaded", function()
+  it("must be loadable", function()
     for words, more in pairs{
       ["epoch is 1.5, expected a whole number of at least 0"] = {epoch = 1.5},
       ["epoch is -1, expected a whole number of at least 0"] = {epoch = -1},
@@ -416,7 +415,7 @@ describe("a state that is saved", function()
     end
   end)
 
-  it("has to remember what its callbacks do", function()
+  it("must have the state of its callbacks", function()
     temporary(function(path)
       local function resumed(key, values, callback, tensors)
         local callbacks_state = {[key] = {values = values, tensors = tensors or {}}}
@@ -435,7 +434,7 @@ describe("a state that is saved", function()
         .. "fit into [4 x 4]",
         resumed("early_stopping.1", {best = 1, wait = 0}, stopping, {best_1 = moon.ones(2)}))
       local mine = {name = "mine", snapshot = function() return {a = 1, b = 2} end, restore = function() end}
-      assert.equal("fine", resumed("mine.1", {a = 3}, mine)) -- it may have forgotten b
+      assert.equal("fine", resumed("mine.1", {a = 3}, mine)) -- b is optional
       assert.equal("resume: a of callback mine.1 is true in the checkpoint, expected a number",
         resumed("mine.1", {a = true}, mine))
     end)

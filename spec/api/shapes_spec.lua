@@ -1,11 +1,11 @@
--- Absurd sizes, indices and counts, given to everything that takes one: the right answer, or a message that names the
--- function and says what was expected. Memory is limited, so that large machines refuse the same sizes.
+-- Absurd sizes, indices and counts in every function that takes one: the result is right, or a message names the
+-- function and what it expected. Memory is limited, so that large machines refuse the same sizes.
 local moon = require "moonglass"
 local core = require "moonglass.core"
 
 local nan, inf = 0 / 0, math.huge
 
--- What is no size anywhere, and what is one that no machine holds.
+-- Values that are never a size, and sizes that no machine can hold.
 local wrong = {-1, 0.5, nan, "3", inf, -inf, true, {}, math.mininteger, -2 ^ 31}
 local huge = {2 ^ 31 - 1, 2 ^ 31, 2 ^ 53, 2 ^ 62, math.maxinteger}
 
@@ -50,7 +50,7 @@ describe("sizes", function()
     moon.limits{memory = 0}
   end)
 
-  -- Makers that take sizes: f(...) makes a tensor of these.
+  -- Constructors that take sizes: f(...) makes a tensor of these.
   local makers = {
     zeros = moon.zeros, ones = moon.ones, rand = moon.rand, randn = moon.randn,
     full = function(...) return moon.full(7, ...) end,
@@ -83,7 +83,7 @@ describe("sizes", function()
       end
     end)
 
-    it(("of %s: none of elements, however large the rest"):format(name), function()
+    it(("of %s: 0 elements, with any other sizes"):format(name), function()
       for _, v in ipairs(huge) do
         for _, sizes in ipairs{{0, v}, {v, 0}, {v, 0, v}, {v, v, 0, v}} do
           local ok, t = pcall(make, table.unpack(sizes))
@@ -389,7 +389,7 @@ describe("sizes", function()
     end
     raises({"limits: unknown limit 'memoir'.*%(known: memory%)"}, "limits", moon.limits, {memoir = 5})
     raises({"limits: unknown limit"}, "limits", moon.limits, {5})
-    moon.limits{memory = 0.5} -- not none
+    moon.limits{memory = 0.5} -- above 0, so it is a limit
     assert.are.equal(1, moon.info().memory_limit)
     moon.limits{memory = 2 ^ 53}
     assert.are.equal(1 << 53, moon.info().memory_limit)

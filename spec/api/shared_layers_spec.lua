@@ -1,4 +1,4 @@
--- A layer used in several places of a net; clones of nets, which share nothing; slices, which share parameters.
+-- Layers used in several places of a net; clones of nets, which share nothing; slices, which share parameters.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 
@@ -10,14 +10,14 @@ end
 
 local function pass() return {forward = function(_, v) return v end, backward = function(_, g) return g end} end
 
--- Identity weights, so that the masks before and behind show at the end.
+-- Identity weights, so that the output shows the masks before and after the layer.
 local function eye(n)
   local layer = moon.dense(n, n, {init = "zeros"})
   layer.weight = moon.eye(n)
   return layer
 end
 
--- By name: nets with d in two places.
+-- Nets by name, with d in two places.
 local function nets_with(d)
   local ae = moon.autoencoder{encoder = {eye(40), d}, decoder = {eye(40), d}}
   return {
@@ -56,14 +56,14 @@ describe("noise in two places", function()
     near(0.25, moon.sequential{s, s}:forward(moon.full(0.5, 500, 40), true):eq(0.5):mean(), 0.015)
   end)
 
-  it("differs from one half of an autoencoder to the other", function()
+  it("differs between the halves of an autoencoder", function()
     local d = moon.dropout(0.5)
     local ae = moon.autoencoder{encoder = {d}, decoder = {d, eye(40)}}
     local x = moon.ones(50, 40)
     assert.is_false(ae.encoder:forward(x, true):equal(ae.decoder:forward(x, true)))
   end)
 
-  it("differs from one net to another", function()
+  it("differs between nets", function()
     for _, between in ipairs{false, pass()} do
       local d, x = moon.dropout(0.5), moon.ones(500, 40)
       local encoder = moon.sequential{eye(40), d, between or nil}
@@ -72,7 +72,7 @@ describe("noise in two places", function()
     end
   end)
 
-  it("comes again from the same seed, after saving too", function()
+  it("is repeated by the same seed, after saving too", function()
     local d, x = moon.dropout(0.5), moon.ones(30, 40)
     local net, path = moon.sequential{d, eye(40), d}, os.tmpname()
     assert(net:save(path))
@@ -97,7 +97,7 @@ describe("noise in two places", function()
     moon.set_threads(before)
   end)
 
-  it("is that of two layers, each with its place's seed", function()
+  it("equals that of two layers with the seeds of the places", function()
     local d, x = moon.dropout(0.5), moon.ones(30, 40)
     local one, two = moon.sequential{d, d}, moon.sequential{moon.dropout(0.5), moon.dropout(0.5)}
     one:seed(9)
@@ -105,7 +105,7 @@ describe("noise in two places", function()
     assert.is_true(one:forward(x, true):equal(two:forward(x, true)))
   end)
 
-  it("is the same when a training is resumed", function()
+  it("is the same in a resumed training", function()
     local function build()
       moon.seed(4)
       local d = moon.dropout(0.3)
@@ -128,7 +128,7 @@ describe("noise in two places", function()
     assert.is_false(whole:predict(x):equal(first:predict(x)))
   end)
 
-  it("is refused in a net with layers in Lua only if the layer keeps something", function()
+  it("is refused in a net with layers in Lua only for a layer with state", function()
     local dense, own = moon.dense(3, 3), pass()
     assert.matches("layer 3 is layer 1 again", failure(moon.sequential, {dense, own, dense}))
     assert.matches("layer 3 is layer 1 again",
@@ -145,7 +145,7 @@ describe("a penalty of a layer in two places", function()
     return net:penalty()
   end
 
-  it("counts once if it is of the weights, and for each place if it is of the outputs", function()
+  it("on weights counts once; a penalty on outputs counts in each place", function()
     for name, places in pairs{weight_l2 = 1, activity_l1 = 2, kl_weight = 2, contractive = 2} do
       moon.seed(3)
       local layer, x = moon.dense(4, 4, {[name] = 1, activation = "sigmoid"}), moon.rand(6, 4)
@@ -195,7 +195,7 @@ describe("net:clone", function()
     assert.is_true(copy:predict(x):equal(before))
   end)
 
-  it("keeps tied and repeated layers, within the clone", function()
+  it("keeps tied and repeated layers", function()
     local ae, x = moon.autoencoder.plain{input = 6, hidden = 3, tied = true}, moon.rand(20, 6)
     local copy = ae:clone()
     copy:layer(1).weight:fill_(0.5)
@@ -211,7 +211,7 @@ describe("net:clone", function()
     assert.is_false(twice:layer(1) == dense)
   end)
 
-  it("of a half takes the weight that it is tied to along", function()
+  it("of a half copies the weight that it is tied to", function()
     local ae = moon.autoencoder.plain{input = 6, hidden = 3, tied = true}
     local code, copy = moon.rand(5, 3), ae.decoder:clone()
     local before = copy:predict(code)
@@ -220,14 +220,14 @@ describe("net:clone", function()
     assert.is_true(copy:predict(code):equal(before))
   end)
 
-  it("continues with the noise that would come next", function()
+  it("continues the noise of the original", function()
     local net, x = moon.sequential{moon.gaussian_noise(1), moon.dropout(0.2)}, moon.zeros(9, 9)
     net:forward(x, true)
     local copy = net:clone()
     assert.is_true(copy:forward(x, true):equal(net:forward(x, true)))
   end)
 
-  it("of a net with layers in Lua asks them for a copy", function()
+  it("of a net with layers in Lua calls their clone", function()
     local function scaled(factor)
       local layer = pass()
       layer.forward = function(_, v) return v * factor[1] end
@@ -256,7 +256,7 @@ describe("net:clone", function()
 end)
 
 describe("a slice", function()
-  it("says that it shares", function()
+  it("shows that it shares parameters", function()
     local ae = moon.autoencoder.plain{input = 4, hidden = 2}
     assert.equal("net (dense 4->2 relu), sharing layers 1 to 1 of another net", tostring(ae.encoder))
     assert.matches("sharing layers 2 to 2 of another net$", ae.decoder:summary())

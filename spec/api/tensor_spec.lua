@@ -6,7 +6,7 @@ local known = dofile "spec/support/known.lua"
 
 local failure, shape = expect.failure, expect.shape
 
--- The failure of t:name(...).
+-- The message of t:name(...).
 local function fails(t, name, ...) return failure(t[name], t, ...) end
 
 local function same_numbers(expected, t, tolerance)
@@ -36,7 +36,7 @@ describe("tensor constructors", function()
     assert.equal(2.5, single:get())
   end)
 
-  it("say where a list is not regular", function()
+  it("name the place where a list is irregular", function()
     assert.equal("tensor: list [2] has length 1, expected 2", failure(moon.tensor, { { 1, 2 }, { 3 } }))
     assert.equal("tensor: list [2][1] has length 0, expected 1", failure(moon.tensor, { { { 1 } }, { {} } }))
     assert.equal("tensor: element [2] is 3, expected a list of 2", failure(moon.tensor, { { 1, 2 }, 3 }))
@@ -102,7 +102,7 @@ describe("tensor constructors", function()
     end
   end)
 
-  it("count up to what they are told, which arange leaves out", function()
+  it("count to the end, which arange excludes", function()
     same_numbers({ 0, 1, 2 }, moon.arange(3))
     same_numbers({ 2, 3, 4 }, moon.arange(2, 5))
     same_numbers({ 0, 0.25, 0.5, 0.75 }, moon.arange(0, 1, 0.25))
@@ -126,7 +126,7 @@ describe("tensor constructors", function()
     assert.equal("linspace: count is 1.5, expected a whole number of at least 0", failure(moon.linspace, 0, 1, 1.5))
   end)
 
-  it("draw floats only", function()
+  it("draw only floats", function()
     for _, name in ipairs{"rand", "randn"} do
       assert.equal(name .. ": dtype is uint8, expected float32; t:byte() converts the result",
         failure(moon[name], 2, 3, {dtype = "uint8"}))
@@ -179,7 +179,7 @@ describe("tensor elements", function()
     same_numbers({ 1, 2, 3, 1, 20, 30 }, t)
   end)
 
-  it("end where ipairs ends", function()
+  it("stop ipairs at the end", function()
     local sum = 0
     for _, row in ipairs(moon.tensor { { 1, 2 }, { 3, 4 } }) do
       for _, v in ipairs(row) do sum = sum + v end
@@ -207,7 +207,7 @@ describe("tensor elements", function()
     assert.equal("a tensor has no field 'shape' that can be set", failure(function() t.shape = { 1 } end))
   end)
 
-  it("check what is written", function()
+  it("check assigned values", function()
     local t = moon.zeros(2, 3)
     assert.equal("t[i] = v: value is 'x' (a string), expected a tensor or a number",
       failure(function() t[1] = "x" end))
@@ -275,7 +275,7 @@ describe("tensor views", function()
     assert.equal("copy: [2 x 3] does not fit into [3 x 2]", fails(t, "copy_", moon.zeros(2, 3)))
   end)
 
-  it("are laid side by side by cat", function()
+  it("are concatenated by cat", function()
     local a, b = moon.tensor { { 1, 2 }, { 3, 4 } }, moon.tensor { { 5, 6 } }
     same_numbers({ 1, 2, 3, 4, 5, 6 }, moon.cat { a, b })
     local c = moon.cat({ a, moon.tensor { { 7 }, { 8 } } }, 2)
@@ -329,7 +329,7 @@ describe("tensor arithmetic", function()
     end
   end)
 
-  it("says which shapes do not fit", function()
+  it("names shapes that do not match", function()
     assert.equal("add: [2 x 3] and [4 x 3] do not fit: shapes must be equal, or one a row or a single element",
       failure(function() return m + moon.ones(4, 3) end))
     assert.equal("sub: [2 x 3] and [2] do not fit: shapes must be equal, or one a row or a single element",
@@ -419,7 +419,7 @@ describe("tensor functions", function()
     end)
   end
 
-  it("leave in place what they give, and are called by their names", function()
+  it("have variants in place, and their names as methods", function()
     local t = moon.linspace(-2, 2, 9)
     for new, in_place in pairs {
       [t:neg()] = t:clone():neg_(), [t:abs()] = t:clone():abs_(), [t:sign()] = t:clone():sign_(),
@@ -437,7 +437,7 @@ describe("tensor functions", function()
     same_numbers(formulas.activations.softmax.row(row), moon.tensor(row):softmax(), 1e-6)
   end)
 
-  it("handle the ends of the range", function()
+  it("are right at the ends of the range", function()
     local odd = { nan, inf, -inf, 0 }
     same_numbers({ nan, inf, 0, 1 }, moon.tensor(odd):exp())
     same_numbers({ nan, inf, nan, -inf }, moon.tensor(odd):log())
@@ -453,7 +453,7 @@ describe("tensor functions", function()
     assert.is_true(math.abs(moon.tensor({ 1e-40 }):log()[1] + 92.1034) < 1e-3)
   end)
 
-  it("take parameters where they have any", function()
+  it("take their parameters", function()
     same_numbers({ -1, 0, 1 }, moon.tensor({ -3, 0, 3 }):clamp(-1, 1))
     same_numbers({ -3, 0, 1 }, moon.tensor({ -3, 0, 3 }):clamp(nil, 1))
     same_numbers({ 1, 4, 9 }, moon.tensor({ 1, 2, 3 }):pow_(2), 1e-6)
@@ -461,7 +461,7 @@ describe("tensor functions", function()
     assert.equal("pow: exponent is missing, expected a number", fails(moon.ones(1), "pow"))
   end)
 
-  it("take the softmax of the last dimension", function()
+  it("apply softmax along the last dimension", function()
     local t = moon.tensor { { 1, 2, 3 }, { 1000, 1000, -1000 } }:softmax()
     same_numbers({ 0.09003057, 0.24472847, 0.66524096, 0.5, 0.5, 0 }, t, 1e-7)
     assert.is_true(math.abs(moon.randn(5000):softmax():sum() - 1) < 1e-5)
@@ -540,7 +540,7 @@ describe("tensor reductions", function()
     assert.is_true(math.abs((moon.arange(1000) + 1e6):var() - 83333.25) < 1e-6)
   end)
 
-  it("let NaN through, and the first of equals win", function()
+  it("propagate NaN, and find the first of equal elements", function()
     local odd = moon.tensor { 1, nan, 3, nan, 5 }
     for _, name in ipairs { "sum", "mean", "min", "max", "var", "std", "norm" } do
       local v = odd[name](odd)
@@ -553,7 +553,7 @@ describe("tensor reductions", function()
     same_numbers({ nan, 3 }, moon.tensor { { 1, nan }, { 3, 2 } }:max(2))
   end)
 
-  it("know what nothing adds up to", function()
+  it("have results for empty tensors", function()
     local none = moon.zeros(0, 3)
     assert.equal(0, none:sum())
     assert.equal(0, none:norm())
@@ -606,14 +606,14 @@ describe("tensor products", function()
     assert.equal(101, v:matmul(v))
   end)
 
-  it("of nothing are zeros", function()
+  it("over no elements are zeros", function()
     local t = moon.zeros(2, 0):matmul(moon.zeros(0, 3))
     assert.equal("2 3", shape(t))
     assert.equal(0, t:sum())
     assert.equal("0 3", shape(moon.zeros(0, 2):matmul(moon.zeros(2, 3))))
   end)
 
-  it("say what does not fit", function()
+  it("name shapes that do not match", function()
     assert.equal("matmul: [2 x 3] and [2 x 3] do not fit: 3 columns against 2 rows",
       fails(moon.zeros(2, 3), "matmul", moon.zeros(2, 3)))
     assert.equal("matmul: [2 x 3] and [1 x 2 x 3] do not fit: both must be matrices",
@@ -624,7 +624,7 @@ describe("tensor products", function()
 end)
 
 describe("byte tensors", function()
-  it("round, and stop at 0 and 255", function()
+  it("round and clamp to 0 and 255", function()
     same_numbers({ 0, 0, 1, 2, 255, 255, 0 }, moon.tensor({ -3, 0.4, 0.6, 2, 255, 300, nan }):byte())
     local t = moon.zeros(2, { dtype = "uint8" })
     t[1] = 7.6
@@ -664,19 +664,19 @@ describe("tensors as text", function()
     prints("[[[0. 1.]\n  [2. 3.]]\n\n [[4. 5.]\n  [6. 7.]]]\n[2 x 2 x 2] float32", moon.arange(8):reshape(2, 2, 2))
   end)
 
-  it("change to powers of ten", function()
+  it("switch to powers of ten", function()
     prints("[1.e-05 1.e+00]\n[2] float32", moon.tensor { 1e-5, 1 })
     prints("[1.2346e+08 0.0000e+00]\n[2] float32", moon.tensor { 123456789, 0 })
     prints("[1.000e+00 1.001e+03]\n[2] float32", moon.tensor { 1, 1001 })
     prints("[   1. 1000.]\n[2] float32", moon.tensor { 1, 1000 })
   end)
 
-  it("show what is not finite", function()
+  it("show infinity and NaN", function()
     prints("[  1.  nan -inf]\n[3] float32", moon.tensor { 1, nan, -inf })
     prints("[nan inf]\n[2] float32", moon.tensor { nan, inf })
   end)
 
-  it("break long lines and leave the middle out", function()
+  it("break long lines and omit the middle", function()
     prints("[ 0.  1.  2.  3.  4.  5.  6.  7.  8.  9. 10. 11. 12. 13. 14. 15. 16. 17.\n 18. 19.]\n[20] float32",
       moon.arange(20))
     prints("[1. 1. 1. ... 1. 1. 1.]\n[1001] float32", moon.ones(1001))
@@ -690,7 +690,7 @@ describe("tensors as text", function()
 end)
 
 describe("tensor memory", function()
-  it("is given back under pressure", function()
+  it("is freed under pressure", function()
     collectgarbage()
     collectgarbage()
     local before = moon.info().memory
@@ -703,7 +703,7 @@ describe("tensor memory", function()
     assert.is_true(most < 64 * 1024 * 1024, ("held %d bytes"):format(most))
   end)
 
-  it("is given back at once by close", function()
+  it("is freed at once by close", function()
     collectgarbage()
     collectgarbage()
     local before = moon.info().memory
@@ -724,8 +724,8 @@ describe("tensor memory", function()
     assert.equal(3, row:sum())
   end)
 
-  it("stops at the limit, with a message, and goes on", function()
-    collectgarbage() -- what other tests have left would make room
+  it("is refused at the limit with a message, and later calls work", function()
+    collectgarbage() -- garbage of other tests could be freed later
     collectgarbage()
     local used = moon.info().memory
     moon.limits { memory = used + 1000000 }

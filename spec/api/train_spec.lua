@@ -1,11 +1,11 @@
--- fit and evaluate: native nets against nets with layers in Lua, callbacks, checkpoints, validation, mistakes.
+-- fit and evaluate: native nets and nets with layers in Lua, callbacks, checkpoints, validation, mistakes.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
 local files = dofile "spec/support/files.lua"
 
 local message, temporary, read_file = expect.raised, files.temporary, files.read
 
--- The same small problem each time.
+-- A small problem, the same in each call.
 local function problem(n)
   moon.seed(21)
   local x = moon.rand(n or 50, 6)
@@ -20,7 +20,7 @@ local function small_net(between)
   return moon.sequential{first, last}
 end
 
--- A native layer behind Lua methods, which makes its net a mixed one.
+-- A native layer wrapped in Lua methods: its net is a net with layers in Lua.
 local function behind_lua(layer)
   return {
     name = "wrapped",
@@ -47,7 +47,7 @@ local function assert_same_weights(a, b, rtol, atol)
 end
 
 describe("fit", function()
-  it("learns, and tells of each epoch", function()
+  it("reduces the loss, and records each epoch", function()
     local x, y = problem()
     local history = small_net():fit(x, y, {loss = "mse", optimizer = moon.adam{lr = 0.01}, epochs = 20, seed = 1})
     assert.equal(20, #history.loss)
@@ -58,7 +58,7 @@ describe("fit", function()
     assert.matches("^epoch +loss +val_loss +seconds\n +1 ", tostring(history))
   end)
 
-  it("repeats with a seed, and not without", function()
+  it("repeats with the same seed, and differs without one", function()
     local x, y = problem()
     local function train(seed)
       local net = small_net(moon.dropout(0.3))
@@ -70,7 +70,7 @@ describe("fit", function()
     assert.is_false(train(5):layer(1).weight:allclose(train(6):layer(1).weight, 1e-6, 1e-7))
   end)
 
-  it("is the steps that it stands for", function()
+  it("equals the same steps by hand", function()
     local x, y = problem()
     local net, by_hand = small_net(), small_net()
     local history = net:fit(x, y, {loss = "bce", optimizer = "adam", shuffle = false, batch_size = 16})
@@ -125,7 +125,7 @@ describe("fit", function()
     end
   end)
 
-  it("takes an optimiser written in Lua", function()
+  it("takes an optimizer written in Lua", function()
     local x, y = problem()
     local plain = {
       step = function(_, parameters)
@@ -149,7 +149,7 @@ describe("fit", function()
     assert.is_true(history.loss[30] < 0.25)
   end)
 
-  it("remembers its loss and optimiser", function()
+  it("remembers its loss and optimizer", function()
     local x, y = problem()
     local net = small_net()
     net:fit(x, y, {loss = "mse", seed = 3})
@@ -157,7 +157,7 @@ describe("fit", function()
     assert.equal(2, net.optimizer:steps())
   end)
 
-  it("sets threads for its own time", function()
+  it("sets the number of threads while it runs", function()
     local x, y = problem()
     local before, during = moon.info().threads, nil
     local function look() during = moon.info().threads end
@@ -166,7 +166,7 @@ describe("fit", function()
     assert.equal(before, moon.info().threads)
   end)
 
-  it("makes no garbage by the batch", function()
+  it("makes no garbage per batch", function()
     local x, y = problem(1024)
     local net = small_net()
     local function kilobytes(batch)
@@ -288,7 +288,7 @@ describe("callbacks", function()
     assert.equal(4, batches)
   end)
 
-  it("that fail leave the last whole step", function()
+  it("that fail leave the net as after the last whole step", function()
     local x, y = problem()
     local aborted
     local net, other = small_net(), small_net()
@@ -302,7 +302,7 @@ describe("callbacks", function()
     assert_same_weights(net, other)
   end)
 
-  -- val_loss as a list of figures, whatever the net does
+  -- a val_loss that comes from a list, independent of the net
   local function stop_after(figures, opts)
     local x, y = problem()
     local stopping = moon.callbacks.early_stopping(opts)
@@ -321,7 +321,7 @@ describe("callbacks", function()
     assert.same({5, 5, 0.1}, {stop_after({1, 0.8, 0.9, 0.6, 0.1}, {patience = 2})})
   end)
 
-  it("early_stopping gives back the best weights", function()
+  it("early_stopping restores the best weights", function()
     local x, y = problem()
     local net = small_net()
     local best
@@ -334,7 +334,7 @@ describe("callbacks", function()
     assert.is_true(net:layer(1).weight:allclose(best, 0, 0))
   end)
 
-  it("csv_logger writes a line an epoch", function()
+  it("csv_logger writes a line per epoch", function()
     temporary(function(path)
       local x, y = problem()
       local net = small_net()
@@ -400,7 +400,7 @@ describe("a checkpoint", function()
     end)
   end
 
-  it("keeps an optimiser's options, a history and an autoencoder", function()
+  it("keeps the optimizer's options, the history and the autoencoder", function()
     temporary(function(path)
       moon.seed(1)
       local ae = moon.autoencoder.plain{input = 4, hidden = 2}
@@ -418,7 +418,7 @@ describe("a checkpoint", function()
     end)
   end)
 
-  it("keeps the best only, if asked", function()
+  it("keeps only the best with best_only", function()
     temporary(function(path)
       local x, y = problem()
       local figures = {1, 0.5, 0.7, 0.8}
@@ -430,7 +430,7 @@ describe("a checkpoint", function()
     end)
   end)
 
-  it("gives nil and a message for what is not one", function()
+  it("gives nil and a message for a file that is not a checkpoint", function()
     temporary(function(path)
       assert(small_net():save(path))
       local c, text, code = moon.checkpoint.load(path)
@@ -459,7 +459,7 @@ describe("mistakes", function()
 
   local function fit(opts, xs, ys) return message(function() net:fit(xs or x, ys or y, opts) end) end
 
-  it("in options are named, with the place in the script", function()
+  it("in options are named with the line of the script", function()
     assert.matches("train_spec%.lua:%d+: fit: unknown option 'epoch'; did you mean 'epochs'%? %(known: ",
       fit{loss = "mse", epoch = 3})
     assert.matches("fit: option loss is missing: a name %(.*mse", fit{})
@@ -489,7 +489,7 @@ describe("mistakes", function()
     assert.matches("evaluate: option loss is missing", message(small_net().evaluate, small_net(), x, y))
   end)
 
-  it("end a training that was interrupted", function()
+  it("after an interrupt end the training", function()
     local epochs = 0
     local function interrupt(state)
       epochs = state.epoch
@@ -499,7 +499,7 @@ describe("mistakes", function()
     assert.equal(2, epochs)
   end)
 
-  it("leave the net as it was", function()
+  it("leave the net unchanged", function()
     local before = net:layer(1).weight:clone()
     fit({loss = "mse"}, x, x)
     fit{loss = "mse", batch_size = 64}
@@ -533,7 +533,7 @@ describe("mistakes", function()
 end)
 
 describe("validation_split", function()
-  it("leaves n (1 - f) rows where that is a whole number, and the whole part of it elsewhere", function()
+  it("leaves n (1 - f) rows, rounded down", function()
     local function training_rows(n, fraction)
       local rows
       moon.sequential{moon.dense(1, 1)}:fit(moon.zeros(n, 1), moon.zeros(n, 1), {
