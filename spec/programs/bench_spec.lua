@@ -1,4 +1,4 @@
--- The parts of `make bench` and `make profile`, on small and on recorded figures. No test depends on speed.
+-- The parts of `make bench` and `make profile`, with small runs and recorded figures. No test depends on speed.
 local path = package.path
 package.path = "scripts/bench/?.lua;" .. path
 local json = require "json"
@@ -22,13 +22,13 @@ local function run_bench(arguments)
 end
 
 describe("json", function()
-  it("reads what JSON can say", function()
+  it("reads every kind of JSON value", function()
     assert.same({a = {1, -2.5, 3e2}, b = {c = true, d = false}, e = "", f = {}, g = "x"},
       json.decode(' {"a": [1, -2.5, 3e2], "b": {"c":true, "d" :false}, "e": "", "f": [ ], "g": "x", "h": null} '))
     assert.equal('"\\/\n\t\u{e9}A', json.decode([["\"\\\/\n\t\u00e9\u0041"]]))
   end)
 
-  it("says what it cannot read", function()
+  it("refuses invalid JSON with a message", function()
     for _, text in ipairs{"", "{", "[1,]", "[1 2]", '{"a" 1}', '"abc', '"\\x"', "nope", "1 2", "{1: 2}"} do
       local v, message = json.decode(text)
       assert.is_nil(v)
@@ -68,7 +68,7 @@ describe("bench", function()
 
   it("busy: one thread and two, in turns", function()
     local got = run_bench("busy --sizes 20-8-20 --rows 8000 --rounds 3 --threads 2 --busy 2")
-    assert.equal(2, got.busy) -- and they have ended, or there would be no end of the output
+    assert.equal(2, got.busy) -- and they have ended: else the output would not end
     assert.equal(2, got.threads)
     assert.equal(3, #got.ones)
     assert.equal(3, #got.epochs)
@@ -107,7 +107,7 @@ describe("bench", function()
   end)
 end)
 
--- ---- canned figures ----
+-- ---- recorded figures ----
 
 local lecture = report.lecture
 
@@ -145,7 +145,7 @@ describe("results", function()
     return {test = "epoch", engine = engine, sizes = lecture, batch = batch, threads = threads}
   end
 
-  it("keeps the best, and finds the fastest peer", function()
+  it("keeps the best samples, and finds the fastest peer", function()
     local r = canned()
     assert.equal(0.5, r:best(what("moonglass", 32, 2)))
     assert.equal(1e5, r:best{test = "scale", engine = "moonglass", sizes = lecture, batch = 64, threads = 1})
@@ -180,7 +180,7 @@ describe("results", function()
     assert.same(r.versions, again.versions)
   end)
 
-  it("reads the recorded figures, from which README's picture is drawn", function()
+  it("reads the recorded figures of README's picture", function()
     local r = read_results(files.read("scripts/bench/recorded.csv"))
     assert.same({"jax", "torch", "keras"}, r:peers())
     assert.equal(3, #report.panels(r))
@@ -193,7 +193,7 @@ describe("report", function()
     assert.equal("a   bb\nß  ccc", report.align{{"a", "bb"}, {"ß", "ccc"}})
   end)
 
-  it("tells everything that was measured", function()
+  it("has everything that was measured", function()
     local text = report.text(canned())
     for _, part in ipairs{
       "A CPU, 2 cores, Linux 6", "0.9.0, haswell kernels", "jax 0.10, keras 3.15, moonglass 0.1.0",
@@ -210,13 +210,13 @@ describe("report", function()
     assert.is_nil(text:find("batch 1024", 1, true))
   end)
 
-  it("has something to say about nothing", function()
+  it("has a text without results", function()
     local r = new_results()
     has(report.text(r), "Machine")
     assert.same({}, report.panels(r))
   end)
 
-  it("draws its own data", function()
+  it("draws its data", function()
     local panels = report.panels(canned())
     assert.equal(3, #panels)
     assert.equal("Epoch of 60,000 rows, 784-128-32-128-784, 1 thread", panels[1].title)
@@ -239,7 +239,7 @@ end)
 describe("measure", function()
   local folder, results, m
 
-  -- A peer.py for sh, which stands in for the Python.
+  -- A peer.py for sh, which replaces Python.
   local function peer(script)
     local file = assert(io.open(folder .. "/peer.py", "w"))
     file:write(script)
@@ -258,7 +258,7 @@ describe("measure", function()
 
   local case = {kind = "epoch", sizes = "20-8-20", batch = 16, threads = 2, row = true}
 
-  it("takes a peer's figures", function()
+  it("reads a peer's figures", function()
     peer([[echo noise; echo "{\"epoch_s\": 0.25, \"loss\": [2, 1], \"row_us\": 9, \"args\": \"$*\"}"]])
     assert.equal("jax --batch 16 --threads 2 --epochs 3 --sizes 20-8-20 --data it's", m:peer("jax", case, 3).args)
     assert.equal("0.250 s", m:peer_epoch("jax", case))
@@ -267,7 +267,7 @@ describe("measure", function()
     assert.equal(9, results:best{test = "row", engine = "jax", sizes = "20-8-20"})
   end)
 
-  it("leaves out a peer that failed", function()
+  it("skips a peer that failed", function()
     peer("echo first >&2; echo 'No module named jax' >&2; exit 1")
     has(m:peer_epoch("jax", case), "No module named jax")
     peer("exit 3")
@@ -284,7 +284,7 @@ describe("measure", function()
     assert.equal(2, #reasons)
   end)
 
-  it("goes through its cases in turns", function()
+  it("runs its cases in turns", function()
     peer([[echo '{"epoch_s": 1, "loss": [1]}']])
     local log = {}
     m.log = function(line) log[#log + 1] = line:match("moonglass") or line end
@@ -296,7 +296,7 @@ describe("measure", function()
 end)
 
 describe("parts of a profile", function()
-  it("reads what perf prints", function()
+  it("are read from perf's output", function()
     local list = parts.read([[
 # Samples: 6K of event 'cpu-clock'
 #      Samples;Shared Object    ;Symbol

@@ -1,9 +1,9 @@
 -- How the session and the notebook read a text: where its last expression begins, whether more lines must follow, which
--- of its variables are gone afterwards. Every text that Lua itself accepts also runs through `load`, and must leave the
--- same globals.
+-- of its variables are lost afterwards. Every text that Lua accepts also runs through `load`, and must leave the same
+-- globals.
 local chunk = require "moonglass.session.chunk"
 
--- Functions whose results tell how they were called.
+-- Functions whose results show how they were called.
 local function surroundings()
   local env = setmetatable({said = {}, total = 0, loss = 10, l1 = 3, n = 4}, {__index = _G})
   env.g = function(v) return "g(" .. tostring(v) .. ")" end
@@ -15,7 +15,7 @@ local function surroundings()
   return env
 end
 
--- Runs a function, made by the session's rules, among those; gives its results as one text, and the globals.
+-- Run a function, compiled by the session's rules, with those functions. Return its results as one text, and globals.
 local function run(f)
   local env = surroundings()
   for i = 1, math.huge do
@@ -55,7 +55,7 @@ local function check(cases)
 end
 
 describe("the last expression", function()
-  it("is a text that is one, or the end of one that is statements", function()
+  it("is the whole text, or the end of a text of statements", function()
     check{
       {"1 + 1", "2"}, {"1, nil, 'three'", "1 nil three"}, {"x = 3\nx * 2", "6"}, {"x = 3 x * 2", "6"},
       {"local y = 5; y * 2", "10"}, {"x, y = 1, 2\nx, y", "1 2"}, {"function q() return 1 end\nq()", "1"},
@@ -71,7 +71,7 @@ describe("the last expression", function()
     }
   end)
 
-  it("is a call that is a statement, too; the one before is none", function()
+  it("may be a call, which is a statement too; an earlier call is not the last", function()
     check{
       {"x = 1\nf()", "8"}, {"f() g()", "g(nil)"}, {"f 'a' g 'b'", "g(b)"}, {"say(1)", "", globals = "l1=3 loss=10 " ..
         "n=4 total=0 said: 1"}, {"say(1) say(2)", "", globals = "l1=3 loss=10 n=4 total=0 said: 1 2"},
@@ -94,7 +94,7 @@ describe("the last expression", function()
     }
   end)
 
-  it("begins where a bracket or a quote cannot be a call's", function()
+  it("begins where a bracket or a quote cannot belong to a call", function()
     check{
       {"x = 5 ('a'):rep(2)", "aa"}, {"x = 'b' ('a'):rep(2)", "aa"}, {"x = nil 'a'", "a"}, {"x = {} 'a'", "a"},
       {"x = function() end ('a'):rep(2)", "aa"}, {"do end ('a'):rep(2)", "aa"}, {"::here:: 'a'", "a"},
@@ -102,7 +102,7 @@ describe("the last expression", function()
     }
   end)
 
-  it("is not looked for in comments and texts", function()
+  it("is not found in comments and texts", function()
     check{
       {"x = 1 -- n", ""}, {"-- n", ""}, {"", ""}, {"  \n\t", ""}, {"--[[ n ]]", ""}, {"--[==[\nn ]] ]==]\nn", "4"},
       {"n -- last", "4"}, {"n --[[ last ]]", "4"}, {"x = '-- n'\nx", "-- n"}, {"x = [[\n;n]]", ""},
@@ -112,7 +112,7 @@ describe("the last expression", function()
     }
   end)
 
-  it("is what `return` gives, where a text has one", function()
+  it("is the expression of `return`, if a text has one", function()
     check{
       {"return 5", "5"}, {"return", ""}, {"x = 5\nreturn x, n", "5 4"}, {"do return 7 end", "7"},
       {"if n then return 'early' end\nn", "early"}, {"if not n then return 'early' end\nn", "4"},
@@ -120,14 +120,14 @@ describe("the last expression", function()
     }
   end)
 
-  it("may stand behind labels, and goto", function()
+  it("may follow labels and goto", function()
     check{
       {"goto done; ::done:: n", "4"}, {"goto a x = 1 ::a:: n", "4"}, {"::top:: n", "4"},
       {"x = 0 ::top:: x = x + 1 if x < 3 then goto top end x", "3"},
     }
   end)
 
-  it("is shown, but where a semicolon is the last token", function()
+  it("is shown, unless a semicolon is the last token", function()
     check{
       {"5;", "5", silenced = true}, {"5; -- note", "5", silenced = true}, {"5 -- note;", "5"},
       {"5 ; ;\n", "5", silenced = true}, {"x = 1;", "", silenced = true}, {"n --[[ ; ]]", "4"}, {"';'", ";"},
@@ -147,7 +147,7 @@ describe("a text", function()
     return made and "complete" or incomplete and "incomplete" or "invalid"
   end
 
-  it("is incomplete where more lines could make sense of it", function()
+  it("is incomplete if more lines could complete it", function()
     for _, text in ipairs{
       "for i = 1, 3 do", "function f(", "x = {", "x =", "x = 1 +", "n +", "x = 1\nn *", "if n then", "repeat",
       "x = [[abc", "--[[ abc", "--[==[ abc ]]", "f(1,", "t:", "t.", "local function", "x = function()", "not",
@@ -157,7 +157,7 @@ describe("a text", function()
     end
   end)
 
-  it("is complete or invalid as it is, else", function()
+  it("is complete or invalid otherwise", function()
     for _, text in ipairs{"-- only", "moon.seed(1); -- note", "x = 1\n-- last", "", "n", "x = 5 y"} do
       assert.equal("complete", status(text), text)
     end
@@ -169,7 +169,7 @@ describe("a text", function()
     end
   end)
 
-  it("has Lua's own messages, with its own lines", function()
+  it("has Lua's messages, with the lines of the text", function()
     for _, text in ipairs{"x = = 1", "x = 1\nx = = 2", "goto nowhere", "for i = 1, 3 do", "x = 'abc"} do
       local _, expected = load(text .. "\n", "=cell")
       assert.same({nil, expected}, {(chunk.compile(text, "=cell")), (select(2, chunk.compile(text, "=cell")))})
@@ -178,7 +178,7 @@ describe("a text", function()
     assert.equal("cell:3: attempt to index a nil value (global 'no')", (select(2, pcall(made.run))))
   end)
 
-  it("keeps its line in a traceback, where its last call would be a tail call", function()
+  it("keeps its line in a traceback: its last call is not a tail call", function()
     local made = chunk.compile("local function fail()\n  error 'ups'\nend\nfail()", "=cell")
     local _, trace = xpcall(made.run, debug.traceback)
     assert.is_truthy(trace:find("cell:4: in", 1, true), trace)
@@ -197,7 +197,7 @@ describe("a text", function()
     assert.is_nil((chunk.compile(("("):rep(300) .. "1" .. (")"):rep(300), "=cell")))
   end)
 
-  it("is not the user's load to compile", function()
+  it("is compiled without the user's load", function()
     local real = load
     _G.load = error -- luacheck: ignore
     local ok, made = pcall(chunk.compile, "1 + 1", "=cell")
@@ -207,13 +207,13 @@ describe("a text", function()
   end)
 end)
 
-describe("variables of a text's own", function()
+describe("local variables of a text", function()
   local function locals(text)
     local made = assert(chunk.compile(text, "=cell"))
     return table.concat(made.locals, " ") .. (made.ends_local and ", last" or "")
   end
 
-  it("are known, and whether any statement comes after the last", function()
+  it("are known, and whether a statement follows the last", function()
     for text, expected in pairs{
       ["x = 1"] = "", ["local x = 1"] = "x, last", ["local x"] = "x, last", ["local x = 1; x"] = "x",
       ["local a <const>, b <close> = 1, nil"] = "a b, last", ["local function f(a, b) local c end"] = "f, last",

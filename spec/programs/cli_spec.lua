@@ -9,7 +9,7 @@ local read_file, write_file = files.read, files.write
 
 local has = expect.has
 
--- Runs the program with arguments that are shell text; gives stdout, stderr, exit status.
+-- Run the program with arguments in shell syntax. Return stdout, stderr, exit status.
 local function run(arguments, stdin, environment)
   local input, out, err = os.tmpname(), os.tmpname(), os.tmpname()
   write_file(input, stdin or "")
@@ -37,13 +37,13 @@ describe("moonglass as a runner", function()
     assert.equal(0, status)
   end)
 
-  it("has options below zero in arg", function()
+  it("has the options at negative indices of arg", function()
     write_file(script, "print(arg[-1], arg[-2], arg[-3] == arg[-#arg - 3])")
     local out = run("-e x=1 " .. script)
     has(out, "x=1\t-e")
   end)
 
-  it("finds the library without being told where it is", function()
+  it("finds the library without configuration", function()
     local out, err, status = run([[-E -e 'print(require("moonglass").info().version, moon)']])
     assert.equal("", err)
     assert.is_truthy(out:match("^%d+%.%d+%.%d+\tnil\n$"), out)
@@ -62,7 +62,7 @@ describe("moonglass as a runner", function()
     assert.equal("q\t-\n", (run("- q", "print(..., arg[0])")))
   end)
 
-  it("heeds LUA_INIT and LUA_PATH, unless -E", function()
+  it("uses LUA_INIT and LUA_PATH, except with -E", function()
     assert.equal("init\n1\n", (run("-e 'print(1)'", "", [[LUA_INIT='print("init")']])))
     assert.equal("1\n", (run("-E -e 'print(1)'", "", [[LUA_INIT='print("init")']])))
     has(run("-e 'print(package.path)'", "", "LUA_PATH_5_4='/nowhere/?.lua;;'"), "/nowhere/?.lua")
@@ -106,13 +106,13 @@ describe("moonglass as a runner", function()
     assert.equal(1, status)
   end)
 
-  it("says what it can about an error that is no text", function()
+  it("describes an error that is not a text", function()
     has(select(2, run("-e 'error{}'")), "(error object is a table value)")
     local mine = [[-e 'error(setmetatable({}, {__tostring = function() return "mine" end}))']]
     has(select(2, run(mine)), "moonglass: mine")
   end)
 
-  it("tells a script that takes a session's global how to begin", function()
+  it("tells a script that uses a global of the session how to load the library", function()
     local advice = "global 'moon'); begin with: local moon = require \"moonglass\"\nstack traceback:"
     for _, statement in ipairs{"moon.zeros(2)", "moon()", "local m = require 'moonglass' print(moon.x)"} do
       write_file(script, statement)
@@ -126,7 +126,7 @@ describe("moonglass as a runner", function()
     has(select(2, run("-e 'local t = {} t.moon.x = 1'")), "(field 'moon')\n")
   end)
 
-  it("takes a session's lines from the descriptor that it is told, and leaves it to nobody", function()
+  it("reads a session's lines from a given descriptor, and child processes do not inherit it", function()
     write_file(script, "io.read('a')\nos.execute('cat; test -e /proc/self/fd/9 && echo taken')\n" ..
       "os.getenv('MOONGLASS_LINES')\n'last'\n")
     local out, err = run("-i 9<" .. script, "standard input", "MOONGLASS_LINES=9")
@@ -163,7 +163,7 @@ describe("moonglass as a runner", function()
   end)
 end)
 
--- The same command line for the program and for lua: outputs, errors and statuses are the same, but for the names of
+-- The same command line for the program and for lua: outputs, errors and statuses are the same, except for the names of
 -- the programs.
 describe("moonglass as lua:", function()
   local lua = os.getenv("LUA") or "lua5.4"
@@ -190,10 +190,10 @@ describe("moonglass as lua:", function()
     local command = ("cd %s && env -u LUA_INIT_5_4 LUA_PATH_5_4='./?.lua' %s %s %s <input"):format(folder,
       environment or "", quote(path), arguments)
     local output, errors, status = files.run(("sh -c %s"):format(quote(command)))
-    -- Lua may be started by a script of another name than its own, which is the one that its messages begin with.
+    -- lua5.4 may be a script that starts a binary of another name; Lua's messages begin with that name.
     local name = interpreter == lua and "lua[%d.]*" or path:match("[^/]*$"):gsub("%p", "%%%0")
     errors = ("\n" .. errors):gsub("\n" .. name .. ": ", "\nlua: ")
-    -- Only the program looks for modules in its own tree as well.
+    -- Only the program also searches for modules in its tree.
     return output, errors:gsub("\n\tno file[^\n]*", ""), status
   end
 
@@ -209,7 +209,7 @@ describe("moonglass as lua:", function()
   } do
     it(arguments, function()
       local expected, output = {result(lua, arguments)}, {result(program, arguments)}
-      if arguments:find("^%-i") then expected[1], output[1] = "", "" end -- whose first lines tell the version
+      if arguments:find("^%-i") then expected[1], output[1] = "", "" end -- its first lines have the version
       assert.same(expected, output)
     end)
   end
@@ -225,7 +225,7 @@ describe("moonglass as lua:", function()
 end)
 
 describe("moonglass as a session in a pipe", function()
-  -- What the session prints for these lines, without its banner and its prompts.
+  -- The session's output for these lines, without banner and prompts.
   local function session(lines)
     local out, err, status = run("-i", lines)
     assert.equal(0, status)
@@ -252,20 +252,20 @@ describe("moonglass as a session in a pipe", function()
     has(session("setmetatable({}, {__tostring = function() return 'mine' end})\n"), "mine\n")
   end)
 
-  it("reads on while a chunk is not complete", function()
+  it("reads more lines until a chunk is complete", function()
     has(session("for i = 1, 2 do\nprint('i=' .. i)\nend\n"), "i=1\ni=2\n")
     has(session("{1,\n2}\n"), "{1, 2}\n")
     has(session("('a'\n..'b')\n"), "ab\n")
   end)
 
-  it("goes on after errors, which take one line", function()
+  it("continues after errors, each reported in one line", function()
     local out, err = session("error('bad')\nx = = 1\nfoo.bar\n'alive'\n")
     has(out, "alive\n")
     assert.equal("stdin:1: bad\nstdin:1: unexpected symbol near '='\n" ..
                  "stdin:1: attempt to index a nil value (global 'foo')\n", err)
   end)
 
-  it("asks what a nil field of the library may have meant, and leaves it nil for scripts that look", function()
+  it("suggests a name for a missing field of the library, which stays nil for scripts", function()
     local _, err = session("moon = require 'moonglass'\nmoon.dens(3, 2)\n" ..
       "\nmoon.callbaks.progress()\nmoon.nothing_like_it()\n")
     assert.equal("stdin:1: attempt to call a nil value (field 'dens'); did you mean 'dense'?\n" ..
@@ -274,14 +274,14 @@ describe("moonglass as a session in a pipe", function()
     has(session("require('moonglass').dens == nil\n"), "true\n")
   end)
 
-  it("shows where an error came from, down to the line typed", function()
+  it("shows the traceback of an error down to the typed line", function()
     local _, err = session("function f() error('deep') end function g() f() end\ng()\n")
     has(err, "stdin:1: deep\nstack traceback:\n")
     has(err, "in function 'g'")
     assert.is_nil(err:find("main chunk", 1, true))
   end)
 
-  it("goes on after an error in __tostring", function()
+  it("continues after an error in __tostring", function()
     local out, err = session("setmetatable({}, {__tostring = function() error('no text') end})\n'alive'\n")
     has(err, "no text")
     has(out, "alive\n")

@@ -7,7 +7,7 @@ local files = dofile "spec/support/files.lua"
 
 -- ---- C ----
 
--- The paragraphs of a header that declare something: its comment, and its entries.
+-- The paragraphs of a header that declare something: comment and entries.
 local function paragraphs(header)
   local list = {}
   for text in (files.read(header) .. "\n\n"):gmatch("(.-)\n\n+") do
@@ -48,7 +48,7 @@ describe("the C headers:", function()
     end
   end)
 
-  it("each that makes or changes an object says what kind of entry it is", function()
+  it("each that makes an object is marked CONSTRUCTOR", function()
     for _, p in ipairs(all) do
       for _, entry in ipairs(p.entries) do
         if entry:find("_new%(") or entry:find("_load%(") then
@@ -63,8 +63,8 @@ end)
 
 local reference = files.read("lua/REFERENCE.md")
 
--- Does the reference have this name, as a whole one?
--- A call of a function of that name, behind what it is called on; a session's are globals.
+-- Does the reference have this name as a whole word?
+-- A pattern of a call of that function, with its object before it; functions of the session are globals.
 local function has(name) return reference:find("[.:`]" .. name .. "%(") ~= nil end
 
 local prefixes = {
@@ -74,7 +74,7 @@ local prefixes = {
 
 -- ---- maps of folders ----
 
--- What find(1) lists, by `command`, as paths in the tree.
+-- The paths in the tree that a find command prints.
 local function found(command)
   local list = {}
   for path in files.run(command):gmatch("[^\n]+") do list[#list + 1] = path end
@@ -104,7 +104,7 @@ describe("the maps of folders", function()
   check("scripts/README.md", "find scripts -maxdepth 1 -name '*.lua'", "scripts/")
   check("csrc/README.md", "find csrc/lua csrc/cli -name '*.c'", "csrc/%l+/")
 
-  it("lead to files that say in their first line what they hold", function()
+  it("name files whose first line describes them", function()
     local silent = {}
     for _, path in ipairs(found("find spec lua scripts -name '*.lua' -o -name '*.sh' -o -name '*.[ch]'")) do
       local first = files.read(path):gsub("^#![^\n]*\n", "")
@@ -148,7 +148,7 @@ describe("a page as HTML", function()
 
   local function html(text) return markdown.html(text, function(target) return "to/" .. target end) end
 
-  it("has headings with anchors, the second of equal ones with another", function()
+  it("has headings with anchors, different ones for equal headings", function()
     assert.equal('<h1 id="one-two">One <code>two</code></h1>\n<p>x</p>\n<h2 id="one-two-1">One, two</h2>',
       html("# One `two`\nx\n\n## One, two\n"))
   end)
@@ -179,11 +179,11 @@ end)
 describe("lua/REFERENCE.md", function()
   local interface = dofile("lua/moonglass/help/annotations.lua").parse(files.read("lua/moonglass/help/meta.lua"))
 
-  it("is what help's file gives (make reference)", function()
+  it("is up to date with help's file (make reference)", function()
     assert.equal(dofile("lua/doc/tools/reference.lua").write(interface), reference)
   end)
 
-  it("has every function that is documented; methods in place stand with the plain ones", function()
+  it("has every documented function; methods in place share the entry of the plain ones", function()
     local missing = {}
     for _, f in ipairs(interface.functions) do
       if not has(f.name) then missing[#missing + 1] = f.path end
@@ -192,13 +192,13 @@ describe("lua/REFERENCE.md", function()
     assert.is_true(#interface.functions > 240)
   end)
 
-  it("has no name that is not there", function()
+  it("has only names that exist", function()
     for path in reference:gmatch("moon%.([%w_.]*[%w_])") do
       local value = moon
       for part in path:gmatch("[%w_]+") do
         value = type(value) == "table" and value[part] or nil
       end
-      if path ~= "interactive" then assert.is_not_nil(value, "moon." .. path) end -- a session's
+      if path ~= "interactive" then assert.is_not_nil(value, "moon." .. path) end -- only in a session
     end
     for class, prefix in pairs(prefixes) do
       for name in reference:gmatch("%f[%w]" .. prefix .. "([%w_]+)%(") do

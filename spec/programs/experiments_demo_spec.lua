@@ -1,4 +1,4 @@
--- scripts/demo.lua, stacked.lua and experiments.lua as programs, and the page that they make.
+-- scripts/demo.lua, stacked.lua and experiments.lua, run as programs, and the page that they make.
 local moon = require "moonglass"
 local lfs = require "lfs"
 
@@ -17,7 +17,7 @@ local function run(command)
   return output, status
 end
 
--- A figure of a script's that experiments.lua has run.
+-- A figure of a script that experiments.lua has run.
 local function figure_of(script, name)
   return tonumber(read_file(("%s/%s/figures.csv"):format(folder, script)):match("\n" .. name .. ",([^\n]+)"))
 end
@@ -35,14 +35,14 @@ describe("page", function()
     assert.is_nil(html:find("<script>", 1, true))
   end)
 
-  it("has a table of contents, which leads to all headings", function()
+  it("has a table of contents with links to all headings", function()
     local html = moon.page("t"):heading("a & b"):contents():heading("c"):html()
     has(html, '<a id="s1"></a><h2>a &amp; b</h2>')
     has(html, '<li><a href="#s1">a &amp; b</a></li>\n<li><a href="#s2">c</a></li>')
     assert.is_true(html:find('href="#s1"', 1, true) > html:find('id="s1"', 1, true))
   end)
 
-  it("writes base64 as it is defined", function()
+  it("encodes base64 correctly", function()
     -- The signature and 0, 1 and 2 more bytes, by coreutils' base64.
     local signature = "\137PNG\r\n\26\n"
     for more, expected in pairs{[""] = "iVBORw0KGgo=", ["f"] = "iVBORw0KGgpm", ["fo"] = "iVBORw0KGgpmbw=="} do
@@ -50,7 +50,7 @@ describe("page", function()
     end
   end)
 
-  it("refuses what is no picture", function()
+  it("refuses a file that is not a picture", function()
     assert.has_error(function() moon.page("t"):picture(nil) end,
       "page: picture is nil, expected the bytes of a PNG or its path")
   end)
@@ -77,7 +77,7 @@ describe("scripts/demo.lua", function()
       assert.is_true(runs.tiles(picture, #expected, expected:size(2)):equal(expected))
       assert.equal(784, net:parameters()[1].value:size(1))
       local first = net:layer(name == "denoising" and 2 or 1)
-      if name ~= "denoising" then -- whose training images are noisy ones
+      if name ~= "denoising" then -- its training images are noisy
         local _, dead = moon.metrics.dead_units(net:slice(1, 1):predict((assert(moon.data.mnist(shapes, "train")))))
         local counted = name == "simple" and " dead code units" or " dead units of hidden layer 1"
         assert.equal(dead, figure(name .. counted))
@@ -86,7 +86,7 @@ describe("scripts/demo.lua", function()
       local weights = runs.tiles(assert(moon.png.read(folder .. "/" .. name .. "-weights.png")),
         2 * (lines_of_tiles * 29 + 1), 2 * (16 * 29 + 1))
       assert.is_true(weights:max() - weights:min() == 255)
-      -- Noise is in the denoiser's validation as well, the target is clean.
+      -- The denoiser's validation images are noisy too; the target is clean.
       local history = read_file(("%s/%s-history.csv"):format(folder, name))
       local loss = name == "simple" and moon.mse() or moon.bce()
       local last = tonumber(history:match("([^,\n]+)\n$"))
@@ -95,7 +95,7 @@ describe("scripts/demo.lua", function()
       assert.is_true(plot:size(1) == 360 and plot:max() - plot:min() > 200)
       assert.equal(epochs + 1, select(2, read_file(folder .. "/" .. name .. "-history.csv"):gsub("\n", "")))
     end
-    -- The penalty is on the hidden layer and the code, not on the decoder's.
+    -- The penalty is on the hidden layer and the code, not on the decoder.
     local net = assert(moon.load(folder .. "/sparse.safetensors"))
     local sum = net:slice(1, 1):predict(test):sum() + net:encode(test):sum()
     local loss = moon.bce():forward(net:predict(test), test / 255)
@@ -105,7 +105,7 @@ describe("scripts/demo.lua", function()
     has(html, "Five autoencoders learn a set in MNIST's format, each by itself")
     has(html, "local folder = &quot;spec/fixtures/shapes&quot;\n")
     has(html, "train 40 x 784 uint8, labels 40\ntest 20 x 784 uint8, labels 20")
-    -- The picture in the page is the file beside it.
+    -- The page contains the picture file beside it.
     local encoded = html:match('below each what the net makes of it" src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
     assert.equal(math.ceil(#read_file(folder .. "/simple.png") / 3) * 4, #encoded)
   end)
@@ -146,7 +146,7 @@ describe("scripts/stacked.lua", function()
 end)
 
 describe("scripts/experiments.lua", function()
-  it("runs scripts, hands on their options and makes an index of what they left", function()
+  it("runs scripts, passes on their options and makes an index of their results", function()
     local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain deep --data %s --epochs 1"):format(
       folder, program, shapes))
     assert.equal(0, status, output)
@@ -172,7 +172,7 @@ describe("scripts/experiments.lua", function()
     for alt in html:gmatch('<img alt="([^"]*)"') do assert.is_true(#alt > 20, alt) end -- captions are sentences
   end)
 
-  it("shows what the last run left, and no older pictures", function()
+  it("shows the results of the last run, and no older pictures", function()
     os.execute(("mkdir -p %s/activations"):format(folder))
     dofile("spec/support/files.lua").write(folder .. "/activations/old.png", "")
     local output, status = run(("'%s' scripts/experiments.lua activations --out %s"):format(program, folder))
@@ -183,7 +183,7 @@ describe("scripts/experiments.lua", function()
     assert.is_nil(html:find("old.png", 1, true))
   end)
 
-  it("explains itself, and refuses what it does not know, before anything runs", function()
+  it("prints its help, and refuses unknown names before anything runs", function()
     local output, status = run(("'%s' scripts/experiments.lua --help"):format(program))
     assert.equal(0, status)
     has(output, "Usage: experiments [names]")
@@ -202,14 +202,14 @@ describe("scripts/experiments.lua", function()
     end
   end)
 
-  it("keeps options from scripts that do not have them", function()
+  it("does not pass options to scripts that lack them", function()
     local output, status = run(("'%s' scripts/experiments.lua activations plain --out=%s --data %s --epochs 1 "
       .. "--points 9"):format(program, folder, shapes))
     assert.equal(0, status, output)
     assert.equal(10, select(2, read_file(folder .. "/activations/activations.csv"):gsub("\n", "")))
   end)
 
-  it("goes on after one that fails, and says so", function()
+  it("continues after a failing script, and reports it", function()
     local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain --data /nowhere"):format(folder,
       program))
     assert.equal(1, status)
@@ -220,7 +220,7 @@ describe("scripts/experiments.lua", function()
 end)
 
 describe("published losses", function()
-  it("stand beside those of the same training on the whole of MNIST only", function()
+  it("are shown only beside the same training on all of MNIST", function()
     local path = package.path
     package.path = "scripts/?.lua;" .. path
     local results = require "experiment.results"

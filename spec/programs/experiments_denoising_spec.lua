@@ -1,4 +1,4 @@
--- scripts/denoising.lua and memorise.lua as programs, on the shapes of spec/fixtures.
+-- scripts/denoising.lua and memorise.lua, run as programs on the shapes of spec/fixtures.
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -26,7 +26,7 @@ end
 
 local function picture(name) return assert(moon.png.read(folder .. "/" .. name)) end
 
--- A plot as large as they are, with something on it.
+-- A plot of the usual size that is not empty.
 local function check_plot(name)
   local plot = picture(name)
   assert.same({600, 800}, {plot:size(1), plot:size(2)})
@@ -53,7 +53,8 @@ end
 
 local function squared_error(a, b) return (a - b):square():mean() end
 
--- The tiles of filters.png: each is the unit's weights as image.grid draws them, or a cross. How many are crosses?
+-- The tiles of filters.png: each shows the unit's weights as image.grid draws them, or a cross. Return the number of
+-- crosses.
 local function crosses_in(filters, weight, plain)
   local crossed = moon.image.grid(weight, {normalize = "signed", scale = 2, crossed = moon.ones(#weight)})
   local columns, count = math.ceil(math.sqrt(#weight)), 0
@@ -84,7 +85,7 @@ describe("scripts/denoising.lua", function()
     return net
   end
 
-  -- The picture's three lines, of all 20 test images, against the figures: bytes round by up to half a step.
+  -- Compare the picture's three lines, of all 20 test images, with the figures. Bytes are rounded by up to half a step.
   local function check_picture(net, clipped)
     local rows = runs.tiles(picture("denoised.png"), 2 * (3 * 29 + 1), 2 * (20 * 29 + 1)):totable()
     local clean, noisy, output = line_of_picture(rows, 1), line_of_picture(rows, 2), line_of_picture(rows, 3)
@@ -101,7 +102,7 @@ describe("scripts/denoising.lua", function()
     assert.near(net:evaluate(noisy, clean, {loss = "bce"}), f["noisy test loss"], 5e-3)
   end
 
-  it("trains with noise in front, reports and leaves its files", function()
+  it("trains with input noise, reports and writes its files", function()
     local output = succeeds("denoising", "--epochs 2")
     has(output, "gaussian_noise 0.4 clip {0, 1}")
     has(output, ("\ndenoising: training loss %.4f, noisy test loss %.4f, "):format(figures()["training loss"],
@@ -109,20 +110,20 @@ describe("scripts/denoising.lua", function()
     check_picture(check_files(2), true)
   end)
 
-  it("draws the noise once, for a target that stays clean", function()
+  it("can draw the noise once, with a clean target", function()
     local output = succeeds("denoising", "--epochs 2 --once")
     assert.is_nil(output:find("gaussian_noise", 1, true))
     check_picture(check_files(1), true)
   end)
 
-  it("learns to remove noise; drawn once, it is learnt by heart", function()
+  it("learns to remove noise; noise drawn once is memorised", function()
     local options = "--epochs 120 --hidden 64 --lr 0.003 --batch 20 "
     succeeds("denoising", options)
     local fresh = figures()
     assert.is_true(fresh.ratio < 0.25, fresh.ratio)
     succeeds("denoising", options .. "--once")
     local once = figures()
-    -- A target with the noise in it could not be met as closely.
+    -- With a noisy target the loss could not be this small.
     assert.is_true(once["training loss"] < 0.1, once["training loss"])
     assert.is_true(once["noisy test loss"] > 1.5 * fresh["noisy test loss"])
   end)
@@ -140,7 +141,7 @@ describe("scripts/denoising.lua", function()
     end
   end)
 
-  it("leaves Gaussian noise as it is with --no-clip", function()
+  it("does not clip Gaussian noise with --no-clip", function()
     succeeds("denoising", "--epochs 2 --no-clip --amount 0.5")
     check_picture(check_files(2), false)
     assert.near(0.25, figures()["squared error a pixel of the input"], 0.01) -- the variance
@@ -156,7 +157,7 @@ describe("scripts/denoising.lua", function()
     assert.is_false(weights[1] == weights[3] or reports[1] == reports[3])
   end)
 
-  it("resumes with the noise that would have come", function()
+  it("resumes with the same noise", function()
     for _, more in ipairs{"", "--once"} do
       local options = "--hidden 8 --code 4 " .. more
       succeeds("denoising", "--epochs 4 " .. options)
@@ -180,7 +181,7 @@ end)
 describe("scripts/memorise.lua", function()
   local small = "--images 8 --hidden 60 --code 4 --lr 0.003 --epochs 100 "
 
-  -- Both nets by name, and the rows of the table, which their files must confirm.
+  -- Both nets by name, and the rows of the table, compared with their files.
   local function check_files(against)
     local rows = read_csv("errors.csv")
     assert.equal(3, #rows)
@@ -206,7 +207,7 @@ describe("scripts/memorise.lua", function()
     return rows[2], rows[3]
   end
 
-  it("learns by heart, and less so with noise", function()
+  it("memorises, and less so with noise", function()
     local output = succeeds("memorise", small)
     local memorising, noise = check_files("noise")
     has(output, ("memorise: memorising training loss %.4f, memorising test loss %.4f, "):format(memorising[2],
@@ -216,7 +217,7 @@ describe("scripts/memorise.lua", function()
     assert.is_true(noise[6] - noise[5] < memorising[6] - memorising[5])
   end)
 
-  it("has a penalty against it", function()
+  it("can use a penalty against memorising", function()
     succeeds("memorise", small .. "--against penalty --decay 5")
     local memorising, penalty = check_files("penalty")
     assert.is_true(penalty[4] < memorising[4])
@@ -226,7 +227,7 @@ describe("scripts/memorise.lua", function()
     assert.is_true(size("penalty") < size("memorising"))
   end)
 
-  it("has an early end against it", function()
+  it("can use early stopping against memorising", function()
     succeeds("memorise", small .. "--against stopping --patience 3")
     local memorising, stopping = check_files("stopping")
     assert.is_true(stopping[3] < memorising[3])
@@ -242,14 +243,14 @@ describe("scripts/memorise.lua", function()
     assert.near(best, stopping[3], 1e-6)
   end)
 
-  it("goes on where it was, its curves too", function()
+  it("resumes, including its curves", function()
     local options = "--hidden 8 --code 2 "
     succeeds("memorise", options .. "--epochs 6")
     local whole = {}
     local names = {"memorising.safetensors", "noise.safetensors", "errors.csv", "curves.png"}
     for _, name in ipairs(names) do whole[name] = read_file(folder .. "/" .. name) end
     succeeds("memorise", options .. "--epochs 3")
-    os.remove(folder .. "/noise.run-checkpoint") -- as if it had ended between the two nets
+    os.remove(folder .. "/noise.run-checkpoint") -- as if the script had ended between the two nets
     has(succeeds("memorise", options .. "--epochs 6 --resume"), "\nepoch 4/6")
     for _, name in ipairs(names) do assert.is_true(whole[name] == read_file(folder .. "/" .. name), name) end
   end)

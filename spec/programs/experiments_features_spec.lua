@@ -1,5 +1,5 @@
--- scripts/features.lua, compression.lua and anomaly.lua as programs: their tables and pictures, compared with the nets
--- that they save.
+-- scripts/features.lua, compression.lua and anomaly.lua, run as programs: their tables and pictures are compared with
+-- the nets that they save.
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -37,7 +37,7 @@ local function picture(name) return assert(moon.png.read(("%s/%s.png"):format(fo
 
 local function load(name) return assert(moon.load(("%s/%s.safetensors"):format(folder, name))) end
 
--- Does a plot, of which every fifth line is looked at, have so many colours that are no greys?
+-- Does a plot have this many colours that are not grey? Every fifth line is checked.
 local function check_plot(name, colours)
   local plot, numbers = picture(name), {}
   assert.equal(3, plot:rank())
@@ -69,7 +69,7 @@ local function check_tile(expected, image, line, column, scale)
   for i, v in ipairs(expected:totable()) do assert.near(math.max(0, math.min(1, v)) * 255, values[i], 0.51) end
 end
 
--- numpy.quantile: straight lines between the sorted values.
+-- As numpy.quantile: linear interpolation between the sorted values.
 local function quantile(list, q)
   local sorted = table.move(list, 1, #list, 1, {})
   table.sort(sorted)
@@ -78,7 +78,7 @@ local function quantile(list, q)
   return low + (high - low) * (at - at // 1)
 end
 
--- The share of rows whose class most of the 5 nearest rows have, the nearest deciding among equals.
+-- The fraction of rows that agree with the majority of their 5 nearest rows; the nearest decides ties.
 local function nearest_accuracy(x, labels, queries, expected)
   local right = 0
   for i = 1, #queries do
@@ -97,7 +97,7 @@ local function nearest_accuracy(x, labels, queries, expected)
 end
 
 describe("scripts/features.lua", function()
-  it("draws weights, codes, what lies between digits and a map, and reads labels from codes", function()
+  it("draws weights, codes, interpolations between digits and a map, and predicts labels from codes", function()
     train_on_shapes("features", "--epochs 3 --code 6 --hidden 20 --plane-hidden 30 --steps 5 --side 4")
     local deep, plane = load "deep", load "plane"
     assert.equal(6, deep:encode(test):size(2))
@@ -125,7 +125,7 @@ describe("scripts/features.lua", function()
     check_tile(plane:reconstruct(b)[1], between, 5, 5, 2)
     check_tile((a:float() * 0.25 + b:float() * 0.75)[1] / 255, between, 6, 4, 2)
 
-    -- Number 1 grows to the right, number 2 upwards, and the axes have their numbers.
+    -- The first number grows to the right, the second upwards, and the axes have numbers.
     local places_of, titles, heads = {}, {}, {}
     points_of = points_of:t():totable()
     for line = 1, 4 do
@@ -166,8 +166,7 @@ describe("scripts/features.lua", function()
 end)
 
 describe("scripts/compression.lua", function()
-  -- The squared error of an image when each number of its code has `bits` bits, from its least value in training to its
-  -- largest.
+  -- The squared error of an image when each number of its code is stored in `bits` bits, over its range in training.
   local function stored_error(model, bits)
     local of_train, codes, most = model:encode(train):t():totable(), model:encode(test):t():totable(), 2 ^ bits - 1
     for j, column in ipairs(codes) do
@@ -200,7 +199,7 @@ describe("scripts/compression.lua", function()
       assert.near(stored_error(model, 2), row[7], 1e-3 * row[7])
       assert.near(expected, all[("%s %d"):format(method, k)], 1e-4 * expected)
     end
-    -- 2 bits for each of 3 numbers lose more than they leave.
+    -- Storing 3 numbers in 2 bits each adds more than 10 % to the error.
     assert.is_true(rows[2][7] > 1.1 * rows[2][4])
 
     for i, method in ipairs{"pca", "plain", "deep"} do
@@ -246,7 +245,7 @@ describe("scripts/anomaly.lua", function()
     end
   end
 
-  -- The share of pairs in which the second kind's error is larger, equal ones counting half.
+  -- The fraction of pairs in which the second kind has the larger error; equal ones count half.
   local function won(normal, others)
     local sum = 0
     for _, a in ipairs(normal) do
@@ -261,11 +260,11 @@ describe("scripts/anomaly.lua", function()
     return count / #list, count
   end
 
-  -- Figures, table and picture of a run with these images against the net that it has left.
+  -- Compare figures, table and picture of a run with the net that it saved.
   local function check(normal, others, share)
     local net, all = load "model", figures()
     local of_others = net:errors(others):totable()
-    -- Half of the normal test images set the threshold, the others are measured: together they are all.
+    -- Half of the normal test images set the threshold, the other half is held out.
     local of_normal, of_held_out, both = {}, {}, {}
     for _, row in ipairs((csv "errors")) do
       if row[1] == 0 then of_normal[#of_normal + 1] = row[2] end
@@ -299,7 +298,7 @@ describe("scripts/anomaly.lua", function()
     for i = 2, #roc do area = area + (roc[i][2] - roc[i - 1][2]) * (roc[i][3] + roc[i - 1][3]) / 2 end
     assert.near(all.AUC, area, 1e-5)
 
-    -- Line 1 begins with the least error, line 3 with the largest, each over its reconstruction.
+    -- Line 1 begins with the smallest error, line 3 with the largest, each above its reconstruction.
     local strangest = net:errors(others):argmax()
     local image = runs.tiles(picture "others", 2 * (4 * 29 + 1), 2 * (math.min(20, #others) * 29 + 1))
     check_tile(others[strangest] / 255, image, 3, 1, 2)
@@ -308,12 +307,12 @@ describe("scripts/anomaly.lua", function()
     return all
   end
 
-  it("learns some labels, and finds the others", function()
+  it("learns some classes, and detects the others", function()
     train_on_shapes("anomaly", "--epochs 20 --against digits --normal 0,1 --quantile 0.5 --hidden 20 --code 4")
     check(labelled(true), labelled(false), 0.5)
   end)
 
-  it("finds the images of another set", function()
+  it("detects the images of another set", function()
     local other = os.tmpname()
     os.remove(other)
     write_set(other, 7, 28, function(image, place) return (image * 31 + place * 17) % 256 end)

@@ -1,4 +1,4 @@
--- Sparse codes and dictionaries, and scripts/sparse.lua and sparse_coding.lua as programs.
+-- Sparse codes and dictionaries, and scripts/sparse.lua and sparse_coding.lua, run as programs.
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
@@ -6,7 +6,7 @@ local files = dofile("spec/support/files.lua")
 local known = dofile "spec/support/known.lua"
 local read_file = files.read
 
--- ---- the mathematics ----
+-- ---- sparse codes ----
 
 -- Rows [n x d], atoms [k x d] of length 1 that overlap, and l1.
 local function small_problem()
@@ -23,7 +23,7 @@ local function each_element(t, f)
 end
 
 describe("dictionary.soft_threshold", function()
-  it("goes towards 0, and no further", function()
+  it("shrinks towards 0, but not beyond", function()
     local t = moon.tensor{{-3, -0.5, 0, 0.2}, {0.5, 0.75, 2, -0.75}}
     assert.same({{-2.5, 0, 0, 0}, {0, 0.25, 1.5, -0.25}}, moon.dictionary.soft_threshold(t, 0.5):totable())
     assert.same({{0, 0, 0, 0}, {0, 0.25, 1.5, 0}}, moon.dictionary.soft_threshold(t, 0.5, true):totable())
@@ -43,7 +43,7 @@ describe("dictionary.objective", function()
 end)
 
 describe("dictionary.codes", function()
-  it("finds the optimum: no slope where a code is not 0, and none above l1 where it is", function()
+  it("finds the optimum: the gradient is 0 where a code is not 0, and at most l1 where it is", function()
     local x, atoms, l1 = small_problem()
     local zeros, others = 0, 0
     for _, method in ipairs{"ista", "fista"} do
@@ -80,7 +80,7 @@ describe("dictionary.codes", function()
     assert.is_true(zeros > 50 and zeros < 230)
   end)
 
-  it("has for atoms at right angles the soft threshold of the products", function()
+  it("are the soft threshold of the products for orthogonal atoms", function()
     local x = moon.tensor{{1, -0.2, 3}, {-2, 0.5, 0}}
     local z = moon.dictionary.codes(x, moon.eye(3), {l1 = 0.25})
     assert.is_true(z:allclose(moon.tensor{{0.75, 0, 2.75}, {-1.75, 0.25, 0}}, 0, 1e-5))
@@ -89,7 +89,7 @@ describe("dictionary.codes", function()
     assert.is_true(one:min() > 0.95 * 0.75 and one:max() <= 0.75)
   end)
 
-  it("ISTA's objective never rises, and FISTA needs far fewer steps", function()
+  it("are found by ISTA with a falling objective, and by FISTA in far fewer steps", function()
     local x, atoms, l1 = small_problem()
     local function objectives(method)
       local z, values = moon.dictionary.codes(x, atoms, {l1 = l1, steps = 120, method = method, record = true})
@@ -107,14 +107,14 @@ describe("dictionary.codes", function()
     assert.is_true(needed < 60, ("FISTA needed %d steps"):format(needed))
   end)
 
-  it("does not overstep where all atoms are alike", function()
+  it("does not overshoot when all atoms are equal", function()
     local x, atoms = moon.tensor{{3, 4}}, moon.full(math.sqrt(0.5), 50, 2)
     local z, values = moon.dictionary.codes(x, atoms, {l1 = 0.1, steps = 100, method = "ista", record = true})
     for i = 2, 100 do assert.is_true(values[i] <= values[i - 1] + 1e-5) end
     assert.near(7 * math.sqrt(0.5) - 0.1, z:sum(), 1e-3)
   end)
 
-  it("begins where it is told, and takes bytes as value/255", function()
+  it("starts from given codes, and takes bytes as value/255", function()
     local x, atoms, l1 = small_problem()
     local best = moon.dictionary.codes(x, atoms, {l1 = l1, steps = 3000})
     local copy = best:clone()
@@ -126,7 +126,7 @@ describe("dictionary.codes", function()
       moon.dictionary.codes(bytes / 255, atoms, {l1 = 0.01}), 0, 1e-6))
   end)
 
-  it("names what does not fit", function()
+  it("names mistakes", function()
     local x, atoms = moon.ones(2, 3), moon.ones(4, 3)
     local codes = moon.dictionary.codes
     assert.has_error(function() codes(x, atoms, {}) end, "dictionary.codes: option l1 is missing")
@@ -156,7 +156,7 @@ local function planted(n)
 end
 
 describe("dictionary", function()
-  it("finds the atoms that rows are made of", function()
+  it("recovers the atoms of its rows", function()
     local x, atoms = planted(600)
     local values = {}
     moon.seed(3)
@@ -172,7 +172,7 @@ describe("dictionary", function()
     for j = 1, 8 do assert.is_true(likeness[j]:max() > 0.97, ("atom %d: %g"):format(j, likeness[j]:max())) end
   end)
 
-  it("encodes, decodes and errs, whatever the batches", function()
+  it("encodes, decodes and measures errors, for any batch size", function()
     local x = planted(50)
     local d = moon.dictionary(x, {atoms = 5, l1 = 0.1, seed = 1})
     local z = d:encode(x)
@@ -197,7 +197,7 @@ describe("dictionary", function()
     assert.equal(found[1], moon.dictionary.learn(x, {atoms = 5, l1 = 0.1, batch_size = 8}).atoms)
   end)
 
-  it("begins an atom again that no row uses", function()
+  it("restarts an atom that no row uses", function()
     -- Each row has one atom's direction and the penalty leaves the random atoms unused.
     local x = moon.eye(4) * 2
     moon.seed(2)
@@ -205,7 +205,7 @@ describe("dictionary", function()
     assert.is_true(d:encode(x):max(1):gt(0):sum() == 4)
   end)
 
-  it("refuses rows that are no numbers", function()
+  it("refuses rows with NaN", function()
     assert.has_error(function() moon.dictionary(moon.full(0 / 0, 4, 3), {atoms = 2, l1 = 0.1}) end,
       "dictionary: x has nan in row 1, column 1, expected finite numbers, of at most 1e+15")
     assert.has_error(function() moon.dictionary(moon.ones(4, 3), {l1 = 0.1}) end, "dictionary: option atoms is missing")
@@ -232,7 +232,7 @@ end
 
 local function test_images() return (assert(moon.data.mnist(shapes, "test"))) end
 
--- The first layers' weights of nets side by side, and lines of the 20 test images.
+-- The first layers' weights of the nets, and lines of the 20 test images.
 local function check_pictures(nets, names, test)
   local learnt = assert(moon.data.mnist(shapes, "train"))
   local parts, deviation, lines = {}, learnt:std(1), {test}
@@ -263,7 +263,7 @@ local function check_plots(...)
 end
 
 describe("scripts/sparse.lua", function()
-  it("trains both nets, and says how sparse their codes are", function()
+  it("trains both nets, and measures the sparsity of their codes", function()
     local output = train("sparse", "--epochs 3 --batch 8 --l1 0.01 --code 10")
     local test, found, nets = test_images(), figures(), {}
     local names = {"standard", "batchmean", "sum"}
@@ -300,7 +300,7 @@ describe("scripts/sparse.lua", function()
     assert.is_nil(output:find("has died", 1, true))
   end)
 
-  it("begins both from the same weights: without a penalty they stay the same", function()
+  it("starts both from the same weights: without a penalty they stay equal", function()
     train("sparse", "--epochs 2 --l1 0 --hidden 12 --code 4 --layers all --reduction sum")
     local standard = assert(moon.load(folder .. "/standard.safetensors"))
     local sparse = assert(moon.load(folder .. "/sparse.safetensors")):parameters()
@@ -308,7 +308,7 @@ describe("scripts/sparse.lua", function()
     for i, p in ipairs(standard:parameters()) do assert.is_true(p.value:equal(sparse[i].value)) end
   end)
 
-  it("knows a code that has died, and the loss of the mean image", function()
+  it("detects a dead code, and reports the loss of the mean image", function()
     local output = train("sparse", "--epochs 2 --batch 4 --lr 0.05 --l1 100 --code 6 --reduction batchmean")
     assert.is_truthy(output:find("The sparse net's code has died, %d of 6 units are always 0: its loss without penalty "
       .. "is 0%.%d+, and the mean image alone has 0%.%d+%."))
@@ -318,7 +318,7 @@ describe("scripts/sparse.lua", function()
     assert.near(moon.bce():forward(same, test_images() / 255), figures()["test loss of the mean image"], 1e-5)
   end)
 
-  it("puts the penalty on all hidden layers if told so", function()
+  it("can penalise all hidden layers", function()
     train("sparse", "--epochs 2 --batch 4 --l1 0.01 --reduction batchmean --layers all --hidden 12 --code 4")
     local net, x, sum = assert(moon.load(folder .. "/sparse.safetensors")), test_images(), 0
     for i = 1, 3 do sum = sum + net:slice(1, i):predict(x):abs():sum() end
@@ -326,7 +326,7 @@ describe("scripts/sparse.lua", function()
     assert.near(0.01 * sum / 20, found["sparse test loss"] - found["sparse without penalty"], 1e-4)
   end)
 
-  it("puts the penalty on the layers that are named", function()
+  it("penalises the named layers", function()
     for layers, numbers in pairs{encoder = {1, 2}, ["1,3"] = {1, 3}} do
       train("sparse", "--epochs 2 --batch 4 --l1 0.01 --reduction batchmean --hidden 12 --code 4 --layers " .. layers)
       local net, x, sum = assert(moon.load(folder .. "/sparse.safetensors")), test_images(), 0
@@ -336,7 +336,7 @@ describe("scripts/sparse.lua", function()
     end
   end)
 
-  it("has the other reading of the penalty, which is as many times as strong as a batch has rows", function()
+  it("can sum the penalty over the batch, which makes it as many times as strong as there are rows", function()
     train("sparse", "--epochs 2 --batch 8 --l1 0.01 --reduction sum --code 5")
     local sum = read_file(folder .. "/sparse.safetensors")
     train("sparse", "--epochs 2 --batch 8 --l1 0.08 --reduction batchmean --code 5")
@@ -348,11 +348,11 @@ describe("scripts/sparse.lua", function()
     assert.is_true(code:allclose(b:encode(test_images()), 1e-3, 1e-4))
   end)
 
-  it("keeps the k largest, and draws means to a target", function()
+  it("can keep the k largest, or penalise the means", function()
     train("sparse", "--epochs 2 --kind k --k 3 --code 12")
     local found = figures()
     assert.near(0.75, found["sparse zeros"], 1e-6)
-    -- A unit that is never among the largest is as dead as one of ReLU.
+    -- A unit that is never among the k largest is dead, as a ReLU that is always 0.
     local net = assert(moon.load(folder .. "/sparse.safetensors"))
     local of_train = net:encode((assert(moon.data.mnist(shapes, "train"))))
     assert.equal(select(2, moon.metrics.dead_units(of_train)), found["sparse dead code units"])
@@ -363,7 +363,7 @@ describe("scripts/sparse.lua", function()
     assert.is_true(found["standard mean code"] > 0.2)
   end)
 
-  it("refuses what does not fit, before it writes", function()
+  it("refuses mistakes before it writes", function()
     for arguments, message in pairs{
       ["--kind l2"] = "--kind: 'l2' is not one of l1, kl, k; did you mean 'l1'?",
       ["--kind k --k 40"] = "--k is 40, but the code has 32 units",
@@ -389,7 +389,7 @@ describe("scripts/sparse_coding.lua", function()
     local lengths = ae:layer(1).weight:square():sum(1):sqrt()
     local objective = ae:errors(test):mean() * 784 / 2 + 0.05 * (ae:encode(test) * lengths):sum() / 20
     assert.near(objective, found["autoencoder F"], 1e-3)
-    -- It was trained on 2 F.
+    -- The autoencoder's training loss is 2 F.
     local trained_on = ae:errors(test):mean() * 784 + 2 * 0.05 * ae:encode(test):sum() / 20
     assert.near(trained_on, tonumber(read_file(folder .. "/history.csv"):match("\n30,[^,]*,([^,]*)")), 1e-3)
 
@@ -429,7 +429,7 @@ describe("scripts/sparse_coding.lua", function()
     assert.is_true(math.abs(signed - figures()["dictionary F"]) > 0.1)
   end)
 
-  it("refuses what does not fit, before it writes", function()
+  it("refuses mistakes before it writes", function()
     for arguments, message in pairs{
       ["--atoms 0"] = "--atoms: '0' is not a whole number of at least 1",
       ["--l1 0"] = "--l1: '0' is not a number above 0",

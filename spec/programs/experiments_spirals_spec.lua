@@ -8,9 +8,9 @@ local reference = os.getenv("MOONGLASS_REFERENCE")
 local runs = dofile("spec/support/script_runs.lua")(after_each, "--threads 1")
 local folder, succeed = runs.folder, runs.succeeds
 
--- ---- what it left ----
+-- ---- output files ----
 
--- By name of the column the list of its numbers, and the names.
+-- The numbers of each column by name, and the list of names.
 local function read_csv(name)
   local columns, names = {}, nil
   for line in io.lines(folder .. "/" .. name) do
@@ -42,7 +42,7 @@ end
 
 local function load_net(name) return assert(moon.load(folder .. "/" .. name .. ".safetensors")) end
 
--- The share of the picture's pixels that have about this colour.
+-- The fraction of the picture's pixels with about this colour.
 local function share_of(t, colour)
   return t:reshape(-1, 3):float():sub_(moon.tensor(colour)):abs():max(2):le(2):mean()
 end
@@ -72,7 +72,7 @@ describe("the lecture's points:", function()
       for step = 1, 200 do
         local got = net:step(file.x, y, loss, opt)
         assert.near(file.losses[step], got, 1e-5)
-        if expected[step] then assert.near(expected[step], got, 2e-5) end -- from other first weights
+        if expected[step] then assert.near(expected[step], got, 2e-5) end -- the first weights differ
       end
       assert.near(expected.accuracy, moon.metrics.accuracy(net:predict(file.x), y), 1e-5)
     end)
@@ -97,7 +97,7 @@ end)
 -- ---- spirals.lua ----
 
 describe("scripts/spirals.lua", function()
-  -- Its figures against the nets that it left, on the points drawn once more.
+  -- Compare its figures with the nets that it saved, on the same points.
   local function check_nets(set, given, seed, penalty)
     given.seed = seed
     local x, y = moon.data[set](given)
@@ -109,7 +109,7 @@ describe("scripts/spirals.lua", function()
       assert.near(moon.metrics.accuracy(net:predict(x), y), figures[name .. " accuracy"], 1e-6)
       assert.near(moon.metrics.accuracy(net:predict(test_x), test_y), figures[name .. " test accuracy"], 1e-6)
       assert.near(history[name][#history[name]], figures[name .. " loss"], 1e-6)
-      -- The loss that was reported is that before the last step, by this definition of it.
+      -- The reported loss is that before the last step, computed here from its definition.
       local squares = 0
       for i = 1, #net do squares = squares + net:layer(i).weight:square():sum() end
       local likelihood = 0
@@ -145,7 +145,7 @@ describe("scripts/spirals.lua", function()
     local figures, history = check_nets("spirals", {n = 300}, 42, 1e-3)
     assert.equal(320, #history.epoch) -- 9000 steps, 28.125 an epoch
     assert.is_true(figures["net test accuracy"] >= 0.98)
-    assert.near(0.2444, figures["net loss"], 3e-3) -- where gradient descent ends
+    assert.near(0.2444, figures["net loss"], 3e-3) -- the loss of gradient descent
   end)
 
   it("trains on the points of a file, from the file's first weights", function()
@@ -168,7 +168,7 @@ describe("scripts/spirals.lua", function()
   end)
 
   for name, expected in pairs(published) do
-    it("lands on the losses published for " .. name, function()
+    it("reproduces the losses published for " .. name, function()
       if not load_points(name) then return pending(name .. ".safetensors is not here: set MOONGLASS_REFERENCE") end
       succeed("spirals", ("--points %s/%s.safetensors --steps 200 --penalty %g"):format(reference, name,
         2 * expected.weight_l2))
@@ -178,7 +178,7 @@ describe("scripts/spirals.lua", function()
     end)
   end
 
-  it("has other sets, and takes noise, penalty, width and rate", function()
+  it("has other data sets, and options for noise, penalty, width and rate", function()
     succeed("spirals", "--set circles --n 40 --noise 0.03 --method sgd --batch 20 --steps 400 --hidden 30 --penalty 0 "
       .. "--lr 0.5 --seed 5")
     local figures, history = check_nets("circles", {n = 40, noise = 0.03}, 5, 0)
@@ -187,7 +187,7 @@ describe("scripts/spirals.lua", function()
     assert.same({30, 2}, load_net("net"):layer(2).weight.shape)
   end)
 
-  it("refuses what it cannot use", function()
+  it("refuses bad options", function()
     runs.rejects("spirals", "--set moons", "--set", "spirals", "circles", "blobs")
     runs.rejects("spirals", "--method newton", "--method", "batch", "sgd", "adam")
     runs.rejects("spirals", "--n 0", "--n: '0' is not a whole number of at least 1")
@@ -204,7 +204,7 @@ end)
 -- ---- activations.lua ----
 
 describe("scripts/activations.lua", function()
-  it("draws and tells each registered activation and its derivative", function()
+  it("draws and tabulates each registered activation and its derivative", function()
     succeed("activations", "--points 801")
     local values, names = read_csv("activations.csv")
     local registered = moon.registered("activations")
@@ -219,11 +219,11 @@ describe("scripts/activations.lua", function()
       local off = 0
       for i = 2, 800 do
         local slope = (y[i + 1] - y[i - 1]) / (z[i + 1] - z[i - 1])
-        if math.abs(z[i]) > 1.5 * step then off = math.max(off, math.abs(slope - derivative[i])) end -- corners at 0
+        if math.abs(z[i]) > 1.5 * step then off = math.max(off, math.abs(slope - derivative[i])) end -- kinks at 0
       end
       assert(off < 2e-4, ("the derivative of %s is off by %g"):format(name, off))
     end
-    -- At -1, 0 and 1. Numbers from tables of e and of the normal distribution.
+    -- Values at -1, 0 and 1, from tables of e and of the normal distribution.
     local known = {
       linear = {-1, 0, 1}, relu = {0, 0, 1}, sigmoid = {0.268941, 0.5, 0.731059}, tanh = {-0.761594, 0, 0.761594},
       softplus = {0.313262, 0.693147, 1.313262}, elu = {-0.632121, 0, 1}, leaky_relu = {-0.2, 0, 1},
@@ -241,7 +241,7 @@ describe("scripts/activations.lua", function()
     end
   end)
 
-  it("refuses what it cannot use", function()
+  it("refuses bad options", function()
     runs.rejects("activations", "--from 1 --to 1", "--from has to be below --to")
     runs.rejects("activations", "--points 0", "--points: '0' is not a whole number of at least 1")
     runs.rejects("activations", "--to nan", "--to: 'nan' is not a finite number")
@@ -251,7 +251,7 @@ end)
 -- ---- by_hand.lua ----
 
 describe("scripts/by_hand.lua", function()
-  it("has the same losses and weights by hand and in layers", function()
+  it("gives the same losses and weights by hand and with layers", function()
     succeed("by_hand", ("--data %s --steps 100 --batch 4"):format(shapes))
     local figures = read_figures()
     for name, steps in pairs{classifier = 100, autoencoder = 10} do
@@ -276,7 +276,7 @@ describe("scripts/by_hand.lua", function()
     assert.is_true((drawn:float() - expected:float()):abs():max() <= 1)
   end)
 
-  it("refuses what it cannot use", function()
+  it("refuses bad options", function()
     runs.rejects("by_hand", "--steps x", "--steps: 'x' is not a whole number of at least 1")
     runs.rejects("by_hand", "--images 0", "--images: '0' is not a whole number of at least 1")
     runs.rejects("by_hand", "--epochs 3", "unknown option '--epochs'")

@@ -19,17 +19,17 @@ local function path(name) return folder .. "/" .. name end
 
 local quote = files.quote
 
--- The host as a word of the shell's.
+-- The host as a quoted word for the shell.
 local function host_of(name) return quote(hosts .. name) end
 
--- stdout, stderr, exit status of a shell command.
+-- Run a shell command. Return stdout, stderr, exit status.
 local function sh(command)
   local out, err = path("stdout"), path("stderr")
   local _, _, status = os.execute(("{ %s\n} >%s 2>%s </dev/null"):format(command, out, err))
   return read_file(out), read_file(err), status
 end
 
--- The same of a host, with the words of `arguments`, and if `input` is given with it as standard input.
+-- Run a host with `arguments`, and with `input` as standard input if it is given.
 local function run(host, arguments, input)
   local words = {"timeout 60 " .. host_of(host)}
   for _, word in ipairs(arguments) do words[#words + 1] = quote(tostring(word)) end
@@ -40,7 +40,7 @@ local function run(host, arguments, input)
   return sh(table.concat(words, " "))
 end
 
--- It has failed with that status and one line that contains `part`, having printed `output`, by default nothing.
+-- Check that it failed with this status and one line that contains `part`, and printed `output`, by default nothing.
 local function fails(status, part, output, got, complaint, got_status)
   has(complaint, part)
   assert.same({output, 1, status}, {got, select(2, complaint:gsub("\n", "")), got_status})
@@ -89,7 +89,7 @@ teardown(function()
   lfs.rmdir(folder)
 end)
 
--- Damaged nets, each with a part of what every host says of it.
+-- Damaged nets, each with a part of the message that every host prints.
 local function each_bad_net(check)
   local whole = read_file(path("net.safetensors"))
   local missing = path("nothing.safetensors")
@@ -169,7 +169,7 @@ describe("reconstruct", function()
 end)
 
 describe("train", function()
-  it("learns the same bits as a script, which loads what it saves", function()
+  it("trains to the same bits as a script, which loads the saved net", function()
     local model = path("trained.safetensors")
     local out, err, status = run("train", {"--hidden", 24, "--code", 6, "--epochs", 3, "--batch", 8, "--seed", 5,
       path("rows.idx"), model})
@@ -185,11 +185,11 @@ describe("train", function()
     assert.is_true(trained:encode(x):equal(ae:encode(x)))
   end)
 
-  it("saves what was learnt when Ctrl-C ends it", function()
+  it("saves the net when Ctrl-C ends it", function()
     local model = path("interrupted.safetensors")
     local out, err, status = sh(("timeout -s INT 1 %s --epochs 1000000 %s %s"):format(host_of("train"),
       quote(path("rows.idx")), quote(model)))
-    assert.same({"", 124}, {err, status}) -- timeout's word for: I had to send the signal
+    assert.same({"", 124}, {err, status}) -- 124: timeout sent the signal
     has(out, "interrupted: what was learnt so far is saved")
     assert.same({20, 64}, assert(moon.load(model)):predict(x).shape)
   end)
@@ -242,7 +242,7 @@ describe("anomaly", function()
 
   local function score(input, ...) return run("anomaly", {path("net.safetensors"), ...}, input) end
 
-  it("flags what is above the threshold, or prints nothing else", function()
+  it("flags rows above the threshold, or prints only these", function()
     local errors = net:errors(x)
     local threshold = moon.metrics.quantile(errors, 0.75)
     local flagged, only = lines(score(csv(values), "--threshold", threshold)), {}
@@ -258,7 +258,7 @@ describe("anomaly", function()
     assert.equal(1, #lines(score(nans, "--format", "f32", "--threshold", threshold, "--only")))
   end)
 
-  it("goes through more rows than a batch", function()
+  it("scores more rows than one batch", function()
     local expected = net:errors(x):totable()
     for _, batch in ipairs{1, 7, 20} do
       for _, arguments in ipairs{{csv(values)}, {bytes(x), "--format", "u8"}, {"", "--idx", path("rows.idx")}} do
@@ -295,7 +295,7 @@ describe("anomaly", function()
     assert.equal("0\n", read_file(path("status")))
   end)
 
-  it("tells the place of what is wrong, after the scores before it", function()
+  it("names the place of a mistake, after the scores before it", function()
     local good = csv(values:rows(1, 3))
     local expected = score(good)
     local row = csv(values:rows(1, 1))
@@ -319,8 +319,8 @@ describe("anomaly", function()
     fails(1, "row 1 ends after 255 bytes, expected 256", "", score(floats(values):sub(1, 255), "--format", "f32"))
   end)
 
-  it("holds one batch, however long the rows go on", function()
-    if hosts:find("/san/") then return pending("address space is no measure of a sanitized build") end
+  it("holds one batch, for any number of rows", function()
+    if hosts:find("/san/") then return pending("sanitizers reserve address space") end
     local function bounded(input)
       return sh(("ulimit -v 150000; %s | %s --format %s %s | tail -n 1"):format(input[1], host_of("anomaly"), input[2],
         path("net.safetensors")))
@@ -362,7 +362,7 @@ describe("scripted", function()
     return path(name .. ".lua")
   end
 
-  -- Runs scripts, each a text, in one process, and guest.lua behind them, which has to come off. Gives stderr's lines.
+  -- Run scripts, each a text, in one process, and guest.lua after them, which must succeed. Return stderr's lines.
   local function run_texts(options, texts)
     local arguments = {table.unpack(options)}
     table.move({path("net.safetensors"), path("rows.idx")}, 1, 2, #arguments + 1, arguments)
@@ -375,7 +375,7 @@ describe("scripted", function()
     return complaints, out, status
   end
 
-  -- list: pairs of a text and a part of the one line that ends it.
+  -- list: pairs of a script and a part of the line that reports its end.
   local function ends(options, list)
     local texts = {}
     for i, pair in ipairs(list) do texts[i] = pair[1] end
@@ -469,7 +469,7 @@ describe("scripted", function()
     })
   end)
 
-  it("limits time, where no instruction runs", function()
+  it("limits time in which no instructions run", function()
     local started = moon.clock()
     ends({"--seconds", 0.2, "--instructions", 1e12}, {
       {"while true do end", "used up its time"},
@@ -483,7 +483,7 @@ describe("scripted", function()
     assert.is_true(moon.clock() - started < 4)
   end)
 
-  it("leaves nothing that would run uncounted", function()
+  it("runs no code that is not counted", function()
     ends({"--seconds", 0.3}, {
       {"setmetatable({}, {__gc = function() while true do end end})", "no __gc"},
       {"local m = {} setmetatable({}, m) m.__gc = error setmetatable({}, m)", "no __gc"},
@@ -504,7 +504,7 @@ describe("scripted", function()
     })
   end)
 
-  it("takes text only, and says what was wrong", function()
+  it("takes only text, and reports mistakes", function()
     local code = string.dump(load("while true do end"))
     local out = ends({}, {
       {code, "attempt to load a binary chunk"},
@@ -522,7 +522,7 @@ describe("scripted", function()
     assert.is_true(#out < 1100000)
   end)
 
-  it("gives all memory back, however little there is", function()
+  it("frees all memory under any limit", function()
     local digest = fnv(floats(net:predict(x)))
     local worked = 0
     for megabytes = 0.05, 1.75, 0.1 do
@@ -553,7 +553,7 @@ describe("scripted", function()
 end)
 
 describe("the hosts", function()
-  it("know the two public headers only", function()
+  it("include only the two public headers", function()
     local seen = 0
     for name in lfs.dir("scripts/hosts") do
       if name:find("%.cp?p?$") then

@@ -1,4 +1,4 @@
--- What `make install` installs: the folder is moved, and then used without access to this tree. Also the rock, and the
+-- The result of `make install`: the folder is moved, then used without access to this tree. Also the rock, and the
 -- rules of spec/support/lint_layers.sh on objects that break them.
 local lfs = require "lfs"
 
@@ -9,7 +9,7 @@ local quote = files.quote
 
 local function has(tool) return (os.execute("command -v " .. tool .. " >/dev/null")) end
 
--- Runs a shell command, with none of Lua's, make's or the linker's settings of this process: its output, its status.
+-- Run a shell command without this process's settings for Lua, make and the linker. Return its output and status.
 local function try(command)
   local pipe = assert(io.popen(([[{
     unset $(env | sed -nE 's/^((LUA|LD|PKG_CONFIG)_[A-Z0-9_]*|MAKE[A-Z]*|MFLAGS)=.*/\1/p')
@@ -33,7 +33,7 @@ local function lines(text)
   return list
 end
 
--- The names that a header declares, in the order of the alphabet.
+-- The names that a header declares, sorted.
 local function declared(...)
   local list = {}
   for _, header in ipairs{...} do
@@ -47,7 +47,7 @@ local function exported(library)
   return lines((run("nm -D --defined-only " .. library):gsub("[^\n]* (%S+)\n", "%1\n")))
 end
 
--- The values of that tag in a file's dynamic section.
+-- The values of a tag in a file's dynamic section.
 local function dynamic(file, tag)
   local list = {}
   for value in run("readelf -d " .. file):gmatch("%(" .. tag .. "%)[^\n]-%[([^%]\n]*)%]") do list[#list + 1] = value end
@@ -131,7 +131,7 @@ local train_lua = [[
 local version = files.read("csrc/moonglass.h"):match('#define MOON_VERSION "([^"]*)"')
 local soname = "libmoonglass.so." .. version:match("^%d+")
 
--- A build with the sanitizers runs in no host that is not built with them.
+-- A build with sanitizers does not run in hosts without them.
 local sanitized = (os.getenv("MOONGLASS_BIN") or "build/moonglass"):find("/san/") ~= nil
 local suite = sanitized and function(name) pending(name .. " (not with the sanitizers)") end or describe
 
@@ -154,7 +154,7 @@ suite("an installation", function()
 
   teardown(function() os.execute("rm -rf " .. scratch) end)
 
-  -- The command in the scratch folder, where moonglass.pc is found as one that a user has installed there.
+  -- Run a command in the scratch folder, with moonglass.pc found as a user would find an installed one.
   local function here(command)
     return run(("cd %s; export PKG_CONFIG_PATH=%s/pkgconfig; %s"):format(scratch, lib, command))
   end
@@ -191,7 +191,7 @@ suite("an installation", function()
     assert.same(all, lines(files.read("csrc/exports.txt")))
   end)
 
-  it("needs no Lua library for the module, and has all that it needs else", function()
+  it("needs no Lua library for the module, and has all other libraries", function()
     for _, file in ipairs{lib .. "/lua/5.4/moonglass/core.so", lib .. "/libmoonglass.so"} do
       assert.is_truthy(one_of(dynamic(file, "NEEDED"), "^libpng"))
       local libraries = run("ldd " .. file)
@@ -200,7 +200,7 @@ suite("an installation", function()
     end
   end)
 
-  it("is of one version throughout", function()
+  it("has the same version everywhere", function()
     assert.equal(version .. "\n", here("pkg-config --modversion moonglass"))
     assert.equal("NEWS " .. version, "NEWS " .. files.read("NEWS.md"):match("\n## (%S+)"))
     for rockspec in run("ls *.rockspec"):gmatch("%S+") do
@@ -250,9 +250,9 @@ suite("an installation", function()
     assert.equal(prefix .. "/share/lua/5.4/moonglass/init.lua\n", found)
   end)
 
-  it("is removed by uninstall, with its folders, and nothing else is", function()
+  it("is removed by uninstall, with its folders, and nothing else", function()
     local mine = "lib/lua/5.4/moonglass/mine.so"
-    run(("cp -a %s/moved %s/stage"):format(scratch, scratch)) -- the other tests need theirs
+    run(("cp -a %s/moved %s/stage"):format(scratch, scratch)) -- other tests need the installation
     local stage = scratch .. "/stage/opt/moon/"
     files.write(stage .. mine, "")
     run(make .. "uninstall")
@@ -265,7 +265,7 @@ suite("an installation", function()
   end)
 end)
 
--- Without the network, where that can be had.
+-- Without the network, if that is possible here.
 local function offline()
   return has("unshare") and select(2, try("unshare -rn true")) == 0 and "unshare -rn " or ""
 end
@@ -300,7 +300,7 @@ suite("a tree in a folder of any name", function()
 
   teardown(function() os.execute("rm -rf " .. scratch) end)
 
-  -- The copy with one more line in a file; what make prints of it, and its status.
+  -- Add a line to a file of the copy and run make. Return the output and the status.
   local function changed(path, line, arguments)
     local text = files.read(path)
     run(here .. ("printf '%%s\\n' %s >>%s"):format(quote(line), path))
@@ -342,12 +342,12 @@ suite("a tree in a folder of any name", function()
     assert.equal("", run(("find %s ! -type d"):format(quote(to))))
   end)
 
-  -- What make takes for a variable's value.
+  -- The value of a variable in make.
   local function value(name, arguments)
     return run(here .. "make -pn help " .. (arguments or "")):match("\n" .. name .. " :?= ([^\n]*)")
   end
 
-  it("asks the compiler for BLIS, one too that does not know -print-multiarch", function()
+  it("asks the compiler for BLIS, even one without -print-multiarch", function()
     local compiler = scratch .. "/cc"
     files.write(compiler, '#!/bin/sh\ncase " $* " in *" -print-multiarch "*) exit 1 ;; esac\nexec cc "$@"\n')
     run("chmod +x " .. compiler)
@@ -357,7 +357,7 @@ suite("a tree in a folder of any name", function()
     if has("clang") then assert.equal(folder, value("BLIS_LIBDIR", "CC=clang")) end
   end)
 
-  it("says at once what is missing, and compiles nothing", function()
+  it("names everything that is missing, and compiles nothing", function()
     for arguments, part in pairs{
       ["BLIS_LIBS=-lnoblis"] = "BLIS (tried with cc). On Debian, make deps",
       ["LUA_CFLAGS=-Ifew LUA_LIBS=-lnolua BLIS_LIBS="] = "BLIS, Lua 5.4 (",
@@ -373,8 +373,8 @@ suite("a tree in a folder of any name", function()
 end)
 
 suite("the rules of objects (spec/support/lint_layers.sh)", function()
-  -- lint_layers.sh on what is built, with one more object among those of the engine, or in place of libmoonglass.so:
-  -- its complaints, and its status.
+  -- Run lint_layers.sh on the build, with one more object in the engine, or with another libmoonglass.so. Return its
+  -- messages and its status.
   local function lint(source, library)
     local folder = os.tmpname()
     os.remove(folder)
@@ -388,7 +388,7 @@ suite("the rules of objects (spec/support/lint_layers.sh)", function()
     return output, status
   end
 
-  it("hold for what is built", function()
+  it("hold for the build", function()
     local output, status = lint("int mooni_more(void) { return 1; }")
     assert.equal("lint: the rules of layering hold\n", output)
     assert.equal(0, status)

@@ -31,7 +31,7 @@ local quote = files.quote
 
 local function absolute(path) return path:find("^/") and path or root .. "/" .. path end
 
--- Runs a shell command in a new folder that goes away afterwards; its status has to be 0.
+-- Run a shell command in a new folder, which is removed afterwards. Its status must be 0.
 local function in_scratch(name, text, command)
   local folder = os.tmpname()
   os.remove(folder)
@@ -60,7 +60,7 @@ local function count_programs(mark)
   return n
 end
 
--- For the rows of tables: an expression, or else statements.
+-- The rows of tables: an expression, or else statements.
 local row = [[
 local function row(line, code)
   local chunk = load("return " .. code, "=line " .. line) or assert(load(code, "=line " .. line))
@@ -93,7 +93,7 @@ describe("a page's C compiles:", function()
   it("there are some", function() assert.is_true(count_programs("c") >= 3) end)
 end)
 
--- What is wrong with the links of a page's text: a list.
+-- A list of the broken links of a page.
 local function broken_links(path, text)
   local folder, broken = path:match("^(.*/)") or "", {}
   for _, target in ipairs(markdown.links(text)) do
@@ -128,7 +128,7 @@ describe("a page's links lead somewhere:", function()
   end)
 end)
 
--- The places that a page names as `function` in [file](path): a list of those whose file does not have the function.
+-- A page names places as `function` in [file](path). Return a list of those whose file does not have the function.
 local function lost_places(path, text)
   local folder, lost = path:match("^(.*/)") or "", {}
   for name, target in text:gmatch("`([%w_.:]+)`%s+in%s+%[[^%]]+%]%(([^%s)#]+)%)") do
@@ -140,18 +140,18 @@ local function lost_places(path, text)
   return lost
 end
 
-describe("what a page says is in a file, is there:", function()
+describe("a page's places exist:", function()
   for _, path in ipairs(pages) do
     it(path, function() assert.same({}, lost_places(path, read_file(path))) end)
   end
 
-  it("a place that is not there is found", function()
+  it("a missing one is found", function()
     assert.same({"nowhere in LICENSE", "MIT in gone.c"},
       lost_places("NEWS.md", "`MIT` in [x](LICENSE) `nowhere`\n  in [x](LICENSE) `MIT` in [y](gone.c)"))
   end)
 end)
 
--- The words behind `make` in a page, in code within a line and at the beginning of a command, that are no targets.
+-- The words after `make` in a page's inline code and commands that are not targets.
 local function unknown_targets(text, targets)
   local unknown = {}
   local function look(command)

@@ -1,5 +1,5 @@
--- The tools of `make reference`: blocks of documentation in C and Lua, the stubs and the tables that are made of them.
--- docs_spec.lua holds the pages themselves to the library.
+-- The tools of `make reference`: blocks of documentation in C and Lua, and the stubs and tables made from them.
+-- docs_spec.lua compares the pages with the library.
 local sources = dofile "lua/doc/tools/sources.lua"
 local stubs = dofile "lua/doc/tools/stubs.lua"
 local tables = dofile "lua/doc/tools/tables.lua"
@@ -82,7 +82,7 @@ end
 local both = interface_of({"a.c", c_code}, {"b.lua", lua_code})
 
 describe("a block of documentation", function()
-  it("in Lua belongs to the class or function below, whose table says its public name", function()
+  it("in Lua belongs to the class or function below it; the function's table gives its public name", function()
     local paths = {}
     for _, block in ipairs(blocks_of("b.lua", lua_code)) do paths[#paths + 1] = block.path or block.class end
     assert.same({"moonglass", "moonglass.metrics", "moonglass.PsnrOptions", "moon.metrics.psnr", "moonglass.Knn",
@@ -99,7 +99,7 @@ describe("a block of documentation", function()
     assert.same(blocks[3].tags, blocks[4].tags)
   end)
 
-  it("opens a class again in another file", function()
+  it("continues a class in another file", function()
     local more = "---@class moonglass.metrics\nlocal more = {}\n\n"
       .. "---Count.\n---@return integer n\nfunction more.count() end\n"
     local interface = interface_of({"b.lua", lua_code}, {"c.lua", more})
@@ -107,7 +107,7 @@ describe("a block of documentation", function()
     assert.equal("Measures.", interface.classes["moonglass.metrics"].doc)
   end)
 
-  it("is refused with its place where the arguments are others than those described", function()
+  it("is refused with its place if it describes other arguments than the function has", function()
     local function refuses(path, text, message)
       local ok, got = pcall(blocks_of, path, text)
       assert.is_false(ok)
@@ -175,7 +175,7 @@ describe("a block of documentation", function()
 end)
 
 describe("the stubs", function()
-  it("stand in sections: what makes an object of a class, then its methods", function()
+  it("are in sections: constructors of a class, then its methods", function()
     local order = {}
     for _, entry in ipairs(both.entries) do
       order[#order + 1] = ("%s %s"):format(entry.section, entry.path or entry.name)
@@ -217,7 +217,7 @@ describe("a marked part of a page", function()
     assert.equal(header:format("**   float32, uint8\n"), fill(header:format("")))
   end)
 
-  it("is an error where it has no end or no beginning, or is nothing that can be made", function()
+  it("is an error if it has no end or no beginning, or is of an unknown kind", function()
     local function refuses(text, message)
       local ok, got = pcall(fill, text)
       assert.is_false(ok)

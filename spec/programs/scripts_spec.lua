@@ -1,4 +1,4 @@
--- plain.lua and deep.lua as programs, on the shapes of spec/fixtures.
+-- plain.lua and deep.lua, run as programs on the shapes of spec/fixtures.
 local lfs = require "lfs"
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
@@ -66,7 +66,7 @@ local function figures_of(out)
   return figures
 end
 
--- The files of a run with a first layer of so many units.
+-- The files of a run whose first layer has this many units.
 local function check_files(out, units)
   local names = {}
   for name in lfs.dir(out) do names[#names + 1] = name end
@@ -109,7 +109,7 @@ local function check_files(out, units)
 end
 
 describe("scripts/plain.lua", function()
-  it("trains, reports and leaves its files", function()
+  it("trains, reports and writes its files", function()
     local output, out = train(program, "plain")
     assert.equal("a set in MNIST's format in spec/fixtures/shapes: 40 training images and 20 test images of 784 pixels",
       output:match("^[^\n]*"))
@@ -148,7 +148,7 @@ describe("scripts/plain.lua", function()
     local net = check_files(out, 5)
     local test = assert(moon.data.mnist(shapes, "test"))
     local weight = net:layer(1).weight
-    -- A ReLU unit's derivatives by the input are its weights where it is above 0, else 0: half the squares of those.
+    -- A ReLU unit's derivatives with respect to the input are its weights where it is above 0, else 0.
     local active = net:encode(test):gt(0)
     local penalty = 0.5 * (active:matmul(weight:square():sum(1):reshape(5, 1))):sum() / 20
     assert.is_true(penalty > 0.01)
@@ -158,7 +158,7 @@ describe("scripts/plain.lua", function()
 end)
 
 describe("scripts/deep.lua", function()
-  it("trains, reports and leaves its files", function()
+  it("trains, reports and writes its files", function()
     local output, out = train(lua, "deep")
     local net = check_files(out, 128)
     local test = assert(moon.data.mnist(shapes, "test"))
@@ -198,7 +198,7 @@ describe("scripts/deep.lua: long trainings", function()
     return output
   end
 
-  -- Killed, without a chance to say or write anything, in one of the epochs after the 15th.
+  -- Killed by SIGKILL in one of the epochs after the 15th.
   local function kill_on_the_way(out, more)
     local log = os.tmpname()
     os.execute(([[
@@ -215,7 +215,7 @@ describe("scripts/deep.lua: long trainings", function()
 
   local function losses(out) return lines_of(out .. "/history.csv") end
 
-  it("goes on bit for bit after it was killed", function()
+  it("resumes bit for bit after a kill", function()
     deep(folder .. "/whole", schedule)
     local epoch = kill_on_the_way(folder .. "/halves", schedule)
     local output = deep(folder .. "/halves", schedule .. " --resume")
@@ -227,7 +227,7 @@ describe("scripts/deep.lua: long trainings", function()
     end
   end)
 
-  -- All files but checkpoints, which hold seconds, and demo's page, which shows them.
+  -- All files except checkpoints, which have times, and demo's page, which shows them.
   local function content(out)
     local all = {}
     for name in lfs.dir(out) do
@@ -238,7 +238,7 @@ describe("scripts/deep.lua: long trainings", function()
     return all
   end
 
-  -- Killed after ever longer times, wherever that is, until it comes to its end. Returns how often.
+  -- Kill it after longer and longer times, until it ends by itself. Return the number of kills.
   local function run_with_kills(command)
     local seconds, kills = 0.05, 0
     while true do
@@ -249,7 +249,7 @@ describe("scripts/deep.lua: long trainings", function()
     end
   end
 
-  it("go on bit for bit after kill upon kill, scripts of several nets too", function()
+  it("resume bit for bit after many kills, also in scripts of several nets", function()
     for script, options in pairs{
       features = "--epochs 30 --hidden 20 --plane-hidden 20 --code 5 --steps 3 --side 3 --schedule cosine",
       demo = "--epochs 4", denoising = "--epochs 60 --once --schedule plateau --patience 50",
@@ -268,7 +268,7 @@ describe("scripts/deep.lua: long trainings", function()
     end
   end)
 
-  it("goes on from the checkpoint before one that is damaged", function()
+  it("resumes from the checkpoint before a damaged one", function()
     deep(folder .. "/whole", "--epochs 6")
     deep(folder .. "/halves", "--epochs 4")
     local newest = folder .. "/halves/model.run-checkpoint"
@@ -283,7 +283,7 @@ describe("scripts/deep.lua: long trainings", function()
     assert.is_true(read_file(folder .. "/whole/model.safetensors") == read_file(folder .. "/halves/model.safetensors"))
   end)
 
-  it("stops when the test loss gets no better, and keeps the best net", function()
+  it("stops when the test loss no longer falls, and keeps the best net", function()
     deep(folder, "--lr 0.05 --patience 3")
     local best, best_epoch, lines = math.huge, 0, losses(folder)
     for i = 2, #lines do
@@ -297,7 +297,7 @@ describe("scripts/deep.lua: long trainings", function()
     assert.near(best, figures_of(folder .. "/")["test loss"], 1e-6)
   end)
 
-  it("resumes no other net or seed, and begins anew without --resume", function()
+  it("refuses to resume another net or seed, and starts anew without --resume", function()
     deep(folder, "--epochs 2")
     local checkpoint = read_file(folder .. "/model.run-checkpoint")
     for _, other in ipairs{"--code 5", "--seed 43"} do
@@ -317,7 +317,7 @@ describe("scripts/deep.lua: long trainings", function()
 end)
 
 describe("a script without gnuplot", function()
-  it("says so once, and leaves its pictures and numbers", function()
+  it("says so once, and writes its other pictures and numbers", function()
     for script, made in pairs{
       deep = {"history.csv", "figures.csv", "reconstructions.png"}, anomaly = {"roc.csv", "errors.csv", "others.png"},
       features = {"plane.csv", "components.csv", "map.png"}, memorise = {"curves.csv", "reconstructions.png"},
@@ -339,7 +339,7 @@ describe("a script without gnuplot", function()
 end)
 
 describe("both scripts", function()
-  -- One line that says it, the status, and nothing written.
+  -- It fails with one line and the status, and writes nothing.
   local function rejects(script, arguments, status, ...)
     for _, runner in ipairs{lua, program} do
       local output, errors, got = run(runner, ("scripts/%s.lua --out %s %s"):format(script, folder, arguments))
@@ -398,7 +398,7 @@ describe("both scripts", function()
     end)
   end
 
-  it("take the set that is named and no other", function()
+  it("use only the named data set", function()
     local command = "scripts/deep.lua --out %s --dataset %s --data %s"
     for _, name in ipairs{"mnist", "fashion"} do
       local output, errors, status = run(program, command:format(folder, name, shapes))
@@ -410,12 +410,12 @@ describe("both scripts", function()
       "MNIST is not in /nowhere (not all files are there)")
   end)
 
-  it("say their figures in lines that can be read", function()
+  it("print their figures in lines that programs can read", function()
     local output = train(program, "deep")
     for line in output:match("\n(deep: .*)\nin "):gmatch("[^\n]+") do assert.is_true(#line <= 100, line) end
   end)
 
-  it("plain: choices, and those that go together", function()
+  it("plain: choices, and their combinations", function()
     rejects("plain", "--output tanh", 2, "--output", "relu", "sigmoid", "linear")
     rejects("plain", "--loss mae", 2, "--loss", "mse", "bce")
     rejects("plain", "--loss bce", 2, "--loss bce needs probabilities: --output sigmoid")

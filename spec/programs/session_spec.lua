@@ -1,4 +1,4 @@
--- The session: completion, help, results, pictures and progress; called directly, by the program in a pipe, and in a
+-- The session: completion, help, results, pictures and progress; called directly, in the program with a pipe, and in a
 -- real terminal (tmux).
 local graphics = require "moonglass.pictures.graphics"
 local moon = require "moonglass"
@@ -19,7 +19,7 @@ local function lacks(text, part)
   assert.is_nil(text:find(part, 1, true), ("expected no %q in:\n%s"):format(part, text))
 end
 
--- The program with a script; its standard output.
+-- Run the program with a script. Return its standard output.
 local function run_script(text, environment)
   local path = os.tmpname()
   files.write(path, text)
@@ -29,7 +29,7 @@ local function run_script(text, environment)
   return output
 end
 
--- What a session in a pipe prints for these lines; and its errors.
+-- Run a session in a pipe with these lines. Return its output and its errors.
 local function session_of(lines)
   local path = os.tmpname()
   files.write(path, lines)
@@ -110,7 +110,7 @@ describe("completion", function()
     }
   end)
 
-  it("knows what calls give, without making them", function()
+  it("knows the results of calls, without making them", function()
     check{
       {"moon.zeros(2, 3):resh", "ape|"}, {"net:layer(1):forw", "ard|"}, {"moon.dense(2, 3).wei", "ght|"},
       {"ae:encode(t):num", "el|"}, {"ae:slice(1, 1):f", "|fit forward"}, {"trap(1).x", "|"}, {"nosuch(1):x", "|"},
@@ -129,7 +129,7 @@ describe("completion", function()
     }
   end)
 
-  it("knows what a text may be", function()
+  it("knows the choices of a text argument", function()
     check{
       {[[moon.dense(3, 2, {activation = "re]], [[lu"|]]}, {[[net:fit(t, {loss = 'hu]], "ber'|"},
       {[[moon.zeros(2, {dtype = "]], "|float32 uint8"},
@@ -143,7 +143,7 @@ describe("completion", function()
     }
   end)
 
-  it("shows what a call takes", function()
+  it("shows the arguments of a call", function()
     check{
       {"moon.dense(", "|moon.dense(n_in, n_out, options)"}, {"net:fit(t, ", "|Net:fit(x, y, options)"}, {"x = ", "|"},
     }
@@ -156,7 +156,7 @@ describe("completion", function()
 
   it("knows names after a question mark", function() check{{"? moon.zer", "os|"}, {"?moo", "n|"}} end)
 
-  it("calls nothing of the user's", function()
+  it("calls no code of the user", function()
     check{
       {"trap.a", "|"}, {"trap.a.b", "|"}, {"trap:fi", "t|"}, {"trap(", "|"}, {"trap{", "|"}, {"trap.", "|"},
       {"trap2.a", "|"}, {"trap2:enc", "|"}, {"trap2.mean.", "|"}, {"moon.trapped.", "|"}, {"moon.trapped:x", "|"},
@@ -190,7 +190,7 @@ describe("help", function()
     end
   end)
 
-  it("tells arguments, options with what they may be, and results", function()
+  it("shows arguments, options with their choices, and results", function()
     local text = help.text("moon.adam")
     has(text, "\noptions\n  lr            number?: default 0.001")
     has(text, "\nreturns\n  optimizer  Optimizer")
@@ -224,7 +224,7 @@ describe("help", function()
     has(help.text(p), "Pca\n")
   end)
 
-  it("calls nothing of the user's", function()
+  it("calls no code of the user", function()
     local calls = 0
     local function called() calls = calls + 1 return true end
     local traps = {__call = called}
@@ -246,7 +246,7 @@ describe("help", function()
     assert.equal(0, calls)
   end)
 
-  it("asks whether the nearest was meant", function()
+  it("suggests the nearest name", function()
     local text, message = help.text("zeross")
     assert.is_nil(text)
     assert.equal("help: there is no documentation of 'zeross'; did you mean 'zeros'?", message)
@@ -260,9 +260,9 @@ describe("help", function()
     for _, class in ipairs(documented.classes) do assert.is_string(help.text(class.name), class.name) end
   end)
 
-  it("tells how to ask", function() has(help.text(), "moon.help(x)") end)
+  it("explains its use", function() has(help.text(), "moon.help(x)") end)
 
-  it("is read when it is asked for, and works in a bare lua", function()
+  it("is loaded on first use, and works in a plain lua", function()
     local lua = os.getenv("LUA") or "lua5.4"
     local output = files.run(lua .. [[ -e 'local moon = require "moonglass"
       print(package.loaded["moonglass.help"], package.loaded["moonglass.help.annotations"]) moon.help "seed"']])
@@ -282,7 +282,7 @@ describe("a session's results", function()
     assert.equal("3\n3\n", (session_of("3\nlocal x = 4;\n_\n")))
   end)
 
-  it("are nets as tables, with totals", function()
+  it("show nets as tables with totals", function()
     local text = session_of("moon.sequential{moon.dense(784, 32, {activation = 'relu'}), moon.dense(32, 784)}\n")
     assert.equal([[
    layer               output     parameters
@@ -292,7 +292,7 @@ describe("a session's results", function()
 ]], text)
   end)
 
-  it("are long tables cut", function()
+  it("show long tables shortened", function()
     has(session_of("(function() local t = {} for i = 1, 50 do t['k' .. i] = i end return t end)()\n"), "... 30 more")
     has(session_of("{[10] = 'a', [2.5] = 'b', ['end'] = 1, s = 'x\\ty\"'}\n"),
       [[{[2.5] = "b", [10] = "a", ["end"] = 1, s = "x\x09y\""}]])
@@ -321,7 +321,7 @@ show(moon.full(1, 2, 4))
     lacks(text, "\27")
   end)
 
-  it("are run where they are commands, as people type them", function()
+  it("include commands as people type them", function()
     for _, line in ipairs{"exit", "exit()", "quit", "quit()", "exit;", "  quit  ", "exit -- now", "exit(0)"} do
       assert.equal("before\n", (session_of("'before'\n" .. line .. "\n'after'\n")), line)
     end
@@ -339,14 +339,14 @@ show(moon.full(1, 2, 4))
     assert.equal("5\n", (session_of("help and 5\nhelp, 5;\n")))
   end)
 
-  it("are those of all lines, where they come as one", function()
+  it("come from all lines of a chunk", function()
     assert.equal("6\n", (session_of("x = 3 x * 2\n")))
     assert.equal("8\n", (session_of("x = {\n1} 8 -- note\n")))
     assert.equal("", (session_of("-- only\nx = 1 -- note\n")))
     assert.equal("7\n", (session_of("do x = 10\nend y = x\ny -3\n")))
   end)
 
-  it("say which variables have gone with their line", function()
+  it("name local variables that are lost after their line", function()
     local function errors_of(lines) return (select(2, session_of(lines))) end
     assert.equal("note: local to this entry, and gone after it: x (leave out 'local' to keep it)\n",
       errors_of("local x = 1\n"))
@@ -359,18 +359,18 @@ show(moon.full(1, 2, 4))
     assert.equal("", errors_of("local x = 1 print(x)\nx = 2\nx\nt = {x = 1} t.x, ('x')\nlocal x = 2 x\n"))
   end)
 
-  it("name the set of images, once", function()
+  it("name the data set once", function()
     local path = "spec/fixtures/shapes"
     local load = ("images = moon.data.mnist('%s', 'test')\n"):format(path)
     assert.equal(("a set in MNIST's format in %s\n"):format(path), (session_of(load .. load)))
     assert.equal("", run_script(("require('moonglass').data.mnist('%s', 'test')"):format(path)))
   end)
 
-  it("come without prompts when there is no terminal", function()
+  it("have no prompts without a terminal", function()
     assert.equal("3\n", (session_of("for i = 3, 3 do\nprint(i)\nend\n")))
   end)
 
-  it("show errors without colours if there is no terminal, and only the user's frames", function()
+  it("show errors with only the user's frames, without colours if there is no terminal", function()
     local _, errors = session_of([[
 function mine(x) return moon.dense(2, 3):forward(x) end
 function outer(x) local y = mine(x) return y end
@@ -389,7 +389,7 @@ outer(moon.zeros(1, 9))
     lacks(errors, "train.lua")
   end)
 
-  it("are those of the functions", function()
+  it("are the same as those of the functions", function()
     local said = {}
     local real = print
     _G.print = function(...) said[#said + 1] = table.concat({...}, "\t") end -- luacheck: ignore
@@ -407,11 +407,11 @@ describe("print_options", function()
   before_each(function() before = moon.print_options() end)
   after_each(function() moon.print_options(before) end)
 
-  it("begins as numpy does", function()
+  it("starts with numpy's defaults", function()
     assert.same({precision = 4, threshold = 1000, edge_items = 3, width = 75}, moon.print_options())
   end)
 
-  it("sets what it is given", function()
+  it("sets the given options", function()
     local t = moon.arange(20):mul_(1 / 3)
     moon.print_options{precision = 2, threshold = 10, edge_items = 2}
     assert.equal("[0.   0.33 ... 6.   6.33]\n[20] float32", tostring(t))
@@ -421,7 +421,7 @@ describe("print_options", function()
     assert.equal("[0.1       0.25\n 3.1415927]\n[3] float32", tostring(moon.tensor{0.1, 0.25, 3.14159274}))
   end)
 
-  it("refuses what does not fit", function()
+  it("refuses mistakes", function()
     assert.has_error(function() moon.print_options{precison = 3} end,
       "print_options: unknown option 'precison'; did you mean 'precision'? " ..
       known.fill "(known: <declared PrintOptions>)")
@@ -442,7 +442,7 @@ describe("a history's text", function()
     return new_history{loss = losses, val_loss = val_losses or {}, epoch_seconds = seconds, epochs = #losses}
   end
 
-  it("has the ends of a long training, and curves", function()
+  it("has the first and last epochs of a long training, and curves", function()
     local losses = {}
     for i = 1, 100 do losses[i] = 1 / i end
     local text = tostring(history(losses))
@@ -452,7 +452,7 @@ describe("a history's text", function()
     assert.is_truthy(text:find("\nloss      [^\n]+  1 to 0%.01$"), text)
   end)
 
-  it("draws with what the locale has", function()
+  it("draws with characters of the locale", function()
     local script = [[local moon = require "moonglass"
       print(require "moonglass.net.history"{loss = {4, 3, 2, 1, 0 / 0}, val_loss = {1, 1, 1, 1, 2},
         epoch_seconds = {1, 1, 1, 1, 1}, epochs = 5})]]
@@ -464,7 +464,7 @@ describe("a history's text", function()
     assert.is_nil(plain:find("[\x80-\xff]"))
   end)
 
-  it("is a header without epochs, and has no curve of one", function()
+  it("is a header without epochs, and has no curve for one epoch", function()
     assert.equal("epoch        loss    val_loss  seconds", tostring(history{}))
     lacks(tostring(history{1}), "\nloss")
   end)
@@ -477,11 +477,11 @@ describe("the bar", function()
     history = {val_loss = {0.5, 0.4}},
   }
 
-  it("tells the loss of validation", function()
+  it("shows the validation loss", function()
     has(progress.bar(state, 1), "loss 0.2500  val_loss 0.4000  1600 rows/s")
   end)
 
-  it("keeps to the terminal's width", function()
+  it("fits the terminal's width", function()
     for columns = 10, 200 do
       local text = progress.bar(state, 1, columns)
       assert.is_true(#text < columns, text)
@@ -493,7 +493,7 @@ end)
 
 -- ---- pictures ----
 
--- The reverse of each encoder, in plain Lua.
+-- Decoders of each format, in plain Lua.
 local decode = {}
 
 local digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -562,7 +562,7 @@ function decode.sixel(text)
   return rows
 end
 
--- Of each half of a character its colour: a list of numbers after "38;" and "48;".
+-- The colours of both halves of a character: the numbers after "38;" and "48;".
 function decode.blocks(text)
   local rows = {}
   for line in text:gmatch("(.-)\n") do
@@ -582,7 +582,7 @@ end
 
 describe("pictures in the terminal", function()
   local picture = moon.randperm(11 * 17):sub_(1):reshape(11, 17):byte()
-  local large = moon.rand(120, 90):mul_(255):byte() -- of more than one chunk
+  local large = moon.rand(120, 90):mul_(255):byte() -- more than one chunk
   local colours = moon.rand(8, 9, 3):mul_(255):byte()
 
   local function encode(t, method, depth)
@@ -614,7 +614,7 @@ describe("pictures in the terminal", function()
     end
   end)
 
-  it("by half blocks in 24 bits, exactly", function()
+  it("by half blocks in 24-bit colours, exactly", function()
     local text, lines = encode(picture, "blocks")
     assert.equal(6, lines)
     assert.same(picture:totable(), decode.blocks(text))
@@ -631,7 +631,7 @@ describe("pictures in the terminal", function()
     end
   end)
 
-  it("shrunk to the width, by means", function()
+  it("shrunk to the width by averaging", function()
     local t = moon.tensor({{0, 100, 50, 50}, {100, 200, 50, 50}}, {dtype = "uint8"})
     local text = graphics.encode(t, {method = "blocks", colours = 1 << 24, columns = 2})
     assert.same({{100, 50}}, decode.blocks(text))
@@ -642,7 +642,7 @@ describe("pictures in the terminal", function()
     assert.equal(" @+\n@\n", (encode(t, "ascii")))
   end)
 
-  it("end where they are said to, for redrawing", function()
+  it("report their end, for redrawing", function()
     for _, method in ipairs{"kitty", "iterm2", "sixel"} do
       local text, lines = graphics.encode(picture, {method = method, columns = 80, in_place = true})
       assert.equal(("\n"):rep(lines) .. ("\27[%dA\0277"):format(lines), text:match("^\n+\27%[%d+A\0277"))
@@ -681,7 +681,7 @@ describe("pictures in the terminal", function()
     check("ascii", {NO_COLOR = "1", KITTY_WINDOW_ID = "1"})
     check("ascii", {TERM = "dumb"})
     check("ascii", {LANG = "C"})
-    assert.equal("ascii", graphics.method()) -- busted's output here is no terminal
+    assert.equal("ascii", graphics.method()) -- busted's output here is not a terminal
   end)
 
   it("are saved as files", function()
@@ -710,7 +710,7 @@ describe("pictures in the terminal", function()
     assert.has_error(function() moon.callbacks.show(5) end)
   end)
 
-  it("take nothing from a fit without a terminal", function()
+  it("do not change a fit without a terminal", function()
     local said = run_script([[local moon = require "moonglass"
       local net = moon.autoencoder.plain{input = 16, hidden = 2}
       local x = moon.rand(8, 16)
@@ -755,7 +755,7 @@ describe("a session in a terminal", function()
     if terminal.there then it(what, body) else pending(what .. " (no tmux)") end
   end
 
-  -- One key at a time: a Tab with more behind it is pasted.
+  -- One key at a time: a Tab followed by more input counts as pasted.
   local function tab()
     os.execute("sleep 0.2")
     t.press("Tab")
@@ -994,7 +994,7 @@ describe("a session in a terminal", function()
     t.wait_for("\n[0.]\n[1] float32")
   end)
 
-  -- What the file of the history holds, an entry each.
+  -- The entries of the history file.
   local function history_of(path)
     local list = {}
     for line in files.read(path):gmatch("[^\n]+") do
@@ -1017,7 +1017,7 @@ describe("a session in a terminal", function()
       "'first ' .. 3\n", "'second ' .. 3\n"}, history_of(home .. "/.moonglass_history"))
     t.enter("'first ' .. 3")
     t.wait_for("\nfirst 3\n> 'first ' .. 3\nfirst 3\n")
-    assert.equal(7, #history_of(home .. "/.moonglass_history")) -- the same again is no entry
+    assert.equal(7, #history_of(home .. "/.moonglass_history")) -- a repeated line is not added
     open()
     t.press("Up")
     t.wait_for("> 'second ' .. 3")
@@ -1026,7 +1026,7 @@ describe("a session in a terminal", function()
   terminal_test("keeps its history where a link leads, and shortens it there", function()
     local path = home .. "/.moonglass_history"
     os.execute(("rm -f %s; mkdir %s/elsewhere; ln -s elsewhere/history %s"):format(path, home, path))
-    open() -- the link dangles
+    open() -- the link is broken
     t.enter("'kept ' .. 1")
     t.wait_for("\nkept 1")
     assert.same({"_HiStOrY_V2_", "'kept ' .. 1\n"}, history_of(home .. "/elsewhere/history"))

@@ -9,15 +9,15 @@ local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 local quote = files.quote
 
--- The leak sanitizer cannot work under ptrace.
+-- The leak sanitizer does not work under ptrace.
 local environment = "env -u LUA_INIT -u LUA_INIT_5_4 -u LD_PRELOAD ASAN_OPTIONS=detect_leaks=0:verify_asan_link_order=0"
 
---- Is there a strace that may trace?
+--- Is strace installed and allowed to trace?
 function faults.can_trace()
   return (select(3, files.run("strace -o /dev/null true"))) == 0
 end
 
--- ---- what lies in a folder ----
+-- ---- folders ----
 
 --- The names in a folder, sorted, joined by blanks.
 function faults.names(folder)
@@ -31,11 +31,11 @@ end
 
 faults.read, faults.write = files.read_if_there, files.write
 
--- ---- what saves, and what loads ----
+-- ---- savers and loaders ----
 
 local a_net = [[local net = moon.autoencoder.plain{input = 30, hidden = 20}]]
 
---- Each: what comes before, and an expression that gives true, or nil and a message. `path` is the file.
+--- Each: the code before the act, and an expression that gives true, or nil and a message. `path` is the file.
 faults.savers = {
   net = {a_net, "net:save(path)"},
   safetensors = {"local t, u = moon.rand(50, 60), moon.zeros(9, {dtype = 'uint8'})",
@@ -68,7 +68,7 @@ faults.loaders = {
   gzip = {"", "moon.data.idx(path)", file = "spec/fixtures/shapes/train-images-idx3-ubyte.gz"},
 }
 
--- What lies between the two marks in a trace is the act.
+-- The act is the part of a trace between two marks.
 local script = [[
 local moon, path = require "moonglass", ...
 moon.seed(7)
@@ -79,15 +79,15 @@ io.open "/none/end"
 print(result[1] and "done" or "refused", result[1] and "" or result[2])
 ]]
 
---- A file with the program of an act.
+--- Write the program of an act to a file.
 function faults.program_of(act)
   local path = os.tmpname()
   files.write(path, script:format(act[1], act[2]))
   return path
 end
 
---- Run it: "done" or "refused" (nil if it did not come to either), the message, standard error. before: of the shell;
--- variable: one more of the environment.
+--- Run it. Return "done" or "refused" (nil if it ended before), the message, standard error. before: shell code before
+-- it; variable: an additional environment variable.
 function faults.act(source, path, before, variable)
   local output, err = files.run(("%s %s %s %s %s %s"):format(before or "", environment, variable or "", quote(program),
     source, quote(path)))
@@ -97,7 +97,7 @@ end
 
 -- ---- traces ----
 
---- Under strace with the given options.
+--- Run it under strace with the given options.
 function faults.traced(source, path, options)
   local log = os.tmpname()
   local result, message, err = faults.act(source, path, ("strace -qq -o %s %s"):format(log, options or ""))
@@ -106,7 +106,7 @@ function faults.traced(source, path, options)
   return text, result, message, err
 end
 
---- The calls of the act, in their order: {name, arguments, result, number among the process's calls of that name}.
+--- The calls of the act in order: {name, arguments, result, number among the process's calls of that name}.
 function faults.calls(source, path)
   local text, result, message, err = faults.traced(source, path, "-s 0")
   assert(result == "done", ("not done: %s %s"):format(message, err))
@@ -126,19 +126,19 @@ function faults.calls(source, path)
   return calls
 end
 
---- Run the act with call refused by an error of that name: "done" or "refused", the message.
+--- Run the act while `call` fails with this error. Return "done" or "refused", and the message.
 function faults.refuse(source, path, call, name)
   local _, result, message, err =
     faults.traced(source, path, ("-e inject=%s:error=%s:when=%d"):format(call.name, name, call.number))
   return result, message, err
 end
 
---- Run the act and kill it as it comes to call.
+--- Run the act and kill it at `call`.
 function faults.kill_at(source, path, call)
   return select(2, faults.traced(source, path, ("-e inject=%s:signal=KILL:when=%d"):format(call.name, call.number)))
 end
 
---- The first call from place `from` on with that name whose arguments have the part; and its place.
+--- The first call at or after index `from` with that name and with the part in its arguments; and its index.
 function faults.find(calls, from, name, part)
   for i = from, #calls do
     if calls[i].name == name and calls[i].arguments:find(part, 1, true) then return calls[i], i end
@@ -155,7 +155,7 @@ local function note(c, ok, format, ...)
   if not ok then c.failures[#c.failures + 1] = format:format(...) end
 end
 
--- What a saver leaves in an empty folder.
+-- The result of a saver in an empty folder.
 local function new_content(source, folder, path)
   local result, message, err = faults.act(source, path)
   assert(result == "done", ("not done: %s %s"):format(message, err))
@@ -167,8 +167,8 @@ end
 
 local old = "the old file"
 
--- Mark the calls without which the new file cannot have come to be: by them a refusal has to be told. The last fsync is
--- the folder's, when the new file is there already.
+-- Mark the calls that the new file needs: a failure of these must be reported. The last fsync is the folder's, after
+-- the new file is in place.
 local function mark_needed(calls)
   local fd
   for _, call in ipairs(calls) do
@@ -184,7 +184,7 @@ local function mark_needed(calls)
   end
 end
 
--- A saver's program, folder, path, old and new content, calls; each(c, call, ...) for every call that is wanted.
+-- Prepare a saver's program, folder, path, old and new content, calls. Call each(c, call, ...) for the selected calls.
 local function with_saver(saver, wanted, each)
   local c, source = campaign(), faults.program_of(saver)
   local folder, remove = files.folder()
@@ -215,11 +215,11 @@ end
 
 local function text_of(call) return ("%s(%s) number %d"):format(call.name, call.arguments, call.number) end
 
--- How often these come differs from run to run, as the heap lies elsewhere: the last of one may not come in the next.
+-- The number of these calls differs between runs, because the heap has another address: the last one may be missing.
 local memory_calls = {brk = true, mmap = true, munmap = true, mremap = true, madvise = true}
 
---- Kill a saver at each of its calls: the file is the old one or the new one, and the next save that is left alone
--- removes what has been left.
+--- Kill a saver at each of its calls: the file is the old one or the new one, and the next undisturbed save removes
+-- the temporary.
 function faults.kill_everywhere(saver)
   return with_saver(saver, function() return true end, function(c, p)
     local result = faults.kill_at(p.source, p.path, p.call)
@@ -243,11 +243,11 @@ local reasons = {
   EINTR = "Interrupted system call", EROFS = "Read-only file system", EDQUOT = "Disk quota exceeded",
 }
 
--- By EINTR it does not fail. A descriptor is closed even so.
+-- EINTR is not a failure. A descriptor is closed even so.
 local outlives = {openat = true, write = true, fsync = true, close = true}
 
---- Refuse each call of a saver for each reason: the file is new if it says so, else old, with path and reason in the
--- message; and no temporary is left.
+--- Let each call of a saver fail for each reason. If the saver reports success the file is new; else it is old, and the
+-- message has path and reason. No temporary is left.
 function faults.refuse_everywhere(saver, names)
   return with_saver(saver, function(call) return io_calls[call.name] end, function(c, p)
     for _, name in ipairs(names) do
@@ -271,7 +271,7 @@ function faults.refuse_everywhere(saver, names)
   end)
 end
 
---- Refuse each call of a loader: it says why, or what it gives is whole; EINTR is no reason to fail.
+--- Let each call of a loader fail. It says why, or its result is complete. EINTR is not a failure.
 function faults.refuse_reading(loader, names)
   local c, source = campaign(), faults.program_of(loader)
   local folder, remove = files.folder()
@@ -314,7 +314,7 @@ while true do
 end
 ]]
 
--- The number that all weights of a whole net are, nil and why if the file is none.
+-- All weights of a saved net have the same value: return it, or nil and why the file is not such a net.
 local function number_of(moon, path)
   local net, message = moon.load(path)
   if not net then return nil, message end
@@ -325,19 +325,19 @@ local function number_of(moon, path)
   return math.tointeger(k)
 end
 
---- Kill a saving loop n times: after each the file is whole, and not older than after the kill before. Also saves, the
--- number of the last one; caught, the kills in the middle of one; most, the largest number of temporaries at a time.
+--- Kill a loop of saves n times: after each kill the file is whole, and not older than after the previous one. Also
+-- returns saves, the number of saves; caught, the kills in the middle of one; most, the largest number of temporaries.
 function faults.kill_at_random(moon, n)
   local c, source = campaign(), os.tmpname()
   local folder, remove = files.folder()
   local path, last = folder .. "/target", 1
   c.caught, c.most = 0, 0
   files.write(source, saving_loop)
-  local generator = 12345 -- the moments: not the state's own random numbers
+  local generator = 12345 -- for the moments: the state's random numbers are not used
   for _ = 1, n do
     generator = (generator * 1103515245 + 12345) % 2147483648
     local seconds = 0.03 + 0.12 * generator / 2147483648
-    -- It is waited for: a process that dies within fsync holds the lock of its temporary until it is gone.
+    -- Wait for its end: a process killed in fsync keeps the lock of its temporary until it has ended.
     files.run(("{ %s %s %s %s %d & sleep %.4f; kill -KILL $!; wait $!; }"):format(environment, quote(program), source,
       path, last, seconds))
     local there = faults.read(path) ~= nil

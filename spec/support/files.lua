@@ -8,7 +8,7 @@ function files.read(path)
   return text
 end
 
--- nil where there is no file.
+-- nil if there is no file.
 function files.read_if_there(path)
   local file = io.open(path, "rb")
   if not file then return nil end
@@ -23,10 +23,10 @@ function files.write(path, ...)
   assert(file:close())
 end
 
--- A text as one word of the shell's.
+-- A text quoted as one word for the shell.
 function files.quote(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
--- Run a command without input: its standard output, standard error and exit status.
+-- Run a command without input. Return its standard output, standard error and exit status.
 function files.run(command)
   local out, err = os.tmpname(), os.tmpname()
   local _, _, status = os.execute(("%s >%s 2>%s </dev/null"):format(command, out, err))
@@ -36,7 +36,7 @@ function files.run(command)
   return output, errors, status
 end
 
---- A new folder, and what removes it with all that is in it.
+--- Make a folder. Return its path and a function that removes it with its contents.
 function files.folder()
   local path = os.tmpname()
   os.remove(path)
@@ -44,7 +44,7 @@ function files.folder()
   return path, function() assert(os.execute("rm -r " .. path)) end
 end
 
---- test(path), with the name of a file, not there yet, in a folder that is gone afterwards.
+--- Call test(path) with the path of a new file in a temporary folder, which is removed afterwards.
 function files.temporary(test)
   local folder, remove = files.folder()
   local ok, message = pcall(test, folder .. "/file")
@@ -52,7 +52,7 @@ function files.temporary(test)
   if not ok then error(message, 0) end
 end
 
---- Kilobytes of this process that are resident.
+--- Resident memory of this process in kilobytes.
 function files.resident()
   return 4 * tonumber(files.read("/proc/self/statm"):match("^%d+ (%d+)"))
 end

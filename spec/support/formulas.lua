@@ -4,7 +4,7 @@ local formulas = {}
 
 local function sigmoid(x) return 1 / (1 + math.exp(-x)) end
 
--- By Simpson's rule.
+-- An integral by Simpson's rule.
 function formulas.erf(x)
   local n, sum = 200, 0
   local h = math.min(math.abs(x), 6) / n
@@ -27,7 +27,7 @@ local function selu(x)
   return 1.0507009873554805 * (x > 0 and x or 1.6732632423543772 * (math.exp(x) - 1))
 end
 
---- Each: `element`, of a number, or `row`, of a list; `onnx`, the operators that it is exported as.
+--- Each has `element`, a function of a number, or `row`, of a list; and `onnx`, the operators of its export.
 formulas.activations = {
   linear = {element = function(x) return x end, onnx = ""},
   relu = {element = function(x) return math.max(x, 0) end, onnx = "Relu"},
@@ -46,7 +46,7 @@ formulas.activations = {
 
 -- ---- losses ----
 
---- Each: `element`, of a prediction and its target, both in (0, 1), or `row`, of lists of them.
+--- Each has `element`, a function of a prediction and its target, both in (0, 1), or `row`, of lists of them.
 formulas.losses = {
   mse = {element = function(p, t) return (p - t) ^ 2 end},
   mae = {element = function(p, t) return math.abs(p - t) end},
@@ -95,7 +95,7 @@ function formulas.optimizers.adam(w, g, o, state)
   return w - alpha * state.m / (math.sqrt(state.v) + (o.eps or 1e-7))
 end
 
---- Options that each optimiser is tried with, with and without weight decay.
+--- Options to test each optimiser with, with and without weight decay.
 formulas.options = {
   sgd = {{}, {momentum = 0.9}, {momentum = 0.9, nesterov = true}},
   rmsprop = {{}, {rho = 0.5, eps = 1e-3}, {momentum = 0.8}, {centered = true, eps = 1e-3},
@@ -109,9 +109,9 @@ formulas.options = {
 formulas.fan_in, formulas.fan_out = 300, 200
 local fan_in, fan_out = formulas.fan_in, formulas.fan_out
 
-local cut = 2 / 0.87962566103423978 -- at two deviations of the normal distribution before it was cut
+local cut = 2 / 0.87962566103423978 -- two deviations of the normal distribution before truncation
 
---- Of initial weights [fan_in x fan_out]: {deviation, largest absolute value in deviations, nil where there is none}.
+--- For initial weights [fan_in x fan_out]: {deviation, largest absolute value in deviations, or nil}.
 formulas.inits = {
   glorot_uniform = {math.sqrt(2 / (fan_in + fan_out)), math.sqrt(3)},
   glorot_normal = {math.sqrt(2 / (fan_in + fan_out)), cut},

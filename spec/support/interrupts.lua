@@ -6,7 +6,7 @@ local interrupts = {}
 
 local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
---- Is there a `script` that gives its command a terminal?
+--- Is there a `script` that runs a command in a terminal?
 function interrupts.can_run()
   local output = files.run("script -qfec 'test -t 0 && echo terminal' /dev/null")
   return output:find("terminal", 1, true) ~= nil
@@ -63,7 +63,7 @@ function check(i)
 end
 ]]
 
--- What the log has from `at` on, as soon as it has the pattern; nil after `seconds`.
+-- Wait until the log contains the pattern after position `at`, and return that part; nil after `seconds`.
 local function wait_for(log, at, part, seconds, clock)
   local start = clock()
   while clock() - start < seconds do

@@ -1,12 +1,12 @@
--- The lists of known names with which messages end, made from the registry and from the annotations, so that no spec
--- types them out: local known = dofile "spec/support/known.lua". What stands between < and > in a text:
+-- The lists of known names at the end of messages, made from the registry and the annotations, so that no spec repeats
+-- them: local known = dofile "spec/support/known.lua". A text may have between < and >:
 --   known.fill "adam: unknown option 'x' (known: <AdamOptions>)"
---   known.list "layers"               what is registered in a family
+--   known.list "layers"               the registered names of a family
 --   known.list "LossName"             the choices of an alias, in its order
---   known.list "FitOptions"           the fields of a class: of what is registered in their order, else sorted
+--   known.list "FitOptions"           the fields of a class: of a registered one in their order, else sorted
 --   known.list "declared PrintOptions"   the fields in their order
 --   known.list "FitOptions.verbose"   the choices of a field
---   known.list "Callback.on_"         the fields of a class that begin so, in their order
+--   known.list "Callback.on_"         the fields of a class with this prefix, in their order
 local annotations = require "moonglass.help.annotations"
 local interface = require("moonglass.help.interface").known()
 local core = require "moonglass.core"
@@ -66,14 +66,14 @@ local function names(what)
   return alias and annotations.choices(interface, alias.type) or field_names(what)
 end
 
---- The list as messages have it: "a, b, c".
+--- The list as in messages: "a, b, c".
 function known.list(what)
   local list = names(what)
   assert(#list > 0, "known.lua: there is no list of " .. what)
   return table.concat(list, ", ")
 end
 
---- A text with each <list> filled in.
+--- Replace each <list> in a text.
 function known.fill(text) return (text:gsub("<([%a_. ]+)>", known.list)) end
 
 --- The same, but options that are checked in Lua are taken from the message: interface_spec compares them, once, with

@@ -3,12 +3,12 @@
 -- (hostile/refusals.lua), a host without files (no_files_spec), and fuzzing (fuzz/readers.lua). registry_spec names
 -- what has no entry.
 --   local paths = dofile("spec/support/paths.lua")(moon)
---   paths.entries[name]   by the path in the annotations, "moon.png.read" or "Net:save"
+--   paths.entries[name]   by the name in the annotations, "moon.png.read" or "Net:save"
 --   paths.names, paths.readers   their names, sorted; readers are those of files with a sample
 --   entry.read(o, path), entry.write(o, path)   the call; o is paths.objects()
---   entry.sample(o, path)   writes a file that `read` takes; or entry.bytes: such a file
---   entry.gives(result)     whether that is what the sample holds
---   entry.raises            a callback, which raises what it cannot write
+--   entry.sample(o, path)   writes a file for `read`; or entry.bytes: the bytes of such a file
+--   entry.gives(result)     does the result have the contents of the sample?
+--   entry.raises            a callback, which raises an error if it cannot write
 --   entry.folder            the path is a folder's
 --   entry.draws             starts gnuplot
 local files = dofile "spec/support/files.lua"
@@ -16,7 +16,7 @@ local files = dofile "spec/support/files.lua"
 return function(moon)
   local paths = {}
 
-  --- Small objects; nothing that is read or written changes them but for Net:load.
+  --- Small objects. Only Net:load changes them.
   function paths.objects()
     moon.seed(2)
     return {
@@ -33,7 +33,7 @@ return function(moon)
   end
   local function write_png(o, path) return moon.png.write(path, o.x) end
 
-  -- A fit with a callback, which raises what the callback cannot write: nil, message, code.
+  -- Fit with a callback. If the callback cannot write, return nil, message, code.
   local function fit_with(make)
     return function(o, path)
       local ok, message = pcall(function()
@@ -44,7 +44,7 @@ return function(moon)
     end
   end
 
-  -- The same resumed: the file is taken up again.
+  -- The same for a resumed fit, which continues the file.
   local function resume_with(make)
     return function(o, path)
       local beside = os.tmpname()

@@ -6,7 +6,7 @@ local base = require "busted.outputHandlers.base"
 local busted = require "busted"
 local pretty = require "pl.pretty"
 
--- The path of the spec file that a test, or a block of tests, stands in.
+-- The path of the spec file that contains a test or a block of tests.
 local function file_of(element)
   while element and element.descriptor ~= "file" do element = busted.parent(element) end
   return element and element.name or "?"
@@ -28,7 +28,7 @@ end
 
 return function(options)
   local handler = base()
-  local failed = {} -- all entries, in the order in which they came
+  local failed = {} -- all entries, in order
   local file -- the file that runs: {passed =, failed =, skipped =, entries =, started =}
 
   local function print_failure(entry)
@@ -52,7 +52,7 @@ return function(options)
   local function file_end(element)
     local seconds = busted.gettime() - file.started
     local counts = sums(file.passed, #file.entries, file.skipped)
-    if file.passed + file.skipped + #file.entries > 0 then -- none: left out by a filter
+    if file.passed + file.skipped + #file.entries > 0 then -- else all are excluded by a filter
       io.write(("%s: %s (%.1f s)\n"):format(element.name, counts, seconds))
     end
     for _, entry in ipairs(file.entries) do print_failure(entry) end

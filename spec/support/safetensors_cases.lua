@@ -24,7 +24,7 @@ local function two(first, second) return "{" .. first .. "," .. second .. "}" en
 local f4 = "\0\0\x80\x3f"
 local a4 = one("F32", "[1]", "[0,4]")
 
--- ---- to be read ----
+-- ---- files to read ----
 
 accept("a tensor", file(a4, f4))
 accept("nothing", file("{}"))
@@ -64,7 +64,7 @@ for _, of_size in ipairs{
 end
 accept("a header of 100 MB", function() return file("{}" .. (" "):rep(100000000 - 2)) end)
 
--- ---- to be refused ----
+-- ---- files to refuse ----
 
 local twice = "the format's description disallows a key twice; the package lets the second win"
 
@@ -145,7 +145,7 @@ refuse("100,000 objects in one another", file(('{"a":'):rep(100000) .. "1" .. ("
 refuse("100,000 brackets in an extra field",
   file(one("F32", "[1]", "[0,4]", ',"x":' .. ("["):rep(100000) .. ("]"):rep(100000)), f4))
 
--- ---- where the two may differ ----
+-- ---- files on which the two may differ ----
 
 refuse("5 dimensions", file(one("U8", "[1,1,1,1,4]", "[0,4]"), f4), true, "a tensor has 4 dimensions at most here")
 refuse("spaces before the object", file("  " .. a4, f4), true,

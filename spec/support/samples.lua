@@ -13,10 +13,10 @@ local here = "spec/support/samples.lua"
 
 samples.shapes = "spec/fixtures/shapes/"
 
--- A name that no one else has a copy of: beyond 40 bytes Lua does not share strings.
+-- A name without other copies: Lua does not share strings longer than 40 bytes.
 local function own_name(letter) return letter:rep(60) end
 
---- Small objects that fit one another; what ends with path is where a file may be written or lies already.
+--- Small objects that match each other. Fields that end in "path" name files that may be written or exist already.
 function samples.objects(folder)
   core.seed(1)
   local o = {x = core.rand(3, 4), u = core.rand(3, 4), v = core.rand(4, 3), square = core.rand(3, 3),
@@ -28,7 +28,7 @@ function samples.objects(folder)
   return o
 end
 
---- An object of each class that the annotations have, by its name there.
+--- An object of each class in the annotations, by the class's name.
 function samples.of_classes()
   local moon = require "moonglass"
   local x = moon.seed(1) or moon.rand(8, 4)
@@ -45,7 +45,7 @@ local function none() end
 
 -- ---- from the annotations ----
 
--- What a parameter of this type may be; the first that is found in its type.
+-- Values by type: a parameter gets the first one whose name is in its type.
 local of_type = {
   {"moonglass%.Tensor", function(o) return o.u end}, {"moonglass%.Loss", function(o) return o.loss end},
   {"moonglass%.Optimizer", function(o) return o.opt end}, {"moonglass%.Layer", function(o) return o.layer end},
@@ -59,7 +59,7 @@ local function value_of(type)
   end
 end
 
--- What a function takes for all parameters that have to be given: a function of objects, or nil.
+-- A function of objects that returns the required arguments of a function; nil if it cannot be made.
 local function take_from(f)
   local values = {}
   for _, p in ipairs(f.params) do
@@ -77,12 +77,12 @@ local function take_from(f)
   end
 end
 
--- By path, "Tensor:add" or "moon.zeros"; and of each kind of layer, loss and optimiser the options that it has to have.
+-- Functions by path, "Tensor:add" or "moon.zeros"; and the required options of each kind of layer, loss and optimiser.
 local taken, documented, required = {}, {}, {}
 
 local function snake(name) return (name:gsub("%u", "_%0"):sub(2):lower()) end
 
--- The annotations go away afterwards: finalisers.lua collects all that there is at each allocation.
+-- The annotations are freed afterwards, because finalisers.lua runs a full collection at each allocation.
 local function read_annotations()
   local interface = annotations.parse(files.read(assert(package.searchpath("moonglass.help.meta", package.path))))
   for _, f in ipairs(interface.functions) do taken[f.path], documented[f.path] = take_from(f), true end
@@ -99,13 +99,13 @@ read_annotations()
 
 -- ---- layers ----
 
--- By type: what an option that has to be given may be.
+-- Values of required options, by type.
 local option_values = {integer = 2, number = 0.4, boolean = true, ["moonglass.ActivationName"] = "tanh"}
 
--- What a layer's sample has more, so that more of it runs.
+-- Additional options of a layer's sample, so that more of its code runs.
 samples.layer_options = {dense = {activation = "tanh"}}
 
---- The options that a kind of layer has to have, for rows of `width`; nil, and what is missing.
+--- The required options of a kind of layer, for rows of `width`; nil and what is missing.
 function samples.required_options(kind, width)
   local options = {}
   for _, field in ipairs(required[kind] or {}) do
@@ -118,7 +118,7 @@ function samples.required_options(kind, width)
   return options
 end
 
---- A layer of that kind, for rows of `width` and as many outputs; nil, and what is missing.
+--- A layer of that kind, for rows of `width` and as many outputs; nil and what is missing.
 function samples.layer(kind, width)
   local options, missing = samples.required_options(kind, width)
   local more = samples.layer_options[kind]
@@ -134,7 +134,7 @@ end
 
 local function other(o) return o.u end
 
---- By class, then by name: what a method takes behind its object, where its annotation does not tell.
+--- By class, then by name: a method's arguments after the object, if they cannot be made from its annotation.
 samples.methods = {
   ["moonglass.tensor"] = {
     matmul = function(o) return o.v end, clamp = function() return 0.2, 0.8 end, topk = function() return 2 end,
@@ -173,7 +173,7 @@ samples.methods = {
   },
 }
 
---- What functions of the core take, where their annotations do not tell.
+--- The arguments of functions of the core, if they cannot be made from their annotations.
 samples.core = {
   tensor = function() return {{1, 2}, {3, 4}} end, zeros = function() return 2, 3 end,
   ones = function() return {2, 3, dtype = "uint8"} end, full = function() return 7, 2, 3 end,
@@ -214,14 +214,14 @@ end
 -- "moonglass.tensor", "add" -> "Tensor:add"
 local function path_of(class, name) return class:match("%l+$"):gsub("^%l", string.upper) .. ":" .. name end
 
---- What a method takes behind its object, or nil. In place it takes the same.
+--- A method's arguments after the object, or nil. The variant in place takes the same.
 function samples.take_of_method(class, name)
   local of, plain = samples.methods[class], name:gsub("_$", "")
   if is_registered("activations", plain) then return none end
   return of[name] or of[plain] or taken[path_of(class, name)] or taken[path_of(class, plain)]
 end
 
---- What a function of the core takes, or nil.
+--- The arguments of a function of the core, or nil.
 function samples.take_of_core(name)
   if samples.core[name] then return samples.core[name] end
   if is_registered("layers", name) then
@@ -231,7 +231,7 @@ function samples.take_of_core(name)
   return taken["moon." .. name]
 end
 
---- Every class's metamethods: {f =, take =}, take giving all that f is called with.
+--- The metamethods of every class: {f =, take =}; take returns all arguments of f.
 local function op(f, take) return {f = f, take = take} end
 local function self(noun) return function(o) return o[noun] end end
 
@@ -273,7 +273,7 @@ samples.meta = {
   },
 }
 
--- Options, parameters and their gradients, each read, and set to what it is; and a name that is near to one.
+-- Options, parameters and gradients: each is read and set to its value. Also a misspelt name.
 local function add_fields(class, noun, near, names)
   local meta = samples.meta[class]
   meta.__index, meta.__newindex = {}, {}
@@ -292,11 +292,11 @@ add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state())
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
   ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data"}
 
--- Fields that a net may lack are declared among its methods, as false.
+-- Fields that a net may lack are declared as false among its methods.
 local function add_methods(list, class, methods, missing)
   for _, name in ipairs(sorted_keys(methods)) do
     local f, take = methods[name], samples.take_of_method(class, name)
-    -- All methods of tensors are public: interface_spec tells which are not documented.
+    -- All methods of tensors are public: interface_spec reports those that are not documented.
     if f and not take and (documented[path_of(class, name)] or class ~= "moonglass.tensor") then
       missing[#missing + 1] = ("%s:%s: what it takes, to samples.methods in %s"):format(class, name, here)
     elseif f and take then
@@ -321,8 +321,8 @@ local function add_metamethods(list, class, meta, missing)
   end
 end
 
---- Everything that the core has: a list of {name =, f =, take = a function of objects that gives f's arguments}; and a
---- list of what has no sample, each with the place where it belongs.
+--- Everything in the core: a list of {name =, f =, take = a function of objects that returns f's arguments}; and a list
+--- of missing samples, each with the place where it belongs.
 function samples.all()
   local list, missing = {}, {}
   for _, name in ipairs(sorted_keys(core)) do

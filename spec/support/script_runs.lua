@@ -1,12 +1,12 @@
 -- Scripts as programs of their own. In specs: local runs = dofile("spec/support/script_runs.lua")(after_each, options),
--- where `options` go to every run. What a script leaves is in runs.folder, which is gone after each test.
+-- where every run gets `options`. A script's files are in runs.folder, which is removed after each test.
 --   runs.run(script, arguments)                -> stdout, stderr, exit status
---   runs.succeeds(script, arguments)           -> stdout; no word on stderr, status 0
---   runs.fails(script, arguments, status, ...) -> stdout; one line on stderr with all the parts in it, that status
+--   runs.succeeds(script, arguments)           -> stdout; stderr must be empty, status 0
+--   runs.fails(script, arguments, status, ...) -> stdout; stderr must be one line with all the parts
 --   runs.rejects(script, arguments, ...)       the same with status 2, and nothing written
 --   runs.has(text, part)                       the text has that part
---   runs.tiles(picture, height, width, left)   the tiles of a picture, which stand below its labels and on their right,
---                                              or with `left` below them only, in a frame of 4 pixels
+--   runs.tiles(picture, height, width, left)   the tiles of a picture, which are below its labels and right of them, or
+--                                              with `left` only below them, in a frame of 4 pixels
 local files = dofile("spec/support/files.lua")
 local lfs = require "lfs"
 

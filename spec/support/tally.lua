@@ -9,7 +9,7 @@ function tally.add(c)
   passed, failed = passed + c.points - #c.failures, failed + #c.failures
 end
 
---- The last line, and the end of the program.
+--- Print the last line and exit.
 function tally.finish()
   print(("%d passed, %d failed"):format(passed, failed))
   os.exit(failed == 0, true)

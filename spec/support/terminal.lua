@@ -1,9 +1,9 @@
--- A program in a real terminal, by tmux, for the specs: local terminal = dofile "spec/support/terminal.lua".
+-- Run a program in a real terminal (tmux): local terminal = dofile "spec/support/terminal.lua".
 --   terminal.there            is tmux installed?
 --   terminal.open(command, {columns =, lines =}) -> t: a screen on which the shell runs the command
---   t.screen(flags)           its text; with "-e" the sequences of colours, too
---   t.wait_for(part)          waits until the screen has the part, and gives the screen
---   t.ready()                 waits for a prompt: what is typed before is shown twice, as in any shell
+--   t.screen(flags)           its text; with "-e" also the colour sequences
+--   t.wait_for(part)          waits until the screen contains the part, and returns the screen
+--   t.ready()                 waits for a prompt: input typed earlier would be shown twice, as in any shell
 --   t.type(text), t.press(key, ...), t.enter(text), t.paste(text), t.paste_file(path), t.run(command), t.close()
 local terminal = {there = os.execute("command -v tmux >/dev/null 2>&1")}
 
@@ -25,7 +25,7 @@ function terminal.open(command, size)
 
   function t.screen(flags) return tmux("capture-pane -p -J " .. (flags or "")) end
 
-  -- A terminal has no other sign of being done.
+  -- A terminal does not signal in another way that it is done.
   function t.wait_for(part)
     local text
     for _ = 1, 100 do
@@ -44,7 +44,7 @@ function terminal.open(command, size)
     error("no prompt appeared in:\n" .. t.screen(), 2)
   end
 
-  -- tmux takes a semicolon at the end for its own.
+  -- tmux interprets a semicolon at the end.
   function t.type(text) tmux("send-keys -l " .. quote((text:gsub(";$", "\\;")))) end
   function t.press(...) tmux("send-keys " .. table.concat({...}, " ")) end
 
@@ -53,13 +53,13 @@ function terminal.open(command, size)
     t.press("Enter")
   end
 
-  -- As a terminal does that marks what is pasted.
+  -- Paste as a terminal with bracketed paste does.
   function t.paste(text)
     tmux("set-buffer " .. quote(text))
     tmux("paste-buffer -p")
   end
 
-  -- What is too long for a command line.
+  -- For texts too long for a command line.
   function t.paste_file(path)
     tmux("load-buffer " .. quote(path))
     tmux("paste-buffer -p")

@@ -3,7 +3,7 @@ local moon = require "moonglass"
 
 local trainings = {}
 
--- A small net with every source of chance: noise, dropout, shuffled rows.
+-- A small net with every source of randomness: noise, dropout, shuffled rows.
 function trainings.make_net()
   moon.seed(31)
   return moon.sequential{
@@ -18,7 +18,7 @@ function trainings.problem()
   return x, x:matmul(moon.randn(6, 3)):sigmoid()
 end
 
--- opts, with what all trainings here have in common.
+-- opts, completed by the common options of these trainings.
 function trainings.fit(net, opts)
   local x, y = trainings.problem()
   moon.seed(os.time()) -- must not matter
