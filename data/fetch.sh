@@ -79,9 +79,9 @@ fetch() {
     if ! download "$mirror/$1.gz" "$temporary/$1.gz"; then
       echo "$1: not from $mirror" >&2
     elif ! gunzip -c "$temporary/$1.gz" >"$temporary/$1" 2>/dev/null; then
-      echo "$1: what $mirror gives is not a gzip file" >&2
+      echo "$1: the file from $mirror is not a gzip file" >&2
     elif [ "$(sum_of "$temporary/$1")" != "$2" ]; then
-      echo "$1: what $mirror gives has the wrong SHA-256 sum, expected $2" >&2
+      echo "$1: the file from $mirror has the wrong SHA-256 sum, expected $2" >&2
     else
       mv "$temporary/$1" "$folder/$1" || fail "cannot write $folder/$1"
       echo "$1: from $mirror"

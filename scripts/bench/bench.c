@@ -1,6 +1,6 @@
 /* bench.c - measures the engine from C. It prints one line of JSON, which README.md explains.
 **
-**   bench epoch    [options]    seconds of an epoch, and of its matrix products alone, in turns
+**   bench epoch    [options]    seconds of an epoch, and of its matrix products only, in turns
 **   bench busy     [options]    the same with one thread and with --threads, in turns, beside busy processes
 **   bench row      [options]    microseconds to run a single row through the net
 **   bench serve    [options]    microseconds of a single row, and rows a second, with 1, 2 ... threads that share a net

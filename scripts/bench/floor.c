@@ -1,4 +1,4 @@
-/* floor.c - the matrix products of a training step, alone.
+/* floor.c - times only the matrix products of a training step.
 **
 ** With T threads a product is cut into T pieces of its rows or of its columns. T threads compute their pieces at the
 ** same time, `calls` times each, without waiting for each other between the calls. The engine has to wait, so it cannot

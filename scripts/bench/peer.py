@@ -7,8 +7,8 @@ would pick instead, and print one JSON line: seconds per epoch and loss per epoc
 
 ENGINE: keras | keras-jit | keras-torch | keras-jax | torch | torch-compile | jax | sklearn
 DIR holds the MNIST IDX files, plain or gzipped. Every engine sees the same rows, reshuffled
-each epoch, float32, in memory; the timed part is the epoch loop alone, and the first
-epoch (warm-up, tracing, compilation) is reported apart.
+each epoch, float32, in memory; only the epoch loop is timed, and the first epoch
+(warm-up, tracing, compilation) is reported separately.
 Also reported: cores (CPU time over wall time of the epochs after the first: how many threads
 really worked), peak_mb (peak resident size), wall_s (whole process, from its start), and
 row_us (median time to reconstruct a single row, after training)."""

@@ -226,7 +226,7 @@ class MoonglassKernel(Kernel):
                 is_open = (is_open or kind == "begin") and kind != "end"
                 if kind not in decoders:
                     handle(kind, payload)
-                elif is_open or kind == "stderr":  # what a prompt could be among is stdout alone
+                elif is_open or kind == "stderr":  # prompts are only in stdout
                     self.publish_text(kind, decoders[kind].decode(payload))
         finally:
             signal.signal(signal.SIGINT, before)

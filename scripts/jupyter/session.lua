@@ -47,7 +47,7 @@ end
 
 local function send_picture(picture) send("picture", moon.png.encode(picture)) end
 
---- show(t, options): rows as tiles, below the cell. A row alone, rows [n x h*w] or [n x h x w]; options as those of
+--- show(t, options): rows as tiles, below the cell. A single row, rows [n x h*w] or [n x h x w]; options as those of
 -- moon.image.grid. Without options, bytes that are not rows of squares are one picture.
 local function show(t, options)
   if is_tensor(t) and t:rank() == 1 then t = t:reshape(1, -1) end

@@ -50,7 +50,7 @@ describe("bytes as targets", function()
     ["rows of a dataset"] = function(n, y, loss)
       return n:step_rows(moon.dataset(x, y), 1, 40, loss, moon.sgd{lr = 1})
     end,
-    ["a loop of one's own"] = function(n, y, loss)
+    ["a loop in Lua"] = function(n, y, loss)
       local bx, by = moon.dataset(x, y):batch(1, 40)
       return n:step(bx, by, loss, moon.sgd{lr = 1})
     end,

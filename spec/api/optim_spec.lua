@@ -57,7 +57,7 @@ describe("the initialiser", function()
       local layer = moon.dense(fan_in, fan_out, {init = name})
       local w, deviation, bound = layer.weight, table.unpack(formulas.inits[name])
       local values = w:reshape(-1)
-      -- 60,000 draws: the mean is within 5 of its own deviations, the deviation within 5 of its.
+      -- 60,000 draws: mean and deviation are within 5 standard errors.
       assert.is_true(math.abs(values:mean()) <= 5 * deviation / math.sqrt(fan_in * fan_out))
       assert.is_true(math.abs(values:std() - deviation) <= 0.015 * deviation)
       local largest = values:abs():max()

@@ -1,4 +1,4 @@
--- Writes what this version saves and computes into a new folder, spec/golden/<version>. A release runs it once:
+-- Write nets, checkpoints and results of this version into a new folder, spec/golden/<version>. A release runs it once:
 -- build/moonglass spec/golden/make.lua [parent folder]. spec/api/golden_spec.lua reads the folders of all versions.
 --   <name>.safetensors           a saved net, or a checkpoint
 --   <name>.expected.safetensors  x [12 x 16]; y = net(x); of an autoencoder its code. Of a checkpoint: the weights
@@ -13,7 +13,7 @@ local unfinished = folder .. ".unfinished"
 
 local dense = moon.dense
 
--- Nets with the kinds of layers and the activations that belong together.
+-- Nets for the main kinds of layers and their usual activations.
 local function make_nets(width)
   return {
     dense = moon.sequential{
@@ -35,7 +35,7 @@ local function make_nets(width)
   }
 end
 
--- A net of the registered layers and activations that are in none of the nets above; nil if there are none.
+-- A net of the registered layers and activations that the nets above lack; nil if there are none.
 local function make_others(nets, width)
   local saved, list = "", {dense(width, width)}
   for _, net in pairs(nets) do saved = saved .. select(2, net:archive()).moonglass end
@@ -65,7 +65,7 @@ local function save_net(name, net, x)
   save_expected(name, outputs(net, x))
 end
 
--- Two epochs end with the checkpoint; two more go on from the file.
+-- Two epochs end with the checkpoint; two more resume from the file.
 local function save_checkpoint(kind, net, x)
   local name = "checkpoint_" .. kind
   local options = {loss = "bce", batch_size = 4, validation_split = 0.25, threads = 1, verbose = 0}

@@ -1043,7 +1043,7 @@ describe("a session in a terminal", function()
     assert.equal("history\n", (files.run(("ls %s/elsewhere"):format(home))))
   end)
 
-  terminal_test("leaves a file alone that is no history", function()
+  terminal_test("does not change a file that is not a history", function()
     files.write(home .. "/.moonglass_history", "my own notes\n")
     open()
     t.enter("'not ' .. 'kept'")

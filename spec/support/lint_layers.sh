@@ -1,11 +1,11 @@
 #!/bin/sh
-# The rules of layering, checked on the sources and on what was built: sh spec/support/lint_layers.sh build
+# Check the rules of layering, in the sources and in the build: sh spec/support/lint_layers.sh build
 set -u
 
 B=${1:-build}
 . spec/support/lint_rule.sh
 
-# includers <pattern> <folder>: the files there that include a header of such a name.
+# includers <pattern> <folder>: the files in the folder that include a header with a matching name.
 includers() { grep -rlE "^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]([^>\"]*/)?($1)[>\"]" "$2" | sort; }
 
 # ---- sources ----
@@ -17,7 +17,7 @@ rule "png.h is for csrc/engine/formats/png.c alone" "$(includers 'png\.h' csrc |
 rule "the engine knows nothing of Lua" \
   "$(includers 'lua\.h|lauxlib\.h|lualib\.h|luaconf\.h|moonglass_lua\.h|bind\.h' csrc/engine)"
 
-# foreign <folder>: include lines that reach out of the folder for anything but the two public headers.
+# foreign <folder>: include lines for files outside the folder, except for the two public headers.
 foreign() {
   grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"[^"]*/' "$1" | grep -vE '"\.\./moonglass(_lua)?\.h"'
 }
@@ -26,7 +26,7 @@ rule "the binding uses the two public headers only" \
   "$(foreign csrc/lua; includers 'png\.h|zlib\.h|jansson\.h' csrc/lua)"
 rule "the program uses the two public headers only" "$(foreign csrc/cli; includers 'bind\.h' csrc/cli)"
 
-# A metamethod is foreign code, which may close an object that the binding holds. Only map calls such code.
+# A metamethod is code of the user and may close an object in use by the binding. Only map calls such code.
 rule "the binding calls no metamethods" \
   "$(grep -nE '\<lua_(gettable|settable|geti|seti|compare|arith|concat|len|callk|pcallk)\(' csrc/lua/*.c
      grep -nE '\<luaL_(tolstring|len|callmeta)\(' csrc/lua/*.c)"
@@ -38,9 +38,9 @@ rule "in the binding only map calls Lua code (bind_hold.c)" \
 # ---- objects ----
 
 set -- "$B"/obj/engine/*/*.o "$B"/obj/kernels-*/*.o "$B"/obj/lua/*.o
-[ -e "$1" ] || { echo "lint: nothing is built in $B" >&2; exit 1; }
+[ -e "$1" ] || { echo "lint: $B has no build; run make first" >&2; exit 1; }
 
-# What a library must not do to its host: end it, print, change its state. libpng's errors go through longjmp.
+# A library must not end its host, print, or change the host's state. libpng reports errors by longjmp.
 never='abort|exit|_exit|_Exit|quick_exit|atexit|__assert_fail|raise|kill|signal|sigaction|sigprocmask|pthread_sigmask'
 never="$never|printf|vprintf|fprintf|vfprintf|dprintf|vdprintf|__v?[fd]?printf_chk|puts|fputs|putchar|fputc|perror"
 never="$never|stdin|stdout|stderr|alarm|setitimer|pthread_kill|pthread_exit|execv?[lpe]*|posix_spawn|popen|vfork|daemon"
@@ -73,7 +73,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 export LC_ALL=C
 
-# unlike <list>: how the names on stdin, sorted, differ from those in the file.
+# unlike <list>: differences between the names on stdin, sorted, and those in the file.
 unlike() { sort -u | diff "$1" - | sed -n 's/^</missing:/p; s/^>/too many:/p'; }
 
 exported() { nm -D --defined-only "$1" | awk '{print $NF}' | sed 's/@.*//'; }
@@ -86,7 +86,7 @@ rule "core.so exports something else than csrc/exports.txt" "$(exported "$so" | 
 rule "libmoonglass.so exports something else than the engine's part of csrc/exports.txt" \
   "$(exported "$B/libmoonglass.so" | unlike "$scratch/engine")"
 
-# BLIS, where it is linked in, prints and aborts when it is out of memory, and its tests call rand.
+# A linked BLIS prints and aborts when it is out of memory, and its tests call rand.
 blis='abort|rand|stdout|stderr|(__)?v?f?printf(_chk)?|putchar|puts|fputc'
 for lib in "$so" "$B/libmoonglass.so"; do
   rule "${lib##*/} calls what a library must not, and BLIS does not" \

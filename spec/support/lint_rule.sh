@@ -1,7 +1,7 @@
-# What lint_layers.sh and lint_text.sh share: `rule`, and `broken`, which is 1 once a rule does not hold.
+# Shared by lint_layers.sh and lint_text.sh: `rule`, and `broken`, which becomes 1 when a rule is broken.
 broken=0
 
-# rule <what> <offenders>: no offenders, no complaint.
+# rule <what> <offenders>: report the offenders of a rule, if there are any.
 rule() {
   [ -z "$2" ] && return
   echo "lint: $1:"

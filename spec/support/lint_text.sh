@@ -1,11 +1,11 @@
 #!/bin/sh
-# The rules of texts: sh spec/support/lint_text.sh. A line of code, comments included, has 120 characters at most
-# (clang-format leaves comments as they are), no line ends with blanks, and every file ends with one line feed.
+# Check the rules of texts: sh spec/support/lint_text.sh. A line of code or comment has at most 120 characters
+# (clang-format does not change comments), no line ends with blanks, and every file ends with one line feed.
 set -uf # file names below have stars
 export LC_ALL=C.UTF-8 # characters, not bytes
 . spec/support/lint_rule.sh
 
-# texts <name ...> -- <command ...>: run the command on the files of such names that people write.
+# texts <name ...> -- <command ...>: run the command on hand-written files with matching names.
 texts() {
   names=
   while [ "$1" != -- ]; do names="$names -o -name $1"; shift; done

@@ -1,21 +1,21 @@
 #!/bin/sh
-# Run the tests given as arguments (programs, or scripts of Lua or the shell), then the Lua specs unless SPEC is empty.
-# Name those in which something failed, and end with one line: N passed, N failed[, N skipped]. `make test` and
-# `make stress` call it, with LUA, SPEC, MOONGLASS_BIN and Lua's paths set.
+# Run the tests given as arguments (programs, Lua or shell scripts), then the Lua specs unless SPEC is empty. Name those
+# that failed. The last line is "N passed, N failed[, N skipped]". `make test` and `make stress` call it, with LUA,
+# SPEC, MOONGLASS_BIN and Lua's paths set.
 set -u
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 passed=0 failed=0 skipped=0 where=
 
-# For a sanitized build: a refused allocation is a case that the tests ask for.
+# For a sanitized build: the tests need refused allocations to return NULL.
 export ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
 
-# count <word>: the number before that word in the last line of the log that has the sums.
+# count <word>: the number before that word in the last summary line of the log.
 count() { grep -E '^[0-9]+ passed,' "$log" | tail -n 1 | sed -n "s/^\(.* \)*\([0-9][0-9]*\) $1.*/\2/p"; }
 
-# run <name> <command ...>: what it prints goes to the log too. A test that ends without its sums, or with an exit
-# status that they do not explain, has failed.
+# run <name> <command ...>: run a test; its output also goes to the log. A test without a summary, or with an exit
+# status that does not agree with it, has failed.
 run() {
   name=$1 before=$failed
   shift
@@ -26,7 +26,7 @@ run() {
   [ "$failed" -eq "$before" ] || where="$where $(failed_specs "$name")"
 }
 
-# The spec files in which reporter.lua has seen a failure; of other tests the name.
+# The names of spec files with failures, as reporter.lua lists them; for other tests the name.
 failed_specs() {
   list=$(sed -n '/^failed tests:$/,$s/^  \([^:]*\):.*/\1/p' "$log" | sort -u | tr '\n' ' ')
   echo "${list:-$1}"

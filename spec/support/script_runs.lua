@@ -1,4 +1,4 @@
--- Scripts as programs of their own. In specs: local runs = dofile("spec/support/script_runs.lua")(after_each, options),
+-- Scripts run as programs. In specs: local runs = dofile("spec/support/script_runs.lua")(after_each, options),
 -- where every run gets `options`. A script's files are in runs.folder, which is removed after each test.
 --   runs.run(script, arguments)                -> stdout, stderr, exit status
 --   runs.succeeds(script, arguments)           -> stdout; stderr must be empty, status 0
