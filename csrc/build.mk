@@ -100,6 +100,14 @@ $(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
+# The list of the objects as they were linked last. Without it, a source file that is removed would stay in the
+# libraries: make compares the times of files that are there.
+OBJECTS := $(ENGINE_OBJ) $(BIND_OBJ) $(CLI_OBJ)
+LINKED  := $(shell cat $(B)/objects 2>/dev/null)
+$(B)/objects: $(if $(filter-out $(LINKED),$(OBJECTS))$(filter-out $(OBJECTS),$(LINKED)),changed)
+	@mkdir -p $(@D) && echo $(OBJECTS) >$@
+.PHONY: changed
+
 # ---- libraries and the program ----
 
 PROGRAM = $(call quote,$(BUILD)/moonglass)
@@ -108,10 +116,10 @@ PROGRAM = $(call quote,$(BUILD)/moonglass)
 .PHONY: all
 all: $(B)/libmoonglass.a $(B)/libmoonglass_lua.a $(B)/libmoonglass.so $(B)/lib/moonglass/core.so $(B)/moonglass
 
-$(B)/libmoonglass.a: $(ENGINE_OBJ)
-$(B)/libmoonglass_lua.a: $(BIND_OBJ)
+$(B)/libmoonglass.a: $(ENGINE_OBJ) $(B)/objects
+$(B)/libmoonglass_lua.a: $(BIND_OBJ) $(B)/objects
 $(B)/%.a:
-	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
 # The version is written only in moonglass.h. A host program names the library with the major version.
 VERSION  := $(shell sed -n 's/^\#define MOON_VERSION "\(.*\)"/\1/p' csrc/moonglass.h)
@@ -130,16 +138,16 @@ $(B)/%.map: csrc/exports.txt
 	@mkdir -p $(@D)
 	@{ echo '{ global:'; grep -vE '$(UNEXPORTED)' $< | sed 's/$$/;/'; echo 'local: *; };'; } >$@
 
-$(B)/$(SO_FILE): $(ENGINE_OBJ) $(B)/engine.map
+$(B)/$(SO_FILE): $(ENGINE_OBJ) $(B)/engine.map $(B)/objects
 	$(call say,LD,$@)$(SHARED) -Wl,-soname,$(SONAME) $(if $(SAN),,-Wl$(comma)-z$(comma)defs) -o $@ $(ENGINE_OBJ) $(LIBS)
 
 $(B)/libmoonglass.so: $(B)/$(SO_FILE)
 	@for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(B)/$$link || exit 1; done
 
 # The host provides Lua's functions: the module links no Lua library.
-$(B)/lib/moonglass/core.so: $(BIND_OBJ) $(ENGINE_OBJ) $(B)/module.map
+$(B)/lib/moonglass/core.so: $(BIND_OBJ) $(ENGINE_OBJ) $(B)/module.map $(B)/objects
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(SHARED) -o $@ $(BIND_OBJ) $(ENGINE_OBJ) $(LIBS)
 
-$(B)/moonglass: $(CLI_OBJ) $(BIND_OBJ) $(ENGINE_OBJ)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $^ $(LIBS) $(LUA_LIBS) $(EDIT_LIBS)
+$(B)/moonglass: $(CLI_OBJ) $(BIND_OBJ) $(ENGINE_OBJ) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -rdynamic -o $@ $(filter %.o,$^) $(LIBS) $(LUA_LIBS) $(EDIT_LIBS)

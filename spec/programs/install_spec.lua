@@ -327,6 +327,16 @@ suite("a tree in a folder of any name", function()
     run(here .. "make")
   end)
 
+  it("leaves a source file that is removed out of what is linked", function()
+    local extra = "csrc/engine/core/extra.c"
+    local function has_it() return run(here .. "nm build/libmoonglass.a"):find("mooni_extra", 1, true) ~= nil end
+    run(here .. ("echo 'int mooni_extra(void); int mooni_extra(void) { return 1; }' >%s && make"):format(extra))
+    assert.is_true(has_it())
+    run(here .. ("rm %s && make"):format(extra))
+    assert.is_false(has_it())
+    assert.equal("make: Nothing to be done for 'all'.\n", (run(here .. "make")))
+  end)
+
   it("runs from there, and installs into another such folder", function()
     run(here .. "make")
     local program = here .. "build/moonglass -E -i </dev/null && build/moonglass -E "
