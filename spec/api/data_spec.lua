@@ -193,8 +193,9 @@ describe("data.find", function()
     local code = 'print(select(2, require "moonglass".data.find()))'
     local path = os.getenv("LUA_PATH_5_4") or here .. "/lua/?.lua;" .. here .. "/lua/?/init.lua;;"
     local cpath = os.getenv("LUA_CPATH_5_4") or here .. "/build/lib/?.so;;"
-    local command = ("cd '%s' && env -u MOONGLASS_DATA LUA_PATH_5_4='%s' LUA_CPATH_5_4='%s' %s %s -e '%s' 2>&1")
-      :format(cwd, path, cpath, environment or "", os.getenv("LUA") or "lua5.4", code)
+    local lua = os.getenv("LUA") or "lua5.4"
+    local command = ("cd '%s' && env -u MOONGLASS_DATA LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s %s -e '%s' 2>&1")
+      :format(cwd, disk.quote(path), disk.quote(cpath), environment or "", disk.quote(lua), code)
     local pipe = assert(io.popen(command))
     local text = pipe:read("a")
     pipe:close()

@@ -2,6 +2,7 @@
 -- engine/lua_host_test.c tests how a host in C gets such a core.
 local core = require "moonglass.core"
 local expect = dofile "spec/support/expect.lua"
+local files = dofile "spec/support/files.lua"
 
 local failure = expect.failure
 
@@ -205,7 +206,7 @@ describe("a process without standard descriptors", function()
     ]]))
     file:close()
     local lua = os.getenv("LUA") or "lua5.4"
-    local _, how, status = os.execute(("%s %s %s <&- >&- 2>&-"):format(lua, script, out))
+    local _, how, status = os.execute(("%s %s %s <&- >&- 2>&-"):format(files.quote(lua), script, out))
     os.remove(script)
     os.remove(out)
     assert.same({"exit", 7}, {how, status})

@@ -263,7 +263,7 @@ describe("help", function()
   it("explains its use", function() has(help.text(), "moon.help(x)") end)
 
   it("is loaded on first use, and works in a plain lua", function()
-    local lua = os.getenv("LUA") or "lua5.4"
+    local lua = files.quote(os.getenv("LUA") or "lua5.4")
     local output = files.run(lua .. [[ -e 'local moon = require "moonglass"
       print(package.loaded["moonglass.help"], package.loaded["moonglass.help.annotations"]) moon.help "seed"']])
     has(output, "nil\tnil\nmoon.seed(seed)\n")
