@@ -50,7 +50,7 @@ for _, part in ipairs(all_parts) do parts[part] = true end
 
 local function read_options()
   local parser = argparse("bench", "Time this engine and its peers on the same work."):help_max_width(110)
-  parser:option("--rounds", "times that everything is run; the best one counts (default: 3)"):convert(count)
+  parser:option("--rounds", "runs of everything; the best one counts (default: 3)"):convert(count)
   parser:option("--batches", "rows in a step (default: 32,128,256,1024)"):convert(list_of(count))
   parser:option("--threads", "numbers of threads"):default("1,2"):convert(list_of(count))
   parser:option("--peers", "engines of peer.py, or none")
@@ -60,11 +60,11 @@ local function read_options()
     end)
   parser:option("--only", "parts to run, of epoch,row,start,busy,job,deep,scale (default: all)")
     :convert(list_of(one_of(parts)))
-  parser:option("--epochs", "epochs that a peer runs at a time; the first warms up"):default("3"):convert(count)
+  parser:option("--epochs", "epochs in one run of a peer; the first warms up"):default("3"):convert(count)
   parser:flag("--quick", "unless said otherwise: one round, batches 32 and 128, parts epoch,row,start")
   parser:option("--data", "folder of MNIST (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)")
-  parser:option("--build", "folder of what make has built"):default("build")
-  parser:option("--python", "the Python that has the peers"):default("build/peers/bin/python")
+  parser:option("--build", "build folder of make"):default("build")
+  parser:option("--python", "Python with the peers"):default("build/peers/bin/python")
   local ok, o = parser:pparse(arg)
   if not ok then fail(o:gsub("%s*\n%s*", " "), 2) end
   o.rounds = o.rounds or (o.quick and 1 or 3)
@@ -99,7 +99,7 @@ local function describe_machine()
   }
 end
 
--- Processes that wanted a core in the last minute; nil if the system does not say.
+-- The load average of the last minute; nil if the system has none.
 local function load_average() return tonumber(first_match("/proc/loadavg", "^%S+")) end
 
 local function is_there(path)

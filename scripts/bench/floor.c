@@ -106,7 +106,7 @@ static moon_status time_gemm(moon_ctx *ctx, const floor_set *f, const floor_gemm
   return MOON_OK;
 }
 
-/* ---- all of them ---- */
+/* ---- all products of a step ---- */
 
 static moon_status choose(moon_ctx *ctx, floor_set *f, floor_gemm *g) {
   double guess = 2.0 * (double)(g->m * g->n) * (double)g->k / FLOPS + CALL_SECONDS;

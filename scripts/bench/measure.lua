@@ -145,7 +145,7 @@ for name in sys.argv[1:]:
 print(json.dumps(found))
 ]]
 
---- Those of `names` whose packages are installed, and the reasons for the others. Adds the versions to the results.
+--- The peers in `names` whose packages are installed, and why the others are not used. Adds versions to the results.
 function Measure:find_peers(names)
   local there, reasons, asked = {}, {}, {}
   for _, name in ipairs(names) do

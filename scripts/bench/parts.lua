@@ -1,4 +1,4 @@
---- Which part of a training step a function belongs to, by the names that perf prints.
+--- Finds the part of a training step that a function belongs to, by the names that perf prints.
 local parts = {}
 
 -- The first pattern that matches counts. Our names are those of csrc/engine; some are in several files.

@@ -33,7 +33,7 @@ local function read_options()
   parser:option("--sizes", "widths of the net"):default(report.lecture)
   parser:option("--functions", "functions to list"):default("12"):convert(math.tointeger)
   parser:option("--data", "folder of MNIST (else MOONGLASS_DATA, data/mnist, Fashion-MNIST)")
-  parser:option("--build", "folder of what make has built"):default("build")
+  parser:option("--build", "build folder of make"):default("build")
   local ok, o = parser:pparse(arg)
   if not ok then fail(o:gsub("%s*\n%s*", " "), 2) end
   return o

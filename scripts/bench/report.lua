@@ -4,7 +4,7 @@ local report = {}
 report.lecture = "784-128-32-128-784"
 report.deep = "784-1000-500-250-30-250-500-1000-784"
 
--- The nets that are measured beside busy processes, and how many of these.
+-- The nets measured beside busy processes, and the number of these.
 report.small = "57-256-128-256-57"
 report.busy_nets = {{sizes = report.small, batch = 128}, {sizes = report.lecture, batch = 32},
                     {sizes = report.lecture, batch = 128}, {sizes = report.lecture, batch = 1024}}
@@ -160,7 +160,7 @@ local function speed_up_bar(batch, bar)
   end
 end
 
--- Two threads may take at most `bar` times as long as one, while so many processes use the cores.
+-- Two threads may take at most `bar` times as long as one, while `busy` processes use the cores.
 local function busy_bar(net, busy, bar)
   local title = ("2 threads over 1 beside %d busy, %s, batch %d"):format(busy, net.sizes, net.batch)
   return title, -bar, function(results)
@@ -168,7 +168,7 @@ local function busy_bar(net, busy, bar)
   end
 end
 
--- Title, the least value (negative: the most), and how to find the value.
+-- Title, smallest value (negative: largest value), and a function that finds the value.
 local bars = {
   {peer_bar(32, 2, 1.9)}, {peer_bar(128, 2, 1.6)}, {peer_bar(1024, 2, 1.6)},
   {peer_bar(32, 1, 1.15)}, {peer_bar(128, 1, 1)}, {peer_bar(1024, 1, 1)},
@@ -187,7 +187,7 @@ for _, net in ipairs(report.busy_nets) do
   for _, busy in ipairs(report.busy_processes) do bars[#bars + 1] = {busy_bar(net, busy, 1.2)} end
 end
 
---- Measured figures against the targets; bars without figures are left out.
+--- Measured figures beside the targets; bars without figures are omitted.
 function report.bars(results)
   local rows = {{"Bars", "wanted", "measured", ""}}
   for _, bar in ipairs(bars) do
@@ -212,7 +212,7 @@ function report.machine(results)
     table.concat(versions, ", "))
 end
 
---- Everything as one text.
+--- All tables as one text.
 function report.text(results)
   local parts = {report.machine(results)}
   local sections = {report.epochs(results, report.lecture), report.epochs(results, report.deep),

@@ -23,7 +23,7 @@ def run(notebook, folder, timeout=600):
         notebook,
         timeout=timeout,
         kernel_name="moonglass",
-        record_timing=False,  # what is stored is the same again next time
+        record_timing=False,  # a later run stores the same bytes
         coalesce_streams=True,
         resources={"metadata": {"path": folder}},
     )

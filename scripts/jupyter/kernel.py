@@ -36,7 +36,7 @@ def quote(text):
 
 
 def die_with_parent():
-    """Called in the child: end it when the kernel is killed, or a long training would go on."""
+    """Called in the child: it ends when the kernel is killed, else a long training would go on."""
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):  # not Linux
@@ -81,7 +81,7 @@ class Engine:
             while data:
                 data = data[self.requests.write(data) :]
         except BrokenPipeError:
-            pass  # the end of its output tells
+            pass  # the end of its output is noticed later
         finally:
             self.asking = False
         if self.interrupted:
@@ -125,13 +125,13 @@ class Engine:
         while True:
             event = self.take()
             while event:
-                errors = self.child.stderr.read(1 << 20)  # what was written before a frame comes before it
+                errors = self.child.stderr.read(1 << 20)  # text written before a frame is published before it
                 if errors:
                     yield "stderr", errors
                 yield event
                 event = self.take()
             ready = [key.fileobj for key, _ in self.selector.select(timeout=1)]
-            if not ready:  # a program that it has left behind may hold its output open
+            if not ready:  # a program started by it may still hold its output open
                 if self.child.poll() is not None:
                     raise EngineGone
             elif self.child.stdout in ready:

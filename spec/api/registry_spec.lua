@@ -119,7 +119,7 @@ describe("a test meets", function()
     assert_none("missing", missing)
   end)
 
-  -- Those that only show what is there have nothing to go on with.
+  -- Callbacks that only show something have no state to resume.
   local shows = {progress = true, reconstructions = true, show = true}
 
   it("every callback: through stop, kill and resume", function()
