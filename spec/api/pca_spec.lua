@@ -1,6 +1,7 @@
 -- moon.eigh and moon.pca, compared with known eigenvalues, with sums in double precision, and with Jacobi rotations.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
+local files = dofile "spec/support/files.lua"
 local known = dofile "spec/support/known.lua"
 
 local failure = expect.failure
@@ -172,7 +173,7 @@ end)
 describe("with less and less address space", function()
   -- Run a script under a limit in KB. Return the output and the exit status.
   local function run_within(limit, script)
-    local pipe = assert(io.popen(("ulimit -v %d; '%s' -e '%s' 2>&1"):format(limit, program, script)))
+    local pipe = assert(io.popen(("ulimit -v %d; %s -e '%s' 2>&1"):format(limit, files.quote(program), script)))
     local output = pipe:read("a")
     local _, how, code = pipe:close()
     return output, how, code

@@ -295,6 +295,7 @@ static void spans(void) {
     }
 }
 
+#if !defined(__SANITIZE_THREAD__)
 /* Threads start and end when their number changes. A forked child has none of its parent's and starts new ones. */
 static void lives(void) {
   static result before, after;
@@ -307,6 +308,7 @@ static void lives(void) {
   int status = -1;
   CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
+#endif
 
 typedef struct rig {
   moon_ctx *ctx;
@@ -334,6 +336,7 @@ static void free_rig(rig *r) {
   moon_ctx_release(r->ctx);
 }
 
+#if !defined(__SANITIZE_THREAD__)
 /* Fork while the pool runs: the child trains, and the parent trains afterwards. */
 static void fork_with_a_pool(void) {
   rig r = make_rig(3);
@@ -349,6 +352,7 @@ static void fork_with_a_pool(void) {
   CHECK(waitpid(child, &status, 0) == child && status == 0);
   free_rig(&r);
 }
+#endif
 
 static void changing_the_number(void) {
   rig r = make_rig(1);

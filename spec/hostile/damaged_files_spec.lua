@@ -370,7 +370,7 @@ describe("a path that is not a regular file #hostile", function()
 
   it("gives nil, message, code in every loader and saver, without waiting", function()
     local output, errors, status = files.run(
-      ("timeout 100 '%s' spec/hostile/paths.lua '%s'"):format(program, folder))
+      ("timeout 100 %s spec/hostile/paths.lua '%s'"):format(files.quote(program), folder))
     assert.equal(0, status, errors .. output:sub(-500))
     local wrong, right = {}, 0
     for line in output:gmatch("[^\n]+") do

@@ -1,11 +1,12 @@
 -- Finalisers that close operands, at every allocation in every function of the core: finalisers.lua.
+local quote = dofile("spec/support/files.lua").quote
 local bin = os.getenv("MOONGLASS_BIN") or "build/moonglass"
 
 describe("finalisers", function()
   local lines, last = {}, nil
 
   setup(function()
-    local program = assert(io.popen(bin .. " spec/hostile/finalisers.lua 2>&1"))
+    local program = assert(io.popen(quote(bin) .. " spec/hostile/finalisers.lua 2>&1"))
     for line in program:lines() do lines[#lines + 1] = line end
     local _, how, code = program:close()
     last = ("%s, %s %d"):format(lines[#lines], how, code)

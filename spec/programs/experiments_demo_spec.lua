@@ -58,7 +58,7 @@ end)
 
 describe("scripts/demo.lua", function()
   it("trains the five nets and puts them on one page", function()
-    local output, status = run(("'%s' scripts/demo.lua --data %s --out %s --epochs 1"):format(program, shapes, folder))
+    local output, status = run(("%s scripts/demo.lua --data %s --out %s --epochs 1"):format(program, shapes, folder))
     assert.equal(0, status, output)
     local test = assert(moon.data.mnist(shapes, "test"))
     local figures = read_file(folder .. "/figures.csv")
@@ -128,7 +128,7 @@ end)
 
 describe("scripts/stacked.lua", function()
   it("trains its net and compares it with PCA", function()
-    local output, status = run(("'%s' scripts/stacked.lua --data %s --out %s --epochs 2 --batch 8 --hidden 20,10 "
+    local output, status = run(("%s scripts/stacked.lua --data %s --out %s --epochs 2 --batch 8 --hidden 20,10 "
       .. "--code 3"):format(program, shapes, folder))
     assert.equal(0, status, output)
     local figure, pca = output:match("stacked: .* a test image ([%d.]+), PCA ([%d.]+)")
@@ -147,7 +147,7 @@ end)
 
 describe("scripts/experiments.lua", function()
   it("runs scripts, passes on their options and makes an index of their results", function()
-    local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain deep --data %s --epochs 1"):format(
+    local output, status = run(("MOONGLASS_OUT=%s %s scripts/experiments.lua plain deep --data %s --epochs 1"):format(
       folder, program, shapes))
     assert.equal(0, status, output)
     assert.matches("\n2 experiments in %d+ s, 0 failed: ", output)
@@ -175,7 +175,7 @@ describe("scripts/experiments.lua", function()
   it("shows the results of the last run, and no older pictures", function()
     os.execute(("mkdir -p %s/activations"):format(folder))
     dofile("spec/support/files.lua").write(folder .. "/activations/old.png", "")
-    local output, status = run(("'%s' scripts/experiments.lua activations --out %s"):format(program, folder))
+    local output, status = run(("%s scripts/experiments.lua activations --out %s"):format(program, folder))
     assert.equal(0, status, output)
     local html = read_file(folder .. "/index.html")
     has(html, 'src="activations/activations.png"')
@@ -184,7 +184,7 @@ describe("scripts/experiments.lua", function()
   end)
 
   it("prints its help, and refuses unknown names before anything runs", function()
-    local output, status = run(("'%s' scripts/experiments.lua --help"):format(program))
+    local output, status = run(("%s scripts/experiments.lua --help"):format(program))
     assert.equal(0, status)
     has(output, "Usage: experiments [names]")
     for arguments, message in pairs{
@@ -194,7 +194,7 @@ describe("scripts/experiments.lua", function()
       ["activations --batch=3"] = "none of the scripts has an option '--batch'",
       ["plain --out"] = "option '--out' requires an argument",
     } do
-      output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua %s"):format(folder, program, arguments))
+      output, status = run(("MOONGLASS_OUT=%s %s scripts/experiments.lua %s"):format(folder, program, arguments))
       assert.matches("^experiments: [^\n]+\n$", output)
       has(output, message)
       assert.equal(2, status)
@@ -203,14 +203,14 @@ describe("scripts/experiments.lua", function()
   end)
 
   it("does not pass options to scripts that lack them", function()
-    local output, status = run(("'%s' scripts/experiments.lua activations plain --out=%s --data %s --epochs 1 "
+    local output, status = run(("%s scripts/experiments.lua activations plain --out=%s --data %s --epochs 1 "
       .. "--points 9"):format(program, folder, shapes))
     assert.equal(0, status, output)
     assert.equal(10, select(2, read_file(folder .. "/activations/activations.csv"):gsub("\n", "")))
   end)
 
   it("continues after a failing script, and reports it", function()
-    local output, status = run(("MOONGLASS_OUT=%s '%s' scripts/experiments.lua plain --data /nowhere"):format(folder,
+    local output, status = run(("MOONGLASS_OUT=%s %s scripts/experiments.lua plain --data /nowhere"):format(folder,
       program))
     assert.equal(1, status)
     has(output, "[1/1] plain FAILED: plain: ")

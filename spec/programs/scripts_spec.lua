@@ -6,10 +6,10 @@ local expect = dofile "spec/support/expect.lua"
 local has = expect.has
 
 local shapes = "spec/fixtures/shapes"
-local lua = os.getenv("LUA") or "lua5.4"
-local program = os.getenv("MOONGLASS_BIN") or "build/moonglass"
-
 local files = dofile("spec/support/files.lua")
+local lua = files.quote(os.getenv("LUA") or "lua5.4")
+local program = files.quote(os.getenv("MOONGLASS_BIN") or "build/moonglass")
+
 local read_file = files.read
 local runs = dofile("spec/support/script_runs.lua")(after_each, "")
 
@@ -28,7 +28,7 @@ end
 
 -- stdout, stderr, exit status.
 local function run(runner, arguments)
-  return files.run(("env -u MOONGLASS_DATA '%s' %s"):format(runner, arguments))
+  return files.run(("env -u MOONGLASS_DATA %s %s"):format(runner, arguments))
 end
 
 local function lines_of(path)
@@ -202,7 +202,7 @@ describe("scripts/deep.lua: long trainings", function()
   local function kill_on_the_way(out, more)
     local log = os.tmpname()
     os.execute(([[
-      ( '%s' %s --out %s %s >%s 2>&1 & pid=$!
+      ( %s %s --out %s %s >%s 2>&1 & pid=$!
         tries=0
         until grep -q '^epoch 15/' %s || [ $tries = 500 ]; do sleep 0.01; tries=$((tries + 1)); done
         kill -9 $pid; wait $pid ) 2>/dev/null]]):format(program, arguments, out, more, log, log))
@@ -255,7 +255,7 @@ describe("scripts/deep.lua: long trainings", function()
       demo = "--epochs 4", denoising = "--epochs 60 --once --schedule plateau --patience 50",
       sparse = "--epochs 30 --hidden 20 --code 5 --layers encoder",
     } do
-      local command = ("'%s' scripts/%s.lua --data %s --batch 8 --threads 1 %s --out %s/%s"):format(program, script,
+      local command = ("%s scripts/%s.lua --data %s --batch 8 --threads 1 %s --out %s/%s"):format(program, script,
         shapes, options, folder, script)
       local _, errors, status = files.run(command .. "-whole")
       assert.equal("", errors)
@@ -324,7 +324,7 @@ describe("a script without gnuplot", function()
       sparse = {"quantiles.csv", "filters.png"}, demo = {"demo.html"},
     } do
       local more = script == "anomaly" and " --against digits --normal 0,1,2" or ""
-      local output, errors, status = files.run(("env -u MOONGLASS_DATA PATH=/nowhere '%s' scripts/%s.lua --data %s "
+      local output, errors, status = files.run(("env -u MOONGLASS_DATA PATH=/nowhere %s scripts/%s.lua --data %s "
         .. "--out %s/%s --batch 8 --epochs 1%s"):format(program, script, shapes, folder, script, more))
       assert.equal("", errors)
       assert.equal(0, status)

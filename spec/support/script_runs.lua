@@ -11,7 +11,7 @@ local files = dofile("spec/support/files.lua")
 local lfs = require "lfs"
 
 local runs = {
-  program = os.getenv("MOONGLASS_BIN") or "build/moonglass",
+  program = files.quote(os.getenv("MOONGLASS_BIN") or "build/moonglass"), -- a word for the shell
   has = dofile("spec/support/expect.lua").has,
 }
 
@@ -33,7 +33,7 @@ return function(after_each, options)
   after_each(function() os.execute(("rm -rf '%s'"):format(runs.folder)) end)
 
   function runs.run(script, arguments)
-    return files.run(("env -u MOONGLASS_DATA '%s' scripts/%s.lua --out %s %s %s"):format(runs.program, script,
+    return files.run(("env -u MOONGLASS_DATA %s scripts/%s.lua --out %s %s %s"):format(runs.program, script,
       runs.folder, options, arguments or ""))
   end
 
