@@ -247,7 +247,7 @@ local cases = {
     {"moon.dense(3, 2, {tied = moon.dense(3, 2)})", "dense: tied is dense 3->2, expected 2->3"},
     {"moon.dense(t)", "dense: in is a moonglass.tensor, expected a whole number"},
     {"moon.activation()",
-      "activation: activation is missing (the function applied to each element; softmax: to each row)"},
+      "activation: activation is missing (such as relu; applied to each element, softmax to each row)"},
     {[[moon.activation("sigmoyd")]],
       "activation: unknown activation 'sigmoyd'; did you mean 'sigmoid'? (known: <activations>)"},
     {"moon.activation(1)", "activation: activation is 1, expected a string"},

@@ -21,7 +21,7 @@ static const mooni_option_spec options[] = {{.name = "activation",
                                              .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
                                              .offset = offsetof(activation, name),
                                              .names = MOON_ACTIVATIONS,
-                                             .help = "the function applied to each element; softmax: to each row"},
+                                             .help = "such as relu; applied to each element, softmax to each row"},
                                             {0}};
 
 static moon_status init(moon_layer *layer) {

@@ -599,10 +599,10 @@ function moon.layer(kind, ...) end
 
 ---Options of `moon.activation`.
 ---@class moonglass.ActivationOptions
----@field activation moonglass.ActivationName? required: the function applied to each element; softmax: to each row
+---@field activation moonglass.ActivationName? required: such as relu; applied to each element, softmax to each row
 
 ---An activation as a separate layer, for rows of any width.
----@param activation moonglass.ActivationName the function applied to each element; softmax: to each row
+---@param activation moonglass.ActivationName such as relu; applied to each element, softmax to each row
 ---@return moonglass.Activation layer
 ---@overload fun(options: moonglass.ActivationOptions): moonglass.Activation
 function moon.activation(activation) end
