@@ -36,8 +36,8 @@ end
 
 -- object: 1 for a method, whose first argument does not stand in the brackets; else 0.
 local function checked(what, f, object)
-  local info = debug.getinfo and debug.getinfo(f, "Su")
-  if not info or info.what == "C" or info.isvararg then return f end
+  local info = debug.getinfo and debug.getinfo(f, "u") -- a C function counts as vararg
+  if not info or info.isvararg then return f end
   local most = info.nparams
   local function wrapper(...)
     if select("#", ...) > most then refuse(what, f, most, object, ...) end
