@@ -972,14 +972,14 @@ end)
 describe("an error that a hook raises", function()
   -- pcall(f, ...), with act called at the n-th function call; f is the first.
   local function with_hook(n, act, f, ...)
-    local count = 0
-    debug.sethook(function()
+    local count, arguments = 0, table.pack(...)
+    -- In a coroutine, because the main one may have a hook already, which cannot be put back (make coverage).
+    local co = coroutine.create(function() return pcall(f, table.unpack(arguments, 1, arguments.n)) end)
+    debug.sethook(co, function()
       if count > 0 or debug.getinfo(2, "f").func == f then count = count + 1 end
       if count == n then act() end
     end, "c")
-    local ok, value = pcall(f, ...)
-    count = n -- later calls are not f's
-    debug.sethook()
+    local _, ok, value = coroutine.resume(co)
     return ok, value
   end
 
