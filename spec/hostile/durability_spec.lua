@@ -119,6 +119,18 @@ describe("a save through a symbolic link", function()
     end)
   end
 
+  it("follows as many links as the system does, and refuses more", function()
+    local function link(i) return ("%s/link_%d"):format(folder, i) end
+    assert(lfs.link(path, link(1), true))
+    for i = 2, 41 do assert(lfs.link(("link_%d"):format(i - 1), link(i), true)) end
+    assert(moon.safetensors.save(link(40), {t = moon.ones(2)}))
+    assert.equal("file", lfs.symlinkattributes(path, "mode"))
+    local ok, message, code = moon.safetensors.save(link(41), {t = moon.zeros(2)})
+    assert.same({false, ("cannot write '%s': Too many levels of symbolic links"):format(link(41)), "I/O"},
+      {ok or false, message, code})
+    assert.equal(2, assert(moon.safetensors.load(path)).t:sum())
+  end)
+
   it("into a missing folder is refused with a message", function()
     assert(lfs.link(other .. "/none/file", path, true))
     local ok, message, code = moon.png.write(path, moon.rand(2, 2))
@@ -510,6 +522,36 @@ describe("kept checkpoints", function()
     assert.equal(2, assert(moon.checkpoint.load(path .. ".2")).epoch)
     assert(moon.checkpoint.save(path, state(4)))
     assert.equal(3, assert(moon.checkpoint.load(path .. ".1")).epoch)
+  end)
+
+  traced_test("stay as they were when a call fails while they are renamed", function()
+    local source = faults.program_of{"local rotate = require('moonglass.support.files').file_rotate", "rotate(path, 3)"}
+    local function try(options)
+      for name, text in pairs{[""] = "new", [".1"] = "older", [".2"] = "oldest"} do files.write(path .. name, text) end
+      local _, result, message = faults.traced(source, path, options)
+      return result, message
+    end
+    local function refused(reason, options)
+      local result, message = try(options)
+      assert.equal("refused", result, options)
+      assert.matches(reason, message, 1, true)
+      assert.equal("new", files.read(path))
+      assert.equal("target target.1 target.2", faults.names(folder), options)
+    end
+
+    for _, call in ipairs(faults.calls(source, path)) do
+      local when = (" -e inject=%s:error=EIO:when=%d"):format(call.name, call.number)
+      if call.name == "linkat" then
+        refused(("cannot keep the old '%s': Input/output error"):format(path), when)
+      elseif call.name:find("^rename") then
+        refused(("cannot keep the old '%s': Input/output error"):format(path), when)
+      end
+    end
+    assert.equal("done", (try "-e inject=linkat:error=EPERM")) -- a copy
+    assert.equal("new", files.read(path .. ".1"))
+    refused("Input/output error", "-e inject=linkat:error=EPERM -e inject=fsync:error=EIO:when=1")
+    refused("No space left on device", "-e inject=linkat:error=EPERM -e inject=write:error=ENOSPC:when=1")
+    os.remove(source)
   end)
 
   traced_test("are whole when the process is killed between two of them", function()

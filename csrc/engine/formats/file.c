@@ -48,7 +48,7 @@ moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path) 
   else if (!S_ISREG(about.st_mode))
     status = cannot(ctx, "read", path, "not a regular file");
   else if ((uintmax_t)about.st_size > PTRDIFF_MAX)
-    status = mooni_io_error(ctx, "read", path, EFBIG); /* never reached where addresses have 64 bits */
+    status = mooni_io_error(ctx, "read", path, EFBIG); /* never reached: addresses have 64 bits */
   else
     r->size = (size_t)about.st_size;
   if (status != MOON_OK) mooni_reader_close(r);
@@ -153,7 +153,7 @@ static moon_status check_target(moon_ctx *ctx, const char *path, struct stat *ab
 static moon_status follow_links(moon_ctx *ctx, char **path) {
   enum { LONGEST = 4096, HOPS = 40 }; /* Linux's limits */
   char target[LONGEST];
-  for (int hops = 0; hops < HOPS; hops++) {
+  for (int hops = 0; hops <= HOPS; hops++) {
     ssize_t n = readlink(*path, target, sizeof target);
     if (n < 0) return MOON_OK; /* not a link, or nothing there */
     if (n == LONGEST) return mooni_io_error(ctx, "write", *path, ENAMETOOLONG);
@@ -166,7 +166,7 @@ static moon_status follow_links(moon_ctx *ctx, char **path) {
     mooni_free(ctx, *path);
     *path = next;
   }
-  return mooni_io_error(ctx, "write", *path, ELOOP);
+  return mooni_io_error(ctx, "write", *path, ELOOP); /* never reached: stat has refused so many links */
 }
 
 static bool is_same_file(const struct stat *a, const struct stat *b) {

@@ -78,7 +78,7 @@ static void write_some(png_structp png, uint8_t *bytes, size_t size) {
   s->at += size;
 }
 
-static void flush_nothing(png_structp png) { (void)png; } /* never called: libpng is not told to flush */
+static void flush_nothing(png_structp png) { (void)png; } /* never reached: libpng is not told to flush */
 
 static moon_status failure(const stream *s) {
   if (s->refused) return mooni_nomem(s->ctx, s->refused);
