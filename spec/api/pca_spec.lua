@@ -173,7 +173,8 @@ end)
 describe("with less and less address space", function()
   -- Run a script under a limit in KB. Return the output and the exit status.
   local function run_within(limit, script)
-    local pipe = assert(io.popen(("ulimit -v %d; %s -e '%s' 2>&1"):format(limit, files.quote(program), script)))
+    local command = ("{ ulimit -v %d; %s -e '%s'; } 2>&1"):format(limit, files.quote(program), script)
+    local pipe = assert(io.popen(command))
     local output = pipe:read("a")
     local _, how, code = pipe:close()
     return output, how, code

@@ -102,9 +102,11 @@ end
 local function read_lua()
   local run = {}
   for _, text in ipairs(lines_of(("cat '%s'/*.lines | sort -u"):format(build))) do
-    local path, line = text:match("^(%S+) (%d+)$")
-    run[path] = run[path] or {}
-    run[path][tonumber(line)] = true
+    local path, line = text:match("^(%S+) (%d+)$") -- nil: cut off, because the process was killed while it wrote
+    if path then
+      run[path] = run[path] or {}
+      run[path][tonumber(line)] = true
+    end
   end
   return run
 end
