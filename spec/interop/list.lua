@@ -7,7 +7,7 @@ local here, folder = arg[0]:match("^(.*/)"), assert(arg[1], "which folder?")
 
 local function word(ok) return ok and "read" or "refused" end
 
-for i, case in ipairs(dofile(here .. "../safetensors_cases.lua")) do
+for i, case in ipairs(dofile(here .. "../support/safetensors_cases.lua")) do
   local path = ("%s/%d.safetensors"):format(folder, i)
   local file = assert(io.open(path, "wb"))
   assert(file:write(type(case.bytes) == "function" and case.bytes() or case.bytes))

@@ -127,6 +127,7 @@ function samples.layer(kind, width)
   for name, v in pairs(more or {}) do options[name] = v end
   local ok, layer = pcall(core.layer, kind, options)
   if ok then return layer end
+  if tostring(layer):find("memory", 1, true) then error(layer, 0) end -- refused by the test, not by the options
   return nil, ("layer %s: options that it takes (%s), to samples.layer_options in %s"):format(kind, layer, here)
 end
 
