@@ -90,10 +90,13 @@ $(B)/obj/%.o: csrc/%.c | $(B)/needs
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
 
+# One line for all kernels that a make compiles: each is compiled several times.
+say_kernels = $(if $(said_kernels),$(hush),$(eval said_kernels := yes)$(call say,CC,csrc/engine/kernels/*.c ($(ISAS))))
+
 define kernel_rule
 $(B)/obj/kernels-$(1)/%.o: csrc/engine/kernels/%.c | $(B)/needs
 	@mkdir -p $$(@D)
-	$$(if $(filter base,$(1)),$$(call say,CC,$$<),$$(hush))$$(compile) $(KERNEL_FLAGS) $(ISA_$(1)) -DMOONI_ISA=$(1) \
+	$$(say_kernels)$$(compile) $(KERNEL_FLAGS) $(ISA_$(1)) -DMOONI_ISA=$(1) \
 	  -c -o $$@ $$<
 endef
 $(foreach i,$(ISAS),$(eval $(call kernel_rule,$(i))))

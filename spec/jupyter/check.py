@@ -150,7 +150,7 @@ def as_in_a_session(s):
     equal("42\tnil", s.result("_, _5"))
     equal("42\tnil\tnil", s.result("_, _3, _2 == 'second' or nil"))
     for code in "help", "help()", "?":
-        assert "tells what is known" in s.text(code) + (s.result(code) or ""), code
+        assert "shows the documentation of" in s.text(code) + (s.result(code) or ""), code
     reply, _ = s.run("exit")
     assert "status 0" in reply["evalue"], reply
     equal("1", s.result("1"))
