@@ -64,6 +64,16 @@ local function load_library(c, world)
   error(moon, 0)
 end
 
+-- Call body(moon, path) with that library and a temporary file; whatever happens, both are gone afterwards.
+local function with_library(c, world, body)
+  local moon, restore = load_library(c, world)
+  local path = os.tmpname()
+  local ok, message = pcall(body, moon, path)
+  os.remove(path)
+  restore()
+  if not ok then error(message, 0) end
+end
+
 describe("a host without files", function()
   local moon, restore
   setup(function() moon, restore = load_library(core_without_files(), world_without("io", "os", "debug")) end)
@@ -116,9 +126,7 @@ end)
 
 describe("a host with files but without io", function()
   it("loads and saves nets; functions that need io say so", function()
-    local moon, restore = load_library(core, world_without("io", "os", "debug"))
-    local path = os.tmpname()
-    local ok, message = pcall(function()
+    with_library(core, world_without("io", "os", "debug"), function(moon, path)
       local net = moon.sequential{moon.dense(3, 2)}
       local x = moon.rand(4, 3)
       assert.is_true(net:save(path))
@@ -127,9 +135,6 @@ describe("a host with files but without io", function()
         table.pack(moon.data.mnist("train")))
       assert.equal("csv_logger: this host has no io library", failure(moon.callbacks.csv_logger, path))
     end)
-    os.remove(path)
-    restore()
-    if not ok then error(message, 0) end
   end)
 end)
 
@@ -137,10 +142,8 @@ end)
 describe("a host that takes require and package away once the library is loaded", function()
   it("exports, plots and letters pictures", function()
     local world = world_without()
-    local moon, restore = load_library(core, world)
-    world.require, world.package = nil, nil
-    local path = os.tmpname()
-    local ok, message = pcall(function()
+    with_library(core, world, function(moon, path)
+      world.require, world.package = nil, nil
       local net = moon.sequential{moon.dense(3, 2)}
       assert.is_true(moon.onnx.export(path, net))
       for kind, draw in pairs(moon.plot) do assert.matches("^plot." .. kind .. ": %l+ is ", failure(draw, 3)) end
@@ -149,9 +152,6 @@ describe("a host that takes require and package away once the library is loaded"
       local mixed = moon.sequential{moon.dense(3, 3), layer}
       assert.equal(1, #mixed:slice(1, 1))
     end)
-    os.remove(path)
-    restore()
-    if not ok then error(message, 0) end
   end)
 end)
 
