@@ -15,7 +15,7 @@ texts() {
     -o -type f \( ${names# -o} \) -exec "$@" {} + | sed 's|^\./||' | sort
 }
 
-code='*.[ch] *.cpp *.lua *.rockspec *.sh run *.py *.mk Makefile'
+code='*.[ch] *.cpp *.js *.css *.html *.lua *.rockspec *.sh run *.py *.mk Makefile'
 pages='*.md *.txt *.in *.dict .[a-z]* Doxyfile'
 
 rule "lines beyond 120 characters" "$(texts $code -- grep -nHE '^.{121}')"
