@@ -364,7 +364,7 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 /* CONSTRUCTOR: a layer by its registered kind. The kinds and their options:
 ** made by make reference: kinds LayerName
 **   dense             in, out, activation, bias, init, name, activity_l1, activity_reduction, kl_weight, kl_target,
-**                     contractive, weight_l2, tied
+**                     contractive, weight_l1, weight_l2, tied
 **   activation        activation
 **   dropout           p
 **   gaussian_noise    sigma, clip

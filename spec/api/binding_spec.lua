@@ -257,6 +257,12 @@ describe("a layer", function()
     assert.equal(0, layer:penalty())
     layer:forward(core.tensor{{1, -2}})
     near(0.5 * 3 + 0.25 * 2, layer:penalty())
+    layer = core.dense(2, 2, {weight_l1 = 0.5, weight_l2 = 0.25})
+    layer.weight = core.tensor{{1, -2}, {0, 3}}
+    layer:forward(core.tensor{{1, -2}})
+    near(0.5 * 6 + 0.25 * 14, layer:penalty())
+    layer:backward(core.zeros(1, 2))
+    assert.is_true(layer.weight_grad:allclose(core.tensor{{1, -1.5}, {0, 2}}, 0, 1e-6))
   end)
 
   it("takes bytes as value/255", function()

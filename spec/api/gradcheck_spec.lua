@@ -144,8 +144,15 @@ describe("gradient of", function()
     assert.equal(6, passed)
   end)
 
-  it("weight_l2", function()
-    check(moon.dense(4, 6, {activation = "tanh", weight_l2 = 0.3}), moon.rand(5, 4))
+  it("weight_l1 and weight_l2, alone and together, and on tied weights", function()
+    for _, opts in ipairs{{weight_l2 = 0.3}, {weight_l1 = 0.3}, {weight_l1 = 0.3, weight_l2 = 0.3}} do
+      opts.activation = "tanh"
+      local layer = moon.dense(4, 6, opts)
+      layer.weight = away_from_zero(4, 6, 0.1, 0.6)
+      check(layer, moon.rand(5, 4))
+      opts.tied = layer
+      check(moon.sequential{layer, moon.dense(6, 4, opts)}, moon.rand(5, 4))
+    end
   end)
 
   it("tied weights", function()

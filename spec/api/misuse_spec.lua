@@ -229,6 +229,7 @@ local cases = {
     {[[moon.dense(3, 2, {init = "glorot_unifrom"})]],
       "dense: unknown init 'glorot_unifrom'; did you mean 'glorot_uniform'? (known: <inits>)"},
     {"moon.adam{lr = 1e39}", "adam: lr is 1e+39, expected at most 3.4e+38, the largest float32"},
+    {"moon.dense(3, 2, {weight_l1 = -1})", "dense: weight_l1 is -1, expected a number of at least 0"},
     {"moon.dense(3, 2, {weight_l2 = 1e300})",
       "dense: weight_l2 is 1e+300, expected at most 3.4e+38, the largest float32"},
     {"moon.gaussian_noise(1, {clip = {-1e60, 1}})",

@@ -205,7 +205,7 @@ describe("a net with layers in Lua", function()
 
   it("adds penalties", function()
     moon.seed(1)
-    local opts = {activation = "tanh", activity_l1 = 0.1, weight_l2 = 0.01}
+    local opts = {activation = "tanh", activity_l1 = 0.1, weight_l1 = 0.02, weight_l2 = 0.01}
     local a = moon.dense(6, 4, opts)
     local b = moon.dense(6, 4, opts)
     b.weight = a.weight

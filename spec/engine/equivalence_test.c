@@ -116,11 +116,11 @@ static void fill(moon_tensor *t, double low, double high, uint32_t seed) {
 
 static moon_layer *dense_layer(moon_ctx *ctx, size_t in, size_t out, const char *activation, bool penalties) {
   moon_option options[] = {number("in", (double)in),    number("out", (double)out), text("activation", activation),
-                           number("activity_l1", 1e-3), number("weight_l2", 1e-3),  number("kl_weight", 1e-2),
-                           number("contractive", 1e-3)};
+                           number("activity_l1", 1e-3), number("weight_l1", 1e-3),  number("weight_l2", 1e-3),
+                           number("kl_weight", 1e-2),   number("contractive", 1e-3)};
   bool unit = !strcmp(activation, "sigmoid"); /* the Kullback-Leibler penalty needs means from 0 to 1 */
   moon_layer *layer = NULL;
-  CHECK(moon_layer_new(ctx, &layer, "dense", options, !penalties ? 3 : unit ? 7 : 5) == MOON_OK);
+  CHECK(moon_layer_new(ctx, &layer, "dense", options, !penalties ? 3 : unit ? 8 : 6) == MOON_OK);
   return layer;
 }
 

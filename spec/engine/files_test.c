@@ -830,10 +830,11 @@ static moon_net *sample_net(moon_ctx *c) {
                         number("bias", 0),
                         number("activity_l1", 1e-5),
                         text("activity_reduction", "sum"),
+                        number("weight_l1", 0.2),
                         number("weight_l2", 0.1),
                         text("activation", "relu"),
                         name};
-  moon_layer *first = dense(c, 3, 2, "relu", NULL), *square = make(c, "dense", full, 8);
+  moon_layer *first = dense(c, 3, 2, "relu", NULL), *square = make(c, "dense", full, MOONI_COUNT(full));
   moon_layer *layers[] = {make(c, "gaussian_noise", gaussian, 2),
                           first,
                           make(c, "dropout", &p, 1),

@@ -171,7 +171,8 @@ static moon_status new_layer(moon_ctx *ctx, moon_layer **out, const char *kind, 
 static moon_status make_layers(moon_ctx *ctx, moon_layer **layers, size_t *count, size_t width, bool plain) {
   const char *kind;
   moon_option penalties[] = {number("in", (double)width), number("out", (double)width), text("activation", "gelu"),
-                             number("activity_l1", 1e-3), number("weight_l2", 1e-3),    number("contractive", 1e-3)};
+                             number("activity_l1", 1e-3), number("weight_l2", 1e-3),    number("weight_l1", 1e-3),
+                             number("contractive", 1e-3)};
   *count = 0;
   for (size_t i = 0; !plain && (kind = moon_registered(ctx, MOON_LAYERS, i)) != NULL; i++) {
     TRY(new_layer(ctx, &layers[*count], kind, width));

@@ -31,11 +31,12 @@ typedef struct design {
 static bool has(const design *d, const char *what) { return strstr(d->with, what) != NULL; }
 
 static moon_layer *dense(moon_ctx *ctx, const design *d, size_t i, bool last, moon_layer *tied) {
-  moon_option options[9] = {number("in", (double)d->sizes[i]), number("out", (double)d->sizes[i + 1]),
-                            text("activation", last ? d->end : d->activation)};
+  moon_option options[10] = {number("in", (double)d->sizes[i]), number("out", (double)d->sizes[i + 1]),
+                             text("activation", last ? d->end : d->activation)};
   size_t n = 3;
   if (has(d, "l1")) {
     options[n++] = number("activity_l1", 1e-3);
+    options[n++] = number("weight_l1", 1e-3);
     options[n++] = number("weight_l2", 1e-3);
   }
   if (has(d, "kl")) options[n++] = number("kl_weight", 0.1);

@@ -64,7 +64,7 @@ end
 
 local keys = {
   "input", "hidden", "code", "encoder", "decoder", "noise", "activation", "init", "bias", "tied", "activity_l1",
-  "activity_reduction", "weight_l2", "kl_weight", "kl_target", "contractive", "lr", "beta1", "beta2", "eps", "momentum",
+  "activity_reduction", "weight_l1", "weight_l2", "kl_weight", "kl_target", "contractive", "lr", "beta1", "beta2", "eps", "momentum",
   "weight_decay", "nesterov", "reduction", "from_logits", "delta", "loss", "optimizer", "epochs", "batch_size",
   "shuffle", "seed", "validation", "validation_split", "callbacks", "verbose", "threads", "on_nan", "resume",
   "initial_epoch", "history", "dtype", "shape", "columns", "pad", "normalize", "n", "classes", "k", "alpha", "clip",

@@ -10,7 +10,7 @@ typedef struct dense {
   size_t in, out;
   char activation[MOONI_TEXT], init[MOONI_TEXT], name[MOONI_TEXT], activity_reduction[MOONI_TEXT];
   bool bias;
-  double activity_l1, weight_l2, kl_weight, kl_target, contractive;
+  double activity_l1, weight_l1, weight_l2, kl_weight, kl_target, contractive;
   moon_layer *tied;
   const mooni_act *act;
 } dense;

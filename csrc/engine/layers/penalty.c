@@ -2,6 +2,7 @@
 ** W [in x out].
 **
 **   activity_l1   activity_l1 sum |y|, over the batch's rows with "batchmean"
+**   weight_l1     weight_l1 sum |W|, whose gradient at 0 is 0
 **   weight_l2     weight_l2 sum W^2
 **   kl_weight     the means of the outputs away from kl_target
 **   contractive   the squared derivatives of the outputs by the inputs
@@ -178,21 +179,48 @@ static void add_jacobian_to_dw(const moon_layer *layer, const mooni_pass *pass, 
   }
 }
 
+/* ---- weight_l1, weight_l2 ---- */
+
+/* Only one place of a layer that is used twice has pass->weights. */
+static bool has_weight_penalty(const dense *d, const mooni_pass *pass) {
+  return pass->weights && (d->weight_l1 > 0 || d->weight_l2 > 0);
+}
+
+/* Of rows i of W. */
+static double weight_penalty(const moon_layer *layer, mooni_span i) {
+  const dense *d = (const dense *)layer;
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  mooni_patch own = mooni_dense_weight_rows(d, i);
+  double sum = 0, squares = 0;
+  for (size_t r = 0, at = own.at; r < own.rows; r++, at += own.stride) {
+    if (d->weight_l1 > 0) sum += layer->ctx->k->sum_abs(w + at, own.width);
+    if (d->weight_l2 > 0) squares += layer->ctx->k->sum_squares(w + at, own.width);
+  }
+  return d->weight_l1 * sum + d->weight_l2 * squares;
+}
+
+static void add_weight_penalty(const moon_layer *layer, const mooni_pass *pass, mooni_span i) {
+  const dense *d = (const dense *)layer;
+  const float *w = moon_tensor_float(layer->params[0]->value);
+  mooni_patch own = mooni_dense_weight_rows(d, i);
+  float *dw = pass->grad[0], once = (float)d->weight_l1, twice = (float)(2 * d->weight_l2);
+  for (size_t r = 0, at = own.at; r < own.rows; r++, at += own.stride) {
+    if (d->weight_l1 > 0) layer->ctx->k->add_sign(dw + at, once, w + at, own.width);
+    if (d->weight_l2 > 0) layer->ctx->k->axpy(dw + at, twice, w + at, own.width);
+  }
+}
+
 /* ---- all of them ---- */
 
 double mooni_penalty_value(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
-  const float *w = moon_tensor_float(layer->params[0]->value);
   block b = mooni_dense_own_block(d, pass, d->act->rowwise);
-  mooni_span i = mooni_dense_inputs(d, pass->part, pass->parts);
-  mooni_patch own = mooni_dense_weight_rows(d, i);
-  double sum = 0, squares = 0;
+  double sum = 0;
   if (d->activity_l1 > 0) sum += activity(layer, pass, b);
   if (d->contractive > 0) sum += jacobian(layer, pass, b);
   if (d->kl_weight > 0) sum += divergence(layer, pass);
-  for (size_t r = 0; d->weight_l2 > 0 && pass->weights && r < own.rows; r++)
-    squares += layer->ctx->k->sum_squares(w + own.at + r * own.stride, own.width);
-  return sum + d->weight_l2 * squares;
+  return has_weight_penalty(d, pass) ? sum + weight_penalty(layer, mooni_dense_inputs(d, pass->part, pass->parts))
+                                     : sum;
 }
 
 void mooni_penalty_add_to_dy(const moon_layer *layer, const mooni_pass *pass, block b) {
@@ -207,10 +235,6 @@ void mooni_penalty_add_to_dz(const moon_layer *layer, const mooni_pass *pass, bl
 
 void mooni_penalty_add_to_dw(const moon_layer *layer, const mooni_pass *pass, mooni_span i) {
   const dense *d = (const dense *)layer;
-  const float *w = moon_tensor_float(layer->params[0]->value);
-  mooni_patch own = mooni_dense_weight_rows(d, i);
-  float *dw = pass->grad[0], twice = (float)(2 * d->weight_l2);
-  for (size_t r = 0, at = own.at; d->weight_l2 > 0 && pass->weights && r < own.rows; r++, at += own.stride)
-    layer->ctx->k->axpy(dw + at, twice, w + at, own.width);
+  if (has_weight_penalty(d, pass)) add_weight_penalty(layer, pass, i);
   for (size_t p = 0; d->contractive > 0 && p < pass->parts; p++) add_jacobian_to_dw(layer, pass, i, p);
 }

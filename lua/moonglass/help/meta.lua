@@ -627,6 +627,7 @@ function moon.activation(activation) end
 ---@field kl_weight number? default 0, at least 0: factor of a penalty that draws the mean of each output over the batch to kl_target; for outputs in [0, 1]
 ---@field kl_target number? default 0.05, above 0 and below 1: the mean output that the kl_weight penalty draws to
 ---@field contractive number? default 0, at least 0: factor of a penalty: the squared derivatives of the outputs by the inputs, mean over the rows
+---@field weight_l1 number? default 0, at least 0: factor of a penalty: the sum of the absolute weights, as Keras's L1, with slope 0 at 0. It may change a weight's sign; the TensorFlow playground sets such a weight to 0 for good
 ---@field weight_l2 number? default 0, at least 0: factor of a penalty: the sum of the squared weights
 ---@field tied moonglass.Layer? a dense layer out -> in, whose weight is used transposed
 
