@@ -64,11 +64,11 @@ end
 
 local keys = {
   "input", "hidden", "code", "encoder", "decoder", "noise", "activation", "init", "bias", "tied", "activity_l1",
-  "activity_reduction", "weight_l1", "weight_l2", "kl_weight", "kl_target", "contractive", "lr", "beta1", "beta2", "eps", "momentum",
-  "weight_decay", "nesterov", "reduction", "from_logits", "delta", "loss", "optimizer", "epochs", "batch_size",
-  "shuffle", "seed", "validation", "validation_split", "callbacks", "verbose", "threads", "on_nan", "resume",
-  "initial_epoch", "history", "dtype", "shape", "columns", "pad", "normalize", "n", "classes", "k", "alpha", "clip",
-  "net", "opt", "epoch", "patience", "min_delta", "monitor", "restore_best", "every", "best", "append", "dim",
+  "activity_reduction", "weight_l1", "weight_l2", "kl_weight", "kl_target", "contractive", "lr", "beta1", "beta2",
+  "eps", "momentum", "weight_decay", "nesterov", "reduction", "from_logits", "delta", "loss", "optimizer", "epochs",
+  "batch_size", "shuffle", "seed", "validation", "validation_split", "callbacks", "verbose", "threads", "on_nan",
+  "resume", "initial_epoch", "history", "dtype", "shape", "columns", "pad", "normalize", "n", "classes", "k", "alpha",
+  "clip", "net", "opt", "epoch", "patience", "min_delta", "monitor", "restore_best", "every", "best", "append", "dim",
   "opset", "name", "prefix", "forward", "backward", "parameters", "components", "iterations", "l1", "step", "p",
   "sigma", "largest", "in", "out", "snapshot", "restore", "on_epoch_end", "on_batch_end",
 }

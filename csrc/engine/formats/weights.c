@@ -3,9 +3,10 @@
 ** The tensors are those of the same stack in torch.nn.Sequential, so that load_state_dict takes the file: "0.weight"
 ** [out x in], "0.bias", "2.weight" ... The architecture is JSON in the text entry "moonglass":
 **   {"version": 1, "encoder": 2, "layers": [{"kind": "dense", "options": {"in": 784, "out": 32, ...}}, ...]}
-** with every option that the layer's class lists, so a new layer is saved and loaded without a change here. The options
-** are a separate object, so a class may name them freely. A layer that an option names (tied) is its index from 0;
-** {"kind": "repeat", "of": 0} is layer 0 once more.
+** with every option that the layer's class lists, so a new layer is saved and loaded without a change here; but one
+** that was added later (MOONI_ADDED) only if it is not at its default, so that earlier versions read the file. The
+** options are a separate object, so a class may name them freely. A layer that an option names (tied) is its index from
+** 0; {"kind": "repeat", "of": 0} is layer 0 once more.
 **
 ** A matrix parameter [in x out] is written transposed. A borrowed one (tied weights) belongs to a layer that runs the
 ** other way, and is [out x in] for this layer already. */
@@ -95,6 +96,7 @@ static moon_status describe_options(const moon_net *net, const moon_layer *layer
     moon_option v;
     bool skip;
     MOONI_TRY(moon_layer_get(layer, o->name, &v));
+    if (o->flags & MOONI_ADDED && v.number == o->number) continue;
     if (v.kind == MOON_TEXT && v.text && !mooni_is_utf8(v.text))
       return mooni_fail(ctx, MOON_ERANGE, "%s: the text of %s is not UTF-8 and cannot be saved", layer->class->name,
                         o->name);

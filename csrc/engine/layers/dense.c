@@ -83,9 +83,14 @@ static const mooni_option_spec options[] = {
      .high = 1,
      .help = "the mean output that the kl_weight penalty draws to"},
     FACTOR_OPTION(contractive, ": the squared derivatives of the outputs by the inputs, mean over the rows"),
-    FACTOR_OPTION(weight_l1,
-                  ": the sum of the absolute weights, as Keras's L1, with slope 0 at 0. It may change a weight's sign; "
-                  "the TensorFlow playground sets such a weight to 0 for good"),
+    {.name = "weight_l1",
+     .kind = MOON_NUMBER,
+     .flags = MOONI_ADDED,
+     .offset = offsetof(dense, weight_l1),
+     .low = 0,
+     .high = INFINITY,
+     .help = "factor of a penalty: the sum of the absolute weights, as Keras's L1, with slope 0 at 0. It may change a "
+             "weight's sign; the TensorFlow playground sets such a weight to 0 for good"},
     FACTOR_OPTION(weight_l2, ": the sum of the squared weights"),
     {.name = "tied",
      .kind = MOON_LAYER,
