@@ -1,0 +1,73 @@
+/**
+ * A canvas at the screen's resolution that draws when it must.
+ *
+ *   const s = surface(parent, {label: "The net's output", className: "plane", draw(context, width, height) {...}});
+ *   s.dirty();     draws before the next frame, once, however often it is called
+ *   s.canvas, s.width, s.height (CSS pixels: the context is scaled), s.destroy()
+ *
+ * The size is the element's size in CSS (the class says it). It draws anew after a change of size, pixel ratio or theme.
+ * Without a label the canvas is hidden from screen readers (say there what it shows).
+ * later(f) is the same for what is not a canvas: f runs once before the next frame.
+ */
+
+import {make} from "../controls.js";
+import {onTheme} from "../theme.js";
+
+const waiting = new Set();
+let asked = false;
+
+function run() {
+  asked = false;
+  const now = [...waiting];
+  waiting.clear();
+  for (const draw of now) draw();
+}
+
+export function later(draw) {
+  waiting.add(draw);
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(run);
+}
+
+export function surface(parent, {draw, label, className = "", canvas = make("canvas")}) {
+  canvas.className = `surface ${className}`;
+  if (label) {
+    canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", label);
+  } else {
+    canvas.setAttribute("aria-hidden", "true");
+  }
+  if (parent) parent.append(canvas);
+  const context = canvas.getContext("2d");
+  const self = {canvas, context, width: 0, height: 0, dirty, destroy};
+  const paint = () => {
+    if (!self.width || !self.height) return;
+    const ratio = canvas.width / self.width;
+    context.setTransform(ratio, 0, 0, canvas.height / self.height, 0, 0);
+    context.clearRect(0, 0, self.width, self.height);
+    draw(context, self.width, self.height);
+  };
+  function dirty() {
+    later(paint);
+  }
+  function fit() {
+    const ratio = window.devicePixelRatio || 1;
+    self.width = canvas.clientWidth;
+    self.height = canvas.clientHeight;
+    const width = Math.round(self.width * ratio);
+    const height = Math.round(self.height * ratio);
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    dirty();
+  }
+  const observer = new ResizeObserver(fit);
+  observer.observe(canvas);
+  const quiet = onTheme(dirty);
+  function destroy() {
+    observer.disconnect();
+    quiet();
+    canvas.remove();
+  }
+  return self;
+}

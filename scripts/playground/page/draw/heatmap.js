@@ -1,0 +1,64 @@
+/**
+ * Heat maps: bytes on a grid, drawn into a rectangle of a canvas.
+ *
+ *   heatmap(context, bytes, w, h, {x, y, width, height}, {table, smooth: true, discrete: false, dim: 1})
+ *   mixture(context, bytes, w, h, box, options)     three probabilities a point ([3 x h x w]) as a mixture of three colours
+ *
+ * bytes: h rows of w, row 0 at the top; table: 256 pixels of palette.js (diverging() unless given).
+ * discrete: only the sign (or the likeliest class). smooth: interpolated between the grid's points.
+ */
+
+import {className, diverging, rgb} from "./palette.js";
+
+const scratch = new Map();
+
+function board(w, h) {
+  const key = `${w}x${h}`;
+  if (!scratch.has(key)) {
+    const canvas = document.createElement("canvas");
+    canvas.width = w;
+    canvas.height = h;
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(w, h);
+    scratch.set(key, {canvas, context, image, pixels: new Uint32Array(image.data.buffer)});
+  }
+  return scratch.get(key);
+}
+
+function place(context, one, {x = 0, y = 0, width, height}, {smooth = true, dim = 1}) {
+  one.context.putImageData(one.image, 0, 0);
+  context.imageSmoothingEnabled = smooth;
+  context.imageSmoothingQuality = "high";
+  context.globalAlpha = dim;
+  context.drawImage(one.canvas, x, y, width, height);
+  context.globalAlpha = 1;
+}
+
+export function heatmap(context, bytes, w, h, box, options = {}) {
+  const one = board(w, h);
+  const colors = options.table ?? diverging();
+  for (let i = 0; i < w * h; i++) {
+    one.pixels[i] = colors[options.discrete ? (bytes[i] > 127 ? 255 : 0) : bytes[i]];
+  }
+  place(context, one, box, options);
+}
+
+export function mixture(context, bytes, w, h, box, options = {}) {
+  const one = board(w, h);
+  const n = w * h;
+  const zero = rgb("--map-zero");
+  const colors = [0, 1, 2].map((i) => rgb(className(i)));
+  const mixed = [0, 0, 0];
+  for (let i = 0; i < n; i++) {
+    const p = [bytes[i], bytes[n + i], bytes[2 * n + i]];
+    const best = p[0] >= p[1] && p[0] >= p[2] ? 0 : p[1] >= p[2] ? 1 : 2;
+    for (let c = 0; c < 3; c++) {
+      mixed[c] = options.discrete
+        ? colors[best][c]
+        : (p[0] * colors[0][c] + p[1] * colors[1][c] + p[2] * colors[2][c]) / (p[0] + p[1] + p[2] || 1);
+      mixed[c] = mixed[c] * 0.72 + zero[c] * 0.28;
+    }
+    one.pixels[i] = ((255 << 24) | (mixed[2] << 16) | (mixed[1] << 8) | mixed[0]) >>> 0;
+  }
+  place(context, one, box, options);
+}

@@ -1,0 +1,62 @@
+/**
+ * Pictures of bytes (digits, filters) as tiles on a canvas.
+ *
+ *   tile(context, bytes, offset, side, box, table)       one picture: side x side bytes from offset on, into box {x, y, width, height}
+ *   tiles(context, bytes, n, {side, columns, size, gap, x, y, table, mark})    n pictures in rows of `columns`
+ *   layout(n, columns, size, gap)                        {width, height} of such a board
+ *   at(x, y, n, {columns, size, gap})                    which tile lies there, or -1
+ *
+ * table: 256 pixels of palette.js: shades("--ink"), shades("--blue") (originals), shades("--orange")
+ * (reconstructions), diverging() (filters). mark(i) true: that tile is covered with grey (dead).
+ */
+
+import {color, shades} from "./palette.js";
+
+const boards = new Map();
+
+function board(side) {
+  if (!boards.has(side)) {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = side;
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(side, side);
+    boards.set(side, {canvas, context, image, pixels: new Uint32Array(image.data.buffer)});
+  }
+  return boards.get(side);
+}
+
+export function tile(context, bytes, offset, side, {x, y, width, height}, table = shades()) {
+  const one = board(side);
+  for (let i = 0; i < side * side; i++) one.pixels[i] = table[bytes[offset + i]];
+  one.context.putImageData(one.image, 0, 0);
+  // pixels stay pixels when they are large; a smaller picture is averaged
+  context.imageSmoothingEnabled = width * devicePixelRatio < side;
+  context.drawImage(one.canvas, x, y, width, height);
+}
+
+export function tiles(context, bytes, n, options) {
+  const {side = 28, columns = n, size = side, gap = 4, x = 0, y = 0, table = shades(), mark} = options;
+  for (let i = 0; i < n; i++) {
+    const box = {
+      x: x + (i % columns) * (size + gap), y: y + Math.floor(i / columns) * (size + gap), width: size, height: size,
+    };
+    tile(context, bytes, i * side * side, side, box, table);
+    if (!mark?.(i)) continue;
+    context.globalAlpha = 0.82;
+    context.fillStyle = color("--grey");
+    context.fillRect(box.x, box.y, size, size);
+    context.globalAlpha = 1;
+  }
+}
+
+export function layout(n, columns, size, gap = 4) {
+  const rows = Math.ceil(n / columns);
+  return {width: columns * (size + gap) - gap, height: rows * (size + gap) - gap};
+}
+
+export function at(x, y, n, {columns, size, gap = 4}) {
+  const column = Math.floor(x / (size + gap));
+  const row = Math.floor(y / (size + gap));
+  const i = row * columns + column;
+  return column >= 0 && column < columns && row >= 0 && i < n ? i : -1;
+}

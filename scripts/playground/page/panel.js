@@ -1,0 +1,64 @@
+/**
+ * A panel: a <section class="panel"> with a title of three words, a grey sentence and a body.
+ *
+ *   const p = panel(parent, {title: "Test digits", note: "Originals over what the net makes of them.",
+ *                            watch: ["digits"], name: "digits"});
+ *   p.body.append(...);  p.note("another sentence");  p.tools.append(button);   // tools: at the title's right
+ *
+ * watch: the events that this panel draws. Only those of panels on the screen are asked of the host; app.js does that.
+ * hidden panels (element.hidden = true) are not asked for either. p.destroy() takes it away.
+ */
+
+import {make} from "./controls.js";
+
+const visible = new Map();
+const listeners = new Set();
+
+const observer = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const record = visible.get(entry.target);
+    if (record) record.seen = entry.isIntersecting;
+  }
+  tell();
+}, {rootMargin: "80px"});
+
+function tell() {
+  for (const listener of [...listeners]) listener();
+}
+
+/** The events that the panels on the screen draw, sorted. */
+export function watched() {
+  const names = new Set();
+  for (const [element, record] of visible) {
+    if (record.seen && element.isConnected) record.watch.forEach((name) => names.add(name));
+  }
+  return [...names].sort();
+}
+
+export function onWatch(listener) {
+  listeners.add(listener);
+}
+
+let count = 0;
+
+export function panel(parent, {title, note = "", watch = [], name = "", className = ""}) {
+  const id = `panel-${name || ++count}`;
+  const heading = make("h2", {className: "panel-title", id, textContent: title});
+  const tools = make("div", {className: "panel-tools"});
+  const sentence = make("p", {className: "panel-note", textContent: note});
+  const body = make("div", {className: "panel-body"});
+  const element = make("section", {className: `panel ${className}`},
+    make("div", {className: "panel-head"}, heading, tools), sentence, body);
+  element.setAttribute("aria-labelledby", id);
+  if (name) element.dataset.panel = name;
+  parent.append(element);
+  visible.set(element, {seen: false, watch});
+  observer.observe(element);
+  return {
+    element, body, tools, heading,
+    title: (text) => { if (heading.textContent !== text) heading.textContent = text; },
+    note: (text) => { if (sentence.textContent !== text) sentence.textContent = text; },
+    watch(names) { visible.get(element).watch = names; tell(); },
+    destroy() { observer.unobserve(element); visible.delete(element); element.remove(); tell(); },
+  };
+}
