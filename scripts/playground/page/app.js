@@ -6,14 +6,14 @@
  *   room     "points" or "autoencoder": app.js opens the room NAME with the address's settings. Without it the view
  *            opens its own rooms (slot: NAME) in shown() and reopen().
  *   lists    names of settings that are lists (a list of one needs no comma in the address)
- * events get what the wire brings while the tab is shown (also schema, state, epoch, failure). shown() is called each time
- * the tab comes to the front, reopen() when a new session has begun. All but events are optional.
+ * events get what the wire brings while the tab is shown (also schema, state, epoch, failure). shown() is called each
+ * time the tab comes to the front, reopen() when a session has begun. All but events are optional.
  *
  * page, for the views:
  *   page.slot               the tab's name
  *   page.set(changes)       command "set"; rejects with words
- *   page.option(name, usual), page.setOption(name, value, usual)     what is seen, not trained: kept in the address as view.name
- *   page.extra(name, value) a piece of set-up for the address that is no setting (null takes it away); page.given(name) reads it
+ *   page.option(name, usual), page.setOption(name, value, usual)     what is seen, not trained: in the address as view.name
+ *   page.extra(name, value) a set-up for the address that is no setting (null: takes it away); page.given(name) reads it
  *   page.say(words)         a message at the foot of the page;  page.speak(words)  for screen readers only
  *   page.failed(error)      the same for an Error: use as .catch(page.failed)
  *   page.state(), page.schema()   what came last
@@ -122,7 +122,7 @@ async function load(tab) {
   await tab.loading;
 }
 
-/** Opens the tab's room on the host, or comes back to it. Settings that are refused are named, and the usual ones taken. */
+/** Opens the tab's room on the host, or comes back to it. If settings are refused, it says so and takes the usual ones. */
 async function openRoom(tab) {
   if (!ready || tab !== current || !tab.view) return;
   if (!tab.module.room) return tab.view.reopen?.();

@@ -4,7 +4,7 @@
  *   make("button", {className: "button", textContent: "Run", onclick: f}, child, ...)     an element
  *   number(element, value, digits)        shows a number: text rounded, data-value in full
  *   control(setting, change, {as, style}) one labelled input from a line of the schema
- *   controls(parent, schema, change, {only: ["rate", ...]})   all (or some) of them: {set(settings), get(name), elements}
+ *   controls(parent, schema, change, {only: ["rate", ...]})   all (or some) of them: {set(settings), get(name), all}
  *
  * A setting is a line of the event `schema`: {name, label, help, kind, choices, low, high, step, default}. The kinds:
  *   choice   a <select>, or with {as: "buttons"} a row of radio buttons
@@ -16,6 +16,8 @@
  */
 
 let serial = 0;
+
+const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -128,7 +130,7 @@ function inputFor(setting, id, as) {
   return listInput({...setting, kind: "list"}, id);
 }
 
-function refusal(input, setting, value) {
+function refusal(setting, value) {
   if (setting.kind !== "number") return null;
   const {low, high} = setting;
   if (Number.isNaN(value)) return `Expected a number${range(low, high)}.`;
@@ -145,6 +147,25 @@ function range(low, high) {
   return has(high) ? ` of at most ${high}` : "";
 }
 
+/** The element of a control: label, input, the sentence, and the place for what is wrong. */
+function frame(setting, part, id, className) {
+  const text = setting.label ?? setting.name;
+  const label = make("label", {className: "control-label", textContent: text, id: `${id}-label`});
+  if (part.group) part.input.setAttribute("aria-labelledby", label.id);
+  else label.htmlFor = id;
+  const hint = make("p", {className: "hint", id: `${id}-hint`, textContent: setting.help ?? ""});
+  const wrong = make("p", {className: "wrong", id: `${id}-wrong`, role: "alert"});
+  part.input.setAttribute("aria-describedby", `${hint.id} ${wrong.id}`);
+  const classes = `control control-${setting.kind} ${className}`;
+  const element = make("div", {className: classes, dataset: {setting: setting.name}}, label, part.field, hint, wrong);
+  const complain = (words) => {
+    wrong.textContent = words ?? "";
+    if (words) part.input.setAttribute("aria-invalid", "true");
+    else part.input.removeAttribute("aria-invalid");
+  };
+  return {element, complain};
+}
+
 /**
  * One labelled input. as: "buttons" (choice) or "slider" (number); live: a slider reports while it is dragged.
  * @returns {{element: HTMLElement, input: HTMLElement, set: function(any), get: function(): any}}
@@ -152,42 +173,31 @@ function range(low, high) {
 export function control(setting, change, {as, live = true, className = ""} = {}) {
   const id = `control-${setting.name}-${++serial}`;
   const part = inputFor(setting, id, as);
-  const label = make("label", {className: "control-label", textContent: setting.label ?? setting.name, id: `${id}-label`});
-  if (part.group) part.input.setAttribute("aria-labelledby", label.id);
-  else label.htmlFor = id;
-  const hint = make("p", {className: "hint", id: `${id}-hint`, textContent: setting.help ?? ""});
-  const wrong = make("p", {className: "wrong", id: `${id}-wrong`, role: "alert"});
-  part.input.setAttribute("aria-describedby", `${hint.id} ${wrong.id}`);
-  const element = make("div", {className: `control control-${setting.kind} ${className}`, dataset: {setting: setting.name}},
-    label, part.field, hint, wrong);
+  const {element, complain} = frame(setting, part, id, className);
   let current = setting.default;
-  const show = (words) => {
-    wrong.textContent = words ?? "";
-    if (words) part.input.setAttribute("aria-invalid", "true");
-    else part.input.removeAttribute("aria-invalid");
-  };
   const chosen = async () => {
     const value = part.get();
-    if (JSON.stringify(value) === JSON.stringify(current)) return show(null);
-    const words = refusal(part.input, setting, value);
-    if (words) return show(words);
+    if (same(value, current)) return complain(null);
+    const words = refusal(setting, value);
+    if (words) return complain(words);
+    const before = current;
+    current = value;
     try {
       await change(setting.name, value);
-      current = value;
-      show(null);
+      complain(null);
     } catch (error) {
-      part.set(current);
-      show(error.message);
+      current = before;
+      part.set(before);
+      complain(error.message);
     }
   };
   part.field.addEventListener(as === "slider" && live ? "input" : "change", chosen);
   const set = (value) => {
-    if (value === undefined || value === null) return;
-    // what a person types is not overwritten by what comes back meanwhile
-    if (JSON.stringify(value) === JSON.stringify(current) && part.input.contains(document.activeElement)) return;
+    // what a person is typing is not overwritten by the same value that comes back
+    if (value === undefined || value === null || same(value, current)) return;
     current = value;
     part.set(value);
-    show(null);
+    complain(null);
   };
   if (setting.default !== undefined && setting.default !== null) part.set(setting.default);
   return {element, input: part.input, set, get: part.get};

@@ -3,18 +3,20 @@
  *
  *   drawBars(context, width, height, {values, low, high, color, negative, active})    only draws
  *   const b = bars(parent, {label: "Code", name: (i) => `code ${i + 1}`, change(i, value, values) {...}})
- *   b.set({values, low, high, color: "--blue", edited: false})     lists; low and high: one number, or a list of them
+ *   b.set({values, low, high, color: "--blue"})     lists; low and high: one number, or a list of them
+ *   b.active()                                      which bar was chosen last
  *
- * A bar is dragged, or chosen with left and right and moved with up and down (page keys: ten times as far; Home and End:
- * the bounds). While it is dragged, set() does not overwrite it. It is a slider to a screen reader.
+ * A bar is dragged, or chosen with left and right and moved with up and down (page keys: ten times as far; Home and
+ * End: the bounds). While it is dragged, set() does not overwrite it. It is a slider to a screen reader.
  */
 
 import {surface} from "./canvas.js";
 import {color} from "./palette.js";
 
-const bound = (list, i) => (typeof list === "number" ? list : list[i]);
+const bound = (list, i) => (typeof list === "number" ? list : list[i]) ?? 0;
 
-export function drawBars(context, width, height, {values, low = 0, high = 1, color: name = "--blue", negative, active = -1}) {
+export function drawBars(context, width, height, options) {
+  const {values, low = 0, high = 1, color: name = "--blue", negative, active = -1} = options;
   const n = values.length;
   if (!n) return;
   const step = width / n;
@@ -36,73 +38,100 @@ export function drawBars(context, width, height, {values, low = 0, high = 1, col
 
 const MOVES = {ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.2, PageDown: -0.2};
 
-export function bars(parent, {label, name = (i) => `${label} ${i + 1}`, change, className = "bars"}) {
-  let data = {values: [], low: 0, high: 1};
-  let active = 0;
-  let dragging = false;
-  let used = false;
-  const self = surface(parent, {label, className, draw: (context, width, height) => {
-    drawBars(context, width, height, {...data, active: used ? active : -1});
-  }});
-  const {canvas} = self;
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "slider");
-  canvas.setAttribute("aria-orientation", "vertical");
-  const speak = () => {
-    if (active >= data.values.length) active = 0;
-    const value = data.values[active] ?? 0;
-    canvas.setAttribute("aria-valuemin", bound(data.low, active) ?? 0);
-    canvas.setAttribute("aria-valuemax", bound(data.high, active) ?? 1);
-    canvas.setAttribute("aria-valuenow", value);
-    canvas.setAttribute("aria-valuetext", `${name(active)} of ${data.values.length}: ${value.toFixed(3)}`);
-  };
-  const move = (i, value) => {
-    active = i;
-    data.values[i] = Math.min(bound(data.high, i), Math.max(bound(data.low, i), value));
-    speak();
-    self.dirty();
-    change?.(i, data.values[i], data.values);
-  };
-  const drag = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const n = data.values.length;
+class Bars {
+  constructor(parent, {label, name = (i) => `${label} ${i + 1}`, change, className = "bars"}) {
+    Object.assign(this, {name, change, data: {values: [], low: 0, high: 1}, chosen: 0, dragging: false, used: false});
+    this.surface = surface(parent, {label, className, draw: (context, width, height) => {
+      drawBars(context, width, height, {...this.data, active: this.used ? this.chosen : -1});
+    }});
+    this.canvas = this.surface.canvas;
+    this.canvas.tabIndex = 0;
+    this.canvas.setAttribute("role", "slider");
+    this.canvas.setAttribute("aria-orientation", "vertical");
+    this.listen();
+    this.speak();
+  }
+
+  listen() {
+    const on = (event, listener) => this.canvas.addEventListener(event, listener);
+    on("pointerdown", (event) => {
+      this.canvas.setPointerCapture(event.pointerId);
+      this.drag(event);
+    });
+    on("pointermove", (event) => { if (this.dragging) this.drag(event); });
+    on("pointerup", () => { this.dragging = false; });
+    on("pointercancel", () => { this.dragging = false; });
+    on("focus", () => this.use(true));
+    on("blur", () => this.use(false));
+    on("keydown", (event) => { if (this.data.values.length && this.key(event.key)) event.preventDefault(); });
+  }
+
+  use(used) {
+    this.used = used;
+    this.surface.dirty();
+  }
+
+  low(i = this.chosen) { return bound(this.data.low, i); }
+  high(i = this.chosen) { return bound(this.data.high, i); }
+  active() { return this.chosen; }
+
+  speak() {
+    const value = this.data.values[this.chosen] ?? 0;
+    this.canvas.setAttribute("aria-valuemin", this.low());
+    this.canvas.setAttribute("aria-valuemax", this.high());
+    this.canvas.setAttribute("aria-valuenow", value);
+    const words = `${this.name(this.chosen)} of ${this.data.values.length}: ${value.toFixed(3)}`;
+    this.canvas.setAttribute("aria-valuetext", words);
+  }
+
+  choose(i) {
+    this.chosen = i;
+    this.used = true;
+    this.speak();
+    this.surface.dirty();
+    return true;
+  }
+
+  move(value) {
+    this.data.values[this.chosen] = Math.min(this.high(), Math.max(this.low(), value));
+    this.choose(this.chosen);
+    this.change?.(this.chosen, this.data.values[this.chosen], this.data.values);
+    return true;
+  }
+
+  drag(event) {
+    const n = this.data.values.length;
     if (!n) return;
-    const i = dragging === true ? active : Math.min(n - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * n)));
+    const box = this.canvas.getBoundingClientRect();
+    if (!this.dragging) {
+      this.chosen = Math.min(n - 1, Math.max(0, Math.floor(((event.clientX - box.left) / box.width) * n)));
+    }
+    this.dragging = true;
     const t = 1 - (event.clientY - box.top) / box.height;
-    dragging = true;
-    move(i, bound(data.low, i) + t * (bound(data.high, i) - bound(data.low, i)));
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    used = true;
-    drag(event);
-  });
-  canvas.addEventListener("pointermove", (event) => { if (dragging) drag(event); });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { dragging = false; });
-  canvas.addEventListener("focus", () => { used = true; self.dirty(); });
-  canvas.addEventListener("blur", () => { used = false; self.dirty(); });
-  canvas.addEventListener("keydown", (event) => {
-    const n = data.values.length;
-    if (!n) return;
-    const low = bound(data.low, active);
-    const high = bound(data.high, active);
-    if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
-      active = (active + (event.key === "ArrowRight" ? 1 : n - 1)) % n;
-      speak();
-      self.dirty();
-    } else if (event.key in MOVES) move(active, data.values[active] + MOVES[event.key] * (high - low));
-    else if (event.key === "Home" || event.key === "End") move(active, event.key === "Home" ? low : high);
-    else return;
-    event.preventDefault();
-  });
-  return {
-    ...self, canvas, active: () => active,
-    /** values and bounds as lists or Float32Arrays; a copy is kept */
-    set(next) {
-      if (dragging) return;
-      data = {...data, ...next, values: [...next.values]};
-      speak();
-      self.dirty();
-    },
-  };
+    this.move(this.low() + t * (this.high() - this.low()));
+  }
+
+  key(key) {
+    const {values} = this.data;
+    if (key === "ArrowRight") return this.choose((this.chosen + 1) % values.length);
+    if (key === "ArrowLeft") return this.choose((this.chosen + values.length - 1) % values.length);
+    if (key in MOVES) return this.move(values[this.chosen] + MOVES[key] * (this.high() - this.low()));
+    if (key === "Home") return this.move(this.low());
+    return key === "End" && this.move(this.high());
+  }
+
+  /** Values and bounds as lists or Float32Arrays; the values are copied. */
+  set(next) {
+    if (this.dragging) return;
+    this.data = {...this.data, ...next, values: [...next.values]};
+    if (this.chosen >= this.data.values.length) this.chosen = 0;
+    this.speak();
+    this.surface.dirty();
+  }
+
+  destroy() {
+    this.surface.destroy();
+  }
 }
+
+export const bars = (parent, options) => new Bars(parent, options);

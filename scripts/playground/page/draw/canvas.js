@@ -5,7 +5,7 @@
  *   s.dirty();     draws before the next frame, once, however often it is called
  *   s.canvas, s.width, s.height (CSS pixels: the context is scaled), s.destroy()
  *
- * The size is the element's size in CSS (the class says it). It draws anew after a change of size, pixel ratio or theme.
+ * The size is the element's size in CSS (the class says it). It draws anew after a change of size or theme.
  * Without a label the canvas is hidden from screen readers (say there what it shows).
  * later(f) is the same for what is not a canvas: f runs once before the next frame.
  */
@@ -30,6 +30,26 @@ export function later(draw) {
   requestAnimationFrame(run);
 }
 
+/** The canvas gets as many pixels as the screen has there. */
+function fit(self) {
+  const {canvas} = self;
+  const ratio = window.devicePixelRatio || 1;
+  self.width = canvas.clientWidth;
+  self.height = canvas.clientHeight;
+  const width = Math.round(self.width * ratio);
+  const height = Math.round(self.height * ratio);
+  if (canvas.width !== width) canvas.width = width;
+  if (canvas.height !== height) canvas.height = height;
+}
+
+function paint(self, draw) {
+  const {canvas, context, width, height} = self;
+  if (!width || !height) return;
+  context.setTransform(canvas.width / width, 0, 0, canvas.height / height, 0, 0);
+  context.clearRect(0, 0, width, height);
+  draw(context, width, height);
+}
+
 export function surface(parent, {draw, label, className = "", canvas = make("canvas")}) {
   canvas.className = `surface ${className}`;
   if (label) {
@@ -39,35 +59,19 @@ export function surface(parent, {draw, label, className = "", canvas = make("can
     canvas.setAttribute("aria-hidden", "true");
   }
   if (parent) parent.append(canvas);
-  const context = canvas.getContext("2d");
-  const self = {canvas, context, width: 0, height: 0, dirty, destroy};
-  const paint = () => {
-    if (!self.width || !self.height) return;
-    const ratio = canvas.width / self.width;
-    context.setTransform(ratio, 0, 0, canvas.height / self.height, 0, 0);
-    context.clearRect(0, 0, self.width, self.height);
-    draw(context, self.width, self.height);
-  };
-  function dirty() {
-    later(paint);
-  }
-  function fit() {
-    const ratio = window.devicePixelRatio || 1;
-    self.width = canvas.clientWidth;
-    self.height = canvas.clientHeight;
-    const width = Math.round(self.width * ratio);
-    const height = Math.round(self.height * ratio);
-    if (canvas.width !== width) canvas.width = width;
-    if (canvas.height !== height) canvas.height = height;
-    dirty();
-  }
-  const observer = new ResizeObserver(fit);
+  const self = {canvas, context: canvas.getContext("2d"), width: 0, height: 0};
+  const now = () => paint(self, draw);
+  self.dirty = () => later(now);
+  const observer = new ResizeObserver(() => {
+    fit(self);
+    now();
+  });
   observer.observe(canvas);
-  const quiet = onTheme(dirty);
-  function destroy() {
+  const quiet = onTheme(self.dirty);
+  self.destroy = () => {
     observer.disconnect();
     quiet();
     canvas.remove();
-  }
+  };
   return self;
 }

@@ -1,11 +1,12 @@
 /**
  * Curves: losses over epochs.
  *
- *   curve(context, width, height, {x: [...], series: [{values: [...], color: "--orange", name: "test", dashed: false}]},
+ *   curve(context, width, height, {x: [...], series: [{values: [...], color: "--orange", dashed: false}]},
  *         {log: false, axes: true, from: 0, unit: "epochs"})
  *
- * x and values are lists of the same length; null is a gap. The axis begins at 0 (or at `from`; null: at the least value),
- * with log: true at the least value. The picture keeps its margins whatever the numbers are.
+ * x and values are lists of the same length; null is a gap. The axis begins at 0 (or at `from`; null: at the least
+ * value), with log: true at the power of ten below the least value. The margins stay whatever
+ * the numbers are.
  */
 
 import {color} from "./palette.js";

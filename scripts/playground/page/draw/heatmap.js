@@ -2,7 +2,7 @@
  * Heat maps: bytes on a grid, drawn into a rectangle of a canvas.
  *
  *   heatmap(context, bytes, w, h, {x, y, width, height}, {table, smooth: true, discrete: false, dim: 1})
- *   mixture(context, bytes, w, h, box, options)     three probabilities a point ([3 x h x w]) as a mixture of three colours
+ *   mixture(context, bytes, w, h, box, options)   three probabilities a point ([3 x h x w]): three colours mixed
  *
  * bytes: h rows of w, row 0 at the top; table: 256 pixels of palette.js (diverging() unless given).
  * discrete: only the sign (or the likeliest class). smooth: interpolated between the grid's points.

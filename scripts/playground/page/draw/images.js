@@ -1,7 +1,8 @@
 /**
  * Pictures of bytes (digits, filters) as tiles on a canvas.
  *
- *   tile(context, bytes, offset, side, box, table)       one picture: side x side bytes from offset on, into box {x, y, width, height}
+ *   tile(context, bytes, offset, side, box, table)       one picture: side x side bytes from offset on, into the box
+ *                                                        {x, y, width, height}
  *   tiles(context, bytes, n, {side, columns, size, gap, x, y, table, mark})    n pictures in rows of `columns`
  *   layout(n, columns, size, gap)                        {width, height} of such a board
  *   at(x, y, n, {columns, size, gap})                    which tile lies there, or -1

@@ -34,7 +34,8 @@ function trace(context, shape, x, y, radius) {
 }
 
 export function scatter(context, box, options) {
-  const {points, n = points.length / 2, range, colorOf, shapeOf = () => 0, radius = 3, outlined = false, alpha = 1} = options;
+  const {points, n = points.length / 2, range, colorOf, shapeOf = () => 0} = options;
+  const {radius = 3, outlined = false, alpha = 1} = options;
   const at = place(box, range);
   context.globalAlpha = alpha;
   for (let i = 0; i < n; i++) {
