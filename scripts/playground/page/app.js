@@ -12,8 +12,8 @@
  * page, for the views:
  *   page.slot               the tab's name
  *   page.set(changes)       command "set"; rejects with words
- *   page.option(name, usual), page.setOption(name, value, usual)     what is seen, not trained: in the address as view.name
- *   page.extra(name, value) a set-up for the address that is no setting (null: takes it away); page.given(name) reads it
+ *   page.option(name, usual), page.setOption(name, value, usual)   what is seen, not trained: view.name in the address
+ *   page.extra(name, value) a set-up for the address that is no setting (null: takes it away); page.given(name): reads
  *   page.say(words)         a message at the foot of the page;  page.speak(words)  for screen readers only
  *   page.failed(error)      the same for an Error: use as .catch(page.failed)
  *   page.state(), page.schema()   what came last
@@ -122,7 +122,7 @@ async function load(tab) {
   await tab.loading;
 }
 
-/** Opens the tab's room on the host, or comes back to it. If settings are refused, it says so and takes the usual ones. */
+/** Opens the tab's room on the host, or comes back to it. Refused settings are named, the usual ones taken. */
 async function openRoom(tab) {
   if (!ready || tab !== current || !tab.view) return;
   if (!tab.module.room) return tab.view.reopen?.();
