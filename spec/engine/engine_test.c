@@ -270,6 +270,42 @@ static void products_of(const mooni_kernels *kernels) {
   moon_ctx_release(ctx);
 }
 
+/* c is within rounding of the definition, and has the bits of BLIS if that uses kernels for AVX2 too. */
+static void check_small_product(moon_ctx *ctx, bool same, size_t m, size_t n, size_t k, unsigned layout) {
+  moon_tensor *ta, *tb, *tc, *td;
+  mooni_mat a = matrix(&ta, ctx, m, k, layout & 1), b = matrix(&tb, ctx, k, n, layout & 2);
+  mooni_mat c = matrix(&tc, ctx, m, n, layout & 4), d = matrix(&td, ctx, m, n, layout & 4);
+  double worst = 0;
+  if (n == 1) b.rs = b.cs = c.rs = c.cs = d.rs = d.cs = 1; /* a vector, as in a net */
+  moon_tensor_fill(tc, NAN);
+  moon_tensor_copy(td, tc);
+  CHECK(mooni_gemm_plan(ctx, 1, m, n, k, a, b, c) == MOON_OK);
+  mooni_gemm(ctx, m, n, k, 1, a, b, 0, c);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      double error = fabs(reference(&a, &b, i, j, k) - (double)c.p[i * c.rs + j * c.cs]);
+      worst = error > worst || error != error ? error : worst;
+    }
+  CHECK(worst < 1e-6 * (double)(k + 8));
+  mooni_gemm_blis(m, n, k, 1, a, b, 0, d);
+  CHECK(!same || memcmp(c.p, d.p, moon_tensor_bytes(tc)) == 0);
+  moon_tensor *all[] = {ta, tb, tc, td};
+  for (size_t i = 0; i < 4; i++) moon_tensor_release(all[i]);
+}
+
+static void small_products_of(const mooni_kernels *kernels) {
+  static const size_t sizes[] = {1, 2, 3, 4, 5, 7, 8, 10, 14, 16, 17, 25, 32};
+  enum { COUNT = MOONI_COUNT(sizes) };
+  moon_ctx *ctx;
+  moon_ctx_new(&ctx, NULL);
+  ctx->k = kernels;
+  bool same = !strncmp(mooni_blis_config(), "zen", 3) || !strcmp(mooni_blis_config(), "haswell");
+  for (size_t s = 0; kernels->small && s < COUNT * COUNT * COUNT; s++)
+    for (unsigned layout = 0; layout < 8; layout++)
+      check_small_product(ctx, same, sizes[s % COUNT], sizes[s / COUNT % COUNT], sizes[s / COUNT / COUNT], layout);
+  moon_ctx_release(ctx);
+}
+
 /* With the best kernels of this CPU, and with kernels that leave all products to BLIS. */
 static void products(void) {
   moon_ctx *ctx;
@@ -277,6 +313,7 @@ static void products(void) {
   products_of(ctx->k);
   moon_ctx_release(ctx);
   products_of(&mooni_kernels_base);
+  each_instruction_set(small_products_of);
 }
 
 /* ---- elementary functions against libm, on every instruction set of this CPU ---- */

@@ -1,4 +1,5 @@
-/* gemm.c - matrix products: by BLIS, which only this file calls, or on a CPU with AVX-512 by kernels/product.c.
+/* gemm.c - matrix products: by BLIS, which only this file calls; on a CPU with AVX-512 by kernels/product.c, on others
+** small ones by kernels/small.c.
 **
 ** BLIS always runs on one thread, set in a run-time object, so that OMP_NUM_THREADS and BLIS_NUM_THREADS change
 ** nothing. When malloc fails in BLIS, it aborts the process. But its pool keeps the packing buffers of a call, and the
@@ -110,10 +111,23 @@ static bool is_ours(const moon_ctx *ctx, size_t m, size_t n, size_t k, mooni_mat
   return (*turned ? n : m) < NEAR / (k < PASS ? k + 1 : PASS);
 }
 
+/* Does kernels/small.c compute c? Of larger ones BLIS is as fast. The bits are the same: what differs is left out, as
+** the last of an odd number of columns. */
+static bool is_small(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b,
+                     float beta, mooni_mat c) {
+  enum { LANES = 8, MOST = 1 << 14 };
+  size_t width = (n + LANES - 1) / LANES * LANES;
+  if (!ctx->k->small || !n || !k || (n == 1 ? m : n) % 2) return false;
+  return alpha == 1 && beta == 0 && (a.cs == 1 || b.cs == 1) && c.cs == 1 && k <= MOONI_SMALL_BLOCK / width &&
+         m <= MOST / (k * width);
+}
+
 void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
                 mooni_mat c) {
   bool turned;
-  if (!is_ours(ctx, m, n, k, a, b, c, &turned))
+  if (is_small(ctx, m, n, k, alpha, a, b, beta, c))
+    ctx->k->small(m, n, k, a, b, c);
+  else if (!is_ours(ctx, m, n, k, a, b, c, &turned))
     mooni_gemm_blis(m, n, k, alpha, a, b, beta, c);
   else if (turned)
     ctx->k->product(n, m, k, alpha, mooni_transposed(b), mooni_transposed(a), beta, mooni_transposed(c));

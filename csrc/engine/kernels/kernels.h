@@ -1,5 +1,5 @@
 /* kernels.h - for the files of this folder. Each is compiled once for each instruction set: plain loops that the
-** compiler vectorises, with intrinsics only in product.c. A function is named MOONI_K(name), which becomes
+** compiler vectorises, with intrinsics only in product.c and small.c. A function is named MOONI_K(name), which becomes
 ** mooni_name_avx2 or the like; the rest of the engine finds it through the table (table.h). */
 #ifndef MOONI_KERNELS_H
 #define MOONI_KERNELS_H
@@ -51,10 +51,13 @@ void MOONI_K(noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float 
 void MOONI_K(noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
 void MOONI_K(noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
 
-/* Our products need AVX-512; for other CPUs BLIS makes them all. */
+/* Our products need AVX-512; those of small matrices AVX2. For other CPUs BLIS makes them all. */
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #define MOONI_HAS_PRODUCT
 void MOONI_K(product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
+#elif defined(__AVX2__) && defined(__FMA__)
+#define MOONI_HAS_SMALL
+void MOONI_K(small)(size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c);
 #endif
 
 #endif

@@ -25,6 +25,9 @@ const mooni_kernels MOONI_K(kernels) = {
 #if defined(MOONI_HAS_PRODUCT)
     .product = MOONI_K(product),
 #endif
+#if defined(MOONI_HAS_SMALL)
+    .small = MOONI_K(small),
+#endif
     .from_bytes = MOONI_K(from_bytes),
     .add = MOONI_K(add),
     .axpy = MOONI_K(axpy),

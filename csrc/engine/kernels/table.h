@@ -34,6 +34,9 @@ typedef struct mooni_reach {
   const double *half, *root;
 } mooni_reach;
 
+/* The most floats of b, with rows padded to eights, that small.c takes. */
+enum { MOONI_SMALL_BLOCK = 512 };
+
 /* Lists end with NULL, tables with a NULL name. */
 typedef struct mooni_kernels {
   const char *isa;
@@ -45,6 +48,9 @@ typedef struct mooni_kernels {
   /* product.c: as mooni_gemm, for any a, b with contiguous rows or columns, c with contiguous rows. NULL if this
   ** instruction set has none. */
   void (*product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
+  /* small.c: c = a b, for c with contiguous rows and a b of at most MOONI_SMALL_BLOCK floats. NULL if this instruction
+  ** set has none. */
+  void (*small)(size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c);
   /* vector.c */
   void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale);   /* y = x / scale */
   void (*add)(float *y, const float *x, size_t n);                         /* y += x */
