@@ -5,7 +5,7 @@
 
 # Debian packages for building and the demo, and additional ones for developing. Nothing else comes from the network.
 PACKAGES := gcc libc6-dev make pkg-config liblua5.4-dev libblis-serial-dev libpng-dev zlib1g-dev libjansson-dev \
-            libedit-dev lua-argparse lua-filesystem dataset-fashion-mnist
+            libedit-dev libcivetweb-dev lua-argparse lua-filesystem dataset-fashion-mnist
 DEV_PACKAGES := lua5.4 lua-busted lua-check clang-format valgrind libc6-dbg tmux curl ca-certificates gnuplot-nox \
                 g++ binutils luarocks abigail-tools doxygen lua-ldoc locales strace
 
@@ -35,7 +35,7 @@ include scripts/packages.mk
 ifeq ($(DEPS),)
 
 include csrc/build.mk csrc/install.mk csrc/abi.mk
-include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
+include scripts/scripts.mk scripts/hosts/hosts.mk scripts/playground/playground.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
 include lua/doc/doc.mk
 # fuzz.mk comes before test.mk, whose prerequisites use its variables and are expanded when they are read.
 include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk

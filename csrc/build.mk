@@ -23,6 +23,8 @@ LIB_CFLAGS  := $(shell $(PKG_CONFIG) --cflags libpng zlib jansson 2>/dev/null)
 LIB_LIBS    := $(shell $(PKG_CONFIG) --libs libpng zlib jansson 2>/dev/null)
 EDIT_CFLAGS := $(shell $(PKG_CONFIG) --cflags libedit 2>/dev/null)
 EDIT_LIBS   := $(shell $(PKG_CONFIG) --libs libedit 2>/dev/null)
+# The playground's web server. civetweb has no file for pkg-config.
+HAS_CIVETWEB := $(call found,libcivetweb.so)
 
 # Every object depends on this check: it names everything that is missing before anything is compiled.
 $(B)/needs: Makefile csrc/build.mk

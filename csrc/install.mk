@@ -21,7 +21,7 @@ to = $(call quote,$(DESTDIR)$(1))
 
 ## install: the program, the Lua library, the C libraries, headers and moonglass.pc (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install
-install: all install-lua
+install: all install-lua install-playground
 	$(hush)install -d $(call to,$(LIBDIR)) $(call to,$(PC_DIR))
 	$(hush)install -m 755 $(B)/$(SO_FILE) $(call to,$(LIBDIR))
 	$(hush)for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(call to,$(LIBDIR))/$$link || exit 1; done
@@ -41,10 +41,22 @@ install-lua: $(B)/lib/moonglass/core.so $(B)/moonglass
 	$(hush)install -D -m 755 $(B)/lib/moonglass/core.so $(call to,$(LUA_CDIR)/moonglass/core.so)
 	$(hush)for f in $(LUA_FILES); do install -D -m 644 lua/$$f $(call to,$(LUA_LDIR))/$$f || exit 1; done
 
+# The playground's server is built here, without a word, if its library is there.
+.PHONY: install-playground
+ifneq ($(HAS_CIVETWEB),)
+install-playground:
+	@$(MAKE) -s --no-print-directory $(B)/moonglass-playground
+	$(hush)install -D -m 755 $(B)/moonglass-playground $(call to,$(BINDIR)/moonglass-playground)
+else
+install-playground:
+	@echo "install: without moonglass-playground, whose library civetweb is not here (Debian: libcivetweb-dev)"
+endif
+
 ## uninstall: remove the installed files
 .PHONY: uninstall
 uninstall:
-	$(hush)rm -f $(call to,$(BINDIR)/moonglass) $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc)
+	$(hush)rm -f $(call to,$(BINDIR)/moonglass) $(call to,$(BINDIR)/moonglass-playground) \
+	  $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc)
 	$(hush)for f in $(LUA_FILES); do rm -f $(call to,$(LUA_LDIR))/$$f || exit 1; done
 	$(hush)for f in $(notdir $(HEADERS)); do rm -f $(call to,$(INCLUDEDIR))/$$f || exit 1; done
 	$(hush)for f in $(SO_FILE) $(SO_LINKS) libmoonglass.a libmoonglass_lua.a; do \

@@ -1,0 +1,43 @@
+# The playground: a host program with its page inside.
+
+PLAYGROUND_DIR   := scripts/playground
+PLAYGROUND_FILES := $(wildcard $(addprefix $(PLAYGROUND_DIR)/,page/*.* page/*/*.* lua/*.lua lua/*/*.lua)) \
+                    $(wildcard scripts/*.lua) $(addprefix lua/,$(filter-out moonglass/help/meta.lua,$(LUA_FILES)))
+PLAYGROUND_OBJ   := $(patsubst $(PLAYGROUND_DIR)/host/%.c,$(B)/obj/playground/%.o,\
+                    $(wildcard $(PLAYGROUND_DIR)/host/*.c)) $(B)/obj/playground/embedded.o
+PLAYGROUND_LIBS  := -lcivetweb
+PLAYGROUND       ?=
+
+## playground: build and start the playground's server, and print its address (PLAYGROUND='--port 8099': its options)
+.PHONY: playground
+playground: $(B)/moonglass-playground
+	@exec $(B)/moonglass-playground $(PLAYGROUND)
+
+$(B)/obj/playground/%.o: HEADERS_CFLAGS = -Icsrc -I$(PLAYGROUND_DIR)/host $(LUA_CFLAGS) $(LIB_CFLAGS)
+
+$(B)/obj/playground/%.o: $(PLAYGROUND_DIR)/host/%.c | $(B)/needs $(B)/needs-civetweb
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
+
+$(B)/needs-civetweb:
+	@mkdir -p $(@D)
+	@printf '#include <civetweb.h>\nint main(void) { return mg_version() == 0; }\n' | \
+	$(CC) -xc - $(LDFLAGS) $(PLAYGROUND_LIBS) -o $@.try >/dev/null 2>&1 || { \
+	  echo "make: missing: civetweb, the playground's web server. On Debian, make deps installs it (libcivetweb-dev);" \
+	    "elsewhere install it with its header civetweb.h" >&2; exit 1; }
+	@rm -f $@.try && touch $@
+
+# The embedded files are data of the program. It has to be made again when one of them changes, comes or goes.
+EMBEDDED := $(shell cat $(B)/obj/playground/names 2>/dev/null)
+EMBEDDED_DIFFER := $(filter-out $(EMBEDDED),$(PLAYGROUND_FILES)) $(filter-out $(PLAYGROUND_FILES),$(EMBEDDED))
+$(B)/obj/playground/names: $(if $(strip $(EMBEDDED_DIFFER)),changed)
+	@mkdir -p $(@D) && echo $(PLAYGROUND_FILES) >$@
+
+$(B)/obj/playground/embedded.c: $(PLAYGROUND_DIR)/host/embed.sh $(B)/obj/playground/names
+	@sh $< $(PLAYGROUND_FILES) >$@
+
+$(B)/obj/playground/embedded.o: $(B)/obj/playground/embedded.c $(PLAYGROUND_FILES)
+	@$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
+
+$(B)/moonglass-playground: $(PLAYGROUND_OBJ) $(BIND_OBJ) $(ENGINE_OBJ) $(B)/objects
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(PLAYGROUND_LIBS) $(LIBS) $(LUA_LIBS)
