@@ -35,7 +35,8 @@ include scripts/packages.mk
 ifeq ($(DEPS),)
 
 include csrc/build.mk csrc/install.mk csrc/abi.mk
-include scripts/scripts.mk scripts/hosts/hosts.mk scripts/playground/playground.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
+include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
+include scripts/playground/playground.mk
 include lua/doc/doc.mk
 # fuzz.mk comes before test.mk, whose prerequisites use its variables and are expanded when they are read.
 include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk

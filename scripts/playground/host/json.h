@@ -13,8 +13,8 @@ json_t *json_read(const char *bytes, size_t size, char *words, size_t room);
 /* Push a value as Lua's: null is nil, so a member that is null is absent. Raises. */
 void json_push(lua_State *L, const json_t *value);
 
-/* Add the Lua value at index to a text as JSON, tensors as {"shape": [...], "u8" or "f32": base64}. Raises an error that
-** says where in the value something is wrong. */
+/* Add the Lua value at index to a text as JSON, tensors as {"shape": [...], "u8" or "f32": base64}. Raises an error
+** that says what has no place in JSON. */
 void json_write(lua_State *L, int index, text *out);
 
 /* The metatable of tables that are lists even if they are empty; pushes it. Raises. */

@@ -1,5 +1,5 @@
-/* mailbox.c - commands for a session. A letter is a variable of the server's thread that asks; it is in the list as long
-** as that thread waits. */
+/* mailbox.c - commands for a session. A letter is a variable of the server's thread that asks; it is in the list as
+** long as that thread waits. */
 #include "mailbox.h"
 
 #include "clock.h"

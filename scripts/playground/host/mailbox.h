@@ -1,5 +1,5 @@
-/* mailbox.h - commands for a session, and their answers. The server's threads ask; the session's thread takes a command,
-** and answers it. The number of commands is bounded. */
+/* mailbox.h - commands for a session, and their answers. The server's threads ask; the session's thread takes a
+** command, and answers it. The number of commands is bounded. */
 #ifndef PLAYGROUND_MAILBOX_H
 #define PLAYGROUND_MAILBOX_H
 
@@ -32,7 +32,8 @@ void mailbox_close(mailbox *m);
 ** else with an error's words, as {"error": ...}. */
 int mailbox_ask(mailbox *m, json_t *command, double seconds, text *answer);
 
-/* For the session's thread: the next command, which is then the caller's. Waits at most so long. NULL: there is none. */
+/* For the session's thread: the next command, which is then the caller's. Waits at most so long. NULL: there is
+** none. */
 json_t *mailbox_take(mailbox *m, double seconds, long *id);
 
 /* Answer it. An answer to a question that is not (or no longer) there is dropped. */

@@ -29,8 +29,8 @@ typedef struct sessions {
 
 bool sessions_init(sessions *t, const state_config *config, int most, double idle_seconds);
 
-/* A new session, with a reference. NULL with words: no place is free. If all are taken, the one that has been unused for
-** the longest time, and that nobody watches, gives way. */
+/* A new session, with a reference. NULL with words: no place is free. If all are taken, the one that has been unused
+** for the longest time, and that nobody watches, gives way. */
 session *sessions_open(sessions *t, const char **words);
 
 /* The session of a token, with a reference; NULL: there is none. */

@@ -54,8 +54,8 @@ bool slots_are_read(const slots *s);
 uint64_t slots_attach(slots *s);
 void slots_detach(slots *s, uint64_t ticket);
 
-/* Wait until there are frames newer than cursor, at most until that moment; write them to out in order, with a reference
-** each, and return their number. 0 with *reason set: the stream is over. */
+/* Wait until there are frames newer than cursor, at most until that moment; write them to out in order, with a
+** reference each, and return their number. 0 with *reason set: the stream is over. */
 int slots_wait(slots *s, uint64_t ticket, uint64_t cursor, uint64_t until, frame *out[SLOTS_MOST], const char **reason);
 
 /* Wait until that moment, or until the slots close. */

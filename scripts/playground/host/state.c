@@ -17,8 +17,8 @@ state *state_of(lua_State *L) { return *(state **)lua_getextraspace(L); }
 
 /* ---- memory ---- */
 
-/* lua_Alloc, for Lua's objects and the engine's. Shrinking never fails, as Lua requires. If there is no block yet, osize
-** is not a size. */
+/* lua_Alloc, for Lua's objects and the engine's. Shrinking never fails, as Lua requires. If there is no block yet,
+** osize is not a size. */
 static void *limited(void *ud, void *block, size_t osize, size_t nsize) {
   state *s = ud;
   size_t before = block ? osize : 0;
@@ -38,8 +38,8 @@ static void *limited(void *ud, void *block, size_t osize, size_t nsize) {
 /* ---- the end ---- */
 
 /* Lua code that calls nothing of the host sees no end of the session. So SIGUSR1 interrupts the session's thread, and
-** sets a hook there: lua_sethook may be called in a signal handler. The hook stays, so if a pcall catches its error, the
-** next one follows. */
+** sets a hook there: lua_sethook may be called in a signal handler. The hook stays, so if a pcall catches its error,
+** the next one follows. */
 static _Thread_local lua_State *volatile running;
 
 static void stop(lua_State *L, lua_Debug *ar) {
