@@ -1,7 +1,7 @@
 # The playground: a host program with its page inside.
 
 PLAYGROUND_DIR   := scripts/playground
-PLAYGROUND_FILES := $(wildcard $(addprefix $(PLAYGROUND_DIR)/,page/*.* page/*/*.* lua/*.lua lua/*/*.lua)) \
+PLAYGROUND_FILES := $(shell find $(PLAYGROUND_DIR)/page $(PLAYGROUND_DIR)/lua -type f -name '[!.]*.*[!~]') \
                     $(wildcard scripts/*.lua) $(addprefix lua/,$(filter-out moonglass/help/meta.lua,$(LUA_FILES)))
 PLAYGROUND_OBJ   := $(patsubst $(PLAYGROUND_DIR)/host/%.c,$(B)/obj/playground/%.o,\
                     $(wildcard $(PLAYGROUND_DIR)/host/*.c)) $(B)/obj/playground/embedded.o

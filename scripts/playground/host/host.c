@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "json.h"
+#include "require.h"
 #include "state.h"
 
 enum { KEPT = 256 << 10 }; /* bytes of the text that stay from one use to the next */
@@ -201,13 +202,11 @@ static int host_log_text(lua_State *L) {
 
 void host_push(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"command", host_command}, {"answer", host_answer},
-      {"refuse", host_refuse},   {"send", host_send},
-      {"clear", host_clear},     {"due", host_due},
-      {"data", host_data},       {"frame", host_frame},
-      {"list", host_list},       {"frame_due", host_frame_due},
-      {"bytes", host_bytes},     {"base64", host_base64},
-      {"log", host_log_text},    {NULL, NULL},
+      {"command", host_command},     {"answer", host_answer},    {"refuse", host_refuse},
+      {"send", host_send},           {"clear", host_clear},      {"due", host_due},
+      {"data", host_data},           {"frame", host_frame},      {"list", host_list},
+      {"frame_due", host_frame_due}, {"bytes", host_bytes},      {"base64", host_base64},
+      {"log", host_log_text},        {"source", require_source}, {NULL, NULL},
   };
   luaL_newlib(L, functions);
   lua_pushinteger(L, state_of(L)->config->threads);

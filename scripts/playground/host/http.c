@@ -1,11 +1,16 @@
 /* http.c - the web server. civetweb reads requests and has a thread for each connection; everything else is here. */
 #include "http.h"
 
+#include <arpa/inet.h>
 #include <civetweb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "files.h"
@@ -24,7 +29,8 @@ struct http {
   struct mg_context *server;
   bucket opened;
   atomic_int streams; /* open ones; the other threads answer requests */
-  char problem[200];  /* civetweb's last message */
+  atomic_bool stopped;
+  char problem[200]; /* civetweb's last message */
 };
 
 typedef struct mg_connection connection;
@@ -322,8 +328,40 @@ http *http_start(const http_config *config, char *words, size_t room) {
 
 int http_port(const http *h) { return h->guard.port; }
 
+static void *stop(void *ud) {
+  http *h = ud;
+  mg_stop(h->server);
+  atomic_store(&h->stopped, true);
+  return NULL;
+}
+
+/* Connect to this server, and say nothing. */
+static void knock(const http *h) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)h->guard.port)};
+  int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  inet_pton(AF_INET, h->config.address, &to.sin_addr);
+  if (socket_number < 0) return;
+  connect(socket_number, (struct sockaddr *)&to, sizeof to);
+  close(socket_number);
+}
+
+/* civetweb's thread that accepts connections sleeps up to two seconds before it sees the end: connections wake it. */
+static void stop_server(http *h) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, stop, h) != 0) {
+    mg_stop(h->server);
+    return;
+  }
+  while (!atomic_load(&h->stopped)) {
+    struct timespec pause = {0, 10 * 1000 * 1000};
+    nanosleep(&pause, NULL);
+    knock(h);
+  }
+  pthread_join(thread, NULL);
+}
+
 void http_stop(http *h) {
-  if (h->server) mg_stop(h->server);
+  if (h->server) stop_server(h);
   bucket_destroy(&h->opened);
   free(h);
 }

@@ -6,12 +6,12 @@
 
 #include "files.h"
 
+/* The file of a module; NULL: there is none. Pushes some texts. */
 static const file *find_module(lua_State *L, const char *name) {
   const char *path = luaL_gsub(L, name, ".", "/");
   const file *found = files_find(lua_pushfstring(L, "%s.lua", path));
   if (!found) found = files_find(lua_pushfstring(L, "%s/init.lua", path));
-  if (!found || *path == '/') luaL_error(L, "require: there is no module '%s' in this program", name);
-  return found;
+  return found && *found->name != '/' ? found : NULL;
 }
 
 /* require(name); the upvalue is the table of loaded modules. */
@@ -19,6 +19,7 @@ static int require(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   if (lua_getfield(L, lua_upvalueindex(1), name) != LUA_TNIL) return 1;
   const file *f = find_module(L, name);
+  if (!f) return luaL_error(L, "require: there is no module '%s' in this program", name);
   if (luaL_loadbufferx(L, f->data, (size_t)(f->end - f->data), lua_pushfstring(L, "=%s", f->name), "t") != LUA_OK)
     return lua_error(L);
   lua_pushstring(L, name);
@@ -26,6 +27,15 @@ static int require(lua_State *L) {
   if (lua_isnil(L, -1)) lua_pushboolean(L, 1);
   lua_pushvalue(L, -1);
   lua_setfield(L, lua_upvalueindex(1), name);
+  return 1;
+}
+
+int require_source(lua_State *L) {
+  const file *f = find_module(L, luaL_checkstring(L, 1));
+  if (f)
+    lua_pushlstring(L, f->data, (size_t)(f->end - f->data));
+  else
+    lua_pushnil(L);
   return 1;
 }
 

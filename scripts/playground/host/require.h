@@ -8,4 +8,7 @@
 ** "moonglass.core". Raises. */
 void require_open(lua_State *L);
 
+/* source(name) -> text of a module | nil. A lua_CFunction. */
+int require_source(lua_State *L);
+
 #endif
