@@ -12,8 +12,10 @@
 --   room:set(changes)      checks all, then changes all
 --   room:reset(seed)       a new net, from the seed if one is given
 --   room:ready()           optional: raises words if it cannot train, for example because there is no data
+--   room:prepare(panels)   optional: computes what would make a frame long
 --   room:frame(send, panels, all)   sends its own events: panels[name] is true for what is visible. all: also what has
---                          not changed since the last frame. The session sends schema, state, epoch and failure.
+--                          not changed since the last frame. Returns true if something waits for the next frame. The
+--                          session sends schema, state, epoch and failure.
 --   room:command(name, args)   its own commands; returns an answer or nil, or raises words
 --   room:export(what)      {name =, type =, text = or base64 =}
 --   room:train(due), room:step()   optional; without them the session asks the trainer
@@ -42,7 +44,8 @@ local function send_state(self, room)
   local t, host = room.trainer, self.host
   host.send("state", {
     slot = self.slot, room = room.kind, running = room.running, epoch = t.epoch, batch = t.batch, batches = t.batches,
-    settings = list_copy(host, room:settings()), message = room.message, data = self.data,
+    settings = list_copy(host, room:settings()), message = t.failed or room.message or nil,
+    data = self.data,
   })
 end
 
@@ -57,13 +60,13 @@ end
 -- Everything that is watched and has changed.
 local function draw(self)
   local room, all = self.room, self.all
-  self.dirty, self.all = false, false
+  self.all = false
   if all then
     self.host.send("schema", {room = room.kind, slot = self.slot, settings = room:schema()})
   end
   send_state(self, room)
   send_epoch(self, room)
-  room:frame(self.host.send, self.panels, all)
+  self.dirty = room:frame(self.host.send, self.panels, all) or false
 end
 
 -- All events are sent anew: another room, or a training that has failed and begins again.
@@ -168,12 +171,19 @@ function commands:reset(args)
   forget_failure(self)
 end
 
-function commands:set(args)
+-- Calls a room's method, which may begin a new training. That one has not failed, and takes over a step.
+local function change(self, method, ...)
   local room = current(self)
-  local trainer = room.trainer
-  room:set(args.settings)
-  if room.trainer ~= trainer then forget_failure(self) end
+  local before = room.trainer
+  local result = room[method](room, ...)
+  if room.trainer ~= before then
+    if room.running and before.target < math.huge then room.trainer.target = 1 end
+    forget_failure(self)
+  end
+  return result
 end
+
+function commands:set(args) return change(self, "set", args.settings) end
 
 function commands:watch(args)
   local panels, known = {}, {}
@@ -197,7 +207,7 @@ local function carry_out(self, args)
   if type(name) ~= "string" then refuse("do is %s, expected the name of a command", show(name)) end
   local command = commands[name]
   if command then return command(self, args) end
-  return current(self):command(name, args)
+  return change(self, "command", name, args)
 end
 
 -- Words without the place in our own files.
@@ -232,17 +242,22 @@ local function do_commands(self)
   end
 end
 
+local advice = "Change the learning rate or another setting, then press Run: the net begins anew."
+
 local function train(self)
   local room, t = self.room, self.room.trainer
   local ok, message = pcall(room.train or t.run, room.train and room or t, self.host.due)
   self.dirty = true
-  if not ok then return fail(self, words_of(message)) end
+  if not ok then return fail(self, words_of(message) .. ". " .. advice) end
   if room.trainer.epoch >= room.trainer.target then room.running = false end
 end
 
 local function draw_if_due(self)
   if not (self.room and self.dirty and self.host.frame_due()) then return end
-  local ok, message = pcall(self.host.frame, draw, self)
+  local ok, message = pcall(function()
+    if self.room.prepare then self.room:prepare(self.panels) end
+    self.host.frame(draw, self)
+  end)
   if not ok then
     self.host.log("a frame failed: " .. tostring(message))
     fail(self, words_of(message))

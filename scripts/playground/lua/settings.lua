@@ -7,6 +7,7 @@
 --   s:check(changes, base)     a new table: base (without one the defaults) with the changes; raises words
 --   s:schema(list)             the descriptions; list is host.list, which marks lists that may be empty
 --   settings.same(a, b)        have two tables of settings the same values?
+-- `only`, as {{problem = {"own"}}, ...}, tells the page where a setting counts: the others are as in one of these.
 --
 -- Kinds: choice (one of choices), number (low to high; whole = true: whole numbers), flag (true or false), list (of
 -- distinct choices, or of whole numbers from low to high; least to most of them).
@@ -17,18 +18,28 @@ Settings.__index = Settings
 
 -- ---- messages ----
 
+-- 0.00001 rather than 1e-05.
+local function number(v)
+  if v ~= v then return "nan" end
+  if math.type(v) == "integer" or math.abs(v) < 1e-9 or math.abs(v) >= 1e9 then return ("%.14g"):format(v) end
+  return (("%.9f"):format(v):gsub("%.?0+$", ""))
+end
+
 local function show(v)
   if type(v) == "string" then return ("'%s'"):format(#v > 40 and v:sub(1, 40) .. "..." or v) end
-  if type(v) == "number" or type(v) == "boolean" or v == nil then return tostring(v) end
+  if type(v) == "number" then return number(v) end
+  if type(v) == "boolean" or v == nil then return tostring(v) end
   return "a " .. type(v)
 end
-settings.show = show
+settings.show, settings.number = show, number
 
 local function refuse(words, ...) error(words:format(...), 0) end
 
+local function number_or_text(v) return type(v) == "number" and number(v) or tostring(v) end
+
 local function known(choices)
   local names = {}
-  for i, choice in ipairs(choices) do names[i] = tostring(choice.value) end
+  for i, choice in ipairs(choices) do names[i] = number_or_text(choice.value) end
   return table.concat(names, ", ")
 end
 
@@ -46,7 +57,8 @@ local function number_in(name, v, low, high, whole)
   if is_number(v) and v >= low and v <= high and (not whole or math.tointeger(v)) then
     return whole and math.tointeger(v) or v
   end
-  refuse("set: %s is %s, expected a %snumber of %s to %s", name, show(v), whole and "whole " or "", low, high)
+  refuse("set: %s is %s, expected a %snumber of %s to %s", name, show(v), whole and "whole " or "",
+    number(low), number(high))
 end
 
 local function element(item, v)
@@ -140,7 +152,8 @@ function Settings:check(changes, base)
   return result
 end
 
-local shown = {"name", "label", "help", "kind", "choices", "low", "high", "step", "least", "most", "default", "group"}
+local shown = {"name", "label", "help", "kind", "choices", "low", "high", "step", "least", "most", "default", "group",
+  "only"}
 
 function Settings:schema(list)
   local result = {}

@@ -11,7 +11,7 @@ end
 -- Numbers, whose labels are the numbers.
 local function rates(list)
   local result = {}
-  for i, v in ipairs(list) do result[i] = {value = v, label = ("%.5f"):format(v):gsub("0+$", ""):gsub("%.$", "")} end
+  for i, v in ipairs(list) do result[i] = {value = v, label = settings.number(v)} end
   return result
 end
 
@@ -26,6 +26,7 @@ local data = {
   {
     name = "own_labels", label = "Own points are", group = "data", kind = "choice", default = "two",
     help = "What a point of your own stands for: one of two classes, one of three, or a value from -1 to 1.",
+    only = {{problem = {"own"}}},
     choices = choices("two", "Two classes", "three", "Three classes", "values", "Values"),
   },
   {
@@ -85,7 +86,8 @@ local training = {
   },
   {
     name = "regularisation_rate", label = "Regularisation rate", group = "training", kind = "choice", default = 0,
-    help = "The factor of that price.", choices = rates{0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
+    help = "The factor of that price.", only = {{regularisation = {"L1", "L2"}}},
+    choices = rates{0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10},
   },
 }
 
