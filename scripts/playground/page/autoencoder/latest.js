@@ -1,22 +1,27 @@
-// Sends what a drag wants: at most once an animation frame, never two at a time, and the newest wins.
-
 /**
- * @param {function(*): Promise} send  sends one value and answers when it has arrived
- * @param {function(Error)} failed     told when it was refused
- * @returns {function(*)} takes the newest value; what was waiting is forgotten. Its `busy` tells whether one is on its way.
+ * Sends what a drag wants: at most once an animation frame and 40 times a second, never two at a time, the newest wins.
+ *
+ *   const send = latest((values) => wire.command("code", {values}), page.failed);
+ *   send(values);   send.busy: one is on its way or waits
  */
-export function latest(send, failed) {
+
+const PAUSE = 25; // milliseconds between two commands: a fast screen has more frames than the host takes commands
+
+export function latest(command, failed) {
   let waiting = null; // {value}, or null
   let flying = false;
   let asked = false;
+  let before = -PAUSE;
 
-  function go() {
+  function go(now) {
     asked = false;
     if (flying || !waiting) return;
-    const { value } = waiting;
+    if (now - before < PAUSE) return ask();
+    const {value} = waiting;
     waiting = null;
     flying = true;
-    send(value).catch(failed).finally(() => {
+    before = now;
+    command(value).catch(failed).finally(() => {
       flying = false;
       ask();
     });
@@ -28,10 +33,10 @@ export function latest(send, failed) {
     requestAnimationFrame(go);
   }
 
-  function push(value) {
-    waiting = { value };
+  function send(value) {
+    waiting = {value};
     ask();
   }
-  Object.defineProperty(push, "busy", { get: () => flying || waiting !== null });
-  return push;
+  Object.defineProperty(send, "busy", {get: () => flying || waiting !== null});
+  return send;
 }

@@ -6,8 +6,8 @@ const BOX = 20; // MNIST's digits fit a box of 20 x 20 within the 28
 const UNDO = 100;
 
 // MNIST's strokes: about two pixels full and one that fades.
-const PEN = { full: 0.65, edge: 1.75 };
-const ERASER = { full: 1.6, edge: 2.4 };
+const PEN = {full: 0.65, edge: 1.75};
+const ERASER = {full: 1.6, edge: 2.4};
 
 /** Distance of the point (x, y) from the segment a-b. */
 function distance(x, y, a, b) {
@@ -31,7 +31,7 @@ export function bounds(pixels) {
     if (pixels[i] < 16) continue;
     const x = i % SIDE;
     const y = (i - x) / SIDE;
-    if (!box) box = { left: x, right: x + 1, top: y, bottom: y + 1 };
+    if (!box) box = {left: x, right: x + 1, top: y, bottom: y + 1};
     box.left = Math.min(box.left, x);
     box.right = Math.max(box.right, x + 1);
     box.bottom = y + 1;
@@ -80,7 +80,7 @@ function centreOfMass(pixels) {
     x += pixels[i] * ((i % SIDE) + 0.5);
     y += pixels[i] * (Math.floor(i / SIDE) + 0.5);
   }
-  return { x: x / mass, y: y / mass };
+  return {x: x / mass, y: y / mass};
 }
 
 /** The picture as MNIST has its own: the longer side 20 pixels, the centre of mass in the middle. An empty one stays. */

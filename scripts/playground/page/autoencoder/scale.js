@@ -1,6 +1,6 @@
 // Turns a picture file of any size into 28 x 28 grey pixels, ink bright on dark paper, as MNIST has them.
 
-import { SIDE } from "./pad.js";
+import {SIDE} from "./pad.js";
 
 /** Grey of a pixel, by the weights of the eye; what is transparent counts as `paper`. */
 export function grey(rgba, paper) {
@@ -43,7 +43,7 @@ function halved(image) {
 function drawn(image, x, y, width, height) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = SIDE;
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const context = canvas.getContext("2d", {willReadFrequently: true});
   context.imageSmoothingQuality = "high";
   context.drawImage(image, x, y, width, height);
   return context.getImageData(0, 0, SIDE, SIDE).data;
@@ -76,11 +76,4 @@ export async function pixelsOf(file) {
   const pixels = pixelsOfImage(image);
   image.close();
   return pixels;
-}
-
-/** Bytes as base64, in pieces that fit a call's arguments. */
-export function base64(bytes) {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(text);
 }

@@ -1,0 +1,67 @@
+// The panel "density": how the numbers of all codes are spread, and how many of them are zero.
+
+import {make} from "../controls.js";
+import {drawBars} from "../draw/bars.js";
+import {surface} from "../draw/canvas.js";
+import {color} from "../draw/palette.js";
+import {panel} from "../panel.js";
+import {figure} from "./parts.js";
+
+const FOOT = 18;
+
+/** Numbers under the histogram: its ends, and 0 where it lies between. */
+function axis(context, width, height, edges) {
+  const [low, high] = [edges[0], edges[edges.length - 1]];
+  context.font = "11px system-ui, sans-serif";
+  context.fillStyle = color("--muted");
+  context.textBaseline = "alphabetic";
+  const text = (value, x, align) => {
+    context.textAlign = align;
+    context.fillText(String(Number(value.toPrecision(3))).replace("-", "−"), x, height - 4);
+  };
+  text(low, 0, "left");
+  text(high, width, "right");
+  const zero = (-low / (high - low)) * width;
+  if (zero > 48 && zero < width - 48) text(0, zero, "center");
+  context.fillStyle = color("--line");
+  context.fillRect(0, height - FOOT, width, 1);
+}
+
+export function create(wire, parent) {
+  const section = panel(parent, {
+    name: "density", title: "Density of codes", watch: ["density"], className: "ae-density",
+    note: "The numbers of a thousand codes, counted by size (on a scale of powers of ten). A sparse net keeps most at zero.",
+  });
+  const figures = make("div", {className: "figures"});
+  section.body.append(figures);
+  const zeros = figure(figures, "share of zeros, %", 1);
+  const mean = figure(figures, "mean", 3);
+  const dead = figure(figures, "dead units", 0);
+  let data = null;
+  const shown = surface(section.body, {
+    className: "density", label: "Histogram of the codes' numbers",
+    draw(context, width, height) {
+      if (!data) return;
+      const counts = data.counts.map((n) => Math.log10(1 + n));
+      drawBars(context, width, height - FOOT, {values: counts, low: 0, high: Math.max(1, ...counts), color: "--blue"});
+      axis(context, width, height, data.edges);
+    },
+  });
+
+  return {
+    element: section.element,
+    events: {
+      density(next) {
+        data = next;
+        zeros.set(100 * data.zeros);
+        mean.set(data.mean);
+        dead.set(data.dead);
+        shown.dirty();
+      },
+    },
+    destroy() {
+      shown.destroy();
+      section.destroy();
+    },
+  };
+}

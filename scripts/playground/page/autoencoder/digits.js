@@ -1,0 +1,136 @@
+// The panel "digits": ten test digits over what the net makes of them; the one that is chosen is the code panel's.
+
+import {button, make, number} from "../controls.js";
+import {surface} from "../draw/canvas.js";
+import {tile} from "../draw/images.js";
+import {shades} from "../draw/palette.js";
+import {panel} from "../panel.js";
+import {takeDrops} from "./drop.js";
+import {SIDE} from "./pad.js";
+import {failure} from "./parts.js";
+
+const SIZE = SIDE * SIDE;
+const SHOWN = 10;
+const LINES = [
+  {name: "original", color: "--blue"}, {name: "noisy", color: "--ink"}, {name: "reconstruction", color: "--orange"},
+];
+
+/** One column: a digit's pictures one under the other, its label and its error; a radio button of the group. */
+function column(parent, i, choose) {
+  let data = null;
+  let lines = [];
+  const element = make("button", {type: "button", className: "digit", role: "radio", "aria-checked": "false", tabIndex: -1});
+  const shown = surface(element, {
+    className: "digit-pictures",
+    draw(context, width) {
+      lines.forEach(({name, color}, line) => {
+        const box = {x: 0, y: line * (width + 4), width, height: width};
+        tile(context, data[name].data, i * SIZE, SIDE, box, shades(color));
+      });
+    },
+  });
+  const label = make("span", {className: "digit-label"});
+  const error = make("span", {className: "digit-error number", title: "mean squared error of this digit"});
+  element.append(make("span", {className: "digit-words"}, label, error));
+  element.addEventListener("click", () => choose(i));
+  parent.append(element);
+  return {
+    element, destroy: shown.destroy,
+    set(next, chosen) {
+      data = next;
+      lines = LINES.filter(({name}) => data[name]);
+      const there = i < data.rows.length;
+      element.hidden = !there;
+      if (!there) return;
+      shown.canvas.style.aspectRatio = `1 / ${lines.length}`;
+      const name = data.labels ? String(data.labels[i]) : `row ${data.rows[i]}`;
+      label.textContent = name;
+      element.setAttribute("aria-label", data.labels ? `a ${name}, test row ${data.rows[i]}` : name);
+      element.setAttribute("aria-checked", String(chosen));
+      number(error, data.errors[i], 3);
+      shown.dirty();
+    },
+  };
+}
+
+/** A key: which colour is which line. */
+function key(parent) {
+  const marks = LINES.map(({name, color}) => {
+    const swatch = make("span", {className: "swatch", "aria-hidden": "true"});
+    swatch.style.background = `var(${color})`;
+    return make("span", {className: "key-mark", dataset: {line: name}}, swatch, name);
+  });
+  parent.append(make("p", {className: "key"}, ...marks));
+  return (data) => marks.forEach((mark) => { mark.hidden = !data[mark.dataset.line]; });
+}
+
+export function create(wire, parent, page) {
+  const failed = failure(page);
+  const section = panel(parent, {
+    name: "digits", title: "Test digits", watch: ["digits"], className: "ae-digits",
+    note: "The net has never trained on these. Choose one to see its code.",
+  });
+  const showKey = key(section.body);
+  const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Ten test digits: arrow keys choose one"});
+  section.body.append(group);
+  let data = null;
+  let row = wire.last.code?.row ?? null;
+
+  const columns = Array.from({length: SHOWN}, (_, i) => column(group, i, choose));
+
+  function draw() {
+    if (!data) return;
+    showKey(data);
+    const at = data.rows.indexOf(row);
+    columns.forEach((one, i) => {
+      one.set(data, i === at);
+      one.element.tabIndex = i === Math.max(0, at) ? 0 : -1;
+    });
+  }
+
+  function choose(i) {
+    row = data.rows[i];
+    draw();
+    wire.command("choose", {row}).catch(failed);
+  }
+
+  group.addEventListener("keydown", (event) => {
+    const step = {ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1}[event.key];
+    if (!step || !data) return;
+    event.preventDefault();
+    const from = columns.findIndex(({element}) => element === document.activeElement);
+    const to = (from + step + data.rows.length) % data.rows.length;
+    columns[to].element.focus();
+    choose(to);
+  });
+
+  async function others(step) {
+    const first = Math.max(1, (data?.rows[0] ?? 1) + step);
+    // past the last row the first ones come again
+    await wire.command("digits", {first}).catch(() => wire.command("digits", {first: 1})).catch(failed);
+  }
+  section.tools.append(
+    button("‹", "The ten digits before", () => others(-SHOWN), {className: "quiet"}),
+    button("Ten others", "Shows the next ten digits of the test set", () => others(SHOWN)),
+  );
+  section.tools.firstChild.setAttribute("aria-label", "The ten digits before");
+  takeDrops(section.body, wire, failed);
+
+  return {
+    element: section.element,
+    events: {
+      digits(next) {
+        data = next;
+        draw();
+      },
+      code(next) {
+        row = next.source === "test" ? next.row : null;
+        draw();
+      },
+    },
+    destroy() {
+      columns.forEach((one) => one.destroy());
+      section.destroy();
+    },
+  };
+}

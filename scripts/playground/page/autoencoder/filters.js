@@ -1,0 +1,76 @@
+// The panel "filters": the weights into each unit of the first layer as a picture, growing while the net trains.
+
+import {make} from "../controls.js";
+import {surface} from "../draw/canvas.js";
+import {layout, tiles} from "../draw/images.js";
+import {color, diverging} from "../draw/palette.js";
+import {panel} from "../panel.js";
+import {SIDE} from "./pad.js";
+import {figure} from "./parts.js";
+
+const GAP = 4;
+const SMALLEST = 34;
+const LARGEST = 84;
+
+/** Columns and size of the tiles: as many lines as give tiles near 44 pixels, evenly filled. */
+export function arrange(n, width) {
+  const columns = Math.max(1, Math.min(n, Math.floor((width + GAP) / (SMALLEST + GAP)), n > 16 ? 16 : 8));
+  const size = Math.min(LARGEST, Math.floor((width + GAP) / columns) - GAP);
+  return {columns, size, gap: GAP, ...layout(n, columns, size, GAP)};
+}
+
+/** A cross over a dead unit, which is grey. */
+function cross(context, x, y, size) {
+  context.strokeStyle = color("--panel");
+  context.lineWidth = 2;
+  context.beginPath();
+  context.moveTo(x + 6, y + 6);
+  context.lineTo(x + size - 6, y + size - 6);
+  context.moveTo(x + size - 6, y + 6);
+  context.lineTo(x + 6, y + size - 6);
+  context.stroke();
+}
+
+export function create(wire, parent) {
+  const section = panel(parent, {
+    name: "filters", title: "First-layer filters", watch: ["filters"], className: "ae-filters",
+    note: "What each unit of the first layer looks for: blue where ink excites it, orange where ink holds it back.",
+  });
+  const figures = make("div", {className: "figures"});
+  section.body.append(figures);
+  const total = figure(figures, "units in all", 0);
+  const shownCount = figure(figures, "shown", 0);
+  const dead = figure(figures, "dead (crossed): zero for every digit", 0);
+  let data = null;
+  const shown = surface(section.body, {
+    className: "filters", label: "Weights of the first layer, a picture for each unit",
+    draw(context, width) {
+      if (!data) return;
+      const n = data.maps.shape[0];
+      const board = arrange(n, width);
+      shown.canvas.style.height = `${board.height}px`;
+      const {columns, size, gap} = board;
+      tiles(context, data.maps.data, n, {side: SIDE, columns, size, gap, table: diverging(), mark: (i) => data.dead[i]});
+      for (let i = 0; i < n; i++) {
+        if (data.dead[i]) cross(context, (i % columns) * (size + gap), Math.floor(i / columns) * (size + gap), size);
+      }
+    },
+  });
+
+  return {
+    element: section.element,
+    events: {
+      filters(next) {
+        data = next;
+        total.set(data.total);
+        shownCount.set(data.maps.shape[0]);
+        dead.set(data.dead_total);
+        shown.dirty();
+      },
+    },
+    destroy() {
+      shown.destroy();
+      section.destroy();
+    },
+  };
+}

@@ -1,0 +1,68 @@
+// The panel "memory": rows that the net trains on beside rows that it never saw. With few rows it learns them by heart.
+
+import {button, make} from "../controls.js";
+import {panel} from "../panel.js";
+import {failure, figure, strip} from "./parts.js";
+
+const FEW = 50;
+
+/** Originals over reconstructions of one side, with its loss. */
+function side(parent, title, what) {
+  const element = make("div", {className: "memory-side"}, make("h3", {className: "memory-title", textContent: title}));
+  parent.append(element);
+  const original = strip(element, {caption: "original", label: `${what}: originals`, color: "--blue"});
+  const made = strip(element, {caption: "net", label: `${what}: reconstructions`, color: "--orange"});
+  return {
+    set(data) {
+      original.set(data.original.data);
+      made.set(data.reconstruction.data);
+    },
+    destroy() {
+      original.destroy();
+      made.destroy();
+    },
+  };
+}
+
+export function create(wire, parent, page) {
+  const failed = failure(page);
+  const section = panel(parent, {
+    name: "memory", title: "Learnt by heart?", watch: ["memory"], className: "ae-memory",
+    note: "With few pictures the net remembers them and fails on others: the gap between the losses. Noise closes it.",
+  });
+  const sides = make("div", {className: "memory-sides"});
+  section.body.append(sides);
+  const train = side(sides, "Trained on", "Training digits");
+  const test = side(sides, "Never seen", "Test digits");
+  const figures = make("div", {className: "figures"});
+  section.body.append(figures);
+  const rows = figure(figures, "training pictures", 0);
+  const trainLoss = figure(figures, "their loss", 4);
+  const testLoss = figure(figures, "loss of others", 4);
+  const gap = figure(figures, "gap", 4);
+  const start = (settings) => wire.command("set", {settings}).then(() => wire.command("run")).catch(failed);
+  section.body.append(make("div", {className: "memory-tries"},
+    button(`Train on ${FEW}`, `Starts a deep net anew that sees only ${FEW} pictures`,
+      () => start({kind: "deep", rows: FEW})),
+    button(`${FEW} with noise`, `Starts a denoising net anew that sees only ${FEW} pictures, each time with other noise`,
+      () => start({kind: "denoising", rows: FEW}))));
+
+  return {
+    element: section.element,
+    events: {
+      memory(data) {
+        train.set(data.train);
+        test.set(data.test);
+        rows.set(data.rows);
+        trainLoss.set(data.train.loss);
+        testLoss.set(data.test.loss);
+        gap.set(data.gap);
+      },
+    },
+    destroy() {
+      train.destroy();
+      test.destroy();
+      section.destroy();
+    },
+  };
+}

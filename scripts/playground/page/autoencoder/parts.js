@@ -1,0 +1,78 @@
+/**
+ * What several panels of this tab are made of.
+ *
+ *   picture(parent, {label, className, color})   one 28 x 28 picture: {set(bytes), canvas, destroy()}; set(null) empties it
+ *   strip(parent, {caption, label, color})       a line of up to ten pictures: {set(bytes), figure, hide(flag)}
+ *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
+ *   failure(page)                                where a panel says what was refused: page.failed, or the console
+ */
+
+import {make, number} from "../controls.js";
+import {surface} from "../draw/canvas.js";
+import {tile} from "../draw/images.js";
+import {shades} from "../draw/palette.js";
+import {SIDE} from "./pad.js";
+
+const SIZE = SIDE * SIDE;
+const COLUMNS = 10;
+
+/** The style of this tab, asked for once: the panels also stand in the lecture. */
+if (!document.querySelector("link[href='/autoencoder/autoencoder.css']")) {
+  const sheet = make("link", {rel: "stylesheet", href: "/autoencoder/autoencoder.css"});
+  const loaded = new Promise((done) => { sheet.onload = sheet.onerror = done; });
+  document.head.append(sheet);
+  await loaded;
+}
+
+export function picture(parent, {label, className = "", color = "--ink"}) {
+  let bytes = null;
+  const shown = surface(parent, {
+    label, className: `picture ${className}`,
+    draw(context, width, height) {
+      if (bytes) tile(context, bytes, 0, SIDE, {x: 0, y: 0, width, height}, shades(color));
+    },
+  });
+  return {
+    canvas: shown.canvas, destroy: shown.destroy,
+    set(next) {
+      bytes = next;
+      shown.dirty();
+    },
+  };
+}
+
+export function figure(parent, caption, digits = 4) {
+  const value = make("span", {className: "number figure-number"});
+  const element = make("span", {className: "figure"}, make("span", {className: "figure-word", textContent: caption}), value);
+  parent.append(element);
+  number(value, null, digits);
+  return {element, set: (next) => number(value, next, digits)};
+}
+
+export function strip(parent, {caption, label, color = "--ink"}) {
+  let bytes = null;
+  const words = make("span", {className: "strip-caption", textContent: caption});
+  const element = make("div", {className: "strip"}, words);
+  const shown = surface(element, {
+    label, className: "strip-pictures",
+    draw(context, width, height) {
+      const step = width / COLUMNS;
+      const size = Math.min(step - 4, height);
+      for (let i = 0; bytes && i < Math.min(COLUMNS, bytes.length / SIZE); i++) {
+        tile(context, bytes, i * SIZE, SIDE, {x: i * step + 2, y: 0, width: size, height: size}, shades(color));
+      }
+    },
+  });
+  parent.append(element);
+  return {
+    element, canvas: shown.canvas, destroy: shown.destroy,
+    set(next) {
+      bytes = next;
+      shown.dirty();
+    },
+    hide(flag) { element.hidden = flag; },
+  };
+}
+
+/** Says what a command was refused with. */
+export const failure = (page) => page?.failed ?? ((error) => console.error(error));

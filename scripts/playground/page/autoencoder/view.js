@@ -1,0 +1,65 @@
+// The tab "Autoencoder": its panels, each a module that another tab can show alone.
+
+import {make} from "../controls.js";
+import * as code from "./code.js";
+import * as density from "./density.js";
+import * as digits from "./digits.js";
+import * as draw from "./draw.js";
+import * as filters from "./filters.js";
+import * as loss from "./loss.js";
+import * as map from "./map.js";
+import * as memory from "./memory.js";
+import * as own from "./own.js";
+import * as pca from "./pca.js";
+import {createSettings} from "./settings.js";
+
+export const room = "autoencoder";
+
+const PANELS = [draw, code, digits, filters, loss, map, density, pca, memory, own];
+const STARTED = "moonglass-autoencoder-started";
+
+/** On a phone the drawing comes first, elsewhere the settings; in the document too, so that the tab key agrees. */
+function ordered(grid, settings, panels) {
+  const narrow = matchMedia("(max-width: 720px)");
+  const order = () => {
+    if (narrow.matches) panels[1].after(settings);
+    else grid.prepend(settings);
+  };
+  order();
+  narrow.addEventListener("change", order);
+  return () => narrow.removeEventListener("change", order);
+}
+
+export function create(wire, parent, page) {
+  const grid = make("div", {className: "panels ae-panels"});
+  parent.append(grid);
+  const settings = createSettings(grid, page);
+  const panels = PANELS.map((one) => one.create(wire, grid, page));
+  const unordered = ordered(grid, settings.element, panels.map(({element}) => element));
+
+  /** The first visit begins with training: what one sees is to move. Later a person's pause holds. */
+  function start(state) {
+    if (sessionStorage.getItem(STARTED) === wire.token) return;
+    sessionStorage.setItem(STARTED, wire.token);
+    if (!state.running && state.epoch === 0 && !state.batch) wire.command("run").catch(page.failed);
+  }
+
+  const events = {
+    schema: (data) => settings.schema(data.settings),
+    state(data) {
+      settings.state(data);
+      start(data);
+    },
+  };
+  for (const name of ["epoch", "digits", "filters", "code", "map", "density", "pca", "memory", "drawing"]) {
+    events[name] = (data) => panels.forEach((one) => one.events[name]?.(data));
+  }
+  return {
+    events,
+    destroy() {
+      unordered();
+      panels.forEach((one) => one.destroy());
+      grid.remove();
+    },
+  };
+}
