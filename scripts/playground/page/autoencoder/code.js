@@ -9,7 +9,8 @@ import {plane} from "./plane.js";
 
 /** Which picture's code it is, in words. */
 function words({source, label, row, edited}) {
-  const whose = source === "drawing" ? "your drawing" : label === undefined || label === null ? `row ${row}` : `the chosen ${label}`;
+  const test = label === undefined || label === null ? `row ${row}` : `the chosen ${label}`;
+  const whose = source === "drawing" ? "your drawing" : test;
   return edited ? `Changed from the code of ${whose}.` : `The code of ${whose}: all that the net keeps of it.`;
 }
 

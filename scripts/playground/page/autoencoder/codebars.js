@@ -4,7 +4,7 @@
  *   const b = codeBars(parent, {change(values) {...}});
  *   b.set({values, low, high});    b.dragging: a bar is held, its value is not overwritten
  *
- * All bars share one axis, so that they can be compared. It is of round numbers and shrinks only when it is far too wide.
+ * All bars share one axis, so that they can be compared. It has round numbers and shrinks only when it is much too wide.
  */
 
 import {make} from "../controls.js";
@@ -30,7 +30,9 @@ const least = (list) => list.reduce((a, b) => Math.min(a, b), 0);
 const most = (list) => list.reduce((a, b) => Math.max(a, b), 0);
 
 export function codeBars(parent, {change}) {
-  const element = make("div", {className: "code-bars", role: "group", "aria-label": "The code, a slider for each number"});
+  const element = make("div", {
+    className: "code-bars", role: "group", "aria-label": "The code, a slider for each number",
+  });
   const zero = make("div", {className: "code-zero", "aria-hidden": "true"});
   const top = make("span", {className: "code-tick code-top number", "aria-hidden": "true"});
   const bottom = make("span", {className: "code-tick code-bottom number", "aria-hidden": "true"});
@@ -60,9 +62,9 @@ export function codeBars(parent, {change}) {
   function showBar(i) {
     const {knob, fill} = bars[i];
     const span = axis.high - axis.low;
-    const from = (Math.min(0, values[i]) - axis.low) / span;
-    const to = (Math.max(0, values[i]) - axis.low) / span;
-    fill.style.transform = `translateY(${(1 - Math.min(1, to)) * 100}%) scaleY(${Math.max(0, Math.min(1, to) - Math.max(0, from))})`;
+    const from = Math.max(0, (Math.min(0, values[i]) - axis.low) / span);
+    const to = Math.min(1, (Math.max(0, values[i]) - axis.low) / span);
+    fill.style.transform = `translateY(${(1 - to) * 100}%) scaleY(${Math.max(0, to - from)})`;
     knob.dataset.value = String(values[i]);
     knob.classList.toggle("negative", values[i] < 0);
     knob.setAttribute("aria-valuenow", values[i].toPrecision(4));

@@ -30,7 +30,7 @@ function axis(context, width, height, edges) {
 export function create(wire, parent) {
   const section = panel(parent, {
     name: "density", title: "Density of codes", watch: ["density"], className: "ae-density",
-    note: "The numbers of a thousand codes, counted by size (on a scale of powers of ten). A sparse net keeps most at zero.",
+    note: "The numbers of all codes, counted by size (on a scale of powers of ten). A sparse net keeps most at zero.",
   });
   const figures = make("div", {className: "figures"});
   section.body.append(figures);

@@ -19,7 +19,9 @@ const LINES = [
 function column(parent, i, choose) {
   let data = null;
   let lines = [];
-  const element = make("button", {type: "button", className: "digit", role: "radio", "aria-checked": "false", tabIndex: -1});
+  const element = make("button", {
+    type: "button", className: "digit", role: "radio", "aria-checked": "false", tabIndex: -1,
+  });
   const shown = surface(element, {
     className: "digit-pictures",
     draw(context, width) {
@@ -71,7 +73,7 @@ export function create(wire, parent, page) {
     note: "The net has never trained on these. Choose one to see its code.",
   });
   const showKey = key(section.body);
-  const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Ten test digits: arrow keys choose one"});
+  const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Test digits: arrow keys choose one"});
   section.body.append(group);
   let data = null;
   let row = wire.last.code?.row ?? null;

@@ -11,7 +11,7 @@ import {Pad, SIDE, centred} from "./pad.js";
 import {failure, figure, picture} from "./parts.js";
 
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
-const KEYS = "Arrow keys move the pen, the space bar draws; hold it to draw a line. Delete clears, Control and Z undoes.";
+const KEYS = "Arrow keys move the pen, the space bar draws; hold it for a line. Delete clears, Control and Z undoes.";
 
 /** The drawing surface: pointer and keyboard make lines on the pad; changed() is called after each. */
 function drawingSurface(parent, pad, tool, changed) {
@@ -124,7 +124,8 @@ function toolbar(parent, pad, tool, changed) {
   };
   const undo = button("Undo", "Takes the last stroke back", tool.undo, {className: "quiet"});
   const clear = button("Clear", "Empties the pad", tool.clear, {className: "quiet"});
-  const centre = button("Centre", "Scales and centres the drawing as MNIST's digits are", tool.centre, {className: "quiet"});
+  const centre = button("Centre", "Makes the drawing as large as MNIST's digits and puts it in the middle", tool.centre,
+    {className: "quiet"});
   pick(false);
   parent.append(make("div", {className: "pad-tools", role: "group", "aria-label": "Drawing tools"},
     make("span", {className: "pad-pens"}, pen, eraser), undo, clear, centre));

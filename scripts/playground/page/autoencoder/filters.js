@@ -9,13 +9,17 @@ import {SIDE} from "./pad.js";
 import {figure} from "./parts.js";
 
 const GAP = 4;
-const SMALLEST = 34;
-const LARGEST = 84;
+const LARGEST = 84; // three times the pixels
+const HIGHEST = 232; // of all lines together
 
-/** Columns and size of the tiles: as many lines as give tiles near 44 pixels, evenly filled. */
+/** Columns and size of the tiles: the largest whose lines are not too high together; on a phone there is no such limit. */
 export function arrange(n, width) {
-  const columns = Math.max(1, Math.min(n, Math.floor((width + GAP) / (SMALLEST + GAP)), n > 16 ? 16 : 8));
-  const size = Math.min(LARGEST, Math.floor((width + GAP) / columns) - GAP);
+  const sizeOf = (columns) => Math.min(LARGEST, Math.floor((width + GAP) / columns) - GAP);
+  const heightOf = (columns) => layout(n, columns, sizeOf(columns), GAP).height;
+  let columns = Math.min(n, Math.max(4, Math.ceil((width + GAP) / (LARGEST + GAP))));
+  while (width > 480 && columns < n && heightOf(columns) > HIGHEST) columns++;
+  if (width <= 480) columns = Math.min(n, 8);
+  const size = sizeOf(columns);
   return {columns, size, gap: GAP, ...layout(n, columns, size, GAP)};
 }
 
@@ -50,7 +54,8 @@ export function create(wire, parent) {
       const board = arrange(n, width);
       shown.canvas.style.height = `${board.height}px`;
       const {columns, size, gap} = board;
-      tiles(context, data.maps.data, n, {side: SIDE, columns, size, gap, table: diverging(), mark: (i) => data.dead[i]});
+      const mark = (i) => data.dead[i];
+      tiles(context, data.maps.data, n, {side: SIDE, columns, size, gap, table: diverging(), mark});
       for (let i = 0; i < n; i++) {
         if (data.dead[i]) cross(context, (i % columns) * (size + gap), Math.floor(i / columns) * (size + gap), size);
       }

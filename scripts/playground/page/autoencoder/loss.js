@@ -14,7 +14,8 @@ function labelled(parent, {name, color}) {
   swatch.style.background = `var(${color})`;
   const value = make("span", {className: "number figure-number", dataset: {loss: name}});
   number(value, null, 4);
-  parent.append(make("span", {className: "figure"}, make("span", {className: "figure-word"}, swatch, `${name} loss`), value));
+  const word = make("span", {className: "figure-word"}, swatch, `${name} loss`);
+  parent.append(make("span", {className: "figure"}, word, value));
   return value;
 }
 

@@ -44,7 +44,7 @@ export function create(wire, parent, page) {
   section.body.append(make("div", {className: "memory-tries"},
     button(`Train on ${FEW}`, `Starts a deep net anew that sees only ${FEW} pictures`,
       () => start({kind: "deep", rows: FEW})),
-    button(`${FEW} with noise`, `Starts a denoising net anew that sees only ${FEW} pictures, each time with other noise`,
+    button(`${FEW} with noise`, `Starts a denoising net anew with only ${FEW} pictures, each time with other noise`,
       () => start({kind: "denoising", rows: FEW}))));
 
   return {

@@ -68,7 +68,9 @@ export function create(wire, parent, page) {
         const remove = pictures.length < SHOWN ? thumbnail(list, pixels, file.name, look) : () => {};
         pictures.push({pixels, remove});
       }
-      if (refused) throw new Error(`${refused} of the files were left out: PNG or JPEG pictures are taken, ${MOST} at most.`);
+      if (refused) {
+        throw new Error(`${refused} of the files were left out: PNG or JPEG pictures are taken, ${MOST} at most.`);
+      }
     } catch (error) {
       failed(error);
     }

@@ -1,5 +1,5 @@
-// A drawing pad of 28 x 28 grey pixels, as pure logic: no document, no canvas. Points are in pixels of the pad, (0, 0) is
-// the upper left corner of the first pixel; values are 0 (paper, black on MNIST) to 255 (ink).
+// A drawing pad of 28 x 28 grey pixels, as pure logic: no document, no canvas. Points are in pixels of the pad, (0, 0)
+// is the upper left corner of the first pixel; values are 0 (paper, black on MNIST) to 255 (ink).
 
 export const SIDE = 28;
 const BOX = 20; // MNIST's digits fit a box of 20 x 20 within the 28
@@ -83,7 +83,7 @@ function centreOfMass(pixels) {
   return {x: x / mass, y: y / mass};
 }
 
-/** The picture as MNIST has its own: the longer side 20 pixels, the centre of mass in the middle. An empty one stays. */
+/** The picture as MNIST has its own: the longer side 20 pixels, the centre of mass in the middle. Empty stays empty. */
 export function centred(pixels) {
   const box = bounds(pixels);
   if (!box) return pixels.slice();
@@ -109,7 +109,7 @@ export class Pad {
     if (this.past.length > UNDO) this.past.shift();
   }
 
-  /** Draws (or erases) from a to b; both {x, y}. A stroke is never drawn darker by a second pass: the larger value wins. */
+  /** Draws (or erases) from a to b, both {x, y}. A second pass makes nothing darker: the larger value wins. */
   line(a, b, erase = false) {
     const brush = erase ? ERASER : PEN;
     for (let i = 0; i < this.pixels.length; i++) {

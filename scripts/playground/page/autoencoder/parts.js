@@ -1,7 +1,7 @@
 /**
  * What several panels of this tab are made of.
  *
- *   picture(parent, {label, className, color})   one 28 x 28 picture: {set(bytes), canvas, destroy()}; set(null) empties it
+ *   picture(parent, {label, className, color})   a 28 x 28 picture: {set(bytes), canvas, destroy()}; set(null) empties it
  *   strip(parent, {caption, label, color})       a line of up to ten pictures: {set(bytes), figure, hide(flag)}
  *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
  *   failure(page)                                where a panel says what was refused: page.failed, or the console
@@ -43,7 +43,8 @@ export function picture(parent, {label, className = "", color = "--ink"}) {
 
 export function figure(parent, caption, digits = 4) {
   const value = make("span", {className: "number figure-number"});
-  const element = make("span", {className: "figure"}, make("span", {className: "figure-word", textContent: caption}), value);
+  const word = make("span", {className: "figure-word", textContent: caption});
+  const element = make("span", {className: "figure"}, word, value);
   parent.append(element);
   number(value, null, digits);
   return {element, set: (next) => number(value, next, digits)};

@@ -55,7 +55,7 @@ export function pixelsOfImage(image) {
   const scale = SIDE / Math.max(small.width, small.height);
   const width = small.width * scale;
   const height = small.height * scale;
-  // Stretched over all pixels the picture tells its paper; the margin of one that is not square takes the paper's colour.
+  // Stretched over all pixels the picture tells its paper; the margin of one that is not square gets that colour.
   const white = onWhitePaper(grey(drawn(small, 0, 0, SIDE, SIDE), 255));
   const rgba = drawn(small, (SIDE - width) / 2, (SIDE - height) / 2, width, height);
   const pixels = grey(rgba, white ? 255 : 0);

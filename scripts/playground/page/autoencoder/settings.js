@@ -2,7 +2,9 @@
 
 import {controls, make} from "../controls.js";
 
-const FIRST = ["kind", "code", "hidden", "noise", "noise_level", "sparsity", "penalty", "target", "kept", "beta", "loss"];
+const FIRST = [
+  "kind", "code", "hidden", "noise", "noise_level", "sparsity", "penalty", "target", "kept", "beta", "loss",
+];
 const STYLES = {kind: {as: "buttons"}, noise_level: {as: "slider", live: false}};
 
 /** True if a setting counts where the others are as they are: one line of its `only` fits, or it has none. */
