@@ -4,7 +4,7 @@
  *   const b = codeBars(parent, {change(values) {...}});
  *   b.set({values, low, high});    b.dragging: a bar is held, its value is not overwritten
  *
- * All bars share one axis, so that they can be compared. It has round numbers and shrinks only when it is much too wide.
+ * All bars share one axis, so that they can be compared. It has round numbers and shrinks when it is much too wide.
  */
 
 import {make} from "../controls.js";

@@ -73,7 +73,7 @@ export function create(wire, parent, page) {
     note: "The net has never trained on these. Choose one to see its code.",
   });
   const showKey = key(section.body);
-  const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Test digits: arrow keys choose one"});
+  const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Test digits, arrow keys choose"});
   section.body.append(group);
   let data = null;
   let row = wire.last.code?.row ?? null;

@@ -127,7 +127,7 @@ function bind(canvas, data, probe, look, press, pressed) {
   canvas.tabIndex = 0;
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-roledescription", "map");
-  canvas.setAttribute("aria-label", "Map of the test digits' codes; arrow keys look around, Enter takes the code there");
+  canvas.setAttribute("aria-label", "Map of the test digits' codes; arrow keys look around, Enter takes a code");
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return place({x: box.left, y: box.top, width: box.width, height: box.height}, data().range)

@@ -1,7 +1,7 @@
 /**
  * What several panels of this tab are made of.
  *
- *   picture(parent, {label, className, color})   a 28 x 28 picture: {set(bytes), canvas, destroy()}; set(null) empties it
+ *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
  *   strip(parent, {caption, label, color})       a line of up to ten pictures: {set(bytes), figure, hide(flag)}
  *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
  *   failure(page)                                where a panel says what was refused: page.failed, or the console
