@@ -125,7 +125,7 @@ async function load(tab) {
 /** Opens the tab's room on the host, or comes back to it. Refused settings are named, the usual ones taken. */
 async function openRoom(tab) {
   if (!ready || tab !== current || !tab.view) return;
-  if (!tab.module.room) return tab.view.reopen?.();
+  if (!tab.module.room) return;
   const settings = wanted(tab);
   try {
     await wire.command("open", {slot: tab.name, room: tab.module.room, settings});
@@ -196,7 +196,11 @@ function watch() {
     const key = JSON.stringify(panels);
     if (key === asked) return;
     asked = key;
-    wire.latest("watch", "watch", {panels}).catch(() => { asked = null; });
+    wire.latest("watch", "watch", {panels}).catch(() => {
+      // a panel of the tab before: the next look is right
+      asked = null;
+      setTimeout(watch, 300);
+    });
   }, 40);
 }
 
@@ -342,6 +346,7 @@ function bindWire() {
   wire.on("session", () => {
     asked = null;
     if (!ready) return;
+    current.view?.reopen?.();
     openRoom(current).catch(failed);
     watch();
   });

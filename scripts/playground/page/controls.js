@@ -93,7 +93,7 @@ function sliderInput(setting, id) {
   };
   input.addEventListener("input", show);
   return {
-    input, field: make("div", {className: "slider-row"}, input, value), get: () => Number(input.value),
+    input, value, field: make("div", {className: "slider-row"}, input, value), get: () => Number(input.value),
     set: (next) => { input.value = next; show(); },
   };
 }

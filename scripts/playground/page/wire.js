@@ -64,7 +64,8 @@ export class Wire {
     this.token = null;
     this.listeners = new Map();
     this.newest = new Map();
-    this.tail = Promise.resolve();
+    // commands wait for the first session
+    this.tail = new Promise((done) => { this.begun = done; });
     this.source = null;
     this.tries = 0;
   }
@@ -88,6 +89,7 @@ export class Wire {
     try {
       this.token ??= sessionStorage.getItem(KEY);
       if (!this.token || !(await this.alive())) await this.begin();
+      this.begun();
       this.listen();
     } catch {
       this.lost("gone");

@@ -21,12 +21,14 @@ function short(value) {
   return String(Number(value.toPrecision(2)));
 }
 
-/** 1, 2 or 5 times a power of ten that is not under the value. */
+const LEADS = [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10];
+
+/** A round number that is not under the value. */
 function nice(value) {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   const lead = value / power;
-  return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * power;
+  return LEADS.find((round) => lead <= round + 1e-9) * power;
 }
 
 function bounds(series, {log, from = 0}) {

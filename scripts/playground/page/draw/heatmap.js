@@ -52,11 +52,12 @@ export function mixture(context, bytes, w, h, box, options = {}) {
   for (let i = 0; i < n; i++) {
     const p = [bytes[i], bytes[n + i], bytes[2 * n + i]];
     const best = p[0] >= p[1] && p[0] >= p[2] ? 0 : p[1] >= p[2] ? 1 : 2;
+    const sum = p[0] + p[1] + p[2] || 1;
+    // a third each is paper, a sure class its colour
+    const sure = options.discrete ? 0.85 : 0.85 * ((1.5 * p[best]) / sum - 0.5);
     for (let c = 0; c < 3; c++) {
-      mixed[c] = options.discrete
-        ? colors[best][c]
-        : (p[0] * colors[0][c] + p[1] * colors[1][c] + p[2] * colors[2][c]) / (p[0] + p[1] + p[2] || 1);
-      mixed[c] = mixed[c] * 0.72 + zero[c] * 0.28;
+      const mean = (p[0] * colors[0][c] + p[1] * colors[1][c] + p[2] * colors[2][c]) / sum;
+      mixed[c] = zero[c] + sure * ((options.discrete ? colors[best][c] : mean) - zero[c]);
     }
     one.pixels[i] = ((255 << 24) | (mixed[2] << 16) | (mixed[1] << 8) | mixed[0]) >>> 0;
   }

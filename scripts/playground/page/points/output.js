@@ -1,0 +1,156 @@
+/**
+ * The panel "Output": losses with their curve, the plane, and what is shown on it.
+ *
+ *   const o = outputPanel(parent, wire, page);
+ *   o.schema(lines), o.state(state), o.epoch(data), o.points(data), o.units(data)     from the events
+ *   o.look({words, bytes, side} | null)     shows a unit in the plane's place
+ *   o.changed = f                           called when "discretise" changed;  o.discrete() says how it is
+ */
+
+import {control, make, number} from "../controls.js";
+import {surface} from "../draw/canvas.js";
+import {curve} from "../draw/curve.js";
+import {diverging} from "../draw/palette.js";
+import {panel} from "../panel.js";
+import {CLASS_NAMES} from "./names.js";
+import {ownPoints} from "./own.js";
+import {plane} from "./plane.js";
+
+const NOTE = "The colour is what the net says at each place; points have the colour that is right.";
+
+function figure(word, swatch) {
+  const value = make("span", {className: "figure-number number", textContent: "–"});
+  const label = make("span", {className: "figure-word"}, make("i", {className: `swatch ${swatch}`}), word);
+  return {value, element: make("div", {className: "figure"}, label, value)};
+}
+
+function option(page, name, label, help, changed) {
+  const line = {name: `view-${name}`, label, help, kind: "flag", default: false};
+  const one = control(line, (_, value) => {
+    page.setOption(name, value, false);
+    changed();
+  });
+  one.set(page.option(name, false));
+  return one;
+}
+
+class Output {
+  constructor(parent, wire, page) {
+    this.page = page;
+    const className = "points-output";
+    this.panel = panel(parent, {title: "Output", note: NOTE, name: "output", watch: ["units"], className});
+    this.changed = () => {};
+    this.losses = {test: figure("Test loss", "orange"), train: figure("Training loss", "blue")};
+    this.curves = {x: [], series: []};
+    const figures = [this.losses.test.element, this.losses.train.element];
+    this.panel.body.append(make("div", {className: "points-losses"}, ...figures));
+    this.curve = surface(this.panel.body, {
+      label: "Losses of training and test over the epochs", className: "points-curve",
+      draw: (context, width, height) => curve(context, width, height, this.curves),
+    });
+    this.own = ownPoints(this.panel.body, wire, page);
+    this.plane = plane(this.panel.body, {
+      moved: (where) => this.read(where),
+      placed: (x, y) => { if (this.own.active()) this.own.place(x, y); },
+      key: (key) => this.own.active() && this.own.key(key),
+      dropped: (text) => this.own.text(text),
+    });
+    this.buildFoot();
+  }
+
+  buildFoot() {
+    this.readout = make("p", {className: "points-readout number"});
+    this.legend = make("div", {className: "points-legend"});
+    const apply = () => {
+      this.plane.options({test: this.page.option("test", false), discrete: this.discrete()});
+      this.changed();
+    };
+    this.flags = [
+      option(this.page, "test", "Show test data", "Points that the net never learns from, as rings.", apply),
+      option(this.page, "discrete", "Discretise", "Only the side of the border, not how sure the net is.", apply),
+    ];
+    const flags = make("div", {className: "points-flags"}, ...this.flags.map(({element}) => element));
+    this.panel.body.append(this.readout, this.legend, flags);
+    this.drawLegend(2);
+    this.read(null);
+    apply();
+  }
+
+  discrete() { return this.page.option("discrete", false); }
+
+  /** Options of the address may have changed. */
+  shown() {
+    this.flags[0].set(this.page.option("test", false));
+    this.flags[1].set(this.discrete());
+    this.plane.options({test: this.page.option("test", false), discrete: this.discrete()});
+    this.changed();
+  }
+
+  drawLegend(classes) {
+    if (this.classes === classes) return;
+    this.classes = classes;
+    if (classes === 3) {
+      const entries = CLASS_NAMES.map((name, i) => make("span", {}, make("i", {className: `swatch shape-${i} ${name}`}),
+        `class ${i}`));
+      this.legend.replaceChildren(make("div", {className: "legend"}, ...entries));
+      return;
+    }
+    const bar = surface(null, {className: "points-scale", draw: (context, width, height) => {
+      const colors = diverging();
+      for (let x = 0; x < width; x++) {
+        const value = colors[Math.round((x / width) * 255)];
+        context.fillStyle = `rgb(${value & 255},${(value >> 8) & 255},${(value >> 16) & 255})`;
+        context.fillRect(x, 0, 1.5, height);
+      }
+    }});
+    const words = ["−1", "0", "1"].map((textContent) => make("span", {textContent}));
+    this.legend.replaceChildren(bar.canvas, make("div", {className: "points-scale-words number"}, ...words));
+  }
+
+  schema(lines) { this.own.schema(lines); }
+
+  state(state) {
+    this.own.state(state);
+    this.plane.placing(this.own.active());
+    this.read(null);
+  }
+
+  epoch({loss, test_loss, curve: all}) {
+    number(this.losses.test.value, test_loss);
+    number(this.losses.train.value, loss);
+    if (!all) return;
+    this.curves = {x: all.epoch, series: [
+      {values: all.test_loss ?? [], color: "--orange"}, {values: all.loss, color: "--blue"},
+    ]};
+    this.curve.dirty();
+  }
+
+  points(data) {
+    this.drawLegend(data.classes);
+    this.plane.points(data);
+    this.own.points(data);
+  }
+
+  units({output}) { this.plane.map(output); }
+
+  look(unit) {
+    this.plane.unit(unit?.bytes ?? null, unit?.side);
+    this.panel.title(unit ? unit.words : "Output");
+  }
+
+  read(where) {
+    const idle = this.own?.active() ? "Click, or arrow keys and Enter, to place a point."
+      : "Point at a place to read the answer there.";
+    const value = where && this.plane.at(...where);
+    if (value === null || value === undefined) {
+      this.readout.textContent = idle;
+      return;
+    }
+    const show = (v, digits) => v.toFixed(digits).replace("-", "−");
+    const said = Array.isArray(value) ? value.map((p, i) => `class ${i} ${Math.round(p * 100)} %`).join(", ")
+      : show(value, 2);
+    this.readout.textContent = `x₁ ${show(where[0], 1)}, x₂ ${show(where[1], 1)}: ${said}`;
+  }
+}
+
+export const outputPanel = (parent, wire, page) => new Output(parent, wire, page);
