@@ -2,7 +2,7 @@
 local moon = require "moonglass"
 local pixels = require "playground.autoencoder.pixels"
 
-local sample = 500 -- test rows for the ranges of the bars
+local sample = 200 -- test rows for the ranges of the bars
 
 return function(look)
   local view = look.view

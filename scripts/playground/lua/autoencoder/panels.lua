@@ -4,7 +4,7 @@ local principal = require "playground.autoencoder.principal"
 
 local panels = {}
 
-local names = {"digits", "code", "drawing", "filters", "map", "density", "pca", "memory"}
+local names = {"digits", "code", "drawing", "filters", "map", "density", "memory", "pca"}
 panels.names = names
 
 local events = {}
@@ -50,9 +50,14 @@ local function send_one(self, room, name, send, now)
   send(name, events[name](room.look))
 end
 
----Computes what would make a frame long, outside of it: frames come the rarer, the longer they take.
-function Panels.prepare(_, room, watched)
-  if watched.pca then principal(room.look) end
+---Computes what would make a frame long, outside of it: frames come the rarer, the longer they take. All else that is
+---watched is sent once before.
+function Panels:prepare(room, watched)
+  if not watched.pca then return end
+  for _, name in ipairs(names) do
+    if name ~= "pca" and watched[name] and not self.at[name] then return end
+  end
+  principal(room.look)
 end
 
 ---Sends what is watched and has changed. all: also what has not changed.
