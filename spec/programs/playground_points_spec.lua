@@ -253,12 +253,22 @@ describe("the playground's session", function()
     assert.is_true(back.epoch.epoch >= points.epoch and back.epoch.epoch <= points.epoch + 1)
     assert.is_false(back.state.running)
     assert.is_table(back.schema)
-    host:ask{["do"] = "open", slot = "points", room = "points", settings = {hidden = {4}}}
+    host:ask{["do"] = "open", slot = "points", room = "points"}
+    assert.equal(back.epoch.epoch, host:frame().epoch.epoch)
+    has(host:refusal{["do"] = "open", slot = "points", room = "points", settings = {hidden = 3}}, "set: hidden is 3")
+    host:ask{["do"] = "open", slot = "points", room = "points", settings = {}}
     assert.equal(0, host:frame().epoch.epoch)
     host:train_to(2)
     host:ask{["do"] = "open", slot = "points", room = "points", fresh = true}
     assert.equal(0, host:frame().epoch.epoch)
     assert.same({4, 2}, {table.unpack(host.events.state.settings.hidden)})
+  end)
+
+  it("takes choices of a list in any order", function()
+    local host = open{features = {"x1", "sinx1"}}
+    host:train_to(2)
+    host:ask{["do"] = "open", slot = "points", room = "points", settings = {features = {"sinx1", "x1"}}}
+    assert.is_true(host:frame().epoch.epoch >= 2)
   end)
 
   it("marks lists that may be empty", function()

@@ -61,6 +61,7 @@ local function functions(self)
     list = function(t) return setmetatable(t, self.list_mark) end,
     source = function(name) return files.read_if_there(path_of(name)) end,
     log = function(text) self.logged[#self.logged + 1] = text end,
+    base64 = function(bytes) return "base64:" .. bytes end,
     threads = 1,
   }
 end

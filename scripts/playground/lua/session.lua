@@ -7,7 +7,7 @@
 --
 --   room.kind, room.trainer (trainer.lua; the room may replace it), room.message (words for the event state, or nil)
 --   room.panels            the names of what the page can watch
---   room:schema()          the descriptions of the settings (settings.lua)
+--   room.options           the descriptions of its settings (settings.lua)
 --   room:settings()        all settings as they are
 --   room:set(changes)      checks all, then changes all
 --   room:reset(seed)       a new net, from the seed if one is given
@@ -17,9 +17,10 @@
 --                          not changed since the last frame. Returns true if something waits for the next frame. The
 --                          session sends schema, state, epoch and failure.
 --   room:command(name, args)   its own commands; returns an answer or nil, or raises words
---   room:export(what)      {name =, type =, text = or base64 =}
+--   room:export("script")  {name =, type =, text =}; the session gives the net as safetensors or onnx
 --   room:train(due), room:step()   optional; without them the session asks the trainer
 -- The session sets room.running.
+local export = require "playground.export"
 local settings = require "playground.settings"
 
 local slots = {points = true, autoencoder = true, lecture = true}
@@ -62,7 +63,7 @@ local function draw(self)
   local room, all = self.room, self.all
   self.all = false
   if all then
-    self.host.send("schema", {room = room.kind, slot = self.slot, settings = room:schema()})
+    self.host.send("schema", {room = room.kind, slot = self.slot, settings = room.options:schema(self.host.list)})
   end
   send_state(self, room)
   send_epoch(self, room)
@@ -101,14 +102,11 @@ local function new_room(self, kind, given)
   return self.loaded[kind](self.host, given)
 end
 
--- Does the slot's room have the kind and, if there are any, the settings that are asked for?
+-- Does the slot's room have the kind and the settings that are asked for? Those that are not named are the defaults;
+-- without any settings, every room of the kind will do.
 local function is_same(room, kind, given)
   if not room or room.kind ~= kind then return false end
-  local now = room:settings()
-  for name, v in pairs(given or {}) do
-    if not settings.same(v, now[name]) then return false end
-  end
-  return true
+  return given == nil or settings.same(room.options:check(given), room:settings())
 end
 
 local function check_choice(name, v, choices)
@@ -198,7 +196,13 @@ function commands:watch(args)
   self.panels, self.all = panels, true
 end
 
-function commands:export(args) return current(self):export(args.what) end
+function commands:export(args)
+  local room, what = current(self), args.what
+  if type(what) ~= "string" then
+    refuse("export: what is %s, expected script, safetensors or onnx", show(what))
+  end
+  return export.net(self.host, room, what) or room:export(what)
+end
 
 -- ---- the loop ----
 
@@ -223,13 +227,14 @@ local function answer(self, id, args)
   self.host.answer(id, result or {})
 end
 
--- A paused session sleeps. While a frame waits for its time it looks again soon, and less and less often if nobody
--- fetches it.
-local first_sleep, longest_sleep = 0.01, 0.5
+-- Seconds. A paused session sleeps until the next command. While a frame waits for its time it looks again soon, and
+-- less and less often if nobody fetches it.
+local first_sleep, longest_sleep, quiet = 0.01, 0.5, 30
 
 local function next_sleep(self)
   if self.room and self.room.running then return 0 end
-  self.sleep = self.dirty and math.min(self.sleep * 1.5, longest_sleep) or longest_sleep
+  if not self.dirty then return quiet end
+  self.sleep = math.min(self.sleep * 1.5, longest_sleep)
   return self.sleep
 end
 

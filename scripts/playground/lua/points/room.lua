@@ -7,7 +7,7 @@ local script = require "playground.script"
 local settings = require "playground.settings"
 local trainer = require "playground.trainer"
 
-local Room = {kind = "points", panels = {"points", "features", "units", "weights"}}
+local Room = {kind = "points", options = options, panels = {"points", "features", "units", "weights"}}
 Room.__index = Room
 
 local function refuse(words, ...) error(words:format(...), 0) end
@@ -24,12 +24,15 @@ local function same_data(a, b)
   return true
 end
 
+-- Seconds. An epoch of so few points takes milliseconds, so that training need not stop within one.
+local longest_epoch = 0.1
+
 local function new_trainer(s, d)
   local rows = #d.train
   return trainer.new{
     net = nets.new(s, d.classes), x = d.x, y = d.y, test = d.test_x and {d.test_x, d.test_y},
     loss = nets.loss(d.classes), optimizer = nets.optimizer(s), batch = math.max(1, math.min(s.batch, rows)),
-    seed = s.seed, untrained = rows > 0,
+    seed = s.seed, untrained = rows > 0, short = longest_epoch,
   }
 end
 
@@ -49,8 +52,6 @@ local function begin(self, s, own)
 end
 
 -- ---- what the session asks for ----
-
-function Room:schema() return options:schema(self.host.list) end
 
 function Room:settings() return self.now end
 
@@ -192,7 +193,7 @@ end
 
 function Room:export(what)
   if what == "script" then return {name = "points.lua", type = "text/x-lua", text = script_of(self)} end
-  refuse("export: what is %s (known: script)", settings.show(what))
+  refuse("export: what is %s (known: script, safetensors, onnx)", settings.show(what))
 end
 
 return function(host, given)
