@@ -7,7 +7,8 @@
  *            opens its own rooms (slot: NAME) in shown() and reopen().
  *   lists    names of settings that are lists (a list of one needs no comma in the address)
  * events get what the wire brings while the tab is shown (also schema, state, epoch, failure). shown() is called each
- * time the tab comes to the front, reopen() when a session has begun. All but events are optional.
+ * time the tab comes to the front, reopen() when a session has begun, message(words | null) with
+ * what the room has to say (else the foot of the page shows it). All but events are optional.
  *
  * page, for the views:
  *   page.slot               the tab's name
@@ -41,11 +42,23 @@ window.moonglass = {wire, get last() { return wire.last; }, get tab() { return c
 
 /* Messages */
 
-function say(words) {
+function hush() {
+  at("toast").hidden = true;
+}
+
+function say(words, stays = false) {
   clearTimeout(toastTimer);
   at("toast-words").textContent = words;
   at("toast").hidden = false;
-  toastTimer = setTimeout(() => { at("toast").hidden = true; }, 12000);
+  if (!stays) toastTimer = setTimeout(hush, 12000);
+}
+
+/** The room's message: the view shows it, or else the foot of the page, once. */
+function told(tab, words) {
+  if (tab.words === words) return;
+  tab.words = words;
+  if (tab.view?.message) tab.view.message(words);
+  else if (words) say(words);
 }
 
 function speak(words) {
@@ -216,8 +229,16 @@ function bindTraining() {
 
 let spokenState = "";
 
+/** A failure is over when the net trains again or has begun anew. */
+function endFailure() {
+  if (!document.body.dataset.failed) return;
+  delete document.body.dataset.failed;
+  hush();
+}
+
 function showState(state) {
   const running = Boolean(state?.running);
+  if (running || state?.epoch === 0) endFailure();
   document.body.dataset.running = String(running);
   at("run").setAttribute("aria-pressed", String(running));
   at("run").title = running ? "Pauses the training; the net stays as it is" : "Trains the net until you pause it";
@@ -333,14 +354,17 @@ function bindWire() {
     if (tab !== current) return;
     showState(data);
     keepSettings(tab);
-    if (data.message) say(data.message);
+    told(tab, data.message ?? null);
   });
   wire.on("epoch", (data) => {
     if (current?.state && data.epoch !== undefined) current.state.epoch = data.epoch;
     showEpoch(data.epoch ?? 0);
     showPace(data.per_second);
   });
-  wire.on("failure", (data) => say(data.message));
+  wire.on("failure", (data) => {
+    document.body.dataset.failed = "true";
+    say(data.message, true);
+  });
   for (const name of Wire.EVENTS) wire.on(name, (data) => deliver(name, data));
   wire.on("status", showStatus);
   wire.on("session", () => {
@@ -358,7 +382,7 @@ async function start() {
   bindExport();
   bindWire();
   at("theme").addEventListener("click", toggle);
-  at("toast-close").addEventListener("click", () => { at("toast").hidden = true; });
+  at("toast-close").addEventListener("click", hush);
   at("again").addEventListener("click", () => wire.again());
   at("skip").addEventListener("click", (event) => {
     event.preventDefault();

@@ -105,7 +105,8 @@ export function curve(context, width, height, {x, series}, options = {}) {
     context.textAlign = "left";
     context.fillText(first.toLocaleString("en"), box.left, height - 4);
     context.textAlign = "right";
-    context.fillText(`${last.toLocaleString("en")} ${unit}`, box.right, height - 4);
+    const word = last === 1 ? unit.replace(/s$/, "") : unit;
+    context.fillText(`${last.toLocaleString("en")} ${word}`, box.right, height - 4);
   }
   for (const one of series) line(context, x, one.values, across, place, one);
 }

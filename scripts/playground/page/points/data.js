@@ -1,7 +1,8 @@
 /**
  * The panel "Data": which set, its noise, the share for training, the batch, the seed.
  *
- *   const d = dataPanel(parent, page);  d.schema(settings);  d.state(state);  d.points(data)
+ *   const d = dataPanel(parent, page);  d.schema(settings);  d.state(state);  d.points(data);
+ *   d.table      a place below the sets, for what own points need
  */
 
 import {button, controls, make} from "../controls.js";
@@ -64,6 +65,7 @@ export function dataPanel(parent, page) {
   const fresh = button("New points", "Draws points and first weights from another seed", () => {
     change("seed", Math.floor(Math.random() * (MOST_SEED + 1))).catch(page.failed);
   }, {className: "points-fresh"});
+  const table = make("div");
   let sets = null;
   let sliders = null;
   return {
@@ -73,14 +75,17 @@ export function dataPanel(parent, page) {
         change("problem", value).catch(page.failed);
       });
       const box = make("div", {className: "points-sliders"});
-      self.body.append(box);
+      self.body.append(table, box);
       sliders = controls(box, lines, change, {
         only: ["ratio", "noise", "batch", "seed"],
         styles: {ratio: {as: "slider"}, noise: {as: "slider"}, batch: {as: "slider"}},
       });
       box.append(fresh, count);
     },
+    table,
     state({settings}) {
+      const own = settings.problem === "own";
+      sliders?.get("noise").element.classList.toggle("idle", own);
       sets?.set(settings.problem);
       sliders?.set(settings);
     },

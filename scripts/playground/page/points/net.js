@@ -108,8 +108,9 @@ class Net {
     const key = JSON.stringify([on, this.hidden, outputs, this.scroll.clientWidth]);
     if (key === this.arranged) return;
     this.arranged = key;
-    const pitch = this.scroll.clientWidth > 560 ? 60 : 50;
-    this.shape = shape({features: names, on, hidden: this.hidden, outputs, pitch}, this.scroll.clientWidth - 16);
+    const room = this.scroll.clientWidth - 16;
+    const sizes = room > 540 ? {size: 44, pitch: 66} : {size: 40, pitch: 50};
+    this.shape = shape({features: names, on, hidden: this.hidden, outputs, ...sizes}, room);
     this.board.style.width = `${this.shape.width}px`;
     this.board.style.height = `${this.shape.height}px`;
     this.links.build(this.shape.links, this.shape.width, this.shape.height);
@@ -163,6 +164,7 @@ class Net {
     const part = keep(unit.key, () => this.createUnit(unit.key));
     part.style.left = `${unit.x}px`;
     part.style.top = `${unit.y}px`;
+    part.style.width = part.style.height = `${this.shape.size}px`;
     part.classList.toggle("off", !unit.on);
     if (unit.kind === "features") {
       part.setAttribute("aria-pressed", String(unit.on));

@@ -1,7 +1,7 @@
 /**
  * The panel "Output": losses with their curve, the plane, and what is shown on it.
  *
- *   const o = outputPanel(parent, wire, page);
+ *   const o = outputPanel(parent, table, wire, page);     table: see own.js
  *   o.schema(lines), o.state(state), o.epoch(data), o.points(data), o.units(data)     from the events
  *   o.look({words, bytes, side} | null)     shows a unit in the plane's place
  *   o.changed = f                           called when "discretise" changed;  o.discrete() says how it is
@@ -35,7 +35,7 @@ function option(page, name, label, help, changed) {
 }
 
 class Output {
-  constructor(parent, wire, page) {
+  constructor(parent, table, wire, page) {
     this.page = page;
     const className = "points-output";
     this.panel = panel(parent, {title: "Output", note: NOTE, name: "output", watch: ["units"], className});
@@ -48,7 +48,7 @@ class Output {
       label: "Losses of training and test over the epochs", className: "points-curve",
       draw: (context, width, height) => curve(context, width, height, this.curves),
     });
-    this.own = ownPoints(this.panel.body, wire, page);
+    this.own = ownPoints(this.panel.body, table, wire, page);
     this.plane = plane(this.panel.body, {
       moved: (where) => this.read(where),
       placed: (x, y) => { if (this.own.active()) this.own.place(x, y); },
@@ -61,10 +61,7 @@ class Output {
   buildFoot() {
     this.readout = make("p", {className: "points-readout number"});
     this.legend = make("div", {className: "points-legend"});
-    const apply = () => {
-      this.plane.options({test: this.page.option("test", false), discrete: this.discrete()});
-      this.changed();
-    };
+    const apply = () => this.apply();
     this.flags = [
       option(this.page, "test", "Show test data", "Points that the net never learns from, as rings.", apply),
       option(this.page, "discrete", "Discretise", "Only the side of the border, not how sure the net is.", apply),
@@ -82,7 +79,12 @@ class Output {
   shown() {
     this.flags[0].set(this.page.option("test", false));
     this.flags[1].set(this.discrete());
-    this.plane.options({test: this.page.option("test", false), discrete: this.discrete()});
+    this.apply();
+  }
+
+  /** Of own points all are seen: a place where one was put and nothing appears would puzzle. */
+  apply() {
+    this.plane.options({test: this.page.option("test", false) || this.own.active(), discrete: this.discrete()});
     this.changed();
   }
 
@@ -111,7 +113,11 @@ class Output {
 
   state(state) {
     this.own.state(state);
-    this.plane.placing(this.own.active());
+    if (this.placing !== this.own.active()) {
+      this.placing = this.own.active();
+      this.plane.placing(this.placing);
+      this.apply();
+    }
     this.read(null);
   }
 
@@ -138,6 +144,9 @@ class Output {
     this.panel.title(unit ? unit.words : "Output");
   }
 
+  /** What the room has to say, in the middle of the plane. */
+  message(words) { this.plane.message(words); }
+
   read(where) {
     const idle = this.own?.active() ? "Click, or arrow keys and Enter, to place a point."
       : "Point at a place to read the answer there.";
@@ -153,4 +162,4 @@ class Output {
   }
 }
 
-export const outputPanel = (parent, wire, page) => new Output(parent, wire, page);
+export const outputPanel = (parent, table, wire, page) => new Output(parent, table, wire, page);

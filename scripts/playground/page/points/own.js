@@ -1,7 +1,7 @@
 /**
  * The visitor's own points: what they stand for, which class is placed next, undo, clear, a CSV.
  *
- *   const own = ownPoints(parent, wire, page);
+ *   const own = ownPoints(parent, table, wire, page);     table: where the kind of the labels and the CSV go
  *   own.schema(lines), own.state(state), own.points(data)       from the events
  *   own.active()            are own points placed now?
  *   own.place(x, y)         one more point;  own.key(key)  true if the key meant something (1 2 3, Backspace)
@@ -25,25 +25,23 @@ function decode(text) {
 }
 
 class OwnPoints {
-  constructor(parent, wire, page) {
+  constructor(parent, table, wire, page) {
     Object.assign(this, {wire, page, chosen: 1, value: 1, problem: null, labels: "two", meaning: null});
     this.list = decode(page.given("points"));
+    this.made = this.list;
     this.restore = this.list.length > 0;
     this.classes = make("div", {className: "segmented", role: "radiogroup", "aria-label": "Class of the next point"});
     this.number = control({
       name: "own-value", label: "Value", kind: "number", low: -1, high: 1, step: 0.1, default: 1,
       help: "The value of the next point, from -1 (orange) to 1 (blue).",
     }, (_, value) => { this.value = value; });
-    this.undo = button("Undo", "Takes the last point away (Backspace)", () => this.back());
-    this.wipe = button("Clear", "Takes all points away", () => this.clear());
-    this.element = make("div", {className: "own", hidden: true}, this.row(), this.paste());
-    parent.append(this.element);
-  }
-
-  row() {
-    this.kind = make("div", {className: "own-kind"});
-    const rest = make("div", {className: "own-row"}, this.classes, this.number.element, this.undo, this.wipe);
-    return make("div", {className: "own-rows"}, this.kind, rest);
+    this.undo = button("Undo", "Takes the last point away (Backspace)", () => this.back(), {className: "quiet"});
+    this.wipe = button("Clear", "Takes all points away", () => this.clear(), {className: "quiet"});
+    this.bar = make("div", {className: "own-row own-bar", hidden: true}, this.classes, this.number.element, this.undo,
+      this.wipe);
+    this.table = make("div", {className: "own-table", hidden: true}, this.paste());
+    parent.append(this.bar);
+    table.append(this.table);
   }
 
   paste() {
@@ -67,7 +65,7 @@ class OwnPoints {
     const line = lines.find(({name}) => name === "own_labels");
     if (!line || this.meaning) return;
     this.meaning = control(line, (name, value) => this.relabel(value));
-    this.kind.append(this.meaning.element);
+    this.table.prepend(this.meaning.element);
   }
 
   count() { return CLASSES[this.labels] ?? 2; }
@@ -82,9 +80,10 @@ class OwnPoints {
     if (this.classes.childElementCount === n) return;
     if (this.chosen >= n) this.chosen = 0;
     this.classes.replaceChildren(...CLASS_NAMES.slice(0, n).map((name, i) => {
-      const radio = make("input", {type: "radio", name: "own-class", checked: i === this.chosen});
+      const radio = make("input", {type: "radio", name: "own-class", checked: i === this.chosen, "aria-label": name});
       radio.addEventListener("change", () => { this.chosen = i; });
-      const text = make("span", {}, make("i", {className: `swatch ${name}`}), `${name} (${i + 1})`);
+      const swatch = make("i", {className: `swatch shape-${n === 3 ? i : 0} ${name}`});
+      const text = make("span", {}, swatch, String(i + 1));
       return make("label", {className: "segment", title: `Places ${name} points (key ${i + 1})`}, radio, text);
     }));
   }
@@ -106,20 +105,21 @@ class OwnPoints {
   state({settings}) {
     this.problem = settings.problem;
     this.labels = settings.own_labels ?? "two";
-    this.element.hidden = !this.active();
+    this.bar.hidden = this.table.hidden = !this.active();
     this.meaning?.set(this.labels);
     this.drawClasses();
     this.remember();
   }
 
-  /** The host's points count; only their order (that of placing) is kept here. */
+  /** The host's points count; the order, in which they were placed, is kept here. */
   points({train, train_labels, test, test_labels}) {
     if (!this.active()) return;
     const n = train.shape[0] + test.shape[0];
     const restore = this.restore && n === 0;
     this.restore = false;
     if (restore) return this.send(this.list);
-    if (n !== this.list.length) this.list = [...listOf(train, train_labels), ...listOf(test, test_labels)];
+    const list = [...listOf(train, train_labels), ...listOf(test, test_labels)];
+    this.list = sameSet(list, this.made) ? this.made : list;
     this.undo.disabled = this.wipe.disabled = n === 0;
     this.remember();
   }
@@ -134,21 +134,21 @@ class OwnPoints {
 
   send(list, labels = this.labels) {
     const before = this.list;
-    this.list = list;
+    this.list = this.made = list;
     return this.wire.command("points", {list, own_labels: labels}).catch((error) => {
-      this.list = before;
+      this.list = this.made = before;
       this.page.failed(error);
     });
   }
 
   place(x, y) {
-    const round = (value) => Math.round(value * 100) / 100;
+    const near = (value) => Math.round(value * 100) / 100;
     const label = this.count() ? labelOf(this.chosen, this.count()) : this.value;
-    const point = [round(x), round(y), label];
-    this.list = [...this.list, point];
+    const point = [near(x), near(y), label];
+    this.list = this.made = [...this.list, point];
     this.page.speak(`Placed a point at ${point[0]}, ${point[1]}.`);
     this.wire.command("point", {x: point[0], y: point[1], label}).catch((error) => {
-      this.list = this.list.filter((one) => one !== point);
+      this.list = this.made = this.list.filter((one) => one !== point);
       this.page.failed(error);
     });
   }
@@ -158,7 +158,7 @@ class OwnPoints {
   }
 
   clear() {
-    this.list = [];
+    this.list = this.made = [];
     this.wire.command("clear").catch(this.page.failed);
   }
 
@@ -171,7 +171,7 @@ class OwnPoints {
       const index = from === 0 ? Number(label > 0) : classOf(label, from);
       return [x, y, labelOf(Math.min(index, to - 1), to)];
     });
-    return this.wire.command("points", {list, own_labels: labels}).then(() => { this.list = list; });
+    return this.wire.command("points", {list, own_labels: labels}).then(() => { this.list = this.made = list; });
   }
 
   text(text) {
@@ -187,10 +187,17 @@ class OwnPoints {
   }
 }
 
+/** What is left of a number that went to the host and back. */
+const round = (value) => Number(Math.fround(value).toPrecision(7));
+
+function sameSet(a, b) {
+  const key = (list) => list.map((point) => point.map(round).join("_")).sort().join("~");
+  return a.length === b.length && key(a) === key(b);
+}
+
 function listOf(points, labels) {
-  const round = (value) => Number(value.toPrecision(7));
   const at = (i) => [points.data[2 * i], points.data[2 * i + 1], labels.data[i]].map(round);
   return Array.from(labels.data, (_, i) => at(i));
 }
 
-export const ownPoints = (parent, wire, page) => new OwnPoints(parent, wire, page);
+export const ownPoints = (parent, table, wire, page) => new OwnPoints(parent, table, wire, page);

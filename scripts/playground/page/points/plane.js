@@ -4,7 +4,8 @@
  *   const p = plane(parent, {moved(x, y | null), placed(x, y), key(key), dropped(text)});
  *   p.map({data, shape})    the output: [h x w], or [3 x h x w] of three classes
  *   p.unit(bytes | null, side)       shows a unit's map in its place
- *   p.points(data);  p.options({test, discrete});  p.placing(true)   the cursor says that a click places
+ *   p.points(data);  p.options({test, discrete});  p.placing(true)   the cursor says that a click places;
+ *   p.message(words | null)
  *   p.at(x, y)                       what the map says there: a number, or three
  *
  * Keys: the arrows move a cross (Shift: further), Enter or Space places.
@@ -32,6 +33,8 @@ class Plane {
       "The plane of x1 and x2. The arrow keys move a cross; with own points, Enter places one."});
     this.below = surface(this.element, {className: "plane-map", draw: (...args) => this.drawMap(...args)});
     this.above = surface(this.element, {className: "plane-points", draw: (...args) => this.drawPoints(...args)});
+    this.words = make("p", {className: "plane-message", hidden: true});
+    this.element.append(this.words);
     this.listen();
     parent.append(this.element);
   }
@@ -107,6 +110,11 @@ class Plane {
     this.above.dirty();
   }
 
+  message(words) {
+    this.words.hidden = !words;
+    this.words.textContent = words ?? "";
+  }
+
   placing(yes) { this.element.classList.toggle("placing", yes); }
 
   at(x, y) {
@@ -129,12 +137,13 @@ class Plane {
     context.clip();
     context.fillStyle = color("--map-zero");
     context.fillRect(box.x, box.y, box.width, box.height);
-    const {discrete} = this.show;
-    if (this.one) heatmap(context, this.one.bytes, this.one.side, this.one.side, box, {discrete, smooth: !discrete});
+    // a little paler than the points, which have the same colours
+    const options = {discrete: this.show.discrete, dim: 0.8};
+    if (this.one) heatmap(context, this.one.bytes, this.one.side, this.one.side, box, options);
     else if (this.now) {
       const [h, w] = this.now.shape.slice(-2);
       const draw = this.now.shape.length === 3 ? mixture : heatmap;
-      draw(context, this.now.data, w, h, box, {discrete});
+      draw(context, this.now.data, w, h, box, options);
     }
     context.restore();
   }

@@ -15,7 +15,7 @@ export function create(wire, parent, page) {
   const columns = make("div", {className: "points-columns"});
   parent.append(make("h2", {className: "sr", textContent: "Points"}), head, columns);
   const data = dataPanel(columns, page);
-  const output = outputPanel(columns, wire, page);
+  const output = outputPanel(columns, data.table, wire, page);
   const net = netPanel(columns, wire, page, {looked: (unit) => output.look(unit)});
   columns.insertBefore(net.panel.element, output.panel.element);
   output.changed = () => net.discrete(output.discrete());
@@ -51,6 +51,7 @@ export function create(wire, parent, page) {
   return {
     events,
     shown: () => output.shown(),
+    message: (words) => output.message(words),
     reopen: () => output.own.reopen(),
     destroy() {
       net.destroy();
