@@ -219,6 +219,23 @@ describe("the playground's autoencoder", function()
     assert_equal_tensors(bytes(room.net:decode(code)):reshape(-1), cell)
   end)
 
+  it("keeps the map of the kind before, to be compared", function()
+    local linear = {code = 2, code_activation = "linear"}
+    local host = open(linear)
+    ask(host, "watch", {panels = {"map", "map_before"}})
+    train_epochs(host, 1)
+    assert.same({}, frames(host).map_before)
+    local map = host.events.map
+    ask(host, "set", {settings = {kind = "plain"}})
+    local before = frames(host).map_before
+    assert.equal("deep", before.kind)
+    assert_equal_tensors(map.points, before.points)
+    assert_equal_tensors(map.grid, before.grid)
+    assert.is_false(host.events.map.points:equal(before.points))
+    ask(host, "set", {settings = {code = 3}})
+    assert.same({}, frames(host).map_before)
+  end)
+
   it("counts the values of the codes, the zeros and the dead units", function()
     local host = open{kind = "sparse", sparsity = "k", kept = 1, hidden = 0}
     local room = require "playground.autoencoder.room"(host.functions, with{kind = "sparse", sparsity = "k", kept = 1,

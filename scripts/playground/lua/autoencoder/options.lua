@@ -79,7 +79,7 @@ local function of_kinds()
         .. "numbers are kept.",
     },
     {
-      name = "penalty", label = "Penalty", kind = "choice", default = 1e-3, group = "kind",
+      name = "penalty", label = "Penalty", kind = "choice", default = 3e-4, group = "kind",
       choices = choices{{0, "0"}, {1e-5, "0.00001"}, {1e-4, "0.0001"}, {3e-4, "0.0003"}, {1e-3, "0.001"},
         {3e-3, "0.003"}, {1e-2, "0.01"}, {3e-2, "0.03"}, {1e-1, "0.1"}},
       only = {{kind = {"sparse"}, sparsity = {"l1", "kl"}}},

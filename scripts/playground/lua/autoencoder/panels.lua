@@ -4,18 +4,19 @@ local principal = require "playground.autoencoder.principal"
 
 local panels = {}
 
-local names = {"digits", "code", "drawing", "filters", "map", "density", "memory", "pca"}
+local names = {"digits", "code", "drawing", "filters", "map", "map_before", "density", "memory", "pca"}
 panels.names = names
 
 local events = {}
 for _, name in ipairs(names) do events[name] = require("playground.autoencoder." .. name) end
 
--- What an event depends on, besides the weights: counters of the view.
-local depends = {digits = "shown", pca = "shown", code = "looked_at", drawing = "looked_at"}
+-- What an event depends on: counters of the view; and, but for those that are still, the weights.
+local depends = {digits = "shown", pca = "shown", code = "looked_at", drawing = "looked_at", map_before = "kinds"}
+local still = {map_before = true}
 
 -- Events that cost more, or have more bytes. At most one is in a frame, and while the net trains each comes only so
 -- often.
-local heavy = {filters = true, map = true, density = true, pca = true, memory = true}
+local heavy = {filters = true, map = true, map_before = true, density = true, pca = true, memory = true}
 local pause = 0.2 -- seconds
 
 local Panels = {}
@@ -24,7 +25,8 @@ Panels.__index = Panels
 -- Changes whenever the event would be another one.
 local function stamp(room, name)
   local t, counter = room.trainer, depends[name]
-  return ("%d %d %d %d"):format(room.made, t.epoch, t.batch, counter and room.view[counter] or 0)
+  local seen = counter and room.view[counter] or 0
+  return still[name] and seen or ("%d %d %d %d"):format(room.made, t.epoch, t.batch, seen)
 end
 
 local function is_due(self, room, name, now)

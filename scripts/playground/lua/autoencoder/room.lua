@@ -2,6 +2,7 @@
 local commands = require "playground.autoencoder.commands"
 local data = require "playground.autoencoder.data"
 local export = require "playground.autoencoder.export"
+local map = require "playground.autoencoder.map"
 local moon = require "moonglass"
 local nets = require "playground.autoencoder.nets"
 local new_look = require "playground.autoencoder.look"
@@ -47,17 +48,28 @@ local function make(self, values)
   }
 end
 
--- A step that was under way is one with the new net.
+-- A map stays for comparison when another kind of net follows, as long as there are maps.
+local function keep_map(self, values)
+  local view = self.view
+  if values.code ~= 2 then
+    view.map_before = nil
+  elseif self.values.code == 2 and self.values.kind ~= values.kind and self.trainer.epoch > 0 then
+    self.look:refresh()
+    view.map_before = map(self.look)
+    view.map_before.kind = self.values.kind
+  end
+  view.kinds = view.kinds + 1
+end
+
 local function take(self, made)
-  local old = self.trainer
-  if old then
-    old:close()
-    if old.target < math.huge then made.trainer.target = 1 end
+  if self.trainer then
+    keep_map(self, made.values)
+    self.trainer:close()
   end
   for name, v in pairs(made) do self[name] = v end
-  self.made, self.view.held = self.made + 1, nil
-  self.view.row, self.view.first = math.min(self.view.row, #self.data.test),
-    math.max(1, math.min(self.view.first, #self.data.test - 9))
+  local view, last = self.view, #self.data.test
+  self.made, view.held = self.made + 1, nil
+  view.row, view.first = math.min(view.row, last), math.max(1, math.min(view.first, last - 9))
   self.look = new_look(self.net, self.values, self.data, self.view, self.kept)
 end
 
@@ -143,7 +155,7 @@ return function(host, given)
   local self = setmetatable({
     host = host, set_of_host = set, message = message, options = settings.new(options(#set.train)), made = 0, kept = {},
     running = false, events = panels.new(host.clock),
-    view = {first = 1, row = 1, draw_noise = 0, shown = 0, looked_at = 0},
+    view = {first = 1, row = 1, draw_noise = 0, shown = 0, looked_at = 0, kinds = 0},
   }, Room)
   take(self, make(self, self.options:check(changes)))
   return self
