@@ -387,6 +387,11 @@ describe("the playground's autoencoder refuses", function()
     check("level is nil, expected a number of 0 to 1", "draw_noise", {level = nil})
   end)
 
+  it("to export what it does not have", function()
+    check("export: what is 'weights' (known: script, safetensors, onnx)", "export", {what = "weights"})
+    check("unknown command 'fly'", "fly")
+  end)
+
   it("own pictures that are no pictures", function()
     host.functions.bytes = function(text) return text:match("^=(.*)$") end
     check("n is 0, expected a whole number of 1 to 2000", "own", {n = 0, images = "="})
@@ -430,6 +435,7 @@ describe("the playground's autoencoder trains", function()
     assert.same({pictures = 12, train = 10, test = 2}, ask(host, "own", {n = 12, images = ""}))
     train_epochs(host, 3)
     assert.equal("own", host.events.state.settings.data)
+    assert.equal("The net trains on 10 own pictures; the last 2 are held out as a test.", host.events.state.message)
     assert_equal_tensors(train:rows(11, 12), frames(host).digits.original)
     local loss, test_loss = replay(host)
     assert.equal(host.events.epoch.loss, loss)
@@ -442,6 +448,21 @@ describe("the playground's autoencoder trains", function()
     assert.equal(host.events.epoch.loss, (replay(host)))
     ask(host, "set", {settings = {data = "set"}})
     assert_equal_tensors(test:rows(1, 10), frames(host).digits.original)
+    assert.is_nil(host.events.state.message)
+  end)
+
+  it("on the set, if an address speaks of own pictures that are gone", function()
+    local host = open{data = "own"}
+    assert.equal("set", host:frame().state.settings.data)
+    assert.equal("The own pictures are gone: drop them again.", host.events.state.message)
+  end)
+
+  it("only with a data set of the right size", function()
+    local args = {slot = "autoencoder", room = "autoencoder"}
+    assert.equal("there is no data set: start the playground with --data FOLDER",
+      refusal(playground.new(), "open", args))
+    local narrow = playground.new{data = {moon.zeros(3, 9), moon.zeros(3), moon.zeros(3, 9), moon.zeros(3), "small"}}
+    assert.equal("the pictures of the data set have 9 pixels, expected 784", refusal(narrow, "open", args))
   end)
 
   it("anew after a reset, with the same numbers", function()

@@ -21,12 +21,18 @@ end
 ---A visitor's pictures. The last fifth is held out, if there are at least ten; else all are for training, and the
 ---panels that show test rows show these.
 ---@param images moonglass.Tensor uint8 [n x 784]
+---@return table rows
+---@return string words about what is held out
 function data.of_own(images)
   local n = #images
-  if n < enough then return {train = images, test = images, key = images} end
-  local kept = n - n // held_out_of
-  local test = images:rows(kept + 1, n)
-  return {train = images:rows(1, kept), test = test, validation = test, key = images}
+  if n < enough then
+    local few = "The net trains on all own pictures. From %d on, a fifth is held out as a test."
+    return {train = images, test = images, key = images}, few:format(enough)
+  end
+  local held_out = n // held_out_of
+  local train, test = images:rows(1, n - held_out), images:rows(n - held_out + 1, n)
+  return {train = train, test = test, validation = test, key = images},
+    ("The net trains on %d own pictures; the last %d are held out as a test."):format(n - held_out, held_out)
 end
 
 ---Bytes as rows.

@@ -1,10 +1,8 @@
---- What the room gives away: the script that repeats what was clicked, and the net as a file.
+--- The script that repeats what was clicked.
 local moon = require "moonglass"
 local nets = require "playground.autoencoder.nets"
 local noise = require "playground.autoencoder.noise"
 local script = require "playground.script"
-
-local export = {number = script.number}
 
 -- ---- the script's data ----
 
@@ -55,7 +53,7 @@ local function data_text(room)
   return room.values.kind == "denoising" and text .. noisy_text(room) or text
 end
 
--- ---- the files ----
+-- ---- the whole ----
 
 local function title(room)
   local s = room.values
@@ -63,9 +61,9 @@ local function title(room)
     #room.data.train, s.data == "own" and "a visitor's own" or room.set_of_host.name)
 end
 
-local writers = {}
-
-function writers.script(room)
+---The script that trains the same net again.
+---@return table {name, type, text}
+return function(room)
   local s = room.values
   return {name = s.kind .. ".lua", type = "text/x-lua", text = script.write{
     title = title(room), data = data_text(room), labelled = s.kind == "denoising",
@@ -75,15 +73,3 @@ function writers.script(room)
     batch = room.trainer.batch_size, seed = s.seed, threads = room.host.threads, trainer = room.trainer,
   }}
 end
-
----@param what string "script"
-function export.write(room, what)
-  local writer = writers[what]
-  if writer then return writer(room) end
-  local known = {}
-  for name in pairs(writers) do known[#known + 1] = name end
-  table.sort(known)
-  error(("export: what is '%s' (known: %s)"):format(tostring(what):sub(1, 40), table.concat(known, ", ")), 0)
-end
-
-return export

@@ -9,6 +9,7 @@ local new_look = require "playground.autoencoder.look"
 local noise = require "playground.autoencoder.noise"
 local options = require "playground.autoencoder.options"
 local panels = require "playground.autoencoder.panels"
+local script = require "playground.script"
 local settings = require "playground.settings"
 local trainer = require "playground.trainer"
 
@@ -17,10 +18,10 @@ Room.__index = Room
 
 -- ---- a new training ----
 
--- The rows for these settings.
-local function rows_of(self, values)
-  if values.data == "set" then return data.of_set(self.set_of_host, values.rows) end
-  if self.own then return data.of_own(self.own) end
+-- The rows for these settings, and words about them, or false.
+local function rows_of(self, values, own)
+  if values.data == "set" then return data.of_set(self.set_of_host, values.rows), false end
+  if own then return data.of_own(own) end
   error("set: data is 'own', but there are no own pictures yet: drop some on the page first", 0)
 end
 
@@ -34,13 +35,15 @@ local function test_of(values, rows)
 end
 
 -- All that a training needs, made anew. Nothing of the room changes, so that an error leaves it as it was.
-local function make(self, values)
-  local rows = rows_of(self, values)
+local function make(self, values, own)
+  own = own or self.own
+  local rows, message = rows_of(self, values, own)
   moon.seed(values.seed)
   local net, optimizer = nets.make(values, data.width), nets.optimizer(values)
   local y = values.kind == "denoising" and rows.train or nil -- as for the test
   return {
-    values = values, first_rate = values.rate, data = rows, net = net, optimizer = optimizer,
+    values = values, first_rate = values.rate, data = rows, own = own, message = message, net = net,
+    optimizer = optimizer,
     trainer = trainer.new{
       net = net, x = rows.train, y = y, test = test_of(values, rows), loss = nets.loss(values), optimizer = optimizer,
       batch = math.min(values.batch, #rows.train), seed = values.seed,
@@ -75,8 +78,6 @@ end
 
 -- ---- what the session asks for ----
 
-function Room:schema() return self.options:schema(self.host.list) end
-
 function Room:settings() return self.values end
 
 local function only_rate(a, b)
@@ -91,7 +92,7 @@ function Room:set(changes)
   if not only_rate(values, self.values) then return take(self, make(self, values)) end
   if values.rate == self.values.rate then return end
   local optimizer = self.optimizer
-  local text = "optimizer.lr = " .. export.number(values.rate)
+  local text = "optimizer.lr = " .. script.number(values.rate)
   self.trainer:change(text, function() optimizer.lr = values.rate end, "rate")
   self.values = values
   self.look.settings = values
@@ -111,19 +112,14 @@ function Room:command(name, args)
   return command(self, args)
 end
 
-function Room:export(what) return export.write(self, what) end
+function Room:export(what)
+  if what == "script" then return export(self) end
+  error(("export: what is %s (known: script, safetensors, onnx)"):format(settings.show(what)), 0)
+end
 
 ---Own pictures, uint8 [n x 784], in place of the set.
 function Room:take_own(images)
-  local before = self.own
-  self.own = images
-  local values = self.options:check({data = "own"}, self.values)
-  local ok, made = pcall(make, self, values)
-  if not ok then
-    self.own = before
-    error(made, 0)
-  end
-  take(self, made)
+  take(self, make(self, self.options:check({data = "own"}, self.values), images))
   local held_out = self.data.validation and #self.data.validation or 0
   return {pictures = #images, train = #self.data.train, test = held_out}
 end
@@ -153,10 +149,11 @@ return function(host, given)
   local set = set_of(host)
   local changes, message = without_own(given or {})
   local self = setmetatable({
-    host = host, set_of_host = set, message = message, options = settings.new(options(#set.train)), made = 0, kept = {},
+    host = host, set_of_host = set, options = settings.new(options(#set.train)), made = 0, kept = {},
     running = false, events = panels.new(host.clock),
     view = {first = 1, row = 1, draw_noise = 0, shown = 0, looked_at = 0, kinds = 0},
   }, Room)
   take(self, make(self, self.options:check(changes)))
+  self.message = message or false
   return self
 end
