@@ -41,15 +41,16 @@ export function create(wire, parent, page) {
   letGo.disabled = true;
   section.tools.append(letGo);
 
-  const left = make("div", {className: "code-side"});
+  const left = make("div", {className: "code-hands"});
+  const side = make("div", {className: "code-side"}, left,
+    make("p", {className: "code-help", textContent: "Drag a bar up or down, or use the arrow keys."}));
   const right = make("div", {className: "code-pictures"});
-  section.body.append(left, right);
+  section.body.append(side, right);
   const bars = codeBars(left, {change: hold});
   const both = plane(left, {change(values) {
     bars.set({values, low: data.low.data, high: data.high.data});
     hold(values);
   }});
-  left.append(make("p", {className: "code-help", textContent: "Drag a bar up or down, or use the arrow keys."}));
   const decoded = captioned(right, "decoded from the bars",
     {label: "The picture that the net decodes from the bars", color: "--orange", frame: "code-decoded"});
   const original = captioned(right, "the picture itself",
@@ -76,6 +77,7 @@ export function create(wire, parent, page) {
         data = next;
         const two = data.values.data.length === 2;
         both.show(two);
+        left.classList.toggle("code-two", two);
         section.watch(two ? ["code", "map"] : ["code"]);
         show();
       },

@@ -11,11 +11,11 @@ import {make} from "../controls.js";
 
 const STEPS = {ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.2, PageDown: -0.2};
 
-/** 1, 1.5, 2, 3, 5 or 7 times a power of ten, at least the value. */
+/** A round number, at least the value. */
 export function roundUp(value) {
   if (!(value > 0)) return 0;
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 1.5, 2, 3, 5, 7].find((lead) => lead * power >= value * 0.999999) ?? 10) * power;
+  return ([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((lead) => lead * power >= value * 0.999999) ?? 10) * power;
 }
 
 /** The axis for what is seen: the old one while it fits and is not more than three times too wide. */

@@ -19,6 +19,9 @@ export function arrange(n, width) {
   let columns = Math.min(n, Math.max(4, Math.ceil((width + GAP) / (LARGEST + GAP))));
   while (width > 480 && columns < n && heightOf(columns) > HIGHEST) columns++;
   if (width <= 480) columns = Math.min(n, 8);
+  // a full last line looks better than slightly larger tiles
+  const even = Array.from({length: Math.ceil(columns / 4)}, (_, i) => columns + i).find((more) => n % more === 0);
+  columns = even ?? columns;
   const size = sizeOf(columns);
   return {columns, size, gap: GAP, ...layout(n, columns, size, GAP)};
 }

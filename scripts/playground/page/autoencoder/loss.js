@@ -21,7 +21,7 @@ function labelled(parent, {name, color}) {
 
 export function create(wire, parent) {
   const section = panel(parent, {
-    name: "loss", title: "Loss by epoch", watch: ["epoch"], className: "ae-loss",
+    name: "loss", title: "Loss by epoch", className: "ae-loss",
     note: "How wrong the reconstructions are: of the pictures it trains on, and of others.",
   });
   const figures = make("div", {className: "figures"});

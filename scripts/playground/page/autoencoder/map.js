@@ -50,8 +50,8 @@ function legend(parent, chosen) {
 export function create(wire, parent, page) {
   const failed = failure(page);
   const section = panel(parent, {name: "map", title: "Map of codes", watch: ["map"], className: "ae-map", note: NOTE});
-  const ground = make("div", {className: "map-ground"});
-  const needs = make("div", {className: "map-needs"},
+  const ground = make("div", {className: "map-ground", hidden: true});
+  const needs = make("div", {className: "map-needs", hidden: true},
     make("p", {textContent: "A map needs a code of two numbers: then every picture is a point of a plane."}),
     button("Set the code to 2", "Starts a net anew whose code has two numbers", () => {
       wire.command("set", {settings: {code: 2}}).then(() => wire.command("run")).catch(failed);
@@ -86,7 +86,7 @@ export function create(wire, parent, page) {
     shown.dirty();
   });
   const there = picture(side, {label: "The digit decoded at the mark", className: "map-there", color: "--orange"});
-  const [x, y] = [make("span", {className: "number"}), make("span", {className: "number"})];
+  const [x, y] = [1, 2].map(() => make("span", {className: "number", textContent: "–"}));
   side.append(make("p", {className: "map-place"}, "decoded at ", x, ", ", y));
 
   function look([px, py], keep) {
@@ -111,7 +111,7 @@ export function create(wire, parent, page) {
         ground.hidden = !data;
         needs.hidden = Boolean(data);
         if (!data) probe = null;
-        else showProbe();
+        else look(probe ?? [(data.range[0] + data.range[1]) / 2, (data.range[2] + data.range[3]) / 2], false);
       },
     },
     destroy() {

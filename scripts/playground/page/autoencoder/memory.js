@@ -5,13 +5,14 @@ import {panel} from "../panel.js";
 import {failure, figure, strip} from "./parts.js";
 
 const FEW = 50;
+const SHOWN = 5;
 
 /** Originals over reconstructions of one side, with its loss. */
 function side(parent, title, what) {
   const element = make("div", {className: "memory-side"}, make("h3", {className: "memory-title", textContent: title}));
   parent.append(element);
-  const original = strip(element, {caption: "original", label: `${what}: originals`, color: "--blue"});
-  const made = strip(element, {caption: "net", label: `${what}: reconstructions`, color: "--orange"});
+  const original = strip(element, {caption: "original", label: `${what}: originals`, color: "--blue", columns: SHOWN});
+  const made = strip(element, {caption: "net", label: `${what}: reconstructions`, color: "--orange", columns: SHOWN});
   return {
     set(data) {
       original.set(data.original.data);

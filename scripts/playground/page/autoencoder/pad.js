@@ -5,9 +5,9 @@ export const SIDE = 28;
 const BOX = 20; // MNIST's digits fit a box of 20 x 20 within the 28
 const UNDO = 100;
 
-// MNIST's strokes: about two pixels full and one that fades.
-const PEN = {full: 0.65, edge: 1.75};
-const ERASER = {full: 1.6, edge: 2.4};
+// Distances from the path in pixels: full ink up to the first, none from the second on. MNIST's strokes are like this.
+const PEN = {full: 0.8, edge: 2.1};
+const ERASER = {full: 1.8, edge: 2.6};
 
 /** Distance of the point (x, y) from the segment a-b. */
 function distance(x, y, a, b) {

@@ -2,7 +2,7 @@
  * What several panels of this tab are made of.
  *
  *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
- *   strip(parent, {caption, label, color})       a line of up to ten pictures: {set(bytes), figure, hide(flag)}
+ *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes), canvas}
  *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
  *   failure(page)                                where a panel says what was refused: page.failed, or the console
  */
@@ -14,7 +14,6 @@ import {shades} from "../draw/palette.js";
 import {SIDE} from "./pad.js";
 
 const SIZE = SIDE * SIDE;
-const COLUMNS = 10;
 
 /** The style of this tab, asked for once: the panels also stand in the lecture. */
 if (!document.querySelector("link[href='/autoencoder/autoencoder.css']")) {
@@ -50,20 +49,23 @@ export function figure(parent, caption, digits = 4) {
   return {element, set: (next) => number(value, next, digits)};
 }
 
-export function strip(parent, {caption, label, color = "--ink"}) {
+export function strip(parent, {caption, label, color = "--ink", columns = 10}) {
   let bytes = null;
   const words = make("span", {className: "strip-caption", textContent: caption});
   const element = make("div", {className: "strip"}, words);
   const shown = surface(element, {
     label, className: "strip-pictures",
     draw(context, width, height) {
-      const step = width / COLUMNS;
+      if (!bytes) return;
+      const n = Math.min(columns, bytes.length / SIZE);
+      const step = width / columns;
       const size = Math.min(step - 4, height);
-      for (let i = 0; bytes && i < Math.min(COLUMNS, bytes.length / SIZE); i++) {
+      for (let i = 0; i < n; i++) {
         tile(context, bytes, i * SIZE, SIDE, {x: i * step + 2, y: 0, width: size, height: size}, shades(color));
       }
     },
   });
+  shown.canvas.style.aspectRatio = `${columns} / 0.92`;
   parent.append(element);
   return {
     element, canvas: shown.canvas, destroy: shown.destroy,
@@ -71,7 +73,6 @@ export function strip(parent, {caption, label, color = "--ink"}) {
       bytes = next;
       shown.dirty();
     },
-    hide(flag) { element.hidden = flag; },
   };
 }
 
