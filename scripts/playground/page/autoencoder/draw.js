@@ -149,7 +149,7 @@ function results(parent, wire, failed) {
   const made = side("what it makes of it", {label: "What the net makes of the drawing", color: "--orange"});
   const send = latest((level) => wire.command("draw_noise", {level}), failed);
   const noise = control({
-    name: "draw_noise", label: "Noise on the drawing", kind: "number", low: 0, high: 1, step: 0.05, default: 0,
+    name: "draw_noise", label: "Add noise", kind: "number", low: 0, high: 1, step: 0.05, default: 0,
     format: (value) => value.toFixed(2), help: "Does the net draw the digit without it? A denoising net has learnt to.",
   }, (name, level) => send(level), {as: "slider", className: "pad-noise"});
   element.append(noise.element);

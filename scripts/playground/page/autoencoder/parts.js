@@ -2,7 +2,7 @@
  * What several panels of this tab are made of.
  *
  *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
- *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes), canvas}
+ *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes)}
  *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
  *   failure(page)                                where a panel says what was refused: page.failed, or the console
  */
