@@ -63,39 +63,35 @@ static bool apart(const mooni_batch *b, size_t i) {
 }
 
 /* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. The
-** last layer does not use gradient[0], where the loss's gradient goes. All fields are named, and *pass is written in
-** place: to clear it first, or to copy it, would take longer than a layer of a few units. */
-static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
+** last layer does not use gradient[0], where the loss's gradient goes. */
+static mooni_pass make_pass(const part *p, size_t i) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const mooni_place *s = &net->places[i];
   size_t r = p->own.first;
-  *pass = (mooni_pass){.rows = p->own.rows,
-                       .in = s->in,
-                       .out = s->out,
-                       .batch = b->rows,
-                       .first = r,
-                       .part = p->own.part,
-                       .parts = p->own.parts,
-                       .x = s->x + r * s->in,
-                       .y = s->y + r * s->out,
-                       .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
-                       .accumulate = s->accumulate,
-                       .weights = !s->again && (b->split != MOONI_BY_ROWS || p->index == 0),
-                       .training = net->training,
-                       .seed = net->layers[i]->seed + s->seed,
-                       .draw = net->draw,
-                       .logits = b->fused && i == net->count - 1,
-                       .job = b,
-                       .layer = i,
-                       .step = mooni_padded(net->rows * net->widest),
-                       .x_apart = apart(b, i),
-                       .y_apart = apart(b, i + 1),
-                       .spare = net->gradient[(net->count - i) % 2],
-                       .dy = NULL,
-                       .dx = NULL,
-                       .grad = {NULL, NULL, NULL, NULL},
-                       .ready = NULL};
+  mooni_pass pass = {.rows = p->own.rows,
+                     .in = s->in,
+                     .out = s->out,
+                     .batch = b->rows,
+                     .first = r,
+                     .part = p->own.part,
+                     .parts = p->own.parts,
+                     .x = s->x + r * s->in,
+                     .y = s->y + r * s->out,
+                     .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
+                     .accumulate = s->accumulate,
+                     .weights = !s->again && (b->split != MOONI_BY_ROWS || p->index == 0),
+                     .training = net->training,
+                     .seed = net->layers[i]->seed + s->seed,
+                     .draw = net->draw,
+                     .logits = b->fused && i == net->count - 1,
+                     .job = b,
+                     .layer = i,
+                     .step = mooni_padded(net->rows * net->widest),
+                     .x_apart = apart(b, i),
+                     .y_apart = apart(b, i + 1),
+                     .spare = net->gradient[(net->count - i) % 2]};
+  return pass;
 }
 
 /* ---- the stages ----
@@ -122,22 +118,19 @@ static void gather(const part *p, const stage *s) {
 
 static void forward(const part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass;
-  make_pass(&pass, p, s->layer);
+  mooni_pass pass = make_pass(p, s->layer);
   if (pass.rows) l->class->forward(l, &pass);
 }
 
 static void complete(const part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass;
-  make_pass(&pass, p, s->layer);
+  mooni_pass pass = make_pass(p, s->layer);
   if (pass.rows) l->class->complete(l, &pass);
 }
 
 static void add_penalty(const part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass;
-  make_pass(&pass, p, s->layer);
+  mooni_pass pass = make_pass(p, s->layer);
   if (pass.rows) p->b->penalty[p->index] += l->class->penalty(l, &pass);
 }
 
@@ -173,7 +166,7 @@ static float *grad_of(const part *p, size_t i) {
   return grad;
 }
 
-static double objective(const mooni_batch *b) {
+double mooni_objective(const mooni_batch *b) {
   double value = 0, penalty = 0;
   for (size_t i = 0; i < b->parts; i++) {
     value += b->value[i];
@@ -184,7 +177,7 @@ static double objective(const mooni_batch *b) {
 
 /* Only a finite objective leads to an update: another one would spoil the weights for good. All parts have met since
 ** the loss, so each sees the same sum. */
-static bool is_finite(const mooni_batch *b) { return isfinite(objective(b)); }
+static bool is_finite(const mooni_batch *b) { return isfinite(mooni_objective(b)); }
 
 /* Not by rows, a part has the complete gradient and updates at once, while the weights are in its cache. */
 static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
@@ -195,29 +188,28 @@ static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
   mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[k], k), pass->grad[i], patch);
 }
 
-static inline void make_backward_pass(mooni_pass *pass, const part *p, const stage *s) {
+static mooni_pass make_backward_pass(const part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   size_t offset = b->split == MOONI_BY_ROWS ? p->own.first * net->widest : 0;
-  make_pass(pass, p, s->layer);
-  pass->dy = net->gradient[s->gradient] + offset;
-  if (b->dx || s->layer > net->trainable) pass->dx = net->gradient[1 - s->gradient] + offset;
+  mooni_pass pass = make_pass(p, s->layer);
+  pass.dy = net->gradient[s->gradient] + offset;
+  if (b->dx || s->layer > net->trainable) pass.dx = net->gradient[1 - s->gradient] + offset;
   for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
-    pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
-  if (b->opt && b->split != MOONI_BY_ROWS) pass->ready = ready;
+    pass.grad[i] = grad_of(p, net->places[s->layer].param[i]);
+  if (b->opt && b->split != MOONI_BY_ROWS) pass.ready = ready;
+  return pass;
 }
 
 static void derive(const part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass;
-  make_backward_pass(&pass, p, s);
+  mooni_pass pass = make_backward_pass(p, s);
   if (pass.rows) l->class->derive(l, &pass);
 }
 
 static void backward(const part *p, const stage *s) {
   moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass;
-  make_backward_pass(&pass, p, s);
+  mooni_pass pass = make_backward_pass(p, s);
   if (pass.rows) l->class->backward(l, &pass);
 }
 
@@ -316,17 +308,13 @@ static void run_phase(void *arg, size_t phase, size_t index) {
 
 void mooni_run(mooni_batch *b) {
   moon_net *net = b->net;
-  double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS];
   b->parts = mooni_parts(net, b->split);
-  b->value = value;
-  b->penalty = penalty;
-  for (size_t i = 0; i < b->parts; i++) value[i] = penalty[i] = 0;
+  for (size_t i = 0; i < b->parts; i++) b->value[i] = b->penalty[i] = 0;
   if (b->forward && net->training) net->draw++;
   if (b->opt) mooni_optim_begin(b->opt);
   list_stages(b);
   mooni_pool_run(net->ctx, b->parts, b->phases, run_phase, b);
-  b->objective = objective(b);
-  if (b->opt && !isfinite(b->objective)) b->opt->steps--;
+  if (b->opt && !is_finite(b)) b->opt->steps--;
   if (!b->forward) return;
   net->penalty = 0;
   for (size_t i = 0; i < b->parts; i++) net->penalty += b->penalty[i];

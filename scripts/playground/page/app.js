@@ -4,7 +4,7 @@
  * A tab is a module ./NAME/view.js, loaded when it is first shown. It exports
  *   create(wire, parent, page) -> {events: {name: function(data)}, shown(), resize(), destroy(), reopen()}
  *   room     "points" or "autoencoder": app.js opens the room NAME with the address's settings. Without it the view
- *            opens its own rooms (slot: NAME) in shown() and reopen().
+ *            opens its own rooms (slot: NAME) in open(), each time it comes to the front or a session has begun.
  *   lists    names of settings that are lists (a list of one needs no comma in the address)
  * events get what the wire brings while the tab is shown (also schema, state, epoch, failure). shown() is called each
  * time the tab comes to the front, reopen() when a session has begun, message(words | null) with
@@ -15,6 +15,7 @@
  *   page.set(changes)       command "set"; rejects with words
  *   page.option(name, usual), page.setOption(name, value, usual)   what is seen, not trained: view.name in the address
  *   page.extra(name, value) a set-up for the address that is no setting (null: takes it away); page.given(name): reads
+ *   page.address(), page.keep(settings)   for a tab without room: what the address has instead of the room's settings
  *   page.say(words)         a message at the foot of the page;  page.speak(words)  for screen readers only
  *   page.failed(error)      the same for an Error: use as .catch(page.failed)
  *   page.state(), page.schema()   what came last
@@ -35,6 +36,7 @@ const tabs = new Map(TABS.map((name) => [name, {
   name, view: null, module: null, settings: {}, options: {}, state: null, schema: null, element: at(`view-${name}`),
 }]));
 let current = null;
+let inFront = null; // the tab whose room is open on the host: only its panels can be asked for
 let ready = false;
 let toastTimer = 0;
 
@@ -76,7 +78,7 @@ function remember() {
 }
 
 function keepSettings(tab) {
-  if (!tab.state || !tab.schema) return;
+  if (!tab.state || !tab.schema || !tab.module?.room) return;
   const extras = Object.fromEntries(Object.entries(tab.settings).filter(([name]) => name.startsWith("own.")));
   tab.settings = {...address.different(tab.state.settings ?? {}, tab.schema), ...extras};
   remember();
@@ -110,6 +112,11 @@ function pageFor(tab) {
       else tab.settings[`own.${name}`] = value;
       if (tab === current) remember();
     },
+    address: () => tab.settings,
+    keep(settings) {
+      tab.settings = settings;
+      if (tab === current) remember();
+    },
     state: () => tab.state,
     schema: () => tab.schema,
     say, speak, failed,
@@ -138,7 +145,13 @@ async function load(tab) {
 /** Opens the tab's room on the host, or comes back to it. Refused settings are named, the usual ones taken. */
 async function openRoom(tab) {
   if (!ready || tab !== current || !tab.view) return;
-  if (!tab.module.room) return;
+  if (tab.module.room) await openWanted(tab);
+  else await tab.view.open?.();
+  inFront = tab;
+  watch();
+}
+
+async function openWanted(tab) {
   const settings = wanted(tab);
   try {
     await wire.command("open", {slot: tab.name, room: tab.module.room, settings});
@@ -154,6 +167,7 @@ async function show(name) {
   const tab = tabs.get(name) ?? tabs.get(FIRST);
   if (tab === current) return;
   current = tab;
+  inFront = null;
   for (const other of tabs.values()) {
     const chosen = other === tab;
     const knob = at(`tab-${other.name}`);
@@ -170,7 +184,6 @@ async function show(name) {
   tab.view.resize?.();
   remember();
   await openRoom(tab).catch(failed);
-  watch();
 }
 
 function follow({tab: name, settings, options}) {
@@ -204,7 +217,7 @@ let watchTimer = 0;
 function watch() {
   clearTimeout(watchTimer);
   watchTimer = setTimeout(() => {
-    if (!ready || !current?.view) return;
+    if (!ready || inFront !== current) return;
     const panels = document.hidden ? [] : watched();
     const key = JSON.stringify(panels);
     if (key === asked) return;
@@ -371,8 +384,8 @@ function bindWire() {
     asked = null;
     if (!ready) return;
     current.view?.reopen?.();
+    inFront = null;
     openRoom(current).catch(failed);
-    watch();
   });
 }
 
@@ -398,7 +411,6 @@ async function start() {
   ready = true;
   await shown;
   await openRoom(current).catch(failed);
-  watch();
 }
 
 start();
