@@ -2,7 +2,7 @@
 -- dead unit is 0 for every row of the sample.
 local moon = require "moonglass"
 
-local most, sample = 64, 300 -- pictures, test rows
+local most, sample = 64, 500 -- pictures, test rows
 
 -- 0 becomes 127.5, the largest absolute weight of a unit 0 or 255.
 local function pictures(weights)

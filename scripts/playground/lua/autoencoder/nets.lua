@@ -87,9 +87,9 @@ end
 
 ---The constructor's call as text of a script, for rows in `rows`.
 function nets.text(s, rows)
-  local list = {("input = %s:size(2)"):format(rows)}
-  for _, pair in ipairs(kinds[s.kind](s)) do list[#list + 1] = ("%s = %s"):format(pair[1], text_of(pair[2])) end
-  return ("moon.autoencoder.%s{\n  %s,\n}"):format(s.kind, table.concat(list, ", "))
+  local lines = {("  input = %s:size(2),\n"):format(rows)}
+  for _, pair in ipairs(kinds[s.kind](s)) do lines[#lines + 1] = ("  %s = %s,\n"):format(pair[1], text_of(pair[2])) end
+  return ("moon.autoencoder.%s{\n%s}"):format(s.kind, table.concat(lines))
 end
 
 ---The loss as text of a script.

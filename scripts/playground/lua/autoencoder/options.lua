@@ -1,5 +1,6 @@
 --- The settings of the room: what a visitor can choose, in the words that a student reads. A setting with `only` counts
 -- just where the other settings are as one of the lines there says.
+local moon = require "moonglass"
 local nets = require "playground.autoencoder.nets"
 
 -- {value, label} for each; values that are a label by themselves need none.
@@ -25,6 +26,12 @@ local activations = choices{
   {"relu", "ReLU"}, {"leaky_relu", "leaky ReLU"}, {"elu", "ELU"}, {"gelu", "GELU"}, "tanh", "sigmoid", "linear",
 }
 
+local help_of_kinds = "Plain has one hidden layer, deep has more. Denoising learns to remove noise. Sparse uses few "
+  .. "numbers of its code at a time."
+if moon.autoencoder.variational then
+  help_of_kinds = help_of_kinds .. " Variational draws its codes to a normal distribution."
+end
+
 local with_hidden = {{kind = {"deep", "denoising", "sparse", "variational"}}}
 local with_activation_of_code = {
   {kind = {"plain", "deep", "denoising"}}, {kind = {"sparse"}, sparsity = {"l1", "k"}},
@@ -34,8 +41,7 @@ local function of_net()
   return {
     {
       name = "kind", label = "Kind", kind = "choice", choices = choices(nets.kinds()), default = "deep", group = "net",
-      help = "Plain has one hidden layer, deep has more. Denoising learns to remove noise. Sparse uses few numbers of "
-        .. "its code at a time.",
+      help = help_of_kinds,
     },
     {
       name = "hidden", label = "Hidden units", kind = "number", low = 0, high = 512, whole = true, default = 128,
