@@ -401,6 +401,44 @@ describe("the playground's autoencoder refuses", function()
   end)
 end)
 
+describe("the playground's autoencoder", function()
+  it("answers or refuses whatever it is asked, and goes on", function()
+    local random = require("playground.points.sets.random")(11)
+    local function pick(list) return list[1 + math.floor(random.uniform(0, #list))] end
+    local value
+    local makers = {
+      function() return pick{0, 1, 2, -1, 4, 0.5, 784, 1e300, -1e300, 0 / 0, 1 / 0, math.maxinteger} end,
+      function() return pick{"", "own", "set", "sparse", "k", "kl", "denoising", "linear", "\0", ("a"):rep(1000)} end,
+      function() return pick{true, false} end,
+      function() return {value(), value(), value(), value()} end,
+      function() return {[pick{"kind", "code", "sparsity", "data", "rows", "rate", "noise_level", 3}] = value()} end,
+    }
+    function value() return pick(makers)() end
+    local names = {"open", "run", "pause", "step", "reset", "set", "watch", "export", "choose", "digits", "code",
+      "draw", "draw_noise", "own", "nonsense"}
+    local fields = {"settings", "seed", "row", "first", "values", "pixels", "level", "images", "n", "what", "panels"}
+    local host, refusals = open{kind = "plain"}, 0
+    host.functions.bytes = function(text) return text end
+    for i = 1, 500 do
+      local entry = {args = {["do"] = pick(names)}}
+      for _ = 1, 3 do entry.args[pick(fields)] = value() end
+      host.queue[1] = entry
+      if i % 5 == 0 then host:frame() else host:turn(1) end
+      assert.is_true((entry.answer == nil) ~= (entry.words == nil))
+      if entry.words then
+        refusals = refusals + 1
+        assert.is_nil(entry.words:find("attempt to", 1, true), entry.words)
+      end
+    end
+    assert.is_true(refusals > 100 and refusals < 400)
+    assert.same({}, host.logged)
+    ask(host, "open", {slot = "autoencoder", room = "autoencoder", fresh = true, settings = with()})
+    ask(host, "watch", {panels = {"digits"}})
+    train_epochs(host, 1)
+    assert.same({10, 784}, frames(host).digits.original.shape)
+  end)
+end)
+
 describe("the playground's autoencoder trains", function()
   local kinds = {
     {kind = "plain"},
