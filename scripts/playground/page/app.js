@@ -250,6 +250,7 @@ function endFailure() {
 }
 
 function showState(state) {
+  for (const id of ["run", "step", "reset"]) at(id).disabled = !state;
   const running = Boolean(state?.running);
   if (running || state?.epoch === 0) endFailure();
   document.body.dataset.running = String(running);

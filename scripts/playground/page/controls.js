@@ -147,6 +147,17 @@ function range(low, high) {
   return has(high) ? ` of at most ${high}` : "";
 }
 
+/** The sentence stays on the screen when its control is near the right edge. */
+function keepInside(element, hint) {
+  const move = () => {
+    hint.style.left = "0px";
+    const over = hint.getBoundingClientRect().right - (document.documentElement.clientWidth - 8);
+    if (over > 0) hint.style.left = `${-over}px`;
+  };
+  element.addEventListener("pointerenter", move);
+  element.addEventListener("focusin", move);
+}
+
 /** The element of a control: label, input, the sentence, and the place for what is wrong. */
 function frame(setting, part, id, className) {
   const text = setting.label ?? setting.name;
@@ -158,6 +169,7 @@ function frame(setting, part, id, className) {
   part.input.setAttribute("aria-describedby", `${hint.id} ${wrong.id}`);
   const classes = `control control-${setting.kind} ${className}`;
   const element = make("div", {className: classes, dataset: {setting: setting.name}}, label, part.field, hint, wrong);
+  keepInside(element, hint);
   const complain = (words) => {
     wrong.textContent = words ?? "";
     if (words) part.input.setAttribute("aria-invalid", "true");

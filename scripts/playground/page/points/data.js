@@ -61,7 +61,8 @@ function setChooser(parent, line, choose) {
 export function dataPanel(parent, page) {
   const self = panel(parent, {title: "Data", name: "data", watch: ["points"], className: "points-data"});
   const change = (name, value) => page.set({[name]: value});
-  const count = make("p", {className: "points-count number"});
+  const count = make("span", {className: "points-count number", title: "Points for training + for the test"});
+  self.tools.append(count);
   const fresh = button("New points", "Draws points and first weights from another seed", () => {
     change("seed", Math.floor(Math.random() * (MOST_SEED + 1))).catch(page.failed);
   }, {className: "points-fresh"});
@@ -80,7 +81,7 @@ export function dataPanel(parent, page) {
         only: ["ratio", "noise", "batch", "seed"],
         styles: {ratio: {as: "slider"}, noise: {as: "slider"}, batch: {as: "slider"}},
       });
-      box.append(fresh, count);
+      box.append(fresh);
     },
     table,
     state({settings}) {
@@ -90,7 +91,7 @@ export function dataPanel(parent, page) {
       sliders?.set(settings);
     },
     points({train, test}) {
-      count.textContent = `${train.shape[0]} train, ${test.shape[0]} test`;
+      count.textContent = `${train.shape[0]} + ${test.shape[0]} points`;
       count.dataset.value = `${train.shape[0]} ${test.shape[0]}`;
     },
   };

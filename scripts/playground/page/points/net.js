@@ -47,7 +47,7 @@ class Net {
     this.maps = surface(this.board, {className: "net-maps", draw: (context) => this.drawMaps(context)});
     this.tip = make("div", {className: "net-tip number", hidden: true, "aria-hidden": "true"});
     this.board.append(this.tip);
-    this.editor = editor(document.body, (change) => this.wire.command("edit", change));
+    this.editor = editor(this.panel.element, (change) => this.wire.command("edit", change));
     this.board.addEventListener("keydown", (event) => this.key(event));
     this.observer = new ResizeObserver(() => this.arrange());
     this.observer.observe(this.scroll);

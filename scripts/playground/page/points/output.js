@@ -46,7 +46,9 @@ class Output {
     this.panel.body.append(make("div", {className: "points-losses"}, ...figures));
     this.curve = surface(this.panel.body, {
       label: "Losses of training and test over the epochs", className: "points-curve",
-      draw: (context, width, height) => curve(context, width, height, this.curves),
+      draw: (context, width, height) => {
+        curve(context, width, height, this.curves, {log: this.page.option("log", false)});
+      },
     });
     this.own = ownPoints(this.panel.body, table, wire, page);
     this.plane = plane(this.panel.body, {
@@ -65,6 +67,7 @@ class Output {
     this.flags = [
       option(this.page, "test", "Show test data", "Points that the net never learns from, as rings.", apply),
       option(this.page, "discrete", "Discretise", "Only the side of the border, not how sure the net is.", apply),
+      option(this.page, "log", "Log scale", "The losses on an axis of powers of ten.", apply),
     ];
     const flags = make("div", {className: "points-flags"}, ...this.flags.map(({element}) => element));
     this.panel.body.append(this.readout, this.legend, flags);
@@ -77,14 +80,14 @@ class Output {
 
   /** Options of the address may have changed. */
   shown() {
-    this.flags[0].set(this.page.option("test", false));
-    this.flags[1].set(this.discrete());
+    ["test", "discrete", "log"].forEach((name, i) => this.flags[i].set(this.page.option(name, false)));
     this.apply();
   }
 
   /** Of own points all are seen: a place where one was put and nothing appears would puzzle. */
   apply() {
     this.plane.options({test: this.page.option("test", false) || this.own.active(), discrete: this.discrete()});
+    this.curve.dirty();
     this.changed();
   }
 
@@ -122,8 +125,8 @@ class Output {
   }
 
   epoch({loss, test_loss, curve: all}) {
-    number(this.losses.test.value, test_loss);
-    number(this.losses.train.value, loss);
+    number(this.losses.test.value, test_loss, 4);
+    number(this.losses.train.value, loss, 4);
     if (!all) return;
     this.curves = {x: all.epoch, series: [
       {values: all.test_loss ?? [], color: "--orange"}, {values: all.loss, color: "--blue"},

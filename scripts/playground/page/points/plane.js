@@ -21,7 +21,7 @@ import {valueColor} from "./sets.js";
 
 const LEFT = 22;
 const BOTTOM = 18;
-const EDGE = 4;
+const EDGE = 7;
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
 
 const boxOf = (width, height) => ({x: LEFT, y: EDGE, width: width - LEFT - EDGE, height: height - BOTTOM - EDGE});

@@ -20,6 +20,14 @@ function square(n, value) {
   });
 }
 
+/** A disc, evenly filled: the golden angle. */
+function disc(n, radius) {
+  return Array.from({length: n}, (_, i) => {
+    const r = radius * Math.sqrt((i + 0.5) / n);
+    return [r * Math.sin(i * 2.39996), r * Math.cos(i * 2.39996)];
+  });
+}
+
 function arms(n, count, turns) {
   return Array.from({length: n}, (_, i) => {
     const arm = i % count;
@@ -30,18 +38,13 @@ function arms(n, count, turns) {
 }
 
 const SHAPES = {
-  circle: () => Array.from({length: 64}, (_, i) => {
-    const inside = i % 2;
-    const r = inside ? 2.4 * Math.sqrt(spread(i, 0.754877)) : 4 + 1.3 * spread(i, 0.754877);
-    const angle = i * 2.39996;
-    return [r * Math.sin(angle), r * Math.cos(angle), inside];
-  }),
+  circle: () => [...disc(26, 2.5).map(([x, y]) => [x, y, 1]), ...Array.from({length: 40}, (_, i) => {
+    const r = 4.2 + 1.2 * spread(i, 0.618034);
+    return [r * Math.sin(i * 0.157), r * Math.cos(i * 0.157), 0];
+  })],
   xor: () => square(70, (x, y) => (x * y >= 0 ? 1 : 0)).filter(([x, y]) => Math.abs(x) > 0.5 && Math.abs(y) > 0.5),
-  gauss: () => Array.from({length: 60}, (_, i) => {
-    const side = i % 2 ? 1 : -1;
-    const r = 1.9 * Math.sqrt(spread(i, 0.754877));
-    return [2.6 * side + r * Math.sin(i * 2.39996), 2.6 * side + r * Math.cos(i * 2.39996), i % 2];
-  }),
+  gauss: () => [-1, 1].flatMap((side) => disc(26, 2.3).map(([x, y]) => (
+    [2.5 * side + x, 2.5 * side + y, Number(side > 0)]))),
   spiral: () => arms(72, 2, 1.4),
   spirals3: () => arms(75, 3, 0.64),
   plane: () => square(90, (x, y) => (x + y) / 10),
