@@ -7,11 +7,17 @@ PLAYGROUND_OBJ   := $(patsubst $(PLAYGROUND_DIR)/host/%.c,$(B)/obj/playground/%.
                     $(wildcard $(PLAYGROUND_DIR)/host/*.c)) $(B)/obj/playground/embedded.o
 PLAYGROUND_LIBS  := -lcivetweb
 PLAYGROUND       ?=
+PLAYGROUND_BENCH ?=
 
 ## playground: build and start the playground's server, and print its address (PLAYGROUND='--port 8099': its options)
 .PHONY: playground
 playground: $(B)/moonglass-playground
 	@exec $(B)/moonglass-playground $(PLAYGROUND)
+
+## bench-playground: time a very small net here and in JavaScript in Chromium (PLAYGROUND_BENCH=--help: options)
+.PHONY: bench-playground
+bench-playground: all
+	$(B)/moonglass $(PLAYGROUND_DIR)/bench/bench.lua $(PLAYGROUND_BENCH)
 
 $(B)/obj/playground/%.o: HEADERS_CFLAGS = -Icsrc -I$(PLAYGROUND_DIR)/host $(LUA_CFLAGS) $(LIB_CFLAGS)
 
