@@ -418,7 +418,7 @@ describe("the playground's trainer", function()
     end
   end)
 
-  it("keeps an even curve of at most 400 points, and no history", function()
+  it("keeps an even curve of at most 200 points, and no history", function()
     local p = parts()
     p.untrained = true
     local t = trainer.new(p)
@@ -429,7 +429,7 @@ describe("the playground's trainer", function()
     collectgarbage()
     assert.is_true(collectgarbage "count" - before < 200, "memory grows") -- a history would have 2 MB
     local curve = t:curve(function(list) return list end)
-    assert.is_true(#curve.epoch > 190 and #curve.epoch <= 400)
+    assert.is_true(#curve.epoch >= 100 and #curve.epoch <= 200)
     assert.equal(0, curve.epoch[1])
     for i = 2, #curve.epoch do assert.equal(curve.epoch[2], curve.epoch[i] - curve.epoch[i - 1]) end
     assert.is_true(curve.epoch[#curve.epoch] > 49000)

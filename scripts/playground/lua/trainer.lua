@@ -5,7 +5,7 @@
 --   t:run(due)     trains until due() is true or t.target epochs are done; raises words if the loss is NaN
 --   t.epoch, t.batch, t.batches    whole epochs done, batches of the present one done, batches of an epoch
 --   t:losses()     loss and test_loss of the last whole epoch; after an edit of the weights, those of the net as it is
---   t:curve(list)  {epoch, loss, test_loss}: at most 400 points, evenly spaced; list is host.list
+--   t:curve(list)  {epoch, loss, test_loss}: at most 200 points, evenly spaced; list is host.list
 --   t:pace(running)   epochs a second while it runs, else nil
 --   t:change(text, apply, key, edits)   applies a change now, and keeps it for the exported script
 --   t.changes      {epoch =, batch =, text =, edits =}: after so many whole epochs and batches of the next one
@@ -23,7 +23,7 @@ Trainer.__index = Trainer
 
 local short = 0.005          -- seconds
 local longest_block = 1000   -- epochs of one fit
-local most_points = 400      -- of the curve
+local most_points = 200      -- of the curve
 local most_changes = 5000    -- that are kept for the script
 local pace_every = 0.5       -- seconds between two measurements
 
