@@ -381,9 +381,10 @@ function bindWire() {
   });
   for (const name of Wire.EVENTS) wire.on(name, (data) => deliver(name, data));
   wire.on("status", showStatus);
-  wire.on("session", () => {
+  wire.on("session", ({fresh}) => {
     asked = null;
     if (!ready) return;
+    if (fresh) say("A new session has begun: the net starts from its seed.");
     current.view?.reopen?.();
     inFront = null;
     openRoom(current).catch(failed);

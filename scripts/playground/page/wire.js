@@ -7,8 +7,8 @@
  *   await wire.command("set", {settings: {rate: 0.1}});   the answer; rejects with an Error whose message is for people
  *   wire.latest("bar", "code", {values});       the same for what changes fast (a drag): only the newest waits
  *
- * wire.status is "starting", "live" or "gone"; "status" is told {status, reason, words}. "session" is told whenever a
- * session has begun, also after the server came back: its rooms are to be opened again. Tensors arrive as
+ * wire.status is "starting", "live" or "gone"; "status" is told {status, reason, words}. "session" is told {fresh}
+ * whenever a session has begun (fresh) or was found again: its rooms are to be opened again. Tensors arrive as
  * {shape, data: Uint8Array | Float32Array}. wire.last holds what came last of each event.
  */
 
@@ -111,7 +111,7 @@ export class Wire {
     this.about = answer;
     this.last = {};
     sessionStorage.setItem(KEY, answer.token);
-    this.tell("session", answer);
+    this.tell("session", {...answer, fresh: true});
   }
 
   async alive() {

@@ -91,7 +91,7 @@ export function dataPanel(parent, page) {
       sliders?.set(settings);
     },
     points({train, test}) {
-      count.textContent = `${train.shape[0]} + ${test.shape[0]} points`;
+      count.textContent = `${train.shape[0]} + ${test.shape[0]}`;
       count.dataset.value = `${train.shape[0]} ${test.shape[0]}`;
     },
   };

@@ -151,7 +151,7 @@ class Output {
   message(words) { this.plane.message(words); }
 
   read(where) {
-    const idle = this.own?.active() ? "Click, or arrow keys and Enter, to place a point."
+    const idle = this.own?.active() ? "Click or press Enter to place a point."
       : "Point at a place to read the answer there.";
     const value = where && this.plane.at(...where);
     if (value === null || value === undefined) {
