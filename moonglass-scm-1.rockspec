@@ -10,7 +10,7 @@ description = {
   summary = "An engine for autoencoders, on BLIS",
   detailed = [[
     Moonglass trains and runs autoencoders: a C engine on BLIS, driven from Lua.
-    Needs the headers and libraries of BLIS, libpng, zlib, jansson and libedit.
+    Needs the headers and libraries of BLIS, libpng, zlib and libedit.
   ]],
   license = "MIT",
 }

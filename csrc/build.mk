@@ -19,12 +19,12 @@ BLIS_LIBS   ?= $(if $(BLIS_ARCHIVE),$(BLIS_ARCHIVE) -Wl$(comma)--exclude-libs$(c
 LUA_PC := $(shell $(PKG_CONFIG) --exists lua5.4 2>/dev/null && echo lua5.4 || echo lua)
 LUA_CFLAGS  ?= $(shell $(PKG_CONFIG) --cflags $(LUA_PC) 2>/dev/null)
 LUA_LIBS    ?= $(shell $(PKG_CONFIG) --libs $(LUA_PC) 2>/dev/null)
-LIB_CFLAGS  := $(shell $(PKG_CONFIG) --cflags libpng zlib jansson 2>/dev/null)
-LIB_LIBS    := $(shell $(PKG_CONFIG) --libs libpng zlib jansson 2>/dev/null)
+LIB_CFLAGS  := $(shell $(PKG_CONFIG) --cflags libpng zlib 2>/dev/null)
+LIB_LIBS    := $(shell $(PKG_CONFIG) --libs libpng zlib 2>/dev/null)
 EDIT_CFLAGS := $(shell $(PKG_CONFIG) --cflags libedit 2>/dev/null)
 EDIT_LIBS   := $(shell $(PKG_CONFIG) --libs libedit 2>/dev/null)
-# The playground's web server. civetweb has no file for pkg-config.
-HAS_CIVETWEB := $(call found,libcivetweb.so)
+# The playground's web server and JSON. civetweb has no file for pkg-config.
+HAS_PLAYGROUND_LIBS := $(and $(call found,libcivetweb.so),$(call found,libjansson.so))
 
 # Every object depends on this check: it names everything that is missing before anything is compiled.
 $(B)/needs: Makefile csrc/build.mk
@@ -39,7 +39,7 @@ $(B)/needs: Makefile csrc/build.mk
 	try 'a C compiler with its headers' stddef.h -lm; \
 	[ -n "$$missing" ] || { \
 	  try BLIS blis.h $(BLIS_CFLAGS) $(BLIS_LIBS) -lpthread -lm; try 'Lua 5.4' lua.h $(LUA_CFLAGS) $(LUA_LIBS); \
-	  for l in libpng:png.h zlib:zlib.h jansson:jansson.h; do try $${l%:*} $${l#*:} $(LIB_CFLAGS) $(LIB_LIBS); done; \
+	  for l in libpng:png.h zlib:zlib.h; do try $${l%:*} $${l#*:} $(LIB_CFLAGS) $(LIB_LIBS); done; \
 	  try libedit histedit.h $(EDIT_CFLAGS) $(EDIT_LIBS); \
 	}; \
 	rm -f $@.try; \

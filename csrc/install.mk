@@ -41,15 +41,16 @@ install-lua: $(B)/lib/moonglass/core.so $(B)/moonglass
 	$(hush)install -D -m 755 $(B)/lib/moonglass/core.so $(call to,$(LUA_CDIR)/moonglass/core.so)
 	$(hush)for f in $(LUA_FILES); do install -D -m 644 lua/$$f $(call to,$(LUA_LDIR))/$$f || exit 1; done
 
-# The playground's server is built here, without a word, if its library is there.
+# The playground's server is built here, without a word, if its libraries are there.
 .PHONY: install-playground
-ifneq ($(HAS_CIVETWEB),)
+ifneq ($(HAS_PLAYGROUND_LIBS),)
 install-playground:
 	@$(MAKE) -s --no-print-directory $(B)/moonglass-playground
 	$(hush)install -D -m 755 $(B)/moonglass-playground $(call to,$(BINDIR)/moonglass-playground)
 else
 install-playground:
-	@echo "install: without moonglass-playground, whose library civetweb is not here (Debian: libcivetweb-dev)"
+	@echo "install: without moonglass-playground, which needs civetweb and jansson" \
+	  "(Debian: libcivetweb-dev, libjansson-dev)"
 endif
 
 ## uninstall: remove the installed files

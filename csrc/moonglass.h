@@ -652,18 +652,21 @@ MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep)
 /* ---- Files of tensors -------------------------------------------------------------------------------------------
 ** An archive is a list of named tensors and of text entries in memory: the content of one safetensors file. */
 
-/* CONSTRUCTOR: an empty archive; the content of a file. F32 and U8 keep their type; F16, BF16, F64, I64, I32, I16, I8,
-** U16, U32, U64 and BOOL become float32. Nothing in a file is trusted. Fails with MOON_EIO, MOON_EFORMAT,
-** MOON_ENOMEM. */
+/* CONSTRUCTOR: an empty archive; the content of a file, or of its bytes in memory. F32 and U8 keep their type; F16,
+** BF16, F64, I64, I32, I16, I8, U16, U32, U64 and BOOL become float32. Nothing in a file is trusted. Fails with
+** MOON_EIO (load), MOON_EFORMAT, MOON_ENOMEM. */
 MOON_API moon_status moon_archive_new(moon_ctx *ctx, moon_archive **out);
 MOON_API moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path);
+MOON_API moon_status moon_archive_decode(moon_ctx *ctx, moon_archive **out, const void *bytes, size_t size);
 MOON_API moon_archive *moon_archive_retain(moon_archive *archive);
 MOON_API void moon_archive_release(moon_archive *archive);
 
 /* METHOD: write the archive, as moon_file_write does. The header has a field "crc32" for each tensor; if a byte of the
 ** tensor, its description or the texts has changed, load fails with MOON_EFORMAT. Files without that field load too,
-** and other readers ignore it. Fails with MOON_EIO, MOON_ENOMEM. */
+** and other readers ignore it. encode, a CONSTRUCTOR of a byte tensor [size], makes the same bytes and opens no file.
+** Fails with MOON_EIO (save), MOON_ERANGE (names and texts beyond 100 MB), MOON_ENOMEM. */
 MOON_API moon_status moon_archive_save(const moon_archive *archive, const char *path);
+MOON_API moon_status moon_archive_encode(const moon_archive *archive, moon_tensor **bytes);
 
 /* METHOD: add a tensor (retained, not copied); set a text entry (copied). Fails with MOON_ERANGE (there is a tensor of
 ** that name, or a text is not UTF-8), MOON_ENOMEM. */
@@ -683,9 +686,11 @@ MOON_API const char *moon_archive_text(const moon_archive *archive, const char *
 MOON_API moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive);
 MOON_API moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_archive *archive);
 
-/* METHOD, CONSTRUCTOR: the same to and from a file; they fail as both steps do. */
+/* METHOD, CONSTRUCTOR: the same to and from a file, or its bytes; they fail as both steps do. */
 MOON_API moon_status moon_net_save(const moon_net *net, const char *path);
 MOON_API moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path);
+MOON_API moon_status moon_net_to_bytes(const moon_net *net, moon_tensor **bytes);
+MOON_API moon_status moon_net_from_bytes(moon_ctx *ctx, moon_net **out, const void *bytes, size_t size);
 
 #ifdef __cplusplus
 }

@@ -25,8 +25,7 @@ typedef struct moon_lua_config {
   void *log_ud;        /* log's first argument */
 } moon_lua_config;
 
-/* A flag: the core has no function that opens a file. That includes nets as archives in memory, since the JSON library
-** opens /dev/urandom. PNG in memory stays. */
+/* A flag: the core has no function that opens a file. PNG, safetensors, ONNX and nets as bytes in memory stay. */
 #define MOON_LUA_NO_FILES 1u
 
 /* Set how the core will be opened in this state; the last call before that counts. config is copied; NULL: all

@@ -162,12 +162,18 @@ static int png_encode(lua_State *L) {
   const moon_tensor *t = bind_check_tensor(L, 1);
   moon_tensor *bytes = NULL;
   BIND_TRY(L, bind_ctx(L), moon_png_encode(t, &bytes));
-  bind_adopt(L, BIND_TENSOR, bytes);
-  lua_pushlstring(L, (const char *)moon_tensor_data(bytes), moon_tensor_bytes(bytes));
-  return 1;
+  return bind_push_bytes(L, bytes);
 }
 
 /* ---- safetensors ---- */
+
+/* Return what an archive has, or nil, message, code. */
+static int return_archive(lua_State *L, moon_status status, moon_archive *archive, size_t before) {
+  if (status != MOON_OK) return bind_file_result(L, bind_ctx(L), status);
+  bind_push_archive(L, bind_adopt(L, BIND_ARCHIVE, archive));
+  bind_weigh_growth(L, bind_ctx(L), before);
+  return 3;
+}
 
 /* core.safetensors_load(path) -> {name = tensor}, {key = text}, list of the names in the file's order */
 static int safetensors_load(lua_State *L) {
@@ -177,10 +183,23 @@ static int safetensors_load(lua_State *L) {
   moon_status status;
   moon_archive *archive = NULL;
   BIND_TWICE(L, status, moon_archive_load(ctx, &archive, path));
-  if (status != MOON_OK) return bind_file_result(L, ctx, status);
-  bind_push_archive(L, bind_adopt(L, BIND_ARCHIVE, archive));
-  bind_weigh_growth(L, ctx, before);
-  return 3;
+  return return_archive(L, status, archive, before);
+}
+
+/*** moon.safetensors.decode(bytes)
+** Read all tensors of a safetensors file in memory.
+** @param bytes string
+** @return table<string, moonglass.Tensor>? tensors nil if the bytes are not such a file
+** @return table<string, string>|string metadata the file's texts; or the message
+** @return string[]|moonglass.Code names the tensors' names in the file's order; or the code */
+static int safetensors_decode(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t size, before = moon_memory_used(ctx);
+  const char *bytes = luaL_checklstring(L, 1, &size);
+  moon_status status;
+  moon_archive *archive = NULL;
+  BIND_TWICE(L, status, moon_archive_decode(ctx, &archive, bytes, size));
+  return return_archive(L, status, archive, before);
 }
 
 /* core.safetensors_save(path, {name = tensor}, {key = text}) -> true; in the order of the names */
@@ -191,6 +210,19 @@ static int safetensors_save(lua_State *L) {
   moon_status status;
   BIND_TWICE(L, status, moon_archive_save(archive, path));
   return bind_file_result(L, bind_ctx(L), status);
+}
+
+/*** moon.safetensors.encode(tensors, metadata)
+** The bytes of the file that `moon.safetensors.save` writes.
+** @param tensors table<string, moonglass.Tensor>
+** @param metadata table<string, string>?
+** @return string bytes */
+static int safetensors_encode(lua_State *L) {
+  lua_settop(L, 2);
+  const moon_archive *archive = bind_read_archive(L, "safetensors.encode", 1, 2);
+  moon_tensor *bytes = NULL;
+  BIND_TRY(L, bind_ctx(L), moon_archive_encode(archive, &bytes));
+  return bind_push_bytes(L, bytes);
 }
 
 /* ---- nets ---- */
@@ -221,6 +253,8 @@ static int net_save(lua_State *L) {
 static const bind_reg in_memory[] = {
     {"png_decode", png_decode, "bytes"},
     {"png_encode", png_encode, "picture"},
+    {"safetensors_decode", safetensors_decode, "bytes"},
+    {"safetensors_encode", safetensors_encode, "tensors, metadata"},
     {0},
 };
 

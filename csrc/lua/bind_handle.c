@@ -156,6 +156,12 @@ moon_tensor *bind_new_tensor(lua_State *L, moon_dtype dtype, int rank, const siz
   return bind_check_tensor(L, -1);
 }
 
+int bind_push_bytes(lua_State *L, moon_tensor *bytes) {
+  bind_adopt(L, BIND_TENSOR, bytes);
+  lua_pushlstring(L, (const char *)moon_tensor_data(bytes), moon_tensor_bytes(bytes));
+  return 1;
+}
+
 /* ---- classes ---- */
 
 /* __gc and __close; upvalue 2 is the class. */

@@ -50,6 +50,9 @@ void *bind_test_unheld(lua_State *L, int index, const char *name);
 /* Make the running function the owner of an object that has no handle: it is released when the function returns. */
 void *bind_adopt(lua_State *L, const char *name, void *object);
 
+/* Push the bytes of a new byte tensor as a string, and release the tensor when the function returns. Returns 1. */
+int bind_push_bytes(lua_State *L, moon_tensor *bytes);
+
 /* When the state closes, with the home at index 1: release what is held, and what finalisers have made. */
 void bind_close_handles(lua_State *L);
 

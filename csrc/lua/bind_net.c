@@ -282,7 +282,34 @@ static int net_from(lua_State *L) {
   return 1;
 }
 
+/*** Net:bytes()
+** The bytes of the file that `save` writes. They need no file: a program may send them. `moon.load_bytes` reads them.
+** @return string bytes */
+static int net_bytes(lua_State *L) {
+  const moon_net *net = bind_check_net(L, 1);
+  moon_tensor *bytes = NULL;
+  BIND_TRY(L, bind_ctx(L), moon_net_to_bytes(net, &bytes));
+  return bind_push_bytes(L, bytes);
+}
+
+/* core.net_from_bytes(bytes) -> net | nil, message, code */
+static int net_from_bytes(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t size, before = moon_memory_used(ctx);
+  const char *bytes = luaL_checklstring(L, 1, &size);
+  void **handle = bind_new(L, BIND_NET);
+  moon_net *net = NULL;
+  moon_status status;
+  BIND_TWICE(L, status, moon_net_from_bytes(ctx, &net, bytes, size));
+  if (status != MOON_OK) return bind_file_result(L, ctx, status);
+  *handle = net;
+  bind_weigh_growth(L, ctx, before);
+  return 1;
+}
+
 static const bind_reg methods[] = {
+    {"archive", net_archive, ""},
+    {"bytes", net_bytes, ""},
     {"parameters", net_parameters, ""},
     {"penalty", net_penalty, ""},
     {"seed", net_seed, "seed"},
@@ -301,16 +328,8 @@ static const luaL_Reg meta[] = {
 
 static const bind_reg functions[] = {
     {"net", net_new, "layers"},
-    {0},
-};
-
-/* The architecture of a net is JSON, and the JSON library opens /dev/urandom for its first object. */
-static const bind_reg json_methods[] = {
-    {"archive", net_archive, ""},
-    {0},
-};
-static const bind_reg json_functions[] = {
     {"net_from", net_from, "tensors, metadata"},
+    {"net_from_bytes", net_from_bytes, "bytes"},
     {0},
 };
 
@@ -318,7 +337,4 @@ void bind_open_net(lua_State *L) {
   bind_new_class(L, BIND_NET, meta, methods, net_index);
   bind_more_methods(L, BIND_NET, bind_run_methods);
   bind_functions(L, functions);
-  if (!bind_has_files(L)) return;
-  bind_functions(L, json_functions);
-  bind_more_methods(L, BIND_NET, json_methods);
 }

@@ -18,7 +18,7 @@ moon.checkpoint = require "moonglass.net.checkpoint"
 moon.gradcheck = require "moonglass.net.gradcheck"
 moon.data = require "moonglass.data"
 moon.dictionary = require "moonglass.models.dictionary"
-moon.load = require("moonglass.net.load").moon.load
+for name, f in pairs(require("moonglass.net.load").moon) do moon[name] = f end
 moon.image = require "moonglass.pictures.image"
 moon.metrics = require "moonglass.models.metrics"
 moon.knn = require("moonglass.models.knn").knn
@@ -35,7 +35,10 @@ moon.png = {read = files.png_read, write = files.png_write, decode = core.png_de
 
 ---Safetensors files, ours and those of other programs.
 ---@class moonglass.safetensors
-moon.safetensors = {load = files.safetensors_load, save = files.safetensors_save}
+moon.safetensors = {
+  load = files.safetensors_load, save = files.safetensors_save,
+  decode = core.safetensors_decode, encode = core.safetensors_encode,
+}
 
 ---Print the documentation of a function, a class or an object, by name or by value: `moon.help "zeros"`,
 ---`moon.help(net.fit)`, in a session also `? zeros`. Without an argument it tells how to ask.

@@ -5,7 +5,7 @@ PLAYGROUND_FILES := $(shell find $(PLAYGROUND_DIR)/page $(PLAYGROUND_DIR)/lua -t
                     $(wildcard scripts/*.lua) $(addprefix lua/,$(filter-out moonglass/help/meta.lua,$(LUA_FILES)))
 PLAYGROUND_OBJ   := $(patsubst $(PLAYGROUND_DIR)/host/%.c,$(B)/obj/playground/%.o,\
                     $(wildcard $(PLAYGROUND_DIR)/host/*.c)) $(B)/obj/playground/embedded.o
-PLAYGROUND_LIBS  := -lcivetweb
+PLAYGROUND_LIBS  := -lcivetweb -ljansson
 PLAYGROUND       ?=
 PLAYGROUND_BENCH ?=
 
@@ -21,16 +21,17 @@ bench-playground: all
 
 $(B)/obj/playground/%.o: HEADERS_CFLAGS = -Icsrc -I$(PLAYGROUND_DIR)/host $(LUA_CFLAGS) $(LIB_CFLAGS)
 
-$(B)/obj/playground/%.o: $(PLAYGROUND_DIR)/host/%.c | $(B)/needs $(B)/needs-civetweb
+$(B)/obj/playground/%.o: $(PLAYGROUND_DIR)/host/%.c | $(B)/needs $(B)/needs-playground
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
 
-$(B)/needs-civetweb:
+$(B)/needs-playground:
 	@mkdir -p $(@D)
-	@printf '#include <civetweb.h>\nint main(void) { return mg_version() == 0; }\n' | \
+	@printf '#include <%s>\n' civetweb.h jansson.h | \
+	sed '$$a int main(void) { return mg_version() == 0 || json_null() == 0; }' | \
 	$(CC) -xc - $(LDFLAGS) $(PLAYGROUND_LIBS) -o $@.try >/dev/null 2>&1 || { \
-	  echo "make: missing: civetweb, the playground's web server. On Debian, make deps installs it (libcivetweb-dev);" \
-	    "elsewhere install it with its header civetweb.h" >&2; exit 1; }
+	  echo "make: missing: civetweb or jansson, the playground's web server and JSON. On Debian, make deps installs them" \
+	    "(libcivetweb-dev, libjansson-dev); elsewhere install them with their headers" >&2; exit 1; }
 	@rm -f $@.try && touch $@
 
 # The embedded files are data of the program. It has to be made again when one of them changes, comes or goes.

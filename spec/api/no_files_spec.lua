@@ -8,7 +8,7 @@ local failure = expect.failure
 
 -- The functions that a core opened without files lacks.
 local file_functions = {
-  "idx_load", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net", "net_from",
+  "idx_load", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net",
 }
 
 local function copy(t)
@@ -44,7 +44,7 @@ end
 local function load_library(c, world)
   local methods = core.methods["moonglass.net"]
   local before = copy(methods)
-  if not c.info().files then methods.save, methods.archive = nil, nil end
+  if not c.info().files then methods.save = nil end
   local loaded = {["moonglass.core"] = c}
   world.package = {loaded = loaded}
   function world.require(name)
@@ -93,6 +93,15 @@ describe("a host without files", function()
     local bytes = moon.png.encode(moon.image.grid(x))
     assert.is_true(moon.png.decode(bytes) == moon.image.grid(x))
     assert.matches("\n237 parameters, ", tostring(ae:summary()))
+  end)
+
+  it("hands nets and tensors over as bytes", function()
+    local x = moon.rand(3, 9)
+    local ae = moon.autoencoder.plain{input = 9, hidden = 4}
+    local again = assert(moon.load_bytes(ae:bytes()))
+    assert.is_true(again:predict(x) == ae:predict(x) and again:encode(x) == ae:encode(x))
+    assert.is_true(moon.safetensors.decode(moon.safetensors.encode{x = x}).x == x)
+    assert.matches("^\8\8\18\9moonglass", moon.onnx.encode(ae))
   end)
 
   -- What is wrong with the result of a function that takes a path; nil if it is right.

@@ -741,6 +741,11 @@ static moon_archive *sample_archive(void) {
   return a;
 }
 
+static bool is_content(const moon_tensor *t, const bytes *b) {
+  return moon_tensor_dtype(t) == MOON_UINT8 && moon_tensor_numel(t) == b->size &&
+         memcmp(moon_tensor_data(t), b->data, b->size) == 0;
+}
+
 static void test_archive_round_trip(void) {
   static bytes one, two;
   moon_archive *a = sample_archive(), *b = NULL;
@@ -762,6 +767,9 @@ static void test_archive_round_trip(void) {
   read_file(path_of("a.st"), &one);
   read_file(path_of("b.st"), &two);
   CHECK(same_bytes(&one, &two) && one.data[0] % 8 == 0);
+  WORKS(moon_archive_encode(a, &t));
+  CHECK(moon_tensor_rank(t) == 1 && is_content(t, &one));
+  moon_tensor_release(t);
   cut_everywhere(load_archive, &one);
   damage_everywhere(load_archive, &one);
   moon_archive_release(a);
@@ -918,6 +926,7 @@ static void test_net_round_trip(void) {
   static bytes one, two;
   moon_net *net = sample_net(ctx), *copy = NULL;
   moon_archive *a = NULL;
+  moon_tensor *t = NULL;
   WORKS(moon_net_save(net, path_of("net")));
   moon_seed(ctx, 5);
   uint64_t expected = moon_random(ctx);
@@ -931,6 +940,9 @@ static void test_net_round_trip(void) {
   read_file(path_of("net"), &one);
   read_file(path_of("copy"), &two);
   CHECK(same_bytes(&one, &two));
+  WORKS(moon_net_to_bytes(net, &t));
+  CHECK(is_content(t, &one));
+  moon_tensor_release(t);
   cut_everywhere(load_net, &one);
   damage_everywhere(load_net, &one);
   WORKS(moon_archive_load(ctx, &a, path_of("net")));
@@ -1100,6 +1112,15 @@ static moon_status act_save_net(moon_ctx *c, void *net) {
   return moon_net_save(net, path_of("starved"));
 }
 
+static moon_status act_encode_net(moon_ctx *c, void *net) {
+  moon_tensor *t = NULL;
+  (void)c;
+  moon_status status = moon_net_to_bytes(net, &t);
+  CHECK((status == MOON_OK) == (t != NULL));
+  moon_tensor_release(t);
+  return status;
+}
+
 static moon_status act_add_net(moon_ctx *c, void *net) {
   moon_archive *a = NULL;
   moon_status status = moon_archive_new(c, &a);
@@ -1137,6 +1158,7 @@ static void test_starvation(void) {
   moon_tensor_new(c, &image, MOON_FLOAT32, 2, (size_t[]){5, 7});
   for (size_t i = 0; i < 5; i++) starve(c, act_load, &i);
   starve(c, act_save_net, net);
+  starve(c, act_encode_net, net);
   starve(c, act_add_net, net);
   starve(c, act_write_png, image);
   starve(c, act_encode_png, image);

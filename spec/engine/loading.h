@@ -3,6 +3,7 @@
 #define LOADING_H
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../csrc/moonglass.h"
@@ -41,8 +42,39 @@ typedef moon_status load_fn(moon_ctx *c, const char *path);
     return status;                                                \
   }
 
+/* The content of a file, to be freed; NULL if there is none. */
+static uint8_t *content_of(const char *path, size_t *size) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  fseek(f, 0, SEEK_END);
+  *size = (size_t)ftell(f);
+  rewind(f);
+  uint8_t *content = malloc(*size + 1);
+  CHECK(content && fread(content, 1, *size, f) == *size);
+  fclose(f);
+  return content;
+}
+
+/* The same for formats that can also be in memory: the bytes of a file that could be read are decoded too, and both must
+** end in the same way. The message is that of the file. */
+#define DECODING_LOADER(name, type, load, decode, release)              \
+  LOADER(name##_file, type, load, release)                              \
+  static moon_status load_##name(moon_ctx *c, const char *path) {       \
+    type *loaded = NULL;                                                \
+    size_t size;                                                        \
+    moon_status status = load_##name##_file(c, path), other;            \
+    if (status != MOON_OK && status != MOON_EFORMAT) return status;     \
+    uint8_t *content = content_of(path, &size);                         \
+    other = content ? decode(c, &loaded, content, size) : MOON_EIO;     \
+    CHECK((other == MOON_OK) == (loaded != NULL));                      \
+    CHECK(other == status || other == MOON_ENOMEM);                     \
+    release(loaded);                                                    \
+    free(content);                                                      \
+    return other == MOON_EFORMAT ? load_##name##_file(c, path) : other; \
+  }
+
 LOADER(png, moon_tensor, moon_png_read, moon_tensor_release)
-LOADER(archive, moon_archive, moon_archive_load, moon_archive_release)
-LOADER(net, moon_net, moon_net_load, moon_net_release)
+DECODING_LOADER(archive, moon_archive, moon_archive_load, moon_archive_decode, moon_archive_release)
+DECODING_LOADER(net, moon_net, moon_net_load, moon_net_from_bytes, moon_net_release)
 
 #endif

@@ -366,7 +366,9 @@ static const char make_everything[] =
     "  keep(core.zeros(3), x[1], x:sum(1), net:predict(x), net:layer(1), net:slice(1, 1), net:parameters(), "
     "net:clone())\n"
     "  keep(core.dense(3, 2), core.huber(), core.adam(), core.net{core.dense(3, 2)}, core.dataset(core.rand(3, 3)))\n"
-    "  keep(core.net_from(net:archive()), core.png_decode(core.png_encode(core.rand(4, 4))))\n"
+    "  keep(core.net_from(net:archive()), core.net_from_bytes(net:bytes()))\n"
+    "  keep(core.safetensors_decode(core.safetensors_encode{x = x}), core.png_decode(core.png_encode(core.rand(4, "
+    "4))))\n"
     "  keep(net:layer(1):forward(x), opt:moments(net:parameters()), opt:state(net:parameters()), data:batch(1, 3))\n"
     "  keep(pcall(core.cat, {x, 1}), pcall(core.safetensors_save, 'no/such/folder', {x = x, y = 1}))\n"
     "  keep(tostring(net), x:map(function(v) return v end))\n"
@@ -827,8 +829,9 @@ static void test_no_files(void) {
   open_library(L, MOON_LUA_NO_FILES);
   must_run(L,
            "for _, name in ipairs{'idx', 'idx_load', 'png_read', 'png_write', 'safetensors_load', 'safetensors_save',\n"
-           "'load_net', 'net_from'} do assert(core[name] == nil, name) end assert(core.png_decode and "
-           "core.png_encode)\n"
+           "'load_net'} do assert(core[name] == nil, name) end\n"
+           "for _, name in ipairs{'png_decode', 'png_encode', 'safetensors_decode', 'safetensors_encode', 'net_from',\n"
+           "'net_from_bytes'} do assert(core[name], name) end\n"
            "assert(core.info().files == false)",
            0);
   must_run(L, library_training, 0);

@@ -434,6 +434,16 @@ static moon_status use_dataset(void) {
   return moon_dataset_batch(d, x, y, below(4), byte() < 240 ? below(5) : dimension());
 }
 
+static moon_status through_bytes(const moon_archive *a) {
+  moon_tensor *bytes = NULL;
+  moon_archive *again = NULL;
+  moon_status status = moon_archive_encode(a, &bytes);
+  if (status == MOON_OK) status = moon_archive_decode(s.ctx, &again, moon_tensor_data(bytes), moon_tensor_bytes(bytes));
+  moon_tensor_release(bytes);
+  moon_archive_release(again);
+  return status;
+}
+
 static moon_status use_archive(void) {
   moon_archive *a = s.archive[below(FEW)], *made = NULL;
   moon_tensor *t = tensor();
@@ -453,7 +463,7 @@ static moon_status use_archive(void) {
       if (moon_archive_tensor(a, below(8), &name, &t)) keep_tensor(moon_tensor_retain(t));
       moon_archive_text(a, word());
       moon_archive_find(a, word());
-      return MOON_OK;
+      return through_bytes(a);
     default:
       status = moon_net_from_archive(s.ctx, &loaded, a);
       if (status == MOON_OK) keep_net(loaded);

@@ -23,7 +23,7 @@ foreign() {
 }
 
 rule "the binding uses the two public headers only" \
-  "$(foreign csrc/lua; includers 'png\.h|zlib\.h|jansson\.h' csrc/lua)"
+  "$(foreign csrc/lua; includers 'png\.h|zlib\.h' csrc/lua)"
 rule "the program uses the two public headers only" "$(foreign csrc/cli; includers 'bind\.h' csrc/cli)"
 
 # A metamethod is code of the user and may close an object in use by the binding. Only map calls such code.

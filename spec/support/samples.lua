@@ -163,7 +163,7 @@ samples.methods = {
     evaluate_rows = function(o) return o.data, o.loss, 2 end, plan = function(o) return 4, o.loss, o.opt end,
     parameters = none, penalty = function(o) o.net:forward(o.x) end, seed = function() return 3 end,
     layer = function() return 2 end, slice = function() return 1, 1 end, clone = none, inputs = none, outputs = none,
-    encoder_layers = none, set_encoder_layers = function() return 1 end, archive = none, summary = none,
+    encoder_layers = none, set_encoder_layers = function() return 1 end, archive = none, bytes = none, summary = none,
     save = function(o) return o.path end,
     load = function(o) assert(o.net:save(o.file)) return o.file end,
     fit = function(o) return o.x, o.u, {loss = o.loss, optimizer = o.opt, batch_size = 2, epochs = 2, verbose = 0} end,
@@ -186,7 +186,7 @@ samples.core = {
   layer = function() return "dense", 3, 2 end, loss = function() return "mse" end,
   optimizer = function() return "adam" end, dense = function(o) return 4, 4, {tied = o.layer, activation = "gelu"} end,
   net = function(o) return {o.layer, core.dense(4, 4)} end, dataset = function(o) return o.x, o.u end,
-  net_from = function(o) return o.net:archive() end,
+  net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
@@ -197,6 +197,8 @@ samples.core = {
   safetensors_save = function(o)
     return o.path, {[own_name "b"] = o.x, [own_name "a"] = o.bytes}, {[own_name "k"] = own_name "t"}
   end,
+  safetensors_encode = function(o) return {[own_name "b"] = o.x, [own_name "a"] = o.bytes}, {[own_name "k"] = "t"} end,
+  safetensors_decode = function(o) return core.safetensors_encode({x = o.x}, {k = "t"}) end,
   safetensors_load = function(o) assert(core.safetensors_save(o.file, {x = o.x}, {k = "t"})) return o.file end,
   load_net = function(o) assert(o.net:save(o.file)) return o.file end,
   file_kind = function() return samples.shapes end, file_access = function() return samples.shapes end,

@@ -55,8 +55,17 @@ moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path) 
   return status;
 }
 
+void mooni_reader_of(mooni_reader *r, moon_ctx *ctx, const void *bytes, size_t size) {
+  *r = (mooni_reader){.ctx = ctx, .fd = -1, .bytes = bytes, .size = size};
+}
+
 moon_status mooni_reader_read(mooni_reader *r, void *bytes, size_t size) {
   char *p = bytes;
+  if (r->fd < 0) {
+    if (size) memcpy(p, r->bytes + r->at, size);
+    r->at += size;
+    return MOON_OK;
+  }
   while (size) {
     ssize_t n = pread(r->fd, p, size, (off_t)r->at);
     if (n < 0 && errno == EINTR) continue;

@@ -4,11 +4,12 @@
 
 #include "../../moonglass.h"
 
-/* A regular file, open for reading. path is the caller's. */
+/* A regular file, open for reading; or bytes in memory. path and bytes are the caller's. */
 typedef struct mooni_reader {
   moon_ctx *ctx;
-  int fd;
+  int fd; /* -1: of bytes */
   const char *path;
+  const uint8_t *bytes;
   size_t size; /* when it was opened: a header's claims are checked against it */
   size_t at;   /* the next byte; may be set back */
 } mooni_reader;
@@ -16,6 +17,8 @@ typedef struct mooni_reader {
 /* MOON_EIO for a file that is not there, a folder, a FIFO or a device (it never waits for one). After a failure there
 ** is nothing to close. */
 moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path);
+
+void mooni_reader_of(mooni_reader *r, moon_ctx *ctx, const void *bytes, size_t size);
 
 /* Read exactly size bytes, which the caller knows to be there; MOON_EIO if they no longer are. */
 moon_status mooni_reader_read(mooni_reader *r, void *bytes, size_t size);

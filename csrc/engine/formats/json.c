@@ -1,9 +1,8 @@
-/* json.c - reading and writing JSON (RFC 8259).
+/* json.c - reading JSON (RFC 8259).
 **
-** jansson writes our files but does not read them: when malloc fails in its lexer, it may abort the process, or take a
-** truncated text for the whole. Here a text is read twice, by the same functions: first to check it and to count, then
-** to build the tree in one block of the context's memory. So there is one allocation, and a hostile file cannot make it
-** larger than what the file holds. */
+** A text is read twice, by the same functions: first to check it and to count, then to build the tree in one block of
+** the context's memory. So there is one allocation, and a hostile file cannot make it larger than what the file
+** holds. */
 #include "json.h"
 
 #include <locale.h>
@@ -344,20 +343,4 @@ const char *mooni_json_kind(const mooni_json *value) {
   static const char *const kinds[] = {"an object",     "an array", "a text", "an integer",
                                       "a real number", "true",     "false",  "null"};
   return value ? kinds[value->type] : "nothing";
-}
-
-/* ---- writing ---- */
-
-moon_status mooni_json_write(moon_ctx *ctx, char **out, json_t *value) {
-  size_t size = value ? json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_REAL_PRECISION(17)) : 0;
-  char *text = size ? mooni_alloc(ctx, size + 1) : NULL;
-  if (text && json_dumpb(value, text, size, JSON_COMPACT | JSON_REAL_PRECISION(17)) != size) {
-    mooni_free(ctx, text);
-    text = NULL;
-  }
-  json_decref(value);
-  if (!text) return mooni_nomem(ctx, size + 1);
-  text[size] = 0;
-  *out = text;
-  return MOON_OK;
 }

@@ -2,8 +2,6 @@
 #ifndef MOONI_JSON_H
 #define MOONI_JSON_H
 
-#include <jansson.h>
-
 #include "../../moonglass.h"
 
 typedef enum mooni_json_type {
@@ -39,8 +37,28 @@ const char *mooni_json_kind(const mooni_json *value);
 
 bool mooni_is_utf8(const char *text);
 
-/* The value as compact text on one line, to be freed with mooni_free. Takes over value. MOON_ENOMEM, also if value is
-** NULL: jansson fails in no other way. */
-moon_status mooni_json_write(moon_ctx *ctx, char **out, json_t *value);
+/* ---- json_write.c ----
+** A text that is written value by value; commas come by themselves. Begin with {.ctx = ctx}. Running out of memory is
+** remembered, and reported by finish. Texts must be UTF-8, and reals finite. */
+typedef struct mooni_json_writer {
+  moon_ctx *ctx;
+  char *text;
+  size_t length, room;
+  bool failed;
+} mooni_json_writer;
+
+/* A list: '[' and ']', '{' and '}'. In an object a key stands before each value. */
+void mooni_json_open(mooni_json_writer *w, char bracket);
+void mooni_json_close(mooni_json_writer *w, char bracket);
+void mooni_json_key(mooni_json_writer *w, const char *key);
+
+void mooni_json_text(mooni_json_writer *w, const char *text);
+void mooni_json_flag(mooni_json_writer *w, bool flag);
+void mooni_json_integer(mooni_json_writer *w, int64_t n);
+void mooni_json_real(mooni_json_writer *w, double v);
+
+/* The text, to be freed with mooni_free; MOON_ENOMEM. Or nothing: drop it. */
+moon_status mooni_json_finish(mooni_json_writer *w, char **text);
+void mooni_json_drop(mooni_json_writer *w);
 
 #endif

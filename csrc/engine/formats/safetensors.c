@@ -1,12 +1,11 @@
-/* safetensors.c - archives in files of the safetensors format: the length of a JSON header as 8 little-endian bytes,
-** the header, the tensors' bytes one after the other. Files are untrusted: the header must describe the bytes behind it
-** exactly, and no memory is taken for a tensor before that is known.
+/* safetensors.c - archives in the safetensors format, as files or in memory: the length of a JSON header as 8
+** little-endian bytes, the header, the tensors' bytes one after the other. What is read is untrusted: the header must
+** describe the bytes behind it exactly, and no memory is taken for a tensor before that is known.
 **
 ** Our files have a checksum in each tensor's description, "crc32", an additional field that other readers skip. It is
 ** gone when others write the tensor, whatever texts they keep. It is zlib's crc32 of all texts, each key and text with
 ** its zero byte; the tensor's name and dtype, likewise; its dimensions, as 8 little-endian bytes each; and its bytes.
 ** So, if the file has a tensor, no byte that means anything can change unnoticed. */
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -358,111 +357,141 @@ static moon_status load(moon_archive *a, mooni_reader *file) {
   return status;
 }
 
+static moon_status load_new(moon_ctx *ctx, moon_archive **out, mooni_reader *file) {
+  moon_archive *a;
+  MOONI_TRY(moon_archive_new(ctx, &a));
+  moon_status status = load(a, file);
+  if (status == MOON_OK)
+    *out = a;
+  else
+    moon_archive_release(a);
+  return status;
+}
+
 moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
   MOONI_IEEE;
   mooni_reader file;
-  moon_archive *a;
   MOONI_TRY(mooni_reader_open(&file, ctx, path));
-  moon_status status = moon_archive_new(ctx, &a);
-  if (status == MOON_OK) {
-    status = load(a, &file);
-    if (status == MOON_OK)
-      *out = a;
-    else
-      moon_archive_release(a);
-  }
+  moon_status status = load_new(ctx, out, &file);
   mooni_reader_close(&file);
   return mooni_in_file(ctx, status, path);
 }
 
+moon_status moon_archive_decode(moon_ctx *ctx, moon_archive **out, const void *bytes, size_t size) {
+  MOONI_IEEE;
+  mooni_reader file;
+  mooni_reader_of(&file, ctx, bytes, size);
+  return load_new(ctx, out, &file);
+}
+
 /* ---- writing ---- */
 
-/* Fails only when out of memory. */
-static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
-
-static json_t *describe(const mooni_item *item, size_t begin, uint32_t entries) {
+static void describe(mooni_json_writer *w, const mooni_item *item, size_t begin, uint32_t entries) {
   const moon_tensor *t = item->tensor;
   const char *dtype = moon_tensor_dtype(t) == MOON_UINT8 ? "U8" : "F32";
-  json_t *shape = json_array();
-  bool ok = shape != NULL;
-  for (int i = 0; ok && i < moon_tensor_rank(t); i++)
-    ok = json_array_append_new(shape, json_integer((json_int_t)moon_tensor_shape(t)[i])) == 0;
-  if (!ok) {
-    json_decref(shape);
-    return NULL;
-  }
-  size_t bytes = moon_tensor_bytes(t);
   uint32_t sum = crc_of_description(entries, item->name, dtype, moon_tensor_rank(t), moon_tensor_shape(t));
-  return json_pack("{s:s, s:o, s:[I, I], s:I}", "dtype", dtype, "shape", shape, "data_offsets", (json_int_t)begin,
-                   (json_int_t)(begin + bytes), CRC, (json_int_t)crc(sum, moon_tensor_data(t), bytes));
+  mooni_json_key(w, item->name);
+  mooni_json_open(w, '{');
+  mooni_json_key(w, "dtype");
+  mooni_json_text(w, dtype);
+  mooni_json_key(w, "shape");
+  mooni_json_open(w, '[');
+  for (int i = 0; i < moon_tensor_rank(t); i++) mooni_json_integer(w, (int64_t)moon_tensor_shape(t)[i]);
+  mooni_json_close(w, ']');
+  mooni_json_key(w, "data_offsets");
+  mooni_json_open(w, '[');
+  mooni_json_integer(w, (int64_t)begin);
+  mooni_json_integer(w, (int64_t)(begin + moon_tensor_bytes(t)));
+  mooni_json_close(w, ']');
+  mooni_json_key(w, CRC);
+  mooni_json_integer(w, (int64_t)crc(sum, moon_tensor_data(t), moon_tensor_bytes(t)));
+  mooni_json_close(w, '}');
 }
 
-static bool put_metadata(const moon_archive *a, json_t *header) {
-  json_t *metadata = json_object();
-  bool ok = put(header, MOONI_METADATA, metadata);
-  for (size_t i = 0; ok && i < a->entry_count; i++)
-    ok = put(metadata, a->entries[i].key, json_string(a->entries[i].text));
-  return ok;
+static void describe_texts(mooni_json_writer *w, const moon_archive *a) {
+  mooni_json_key(w, MOONI_METADATA);
+  mooni_json_open(w, '{');
+  for (size_t i = 0; i < a->entry_count; i++) {
+    mooni_json_key(w, a->entries[i].key);
+    mooni_json_text(w, a->entries[i].text);
+  }
+  mooni_json_close(w, '}');
 }
 
-/* The order of the data: floats before bytes, so that every float is at a multiple of four; else in order of
-** addition. */
-static const moon_dtype data_order[] = {MOON_FLOAT32, MOON_UINT8};
+/* A file: its parts, and what they are made of. */
+typedef struct content {
+  char *header;
+  uint8_t length[8];  /* of the header */
+  moon_bytes *parts;  /* length, header, padding, tensors */
+  size_t count, size; /* size: of all parts */
+} content;
 
-static json_t *make_header(const moon_archive *a) {
-  size_t at = 0;
+static void add_part(content *c, const void *data, size_t size) {
+  c->parts[c->count++] = (moon_bytes){data, size};
+  c->size += size;
+}
+
+/* Floats come before bytes, so that every float is at a multiple of four; else in order of addition. The header and the
+** tensors' parts have the same order. */
+static moon_status list_tensors(content *c, const moon_archive *a, mooni_json_writer *w) {
+  static const moon_dtype order[] = {MOON_FLOAT32, MOON_UINT8};
   uint32_t entries = crc_of_entries(a);
-  json_t *header = json_object();
-  bool ok = header != NULL && (!a->entry_count || put_metadata(a, header));
-  for (size_t d = 0; ok && d < MOONI_COUNT(data_order); d++)
-    for (size_t i = 0; ok && i < a->item_count; i++) {
-      const moon_tensor *t = a->items[i].tensor;
-      if (moon_tensor_dtype(t) != data_order[d]) continue;
-      ok = put(header, a->items[i].name, describe(&a->items[i], at, entries));
-      at += moon_tensor_bytes(t);
-    }
-  if (ok) return header;
-  json_decref(header);
-  return NULL;
-}
-
-static moon_status write_header(mooni_writer *w, const char *text) {
-  uint8_t size[8];
-  static const char spaces[] = "        ";
-  size_t length = strlen(text), padding = (8 - length % 8) % 8;
-  for (int i = 0; i < 8; i++) size[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
-  MOONI_TRY(mooni_writer_write(w, size, sizeof size));
-  MOONI_TRY(mooni_writer_write(w, text, length));
-  return mooni_writer_write(w, spaces, padding);
-}
-
-static moon_status write_all(const moon_archive *a, mooni_writer *w, const char *header) {
-  MOONI_TRY(write_header(w, header));
-  for (size_t d = 0; d < MOONI_COUNT(data_order); d++)
+  mooni_json_open(w, '{');
+  if (a->entry_count) describe_texts(w, a);
+  for (size_t d = 0; d < MOONI_COUNT(order); d++)
     for (size_t i = 0; i < a->item_count; i++) {
       const moon_tensor *t = a->items[i].tensor;
-      if (moon_tensor_dtype(t) == data_order[d])
-        MOONI_TRY(mooni_writer_write(w, moon_tensor_data(t), moon_tensor_bytes(t)));
+      if (moon_tensor_dtype(t) != order[d]) continue;
+      describe(w, &a->items[i], c->size, entries);
+      add_part(c, moon_tensor_data(t), moon_tensor_bytes(t));
     }
+  mooni_json_close(w, '}');
+  return mooni_json_finish(w, &c->header);
+}
+
+static void drop_content(content *c, moon_ctx *ctx) {
+  mooni_free(ctx, c->header);
+  mooni_free(ctx, c->parts);
+}
+
+static moon_status list_parts(content *c, const moon_archive *a) {
+  enum { BEFORE = 3 }; /* parts before the tensors' */
+  static const char spaces[] = "        ";
+  mooni_json_writer w = {.ctx = a->ctx};
+  *c = (content){.parts = mooni_calloc(a->ctx, a->item_count + BEFORE, sizeof *c->parts), .count = BEFORE};
+  if (!c->parts) return mooni_nomem(a->ctx, (a->item_count + BEFORE) * sizeof *c->parts);
+  MOONI_TRY(list_tensors(c, a, &w));
+  size_t length = strlen(c->header), padding = (8 - length % 8) % 8, count = c->count;
+  if (length + 8 > HEADER_MAX)
+    return mooni_fail(a->ctx, MOON_ERANGE, "archive: the names and texts take more than %d bytes", HEADER_MAX);
+  for (int i = 0; i < 8; i++) c->length[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
+  c->count = 0;
+  add_part(c, c->length, sizeof c->length);
+  add_part(c, c->header, length);
+  add_part(c, spaces, padding);
+  c->count = count;
   return MOON_OK;
 }
 
 moon_status moon_archive_save(const moon_archive *a, const char *path) {
-  char *header;
-  mooni_writer w;
-  MOONI_TRY(mooni_json_write(a->ctx, &header, make_header(a)));
-  moon_status status;
-  if (strlen(header) + 8 > HEADER_MAX)
-    status = mooni_fail(a->ctx, MOON_ERANGE, "archive: the names and texts take more than %d bytes", HEADER_MAX);
-  else
-    status = mooni_writer_open(&w, a->ctx, path);
+  content c;
+  moon_status status = list_parts(&c, a);
+  if (status == MOON_OK) status = moon_file_write(a->ctx, path, c.parts, c.count);
+  drop_content(&c, a->ctx);
+  return status;
+}
+
+moon_status moon_archive_encode(const moon_archive *a, moon_tensor **bytes) {
+  content c;
+  moon_tensor *t;
+  moon_status status = list_parts(&c, a);
+  if (status == MOON_OK) status = moon_tensor_new(a->ctx, &t, MOON_UINT8, 1, &c.size);
   if (status == MOON_OK) {
-    status = write_all(a, &w, header);
-    if (status == MOON_OK)
-      status = mooni_writer_commit(&w);
-    else
-      mooni_writer_abort(&w);
+    uint8_t *to = moon_tensor_byte(t);
+    for (size_t i = 0; i < c.count; to += c.parts[i++].size)
+      if (c.parts[i].size) memcpy(to, c.parts[i].data, c.parts[i].size);
+    *bytes = t;
   }
-  mooni_free(a->ctx, header);
+  drop_content(&c, a->ctx);
   return status;
 }

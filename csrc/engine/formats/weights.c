@@ -55,80 +55,93 @@ static void tensor_name(char name[NAME_MAX_BYTES], size_t place, const char *par
 
 /* ---- saving: the architecture ---- */
 
-static moon_status no_memory(moon_ctx *ctx) {
-  return mooni_fail(ctx, MOON_ENOMEM, "out of memory while describing the net");
-}
-
 static bool find_layer(const moon_net *net, const moon_layer *layer, size_t before, size_t *index) {
   for (*index = 0; *index < before; ++*index)
     if (moon_net_layer(net, *index) == layer) return true;
   return false;
 }
 
-/* An option's value; NULL when out of memory. *skip: it was not given. A layer outside the net cannot be named: a layer
-** tied to one is saved with the weights that it sees, as if they were its own. */
-static json_t *option_json(const moon_net *net, const moon_option *v, bool *skip) {
+/* Is there anything to write? A layer outside the net cannot be named: a layer tied to one is saved with the weights
+** that it sees, as if they were its own. */
+static bool is_given(const moon_net *net, const moon_option *v) {
   size_t index;
-  *skip = false;
   switch (v->kind) {
-    case MOON_NUMBER:
-      if (!isnan(v->number)) return json_real(v->number);
-      break; /* never reached: every number has a default */
-    case MOON_COUNT: return json_integer((json_int_t)v->number);
-    case MOON_FLAG: return json_boolean(v->number != 0);
-    case MOON_TEXT:
-      if (v->text && *v->text) return json_string(v->text);
-      break;
-    case MOON_RANGE:
-      if (!isnan(v->number) && !isnan(v->upper)) return json_pack("[f, f]", v->number, v->upper);
-      break;
-    case MOON_LAYER:
-      if (v->layer && find_layer(net, v->layer, moon_net_count(net), &index)) return json_integer((json_int_t)index);
-      break;
+    case MOON_TEXT: return v->text && *v->text;
+    case MOON_RANGE: return !isnan(v->number) && !isnan(v->upper);
+    case MOON_LAYER: return v->layer && find_layer(net, v->layer, moon_net_count(net), &index);
+    default: return true; /* every number has a default */
   }
-  *skip = true;
-  return NULL;
 }
 
-static moon_status describe_options(const moon_net *net, const moon_layer *layer, json_t *object) {
-  moon_ctx *ctx = moon_net_ctx(net);
+static void write_option(mooni_json_writer *w, const moon_net *net, const moon_option *v) {
+  size_t index = 0;
+  switch (v->kind) {
+    case MOON_NUMBER: mooni_json_real(w, v->number); break;
+    case MOON_COUNT: mooni_json_integer(w, (int64_t)v->number); break;
+    case MOON_FLAG: mooni_json_flag(w, v->number != 0); break;
+    case MOON_TEXT: mooni_json_text(w, v->text); break;
+    case MOON_RANGE:
+      mooni_json_open(w, '[');
+      mooni_json_real(w, v->number);
+      mooni_json_real(w, v->upper);
+      mooni_json_close(w, ']');
+      break;
+    case MOON_LAYER:
+      find_layer(net, v->layer, moon_net_count(net), &index);
+      mooni_json_integer(w, (int64_t)index);
+      break;
+  }
+}
+
+static moon_status write_options(mooni_json_writer *w, const moon_net *net, const moon_layer *layer) {
   for (const mooni_option_spec *o = layer->class->options; o && o->name; o++) {
     moon_option v;
-    bool skip;
     MOONI_TRY(moon_layer_get(layer, o->name, &v));
-    if (o->flags & MOONI_ADDED && v.number == o->number) continue;
-    if (v.kind == MOON_TEXT && v.text && !mooni_is_utf8(v.text))
-      return mooni_fail(ctx, MOON_ERANGE, "%s: the text of %s is not UTF-8 and cannot be saved", layer->class->name,
+    if ((o->flags & MOONI_ADDED && v.number == o->number) || !is_given(net, &v)) continue;
+    if (v.kind == MOON_TEXT && !mooni_is_utf8(v.text))
+      return mooni_fail(w->ctx, MOON_ERANGE, "%s: the text of %s is not UTF-8 and cannot be saved", layer->class->name,
                         o->name);
-    json_t *value = option_json(net, &v, &skip);
-    if (!skip && json_object_set_new(object, o->name, value)) return no_memory(ctx);
+    mooni_json_key(w, o->name);
+    write_option(w, net, &v);
   }
   return MOON_OK;
 }
 
-static moon_status describe_layer(const moon_net *net, size_t i, json_t *layers) {
+static moon_status write_layer(mooni_json_writer *w, const moon_net *net, size_t i) {
   const moon_layer *layer = moon_net_layer(net, i);
-  moon_ctx *ctx = moon_net_ctx(net);
   size_t first;
-  if (find_layer(net, layer, i, &first)) {
-    json_t *repeat = json_pack("{s:s, s:I}", "kind", REPEAT, "of", (json_int_t)first);
-    return json_array_append_new(layers, repeat) ? no_memory(ctx) : MOON_OK;
+  bool again = find_layer(net, layer, i, &first);
+  moon_status status = MOON_OK;
+  mooni_json_open(w, '{');
+  mooni_json_key(w, "kind");
+  mooni_json_text(w, again ? REPEAT : moon_layer_kind(layer));
+  mooni_json_key(w, again ? "of" : "options");
+  if (again) {
+    mooni_json_integer(w, (int64_t)first);
+  } else {
+    mooni_json_open(w, '{');
+    status = write_options(w, net, layer);
+    mooni_json_close(w, '}');
   }
-  json_t *object = json_pack("{s:s, s:{}}", "kind", moon_layer_kind(layer), "options");
-  if (json_array_append_new(layers, object)) return no_memory(ctx);
-  return describe_options(net, layer, json_object_get(object, "options"));
+  mooni_json_close(w, '}');
+  return status;
 }
 
 static moon_status describe_net(const moon_net *net, char **text) {
-  moon_ctx *ctx = moon_net_ctx(net);
-  json_t *layers = json_array();
-  json_t *root = json_pack("{s:i, s:I, s:O}", "version", VERSION, "encoder", (json_int_t)moon_net_encoder(net),
-                           "layers", layers);
-  moon_status status = root ? MOON_OK : no_memory(ctx);
-  for (size_t i = 0; i < moon_net_count(net) && status == MOON_OK; i++) status = describe_layer(net, i, layers);
-  json_decref(layers);
-  if (status == MOON_OK) return mooni_json_write(ctx, text, root);
-  json_decref(root);
+  mooni_json_writer w = {.ctx = moon_net_ctx(net)};
+  moon_status status = MOON_OK;
+  mooni_json_open(&w, '{');
+  mooni_json_key(&w, "version");
+  mooni_json_integer(&w, VERSION);
+  mooni_json_key(&w, "encoder");
+  mooni_json_integer(&w, (int64_t)moon_net_encoder(net));
+  mooni_json_key(&w, "layers");
+  mooni_json_open(&w, '[');
+  for (size_t i = 0; i < moon_net_count(net) && status == MOON_OK; i++) status = write_layer(&w, net, i);
+  mooni_json_close(&w, ']');
+  mooni_json_close(&w, '}');
+  if (status == MOON_OK) return mooni_json_finish(&w, text);
+  mooni_json_drop(&w);
   return status;
 }
 
@@ -199,11 +212,25 @@ moon_status moon_net_to_archive(const moon_net *net, moon_archive *archive) {
   return status;
 }
 
+static moon_status archive_of(const moon_net *net, moon_archive **archive) {
+  MOONI_TRY(moon_archive_new(moon_net_ctx(net), archive));
+  moon_status status = moon_net_to_archive(net, *archive);
+  if (status != MOON_OK) moon_archive_release(*archive);
+  return status;
+}
+
 moon_status moon_net_save(const moon_net *net, const char *path) {
   moon_archive *archive;
-  MOONI_TRY(moon_archive_new(moon_net_ctx(net), &archive));
-  moon_status status = moon_net_to_archive(net, archive);
-  if (status == MOON_OK) status = moon_archive_save(archive, path);
+  MOONI_TRY(archive_of(net, &archive));
+  moon_status status = moon_archive_save(archive, path);
+  moon_archive_release(archive);
+  return status;
+}
+
+moon_status moon_net_to_bytes(const moon_net *net, moon_tensor **bytes) {
+  moon_archive *archive;
+  MOONI_TRY(archive_of(net, &archive));
+  moon_status status = moon_archive_encode(archive, bytes);
   moon_archive_release(archive);
   return status;
 }
@@ -554,4 +581,12 @@ moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path) {
   moon_status status = moon_net_from_archive(ctx, out, archive);
   moon_archive_release(archive);
   return mooni_in_file(ctx, status, path);
+}
+
+moon_status moon_net_from_bytes(moon_ctx *ctx, moon_net **out, const void *bytes, size_t size) {
+  moon_archive *archive;
+  MOONI_TRY(moon_archive_decode(ctx, &archive, bytes, size));
+  moon_status status = moon_net_from_archive(ctx, out, archive);
+  moon_archive_release(archive);
+  return status;
 }

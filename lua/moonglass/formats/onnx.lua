@@ -1,5 +1,6 @@
---- moon.onnx.export: a net as an ONNX file, for other runtimes (onnx.ai).
+--- moon.onnx: a net as an ONNX file, for other runtimes (onnx.ai), or as the bytes of one.
 --   assert(moon.onnx.export("deep.onnx", ae))          -- or ae.encoder
+--   local bytes = assert(moon.onnx.encode(ae))
 local checks = require "moonglass.support.checks"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
@@ -14,28 +15,54 @@ local onnx = {}
 
 local bytes_max = (1 << 31) - 1 -- the largest message: readers count in int32
 
----Options of `moon.onnx.export`.
+---Options of `moon.onnx.export` and `moon.onnx.encode`.
 ---@class moonglass.OnnxOptions
 ---@field opset integer? default 17, 11 to 23: the version of ONNX's operators
 ---@field name string? default "moonglass": the graph's name
-local export_options = options.checker("onnx.export", {opset = {"count", 17}, name = {"text", "moonglass"}})
+local export_options = {opset = {"count", 17}, name = {"text", "moonglass"}}
+local options_of = {
+  export = options.checker("onnx.export", export_options), encode = options.checker("onnx.encode", export_options),
+}
 
-local function check_arguments(path, net, o)
-  checks.path("onnx.export", path)
+local function check_arguments(what, net, o)
   if not (native.is_net(net) or mixed.is_mixed(net)) then
-    errors.raise("onnx.export: net is %s, expected a net", options.show(net))
+    errors.raise("%s: net is %s, expected a net", what, options.show(net))
   end
   local first, last = graph.first_opset, graph.last_opset
   if o.opset < first or o.opset > last then
-    errors.raise("onnx.export: opset is %d, expected %d to %d", o.opset, first, last)
+    errors.raise("%s: opset is %d, expected %d to %d", what, o.opset, first, last)
   end
   if o.name == "" or not utf8.len(o.name) then
-    errors.raise("onnx.export: name is %s, expected a text in UTF-8", options.show(o.name))
+    errors.raise("%s: name is %s, expected a text in UTF-8", what, options.show(o.name))
   end
 end
 
----Write a net's inference, without dropout and noise, as an ONNX file. It maps "input" [batch x in] to "output" [batch
----x out].
+-- The file as a list of strings | nil, message, code.
+local function pieces_of(what, net, o)
+  local why = graph.obstacle(net)
+  if why then return nil, what .. ": " .. why, "type" end
+  local model = errors.guard(graph.model, net, o)
+  if model.size <= bytes_max then return model:pieces() end
+  local too_large = "%s: the file would have %d bytes, expected at most %d"
+  return nil, too_large:format(what, model.size, bytes_max), "range"
+end
+
+---A net's inference, without dropout and noise, as the bytes of an ONNX file. It maps "input" [batch x in] to "output"
+---[batch x out].
+---@param net moonglass.Net of native layers
+---@param options moonglass.OnnxOptions?
+---@return string? bytes nil if they would reach 2 GB or the net has a layer written in Lua
+---@return string? message
+---@return moonglass.Code? code
+function onnx.encode(net, given)
+  local o = options_of.encode(given)
+  check_arguments("onnx.encode", net, o)
+  local pieces, why, code = pieces_of("onnx.encode", net, o)
+  if not pieces then return nil, why, code end
+  return table.concat(pieces)
+end
+
+---Write a net as an ONNX file, the bytes of `moon.onnx.encode`.
 ---@param path string
 ---@param net moonglass.Net of native layers
 ---@param options moonglass.OnnxOptions?
@@ -43,18 +70,14 @@ end
 ---@return string? message
 ---@return moonglass.Code? code
 function onnx.export(path, net, given)
-  local o = export_options(given)
-  check_arguments(path, net, o)
+  local o = options_of.export(given)
+  checks.path("onnx.export", path)
+  check_arguments("onnx.export", net, o)
   if files.lacking("onnx.export") then return files.refuse("onnx.export") end
-  local why = graph.obstacle(net)
-  if why then return nil, why, "type" end
-  local model = errors.guard(graph.model, net, o)
-  if model.size > bytes_max then
-    local too_large = "onnx.export: the file would have %d bytes, expected at most %d"
-    return nil, too_large:format(model.size, bytes_max), "range"
-  end
-  local ok, code
-  ok, why, code = errors.guard(files.write, path, model:pieces())
+  local pieces, why, code = pieces_of("onnx.export", net, o)
+  if not pieces then return nil, why, code end
+  local ok
+  ok, why, code = errors.guard(files.write, path, pieces)
   if ok then return true end
   return nil, "onnx.export: " .. why, code
 end

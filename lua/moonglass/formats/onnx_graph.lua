@@ -212,7 +212,7 @@ function onnx_graph.obstacle(net)
   for i = 1, #net do
     local layer = net:layer(i)
     local why = layer_obstacle(layer, width[i])
-    if why then return ("onnx.export: layer %d (%s) %s"):format(i, describe.layer(layer), why) end
+    if why then return ("layer %d (%s) %s"):format(i, describe.layer(layer), why) end
   end
 end
 

@@ -962,6 +962,13 @@ local Net = {}
 ---@return moonglass.Code? code
 function moon.load(path) end
 
+---Load a net from bytes in memory: those of `net:bytes`, or of a file that `net:save` has written.
+---@param bytes string
+---@return moonglass.Net|moonglass.Autoencoder? net nil if the bytes are not a net
+---@return string? message
+---@return moonglass.Code? code
+function moon.load_bytes(bytes) end
+
 ---A net of layers in sequence: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`. A net in the list stands
 ---for its layers. Two nets may share a layer, and one net may use it twice. Each place of a noise layer draws different
 ---noise. A penalty on weights counts once per net, a penalty on outputs once per place.
@@ -1006,6 +1013,10 @@ function Net:set_encoder_layers(layers) end
 ---@return table<string, moonglass.Tensor> tensors
 ---@return table<string, string> metadata
 function Net:archive() end
+
+---The bytes of the file that `save` writes. They need no file: a program may send them. `moon.load_bytes` reads them.
+---@return string bytes
+function Net:bytes() end
 
 ---The outputs for one batch. The net keeps what `backward` needs.
 ---@param x moonglass.Tensor [rows x in]
@@ -1518,6 +1529,41 @@ function moon.png.read(path) end
 ---@return moonglass.Code? code
 function moon.png.write(path, picture) end
 
+-- ---- moon.safetensors ----
+
+---Safetensors files, ours and those of other programs.
+---@class moonglass.safetensors
+moon.safetensors = {}
+
+---Read all tensors of a safetensors file in memory.
+---@param bytes string
+---@return table<string, moonglass.Tensor>? tensors nil if the bytes are not such a file
+---@return table<string, string>|string metadata the file's texts; or the message
+---@return string[]|moonglass.Code names the tensors' names in the file's order; or the code
+function moon.safetensors.decode(bytes) end
+
+---The bytes of the file that `moon.safetensors.save` writes.
+---@param tensors table<string, moonglass.Tensor>
+---@param metadata table<string, string>?
+---@return string bytes
+function moon.safetensors.encode(tensors, metadata) end
+
+---Read all tensors of a file. Floats of 16 and 64 bits become float32.
+---@param path string
+---@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
+---@return table<string, string>|string metadata the file's texts; or the message
+---@return string[]|moonglass.Code names the tensors' names in the file's order; or the code
+function moon.safetensors.load(path) end
+
+---Write tensors, in the order of their names. Writing is atomic: the file is complete, or as it was.
+---@param path string
+---@param tensors table<string, moonglass.Tensor>
+---@param metadata table<string, string>?
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.safetensors.save(path, tensors, metadata) end
+
 -- ---- moon.data ----
 
 ---Data sets.
@@ -1600,13 +1646,21 @@ function moon.data.blobs(options) end
 ---@class moonglass.onnx
 moon.onnx = {}
 
----Options of `moon.onnx.export`.
+---Options of `moon.onnx.export` and `moon.onnx.encode`.
 ---@class moonglass.OnnxOptions
 ---@field opset integer? default 17, 11 to 23: the version of ONNX's operators
 ---@field name string? default "moonglass": the graph's name
 
----Write a net's inference, without dropout and noise, as an ONNX file. It maps "input" [batch x in] to "output" [batch
----x out].
+---A net's inference, without dropout and noise, as the bytes of an ONNX file. It maps "input" [batch x in] to "output"
+---[batch x out].
+---@param net moonglass.Net of native layers
+---@param options moonglass.OnnxOptions?
+---@return string? bytes nil if they would reach 2 GB or the net has a layer written in Lua
+---@return string? message
+---@return moonglass.Code? code
+function moon.onnx.encode(net, options) end
+
+---Write a net as an ONNX file, the bytes of `moon.onnx.encode`.
 ---@param path string
 ---@param net moonglass.Net of native layers
 ---@param options moonglass.OnnxOptions?
@@ -1614,28 +1668,6 @@ moon.onnx = {}
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.onnx.export(path, net, options) end
-
--- ---- moon.safetensors ----
-
----Safetensors files, ours and those of other programs.
----@class moonglass.safetensors
-moon.safetensors = {}
-
----Read all tensors of a file. Floats of 16 and 64 bits become float32.
----@param path string
----@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
----@return table<string, string>|string metadata the file's texts; or the message
----@return string[]|moonglass.Code names the tensors' names in the file's order; or the code
-function moon.safetensors.load(path) end
-
----Write tensors, in the order of their names. Writing is atomic: the file is complete, or as it was.
----@param path string
----@param tensors table<string, moonglass.Tensor>
----@param metadata table<string, string>?
----@return true? ok nil if it cannot be written
----@return string? message
----@return moonglass.Code? code
-function moon.safetensors.save(path, tensors, metadata) end
 
 -- ---- moon.dictionary ----
 

@@ -1,4 +1,4 @@
---- moon.load and net:load: nets, and parameters of nets, from safetensors files.
+--- moon.load, moon.load_bytes and net:load: nets, and parameters of nets, from safetensors files and bytes.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -19,6 +19,18 @@ local Net = {}
 ---@return moonglass.Code? code
 function moon.load(path)
   local net, message, code = errors.guard(files.load_net, path)
+  if not net then return nil, message, code end
+  return halves.restore(net)
+end
+
+---Load a net from bytes in memory: those of `net:bytes`, or of a file that `net:save` has written.
+---@param bytes string
+---@return moonglass.Net|moonglass.Autoencoder? net nil if the bytes are not a net
+---@return string? message
+---@return moonglass.Code? code
+function moon.load_bytes(bytes)
+  if type(bytes) ~= "string" then errors.raise("load_bytes: bytes is %s, expected a string", options.show(bytes)) end
+  local net, message, code = errors.guard_as("load_bytes", "net_from_bytes", core.net_from_bytes, bytes)
   if not net then return nil, message, code end
   return halves.restore(net)
 end

@@ -231,7 +231,7 @@ local function cannot_be_saved(what)
   end
 end
 
-Mixed.save, Mixed.archive, Mixed.load = cannot_be_saved("save"), cannot_be_saved("archive"), cannot_be_saved("load")
+for _, name in ipairs{"save", "bytes", "archive", "load"} do Mixed[name] = cannot_be_saved(name) end
 
 arity.check_class(Mixed)
 
