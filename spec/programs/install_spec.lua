@@ -171,8 +171,8 @@ suite("an installation", function()
     } do
       expected[#expected + 1] = path
     end
-    local function has(library) return run(("cc -print-file-name=lib%s.so"):format(library)):sub(1, 1) == "/" end
-    if has "civetweb" and has "jansson" then expected[#expected + 1] = "bin/moonglass-playground" end
+    local function has_library(name) return run(("cc -print-file-name=lib%s.so"):format(name)):sub(1, 1) == "/" end
+    if has_library "civetweb" and has_library "jansson" then expected[#expected + 1] = "bin/moonglass-playground" end
     table.sort(expected)
     assert.same(expected, lines(run(("cd %s && find . ! -type d | sed 's|^./||'"):format(prefix))))
     run(("diff -r lua/moonglass %s/share/lua/5.4/moonglass"):format(prefix))
