@@ -55,8 +55,8 @@ static uint8_t *content_of(const char *path, size_t *size) {
   return content;
 }
 
-/* The same for formats that can also be in memory: the bytes of a file that could be read are decoded too, and both must
-** end in the same way. The message is that of the file. */
+/* The same for formats that can also be in memory: the bytes of a file that could be read are decoded too. Both must
+** end in the same way; the message is that of the file. */
 #define DECODING_LOADER(name, type, load, decode, release)              \
   LOADER(name##_file, type, load, release)                              \
   static moon_status load_##name(moon_ctx *c, const char *path) {       \
