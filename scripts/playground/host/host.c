@@ -32,6 +32,7 @@ static int host_command(lua_State *L) {
   double wait = luaL_optnumber(L, 1, 0);
   long id = 0;
   check_end(L);
+  turn_look(&s->turn, wait > 0);
   json_decref(s->command);
   s->command = NULL; /* the wait is not to hold it */
   s->command = mailbox_take(&s->mail, wait > 0 ? (wait < 60 ? wait : 60) : 0, &id);
@@ -100,9 +101,10 @@ static int host_frame_due(lua_State *L) {
   return 1;
 }
 
-/* due() -> boolean */
+/* due() -> boolean. It is called between two batches, so this is where a session waits for its turn. */
 static int host_due(lua_State *L) {
   state *s = state_of(L);
+  turn_take(&s->turn);
   lua_pushboolean(L, atomic_load_explicit(&s->ended, memory_order_relaxed) ||
                          atomic_load_explicit(&s->mail.waiting, memory_order_relaxed) || frame_is_due(s));
   return 1;

@@ -17,8 +17,8 @@
 #include "json.h"
 #include "stream.h"
 
-enum { LARGEST_BODY = 2 << 20, LARGEST_SMALL_BODY = 1024, WORKERS_BESIDES = 16 };
-static const double BODY_SECONDS = 10, ANSWER_SECONDS = 20;
+enum { LARGEST_BODY = 2 << 20, LARGEST_SMALL_BODY = 1024, LARGEST_DROPPED = 16 << 20, WORKERS_BESIDES = 16 };
+static const double BODY_SECONDS = 10, DROP_SECONDS = 3, ANSWER_SECONDS = 20;
 
 /* Sessions are opened by people, but 50 of them may come at once. */
 static const double OPENED_A_SECOND = 20, OPENED_AT_ONCE = 100;
@@ -68,6 +68,17 @@ static int answer_json(connection *c, int status, const char *more, const text *
   return answer(c, status, "application/json", more, t->data, t->size);
 }
 
+/* Read and drop a body that is refused, unless it is very large: a browser that cannot send it does not read the answer. */
+static void drop_body(connection *c) {
+  char bytes[4096];
+  long long left = mg_get_request_info(c)->content_length;
+  uint64_t until = clock_after(DROP_SECONDS);
+  while (left > 0 && left <= LARGEST_DROPPED && clock_now() < until) {
+    int n = mg_read(c, bytes, sizeof bytes);
+    left = n > 0 ? left - n : 0;
+  }
+}
+
 /* An error, in words for people. If the body has not been read, what follows on the connection is no request. */
 static int refuse_with(connection *c, int status, const char *more, const char *words) {
   char all[160];
@@ -81,6 +92,7 @@ static int refuse_with(connection *c, int status, const char *more, const char *
   text_put(&t, "}");
   answer_json(c, status, all, &t);
   text_free(&t);
+  drop_body(c);
   return status;
 }
 

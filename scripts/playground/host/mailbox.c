@@ -14,8 +14,8 @@ struct letter {
   letter *next;
 };
 
-bool mailbox_init(mailbox *m) {
-  *m = (mailbox){.next_id = 1};
+bool mailbox_init(mailbox *m, void (*wake)(void *ud), void *ud) {
+  *m = (mailbox){.next_id = 1, .wake = wake, .ud = ud};
   if (pthread_mutex_init(&m->lock, NULL) != 0) return false;
   if (clock_cond_init(&m->arrived)) {
     if (clock_cond_init(&m->answered)) return true;
@@ -75,6 +75,9 @@ int mailbox_ask(mailbox *m, json_t *command, double seconds, text *answer) {
   bool full = m->count >= MOST_LETTERS, posted = !full && !m->closed;
   if (posted) {
     append(m, &mine);
+    pthread_mutex_unlock(&m->lock);
+    m->wake(m->ud);
+    pthread_mutex_lock(&m->lock);
     while (!mine.status && !m->closed && clock_wait(&m->answered, &m->lock, until)) continue;
     take_out(m, &mine);
   }

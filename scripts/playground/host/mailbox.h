@@ -19,10 +19,12 @@ typedef struct mailbox {
   int count;            /* letters in the list */
   long next_id;
   bool closed;
+  void (*wake)(void *ud); /* called when a command has come, without the lock */
+  void *ud;
   atomic_int waiting; /* not yet taken: read without the lock, after each batch */
 } mailbox;
 
-bool mailbox_init(mailbox *m);
+bool mailbox_init(mailbox *m, void (*wake)(void *ud), void *ud);
 void mailbox_destroy(mailbox *m);
 
 /* Refuse all further commands, and those that wait for an answer. */

@@ -76,15 +76,23 @@ static void serve(const options *o, http *h, sessions *table, const sigset_t *en
   sessions_close(table);
 }
 
+/* As many sessions train at once as there are cores for their threads. */
+static int turns_of(const options *o) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores > o->threads ? (int)(cores / o->threads) : 1;
+}
+
 static int run(const options *o) {
   data set;
   sessions table;
+  turns cores;
   sigset_t ends;
   block_signals(&ends);
   json_object_seed(0);
   if (!data_init(&set, o->data)) return complain("cannot start a thread");
-  state_config config = {(size_t)(o->memory * 1e6), o->threads, &set};
-  if (!sessions_init(&table, &config, o->sessions, o->idle)) return complain("out of memory");
+  state_config config = {(size_t)(o->memory * 1e6), o->threads, &set, &cores};
+  if (!turns_init(&cores, turns_of(o)) || !sessions_init(&table, &config, o->sessions, o->idle))
+    return complain("out of memory");
   http_config server = {o->address, o->name, 0, o->sessions, &table, &set};
   http *h = start(o, &server);
   if (h) {
@@ -92,6 +100,7 @@ static int run(const options *o) {
     http_stop(h);
   }
   sessions_destroy(&table);
+  turns_destroy(&cores);
   data_destroy(&set);
   return h ? 0 : 1;
 }

@@ -56,6 +56,7 @@ void state_end(state *s, const char *reason) {
   atomic_store(&s->ended, true);
   slots_close(&s->events, reason);
   mailbox_close(&s->mail);
+  turn_wake(&s->turn);
   pthread_mutex_lock(&s->lock);
   if (s->ctx) moon_interrupt(s->ctx);
   if (s->runs) pthread_kill(s->thread, SIGUSR1);
@@ -142,6 +143,7 @@ void state_run(state *s) {
     lua_pushcfunction(L, run);
     if (lua_pcall(L, 0, 0, 1) != LUA_OK && !atomic_load(&s->ended)) report(s, L);
     set_running(s, NULL, NULL);
+    turn_look(&s->turn, true);
     lua_sethook(L, NULL, 0, 0);
   }
   state_end(s, L ? "failure" : "memory");
@@ -153,17 +155,22 @@ void state_run(state *s) {
 
 /* ---- new and destroy ---- */
 
+static void wake(void *ud) { turn_wake(ud); }
+
 bool state_init(state *s, const state_config *config) {
   *s = (state){.config = config, .json.limit = HOST_LARGEST_FRAME};
   struct sigaction action = {0};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
-  if (sigaction(SIGUSR1, &action, NULL) != 0 || !mailbox_init(&s->mail)) return false;
-  if (slots_init(&s->events)) {
-    if (pthread_mutex_init(&s->lock, NULL) == 0) return true;
-    slots_destroy(&s->events);
+  if (sigaction(SIGUSR1, &action, NULL) != 0 || !turn_init(&s->turn, config->turns)) return false;
+  if (mailbox_init(&s->mail, wake, &s->turn)) {
+    if (slots_init(&s->events)) {
+      if (pthread_mutex_init(&s->lock, NULL) == 0) return true;
+      slots_destroy(&s->events);
+    }
+    mailbox_destroy(&s->mail);
   }
-  mailbox_destroy(&s->mail);
+  turn_destroy(&s->turn);
   return false;
 }
 
@@ -171,4 +178,5 @@ void state_destroy(state *s) {
   pthread_mutex_destroy(&s->lock);
   slots_destroy(&s->events);
   mailbox_destroy(&s->mail);
+  turn_destroy(&s->turn);
 }

@@ -9,17 +9,20 @@
 #include "data.h"
 #include "mailbox.h"
 #include "slots.h"
+#include "turns.h"
 
 typedef struct state_config {
   size_t memory; /* bytes that the state may hold */
   int threads;   /* of the engine */
   data *set;
+  turns *turns; /* of all sessions */
 } state_config;
 
 typedef struct state {
   const state_config *config;
   mailbox mail;
   slots events;
+  turn turn;
   atomic_bool ended;
 
   pthread_mutex_t lock; /* of the next three */

@@ -5,8 +5,8 @@
 
 #include "clock.h"
 
-/* A comment is sent after a silence, so that a vanished browser is noticed: writing to it fails. */
-enum { HEARTBEAT = 5, FRAMES_A_SECOND = 30, RETRY_MS = 1000 };
+/* A comment is sent after each second of silence, so that a vanished browser is noticed: writing to it fails. */
+enum { HEARTBEAT = 1, FRAMES_A_SECOND = 30, RETRY_MS = 1000 };
 
 /* A browser that takes nothing for the server's time limit (request_timeout_ms) is cut off: the write fails. */
 static bool write_all(struct mg_connection *connection, const char *bytes, size_t size) {

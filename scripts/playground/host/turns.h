@@ -1,0 +1,47 @@
+/* turns.h - which sessions train now: as many as there are cores for. The others wait for their turns, so a command, or
+** a new session, finds a core at once, however many visitors train. */
+#ifndef PLAYGROUND_TURNS_H
+#define PLAYGROUND_TURNS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct turn turn;
+
+typedef struct turns {
+  pthread_mutex_t lock;
+  int free;           /* turns that nobody has */
+  turn *first, *last; /* who waits */
+  atomic_int waiting; /* how many; read without the lock, after each batch */
+} turns;
+
+/* A session's turn: used by its thread only, but for turn_wake. */
+struct turn {
+  turns *of;
+  pthread_cond_t granted;
+  bool has; /* the next three: under the lock of turns */
+  bool queued;
+  bool awake;     /* it has something to do that needs no turn */
+  uint64_t until; /* when others may have it */
+  turn *next;
+};
+
+bool turns_init(turns *t, int count);
+void turns_destroy(turns *t);
+
+bool turn_init(turn *t, turns *of);
+void turn_destroy(turn *t);
+
+/* Between two batches: have a turn. Gives way to those that wait, after a while, and waits for the next one. Returns at
+** once if it is awake. */
+void turn_take(turn *t);
+
+/* It looks for what it has to do besides training. If it is going to wait for that, others may have its turn. */
+void turn_look(turn *t, bool waits);
+
+/* Any thread: it has something to do besides training, until turn_look. */
+void turn_wake(turn *t);
+
+#endif

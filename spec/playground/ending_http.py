@@ -1,0 +1,104 @@
+"""Starting and ending the program: options, signals, a port that is taken, a data set that is not there."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import unittest
+
+from support import PATIENCE, PROGRAM, ROOT, Server, Visitor, wait_for
+
+
+def run(*options):
+    return subprocess.run([PROGRAM, *options], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
+
+
+class Ending(unittest.TestCase):
+    def test_signals_end_it_with_a_word_to_every_stream(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with Server() as server:
+                visitors = [Visitor(server) for _ in range(3)]
+                streams = [v.stream() for v in visitors]
+                visitors[0].open_points()
+                visitors[1].open_points()
+                visitors[1].do("run")
+                streams[1].epoch(3)
+                self.assertEqual((0, ""), server.stop(number))
+                for s in streams:
+                    self.assertEqual("shutdown", s.wait("bye")["reason"])
+                    self.assertEqual("bye", s.order[-1])
+                    wait_for(lambda s=s: s.ended, "the end of the stream")
+                for v in visitors:
+                    v.close()
+
+    def test_it_ends_while_an_autoencoder_trains(self):
+        with Server() as server:
+            visitor = Visitor(server)
+            stream = visitor.stream()
+            visitor.do("open", slot="autoencoder", room="autoencoder", settings={})
+            visitor.do("run")
+            stream.wait("state", lambda e: e["running"])
+            self.assertEqual((0, ""), server.stop())
+            self.assertEqual("shutdown", stream.wait("bye")["reason"])
+            visitor.close()
+
+    def test_it_ends_at_once_after_its_start(self):
+        for _ in range(3):
+            with Server(data=None) as server:
+                self.assertEqual((0, ""), server.stop())
+
+    def test_a_port_that_is_taken(self):
+        with Server() as server:
+            done = run("--port", str(server.port))
+            self.assertEqual((1, ""), (done.returncode, done.stdout))
+            self.assertRegex(done.stderr, rf"\Amoonglass-playground: cannot listen on 127.0.0.1, port {server.port}: .*--port\n\Z")
+
+    def test_wrong_options(self):
+        for options, words in (
+            (["--port", "x"], "--port: expected a whole number from 0 to 65535, got x"),
+            (["--port"], "--port: expected a whole number from 0 to 65535, got nothing"),
+            (["--port", "65536"], "got 65536"), (["--port", "-1"], "got -1"), (["--port", "1.5"], "got 1.5"),
+            (["--threads", "0"], "--threads: expected a whole number from 1 to 256, got 0"),
+            (["--sessions", "nan"], "got nan"), (["--memory", "1"], "--memory: expected a number from 8 to 1e+06, got 1"),
+            (["--idle", "0"], "--idle: expected a number from 1 to"), (["--address", "here"], "an IPv4 address, got here"),
+            (["--data"], "--data: expected FOLDER, got nothing"), (["--fly"], "--fly: expected an option"),
+            (["8080"], "8080: expected an option"),
+        ):
+            done = run(*options)
+            self.assertEqual((2, ""), (done.returncode, done.stdout), options)
+            self.assertIn(words, done.stderr)
+            self.assertEqual(1, done.stderr.count("\n"))
+
+    def test_help_lists_the_options(self):
+        done = run("--help")
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        for option in ("--port", "--address", "--data", "--threads", "--sessions", "--memory", "--idle", "--open"):
+            self.assertIn(f"\n  {option} ", done.stdout)
+
+    def test_without_pictures_points_go_on(self):
+        with tempfile.TemporaryDirectory() as folder, Server(data=folder) as server:
+            visitor = Visitor(server)
+            self.assertIsNone(visitor.opened["data"])
+            stream = visitor.stream()
+            visitor.open_points()
+            visitor.do("step")
+            self.assertEqual(1, stream.epoch(1))
+            status, answer = visitor.ask("open", slot="autoencoder", room="autoencoder", settings={})
+            if status == 200:
+                status, answer = visitor.ask("run")
+            self.assertEqual(400, status, answer)
+            self.assertGreater(len(answer["error"]), 20)
+            stream.close()
+            visitor.close()
+
+    def test_no_file_is_opened_after_its_start(self):
+        with Server() as server:
+            Visitor(server).close()  # the pictures are read
+            folder = f"/proc/{server.process.pid}/fd"
+            names = [os.readlink(f"{folder}/{fd}") for fd in os.listdir(folder)]
+            files = [n for n in names if n.startswith(ROOT)]
+            self.assertEqual([], files)
+
+
+if __name__ == "__main__":
+    unittest.main()
