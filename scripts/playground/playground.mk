@@ -48,3 +48,25 @@ $(B)/obj/playground/embedded.o: $(B)/obj/playground/embedded.c $(PLAYGROUND_FILE
 
 $(B)/moonglass-playground: $(PLAYGROUND_OBJ) $(BIND_OBJ) $(ENGINE_OBJ) $(B)/objects
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(PLAYGROUND_LIBS) $(LIBS) $(LUA_LIBS)
+
+# ---- tests ----
+
+PLAYGROUND_PACKAGES := libcivetweb-dev chromium chromium-driver python3-venv
+PLAYGROUND_PYTHON   := build/playground-venv
+
+## deps-playground: install what test-playground needs: Debian packages; Selenium from PyPI into build/playground-venv
+.PHONY: deps-playground
+deps-playground:
+	$(call install_packages,$(PLAYGROUND_PACKAGES))
+	@$(MAKE) --no-print-directory $(PLAYGROUND_PYTHON)/complete
+
+$(PLAYGROUND_PYTHON)/complete:
+	$(call install_python,selenium)
+
+## test-playground: test the server, and the page in Chromium (after deps-playground; ONLY='http streams': these files)
+.PHONY: test-playground
+test-playground: $(B)/moonglass-playground $(B)/moonglass
+	$(call after,deps-playground,$(PLAYGROUND_PYTHON)/complete)
+	@$(TREE) MOONGLASS_PLAYGROUND=$(call quote,$(BUILD)/moonglass-playground) \
+	  ASAN_OPTIONS=allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 \
+	  $(PLAYGROUND_PYTHON)/bin/python spec/playground/run.py $(ONLY)

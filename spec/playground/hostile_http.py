@@ -12,18 +12,21 @@ ROUNDS = 150 if SANITIZED else 400
 BODIES = [
     b"", b"{", b"}", b"[]", b"null", b"1", b'"do"', b"{}", b'{"do":1}', b'{"do":null}', b'{"do":["run"]}', b"{}{}",
     b'{"do":"run"}x', b'{"do":"run","do":"pause"}', b'{"do":"\\ud800"}', b'{"do":"\\u0000"}', b'{"do":"run\xff"}',
-    b'{"do":"run",}', b"{'do':'run'}", b'{"do":"set","settings":{"rate":1e999}}', b'{"do":"set","settings":{"rate":NaN}}',
+    b'{"do":"run",}', b"{'do':'run'}", b'{"do":"set","settings":{"rate":1e999}}',
+    b'{"do":"set","settings":{"rate":NaN}}',
     b'{"do":"set","settings":{"rate":99999999999999999999999}}', b"\xef\xbb\xbf{}", b'\x00{"do":"run"}',
     b"[" * 100000, b'{"a":' * 50000, b'{"do":"x","a":' + b"[" * 11 + b"]" * 11 + b"}",
     b'{"do":"x","a":' + b"[" * 500 + b"]" * 500 + b"}", b'{"do":"x","a":[' + b"1," * 900000 + b"1]}",
     b'{"do":"x","a":[' + b'{"b":1},' * 200000 + b"1]}", b'{"do":"' + b"x" * 2000000 + b'"}', b" " * 2000000,
-    b'{"do":"x","' + b'":1,"'.join(str(i).encode() for i in range(50000)) + b'":1}', b'{"do":"x","a":"' + b"\\" * 999999,
+    b'{"do":"x","' + b'":1,"'.join(str(i).encode() for i in range(50000)) + b'":1}',
+    b'{"do":"x","a":"' + b"\\" * 999999,
 ]
 
 COMMANDS = ["open", "run", "pause", "step", "reset", "set", "watch", "export", "edit", "point", "points", "clear",
             "choose", "digits", "code", "draw", "draw_noise", "own", "fly", "", "__index", "new", "settings", "frame"]
 NAMES = ["slot", "room", "settings", "fresh", "seed", "panels", "what", "layer", "from", "to", "value", "x", "y",
-         "label", "list", "row", "first", "values", "pixels", "level", "images", "n", "rate", "hidden", "batch", "noise",
+         "label", "list", "row", "first", "values", "pixels", "level", "images", "n", "rate", "hidden", "batch",
+         "noise",
          "problem", "features", "activation", "ratio", "optimizer", "do"]
 WORDS = ["points", "autoencoder", "lecture", "script", "safetensors", "onnx", "spiral", "own", "tanh", "adam", "L1",
          "", "é", "\u0000", "../../etc/passwd", "x" * 3000, "__gc", "AAAA", "=", "1e9"]
@@ -66,7 +69,8 @@ class Hostile(unittest.TestCase):
         return self.random.choice([
             f"GET / HTTP/1.1\r\nHost: {name}\r\nAccept: */*\r\n\r\n",
             f"GET /api/stream?token={token[:-1]}x HTTP/1.1\r\nHost: {name}\r\n\r\n",
-            f"POST /api/session HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json\r\nContent-Length: 0\r\n\r\n",
+            f"POST /api/session HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json\r\n"
+            "Content-Length: 0\r\n\r\n",
             f"POST /api/command HTTP/1.1\r\nHost: {name}\r\nContent-Type: application/json\r\n"
             f"X-Moonglass-Token: {token}\r\nContent-Length: 12\r\n\r\n" + '{"do":"run"}',
         ]).encode()
@@ -109,9 +113,11 @@ class Hostile(unittest.TestCase):
         many = "".join(f"X-{i}: {i}\r\n" for i in range(200))
         for data in (
             "\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\n\n", " GET / HTTP/1.1\r\n\r\n",
-            f"GET http://{name}/ HTTP/1.1\r\nHost: {name}\r\n\r\n", f"GET http://evil.example/ HTTP/1.1\r\nHost: {name}\r\n\r\n",
+            f"GET http://{name}/ HTTP/1.1\r\nHost: {name}\r\n\r\n",
+            f"GET http://evil.example/ HTTP/1.1\r\nHost: {name}\r\n\r\n",
             f"GET * HTTP/1.1\r\nHost: {name}\r\n\r\n", f"GET / HTTP/1.1\r\nHost: {name}\r\n{many}\r\n",
-            f"GET / HTTP/1.1\r\nHost: {name}\r\nHost: evil.example\r\n\r\n", f"GET / HTTP/1.1\r\nHost: {name}\r\n: x\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: {name}\r\nHost: evil.example\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: {name}\r\n: x\r\n\r\n",
             f"GET / HTTP/1.1\r\nHost: {name}\r\n x: y\r\n\r\n", f"GET /{'a' * 70000} HTTP/1.1\r\nHost: {name}\r\n\r\n",
             f"GET / HTTP/1.1\r\nHost: {name}\r\nX: {'a' * 70000}\r\n\r\n",
             f"GET /? HTTP/1.1\r\nHost: {name}\r\nRange: bytes=0-1,5-\r\nIf-None-Match: {'*' * 3000}\r\n\r\n",
