@@ -68,7 +68,8 @@ static int answer_json(connection *c, int status, const char *more, const text *
   return answer(c, status, "application/json", more, t->data, t->size);
 }
 
-/* Read and drop a body that is refused, unless it is very large: a browser that cannot send it does not read the answer. */
+/* Read and drop a body that is refused, unless it is very large: a browser that cannot send its body does not read the
+** answer. */
 static void drop_body(connection *c) {
   char bytes[4096];
   long long left = mg_get_request_info(c)->content_length;
