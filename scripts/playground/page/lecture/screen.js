@@ -126,7 +126,7 @@ export function createScreen(parent, step, {number, count, wire, page, value, ch
   /** The drawing that has come back names its line. */
   function drawn(event, data) {
     if (event === "digits") presets.ready();
-    if (event === "drawing" && data.pixels) table.line(presets.name(data.pixels.data));
+    if (event === "drawing" && data.pixels) table.line(presets.name(data.pixels.data), true);
   }
 
   return {

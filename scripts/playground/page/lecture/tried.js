@@ -2,7 +2,8 @@
  * "What you have tried": a line for each setting that was tried in this step, with what came of it.
  *
  *   const table = tried(parent, measures, title);
- *   table.line(label, epoch)     the line that is filled from now on; a new one if it has not been tried yet
+ *   table.line(label)            the line that is filled from now on; a new one if it has not been tried yet
+ *   table.line(label, true)      the same net goes on: the line begins with what is known already
  *   table.epoch(n)               how far it has got
  *   table.take(event, data)      fills the columns that come from this event
  */
@@ -18,6 +19,8 @@ export function tried(parent, measures, title) {
   const caption = make("caption", {className: "sr", textContent: "What you have tried"});
   parent.append(make("div", {className: "lecture-tried"}, make("table", {}, caption, make("thead", {}, head), body)));
   const all = new Map();
+  const known = new Map(); // for each event what came last
+  let last = null; // the epoch
   let now = null;
 
   function add(label) {
@@ -34,18 +37,29 @@ export function tried(parent, measures, title) {
     }
   }
 
+  function fill(event, data) {
+    measures.forEach((measure, i) => {
+      if (measure.event === event) number(now.cells[i + 1], measure.of(data), measure.digits);
+    });
+  }
+
   return {
-    line(label) {
+    line(label, goesOn = false) {
       if (!all.has(label)) add(label);
       now = all.get(label);
+      if (goesOn) {
+        number(now.cells[0], last, 0);
+        for (const [event, data] of known) fill(event, data);
+      }
       for (const {element} of all.values()) element.classList.toggle("now", element === now.element);
     },
-    epoch(count) { if (now) number(now.cells[0], count, 0); },
+    epoch(count) {
+      last = count;
+      if (now) number(now.cells[0], count, 0);
+    },
     take(event, data) {
-      if (!now) return;
-      measures.forEach((measure, i) => {
-        if (measure.event === event) number(now.cells[i + 1], measure.of(data), measure.digits);
-      });
+      known.set(event, data);
+      if (now) fill(event, data);
     },
   };
 }
