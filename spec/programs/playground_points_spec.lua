@@ -293,6 +293,19 @@ describe("the playground's session", function()
     host:train_to(1)
   end)
 
+  it("gives the net as files that others read", function()
+    local host = open()
+    local weight = host:train_to(3).weights.layers[1].weight
+    local file = host:ask{["do"] = "export", what = "safetensors"}
+    assert.equal("points.safetensors", file.name)
+    local net = assert(moon.load_bytes((file.base64:gsub("^base64:", ""))))
+    assert.is_true(net:layer(1).weight == weight)
+    file = host:ask{["do"] = "export", what = "onnx"}
+    assert.equal("points.onnx", file.name)
+    assert.equal("base64:" .. moon.onnx.encode(net), file.base64)
+    has(host:refusal{["do"] = "export"}, "export: what is nil, expected script, safetensors or onnx")
+  end)
+
   it("says why a training has failed, pauses, and begins anew", function()
     local host = open{problem = "plane", activation = "linear", rate = 10}
     host:ask{["do"] = "run"}
