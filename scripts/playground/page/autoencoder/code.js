@@ -9,13 +9,13 @@ import {plane} from "./plane.js";
 
 /** Which picture's code it is, in words. */
 function words({source, label, row, edited}) {
-  const test = label === undefined || label === null ? `row ${row}` : `the chosen ${label}`;
+  const test = label === undefined || label === null ? `picture ${row}` : `the chosen ${label}`;
   const whose = source === "drawing" ? "your drawing" : test;
   return edited ? `Changed from the code of ${whose}.` : `The code of ${whose}: all that the net keeps of it.`;
 }
 
 function captioned(parent, caption, options) {
-  const element = make("figure", {className: options.frame});
+  const element = make("figure", {className: `ae-figure ${options.frame}`});
   const shown = picture(element, options);
   element.append(make("figcaption", {textContent: caption}));
   parent.append(element);

@@ -139,7 +139,7 @@ function toolbar(parent, pad, tool, changed) {
 function results(parent, wire, failed) {
   const element = make("div", {className: "pad-results"});
   const side = (caption, options) => {
-    const part = make("figure", {className: "pad-result"});
+    const part = make("figure", {className: "ae-figure pad-result"});
     const shown = picture(part, options);
     part.append(make("figcaption", {textContent: caption}));
     element.append(part);
@@ -169,6 +169,8 @@ function results(parent, wire, failed) {
   };
 }
 
+let count = 0;
+
 export function create(wire, parent, page) {
   const failed = failure(page);
   const section = panel(parent, {
@@ -186,7 +188,7 @@ export function create(wire, parent, page) {
   left.append(frame);
   section.body.append(left);
   const shown = drawingSurface(frame, pad, tool, () => changed());
-  const keys = make("p", {className: "sr", id: "pad-keys", textContent: KEYS});
+  const keys = make("p", {className: "sr", id: `pad-keys-${++count}`, textContent: KEYS});
   shown.canvas.setAttribute("aria-describedby", keys.id);
   frame.append(empty, keys);
   const refresh = toolbar(left, pad, tool, () => changed());
@@ -194,6 +196,7 @@ export function create(wire, parent, page) {
 
   function show() {
     empty.hidden = !pad.empty;
+    again.disabled = pad.empty || Boolean(wire.last.drawing?.pixels);
     refresh();
     shown.dirty();
   }
@@ -202,7 +205,11 @@ export function create(wire, parent, page) {
     later(show);
     send(pad.empty ? null : [...pad.pixels]);
   }
+  const again = button("Use my drawing", "Looks at the drawing again instead of the chosen digit", () => changed(),
+    {className: "quiet"});
+  section.tools.append(again);
   const brought = (event) => {
+    if (!section.element.offsetParent) return; // the pad of a tab that is not seen
     touched = true;
     pad.put(event.detail);
     show();
@@ -216,6 +223,7 @@ export function create(wire, parent, page) {
     events: {
       drawing(data) {
         beside.set(data);
+        again.disabled = pad.empty || Boolean(data.pixels);
         if (touched || !data.pixels || !pad.empty) return;
         pad.pixels = Uint8Array.from(data.pixels.data);
         show();

@@ -53,8 +53,10 @@ export function create(wire, parent, page) {
   const ground = make("div", {className: "map-ground", hidden: true});
   const needs = make("div", {className: "map-needs", hidden: true},
     make("p", {textContent: "A map needs a code of two numbers: then every picture is a point of a plane."}),
-    button("Set the code to 2", "Starts a net anew whose code has two numbers", () => {
-      wire.command("set", {settings: {code: 2}}).then(() => wire.command("run")).catch(failed);
+    button("Set the code to 2", "Starts a net anew whose code has two numbers, of either sign", () => {
+      // of both signs: two numbers that cannot be negative would leave the plane nearly empty
+      const settings = {code: 2, code_activation: "linear"};
+      wire.command("set", {settings}).then(() => wire.command("run")).catch(failed);
     }, {className: "primary"}));
   section.body.append(ground, needs);
   let data = null;

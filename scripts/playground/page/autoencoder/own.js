@@ -31,6 +31,8 @@ function thumbnail(parent, pixels, name, look) {
   };
 }
 
+let count = 0;
+
 export function create(wire, parent, page) {
   const failed = failure(page);
   const section = panel(parent, {
@@ -41,10 +43,10 @@ export function create(wire, parent, page) {
   const list = make("div", {className: "own-pictures"});
   const words = make("p", {className: "own-words", role: "status", textContent: "No picture yet."});
   const input = make("input", {
-    type: "file", accept: "image/png,image/jpeg", multiple: true, className: "own-input", id: "own-files",
+    type: "file", accept: "image/png,image/jpeg", multiple: true, className: "own-input", id: `own-files-${++count}`,
     onchange: () => take([...input.files]),
   });
-  const choose = make("label", {className: "own-zone", htmlFor: "own-files"},
+  const choose = make("label", {className: "own-zone", htmlFor: input.id},
     make("b", {textContent: "Choose pictures"}), make("span", {textContent: "or drop them here"}), input);
   const train = button("Train on them", "Starts the net anew on these pictures", send, {className: "primary"});
   const forget = button("Forget them", "Empties the list and goes back to the digits", clear, {className: "quiet"});

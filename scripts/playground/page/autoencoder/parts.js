@@ -4,6 +4,7 @@
  *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
  *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes)}
  *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
+ *   hasUnseen(wire)                              whether there are pictures that the net does not train on
  *   failure(page)                                where a panel says what was refused: page.failed, or the console
  */
 
@@ -74,6 +75,12 @@ export function strip(parent, {caption, label, color = "--ink", columns = 10}) {
       shown.dirty();
     },
   };
+}
+
+/** False if the net trains on all pictures there are: on own ones, when they are too few to hold some out. */
+export function hasUnseen(wire) {
+  const test = wire.last.epoch?.test_loss;
+  return wire.last.state?.settings.data !== "own" || (test !== null && test !== undefined);
 }
 
 /** Says what a command was refused with. */
