@@ -27,7 +27,7 @@ import {bindExport} from "./export.js";
 import {bindMessages, failed, say, showStatus, speak} from "./messages.js";
 import {onWatch, watched} from "./panel.js";
 import {toggle} from "./theme.js";
-import {bindTransport, showEpoch, showFailure, showState} from "./transport.js";
+import {bindTransport, hasFailed, showEpoch, showFailure, showState} from "./transport.js";
 import {Wire} from "./wire.js";
 
 const TABS = ["points", "autoencoder", "lecture"];
@@ -237,7 +237,8 @@ function bindWire() {
     if (tab !== current) return;
     showState(data);
     keepSettings(tab);
-    told(tab, data.message ?? null);
+    // the words of a failure stand at the foot of the page already
+    told(tab, hasFailed() ? null : data.message ?? null);
   });
   wire.on("epoch", (data) => {
     if (current?.state && data.epoch !== undefined) current.state.epoch = data.epoch;

@@ -5,6 +5,7 @@
  *   showState(state | null)         what the event "state" brings, or that of the tab that comes to the front
  *   showEpoch(data)                 what the event "epoch" brings
  *   showFailure(words)              the training ended by a failure; it is over when the net trains or begins anew
+ *   hasFailed()                     is one shown?
  */
 
 import {number} from "./controls.js";
@@ -32,6 +33,9 @@ function endFailure() {
   hush();
 }
 
+/** Is a failure shown, that has not ended yet? */
+export const hasFailed = () => Boolean(document.body.dataset.failed);
+
 /** Screen readers hear when training begins and where it pauses, not each epoch. */
 function tell(state) {
   const now = state ? `${trains ? "Running" : `Paused at epoch ${state.epoch}`}` : "";
@@ -42,7 +46,7 @@ function tell(state) {
 export function showState(state) {
   for (const id of ["run", "step", "reset"]) at(id).disabled = !state;
   trains = Boolean(state?.running);
-  if (trains || state?.epoch === 0) endFailure();
+  if (trains || !state?.message) endFailure();
   document.body.dataset.running = String(trains);
   at("run").setAttribute("aria-pressed", String(trains));
   at("run").title = trains ? "Pauses the training; the net stays as it is" : "Trains the net until you pause it";
