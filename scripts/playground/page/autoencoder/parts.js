@@ -11,7 +11,7 @@
 import {make, number} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {tile} from "../draw/images.js";
-import {shades} from "../draw/palette.js";
+import {color as paint, shades} from "../draw/palette.js";
 import {SIDE} from "./pad.js";
 
 const SIZE = SIDE * SIDE;
@@ -57,12 +57,14 @@ export function strip(parent, {caption, label, color = "--ink", columns = 10}) {
   const shown = surface(element, {
     label, className: "strip-pictures",
     draw(context, width, height) {
-      if (!bytes) return;
-      const n = Math.min(columns, bytes.length / SIZE);
+      const n = bytes ? Math.min(columns, bytes.length / SIZE) : columns;
       const step = width / columns;
       const size = Math.min(step - 4, height);
+      if (!bytes) context.fillStyle = paint("--picture-zero");
       for (let i = 0; i < n; i++) {
-        tile(context, bytes, i * SIZE, SIDE, {x: i * step + 2, y: 0, width: size, height: size}, shades(color));
+        const box = {x: i * step + 2, y: 0, width: size, height: size};
+        if (bytes) tile(context, bytes, i * SIZE, SIDE, box, shades(color));
+        else context.fillRect(box.x, box.y, size, size);
       }
     },
   });
