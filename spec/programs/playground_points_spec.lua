@@ -283,6 +283,7 @@ describe("the playground's session", function()
   it("refuses unknown commands and wrong places, and goes on", function()
     local host = playground.new()
     has(host:refusal{["do"] = "run"}, "no room is open")
+    host:ask{["do"] = "watch", panels = {}}
     has(host:refusal{["do"] = "open", slot = "points"}, "open: room is 'nothing' (known: autoencoder, points)")
     has(host:refusal{["do"] = "open", slot = "x", room = "points"}, "open: slot is 'x' (known: autoencoder, lecture")
     has(host:refusal{["do"] = "open", slot = "points", room = "points", settings = {rate = 2}}, "set: rate is 2")

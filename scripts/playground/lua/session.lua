@@ -186,10 +186,11 @@ function commands:set(args) return change(self, "set", args.settings) end
 function commands:watch(args)
   local panels, known = {}, {}
   if type(args.panels) ~= "table" then refuse("watch: panels is %s, expected a list of names", show(args.panels)) end
-  for _, name in ipairs(current(self).panels) do known[name] = true end
+  local has = self.room and self.room.panels or {} -- without a room there is nothing to watch
+  for _, name in ipairs(has) do known[name] = true end
   for _, name in ipairs(args.panels) do
     if not known[name] then
-      refuse("watch: unknown panel %s (known: %s)", show(name), table.concat(self.room.panels, ", "))
+      refuse("watch: unknown panel %s (known: %s)", show(name), table.concat(has, ", "))
     end
     panels[name] = true
   end
