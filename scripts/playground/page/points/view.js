@@ -36,6 +36,15 @@ function eventsOf({head, data, net, output}, page) {
   };
 }
 
+/** The net stands before the output; on a phone after it. In the document too, so that the tab key agrees. */
+function ordered(net, output) {
+  const narrow = matchMedia("(max-width: 720px)");
+  const order = () => (narrow.matches ? output.after(net) : output.before(net));
+  order();
+  narrow.addEventListener("change", order);
+  return () => narrow.removeEventListener("change", order);
+}
+
 export function create(wire, parent, page) {
   const head = make("section", {className: "points-training", "aria-label": "How the net learns"});
   const columns = make("div", {className: "points-columns"});
@@ -43,7 +52,7 @@ export function create(wire, parent, page) {
   const data = dataPanel(columns, page);
   const output = outputPanel(columns, data.table, wire, page);
   const net = netPanel(columns, wire, page, {looked: (unit) => output.look(unit)});
-  columns.insertBefore(net.panel.element, output.panel.element);
+  const unordered = ordered(net.panel.element, output.panel.element);
   output.changed = () => net.discrete(output.discrete());
   output.changed();
   return {
@@ -52,6 +61,7 @@ export function create(wire, parent, page) {
     message: (words) => output.message(words),
     reopen: () => output.own.reopen(),
     destroy() {
+      unordered();
       net.destroy();
       parent.replaceChildren();
     },
