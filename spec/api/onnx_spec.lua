@@ -224,6 +224,7 @@ teardown(function() os.remove(path) end)
 
 local function export(net, given)
   assert.is_true(moon.onnx.export(path, net, given))
+  assert.is_true(assert(moon.onnx.encode(net, given)) == files.read(path), "encode gives other bytes than export writes")
   local model = decode(files.read(path))
   return read_graph(model[7][1]), model
 end
@@ -382,6 +383,8 @@ describe("moon.onnx.export refuses", function()
 
   it("layers written in Lua", function()
     local square = {name = "square", forward = function(_, x) return x * x end, backward = function() end}
+    assert.same({n = 3, nil, "onnx.encode: layer 2 (square) is written in Lua: other runtimes cannot run it", "type"},
+      table.pack(moon.onnx.encode(moon.sequential{moon.dense(3, 2), square})))
     assert.same({"onnx.export: layer 2 (square) is written in Lua: other runtimes cannot run it", "type"},
       refused(moon.sequential{moon.dense(3, 2), square}))
   end)
