@@ -299,6 +299,8 @@ end
 local sample = 12
 local function stride_of(c, door) return host.full and 1 or calls_of(c, door) // sample + 1 end
 
+core.rand(2, 2):matmul(core.rand(2, 2)) -- the context's first product through BLIS makes a table that stays
+
 local total = 0
 local function sweep_all(door)
   for _, c in ipairs(cases) do
