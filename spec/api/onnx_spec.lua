@@ -224,7 +224,7 @@ teardown(function() os.remove(path) end)
 
 local function export(net, given)
   assert.is_true(moon.onnx.export(path, net, given))
-  assert.is_true(assert(moon.onnx.encode(net, given)) == files.read(path), "encode gives other bytes than export writes")
+  assert.is_true(assert(moon.onnx.encode(net, given)) == files.read(path), "encode and export differ")
   local model = decode(files.read(path))
   return read_graph(model[7][1]), model
 end
