@@ -28,8 +28,8 @@ bool guard_host(const guard *g, const char *host) {
   char port[16];
   if (length >= sizeof name) return false;
   snprintf(name, sizeof name, "%.*s", (int)length, host);
-  snprintf(port, sizeof port, "%d", g->port);
-  return is_name(g, name) && (colon ? strcmp(colon + 1, port) == 0 : g->port == 80);
+  snprintf(port, sizeof port, "%d", atomic_load(&g->port));
+  return is_name(g, name) && (colon ? strcmp(colon + 1, port) == 0 : atomic_load(&g->port) == 80);
 }
 
 bool guard_origin(const char *origin, const char *host) {

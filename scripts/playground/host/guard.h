@@ -3,6 +3,7 @@
 #define PLAYGROUND_GUARD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -11,7 +12,7 @@
 typedef struct guard {
   const char *address; /* that it is bound to, e.g. "127.0.0.1" */
   const char *name;    /* one more that visitors use, or NULL */
-  int port;
+  atomic_int port;     /* known when the server listens; its threads are there before */
 } guard;
 bool guard_host(const guard *g, const char *host);
 

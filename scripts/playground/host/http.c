@@ -29,8 +29,8 @@ struct http {
   struct mg_context *server;
   bucket opened;
   atomic_int streams; /* open ones; the other threads answer requests */
-  atomic_bool stopped;
-  char problem[200]; /* civetweb's last message */
+  atomic_bool started, stopped;
+  char problem[200]; /* civetweb's last message before it is started */
 };
 
 typedef struct mg_connection connection;
@@ -257,7 +257,7 @@ static handler find_handler(const char *path, const char **methods) {
 static int refuse_host(const http *h, connection *c) {
   char words[300];
   const char *name = h->guard.name ? h->guard.name : h->guard.address;
-  snprintf(words, sizeof words, "this server answers only to its own name: open http://%s:%d/", name, h->guard.port);
+  snprintf(words, sizeof words, "this server answers only to its own name: open http://%s:%d/", name, http_port(h));
   return refuse(c, 403, words);
 }
 
@@ -290,7 +290,7 @@ static int on_error(connection *c, int status, const char *words) {
 
 static int on_message(const connection *c, const char *message) {
   http *h = mg_get_user_data(mg_get_context(c));
-  if (h && !h->server) snprintf(h->problem, sizeof h->problem, "%s", message);
+  if (h && !atomic_load(&h->started)) snprintf(h->problem, sizeof h->problem, "%s", message);
   return 1;
 }
 
@@ -325,13 +325,15 @@ http *http_start(const http_config *config, char *words, size_t room) {
     return NULL;
   }
   h->config = *config;
-  h->guard = (guard){config->address, config->name, config->port};
+  h->guard.address = config->address, h->guard.name = config->name;
+  atomic_init(&h->guard.port, config->port);
   snprintf(port, sizeof port, "%s:%d", config->address, config->port);
   snprintf(workers, sizeof workers, "%d", most_streams(h) + config->sessions + WORKERS_BESIDES);
   h->server = mg_start(&callbacks, h, settings);
   struct mg_server_port listening = {0};
   if (h->server && mg_get_server_ports(h->server, 1, &listening) == 1) {
-    h->guard.port = listening.port;
+    atomic_store(&h->guard.port, listening.port);
+    atomic_store(&h->started, true);
     return h;
   }
   snprintf(words, room, "%s", h->problem);
@@ -339,7 +341,7 @@ http *http_start(const http_config *config, char *words, size_t room) {
   return NULL;
 }
 
-int http_port(const http *h) { return h->guard.port; }
+int http_port(const http *h) { return atomic_load(&h->guard.port); }
 
 static void *stop(void *ud) {
   http *h = ud;
@@ -350,7 +352,7 @@ static void *stop(void *ud) {
 
 /* Connect to this server, and say nothing. */
 static void knock(const http *h) {
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)h->guard.port)};
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)http_port(h))};
   int socket_number = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   inet_pton(AF_INET, h->config.address, &to.sin_addr);
   if (socket_number < 0) return;
