@@ -79,7 +79,8 @@ class Ending(unittest.TestCase):
             self.assertIn(f"\n  {option} ", done.stdout)
 
     def test_without_pictures_points_go_on(self):
-        with tempfile.TemporaryDirectory() as folder, Server(data=folder) as server:
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(data=folder)
             visitor = Visitor(server)
             self.assertIsNone(visitor.opened["data"])
             stream = visitor.stream()
@@ -90,9 +91,13 @@ class Ending(unittest.TestCase):
             if status == 200:
                 status, answer = visitor.ask("run")
             self.assertEqual(400, status, answer)
-            self.assertGreater(len(answer["error"]), 20)
+            self.assertIn("no data set", answer["error"])
             stream.close()
             visitor.close()
+            status, said = server.stop()
+            self.assertEqual(0, status)
+            words = "moonglass-playground: there are no pictures for autoencoders: "
+            self.assertRegex(said, rf"\A{words}.* in {folder}.*\n\Z")
 
     def test_no_file_is_opened_after_its_start(self):
         with Server() as server:

@@ -63,6 +63,7 @@ local function functions(self)
     log = function(text) self.logged[#self.logged + 1] = text end,
     base64 = function(bytes) return "base64:" .. bytes end,
     threads = 1,
+    data_name = self.data and self.data[5],
   }
 end
 

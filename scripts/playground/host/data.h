@@ -7,20 +7,24 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+enum { DATA_NAMED = 1, DATA_READ };
+
 typedef struct data {
   const char *folder;    /* NULL: the library's own places */
   lua_State *L;          /* that the tensors belong to */
   moon_tensor *parts[4]; /* images and labels of training and test; NULL: there are none */
   char name[64];         /* "MNIST" */
-  char words[512];       /* what was found where, or why there is nothing */
   pthread_t thread;
   pthread_mutex_t lock;
-  pthread_cond_t read;
-  bool ready;
+  pthread_cond_t progress;
+  int stage;
 } data;
 
 /* Begin to read. False: no thread could be started. */
 bool data_init(data *d, const char *folder);
+
+/* Its name, as soon as it is known; NULL: there is no set. */
+const char *data_name(data *d);
 
 /* Wait until everything is read. True: there are pictures. */
 bool data_wait(data *d);

@@ -134,14 +134,10 @@ static void push_part(lua_State *L, const moon_tensor *part) {
   moon_tensor_release(t);
 }
 
-/* data() -> train_images, train_labels, test_images, test_labels, name | nil, words */
+/* data() -> train_images, train_labels, test_images, test_labels, name | nil */
 static int host_data(lua_State *L) {
   data *d = state_of(L)->config->set;
-  if (!data_wait(d)) {
-    lua_pushnil(L);
-    lua_pushstring(L, d->words);
-    return 2;
-  }
+  if (!data_wait(d)) return 0;
   for (int i = 0; i < 4; i++) push_part(L, d->parts[i]);
   lua_pushstring(L, d->name);
   return 5;
@@ -213,6 +209,8 @@ void host_push(lua_State *L) {
   luaL_newlib(L, functions);
   lua_pushinteger(L, state_of(L)->config->threads);
   lua_setfield(L, -2, "threads");
+  lua_pushstring(L, data_name(state_of(L)->config->set));
+  lua_setfield(L, -2, "data_name");
   lua_pushcfunction(L, host_log_text);
   lua_setglobal(L, "print"); /* standard output is the host's */
 }

@@ -7,7 +7,7 @@
 enum { HOST_LARGEST_FRAME = 2 << 20, HOST_LARGEST_ANSWER = 32 << 20 }; /* bytes of JSON */
 
 /* Push the table of the functions: command, answer, refuse, send, clear, due, frame_due, frame, data, base64, bytes,
-** list, log, source; and threads. Raises. */
+** list, log, source; and threads, data_name. Raises. */
 void host_push(lua_State *L);
 
 /* A line for the person who runs the server. */

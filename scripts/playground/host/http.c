@@ -166,8 +166,9 @@ static int post_session(http *h, connection *c) {
   if (!s) return refuse_with(c, 503, "Retry-After: 5\r\n", words);
   text t = {.limit = 1024};
   text_format(&t, "{\"token\":\"%s\",\"version\":\"%s\",\"data\":", s->token, moon_version());
-  if (data_wait(h->config.set))
-    text_quote(&t, h->config.set->name, strlen(h->config.set->name));
+  const char *name = data_name(h->config.set);
+  if (name)
+    text_quote(&t, name, strlen(name));
   else
     text_put(&t, "null");
   text_put(&t, "}");

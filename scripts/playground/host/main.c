@@ -37,7 +37,7 @@ static void at_once(int number) {
 }
 
 static void limit_end(void) {
-  struct itimerval timer = {.it_value.tv_usec = 900 * 1000};
+  struct itimerval timer = {.it_value.tv_usec = 700 * 1000};
   signal(SIGALRM, at_once);
   setitimer(ITIMER_REAL, &timer, NULL);
 }

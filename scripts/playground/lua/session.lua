@@ -272,10 +272,9 @@ local function draw_if_due(self)
 end
 
 return function(host)
-  local _, _, _, _, data = host.data()
   local everything = setmetatable({}, {__index = function() return true end})
   local self = setmetatable({
-    host = host, rooms = {}, loaded = {}, panels = everything, sleep = first_sleep, data = data,
+    host = host, rooms = {}, loaded = {}, panels = everything, sleep = first_sleep, data = host.data_name,
   }, Session)
   while true do
     do_commands(self)
