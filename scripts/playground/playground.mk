@@ -61,7 +61,7 @@ deps-playground:
 	@$(MAKE) --no-print-directory $(PLAYGROUND_PYTHON)/complete
 
 $(PLAYGROUND_PYTHON)/complete:
-	$(call install_python,selenium)
+	$(call install_python,selenium axe-selenium-python)
 
 ## test-playground: test the server, and the page in Chromium (after deps-playground; ONLY='http streams': these files)
 .PHONY: test-playground

@@ -41,9 +41,10 @@ local function begin(self, s, own)
   local keep = self.data and own == self.own and same_data(s, self.now)
   local d = keep and self.data or data.new(s, own)
   local t = new_trainer(s, d)
-  local same_features = self.now and settings.same(s.features, self.now.features)
-  local grids = same_features and self.grids or pictures.grids(s.features)
-  self.grids, self.unsent.points, self.unsent.features = grids, not keep, not same_features
+  if not (keep and self.grids) then
+    self.grids = pictures.grids(s.features)
+    self.unsent = {points = true, features = true}
+  end
   if self.trainer then self.trainer:close() end
   self.now, self.own, self.data, self.trainer = s, own, d, t
   self.first_rate = s.rate
@@ -196,7 +197,7 @@ function Room:export(what)
 end
 
 return function(host, given)
-  local self = setmetatable({host = host, own = {}, running = false, message = false, unsent = {}}, Room)
+  local self = setmetatable({host = host, own = {}, running = false, message = false}, Room)
   begin(self, options:check(given or {}), {})
   return self
 end

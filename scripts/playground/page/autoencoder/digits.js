@@ -7,12 +7,10 @@ import {shades} from "../draw/palette.js";
 import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {SIDE} from "./pad.js";
-import {failure, hasUnseen} from "./parts.js";
+import {failure} from "./parts.js";
 
 const SIZE = SIDE * SIDE;
 const SHOWN = 10;
-const UNSEEN = "The net has never trained on these. Choose one to see its code.";
-const SEEN = "Your own pictures, which the net trains on. Choose one to see its code.";
 const LINES = [
   {name: "original", color: "--blue"}, {name: "noisy", color: "--ink"}, {name: "reconstruction", color: "--orange"},
 ];
@@ -47,9 +45,9 @@ function column(parent, i, choose) {
       element.hidden = !there;
       if (!there) return;
       shown.canvas.style.aspectRatio = `1 / ${lines.length}`;
-      const row = data.rows[i];
-      label.textContent = data.labels ? String(data.labels[i]) : `#${row}`;
-      element.setAttribute("aria-label", data.labels ? `a ${data.labels[i]}, test row ${row}` : `picture ${row}`);
+      const name = data.labels ? String(data.labels[i]) : `row ${data.rows[i]}`;
+      label.textContent = name;
+      element.setAttribute("aria-label", data.labels ? `a ${name}, test row ${data.rows[i]}` : name);
       element.setAttribute("aria-checked", String(chosen));
       number(error, data.errors[i], 3);
       shown.dirty();
@@ -72,7 +70,7 @@ export function create(wire, parent, page) {
   const failed = failure(page);
   const section = panel(parent, {
     name: "digits", title: "Test digits", watch: ["digits"], className: "ae-digits",
-    note: UNSEEN,
+    note: "The net has never trained on these. Choose one to see its code.",
   });
   const showKey = key(section.body);
   const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Test digits, arrow keys choose"});
@@ -125,7 +123,6 @@ export function create(wire, parent, page) {
     events: {
       digits(next) {
         data = next;
-        section.note(hasUnseen(wire) ? UNSEEN : SEEN);
         draw();
       },
       code(next) {

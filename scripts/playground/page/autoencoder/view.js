@@ -15,7 +15,7 @@ import {createSettings} from "./settings.js";
 
 export const room = "autoencoder";
 
-const PANELS = [draw, code, digits, filters, loss, density, map, pca, memory, own];
+const PANELS = [draw, code, digits, filters, loss, map, density, pca, memory, own];
 const STARTED = "moonglass-autoencoder-started";
 
 /** On a phone the drawing comes first, elsewhere the settings; in the document too, so that the tab key agrees. */
@@ -48,7 +48,6 @@ export function create(wire, parent, page) {
     schema: (data) => settings.schema(data.settings),
     state(data) {
       settings.state(data);
-      panels.forEach((one) => one.events.state?.(data));
       start(data);
     },
   };

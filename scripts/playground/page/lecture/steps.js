@@ -254,7 +254,7 @@ export const steps = [
       {label: "test loss", event: "memory", of: (data) => data.test.loss, digits: 4},
     ],
     notice: "with 300 pictures the training loss falls to 0.06, while the test loss turns round early and climbs to "
-      + "0.22. With 20000 and the same number of steps they end at 0.088 and 0.089: the gap is closed.",
+      + "0.21. With 20000 and the same number of steps they end at 0.088 and 0.089: the gap is closed.",
     formula: row(words("gap"), "=", sub("L", words("test")), "−", sub("L", words("train"))),
     spoken: "the gap is the test loss minus the training loss",
     script: "memorise", shows: "the same with a larger net, and three remedies: noise, weight decay, stopping early",

@@ -55,7 +55,7 @@ export function create(wire, parent, page) {
   let at = {number: 0, value: undefined};
   let screen = null;
   let opened = 0; // the step whose room was opened last
-  let settled = false; // does the stream show the room as it was asked for?
+  let awaited = "schema"; // what the stream brings before it shows the room that was asked for: "schema", "state", null
   let passed = false; // has it been paused at its last epoch?
   const mark = navigation(root, (number, relative) => go(relative ? at.number + number : number));
 
@@ -64,7 +64,8 @@ export function create(wire, parent, page) {
 
   function render(next) {
     at = next;
-    settled = passed = false;
+    awaited = "schema";
+    passed = false;
     screen?.destroy();
     screen = createScreen(root, step(), {number: at.number, count: steps.length, wire, page, value: at.value, change});
     if (page.schema()) screen.schema(page.schema());
@@ -85,26 +86,27 @@ export function create(wire, parent, page) {
 
   async function open() {
     const {number} = at;
-    settled = false;
     const fresh = opened !== 0 && opened !== number;
-    opened = number;
     const settings = {...step().settings, ...chosen()};
+    opened = number;
+    awaited = "schema";
     await wire.command("open", {slot: page.slot, room: "autoencoder", settings, fresh});
+    if (fresh) await wire.command("run");
   }
 
   /** Another value of the control: the net starts anew. */
   async function change(value) {
     const before = at.value;
     at.value = value;
-    settled = false;
+    awaited ??= "state";
     try {
       await page.set({[step().control.setting]: value});
     } catch (error) {
       at.value = before;
-      settled = true;
       throw error;
     }
     remember();
+    await wire.command("run");
   }
 
   /** Is this the state of the room that was asked for, and not of the one before? */
@@ -114,7 +116,7 @@ export function create(wire, parent, page) {
     return lines.every(({name, default: usual}) => same(settings[name], wanted[name] ?? usual));
   }
 
-  /** A new net begins to train by itself, and rests when it has seen enough. */
+  /** A net that comes with the page begins to train by itself; each rests when it has seen enough. */
   function lead({epoch, batch, running, settings}, first) {
     const enough = epoch >= epochsOf(settings);
     if (first && !running && epoch === 0 && !batch) wire.command("run").catch(page.failed);
@@ -125,17 +127,19 @@ export function create(wire, parent, page) {
   }
 
   function state(data) {
-    if (data.slot !== page.slot) return;
-    const first = !settled;
-    if (first && !fits(data)) return;
-    settled = true;
+    if (awaited === "schema" || (awaited && !fits(data))) return;
+    const first = awaited !== null;
+    awaited = null;
     lead(data, first);
     screen.state(data);
   }
 
   const events = {};
-  for (const name of Wire.EVENTS) events[name] = (data) => { if (settled) screen?.take(name, data); };
-  events.schema = (data) => screen?.schema(data.settings);
+  for (const name of Wire.EVENTS) events[name] = (data) => { if (!awaited) screen?.take(name, data); };
+  events.schema = (data) => {
+    if (awaited) awaited = "state";
+    screen?.schema(data.settings);
+  };
   events.state = state;
 
   function onKey(event) {

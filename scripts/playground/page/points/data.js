@@ -85,7 +85,8 @@ export function dataPanel(parent, page) {
     },
     table,
     state({settings}) {
-      if (sliders) sliders.get("noise").input.disabled = settings.problem === "own";
+      const own = settings.problem === "own";
+      sliders?.get("noise").element.classList.toggle("idle", own);
       sets?.set(settings.problem);
       sliders?.set(settings);
     },
