@@ -16,7 +16,7 @@ const KEY = "moonglass-session";
 const EVENTS = [
   "schema", "state", "epoch", "failure", "bye",
   "points", "features", "units", "weights",
-  "digits", "filters", "code", "map", "density", "pca", "memory", "drawing",
+  "digits", "filters", "code", "map", "map_before", "density", "pca", "memory", "drawing",
 ];
 const WORDS = {
   idle: "The session ended because nothing happened for a while.",

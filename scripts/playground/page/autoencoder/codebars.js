@@ -1,8 +1,8 @@
 /**
  * The code as bars that can be dragged; each is a slider of its own, one of them in the tab order.
  *
- *   const b = codeBars(parent, {change(values) {...}});
- *   b.set({values, low, high});    b.dragging: a bar is held, its value is not overwritten
+ *   const b = new CodeBars(parent, (values) => ...);     called with all values whenever a person moved one
+ *   b.set({values, low, high});    b.dragging: a bar is held, its axis stays
  *
  * All bars share one axis, so that they can be compared. It has round numbers and shrinks when it is much too wide.
  */
@@ -10,6 +10,7 @@
 import {make} from "../controls.js";
 
 const STEPS = {ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.2, PageDown: -0.2};
+const MANY = 40; // from so many bars on they have no round corners
 
 /** A round number, at least the value. */
 export function roundUp(value) {
@@ -28,116 +29,141 @@ export function axisFor(old, low, high) {
 
 const least = (list) => list.reduce((a, b) => Math.min(a, b), 0);
 const most = (list) => list.reduce((a, b) => Math.max(a, b), 0);
+const short = (value) => String(Number(value.toPrecision(2))).replace("-", "−");
 
-export function codeBars(parent, {change}) {
-  const element = make("div", {
-    className: "code-bars", role: "group", "aria-label": "The code, a slider for each number",
-  });
-  const zero = make("div", {className: "code-zero", "aria-hidden": "true"});
-  const top = make("span", {className: "code-tick code-top number", "aria-hidden": "true"});
-  const bottom = make("span", {className: "code-tick code-bottom number", "aria-hidden": "true"});
-  element.append(zero, top, bottom);
-  parent.append(element);
-  let bars = [];
-  let values = [];
-  let axis = null;
-  let held = -1;
-  let current = 0;
+export class CodeBars {
+  constructor(parent, change) {
+    this.change = change;
+    this.bars = [];
+    this.values = [];
+    this.axis = null;
+    this.held = -1; // the bar that the hand has
+    this.current = 0; // the bar in the tab order
+    this.zero = make("div", {className: "code-zero", "aria-hidden": "true"});
+    this.top = make("span", {className: "code-tick code-top number", "aria-hidden": "true"});
+    this.bottom = make("span", {className: "code-tick code-bottom number", "aria-hidden": "true"});
+    this.element = make("div", {
+      className: "code-bars", role: "group", "aria-label": "The code, a slider for each number",
+    }, this.zero, this.top, this.bottom);
+    parent.append(this.element);
+    this.listen();
+  }
 
-  function build(n) {
-    bars.forEach(({knob}) => knob.remove());
-    bars = Array.from({length: n}, (_, i) => {
+  get dragging() {
+    return this.held >= 0;
+  }
+
+  listen() {
+    const letGo = () => {
+      this.bars[this.held]?.knob.classList.remove("held");
+      this.held = -1;
+    };
+    this.element.addEventListener("pointerdown", (event) => this.take(event));
+    this.element.addEventListener("pointermove", (event) => { if (this.dragging) this.drag(event); });
+    this.element.addEventListener("pointerup", letGo);
+    this.element.addEventListener("pointercancel", letGo);
+    this.element.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** The bar under the pointer is held until it is let go, wherever the pointer goes. */
+  take(event) {
+    if (event.button !== 0 || !this.bars.length) return;
+    event.preventDefault();
+    this.element.setPointerCapture(event.pointerId);
+    const n = this.bars.length;
+    const {left} = this.bars[0].knob.getBoundingClientRect();
+    const {right} = this.bars[n - 1].knob.getBoundingClientRect();
+    this.held = Math.min(n - 1, Math.max(0, Math.floor(((event.clientX - left) / (right - left)) * n)));
+    this.focus(this.held);
+    this.bars[this.held].knob.classList.add("held");
+    this.drag(event);
+  }
+
+  drag(event) {
+    const {low, high} = this.axis;
+    const box = this.element.getBoundingClientRect();
+    this.put(this.held, low + (1 - (event.clientY - box.top) / box.height) * (high - low));
+  }
+
+  key(event) {
+    if (!this.bars.length) return;
+    const {low, high} = this.axis;
+    const i = this.current;
+    if (event.key === "ArrowLeft") this.focus(i - 1);
+    else if (event.key === "ArrowRight") this.focus(i + 1);
+    else if (event.key in STEPS) this.put(i, this.values[i] + STEPS[event.key] * (high - low));
+    else if (event.key === "Home") this.put(i, low);
+    else if (event.key === "End") this.put(i, high);
+    else if (event.key === "0") this.put(i, 0);
+    else return;
+    event.preventDefault();
+  }
+
+  focus(i) {
+    this.bars[this.current].knob.tabIndex = -1;
+    this.current = (i + this.bars.length) % this.bars.length;
+    const {knob} = this.bars[this.current];
+    knob.tabIndex = 0;
+    knob.focus({preventScroll: true});
+  }
+
+  /** What a person did: bar i has this value. */
+  put(i, value) {
+    this.values[i] = Math.min(this.axis.high, Math.max(this.axis.low, value));
+    this.showBar(i);
+    this.change([...this.values]);
+  }
+
+  set({values, low, high}) {
+    if (values.length !== this.bars.length) this.build(values.length);
+    const before = this.axis;
+    this.values = [...values];
+    if (!this.dragging || !before) {
+      this.axis = axisFor(before, Math.min(least(low), least(values)), Math.max(most(high), most(values)));
+    }
+    if (this.axis !== before || !this.labelled) this.showAxis();
+    this.bars.forEach((_, i) => this.showBar(i));
+  }
+
+  build(n) {
+    this.bars.forEach(({knob}) => knob.remove());
+    this.bars = Array.from({length: n}, (_, i) => {
       const fill = make("span", {className: "code-fill"});
       const knob = make("div", {
         className: "code-bar", role: "slider", tabIndex: i ? -1 : 0, "aria-orientation": "vertical",
         "aria-label": `code ${i + 1} of ${n}`,
       }, fill);
-      element.append(knob);
+      this.element.append(knob);
       return {knob, fill};
     });
-    element.classList.toggle("code-many", n > 40);
-    current = 0;
+    this.element.classList.toggle("code-many", n > MANY);
+    this.current = 0;
+    this.held = -1;
+    this.axis = null;
+    this.labelled = false;
   }
 
-  function showBar(i) {
-    const {knob, fill} = bars[i];
-    const span = axis.high - axis.low;
-    const from = Math.max(0, (Math.min(0, values[i]) - axis.low) / span);
-    const to = Math.min(1, (Math.max(0, values[i]) - axis.low) / span);
+  showBar(i) {
+    const {knob, fill} = this.bars[i];
+    const value = this.values[i];
+    const span = this.axis.high - this.axis.low;
+    const from = Math.max(0, (Math.min(0, value) - this.axis.low) / span);
+    const to = Math.min(1, (Math.max(0, value) - this.axis.low) / span);
     fill.style.transform = `translateY(${(1 - to) * 100}%) scaleY(${Math.max(0, to - from)})`;
-    knob.dataset.value = String(values[i]);
-    knob.classList.toggle("negative", values[i] < 0);
-    knob.setAttribute("aria-valuenow", values[i].toPrecision(4));
+    knob.dataset.value = String(value);
+    knob.classList.toggle("negative", value < 0);
+    knob.setAttribute("aria-valuenow", value.toPrecision(4));
   }
 
-  function showAxis() {
-    const text = (value) => String(Number(value.toPrecision(2))).replace("-", "−");
-    top.textContent = text(axis.high);
-    bottom.textContent = text(axis.low);
-    zero.style.bottom = `${(-axis.low / (axis.high - axis.low)) * 100}%`;
-    for (const {knob} of bars) {
-      knob.setAttribute("aria-valuemin", axis.low);
-      knob.setAttribute("aria-valuemax", axis.high);
+  showAxis() {
+    const {low, high} = this.axis;
+    this.labelled = true;
+    this.top.textContent = short(high);
+    this.bottom.textContent = short(low);
+    this.zero.style.bottom = `${(-low / (high - low)) * 100}%`;
+    for (const {knob} of this.bars) {
+      knob.setAttribute("aria-valuemin", low);
+      knob.setAttribute("aria-valuemax", high);
     }
   }
-
-  function put(i, value) {
-    values[i] = Math.min(axis.high, Math.max(axis.low, value));
-    showBar(i);
-    change([...values]);
-  }
-
-  function focus(i) {
-    bars[current].knob.tabIndex = -1;
-    current = (i + bars.length) % bars.length;
-    bars[current].knob.tabIndex = 0;
-    bars[current].knob.focus({preventScroll: true});
-  }
-
-  function drag(event) {
-    const box = element.getBoundingClientRect();
-    put(held, axis.low + (1 - (event.clientY - box.top) / box.height) * (axis.high - axis.low));
-  }
-  element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !bars.length) return;
-    event.preventDefault();
-    element.setPointerCapture(event.pointerId);
-    const first = bars[0].knob.getBoundingClientRect().left;
-    const last = bars[bars.length - 1].knob.getBoundingClientRect().right;
-    held = Math.min(bars.length - 1, Math.max(0, Math.floor(((event.clientX - first) / (last - first)) * bars.length)));
-    focus(held);
-    bars[held].knob.classList.add("held");
-    drag(event);
-  });
-  element.addEventListener("pointermove", (event) => { if (held >= 0) drag(event); });
-  const letGo = () => {
-    bars[held]?.knob.classList.remove("held");
-    held = -1;
-  };
-  element.addEventListener("pointerup", letGo);
-  element.addEventListener("pointercancel", letGo);
-  element.addEventListener("keydown", (event) => {
-    const step = STEPS[event.key];
-    if (event.key === "ArrowLeft" || event.key === "ArrowRight") focus(current + (event.key === "ArrowRight" ? 1 : -1));
-    else if (step) put(current, values[current] + step * (axis.high - axis.low));
-    else if (event.key === "Home" || event.key === "End") put(current, event.key === "Home" ? axis.low : axis.high);
-    else if (event.key === "0") put(current, 0);
-    else return;
-    event.preventDefault();
-  });
-
-  return {
-    element,
-    get dragging() { return held >= 0; },
-    get values() { return [...values]; },
-    set(next) {
-      if (next.values.length !== bars.length) build(next.values.length);
-      const fixed = held >= 0 ? axis : null;
-      const before = axis;
-      values = [...next.values];
-      axis = fixed ?? axisFor(axis, Math.min(least(next.low), least(values)), Math.max(most(next.high), most(values)));
-      if (axis !== before || bars[0].knob.ariaValueMax === null) showAxis();
-      bars.forEach((_, i) => showBar(i));
-    },
-  };
 }

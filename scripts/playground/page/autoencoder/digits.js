@@ -7,10 +7,12 @@ import {shades} from "../draw/palette.js";
 import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {SIDE} from "./pad.js";
-import {failure} from "./parts.js";
+import {failure, hasUnseen} from "./parts.js";
 
 const SIZE = SIDE * SIDE;
 const SHOWN = 10;
+const UNSEEN = "The net has never trained on these. Choose one to see its code.";
+const SEEN = "Your own pictures, which the net trains on. Choose one to see its code.";
 const LINES = [
   {name: "original", color: "--blue"}, {name: "noisy", color: "--ink"}, {name: "reconstruction", color: "--orange"},
 ];
@@ -45,9 +47,9 @@ function column(parent, i, choose) {
       element.hidden = !there;
       if (!there) return;
       shown.canvas.style.aspectRatio = `1 / ${lines.length}`;
-      const name = data.labels ? String(data.labels[i]) : `row ${data.rows[i]}`;
-      label.textContent = name;
-      element.setAttribute("aria-label", data.labels ? `a ${name}, test row ${data.rows[i]}` : name);
+      const row = data.rows[i];
+      label.textContent = data.labels ? String(data.labels[i]) : `#${row}`;
+      element.setAttribute("aria-label", data.labels ? `a ${data.labels[i]}, test row ${row}` : `picture ${row}`);
       element.setAttribute("aria-checked", String(chosen));
       number(error, data.errors[i], 3);
       shown.dirty();
@@ -70,7 +72,7 @@ export function create(wire, parent, page) {
   const failed = failure(page);
   const section = panel(parent, {
     name: "digits", title: "Test digits", watch: ["digits"], className: "ae-digits",
-    note: "The net has never trained on these. Choose one to see its code.",
+    note: UNSEEN,
   });
   const showKey = key(section.body);
   const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Test digits, arrow keys choose"});
@@ -123,6 +125,7 @@ export function create(wire, parent, page) {
     events: {
       digits(next) {
         data = next;
+        section.note(hasUnseen(wire) ? UNSEEN : SEEN);
         draw();
       },
       code(next) {

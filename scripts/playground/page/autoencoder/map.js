@@ -8,14 +8,15 @@ import {panel} from "../panel.js";
 import {latest} from "./latest.js";
 import {SIDE} from "./pad.js";
 import {failure, picture} from "./parts.js";
-import {drawGrid, drawMark} from "./plane.js";
+import {asField, drawGrid, drawMark, inside, keyPoint, planePoint} from "./plane.js";
 
-const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
 const NOTE = "Each dot is a test digit, at its two numbers; behind it, what the net decodes there.";
+const LABEL = "Map of the test digits' codes; arrow keys look around, Enter takes a code";
+const WATCH = ["map", "map_before"];
 const NONE = 255; // the label of a picture without one
 
 /** The decoded picture of the grid's cell in which (x, y) lies. */
-export function cellAt(map, x, y) {
+export function cellAt(map, [x, y]) {
   const [h, w] = map.grid.shape;
   const [x0, x1, y0, y1] = map.range;
   const clamp = (value, n) => Math.min(n - 1, Math.max(0, Math.floor(value)));
@@ -29,7 +30,16 @@ export function cellAt(map, x, y) {
   return out;
 }
 
-/** Ten buttons: one lets the dots of that digit stand out. */
+/** A map: its grid, and the dots of one label or of all. */
+function drawMap(context, box, {grid, points, labels, range}, only) {
+  const kept = Array.from(labels.data.keys()).filter((i) => only === null || labels.data[i] === only);
+  const list = Float32Array.from(kept.flatMap((i) => [points.data[2 * i], points.data[2 * i + 1]]));
+  const colorOf = (i) => labelColor(labels.data[kept[i]] === NONE ? -1 : labels.data[kept[i]]);
+  drawGrid(context, {grid}, box, 0.4);
+  scatter(context, box, {points: list, range, colorOf, radius: only === null ? 2.6 : 3.4});
+}
+
+/** Ten buttons: one lets the dots of that digit stand alone. */
 function legend(parent, chosen) {
   let only = null;
   const buttons = Array.from({length: 10}, (_, label) => {
@@ -47,107 +57,128 @@ function legend(parent, chosen) {
   parent.append(make("div", {className: "map-legend", role: "group", "aria-label": "Digits"}, ...buttons));
 }
 
-export function create(wire, parent, page) {
-  const failed = failure(page);
-  const section = panel(parent, {name: "map", title: "Map of codes", watch: ["map"], className: "ae-map", note: NOTE});
-  const ground = make("div", {className: "map-ground", hidden: true});
-  const needs = make("div", {className: "map-needs", hidden: true},
+/** What is said when the code has another size, with a button that changes it. */
+function hint(wire, failed) {
+  // of both signs: two numbers that cannot be negative would leave the plane nearly empty
+  const settings = {code: 2, code_activation: "linear"};
+  return make("div", {className: "map-needs", hidden: true},
     make("p", {textContent: "A map needs a code of two numbers: then every picture is a point of a plane."}),
-    button("Set the code to 2", "Starts a net anew whose code has two numbers", () => {
-      wire.command("set", {settings: {code: 2}}).then(() => wire.command("run")).catch(failed);
-    }, {className: "primary"}));
-  section.body.append(ground, needs);
-  let data = null;
-  let only = null;
-  let probe = null; // the place looked at: [x, y] of the plane
-  let pressed = false;
-  const hold = latest((values) => wire.command("code", {values}), failed);
-
-  const shown = surface(ground, {
-    className: "map-plane", label: "Map of the test digits' codes",
-    draw(context, width, height) {
-      if (!data) return;
-      const box = {x: 0, y: 0, width, height};
-      drawGrid(context, data, box, 0.4);
-      const labels = data.labels.data;
-      const dots = (test) => {
-        const kept = Array.from(labels.keys()).filter((i) => test(labels[i]));
-        const points = Float32Array.from(kept.flatMap((i) => [data.points.data[2 * i], data.points.data[2 * i + 1]]));
-        return {points, range: data.range, colorOf: (i) => labelColor(labels[kept[i]] === NONE ? -1 : labels[kept[i]])};
-      };
-      scatter(context, box, {...dots((label) => only === null || label === only), radius: only === null ? 2.6 : 3.4});
-      if (probe) drawMark(context, ...((at) => [at.x(probe[0]), at.y(probe[1])])(place(box, data.range)));
-    },
-  });
-  const side = make("div", {className: "map-side"});
-  ground.append(side);
-  legend(side, (label) => {
-    only = label;
-    shown.dirty();
-  });
-  const there = picture(side, {label: "The digit decoded at the mark", className: "map-there", color: "--orange"});
-  const [x, y] = [1, 2].map(() => make("span", {className: "number", textContent: "–"}));
-  side.append(make("p", {className: "map-place"}, "decoded at ", x, ", ", y));
-
-  function look([px, py], keep) {
-    const [x0, x1, y0, y1] = data.range;
-    probe = [Math.min(x1, Math.max(x0, px)), Math.min(y1, Math.max(y0, py))];
-    showProbe();
-    if (keep) hold([...probe]);
-  }
-  function showProbe() {
-    there.set(probe && cellAt(data, ...probe));
-    number(x, probe?.[0] ?? null, 2);
-    number(y, probe?.[1] ?? null, 2);
-    shown.dirty();
-  }
-  bind(shown.canvas, () => data, () => probe, look, (flag) => { pressed = flag; }, () => pressed);
-
-  return {
-    element: section.element,
-    events: {
-      map(next) {
-        data = next.needs ? null : next;
-        ground.hidden = !data;
-        needs.hidden = Boolean(data);
-        if (!data) probe = null;
-        else look(probe ?? [(data.range[0] + data.range[1]) / 2, (data.range[2] + data.range[3]) / 2], false);
-      },
-    },
-    destroy() {
-      shown.destroy();
-      there.destroy();
-      section.destroy();
-    },
-  };
+    button("Set the code to 2", "Starts a net anew whose code has two numbers, of either sign",
+      () => wire.command("set", {settings}).then(() => wire.command("run")).catch(failed), {className: "primary"}));
 }
 
-/** Mouse, finger and keys on the map: hovering looks, pressing (or Enter) takes the place as the code. */
-function bind(canvas, data, probe, look, press, pressed) {
-  canvas.tabIndex = 0;
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute("aria-roledescription", "map");
-  canvas.setAttribute("aria-label", "Map of the test digits' codes; arrow keys look around, Enter takes a code");
-  const at = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return place({x: box.left, y: box.top, width: box.width, height: box.height}, data().range)
-      .inverse(event.clientX, event.clientY);
+class MapPanel {
+  constructor(wire, parent, page) {
+    const failed = failure(page);
+    this.data = null;
+    this.only = null; // the label whose dots stand alone
+    this.probe = null; // the place looked at
+    this.pressed = false;
+    this.section = panel(parent, {name: "map", title: "Map of codes", watch: WATCH, className: "ae-map", note: NOTE});
+    this.hold = latest((values) => wire.command("code", {values}), failed);
+    this.ground = make("div", {className: "map-ground", hidden: true});
+    this.needs = hint(wire, failed);
+    this.section.body.append(this.ground, this.needs);
+    this.surface = surface(this.ground, {
+      className: "map-plane", label: LABEL,
+      draw: (context, width, height) => { if (this.data) this.draw(context, {x: 0, y: 0, width, height}); },
+    });
+    asField(this.surface.canvas, "map", LABEL);
+    this.listen(this.surface.canvas);
+    this.buildBefore();
+    this.buildSide();
+  }
+
+  /** The last plane of another kind of net: a plain net's has holes, a variational one's has none. */
+  buildBefore() {
+    this.before = null;
+    this.frame = make("figure", {className: "ae-figure map-before", hidden: true});
+    this.ground.append(this.frame);
+    this.other = surface(this.frame, {
+      className: "map-plane", label: "Map of the net before",
+      draw: (context, width, height) => {
+        if (this.before) drawMap(context, {x: 0, y: 0, width, height}, this.before, this.only);
+      },
+    });
+    this.caption = make("figcaption");
+    this.frame.append(this.caption);
+  }
+
+  takeBefore(data) {
+    this.before = data.grid ? data : null;
+    this.frame.hidden = !this.before;
+    if (this.before) this.caption.textContent = `before: the plane of the ${data.kind} net`;
+    this.other.dirty();
+  }
+
+  buildSide() {
+    const side = make("div", {className: "map-side"});
+    this.ground.append(side);
+    legend(side, (label) => {
+      this.only = label;
+      this.surface.dirty();
+      this.other.dirty();
+    });
+    this.there = picture(side, {label: "The digit decoded at the mark", className: "map-there", color: "--orange"});
+    this.place = [1, 2].map(() => make("span", {className: "number", textContent: "–"}));
+    side.append(make("p", {className: "map-place"}, "decoded at ", this.place[0], ", ", this.place[1]));
+  }
+
+  /** Hovering looks; pressing (or Enter) takes the place as the code. */
+  listen(canvas) {
+    const at = (event) => planePoint(canvas, this.data.range, event);
+    canvas.addEventListener("pointermove", (event) => { if (this.data) this.look(at(event), this.pressed); });
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !this.data) return;
+      canvas.setPointerCapture(event.pointerId);
+      this.pressed = true;
+      this.look(at(event), true);
+    });
+    for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { this.pressed = false; });
+    canvas.addEventListener("keydown", (event) => {
+      const next = this.data && (event.key === "Enter" ? this.probe : keyPoint(event.key, this.probe, this.data.range));
+      if (!next) return;
+      event.preventDefault();
+      this.look(next, event.key === "Enter");
+    });
+  }
+
+  look(point, keep) {
+    this.probe = inside(point, this.data.range);
+    this.there.set(cellAt(this.data, this.probe));
+    this.place.forEach((element, i) => number(element, this.probe[i], 2));
+    this.surface.dirty();
+    if (keep) this.hold([...this.probe]);
+  }
+
+  draw(context, box) {
+    drawMap(context, box, this.data, this.only);
+    const at = place(box, this.data.range);
+    drawMark(context, at.x(this.probe[0]), at.y(this.probe[1]));
+  }
+
+  take(next) {
+    this.data = next.needs ? null : next;
+    this.ground.hidden = !this.data;
+    this.needs.hidden = Boolean(this.data);
+    if (!this.data) {
+      this.probe = null;
+      return;
+    }
+    const [x0, x1, y0, y1] = next.range;
+    this.look(this.probe ?? [(x0 + x1) / 2, (y0 + y1) / 2], false);
+  }
+
+  destroy() {
+    for (const one of [this.surface, this.other, this.there, this.section]) one.destroy();
+  }
+}
+
+export function create(wire, parent, page) {
+  const one = new MapPanel(wire, parent, page);
+  return {
+    element: one.section.element,
+    events: {map: (data) => one.take(data), map_before: (data) => one.takeBefore(data)},
+    destroy: () => one.destroy(),
   };
-  canvas.addEventListener("pointermove", (event) => { if (data()) look(at(event), pressed()); });
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || !data()) return;
-    canvas.setPointerCapture(event.pointerId);
-    press(true);
-    look(at(event), true);
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => press(false));
-  canvas.addEventListener("keydown", (event) => {
-    const step = MOVES[event.key];
-    if (!data() || (!step && event.key !== "Enter")) return;
-    event.preventDefault();
-    const [x0, x1, y0, y1] = data().range;
-    const [px, py] = probe() ?? [(x0 + x1) / 2, (y0 + y1) / 2];
-    const [dx, dy] = step ?? [0, 0];
-    look([px + (dx * (x1 - x0)) / 24, py + (dy * (y1 - y0)) / 24], event.key === "Enter");
-  });
 }

@@ -2,7 +2,7 @@
 
 import {button, make} from "../controls.js";
 import {panel} from "../panel.js";
-import {failure, figure, strip} from "./parts.js";
+import {failure, figure, hasUnseen, strip} from "./parts.js";
 
 const FEW = 50;
 const SHOWN = 5;
@@ -14,6 +14,7 @@ function side(parent, title, what) {
   const original = strip(element, {caption: "original", label: `${what}: originals`, color: "--blue", columns: SHOWN});
   const made = strip(element, {caption: "net", label: `${what}: reconstructions`, color: "--orange", columns: SHOWN});
   return {
+    element,
     set(data) {
       original.set(data.original.data);
       made.set(data.reconstruction.data);
@@ -25,11 +26,14 @@ function side(parent, title, what) {
   };
 }
 
+const GAP = "Few pictures are learnt by heart: the losses drift apart. Noise closes the gap."
+const ALL = "The net trains on all of your pictures: none is left that it has never seen.";
+
 export function create(wire, parent, page) {
   const failed = failure(page);
   const section = panel(parent, {
     name: "memory", title: "Learnt by heart?", watch: ["memory"], className: "ae-memory",
-    note: "With few pictures the net remembers them and fails on others: the gap between the losses. Noise closes it.",
+    note: GAP,
   });
   const sides = make("div", {className: "memory-sides"});
   section.body.append(sides);
@@ -44,14 +48,17 @@ export function create(wire, parent, page) {
   const start = (settings) => wire.command("set", {settings}).then(() => wire.command("run")).catch(failed);
   section.body.append(make("div", {className: "memory-tries"},
     button(`Train on ${FEW}`, `Starts a deep net anew that sees only ${FEW} pictures`,
-      () => start({kind: "deep", rows: FEW})),
+      () => start({kind: "deep", rows: FEW, data: "set"})),
     button(`${FEW} with noise`, `Starts a denoising net anew with only ${FEW} pictures, each time with other noise`,
-      () => start({kind: "denoising", rows: FEW}))));
+      () => start({kind: "denoising", rows: FEW, data: "set"}))));
 
   return {
     element: section.element,
     events: {
       memory(data) {
+        const unseen = hasUnseen(wire);
+        section.note(unseen ? GAP : ALL);
+        test.element.hidden = testLoss.element.hidden = gap.element.hidden = !unseen;
         train.set(data.train);
         test.set(data.test);
         rows.set(data.rows);

@@ -13,8 +13,11 @@ import {pixelsOf} from "./scale.js";
 
 const MOST = 1500; // what one command can carry
 const SHOWN = 40;
+const NONE = "No picture yet.";
 
-/** A picture as a button that asks the net about it. */
+let count = 0;
+
+/** A picture as a button that asks the net about it; what is returned takes it away. */
 function thumbnail(parent, pixels, name, look) {
   const element = make("button", {
     type: "button", className: "own-picture", title: `Shows the code and the reconstruction of ${name}`,
@@ -31,79 +34,89 @@ function thumbnail(parent, pixels, name, look) {
   };
 }
 
-export function create(wire, parent, page) {
-  const failed = failure(page);
-  const section = panel(parent, {
-    name: "own", title: "Your own pictures", className: "ae-own",
-    note: "PNG or JPEG files, scaled to 28 x 28 grey pixels. They stay on this computer.",
-  });
-  let pictures = []; // {pixels, name, remove}
-  const list = make("div", {className: "own-pictures"});
-  const words = make("p", {className: "own-words", role: "status", textContent: "No picture yet."});
+/** The field on which files are dropped, or which is clicked to choose some. */
+function fileZone(parent, take) {
   const input = make("input", {
-    type: "file", accept: "image/png,image/jpeg", multiple: true, className: "own-input", id: "own-files",
-    onchange: () => take([...input.files]),
-  });
-  const choose = make("label", {className: "own-zone", htmlFor: "own-files"},
-    make("b", {textContent: "Choose pictures"}), make("span", {textContent: "or drop them here"}), input);
-  const train = button("Train on them", "Starts the net anew on these pictures", send, {className: "primary"});
-  const forget = button("Forget them", "Empties the list and goes back to the digits", clear, {className: "quiet"});
-  section.body.append(choose, words, list, make("div", {className: "own-tools"}, train, forget));
-  dropZone(choose, take);
-  show();
-
-  function show() {
-    const n = pictures.length;
-    if (n) words.textContent = `${n} ${n === 1 ? "picture" : "pictures"}. Choose one to see what the net makes of it.`;
-    train.disabled = forget.disabled = n === 0;
-  }
-
-  async function take(files) {
-    const chosen = picturesAmong(files).slice(0, MOST - pictures.length);
-    const refused = files.length - chosen.length;
-    try {
-      for (const file of chosen) {
-        const pixels = await pixelsOf(file);
-        const look = () => ask(wire, pixels).catch(failed);
-        const remove = pictures.length < SHOWN ? thumbnail(list, pixels, file.name, look) : () => {};
-        pictures.push({pixels, remove});
-      }
-      if (refused) {
-        throw new Error(`${refused} of the files were left out: PNG or JPEG pictures are taken, ${MOST} at most.`);
-      }
-    } catch (error) {
-      failed(error);
-    }
-    input.value = "";
-    show();
-  }
-
-  async function send() {
-    const bytes = new Uint8Array(pictures.length * SIDE * SIDE);
-    pictures.forEach(({pixels}, i) => bytes.set(pixels, i * SIDE * SIDE));
-    try {
-      await wire.command("own", {images: base64Of(bytes), n: pictures.length});
-      await wire.command("run");
-      words.textContent = `The net trains on your ${pictures.length} pictures.`;
-    } catch (error) {
-      failed(error);
-    }
-  }
-
-  function clear() {
-    pictures.forEach(({remove}) => remove());
-    pictures = [];
-    words.textContent = "No picture yet.";
-    show();
-    if (page?.state?.()?.settings.data === "own") wire.command("set", {settings: {data: "set"}}).catch(failed);
-  }
-
-  return {
-    element: section.element,
-    events: {},
-    destroy() {
-      pictures.forEach(({remove}) => remove());
-      section.destroy();
+    type: "file", accept: "image/png,image/jpeg", multiple: true, className: "own-input", id: `own-files-${++count}`,
+    onchange() {
+      take([...input.files]);
+      input.value = "";
     },
-  };
+  });
+  const zone = make("label", {className: "own-zone", htmlFor: input.id},
+    make("b", {textContent: "Choose pictures"}), make("span", {textContent: "or drop them here"}), input);
+  dropZone(zone, take);
+  parent.append(zone);
+}
+
+class OwnPanel {
+  constructor(wire, parent, page) {
+    this.wire = wire;
+    this.failed = failure(page);
+    this.pictures = []; // {pixels, remove}
+    this.section = panel(parent, {
+      name: "own", title: "Your own pictures", className: "ae-own",
+      note: "PNG or JPEG files, scaled to 28 x 28 grey pixels. They stay on this computer.",
+    });
+    fileZone(this.section.body, (files) => this.take(files).catch(this.failed).finally(() => this.show()));
+    this.words = make("p", {className: "own-words", role: "status", textContent: NONE});
+    this.list = make("div", {className: "own-pictures"});
+    this.train = button("Train on them", "Starts the net anew on these pictures",
+      () => this.send().catch(this.failed), {className: "primary"});
+    this.forget = button("Forget them", "Empties the list and goes back to the digits", () => this.clear(),
+      {className: "quiet"});
+    this.section.body.append(this.words, this.list, make("div", {className: "own-tools"}, this.train, this.forget));
+    this.show();
+  }
+
+  show() {
+    const n = this.pictures.length;
+    const counted = `${n} ${n === 1 ? "picture" : "pictures"}`;
+    this.words.textContent = n ? `${counted}. Choose one to see what the net makes of it.` : NONE;
+    this.train.disabled = this.forget.disabled = n === 0;
+  }
+
+  async take(files) {
+    const chosen = picturesAmong(files).slice(0, MOST - this.pictures.length);
+    for (const file of chosen) this.add(await pixelsOf(file), file.name);
+    const refused = files.length - chosen.length;
+    if (refused) {
+      throw new Error(`Expected PNG or JPEG pictures, ${MOST} at most. Left out: ${refused} of ${files.length} files.`);
+    }
+  }
+
+  add(pixels, name) {
+    const look = () => ask(this.wire, pixels).catch(this.failed);
+    const remove = this.pictures.length < SHOWN ? thumbnail(this.list, pixels, name, look) : () => {};
+    this.pictures.push({pixels, remove});
+  }
+
+  async send() {
+    const bytes = new Uint8Array(this.pictures.length * SIDE * SIDE);
+    this.pictures.forEach(({pixels}, i) => bytes.set(pixels, i * SIDE * SIDE));
+    await this.wire.command("own", {images: base64Of(bytes), n: this.pictures.length});
+    await this.wire.command("run");
+  }
+
+  clear() {
+    this.empty();
+    this.show();
+    if (this.wire.last.state?.settings.data !== "own") return;
+    this.wire.command("set", {settings: {data: "set"}}).catch(this.failed);
+  }
+
+  empty() {
+    this.pictures.forEach(({remove}) => remove());
+    this.pictures = [];
+  }
+
+  destroy() {
+    this.empty();
+    this.section.destroy();
+  }
+}
+
+export function create(wire, parent, page) {
+  const one = new OwnPanel(wire, parent, page);
+  return {element: one.section.element, events: {}, destroy: () => one.destroy()};
 }

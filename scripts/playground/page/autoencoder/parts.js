@@ -4,13 +4,14 @@
  *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
  *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes)}
  *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
+ *   hasUnseen(wire)                              whether there are pictures that the net does not train on
  *   failure(page)                                where a panel says what was refused: page.failed, or the console
  */
 
 import {make, number} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {tile} from "../draw/images.js";
-import {shades} from "../draw/palette.js";
+import {color as paint, shades} from "../draw/palette.js";
 import {SIDE} from "./pad.js";
 
 const SIZE = SIDE * SIDE;
@@ -56,12 +57,14 @@ export function strip(parent, {caption, label, color = "--ink", columns = 10}) {
   const shown = surface(element, {
     label, className: "strip-pictures",
     draw(context, width, height) {
-      if (!bytes) return;
-      const n = Math.min(columns, bytes.length / SIZE);
+      const n = bytes ? Math.min(columns, bytes.length / SIZE) : columns;
       const step = width / columns;
       const size = Math.min(step - 4, height);
+      if (!bytes) context.fillStyle = paint("--picture-zero");
       for (let i = 0; i < n; i++) {
-        tile(context, bytes, i * SIZE, SIDE, {x: i * step + 2, y: 0, width: size, height: size}, shades(color));
+        const box = {x: i * step + 2, y: 0, width: size, height: size};
+        if (bytes) tile(context, bytes, i * SIZE, SIDE, box, shades(color));
+        else context.fillRect(box.x, box.y, size, size);
       }
     },
   });
@@ -74,6 +77,12 @@ export function strip(parent, {caption, label, color = "--ink", columns = 10}) {
       shown.dirty();
     },
   };
+}
+
+/** False if the net trains on all pictures there are: on own ones, when they are too few to hold some out. */
+export function hasUnseen(wire) {
+  const test = wire.last.epoch?.test_loss;
+  return wire.last.state?.settings.data !== "own" || (test !== null && test !== undefined);
 }
 
 /** Says what a command was refused with. */

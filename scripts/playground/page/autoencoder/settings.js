@@ -3,7 +3,7 @@
 import {controls, make} from "../controls.js";
 
 const FIRST = [
-  "kind", "code", "hidden", "noise", "noise_level", "sparsity", "penalty", "target", "kept", "beta", "loss",
+  "kind", "code", "hidden", "noise", "noise_level", "sparsity", "penalty", "target", "kept", "beta", "rows", "loss",
 ];
 const STYLES = {kind: {as: "buttons"}, noise_level: {as: "slider", live: false}};
 

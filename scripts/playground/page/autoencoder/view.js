@@ -1,6 +1,7 @@
 // The tab "Autoencoder": its panels, each a module that another tab can show alone.
 
 import {make} from "../controls.js";
+import {Wire} from "../wire.js";
 import * as code from "./code.js";
 import * as density from "./density.js";
 import * as digits from "./digits.js";
@@ -15,7 +16,7 @@ import {createSettings} from "./settings.js";
 
 export const room = "autoencoder";
 
-const PANELS = [draw, code, digits, filters, loss, map, density, pca, memory, own];
+const PANELS = [draw, code, digits, filters, loss, density, map, pca, memory, own];
 const STARTED = "moonglass-autoencoder-started";
 
 /** On a phone the drawing comes first, elsewhere the settings; in the document too, so that the tab key agrees. */
@@ -48,12 +49,11 @@ export function create(wire, parent, page) {
     schema: (data) => settings.schema(data.settings),
     state(data) {
       settings.state(data);
+      panels.forEach((one) => one.events.state?.(data));
       start(data);
     },
   };
-  for (const name of ["epoch", "digits", "filters", "code", "map", "density", "pca", "memory", "drawing"]) {
-    events[name] = (data) => panels.forEach((one) => one.events[name]?.(data));
-  }
+  for (const name of Wire.EVENTS) events[name] ??= (data) => panels.forEach((one) => one.events[name]?.(data));
   return {
     events,
     destroy() {
