@@ -15,8 +15,6 @@ const MOST = 1500; // what one command can carry
 const SHOWN = 40;
 const NONE = "No picture yet.";
 
-let count = 0;
-
 /** A picture as a button that asks the net about it; what is returned takes it away. */
 function thumbnail(parent, pixels, name, look) {
   const element = make("button", {
@@ -37,7 +35,7 @@ function thumbnail(parent, pixels, name, look) {
 /** The field on which files are dropped, or which is clicked to choose some. */
 function fileZone(parent, take) {
   const input = make("input", {
-    type: "file", accept: "image/png,image/jpeg", multiple: true, className: "own-input", id: `own-files-${++count}`,
+    type: "file", accept: "image/png,image/jpeg", multiple: true, className: "own-input", id: "own-files",
     onchange() {
       take([...input.files]);
       input.value = "";
