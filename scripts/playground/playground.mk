@@ -61,7 +61,9 @@ deps-playground:
 	@$(MAKE) --no-print-directory $(PLAYGROUND_PYTHON)/complete
 
 $(PLAYGROUND_PYTHON)/complete:
-	$(call install_python,selenium axe-selenium-python)
+	$(call install_python,selenium)
+	@# the package has axe-core in it, which is all that is needed; its dependencies are another driver of browsers
+	$(pip) --no-deps axe-playwright-python || { rm -f $@; exit 1; }
 
 ## test-playground: test the server, and the page in Chromium (after deps-playground; ONLY='http streams': these files)
 .PHONY: test-playground

@@ -20,7 +20,7 @@ const EVENTS = [
 ];
 const WORDS = {
   idle: "The session ended because nothing happened for a while.",
-  replaced: "This session is now shown in another tab.",
+  replaced: "Another tab took this session's place.",
   shutdown: "The server was stopped.",
   gone: "The server does not answer. Is moonglass-playground still running? The page tries again by itself.",
 };

@@ -22,7 +22,8 @@ function column(parent, i, choose) {
   let data = null;
   let lines = [];
   const element = make("button", {
-    type: "button", className: "digit", role: "radio", "aria-checked": "false", tabIndex: -1,
+    type: "button", className: "digit", role: "radio", "aria-checked": "false", "aria-label": `digit ${i + 1}`,
+    tabIndex: -1,
   });
   const shown = surface(element, {
     className: "digit-pictures",

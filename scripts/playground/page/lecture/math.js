@@ -47,5 +47,5 @@ function build(part) {
 }
 
 export function render(formula, spoken) {
-  return element("math", {display: "block", alttext: spoken, "aria-label": spoken, role: "math"}, build(formula));
+  return element("math", {display: "block", alttext: spoken, "aria-label": spoken}, build(formula));
 }
