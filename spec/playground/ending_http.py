@@ -6,11 +6,11 @@ import subprocess
 import tempfile
 import unittest
 
-from support import PATIENCE, PROGRAM, ROOT, Server, Visitor, wait_for
+from support import COMMAND, PATIENCE, ROOT, Server, Visitor, wait_for
 
 
 def run(*options):
-    return subprocess.run([PROGRAM, *options], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
+    return subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
 
 
 class Ending(unittest.TestCase):
