@@ -78,6 +78,12 @@ local function replay(host)
   return tonumber(output:match "\nloss (%S+)"), tonumber(test_loss)
 end
 
+-- The event "code" for a test row.
+local function look_at(host, row)
+  ask(host, "choose", {row = row})
+  return host:frame().code
+end
+
 local function bytes(rows) return (rows:clamp(0, 1) * 255):byte() end
 
 local function assert_equal_tensors(expected, got)
@@ -464,6 +470,18 @@ describe("the playground's autoencoder trains", function()
       assert.is_number(test_loss)
     end)
   end
+
+  it("and gives the net as a file", function()
+    for _, settings in ipairs(kinds) do
+      local host = open(settings, {base64 = function(text) return text end})
+      train_epochs(host, 1)
+      local file = ask(host, "export", {what = "safetensors"})
+      assert.equal("autoencoder.safetensors", file.name)
+      local net = moon.load_bytes(file.base64)
+      assert_equal_tensors(bytes(net:reconstruct(test:rows(7, 7))):reshape(-1), look_at(host, 7).reconstruction)
+      assert.is_true(#ask(host, "export", {what = "onnx"}).base64 > #file.base64 / 2)
+    end
+  end)
 
   it("on own pictures, of which a fifth is held out", function()
     local host = open()

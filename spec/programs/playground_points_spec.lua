@@ -283,6 +283,7 @@ describe("the playground's session", function()
   it("refuses unknown commands and wrong places, and goes on", function()
     local host = playground.new()
     has(host:refusal{["do"] = "run"}, "no room is open")
+    host:ask{["do"] = "watch", panels = {}}
     has(host:refusal{["do"] = "open", slot = "points"}, "open: room is 'nothing' (known: autoencoder, points)")
     has(host:refusal{["do"] = "open", slot = "x", room = "points"}, "open: slot is 'x' (known: autoencoder, lecture")
     has(host:refusal{["do"] = "open", slot = "points", room = "points", settings = {rate = 2}}, "set: rate is 2")
@@ -291,6 +292,56 @@ describe("the playground's session", function()
     has(host:refusal{}, "do is nil, expected the name of a command")
     has(host:refusal{["do"] = "rnu"}, "unknown command 'rnu'")
     host:train_to(1)
+  end)
+
+  it("gives the net as files that others read", function()
+    local host = open()
+    local weight = host:train_to(3).weights.layers[1].weight
+    local file = host:ask{["do"] = "export", what = "safetensors"}
+    assert.equal("points.safetensors", file.name)
+    local net = assert(moon.load_bytes((file.base64:gsub("^base64:", ""))))
+    assert.is_true(net:layer(1).weight == weight)
+    file = host:ask{["do"] = "export", what = "onnx"}
+    assert.equal("points.onnx", file.name)
+    assert.equal("base64:" .. moon.onnx.encode(net), file.base64)
+    has(host:refusal{["do"] = "export"}, "export: what is nil, expected script, safetensors or onnx")
+  end)
+
+  it("answers or refuses whatever it is asked, and goes on", function()
+    local random = require("playground.points.sets.random")(8)
+    local function pick(list) return list[1 + math.floor(random.uniform(0, #list))] end
+    local value
+    local makers = {
+      function() return pick{0, 1, -1, 2, 0.5, 1e300, -1e300, 0 / 0, 1 / 0, math.maxinteger, math.mininteger} end,
+      function() return pick{"", "x1", "points", "circle", "own", "script", "\0", ("a"):rep(1000)} end,
+      function() return pick{true, false} end,
+      function() return {value(), value()} end,
+      function() return {[pick{"rate", "hidden", "problem", "seed", "own_labels", "x"}] = value()} end,
+    }
+    function value() return pick(makers)() end
+    local names = {"open", "run", "pause", "step", "reset", "set", "watch", "export", "edit", "point", "points",
+      "clear", "frame", "trainer", ""}
+    local fields = {"slot", "room", "settings", "fresh", "seed", "panels", "what", "layer", "from", "to", "value", "x",
+      "y", "label", "list", "own_labels"}
+    local host, refusals = open(), 0
+    for _ = 1, 1500 do
+      local args = {["do"] = pick(names)}
+      if args["do"] == "open" then args.slot, args.room = "points", "points" end
+      for _ = 1, 4 do args[pick(fields)] = value() end
+      host.queue[1] = {args = args}
+      local entry = host.queue[1]
+      host:turn(1)
+      assert.is_true((entry.answer == nil) ~= (entry.words == nil))
+      if entry.words then
+        refusals = refusals + 1
+        assert.is_nil(entry.words:find("attempt to", 1, true), entry.words)
+      end
+    end
+    assert.is_true(refusals > 500)
+    assert.same({}, host.logged)
+    host:ask{["do"] = "open", slot = "points", room = "points", fresh = true}
+    host:train_to(2)
+    assert_replays(host)
   end)
 
   it("says why a training has failed, pauses, and begins anew", function()

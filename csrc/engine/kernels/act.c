@@ -49,6 +49,15 @@ MOONI_INLINE float gelu_bend(float z) {
 #define SELU_ALPHA 1.67326324f
 #define SELU_SCALE 1.05070099f
 
+/* In rows as short as a vector, the bias is added before all rows are joined. */
+static const float *add_bias(float *ys, const float *bias, size_t rows, size_t width, size_t stride) {
+  enum { SHORT = 8 };
+  if (!bias || width > SHORT || stride != width) return bias;
+  for (; rows; rows--, ys += width)
+    for (size_t j = 0; j < width; j++) ys[j] += bias[j];
+  return NULL;
+}
+
 /* Rows without a gap between them are one long row. */
 #define JOIN_ROWS()      \
   if (stride == width) { \
@@ -60,6 +69,7 @@ MOONI_INLINE float gelu_bend(float z) {
 #define DEFINE(name, needs_z, unit, Y, DY, D2Y)                                                                     \
   static void name##_forward(float *restrict ys, float *restrict zs, const float *restrict bias, size_t rows,       \
                              size_t width, size_t stride) {                                                         \
+    bias = add_bias(ys, bias, rows, width, stride);                                                                 \
     for (; bias && rows; rows--, ys += stride, zs = needs_z ? zs + stride : zs) {                                   \
       MOONI_EACH                                                                                                    \
       for (size_t j = 0; j < width; j++) {                                                                          \

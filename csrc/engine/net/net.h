@@ -21,10 +21,16 @@ typedef struct mooni_place {
 
 /* One thing to do with each part of a batch (run.c). Stages of the same phase follow each other without a meeting. */
 typedef struct mooni_stage {
-  void (*run)(const struct mooni_part *p, const struct mooni_stage *s);
+  void (*run)(struct mooni_part *p, const struct mooni_stage *s);
   size_t layer, gradient; /* gradient: for backward, the index of the buffer that has dy */
   size_t phase;
 } mooni_stage;
+
+/* What the layers have planned last, in parts of so many rows. */
+typedef struct mooni_planned {
+  size_t rows, parts;
+  bool by_rows, backward, dx;
+} mooni_planned;
 
 enum { MOONI_STAGES_OF_LAYER = 5, MOONI_STAGES_OF_NET = 3 };
 
@@ -48,6 +54,8 @@ struct moon_net {
   size_t gradient_rows, gradient_parts, widest;
   float *part_grads; /* by rows: a set of the parameters' gradients for each part but the first, one behind the other */
   size_t part_grad_sets;
+
+  mooni_planned planned;
 
   uint64_t draw;       /* training forwards so far */
   size_t forward_rows; /* of the forward whose results are in the places; 0: none */

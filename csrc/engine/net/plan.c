@@ -76,6 +76,7 @@ static moon_status plan_buffers(moon_net *net, size_t rows, size_t in) {
   if (rows <= net->rows && in == net->in) return MOON_OK;
   size_t row, floats;
   net->rows = 0; /* until all is allocated: the widths are about to change */
+  net->planned.rows = 0;
   net->forward_rows = 0;
   net->gradient_rows = 0;
   MOONI_TRY(measure(net, in, &row));
@@ -126,10 +127,18 @@ mooni_portion mooni_portion_of(mooni_split split, size_t rows, size_t index, siz
   return (mooni_portion){own.from, mooni_length(own), 0, 1};
 }
 
+/* Batch after batch asks for the same plan. */
+static bool is_planned(const mooni_planned *p, const mooni_planned *wanted) {
+  return p->rows == wanted->rows && p->parts == wanted->parts && p->by_rows == wanted->by_rows &&
+         p->backward >= wanted->backward && p->dx >= wanted->dx;
+}
+
 static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bool backward, bool dx) {
   size_t count = mooni_parts(net, split);
   mooni_plan plan = {net->ctx, count, MOON_OK};
+  mooni_planned wanted = {rows, count, split == MOONI_BY_ROWS, backward, dx};
   MOONI_TRY(mooni_pool_plan(net->ctx, count));
+  if (is_planned(&net->planned, &wanted)) return MOON_OK;
   for (size_t index = 0; index < count; index++) {
     mooni_portion own = mooni_portion_of(split, rows, index, count);
     for (size_t i = 0; i < net->count && plan.status == MOON_OK; i++) {
@@ -139,6 +148,7 @@ static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bo
         l->class->plan_backward(l, &plan, own.rows, own.part, own.parts, dx || i > net->trainable);
     }
   }
+  if (plan.status == MOON_OK) net->planned = wanted;
   return plan.status;
 }
 

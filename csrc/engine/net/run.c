@@ -37,10 +37,12 @@ typedef struct mooni_part {
   mooni_batch *b;
   size_t index;
   mooni_portion own;
+  mooni_pass pass; /* through a layer, if made; back: towards the input */
+  bool made, back;
 } part;
 
 typedef mooni_stage stage;
-typedef void stage_fn(const part *p, const stage *s);
+typedef void stage_fn(part *p, const stage *s);
 
 /* Are a part's columns of layer i's output all that it needs for the layer above, or for the loss? Only training is by
 ** columns, so no layer is idle. */
@@ -63,35 +65,92 @@ static bool apart(const mooni_batch *b, size_t i) {
 }
 
 /* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. The
-** last layer does not use gradient[0], where the loss's gradient goes. */
-static mooni_pass make_pass(const part *p, size_t i) {
+** last layer does not use gradient[0], where the loss's gradient goes. All fields are named, and *pass is written in
+** place: to clear it first, or to copy it, would take longer than a layer of a few units. */
+static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const mooni_place *s = &net->places[i];
   size_t r = p->own.first;
-  mooni_pass pass = {.rows = p->own.rows,
-                     .in = s->in,
-                     .out = s->out,
-                     .batch = b->rows,
-                     .first = r,
-                     .part = p->own.part,
-                     .parts = p->own.parts,
-                     .x = s->x + r * s->in,
-                     .y = s->y + r * s->out,
-                     .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
-                     .accumulate = s->accumulate,
-                     .weights = !s->again && (b->split != MOONI_BY_ROWS || p->index == 0),
-                     .training = net->training,
-                     .seed = net->layers[i]->seed + s->seed,
-                     .draw = net->draw,
-                     .logits = b->fused && i == net->count - 1,
-                     .job = b,
-                     .layer = i,
-                     .step = mooni_padded(net->rows * net->widest),
-                     .x_apart = apart(b, i),
-                     .y_apart = apart(b, i + 1),
-                     .spare = net->gradient[(net->count - i) % 2]};
-  return pass;
+  *pass = (mooni_pass){.rows = p->own.rows,
+                       .in = s->in,
+                       .out = s->out,
+                       .batch = b->rows,
+                       .first = r,
+                       .part = p->own.part,
+                       .parts = p->own.parts,
+                       .x = s->x + r * s->in,
+                       .y = s->y + r * s->out,
+                       .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
+                       .accumulate = s->accumulate,
+                       .weights = !s->again && (b->split != MOONI_BY_ROWS || p->index == 0),
+                       .training = net->training,
+                       .seed = net->layers[i]->seed + s->seed,
+                       .draw = net->draw,
+                       .logits = b->fused && i == net->count - 1,
+                       .job = b,
+                       .layer = i,
+                       .step = mooni_padded(net->rows * net->widest),
+                       .x_apart = apart(b, i),
+                       .y_apart = apart(b, i + 1),
+                       .spare = net->gradient[(net->count - i) % 2],
+                       .dy = NULL,
+                       .dx = NULL,
+                       .grad = {NULL, NULL, NULL, NULL},
+                       .ready = NULL};
+}
+
+/* Where the part puts the gradient of parameter i. Part 0, or the only one, writes to the tensor itself. */
+static float *grad_of(const part *p, size_t i) {
+  const moon_net *net = p->b->net;
+  if (p->b->split != MOONI_BY_ROWS || p->index == 0) return moon_tensor_float(net->grads[i]);
+  float *grad = net->part_grads + (p->index - 1) * net->param_floats;
+  for (size_t k = 0; k < i; k++) grad += net->values[k]->numel;
+  return grad;
+}
+
+static double objective(const mooni_batch *b) {
+  double value = 0, penalty = 0;
+  for (size_t i = 0; i < b->parts; i++) {
+    value += b->value[i];
+    penalty += b->penalty[i];
+  }
+  return value + penalty;
+}
+
+/* Only a finite objective leads to an update: another one would spoil the weights for good. All parts have met since
+** the loss, so each sees the same sum. */
+static bool is_finite(const mooni_batch *b) { return isfinite(objective(b)); }
+
+/* Not by rows, a part has the complete gradient and updates at once, while the weights are in its cache. */
+static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
+  const mooni_batch *b = pass->job;
+  const moon_net *net = b->net;
+  size_t k = net->places[pass->layer].param[i];
+  if (net->uses[k] > 1 || !is_finite(b)) return;
+  mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[k], k), pass->grad[i], patch);
+}
+
+/* What backward needs besides: from dy to dx. */
+static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
+  const mooni_batch *b = p->b;
+  const moon_net *net = b->net;
+  size_t offset = b->split == MOONI_BY_ROWS ? p->own.first * net->widest : 0;
+  pass->dy = net->gradient[s->gradient] + offset;
+  if (b->dx || s->layer > net->trainable) pass->dx = net->gradient[1 - s->gradient] + offset;
+  for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
+    pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
+  if (b->opt && b->split != MOONI_BY_ROWS) pass->ready = ready;
+}
+
+/* The stage's pass through its layer. It is there if the stage before was in the same layer and direction. */
+static const mooni_pass *pass_of(part *p, const stage *s, bool back) {
+  if (p->made && p->pass.layer == s->layer && p->back == back) return &p->pass;
+  make_pass(&p->pass, p, s->layer);
+  if (back) turn_back(&p->pass, p, s);
+  p->made = true;
+  p->back = back;
+  return &p->pass;
 }
 
 /* ---- the stages ----
@@ -107,7 +166,7 @@ static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, f
   mooni_gather(p->b->net->ctx, own, t, rows->order, rows->first + p->own.first, p->own.rows, scale);
 }
 
-static void gather(const part *p, const stage *s) {
+static void gather(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const mooni_source *rows = b->gather;
   const moon_net *net = b->net;
@@ -116,26 +175,26 @@ static void gather(const part *p, const stage *s) {
   if (rows->y && b->target.values) fetch(p, net->target, apart(b, net->count), rows->y, mooni_target_scale(b->loss));
 }
 
-static void forward(const part *p, const stage *s) {
+static void forward(part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass = make_pass(p, s->layer);
-  if (pass.rows) l->class->forward(l, &pass);
+  const mooni_pass *pass = pass_of(p, s, false);
+  if (pass->rows) l->class->forward(l, pass);
 }
 
-static void complete(const part *p, const stage *s) {
+static void complete(part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass = make_pass(p, s->layer);
-  if (pass.rows) l->class->complete(l, &pass);
+  const mooni_pass *pass = pass_of(p, s, false);
+  if (pass->rows) l->class->complete(l, pass);
 }
 
-static void add_penalty(const part *p, const stage *s) {
+static void add_penalty(part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass = make_pass(p, s->layer);
-  if (pass.rows) p->b->penalty[p->index] += l->class->penalty(l, &pass);
+  const mooni_pass *pass = pass_of(p, s, false);
+  if (pass->rows) p->b->penalty[p->index] += l->class->penalty(l, pass);
 }
 
 /* The loss of the part's rows; or of its columns, if it has just computed these outputs of the last layer itself. */
-static void apply_loss(const part *p, const stage *s) {
+static void apply_loss(part *p, const stage *s) {
   mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const mooni_place *last = &net->places[net->count - 1];
@@ -157,60 +216,16 @@ static void apply_loss(const part *p, const stage *s) {
                                                y.to - y.from, y.stride, b->scale, b->fused || b->loss->from_logits);
 }
 
-/* Where the part puts the gradient of parameter i. Part 0, or the only one, writes to the tensor itself. */
-static float *grad_of(const part *p, size_t i) {
-  const moon_net *net = p->b->net;
-  if (p->b->split != MOONI_BY_ROWS || p->index == 0) return moon_tensor_float(net->grads[i]);
-  float *grad = net->part_grads + (p->index - 1) * net->param_floats;
-  for (size_t k = 0; k < i; k++) grad += net->values[k]->numel;
-  return grad;
-}
-
-double mooni_objective(const mooni_batch *b) {
-  double value = 0, penalty = 0;
-  for (size_t i = 0; i < b->parts; i++) {
-    value += b->value[i];
-    penalty += b->penalty[i];
-  }
-  return value + penalty;
-}
-
-/* Only a finite objective leads to an update: another one would spoil the weights for good. All parts have met since
-** the loss, so each sees the same sum. */
-static bool is_finite(const mooni_batch *b) { return isfinite(mooni_objective(b)); }
-
-/* Not by rows, a part has the complete gradient and updates at once, while the weights are in its cache. */
-static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
-  const mooni_batch *b = pass->job;
-  const moon_net *net = b->net;
-  size_t k = net->places[pass->layer].param[i];
-  if (net->uses[k] > 1 || !is_finite(b)) return;
-  mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[k], k), pass->grad[i], patch);
-}
-
-static mooni_pass make_backward_pass(const part *p, const stage *s) {
-  const mooni_batch *b = p->b;
-  const moon_net *net = b->net;
-  size_t offset = b->split == MOONI_BY_ROWS ? p->own.first * net->widest : 0;
-  mooni_pass pass = make_pass(p, s->layer);
-  pass.dy = net->gradient[s->gradient] + offset;
-  if (b->dx || s->layer > net->trainable) pass.dx = net->gradient[1 - s->gradient] + offset;
-  for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
-    pass.grad[i] = grad_of(p, net->places[s->layer].param[i]);
-  if (b->opt && b->split != MOONI_BY_ROWS) pass.ready = ready;
-  return pass;
-}
-
-static void derive(const part *p, const stage *s) {
+static void derive(part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass = make_backward_pass(p, s);
-  if (pass.rows) l->class->derive(l, &pass);
+  const mooni_pass *pass = pass_of(p, s, true);
+  if (pass->rows) l->class->derive(l, pass);
 }
 
-static void backward(const part *p, const stage *s) {
+static void backward(part *p, const stage *s) {
   moon_layer *l = p->b->net->layers[s->layer];
-  mooni_pass pass = make_backward_pass(p, s);
-  if (pass.rows) l->class->backward(l, &pass);
+  const mooni_pass *pass = pass_of(p, s, true);
+  if (pass->rows) l->class->backward(l, pass);
 }
 
 static bool used_twice(const moon_net *net) {
@@ -221,7 +236,7 @@ static bool used_twice(const moon_net *net) {
 
 /* By rows, each part sums up the gradients of its span of every parameter, and updates that. Otherwise only parameters
 ** that are used more than once are still to be updated. */
-static void update(const part *p, const stage *s) {
+static void update(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const float *sets = net->part_grads;
@@ -300,7 +315,11 @@ static void list_stages(mooni_batch *b) {
 
 static void run_phase(void *arg, size_t phase, size_t index) {
   mooni_batch *b = arg;
-  part p = {b, index, mooni_portion_of(b->split, b->rows, index, b->parts)};
+  part p;
+  p.b = b;
+  p.index = index;
+  p.own = mooni_portion_of(b->split, b->rows, index, b->parts);
+  p.made = false;
   MOONI_FLUSHING;
   for (const stage *s = b->net->stages; s < b->net->stages + b->stages; s++)
     if (s->phase == phase) s->run(&p, s);
@@ -308,13 +327,17 @@ static void run_phase(void *arg, size_t phase, size_t index) {
 
 void mooni_run(mooni_batch *b) {
   moon_net *net = b->net;
+  double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS];
   b->parts = mooni_parts(net, b->split);
-  for (size_t i = 0; i < b->parts; i++) b->value[i] = b->penalty[i] = 0;
+  b->value = value;
+  b->penalty = penalty;
+  for (size_t i = 0; i < b->parts; i++) value[i] = penalty[i] = 0;
   if (b->forward && net->training) net->draw++;
   if (b->opt) mooni_optim_begin(b->opt);
   list_stages(b);
   mooni_pool_run(net->ctx, b->parts, b->phases, run_phase, b);
-  if (b->opt && !is_finite(b)) b->opt->steps--;
+  b->objective = objective(b);
+  if (b->opt && !isfinite(b->objective)) b->opt->steps--;
   if (!b->forward) return;
   net->penalty = 0;
   for (size_t i = 0; i < b->parts; i++) net->penalty += b->penalty[i];

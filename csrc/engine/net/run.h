@@ -24,9 +24,10 @@ typedef struct mooni_batch {
   bool dx;               /* backward to the input */
   const moon_loss *loss; /* NULL: none */
   mooni_target target;
-  double scale;                                            /* of the loss */
-  moon_optim *opt;                                         /* NULL: no update */
-  double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS]; /* of each part */
+  double scale;            /* of the loss */
+  moon_optim *opt;         /* NULL: no update */
+  double *value, *penalty; /* of each part, while it runs */
+  double objective;        /* set by mooni_run: loss and penalties */
   size_t stages, phases;
   size_t result; /* index of the gradient buffer that holds the input's gradient in the end */
 } mooni_batch;
@@ -36,8 +37,5 @@ float *mooni_connect(moon_net *net, const float *x, float *y, bool training);
 
 /* Run a batch that has been planned and connected. Cannot fail. */
 void mooni_run(mooni_batch *b);
-
-/* Its loss and penalties. */
-double mooni_objective(const mooni_batch *b);
 
 #endif

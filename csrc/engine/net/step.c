@@ -112,7 +112,7 @@ static moon_status step(moon_net *net, double *objective, const mooni_source *fr
   mooni_batch b;
   MOONI_TRY(prepare(net, &b, from, loss, opt, "step"));
   mooni_run(&b);
-  if (objective) *objective = mooni_objective(&b);
+  if (objective) *objective = b.objective;
   return MOON_OK;
 }
 
@@ -145,7 +145,7 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
     mooni_batch b;
     MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));
     mooni_run(&b);
-    total += mooni_objective(&b) * (double)count;
+    total += b.objective * (double)count;
   }
   *objective = total / (double)data->rows;
   return MOON_OK;

@@ -149,22 +149,38 @@ end
 
 -- ---- epochs ----
 
--- One pass over the rows. It makes no garbage and one call into the core for each batch.
-local function train_epoch(net, run, state)
-  local step, data, loss, opt, on_batch = run.step, run.data, run.loss, run.opt, run.listeners.on_batch_end
-  local rows, batch, sum, done = run.rows, run.batch, 0, 0
+-- Steps on the batches of rows `first` to `last`. Returns the sum of their losses, times the rows of each, added to
+-- `sum`; the last loss; and, if that is not finite, the first row of its batch and their number: such a batch ends it.
+local function take_steps(net, run, state, first, last, sum)
+  local step, data, loss, opt, batch = run.step, run.data, run.loss, run.opt, run.batch
   local own_threads, watched = run.threads, run.finite ~= nil
-  for first = 1, rows, batch do
-    local count = rows - first + 1
+  local value
+  for from = first, last, batch do
+    local count = last - from + 1
     if count > batch then count = batch end
     if own_threads then core.set_threads(own_threads) end -- a fit in another coroutine may have set its own
-    local value = errors.guard_as("fit", "step", step, net, data, first, count, loss, opt)
+    value = step(net, data, from, count, loss, opt)
     state.batch = state.batch + 1
-    if watched and value - value ~= 0 then
-      on_nan.bad_loss(run, state, value, first, count)
+    if watched and value - value ~= 0 then return sum, value, from, count end
+    sum = sum + value * count
+  end
+  return sum, value
+end
+
+-- One pass over the rows. It makes no garbage and one call into the core for each batch. Only where somebody listens
+-- to batches is each protected by itself.
+local function train_epoch(net, run, state)
+  local on_batch, rows = run.listeners.on_batch_end, run.rows
+  local stretch = #on_batch > 0 and run.batch or rows
+  local sum, done = 0, 0
+  for first = 1, rows, stretch do
+    local last = math.min(first + stretch - 1, rows)
+    local total, value, bad, count = errors.guard_as("fit", "step", take_steps, net, run, state, first, last, sum)
+    sum, done = total, bad and bad - 1 or last
+    if bad then
+      on_nan.bad_loss(run, state, value, bad, count)
       break
     end
-    sum, done = sum + value * count, done + count
     if #on_batch > 0 then
       state.batch_loss, state.loss = value, sum / done
       listeners.fire(on_batch, state)

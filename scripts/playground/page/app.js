@@ -1,5 +1,5 @@
 /**
- * The page: the top bar, the tabs, the address, export and messages.
+ * The page: its tabs, their rooms on the host, and the address. transport.js, export.js and messages.js are the bar's.
  *
  * A tab is a module ./NAME/view.js, loaded when it is first shown. It exports
  *   create(wire, parent, page) -> {events: {name: function(data)}, shown(), resize(), destroy(), reopen()}
@@ -22,9 +22,12 @@
  */
 
 import * as address from "./address.js";
-import {make, number} from "./controls.js";
+import {make} from "./controls.js";
+import {bindExport} from "./export.js";
+import {bindMessages, failed, say, showStatus, speak} from "./messages.js";
 import {onWatch, watched} from "./panel.js";
 import {toggle} from "./theme.js";
+import {bindTransport, hasFailed, showEpoch, showFailure, showState} from "./transport.js";
 import {Wire} from "./wire.js";
 
 const TABS = ["points", "autoencoder", "lecture"];
@@ -39,22 +42,8 @@ let current = null;
 let inFront = null; // the tab whose room is open on the host: only its panels can be asked for
 let slotShown = null; // the slot whose events come now
 let ready = false;
-let toastTimer = 0;
 
 window.moonglass = {wire, get last() { return wire.last; }, get tab() { return current?.name; }};
-
-/* Messages */
-
-function hush() {
-  at("toast").hidden = true;
-}
-
-function say(words, stays = false) {
-  clearTimeout(toastTimer);
-  at("toast-words").textContent = words;
-  at("toast").hidden = false;
-  if (!stays) toastTimer = setTimeout(hush, 12000);
-}
 
 /** The room's message: the view shows it, or else the foot of the page, once. */
 function told(tab, words) {
@@ -63,12 +52,6 @@ function told(tab, words) {
   if (tab.view?.message) tab.view.message(words);
   else if (words) say(words);
 }
-
-function speak(words) {
-  at("spoken").textContent = words;
-}
-
-const failed = (error) => say(error.message);
 
 /* The address */
 
@@ -85,9 +68,10 @@ function keepSettings(tab) {
   remember();
 }
 
-/** What the address says about settings: those of lists with one element are lists all the same. */
+/** All settings that the address means: what it does not name is as usual. A list may have one element. */
 function wanted(tab) {
   const found = {};
+  for (const {name, default: usual} of tab.schema ?? []) if (usual !== undefined && usual !== null) found[name] = usual;
   for (const [name, value] of Object.entries(tab.settings)) {
     if (name.startsWith("own.")) continue;
     found[name] = tab.module?.lists?.includes(name) && !Array.isArray(value) ? [value] : value;
@@ -231,122 +215,7 @@ function watch() {
   }, 40);
 }
 
-/* Training */
-
-const command = (name, args) => wire.command(name, args).catch(failed);
-
-function bindTraining() {
-  at("run").addEventListener("click", () => command(current?.state?.running ? "pause" : "run"));
-  at("step").addEventListener("click", () => command("step"));
-  at("reset").addEventListener("click", () => command("reset"));
-}
-
-let spokenState = "";
-
-/** A failure is over when the net trains again or has begun anew. */
-function endFailure() {
-  if (!document.body.dataset.failed) return;
-  delete document.body.dataset.failed;
-  hush();
-}
-
-function showState(state) {
-  for (const id of ["run", "step", "reset"]) at(id).disabled = !state;
-  const running = Boolean(state?.running);
-  if (running || state?.epoch === 0) endFailure();
-  document.body.dataset.running = String(running);
-  at("run").setAttribute("aria-pressed", String(running));
-  at("run").title = running ? "Pauses the training; the net stays as it is" : "Trains the net until you pause it";
-  at("run-word").textContent = running ? "Pause" : "Run";
-  showEpoch(state?.epoch ?? 0);
-  if (!running) number(at("pace"), null);
-  const now = state ? `${running ? "Running" : `Paused at epoch ${state.epoch}`}` : "";
-  if (now !== spokenState && (running || !spokenState.startsWith("Paused") || !state)) speak(now);
-  spokenState = now;
-}
-
-function showEpoch(epoch) {
-  const element = at("epoch");
-  const text = String(epoch).padStart(6, "0").replace(/(\d)(?=(\d{3})+$)/g, "$1,");
-  if (element.textContent !== text) element.textContent = text;
-  element.dataset.value = String(epoch);
-}
-
-function showPace(perSecond) {
-  if (!current?.state?.running) return;
-  number(at("pace"), perSecond, perSecond >= 100 ? 0 : perSecond >= 10 ? 1 : 2);
-}
-
-/* Export */
-
-function save({name, type, text, base64}) {
-  const bytes = base64 === undefined ? text : Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const link = make("a", {href: URL.createObjectURL(new Blob([bytes], {type})), download: name});
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  window.moonglass.exported = {name, type, bytes};
-  speak(`${name} was saved.`);
-}
-
-function openMenu(open) {
-  at("export-menu").hidden = !open;
-  at("export").setAttribute("aria-expanded", String(open));
-  if (open) at("export-menu").querySelector("button").focus();
-}
-
-function bindExport() {
-  const items = [...at("export-menu").querySelectorAll("button")];
-  at("export").addEventListener("click", () => openMenu(at("export-menu").hidden));
-  for (const item of items) {
-    item.addEventListener("click", async () => {
-      openMenu(false);
-      at("export").focus();
-      try {
-        save(await wire.command("export", {what: item.dataset.what}));
-      } catch (error) {
-        failed(error);
-      }
-    });
-  }
-  at("export-menu").addEventListener("keydown", (event) => {
-    const step = {ArrowDown: 1, ArrowUp: -1}[event.key];
-    if (event.key === "Escape") {
-      openMenu(false);
-      at("export").focus();
-    } else if (step) {
-      event.preventDefault();
-      items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
-    }
-  });
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest(".menu")) openMenu(false);
-  });
-}
-
 /* The wire */
-
-let goneTimer = 0;
-
-function showStatus({status, reason, words}) {
-  const link = at("link");
-  link.dataset.status = status;
-  at("link-word").textContent = {live: "connected", gone: "no server", starting: "connecting"}[status];
-  clearTimeout(goneTimer);
-  if (status === "live") {
-    at("gone").hidden = true;
-    document.body.dataset.status = "live";
-    return;
-  }
-  // a hiccup of the network is no message
-  goneTimer = setTimeout(() => {
-    document.body.dataset.status = status;
-    at("gone-words").textContent = words;
-    at("again").hidden = reason !== "idle" && reason !== "replaced";
-    at("gone").hidden = false;
-  }, reason === "gone" ? 900 : 0);
-}
 
 /** What still comes from the room of the tab before is not for this one. */
 function deliver(name, data) {
@@ -369,17 +238,14 @@ function bindWire() {
     if (tab !== current) return;
     showState(data);
     keepSettings(tab);
-    told(tab, data.message ?? null);
+    // the words of a failure stand at the foot of the page already
+    told(tab, hasFailed() ? null : data.message ?? null);
   });
   wire.on("epoch", (data) => {
     if (current?.state && data.epoch !== undefined) current.state.epoch = data.epoch;
-    showEpoch(data.epoch ?? 0);
-    showPace(data.per_second);
+    showEpoch(data);
   });
-  wire.on("failure", (data) => {
-    document.body.dataset.failed = "true";
-    say(data.message, true);
-  });
+  wire.on("failure", (data) => showFailure(data.message));
   for (const name of Wire.EVENTS) wire.on(name, (data) => deliver(name, data));
   wire.on("status", showStatus);
   wire.on("session", ({fresh}) => {
@@ -394,12 +260,11 @@ function bindWire() {
 
 async function start() {
   bindTabs();
-  bindTraining();
-  bindExport();
+  bindTransport(wire, () => current?.state?.running);
+  bindExport(wire);
+  bindMessages(() => wire.again());
   bindWire();
   at("theme").addEventListener("click", toggle);
-  at("toast-close").addEventListener("click", hush);
-  at("again").addEventListener("click", () => wire.again());
   at("skip").addEventListener("click", (event) => {
     event.preventDefault();
     at("main").focus();

@@ -33,12 +33,13 @@ export function make(tag, properties = {}, ...children) {
 /** 0.012345 as "0.012", 12345 as "12,345"; nothing or not finite as "–". */
 export function rounded(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  if (Math.abs(value) >= 1e6) return value.toExponential(2);
-  return value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  const text = Math.abs(value) >= 1e6 ? value.toExponential(2)
+    : value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
+  return text.replace("-", "−");
 }
 
 export function number(element, value, digits = 3) {
-  const text = rounded(value, digits).replace("-", "−");
+  const text = rounded(value, digits);
   if (element.textContent !== text) element.textContent = text;
   element.dataset.value = value === null || value === undefined ? "" : String(value);
 }

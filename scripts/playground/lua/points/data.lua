@@ -34,8 +34,8 @@ function data.new(s, own)
   local d = {classes = classes, points = points, train = {}, test = {}, x = moon.zeros(0, #s.features)}
   if #points == 0 then return d end
   d.train, d.test = divide(points, s.ratio / 100, random)
-  d.x, d.y = tensors(moon, d.train, s.features, features, classes)
-  if #d.test > 0 then d.test_x, d.test_y = tensors(moon, d.test, s.features, features, classes) end
+  d.x, d.y = tensors(d.train, s.features, features, classes)
+  if #d.test > 0 then d.test_x, d.test_y = tensors(d.test, s.features, features, classes) end
   return d
 end
 
@@ -84,7 +84,7 @@ end
 local tail = [[
 local train, test = divide(points, %s, random)
 local features_of_net, classes = %s, %d -- 0 classes: a regression
-local x, y = tensors(moon, train, features_of_net, features, classes)
+local x, y = tensors(train, features_of_net, features, classes)
 ]]
 
 function data.text(host, s, own, has_test)
@@ -96,7 +96,7 @@ function data.text(host, s, own, has_test)
     or ("local points = %s(%d, %s, random)\n"):format(s.problem, drawn, script.number(s.noise / 100))
   parts[#parts + 1] = tail:format(script.number(s.ratio / 100), script.list(s.features), data.classes(s))
   if has_test then
-    parts[#parts + 1] = "local test_x, test_y = tensors(moon, test, features_of_net, features, classes)\n"
+    parts[#parts + 1] = "local test_x, test_y = tensors(test, features_of_net, features, classes)\n"
   end
   return table.concat(parts)
 end

@@ -33,7 +33,7 @@ function nets.new(s, classes)
     layers[i] = moon.dense(layer[1], layer[2], options)
   end
   local net = moon.sequential(layers)
-  start_weights(moon, net, s.seed)
+  start_weights(net, s.seed)
   return net
 end
 
@@ -46,7 +46,7 @@ function nets.text(host, s, classes)
   end
   return script.functions(host.source("playground.points.sets.start_weights"))
     .. "\nlocal net = moon.sequential{\n" .. table.concat(lines) .. "}\n"
-    .. ("start_weights(moon, net, %d)\n"):format(s.seed)
+    .. ("start_weights(net, %d)\n"):format(s.seed)
 end
 
 function nets.loss(classes)

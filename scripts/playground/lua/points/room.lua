@@ -41,10 +41,9 @@ local function begin(self, s, own)
   local keep = self.data and own == self.own and same_data(s, self.now)
   local d = keep and self.data or data.new(s, own)
   local t = new_trainer(s, d)
-  if not (keep and self.grids) then
-    self.grids = pictures.grids(s.features)
-    self.unsent = {points = true, features = true}
-  end
+  local same_features = self.now and settings.same(s.features, self.now.features)
+  local grids = same_features and self.grids or pictures.grids(s.features)
+  self.grids, self.unsent.points, self.unsent.features = grids, not keep, not same_features
   if self.trainer then self.trainer:close() end
   self.now, self.own, self.data, self.trainer = s, own, d, t
   self.first_rate = s.rate
@@ -197,7 +196,7 @@ function Room:export(what)
 end
 
 return function(host, given)
-  local self = setmetatable({host = host, own = {}, running = false, message = false}, Room)
+  local self = setmetatable({host = host, own = {}, running = false, message = false, unsent = {}}, Room)
   begin(self, options:check(given or {}), {})
   return self
 end

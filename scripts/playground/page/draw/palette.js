@@ -4,6 +4,7 @@
  *   color("--blue")          "rgb(8, 119, 189)" as it is now;  rgb("--blue") the three numbers
  *   diverging()              256 colours: 0 orange (-1), 127 paper, 255 blue (+1), each a 32-bit pixel
  *   shades("--blue")         256 colours: 0 paper, 255 the colour (pictures; "--ink" is the neutral one)
+ *   shadesFrom(zero, name)   the same from another paper
  *   classColor(i)            the colour of class i of three: 0 orange, 1 blue, 2 plum (another lightness for each)
  *   labelColor(i)            ten colours for digits on a map
  */
@@ -50,9 +51,11 @@ export function diverging() {
   });
 }
 
-export function shades(name = "--ink") {
-  return table(name, (i) => between(rgb("--picture-zero"), rgb(name), i / 255));
+export function shadesFrom(zero, name) {
+  return table(`${zero} ${name}`, (i) => between(rgb(zero), rgb(name), i / 255));
 }
+
+export const shades = (name = "--ink") => shadesFrom("--picture-zero", name);
 
 const CLASSES = ["--orange", "--blue", "--plum"];
 const LABELS = Array.from({length: 10}, (_, i) => `--label-${i}`);

@@ -85,8 +85,7 @@ export function dataPanel(parent, page) {
     },
     table,
     state({settings}) {
-      const own = settings.problem === "own";
-      sliders?.get("noise").element.classList.toggle("idle", own);
+      if (sliders) sliders.get("noise").input.disabled = settings.problem === "own";
       sets?.set(settings.problem);
       sliders?.set(settings);
     },

@@ -9,15 +9,14 @@
  * or a link it opens the editor. The arrow keys go from unit to unit.
  */
 
-import {button, make} from "../controls.js";
+import {button, make, rounded} from "../controls.js";
 import {later, surface} from "../draw/canvas.js";
-import {heatmap} from "../draw/heatmap.js";
-import {className, color, diverging, rgb} from "../draw/palette.js";
 import {panel} from "../panel.js";
 import {editor} from "./editor.js";
 import {links} from "./links.js";
 import {FEATURES} from "./names.js";
 import {shape} from "./shape.js";
+import {classTable, drawUnit, paintBias, part} from "./units.js";
 
 const NOTE = "Line width is the size of a weight, colour its sign. Click a unit or a line to change a number.";
 const MOST_LAYERS = 6;
@@ -27,8 +26,6 @@ const STEPS = {ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRig
 
 const knob = (sign, words, press) => button(words, words, press,
   {className: "small", icon: make("span", {textContent: sign})});
-
-const minus = (text) => text.replace("-", "−");
 
 class Net {
   constructor(parent, wire, page, listeners) {
@@ -258,7 +255,7 @@ class Net {
     if (!link) return;
     const from = this.namesBefore(link.layer)[link.from - 1];
     const to = this.wordsOf(this.shape.groups[link.layer][link.to - 1]);
-    this.tip.textContent = `${from} → ${to}: ${minus(link.value.toFixed(3))}`;
+    this.tip.textContent = `${from} → ${to}: ${rounded(link.value)}`;
     this.tip.dataset.value = String(link.value);
     const box = this.board.getBoundingClientRect();
     this.tip.style.left = `${Math.min(event.clientX - box.left + 12, this.shape.width - 200)}px`;
@@ -267,52 +264,29 @@ class Net {
 
   /* Pictures */
 
-  /** {bytes, side} of a unit's map, or null while there is none. */
+  /** {bytes, side, table} of a unit's map, or null while there is none. */
   pictureOf(unit) {
-    const maps = unit.kind === "features" ? this.inputs.maps : this.pictures?.maps;
-    if (!maps || unit.kind === "output") return null;
-    const side = maps.shape[maps.shape.length - 1];
-    let at = unit.index - 1;
-    if (unit.kind === "hidden") {
-      const {layers} = this.pictures;
-      if (layers[unit.layer - 1] < unit.index || layers.length !== this.hidden.length) return null;
-      at += layers.slice(0, unit.layer - 1).reduce((sum, n) => sum + n, 0);
-    }
-    const bytes = maps.data.subarray(at * side * side, (at + 1) * side * side);
-    return bytes.length ? {bytes, side} : null;
+    if (unit.kind === "features") return part(this.inputs.maps, unit.index);
+    if (!this.pictures) return null;
+    if (unit.kind === "output") return this.pictureOfOutput(unit);
+    const {layers, maps} = this.pictures;
+    if (layers.length !== this.hidden.length || layers[unit.layer - 1] < unit.index) return null;
+    return part(maps, unit.index + layers.slice(0, unit.layer - 1).reduce((sum, n) => sum + n, 0));
+  }
+
+  pictureOfOutput(unit) {
+    const {output} = this.pictures;
+    if (output.shape.length === 2) return {bytes: output.data, side: output.shape[0]};
+    return this.classes === 3 ? {...part(output, unit.index), table: classTable(unit.index - 1)} : null;
   }
 
   drawMaps(context) {
     if (!this.shape) return;
-    for (const unit of this.shape.units) this.drawUnit(context, unit);
-  }
-
-  drawUnit(context, unit) {
-    const {size} = this.shape;
-    const box = {x: unit.x, y: unit.y, width: size, height: size};
-    context.save();
-    context.beginPath();
-    context.roundRect(box.x, box.y, size, size, 6);
-    context.clip();
-    context.fillStyle = color("--map-zero");
-    context.fillRect(box.x, box.y, size, size);
-    const dim = unit.on ? 1 : 0.3;
-    if (unit.kind === "output") this.drawOutput(context, unit, box);
-    else {
-      const picture = this.pictureOf(unit);
-      if (picture) heatmap(context, picture.bytes, picture.side, picture.side, box, {discrete: this.sign, dim});
+    const options = {discrete: this.sign};
+    for (const unit of this.shape.units) {
+      const box = {x: unit.x, y: unit.y, width: this.shape.size, height: this.shape.size};
+      drawUnit(context, box, this.pictureOf(unit), {...options, dim: unit.on ? 1 : 0.3});
     }
-    context.restore();
-  }
-
-  drawOutput(context, unit, box) {
-    const output = this.pictures?.output;
-    if (!output) return;
-    const [h, w] = output.shape.slice(-2);
-    if (output.shape.length === 2) return heatmap(context, output.data, w, h, box, {discrete: this.sign});
-    if (this.classes !== 3) return undefined;
-    const bytes = output.data.subarray((unit.index - 1) * w * h, unit.index * w * h);
-    return heatmap(context, bytes, w, h, box, {discrete: this.sign, table: classTable(unit.index - 1)});
   }
 
   paintWeights() {
@@ -331,30 +305,6 @@ class Net {
     this.maps.destroy();
     this.editor.element.remove();
   }
-}
-
-const tables = new Map();
-
-/** From paper to the colour of a class. */
-function classTable(i) {
-  const key = color("--map-zero") + i;
-  if (!tables.has(key)) {
-    const [from, to] = [rgb("--map-zero"), rgb(className(i))];
-    tables.set(key, diverging().map((_, k) => {
-      const [r, g, b] = from.map((value, c) => Math.round(value + ((to[c] - value) * k) / 255));
-      return ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-    }));
-  }
-  return tables.get(key);
-}
-
-function paintBias(element, bias) {
-  if (element.dataset.value === String(bias)) return;
-  element.dataset.value = String(bias);
-  element.title = `Bias ${minus(bias.toFixed(3))}`;
-  element.classList.toggle("negative", bias < 0);
-  const size = Math.round(6 + 6 * (Math.abs(bias) / (0.8 + Math.abs(bias))));
-  element.style.width = element.style.height = `${size}px`;
 }
 
 export const netPanel = (parent, wire, page, listeners) => new Net(parent, wire, page, listeners);

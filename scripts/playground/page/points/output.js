@@ -159,7 +159,7 @@ class Output {
       return;
     }
     const show = (v, digits) => v.toFixed(digits).replace("-", "−");
-    const said = Array.isArray(value) ? value.map((p, i) => `class ${i} ${Math.round(p * 100)} %`).join(", ")
+    const said = Array.isArray(value) ? value.map((p) => `${Math.round(p * 100)} %`).join(", ")
       : show(value, 2);
     this.readout.textContent = `x₁ ${show(where[0], 1)}, x₂ ${show(where[1], 1)}: ${said}`;
   }

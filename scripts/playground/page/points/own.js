@@ -171,7 +171,8 @@ class OwnPoints {
       const index = from === 0 ? Number(label > 0) : classOf(label, from);
       return [x, y, labelOf(Math.min(index, to - 1), to)];
     });
-    return this.wire.command("points", {list, own_labels: labels}).then(() => { this.list = this.made = list; });
+    this.made = list;
+    return this.wire.command("points", {list, own_labels: labels});
   }
 
   text(text) {

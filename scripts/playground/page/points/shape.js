@@ -10,7 +10,7 @@
 
 const HEAD = 60;
 const LABEL = 52;
-const LEAST = 76;
+const LEAST = 70;
 const RIGHT = 12;
 
 function columnsOf({hidden, size}, room) {

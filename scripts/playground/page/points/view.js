@@ -10,37 +10,23 @@ export const lists = ["features", "hidden"];
 
 const TRAINING = ["rate", "activation", "regularisation", "regularisation_rate", "optimizer"];
 
-export function create(wire, parent, page) {
-  const head = make("section", {className: "points-training", "aria-label": "How the net learns"});
-  const columns = make("div", {className: "points-columns"});
-  parent.append(make("h2", {className: "sr", textContent: "Points"}), head, columns);
-  const data = dataPanel(columns, page);
-  const output = outputPanel(columns, data.table, wire, page);
-  const net = netPanel(columns, wire, page, {looked: (unit) => output.look(unit)});
-  columns.insertBefore(net.panel.element, output.panel.element);
-  output.changed = () => net.discrete(output.discrete());
-  output.changed();
+/** Which part draws which event. */
+function eventsOf({head, data, net, output}, page) {
   let training = null;
-
-  const events = {
+  return {
     schema({settings}) {
-      const change = (name, value) => page.set({[name]: value});
-      training ??= controls(head, settings, change, {only: TRAINING});
+      training ??= controls(head, settings, (name, value) => page.set({[name]: value}), {only: TRAINING});
       data.schema(settings);
       output.schema(settings);
     },
     state(state) {
       training?.set(state.settings);
-      data.state(state);
-      output.state(state);
-      net.state(state);
+      for (const part of [data, output, net]) part.state(state);
     },
     epoch: (one) => output.epoch(one),
     features: (one) => net.features(one),
     points(one) {
-      data.points(one);
-      output.points(one);
-      net.points(one);
+      for (const part of [data, output, net]) part.points(one);
     },
     units(one) {
       output.units(one);
@@ -48,12 +34,34 @@ export function create(wire, parent, page) {
     },
     weights: (one) => net.weights(one),
   };
+}
+
+/** The net stands before the output; on a phone after it. In the document too, so that the tab key agrees. */
+function ordered(net, output) {
+  const narrow = matchMedia("(max-width: 720px)");
+  const order = () => (narrow.matches ? output.after(net) : output.before(net));
+  order();
+  narrow.addEventListener("change", order);
+  return () => narrow.removeEventListener("change", order);
+}
+
+export function create(wire, parent, page) {
+  const head = make("section", {className: "points-training", "aria-label": "How the net learns"});
+  const columns = make("div", {className: "points-columns"});
+  parent.append(make("h2", {className: "sr", textContent: "Points"}), head, columns);
+  const data = dataPanel(columns, page);
+  const output = outputPanel(columns, data.table, wire, page);
+  const net = netPanel(columns, wire, page, {looked: (unit) => output.look(unit)});
+  const unordered = ordered(net.panel.element, output.panel.element);
+  output.changed = () => net.discrete(output.discrete());
+  output.changed();
   return {
-    events,
+    events: eventsOf({head, data, net, output}, page),
     shown: () => output.shown(),
     message: (words) => output.message(words),
     reopen: () => output.own.reopen(),
     destroy() {
+      unordered();
       net.destroy();
       parent.replaceChildren();
     },
