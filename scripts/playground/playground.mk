@@ -65,6 +65,13 @@ $(PLAYGROUND_PYTHON)/complete:
 	@# the package has axe-core in it, which is all that is needed; its dependencies are another driver of browsers
 	$(pip) --no-deps axe-playwright-python || { rm -f $@; exit 1; }
 
+## bench-playground-pace: epochs a second with the page open against the same fit in a script (after deps-playground)
+.PHONY: bench-playground-pace
+bench-playground-pace: $(B)/moonglass-playground $(B)/moonglass
+	$(call after,deps-playground,$(PLAYGROUND_PYTHON)/complete)
+	@$(TREE) MOONGLASS_PLAYGROUND=$(call quote,$(BUILD)/moonglass-playground) \
+	  $(PLAYGROUND_PYTHON)/bin/python $(PLAYGROUND_DIR)/bench/pace.py $(PLAYGROUND_BENCH)
+
 ## test-playground: test the server, and the page in Chromium (after deps-playground; ONLY='http streams': these files)
 .PHONY: test-playground
 test-playground: $(B)/moonglass-playground $(B)/moonglass

@@ -16,7 +16,7 @@
 --   trainer    the room's trainer (trainer.lua): how many epochs, what was changed when
 -- A change's text (Trainer:change) is a statement that uses `net` and `optimizer`: "optimizer.lr = 0.1".
 -- The text of an embedded file of functions comes from host.source(name); script.functions(text) takes off its last
--- `return`, so that `local function f` stays, and a first `local moon = require "moonglass"`. script.number(v),
+-- `return`, so that `local function f` stays, and `local moon = require "moonglass"`. script.number(v),
 -- script.list(v) and script.quote(v) write values.
 local script = {}
 
@@ -41,7 +41,7 @@ function script.quote(text) return '"' .. text:gsub('[%c"\\]', escape) .. '"' en
 
 --- The functions of a file that ends with `return name`, and may begin with the line that gets moon: the script has it.
 function script.functions(text)
-  text = text:gsub('^local moon = require "moonglass"%s+', "")
+  text = text:gsub('local moon = require "moonglass"%s+', "", 1)
   return (text:gsub("\nreturn [%w_]+%s*$", "\n"):gsub("%s+$", "\n"))
 end
 

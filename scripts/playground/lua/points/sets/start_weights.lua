@@ -1,6 +1,6 @@
+-- Weights uniform in (-0.5, 0.5), and biases of 0.1.
 local moon = require "moonglass"
 
--- Weights uniform in (-0.5, 0.5), and biases of 0.1.
 local function start_weights(net, seed)
   moon.seed(seed)
   for i = 1, #net do

@@ -1,7 +1,7 @@
-local moon = require "moonglass"
-
 -- The rows of points {x1, x2, label} as the net sees them: x [n x names] and y, [n x 1] or class numbers [n].
 -- known: the features by name.
+local moon = require "moonglass"
+
 local function tensors(points, names, known, classes)
   local x, y = {}, {}
   for i, point in ipairs(points) do

@@ -1,5 +1,5 @@
--- +1 where x1 and x2 have the same sign, -1 elsewhere, with a gap along the axes. Noise moves a point before it is
--- asked for its label.
+-- Points of +1 where x1 and x2 have the same sign, of -1 elsewhere, with a gap along the axes. Noise moves a point
+-- before it is asked for its label.
 local function xor(n, noise, random)
   local gap, points = 0.3, {}
   local function coordinate()
