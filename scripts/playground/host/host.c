@@ -32,7 +32,7 @@ static int host_command(lua_State *L) {
   double wait = luaL_optnumber(L, 1, 0);
   long id = 0;
   check_end(L);
-  turn_look(&s->turn, wait > 0);
+  if (wait > 0) turn_give(&s->turn);
   json_decref(s->command);
   s->command = NULL; /* the wait is not to hold it */
   s->command = mailbox_take(&s->mail, wait > 0 ? (wait < 60 ? wait : 60) : 0, &id);

@@ -143,7 +143,7 @@ void state_run(state *s) {
     lua_pushcfunction(L, run);
     if (lua_pcall(L, 0, 0, 1) != LUA_OK && !atomic_load(&s->ended)) report(s, L);
     set_running(s, NULL, NULL);
-    turn_look(&s->turn, true);
+    turn_give(&s->turn);
     lua_sethook(L, NULL, 0, 0);
   }
   state_end(s, L ? "failure" : "memory");

@@ -30,20 +30,22 @@ static void grant(turns *of) {
     if (!of->first) of->last = NULL;
     of->free--;
     atomic_fetch_sub(&of->waiting, 1);
-    t->queued = false, t->has = true;
+    t->queued = false;
     t->until = clock_now() + TURN;
+    atomic_store(&t->has, true);
     pthread_cond_signal(&t->granted);
   }
 }
 
 static void give(turn *t) {
   if (!t->has) return;
-  t->has = false;
+  atomic_store(&t->has, false);
   t->of->free++;
 }
 
 static void join_queue(turn *t) {
   turns *of = t->of;
+  if (t->queued) return;
   t->next = NULL, t->queued = true;
   if (of->last)
     of->last->next = t;
@@ -72,17 +74,17 @@ void turn_take(turn *t) {
   if (t->has && (!atomic_load_explicit(&of->waiting, memory_order_relaxed) || clock_now() < t->until)) return;
   pthread_mutex_lock(&of->lock);
   give(t);
-  if (!t->awake) join_queue(t);
+  join_queue(t);
   grant(of);
   while (!t->has && !t->awake) pthread_cond_wait(&t->granted, &of->lock);
-  leave_queue(t);
+  t->awake = false;
   pthread_mutex_unlock(&of->lock);
 }
 
-void turn_look(turn *t, bool waits) {
+void turn_give(turn *t) {
   pthread_mutex_lock(&t->of->lock);
-  t->awake = false;
-  if (waits) give(t);
+  give(t);
+  leave_queue(t);
   grant(t->of);
   pthread_mutex_unlock(&t->of->lock);
 }

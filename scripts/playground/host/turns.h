@@ -21,10 +21,10 @@ typedef struct turns {
 struct turn {
   turns *of;
   pthread_cond_t granted;
-  bool has; /* the next three: under the lock of turns */
+  atomic_bool has; /* all that follows is written under the lock of turns */
+  uint64_t until;  /* when others may have it */
   bool queued;
-  bool awake;     /* it has something to do that needs no turn */
-  uint64_t until; /* when others may have it */
+  bool awake; /* it has something to do that needs no turn */
   turn *next;
 };
 
@@ -34,14 +34,14 @@ void turns_destroy(turns *t);
 bool turn_init(turn *t, turns *of);
 void turn_destroy(turn *t);
 
-/* Between two batches: have a turn. Gives way to those that wait, after a while, and waits for the next one. Returns at
-** once if it is awake. */
+/* Between two batches: have a turn. Gives way to those that wait, after a while, and waits for the next one. Returns
+** without one if it is woken; it keeps its place in the queue. */
 void turn_take(turn *t);
 
-/* It looks for what it has to do besides training. If it is going to wait for that, others may have its turn. */
-void turn_look(turn *t, bool waits);
+/* It trains no more for now: others may have its turn, or its place in the queue. */
+void turn_give(turn *t);
 
-/* Any thread: it has something to do besides training, until turn_look. */
+/* Any thread: it has something to do besides training. Its turn_take returns, the present call or the next one. */
 void turn_wake(turn *t);
 
 #endif
