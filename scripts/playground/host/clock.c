@@ -1,13 +1,17 @@
-/* clock.c - the monotonic clock: a change of the system's time moves no deadline. */
+/* clock.c - the clocks. Deadlines are of the monotonic one, which a change of the system's time does not move. */
 #include "clock.h"
 
 #include <time.h>
 
-uint64_t clock_now(void) {
+static uint64_t read_clock(clockid_t clock) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  clock_gettime(clock, &t);
   return (uint64_t)t.tv_sec * CLOCK_SECOND + (uint64_t)t.tv_nsec;
 }
+
+uint64_t clock_now(void) { return read_clock(CLOCK_MONOTONIC); }
+
+uint64_t clock_of_thread(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 uint64_t clock_after(double seconds) { return clock_now() + (uint64_t)(seconds * (double)CLOCK_SECOND); }
 

@@ -1,4 +1,4 @@
-/* clock.h - the monotonic clock, and waiting until a moment of it. */
+/* clock.h - the monotonic clock, waiting until a moment of it, and the time of a thread. */
 #ifndef PLAYGROUND_CLOCK_H
 #define PLAYGROUND_CLOCK_H
 
@@ -10,6 +10,9 @@
 #define CLOCK_SECOND UINT64_C(1000000000)
 #define CLOCK_MS UINT64_C(1000000)
 uint64_t clock_now(void);
+
+/* Nanoseconds for which the calling thread has had a core. */
+uint64_t clock_of_thread(void);
 
 /* The moment that many seconds from now. */
 uint64_t clock_after(double seconds);

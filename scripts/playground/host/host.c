@@ -26,13 +26,19 @@ static text *empty_text(lua_State *L, size_t limit) {
 
 /* ---- commands ---- */
 
+/* The session does not train: its core is free for others, and a frame keeps it from nothing. */
+static void rest(state *s) {
+  turn_give(&s->turn);
+  s->trained_until = 0;
+}
+
 /* command(wait) -> id, table | nil */
 static int host_command(lua_State *L) {
   state *s = state_of(L);
   double wait = luaL_optnumber(L, 1, 0);
   long id = 0;
   check_end(L);
-  if (wait > 0) turn_give(&s->turn);
+  if (wait > 0) rest(s);
   json_decref(s->command);
   s->command = NULL; /* the wait is not to hold it */
   s->command = mailbox_take(&s->mail, wait > 0 ? (wait < 60 ? wait : 60) : 0, &id);
@@ -93,7 +99,9 @@ static int host_clear(lua_State *L) {
   return 0;
 }
 
-static bool frame_is_due(const state *s) { return slots_are_read(&s->events) && clock_now() >= s->next_frame; }
+static bool frame_is_due(const state *s) {
+  return slots_are_read(&s->events) && clock_now() >= s->next_frame && clock_of_thread() >= s->trained_until;
+}
 
 /* frame_due() -> boolean */
 static int host_frame_due(lua_State *L) {
@@ -110,15 +118,17 @@ static int host_due(lua_State *L) {
   return 1;
 }
 
-/* frame(f, ...) -> the results of f. Frames take at most a ninth of the time: the next one is due after eight times as
-** long as this one took, and not before 33 ms. */
+/* frame(f, ...) -> the results of f. Frames take at most a ninth of the session's work: the next one is due when
+** training has had eight times as long as this one took, and not before 33 ms. The work is measured as time of the
+** thread: it does not grow while others have the core. */
 static int host_frame(lua_State *L) {
   state *s = state_of(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  uint64_t start = clock_now();
+  uint64_t start = clock_of_thread();
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  uint64_t end = clock_now(), pause = 8 * (end - start);
-  s->next_frame = end + (pause > 33 * CLOCK_MS ? pause : 33 * CLOCK_MS);
+  uint64_t end = clock_of_thread();
+  s->trained_until = end + 8 * (end - start);
+  s->next_frame = clock_now() + 33 * CLOCK_MS;
   return lua_gettop(L);
 }
 
