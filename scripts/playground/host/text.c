@@ -35,13 +35,15 @@ void text_add(text *t, const void *bytes, size_t size) {
 
 void text_put(text *t, const char *words) { text_add(t, words, strlen(words)); }
 
+/* Most numbers fit in the room that is there, and are made once. */
 void text_format(text *t, const char *format, ...) {
   va_list arguments, again;
   va_start(arguments, format);
   va_copy(again, arguments);
-  int size = vsnprintf(NULL, 0, format, arguments);
+  size_t room = t->room - t->size;
+  int size = vsnprintf(room ? t->data + t->size : NULL, room, format, arguments);
   if (size >= 0 && reserve(t, (size_t)size)) {
-    vsnprintf(t->data + t->size, (size_t)size + 1, format, again);
+    if ((size_t)size >= room) vsnprintf(t->data + t->size, (size_t)size + 1, format, again);
     t->size += (size_t)size;
   }
   va_end(again);
