@@ -2,21 +2,28 @@
 #include "stream.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "clock.h"
 
 /* A comment is sent after each second of silence, so that a vanished browser is noticed: writing to it fails. */
-enum { HEARTBEAT = 1, FRAMES_A_SECOND = 30, RETRY_MS = 1000 };
+enum { HEARTBEAT = 1, FRAMES_A_SECOND = 30 };
+
+static const char retry[] = "retry: 1000\n\n"; /* milliseconds until a browser that was cut off comes back */
 
 /* A browser that takes nothing for the server's time limit (request_timeout_ms) is cut off: the write fails. */
 static bool write_all(struct mg_connection *connection, const char *bytes, size_t size) {
   return mg_write(connection, bytes, size) == (int)size;
 }
 
-static bool write_text(struct mg_connection *connection, const char *format, const char *words) {
+static bool write_text(struct mg_connection *connection, const char *words) {
+  return write_all(connection, words, strlen(words));
+}
+
+static void say_bye(struct mg_connection *connection, const char *reason) {
   char line[128];
-  int size = snprintf(line, sizeof line, format, words);
-  return size > 0 && (size_t)size < sizeof line && write_all(connection, line, (size_t)size);
+  snprintf(line, sizeof line, "event: bye\ndata: {\"reason\":\"%s\"}\n\n", reason);
+  write_text(connection, line);
 }
 
 /* Send the frames and let them go. */
@@ -42,19 +49,17 @@ static void serve(struct mg_connection *connection, slots *events, uint64_t tick
       if ((ok = write_frames(connection, frames, n))) slots_have_read(events, cursor = last);
       if (ok) slots_pause(events, now + CLOCK_SECOND / FRAMES_A_SECOND);
     } else if (reason) {
-      write_text(connection, "event: bye\ndata: {\"reason\":\"%s\"}\n\n", reason);
+      say_bye(connection, reason);
       ok = false;
     } else {
-      ok = write_text(connection, ":\n\n%s", "");
+      ok = write_text(connection, ":\n\n");
     }
   }
 }
 
 void stream_serve(struct mg_connection *connection, session *s) {
   slots *events = &s->state.events;
-  char retry[32];
-  snprintf(retry, sizeof retry, "%d", RETRY_MS);
-  if (!write_text(connection, "retry: %s\n\n", retry)) return;
+  if (!write_text(connection, retry)) return;
   uint64_t ticket = slots_attach(events);
   serve(connection, events, ticket);
   slots_detach(events, ticket);
