@@ -42,12 +42,20 @@ static void limit_end(void) {
   setitimer(ITIMER_REAL, &timer, NULL);
 }
 
+/* The browser is not to have this program's signals blocked. */
 static void open_browser(char *url) {
   char program[] = "xdg-open", *arguments[] = {program, url, NULL};
+  posix_spawnattr_t how;
+  sigset_t none;
   pid_t child;
   if (!getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY")) return;
-  if (posix_spawnp(&child, program, NULL, NULL, arguments, environ) != 0)
+  sigemptyset(&none);
+  posix_spawnattr_init(&how);
+  posix_spawnattr_setsigmask(&how, &none);
+  posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
+  if (posix_spawnp(&child, program, NULL, &how, arguments, environ) != 0)
     complain("cannot start xdg-open; open the address in a browser");
+  posix_spawnattr_destroy(&how);
 }
 
 static http *start(const options *o, http_config *config) {
