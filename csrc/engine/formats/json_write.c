@@ -89,18 +89,22 @@ void mooni_json_real(mooni_json_writer *w, double v) {
   static const char numerals[] = "0123456789";
   char digits[64];
   snprintf(digits, sizeof digits, "%.17g", v);
-  const char *at = digits, *exponent = strchr(digits, 'e'), *end = exponent ? exponent : digits + strlen(digits);
-  size_t whole = strspn(at, "-0123456789");
+  const char *rest = digits + strspn(digits, "-0123456789");
   begin_value(w);
-  add(w, at, whole);
-  at += whole;
-  if (at < end) at += strcspn(at, numerals);
-  if (at < end || !exponent) add(w, ".", 1);
-  add(w, at < end ? at : "0", at < end ? (size_t)(end - at) : !exponent);
-  if (!exponent) return;
-  add(w, exponent[1] == '-' ? "e-" : "e", exponent[1] == '-' ? 2 : 1);
-  exponent += 1 + strspn(exponent + 1, "+-0");
-  add(w, exponent, strlen(exponent));
+  add(w, digits, (size_t)(rest - digits));
+  if (!*rest) {
+    add(w, ".0", 2);
+  } else if (*rest != 'e') {
+    rest += strcspn(rest, numerals);
+    size_t fraction = strspn(rest, numerals);
+    add(w, ".", 1);
+    add(w, rest, fraction);
+    rest += fraction;
+  }
+  if (*rest != 'e') return;
+  add(w, "e-", rest[1] == '-' ? 2 : 1);
+  rest += 1 + strspn(rest + 1, "+-0");
+  add(w, rest, strlen(rest));
 }
 
 moon_status mooni_json_finish(mooni_json_writer *w, char **text) {

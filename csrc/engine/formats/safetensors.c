@@ -426,11 +426,6 @@ typedef struct content {
   size_t count, size; /* size: of all parts */
 } content;
 
-static void add_part(content *c, const void *data, size_t size) {
-  c->parts[c->count++] = (moon_bytes){data, size};
-  c->size += size;
-}
-
 /* Floats come before bytes, so that every float is at a multiple of four; else in order of addition. The header and the
 ** tensors' parts have the same order. */
 static moon_status list_tensors(content *c, const moon_archive *a, mooni_json_writer *w) {
@@ -443,7 +438,8 @@ static moon_status list_tensors(content *c, const moon_archive *a, mooni_json_wr
       const moon_tensor *t = a->items[i].tensor;
       if (moon_tensor_dtype(t) != order[d]) continue;
       describe(w, &a->items[i], c->size, entries);
-      add_part(c, moon_tensor_data(t), moon_tensor_bytes(t));
+      c->parts[c->count++] = (moon_bytes){moon_tensor_data(t), moon_tensor_bytes(t)};
+      c->size += moon_tensor_bytes(t);
     }
   mooni_json_close(w, '}');
   return mooni_json_finish(w, &c->header);
@@ -461,15 +457,14 @@ static moon_status list_parts(content *c, const moon_archive *a) {
   *c = (content){.parts = mooni_calloc(a->ctx, a->item_count + BEFORE, sizeof *c->parts), .count = BEFORE};
   if (!c->parts) return mooni_nomem(a->ctx, (a->item_count + BEFORE) * sizeof *c->parts);
   MOONI_TRY(list_tensors(c, a, &w));
-  size_t length = strlen(c->header), padding = (8 - length % 8) % 8, count = c->count;
+  size_t length = strlen(c->header), padding = (8 - length % 8) % 8;
   if (length + 8 > HEADER_MAX)
     return mooni_fail(a->ctx, MOON_ERANGE, "archive: the names and texts take more than %d bytes", HEADER_MAX);
   for (int i = 0; i < 8; i++) c->length[i] = (uint8_t)((uint64_t)(length + padding) >> 8 * i);
-  c->count = 0;
-  add_part(c, c->length, sizeof c->length);
-  add_part(c, c->header, length);
-  add_part(c, spaces, padding);
-  c->count = count;
+  c->parts[0] = (moon_bytes){c->length, sizeof c->length};
+  c->parts[1] = (moon_bytes){c->header, length};
+  c->parts[2] = (moon_bytes){spaces, padding};
+  c->size += sizeof c->length + length + padding;
   return MOON_OK;
 }
 
