@@ -25,6 +25,8 @@ foreign() {
 rule "the binding uses the two public headers only" \
   "$(foreign csrc/lua; includers 'png\.h|zlib\.h' csrc/lua)"
 rule "the program uses the two public headers only" "$(foreign csrc/cli; includers 'bind\.h' csrc/cli)"
+rule "the playground's server uses the two public headers only" \
+  "$(foreign scripts/playground/host; includers '(engine|lua|cli)/.*|bind\.h' scripts/playground/host)"
 
 # A metamethod is code of the user and may close an object in use by the binding. Only map calls such code.
 rule "the binding calls no metamethods" \
