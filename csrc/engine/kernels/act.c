@@ -49,7 +49,8 @@ MOONI_INLINE float gelu_bend(float z) {
 #define SELU_ALPHA 1.67326324f
 #define SELU_SCALE 1.05070099f
 
-/* In rows as short as a vector, the bias is added before all rows are joined. */
+/* In rows as short as a vector, the bias is added first, so that all rows can be joined. Returns what is still to be
+** added. */
 static const float *add_bias(float *ys, const float *bias, size_t rows, size_t width, size_t stride) {
   enum { SHORT = 8 };
   if (!bias || width > SHORT || stride != width) return bias;

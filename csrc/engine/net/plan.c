@@ -127,7 +127,7 @@ mooni_portion mooni_portion_of(mooni_split split, size_t rows, size_t index, siz
   return (mooni_portion){own.from, mooni_length(own), 0, 1};
 }
 
-/* Batch after batch asks for the same plan. */
+/* Batch after batch asks for the same plan. What it needs of a layer never changes: widths, activation, tied. */
 static bool is_planned(const mooni_planned *p, const mooni_planned *wanted) {
   return p->rows == wanted->rows && p->parts == wanted->parts && p->by_rows == wanted->by_rows &&
          p->backward >= wanted->backward && p->dx >= wanted->dx;

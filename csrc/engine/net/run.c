@@ -319,7 +319,7 @@ static void run_phase(void *arg, size_t phase, size_t index) {
   p.b = b;
   p.index = index;
   p.own = mooni_portion_of(b->split, b->rows, index, b->parts);
-  p.made = false;
+  p.made = false; /* p.pass need not be cleared: make_pass writes it */
   MOONI_FLUSHING;
   for (const stage *s = b->net->stages; s < b->net->stages + b->stages; s++)
     if (s->phase == phase) s->run(&p, s);
