@@ -10,6 +10,8 @@ class Streams(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.server = Server("--sessions", "4")
+        Visitor(cls.server).close()  # the pictures are read
+        cls.unused = wait_for(lambda: cls.server.descriptors() == 4 and 4, "the server without connections")
 
     @classmethod
     def tearDownClass(cls):
@@ -129,13 +131,16 @@ class Streams(unittest.TestCase):
         reader = self.stream()
         self.visitor.do("run")
         reader.epoch(1)
+        for v in (self.visitor, other):
+            v.close()
+        before, descriptors = self.server.memory(), self.unused + 2
+        wait_for(lambda: self.server.descriptors() == descriptors, "the two streams to be the only connections")
         stuck = [open_stream(self.visitor, 2048) for _ in range(2)]
-        before = self.server.memory()
-        threads = self.server.threads()
+        wait_for(lambda: self.server.descriptors() == descriptors + 2, "the stuck streams")
         for s in (reader, watched):
             s.epoch(s.epoch() + 3000)
         # The server ends streams that take nothing for some seconds.
-        wait_for(lambda: self.server.threads() <= threads, "the ends of the stuck streams")
+        wait_for(lambda: self.server.descriptors() == descriptors, "the ends of the stuck streams")
         for s in (reader, watched):
             s.epoch(s.epoch() + 100)
         if not SANITIZED:

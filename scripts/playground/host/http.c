@@ -297,28 +297,25 @@ static int on_message(const connection *c, const char *message) {
 
 /* ---- starting and stopping ---- */
 
-http *http_start(const http_config *config, char *words, size_t room) {
+/* civetweb's settings: no folder of files, connections that stay open, an end for those on which nothing happens. */
+static struct mg_context *start_server(http *h) {
   char port[64], workers[16];
   struct mg_callbacks callbacks = {.begin_request = on_request, .http_error = on_error, .log_message = on_message};
-  const char *settings[] = {"listening_ports",
-                            port,
-                            "num_threads",
-                            workers,
-                            "enable_keep_alive",
-                            "yes",
-                            "keep_alive_timeout_ms",
-                            "500",
-                            "request_timeout_ms",
-                            "5000",
-                            "tcp_nodelay",
-                            "1",
-                            "max_request_size",
-                            "8192",
-                            "decode_url",
-                            "no",
-                            "connection_queue",
-                            "100",
-                            NULL};
+  const char *const fixed[][2] = {
+      {"enable_keep_alive", "yes"}, {"keep_alive_timeout_ms", "500"}, {"request_timeout_ms", "5000"},
+      {"tcp_nodelay", "1"},         {"max_request_size", "8192"},     {"decode_url", "no"},
+      {"connection_queue", "100"},
+  };
+  enum { FIXED = sizeof fixed / sizeof *fixed };
+  const char *settings[2 * FIXED + 5] = {"listening_ports", port, "num_threads", workers};
+  for (size_t i = 0; i < 2 * FIXED; i++) settings[4 + i] = fixed[i / 2][i % 2];
+  snprintf(port, sizeof port, "%s:%d", h->config.address, h->config.port);
+  snprintf(workers, sizeof workers, "%d", most_streams(h) + h->config.sessions + WORKERS_BESIDES);
+  return mg_start(&callbacks, h, settings);
+}
+
+http *http_start(const http_config *config, char *words, size_t room) {
+  struct mg_server_port listening = {0};
   http *h = calloc(1, sizeof *h);
   snprintf(words, room, "out of memory");
   if (!h || !bucket_init(&h->opened, OPENED_A_SECOND, OPENED_AT_ONCE)) {
@@ -328,10 +325,7 @@ http *http_start(const http_config *config, char *words, size_t room) {
   h->config = *config;
   h->guard.address = config->address, h->guard.name = config->name;
   atomic_init(&h->guard.port, config->port);
-  snprintf(port, sizeof port, "%s:%d", config->address, config->port);
-  snprintf(workers, sizeof workers, "%d", most_streams(h) + config->sessions + WORKERS_BESIDES);
-  h->server = mg_start(&callbacks, h, settings);
-  struct mg_server_port listening = {0};
+  h->server = start_server(h);
   if (h->server && mg_get_server_ports(h->server, 1, &listening) == 1) {
     atomic_store(&h->guard.port, listening.port);
     atomic_store(&h->started, true);
