@@ -561,6 +561,17 @@ describe("the playground's script", function()
     assert.equal(2.5, host.events.weights.layers[3].weight:get(1, 1))
   end)
 
+  it("gives the losses of weights that were edited just before the next batch", function()
+    local host = open(nil, {due_every = 7})
+    host:ask{["do"] = "edit", layer = 1, from = 1, to = 1, value = 2.5}
+    host:ask{["do"] = "run"}
+    host:turn(1)
+    host:ask{["do"] = "pause"}
+    local event = assert_replays(host)
+    assert.equal(0, event.epoch)
+    assert.is_true(host.events.state.batch > 0)
+  end)
+
   it("has the visitor's own points as numbers", function()
     local host = open()
     local list = {}

@@ -129,6 +129,7 @@ end
 function Trainer:run(due)
   if self.failed then error(self.failed, 0) end
   if self.epoch >= self.target then return end
+  refresh(self) -- weights that were edited count as they are now, not as a batch leaves them
   self.due = due
   self.thread = self.thread or coroutine.create(train)
   local ok, message = coroutine.resume(self.thread, self)
