@@ -184,9 +184,13 @@ MOON_API size_t moon_tensor_numel(const moon_tensor *t);
 MOON_API size_t moon_tensor_bytes(const moon_tensor *t);
 MOON_API bool moon_tensor_same_shape(const moon_tensor *a, const moon_tensor *b);
 
-/* METHOD: is t a parameter, or a view of one, that other contexts read too (moon_net_share)? Such a tensor must not be
-** written to: as the output of a call it fails with MOON_ESTATE. */
+/* METHOD: is t read-only? That is a parameter, or a view of one, that other contexts read too (moon_net_share), and
+** what was frozen. Such a tensor must not be written to: as the output of a call it fails with MOON_ESTATE. */
 MOON_API bool moon_tensor_frozen(const moon_tensor *t);
+
+/* METHOD: make t, and all views of its storage, read-only for good. For data that a host hands to scripts: one buffer
+** may be wrapped in many contexts, and no script changes it. Not for parameters of a net, which training writes to. */
+MOON_API void moon_tensor_freeze(moon_tensor *t);
 
 /* METHOD: a pointer to the elements, valid as long as t. _float and _byte return NULL for the other element type. */
 MOON_API void *moon_tensor_data(const moon_tensor *t);

@@ -8,6 +8,14 @@ static const char *push_shape_of(lua_State *L, const moon_tensor *t) {
   return bind_push_shape(L, moon_tensor_rank(t), moon_tensor_shape(t));
 }
 
+/* The tensor at argument 1, which a function writes to. */
+static moon_tensor *check_writable(lua_State *L, const char *name) {
+  moon_tensor *t = bind_check_tensor(L, 1);
+  if (moon_tensor_frozen(t))
+    luaL_error(L, "%s: the tensor is read-only, others read it too; change a copy: t:clone()", name);
+  return t;
+}
+
 /* ---- views ---- */
 
 moon_tensor *bind_push_view(lua_State *L, moon_tensor *t, size_t first, int rank, const size_t *shape) {
@@ -96,6 +104,7 @@ int bind_tensor_newindex(lua_State *L) {
   if (lua_type(L, 2) != LUA_TNUMBER)
     return luaL_error(L, "a tensor is indexed by numbers and names, not by a %s", luaL_typename(L, 2));
   size_t i = key_place(L, length(L, t), false);
+  check_writable(L, "t[i] = v");
   if (moon_tensor_rank(t) == 1) {
     moon_tensor_set(t, i, bind_number(L, 3, "t[i] = v", "value"));
     return 0;
@@ -146,7 +155,7 @@ static int tensor_get(lua_State *L) {
 ** @param ... integer one index for each dimension
 ** @return moonglass.Tensor self */
 static int tensor_set(lua_State *L) {
-  moon_tensor *t = bind_check_tensor(L, 1);
+  moon_tensor *t = check_writable(L, "set");
   double value = bind_number(L, 2, "set", "value");
   moon_tensor_set(t, flat_index(L, t, "set", 3), value);
   lua_settop(L, 1);
@@ -321,7 +330,7 @@ static int tensor_byte(lua_State *L) {
 ** @param value number
 ** @return moonglass.Tensor self */
 static int tensor_fill(lua_State *L) {
-  moon_tensor_fill(bind_check_tensor(L, 1), bind_number(L, 2, "fill_", "value"));
+  moon_tensor_fill(check_writable(L, "fill_"), bind_number(L, 2, "fill_", "value"));
   lua_settop(L, 1);
   return 1;
 }
@@ -330,7 +339,7 @@ static int tensor_fill(lua_State *L) {
 ** Set all elements to 0, in place.
 ** @return moonglass.Tensor self */
 static int tensor_zero(lua_State *L) {
-  moon_tensor_fill(bind_check_tensor(L, 1), 0);
+  moon_tensor_fill(check_writable(L, "zero_"), 0);
   lua_settop(L, 1);
   return 1;
 }

@@ -197,6 +197,27 @@ static void one_copy(void) {
 }
 
 /* No call writes into shared weights. */
+static void frozen_tensors_are_read_only(void) {
+  rig r = make_rig(NULL);
+  moon_tensor *t, *row, *other;
+  float data[6] = {1, 2, 3, 4, 5, 6};
+  CHECK(moon_tensor_wrap(r.ctx, &t, MOON_FLOAT32, 2, (size_t[]){2, 3}, data, NULL, NULL) == MOON_OK);
+  CHECK(moon_tensor_view(&row, t, 3, 1, (size_t[]){3}) == MOON_OK && !moon_tensor_frozen(row));
+  CHECK(moon_tensor_new(r.ctx, &other, MOON_FLOAT32, 2, (size_t[]){2, 3}) == MOON_OK);
+  moon_tensor_freeze(t);
+  CHECK(moon_tensor_frozen(t) && moon_tensor_frozen(row) && !moon_tensor_frozen(other));
+  moon_tensor_set(row, 0, 9);
+  moon_tensor_fill(t, 9);
+  CHECK(moon_tensor_copy(t, other) == MOON_ESTATE && moon_tensor_uniform(row, 0, 1) == MOON_ESTATE);
+  CHECK(strcmp(moon_error(r.ctx), "uniform: the result is a tensor that its host has made read-only "
+                                  "(moon_tensor_freeze)") == 0);
+  CHECK(moon_tensor_copy(other, t) == MOON_OK && moon_tensor_get(other, 5) == 6 && data[0] == 1 && data[3] == 4);
+  moon_tensor_release(row);
+  moon_tensor_release(t);
+  moon_tensor_release(other);
+  free_rig(&r);
+}
+
 static void shares_are_read_only(void) {
   rig r = make_rig(NULL), other = make_rig(NULL);
   moon_net *net;
@@ -585,6 +606,7 @@ int main(int argc, char **argv) {
   servers();
   last_one_frees();
   one_copy();
+  frozen_tensors_are_read_only();
   shares_are_read_only();
   buffers_of_the_host();
   number_of_threads();

@@ -248,6 +248,30 @@ static void test_wrapped(void) {
   CHECK(released == 1);
 }
 
+/* Whatever a script does to a tensor that the host has frozen raises, and the host's buffer stays as it was. */
+static void test_frozen(void) {
+  float buffer[6] = {1, 2, 3, 4, 5, 6};
+  moon_tensor *t = NULL;
+  lua_State *L = new_state(NULL);
+  must_run(L, "moon = require 'moonglass'", 0);
+  moon_ctx *ctx = moon_lua_ctx(L);
+  CHECK(moon_tensor_wrap(ctx, &t, MOON_FLOAT32, 2, (size_t[]){2, 3}, buffer, NULL, NULL) == MOON_OK);
+  moon_tensor_freeze(t);
+  CHECK(pushes(L, push_tensor, t));
+  lua_setglobal(L, "t");
+  moon_tensor_release(t);
+  must_run(L,
+           "for _, f in ipairs{"
+           "  function() t[1][2] = 9 end, function() t[1] = 9 end, function() t[2] = moon.zeros(3) end,"
+           "  function() t:set(9, 1, 1) end, function() t:fill_(9) end, function() t:zero_() end,"
+           "  function() t:copy_(moon.zeros(2, 3)) end, function() t:add_(1) end, function() t:rows(1, 1):relu_() end,"
+           "} do local ok, message = pcall(f); assert(not ok and message:find('read-only', 1, true), message) end",
+           0);
+  must_run(L, "local copy = t:clone(); copy:fill_(9); assert(copy:get(1, 1) == 9 and (t + 1):get(2, 3) == 7)", 0);
+  for (int i = 0; i < 6; i++) CHECK(buffer[i] == (float)(i + 1));
+  lua_close(L);
+}
+
 /* The host reads Lua's tensors in place. They live as long as the host or Lua holds them. */
 static void test_nets_out(void) {
   lua_State *L = new_state(NULL);
@@ -904,6 +928,7 @@ int main(int argc, char **argv) {
   test_configuration();
   test_configuration_refused();
   test_wrapped();
+  test_frozen();
   test_nets_out();
   test_wrong_state();
   test_openings();

@@ -28,10 +28,15 @@ char *mooni_tensor_text(char *buffer, const moon_tensor *t) {
   return buffer;
 }
 
-bool moon_tensor_frozen(const moon_tensor *t) { return t->storage->frozen != NULL; }
+bool moon_tensor_frozen(const moon_tensor *t) { return t->storage->frozen || t->storage->read_only; }
+
+void moon_tensor_freeze(moon_tensor *t) { t->storage->read_only = true; }
 
 moon_status mooni_want_writable(const moon_tensor *t, const char *what) {
-  if (!t->storage->frozen) return MOON_OK;
+  if (!moon_tensor_frozen(t)) return MOON_OK;
+  if (t->storage->read_only)
+    return mooni_fail(t->storage->ctx, MOON_ESTATE,
+                      "%s: the result is a tensor that its host has made read-only (moon_tensor_freeze)", what);
   return mooni_fail(t->storage->ctx, MOON_ESTATE,
                     "%s: the result is a parameter that other contexts share (moon_net_share), which is read-only",
                     what);
@@ -92,7 +97,7 @@ static moon_status make_tensor(moon_ctx *ctx, moon_tensor **out, moon_dtype dtyp
   if (__builtin_add_overflow(data ? 0 : bytes, (size_t)HEADER, &total)) return mooni_nomem(ctx, bytes);
   mooni_storage *s = mooni_alloc(ctx, total);
   if (!s) return mooni_nomem(ctx, total);
-  *s = (mooni_storage){1, ctx, data ? data : (char *)s + HEADER, bytes, release, ud, NULL, NULL};
+  *s = (mooni_storage){1, ctx, data ? data : (char *)s + HEADER, bytes, release, ud, NULL, NULL, false};
   moon_tensor *t = make_view(s, 0, dtype, rank, shape, numel);
   if (!t) {
     mooni_free(ctx, s);
@@ -180,7 +185,7 @@ double moon_tensor_get(const moon_tensor *t, size_t index) {
 
 void moon_tensor_set(moon_tensor *t, size_t index, double value) {
   MOONI_IEEE;
-  if (t->storage->frozen) return;
+  if (moon_tensor_frozen(t)) return;
   if (t->dtype == MOON_UINT8)
     moon_tensor_byte(t)[index] = to_byte(value);
   else
@@ -189,7 +194,7 @@ void moon_tensor_set(moon_tensor *t, size_t index, double value) {
 
 void moon_tensor_fill(moon_tensor *t, double value) {
   MOONI_IEEE;
-  if (t->storage->frozen) return;
+  if (moon_tensor_frozen(t)) return;
   if (t->dtype == MOON_UINT8) {
     memset(moon_tensor_data(t), to_byte(value), t->numel);
     return;

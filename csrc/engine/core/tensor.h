@@ -13,6 +13,7 @@ typedef struct mooni_storage {
   void *ud;
   struct mooni_map *map;       /* a large mapped file: its rows are read, see mooni_map_gather. Else NULL */
   struct mooni_frozen *frozen; /* read-only weights that other contexts read too. Else NULL */
+  bool read_only;              /* moon_tensor_freeze */
 } mooni_storage;
 
 struct moon_tensor {

@@ -134,12 +134,13 @@ static int host_frame(lua_State *L) {
 
 /* ---- the rest ---- */
 
-/* The library has no tensor that may not be written to, so sessions must keep to it. */
+/* All sessions read the same memory. */
 static void push_part(lua_State *L, const moon_tensor *part) {
   moon_tensor *t;
   if (moon_tensor_wrap(moon_lua_ctx(L), &t, moon_tensor_dtype(part), moon_tensor_rank(part), moon_tensor_shape(part),
                        moon_tensor_data(part), NULL, NULL) != MOON_OK)
     luaL_error(L, "data: %s", moon_error(moon_lua_ctx(L)));
+  moon_tensor_freeze(t);
   moon_lua_push_tensor(L, t);
   moon_tensor_release(t);
 }
