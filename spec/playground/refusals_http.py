@@ -70,6 +70,19 @@ class Refusals(unittest.TestCase):
                 403, server.ask("POST", "/api/session", b"{}",
                                 {**head, "Origin": f"http://127.0.0.1:{server.port}"})[0])
 
+    def test_a_server_in_front_may_have_the_name_another_port_and_encryption(self):
+        with Server("--name", "lecture.example") as server:
+            def ask(host, origin):
+                return server.ask("POST", "/api/session", b"{}", {**JSON, "Host": host, "Origin": origin})[0]
+            for host in ("lecture.example", "Lecture.example", "lecture.example:8443"):
+                self.assertEqual(200, ask(host, f"https://{host}"), host)
+                self.assertEqual(403, ask(host, "https://evil.example"), host)
+                self.assertEqual(403, ask(host, "https://lecture.example:1"), host)
+                self.assertEqual(403, ask(host, f"https://{host}.evil.example"), host)
+            self.assertEqual(403, ask("lecture.example:x", "https://lecture.example:x"))
+            address = f"127.0.0.1:{server.port}"
+            self.assertEqual(403, ask(address, f"https://{address}"))
+
     def test_without_the_right_token_there_is_no_session(self):
         right = self.visitor.token
         other = right[:-1] + ("0" if right[-1] != "0" else "1")

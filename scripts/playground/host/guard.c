@@ -10,32 +10,51 @@
 
 #include "clock.h"
 
-/* Does this server answer to the name? An address of its own always counts: only names can be made to lead elsewhere.
+enum { NAME_SIZE = 256 };
+
+/* Is this a name of the server itself? An address of its own always counts: only names can be made to lead elsewhere.
 ** Bound to all addresses, it cannot know which of them are its own, so any does. */
-static bool is_name(const guard *g, const char *name) {
+static bool is_own(const guard *g, const char *name) {
   struct in_addr number;
   if (strcasecmp(name, g->address) == 0) return true;
-  if (g->name && strcasecmp(name, g->name) == 0) return true;
   bool everywhere = strcmp(g->address, "0.0.0.0") == 0;
   if (strcasecmp(name, "localhost") == 0) return everywhere || strncmp(g->address, "127.", 4) == 0;
   return everywhere && inet_pton(AF_INET, name, &number) == 1;
 }
 
-bool guard_host(const guard *g, const char *host) {
-  char name[256];
+/* Divide a Host header. *port: its digits, "" if there is none. False: there is no name, or no number. */
+static bool divide(const char *host, char name[NAME_SIZE], const char **port) {
   const char *colon = strrchr(host, ':');
   size_t length = colon ? (size_t)(colon - host) : strlen(host);
-  char port[16];
-  if (length >= sizeof name) return false;
-  snprintf(name, sizeof name, "%.*s", (int)length, host);
-  snprintf(port, sizeof port, "%d", atomic_load(&g->port));
-  return is_name(g, name) && (colon ? strcmp(colon + 1, port) == 0 : atomic_load(&g->port) == 80);
+  if (length == 0 || length >= NAME_SIZE) return false;
+  snprintf(name, NAME_SIZE, "%.*s", (int)length, host);
+  *port = colon ? colon + 1 : "";
+  return (*port)[strspn(*port, "0123456789")] == '\0';
 }
 
-bool guard_origin(const char *origin, const char *host) {
-  static const char scheme[] = "http://";
-  return !origin ||
-         (strncmp(origin, scheme, sizeof scheme - 1) == 0 && strcasecmp(origin + sizeof scheme - 1, host) == 0);
+/* The name that was added may be that of a server in front of this one, with another port. */
+static bool is_added(const guard *g, const char *name) { return g->name && strcasecmp(name, g->name) == 0; }
+
+bool guard_host(const guard *g, const char *host) {
+  char name[NAME_SIZE], own[16];
+  const char *port;
+  int number = atomic_load(&g->port);
+  if (!divide(host, name, &port)) return false;
+  if (is_added(g, name)) return true;
+  snprintf(own, sizeof own, "%d", number);
+  return is_own(g, name) && (*port ? strcmp(port, own) == 0 : number == 80);
+}
+
+static bool is_page_of(const char *origin, const char *scheme, const char *host) {
+  size_t length = strlen(scheme);
+  return strncmp(origin, scheme, length) == 0 && strcasecmp(origin + length, host) == 0;
+}
+
+bool guard_origin(const guard *g, const char *origin, const char *host) {
+  char name[NAME_SIZE];
+  const char *port;
+  if (!origin || is_page_of(origin, "http://", host)) return true;
+  return divide(host, name, &port) && is_added(g, name) && is_page_of(origin, "https://", host);
 }
 
 bool guard_token(char token[TOKEN_SIZE + 1]) {

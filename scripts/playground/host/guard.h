@@ -11,13 +11,14 @@
 ** could use the server from a visitor's browser. */
 typedef struct guard {
   const char *address; /* that it is bound to, e.g. "127.0.0.1" */
-  const char *name;    /* one more that visitors use, or NULL */
+  const char *name;    /* one more that visitors use, at any port, or NULL */
   atomic_int port;     /* known when the server listens; its threads are there before */
 } guard;
 bool guard_host(const guard *g, const char *host);
 
-/* Is this Origin header that of our page, as it was loaded from host? A request without one is no page's. */
-bool guard_origin(const char *origin, const char *host);
+/* Is this Origin header that of our page, as it was loaded from host? A request without one is no page's. Only the name
+** that was added may be reached by https, through a server in front. */
+bool guard_origin(const guard *g, const char *origin, const char *host);
 
 /* A token: 192 random bits in hexadecimal digits. False: the system has none. */
 enum { TOKEN_SIZE = 48 };

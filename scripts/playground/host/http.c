@@ -273,7 +273,7 @@ static int on_request(connection *c) {
   const char *host = mg_get_header(c, "Host"), *methods;
   char line[64];
   if (!host || !guard_host(&h->guard, host)) return refuse_host(h, c);
-  if (!guard_origin(mg_get_header(c, "Origin"), host))
+  if (!guard_origin(&h->guard, mg_get_header(c, "Origin"), host))
     return refuse(c, 403, "another page asked; this server answers only to its own page (Origin)");
   if (!r->local_uri_raw) return refuse(c, 400, "expected the path of a file");
   handler handle = find_handler(r->local_uri_raw, &methods);
