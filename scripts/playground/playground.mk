@@ -9,10 +9,10 @@ PLAYGROUND_LIBS  := -lcivetweb -ljansson
 PLAYGROUND       ?=
 PLAYGROUND_BENCH ?=
 
-## playground: build and start the playground's server, and print its address (PLAYGROUND='--port 8099': its options)
+## playground: build and start the playground, print its address, open a browser (PLAYGROUND='--port 8099': options)
 .PHONY: playground
 playground: $(B)/moonglass-playground
-	@exec $(B)/moonglass-playground $(PLAYGROUND)
+	@exec $(B)/moonglass-playground --open $(PLAYGROUND)
 
 ## bench-playground: time a very small net here and in JavaScript in Chromium (PLAYGROUND_BENCH=--help: options)
 .PHONY: bench-playground
