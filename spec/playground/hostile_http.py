@@ -176,6 +176,21 @@ class Hostile(unittest.TestCase):
             s.close()
         self.assertTrue(self.server.lives())
 
+    def test_a_body_byte_by_byte_does_not_keep_a_thread(self):
+        slow = socket.create_connection((self.server.host, self.server.port), PATIENCE)
+        slow.sendall((f"POST /api/command HTTP/1.1\r\nHost: {self.server.name}\r\nContent-Length: 1000000\r\n"
+                      f"Content-Type: application/json\r\nX-Moonglass-Token: {self.visitor.token}\r\n\r\n").encode())
+        slow.settimeout(0.05)
+
+        def answered():
+            try:
+                slow.send(b" ")
+                return slow.recv(4096)
+            except TimeoutError:
+                return b""
+        self.assertTrue(wait_for(answered, "an end of the slow body").startswith(b"HTTP/1.1 408 "))
+        slow.close()
+
     def test_vanishing_in_the_middle(self):
         for _ in range(60):
             data = self.request()

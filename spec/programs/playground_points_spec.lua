@@ -191,6 +191,7 @@ describe("the playground's session", function()
     assert.is_table(host:frame().points)
     has(host:refusal{["do"] = "watch", panels = {"wieghts"}}, "watch: unknown panel 'wieghts' (known: points")
     has(host:refusal{["do"] = "watch"}, "watch: panels is nil, expected a list of names")
+    has(host:refusal{["do"] = "watch", panels = {a = "units"}}, "watch: panels is a table, expected a list of names")
   end)
 
   it("does nothing while nothing changes", function()
@@ -359,6 +360,15 @@ describe("the playground's session", function()
     assert.is_nil(events.state.message)
     assert.is_true(events.epoch.loss < 0.5)
     assert_replays(host)
+  end)
+
+  it("asks for a smaller net when memory was the reason", function()
+    local host = open()
+    host.functions.due = function() error("out of memory: wanted 1605696 bytes more", 0) end
+    host:ask{["do"] = "run"}
+    local message = host:frame().failure.message
+    has(message, "out of memory: wanted 1605696 bytes more. Take a smaller net, then press Run")
+    assert.is_nil(message:find("learning rate", 1, true))
   end)
 end)
 
@@ -669,6 +679,7 @@ describe("the room points", function()
     has(host:refusal{["do"] = "points", list = {{1, 1, 1}, {1, 1}}}, "points: point 2: label is nil, expected -1 or 1")
     has(host:refusal{["do"] = "points", list = {{1, 1, 1}, 3}}, "points: point 2 is 3, expected [x, y, label]")
     has(host:refusal{["do"] = "points", list = 3}, "points: list is 3, expected a list of [x, y, label]")
+    has(host:refusal{["do"] = "points", list = {a = 1}}, "points: list is a table, expected a list of [x, y, label]")
     has(host:refusal{["do"] = "points", list = {}, own_labels = "four"}, "own_labels is 'four' (known: two, three")
     local list = {}
     for i = 1, 2001 do list[i] = {0, 0, -1} end

@@ -18,6 +18,10 @@
 #include "stream.h"
 
 enum { LARGEST_BODY = 2 << 20, LARGEST_SMALL_BODY = 1024, LARGEST_DROPPED = 16 << 20, WORKERS_BESIDES = 16 };
+
+/* mg_read returns when it has all that it was asked for, however slowly it comes: only between two calls can a body be
+** too slow. */
+enum { AT_ONCE = 64 };
 static const double BODY_SECONDS = 10, DROP_SECONDS = 3, ANSWER_SECONDS = 20;
 
 /* Sessions are opened by people, but 50 of them may come at once. */
@@ -71,7 +75,7 @@ static int answer_json(connection *c, int status, const char *more, const text *
 /* Read and drop a body that is refused, unless it is very large: a browser that cannot send its body does not read the
 ** answer. */
 static void drop_body(connection *c) {
-  char bytes[4096];
+  char bytes[AT_ONCE];
   long long left = mg_get_request_info(c)->content_length;
   uint64_t until = clock_after(DROP_SECONDS);
   while (left > 0 && left <= LARGEST_DROPPED && clock_now() < until) {
@@ -142,7 +146,7 @@ static json_t *read_body(connection *c, int *status) {
   uint64_t until = clock_after(BODY_SECONDS);
   json_t *value = NULL;
   for (int n = 1; bytes && got < size && n > 0 && clock_now() < until; got += n > 0 ? (size_t)n : 0)
-    n = mg_read(c, bytes + got, size - got);
+    n = mg_read(c, bytes + got, size - got < AT_ONCE ? size - got : AT_ONCE);
   if (!bytes)
     *status = refuse(c, 503, "out of memory");
   else if (got < size)

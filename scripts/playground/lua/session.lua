@@ -185,7 +185,9 @@ function commands:set(args) return change(self, "set", args.settings) end
 
 function commands:watch(args)
   local panels, known = {}, {}
-  if type(args.panels) ~= "table" then refuse("watch: panels is %s, expected a list of names", show(args.panels)) end
+  if type(args.panels) ~= "table" or #args.panels == 0 and next(args.panels) ~= nil then
+    refuse("watch: panels is %s, expected a list of names", show(args.panels))
+  end
   local has = self.room and self.room.panels or {} -- without a room there is nothing to watch
   for _, name in ipairs(has) do known[name] = true end
   for _, name in ipairs(args.panels) do
@@ -248,13 +250,20 @@ local function do_commands(self)
   end
 end
 
-local advice = "Change the learning rate or another setting, then press Run: the net begins anew."
+local function advice(message)
+  local what = message:find("out of memory", 1, true) and "Take a smaller net"
+    or "Change the learning rate or another setting"
+  return what .. ", then press Run: the net begins anew."
+end
 
 local function train(self)
   local room, t = self.room, self.room.trainer
   local ok, message = pcall(room.train or t.run, room.train and room or t, self.host.due)
   self.dirty = true
-  if not ok then return fail(self, words_of(message) .. ". " .. advice) end
+  if not ok then
+    local words = words_of(message)
+    return fail(self, words .. ". " .. advice(words))
+  end
   if room.trainer.epoch >= room.trainer.target then room.running = false end
 end
 

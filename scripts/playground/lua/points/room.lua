@@ -148,7 +148,7 @@ function commands:point(args)
 end
 
 function commands:points(args)
-  if type(args.list) ~= "table" then
+  if type(args.list) ~= "table" or #args.list == 0 and next(args.list) ~= nil then
     refuse("points: list is %s, expected a list of [x, y, label]", settings.show(args.list))
   end
   if #args.list > data.most then refuse("points: %d are too many, expected at most %d", #args.list, data.most) end
