@@ -9,6 +9,8 @@
  * What has a comma is a list (one element: "4,", none: ","); "yes" and "no" are flags; digits are numbers.
  */
 
+import {same} from "./controls.js";
+
 const PLAIN = /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 function scalar(text) {
@@ -64,8 +66,6 @@ export function write({tab, settings = {}, options = {}}) {
 export function changed(listener) {
   window.addEventListener("hashchange", () => listener(read()));
 }
-
-export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export function different(settings, schema) {
   const found = {};

@@ -2,7 +2,7 @@
  * The page: its tabs, their rooms on the host, and the address. transport.js, export.js and messages.js are the bar's.
  *
  * A tab is a module ./NAME/view.js, loaded when it is first shown. It exports
- *   create(wire, parent, page) -> {events: {name: function(data)}, shown(), resize(), destroy(), reopen()}
+ *   create(wire, parent, page) -> {events: {name: function(data)}, shown(), reopen(), message(words)}
  *   room     "points" or "autoencoder": app.js opens the room NAME with the address's settings. Without it the view
  *            opens its own rooms (slot: NAME) in open(), each time it comes to the front or a session has begun.
  *   lists    names of settings that are lists (a list of one needs no comma in the address)
@@ -166,7 +166,6 @@ async function show(name) {
   await load(tab);
   if (tab !== current || !tab.view) return;
   tab.view.shown?.();
-  tab.view.resize?.();
   remember();
   await openRoom(tab).catch(failed);
 }
@@ -207,10 +206,10 @@ function watch() {
     const key = JSON.stringify(panels);
     if (key === asked) return;
     asked = key;
-    wire.latest("watch", "watch", {panels}).catch(() => {
-      // a panel of the tab before: the next look is right
+    wire.command("watch", {panels}).catch((error) => {
       asked = null;
-      setTimeout(watch, 300);
+      // a panel of the tab before: the next look is right; whatever else failed, a new connection looks again
+      if (error.status === 400) setTimeout(watch, 300);
     });
   }, 40);
 }
@@ -242,10 +241,13 @@ function bindWire() {
     told(tab, hasFailed() ? null : data.message ?? null);
   });
   wire.on("epoch", (data) => {
-    if (current?.state && data.epoch !== undefined) current.state.epoch = data.epoch;
+    if (!current?.state || slotShown !== current.name) return;
+    current.state.epoch = data.epoch;
     showEpoch(data);
   });
-  wire.on("failure", (data) => showFailure(data.message));
+  wire.on("failure", (data) => {
+    if (!slotShown || slotShown === current?.name) showFailure(data.message);
+  });
   for (const name of Wire.EVENTS) wire.on(name, (data) => deliver(name, data));
   wire.on("status", showStatus);
   wire.on("session", ({fresh}) => {

@@ -17,7 +17,7 @@
 
 let serial = 0;
 
-const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+export const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
@@ -31,7 +31,7 @@ export function make(tag, properties = {}, ...children) {
 }
 
 /** 0.012345 as "0.012", 12345 as "12,345"; nothing or not finite as "–". */
-export function rounded(value, digits = 3) {
+function rounded(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const text = Math.abs(value) >= 1e6 ? value.toExponential(2)
     : value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});

@@ -6,12 +6,13 @@
 
 import {make} from "./controls.js";
 import {failed, speak} from "./messages.js";
+import {bytesOf} from "./wire.js";
 
 const at = (id) => document.getElementById(id);
 const KEPT = 10000;
 
 function save({name, type, text, base64}) {
-  const bytes = base64 === undefined ? text : Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  const bytes = base64 === undefined ? text : bytesOf(base64);
   const link = make("a", {href: URL.createObjectURL(new Blob([bytes], {type})), download: name});
   document.body.append(link);
   link.click();

@@ -12,7 +12,7 @@ const listeners = new Set();
 
 const chosen = () => document.documentElement.dataset.theme;
 
-export const dark = () => (chosen() ? chosen() === "dark" : system.matches);
+const dark = () => (chosen() ? chosen() === "dark" : system.matches);
 
 export function onTheme(listener) {
   listeners.add(listener);

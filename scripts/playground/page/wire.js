@@ -5,11 +5,10 @@
  *   wire.on("epoch", (data) => ...);            any event of the contract; "status" and "session" are the wire's own
  *   await wire.open();                          finds the tab's session again, or begins one; never gives up
  *   await wire.command("set", {settings: {rate: 0.1}});   the answer; rejects with an Error whose message is for people
- *   wire.latest("bar", "code", {values});       the same for what changes fast (a drag): only the newest waits
  *
  * wire.status is "starting", "live" or "gone"; "status" is told {status, reason, words}. "session" is told {fresh}
  * whenever a session has begun (fresh) or was found again: its rooms are to be opened again. Tensors arrive as
- * {shape, data: Uint8Array | Float32Array}. wire.last holds what came last of each event.
+ * {shape, data: Uint8Array | Float32Array}. wire.last holds what came last of each event of the room that is open.
  */
 
 const KEY = "moonglass-session";
@@ -25,7 +24,8 @@ const WORDS = {
   gone: "The server does not answer. Is moonglass-playground still running? The page tries again by itself.",
 };
 
-function bytesOf(base64) {
+/** The bytes that base64 stands for. */
+export function bytesOf(base64) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
   const text = atob(base64);
   const bytes = new Uint8Array(text.length);
@@ -34,7 +34,7 @@ function bytesOf(base64) {
 }
 
 /** Tensors of a parsed event, at any depth, become {shape, data}. */
-export function decode(value) {
+function decode(value) {
   if (value === null || typeof value !== "object") return value;
   if (Array.isArray(value)) return typeof value[0] === "object" ? value.map(decode) : value;
   if (typeof value.u8 === "string") return {shape: value.shape, data: bytesOf(value.u8)};
@@ -63,10 +63,10 @@ export class Wire {
     this.about = {};
     this.token = null;
     this.listeners = new Map();
-    this.newest = new Map();
     // commands wait for the first session
     this.tail = new Promise((done) => { this.begun = done; });
     this.source = null;
+    this.opening = null;
     this.tries = 0;
   }
 
@@ -84,17 +84,24 @@ export class Wire {
     for (const listener of this.listeners.get(event) ?? []) listener(data);
   }
 
-  /** Connects; resolves when a session is there. While the server is away it tries again, and says so. */
-  async open() {
-    try {
-      this.token ??= sessionStorage.getItem(KEY);
-      if (!this.token || !(await this.alive())) await this.begin();
-      this.begun();
-      this.listen();
-    } catch {
-      this.lost("gone");
-      await pause(Math.min(400 * 1.5 ** this.tries++, 3000));
-      return this.open();
+  /** Connects; resolves when a session is there. Who asks while it connects waits for the same one. */
+  open() {
+    this.opening ??= this.connect().finally(() => { this.opening = null; });
+    return this.opening;
+  }
+
+  /** While the server is away, or has no room for another session, it tries again, and says so. */
+  async connect() {
+    for (;;) {
+      try {
+        this.token ??= sessionStorage.getItem(KEY);
+        if (!this.token || !(await this.alive())) await this.begin();
+        this.begun();
+        return this.listen();
+      } catch (error) {
+        this.lost("gone", error.status && `${error.message} The page tries again by itself.`);
+        await pause(Math.min(400 * 1.5 ** this.tries++, 3000));
+      }
     }
   }
 
@@ -143,6 +150,7 @@ export class Wire {
 
   receive(name, text) {
     const data = decode(JSON.parse(text));
+    if (name === "schema" && data.slot !== this.last.schema?.slot) this.last = {}; // what came was of another room
     this.last[name] = data;
     if (name === "bye") this.ended(data.reason);
     this.tell(name, data);
@@ -162,9 +170,9 @@ export class Wire {
     this.tell("status", {status: "live", words: "connected"});
   }
 
-  lost(reason) {
+  lost(reason, words = WORDS[reason]) {
     this.status = "gone";
-    this.tell("status", {status: "gone", reason, words: WORDS[reason] ?? WORDS.gone});
+    this.tell("status", {status: "gone", reason, words: words || WORDS.gone});
   }
 
   /** Sends a command after those before it; the host sees them in the order they were given. */
@@ -172,23 +180,6 @@ export class Wire {
     const sent = this.tail.then(() => this.attempt({do: name, ...args}));
     this.tail = sent.catch(() => {});
     return sent;
-  }
-
-  /** As command, but of those with the same key that still wait only the newest is sent. */
-  latest(key, name, args = {}) {
-    const waiting = this.newest.get(key);
-    if (waiting) {
-      waiting.args = args;
-      return waiting.sent;
-    }
-    const entry = {args};
-    this.newest.set(key, entry);
-    entry.sent = this.tail.then(() => {
-      this.newest.delete(key);
-      return this.attempt({do: name, ...entry.args});
-    });
-    this.tail = entry.sent.catch(() => {});
-    return entry.sent;
   }
 
   /** "Too many" is a matter of waiting; a session that is not known any more begins anew. */

@@ -13,14 +13,14 @@ const STEPS = {ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.2, PageDown: -0.2};
 const MANY = 40; // from so many bars on they have no round corners
 
 /** A round number, at least the value. */
-export function roundUp(value) {
+function roundUp(value) {
   if (!(value > 0)) return 0;
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((lead) => lead * power >= value * 0.999999) ?? 10) * power;
 }
 
 /** The axis for what is seen: the old one while it fits and is not more than three times too wide. */
-export function axisFor(old, low, high) {
+function axisFor(old, low, high) {
   const wanted = {low: -roundUp(-Math.min(0, low)), high: roundUp(Math.max(0, high)) || 1};
   const fits = old && old.low <= low && old.high >= high;
   const width = (axis) => axis.high - axis.low;

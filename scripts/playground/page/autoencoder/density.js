@@ -42,8 +42,7 @@ export function create(wire, parent) {
     className: "density", label: "Histogram of the codes' numbers",
     draw(context, width, height) {
       if (!data) return;
-      const counts = data.counts.map((n) => Math.log10(1 + n));
-      drawBars(context, width, height - FOOT, {values: counts, low: 0, high: Math.max(1, ...counts), color: "--blue"});
+      drawBars(context, width, height - FOOT, data.counts.map((n) => Math.log10(1 + n)));
       axis(context, width, height, data.edges);
     },
   });

@@ -13,7 +13,7 @@ const LARGEST = 84; // three times the pixels
 const HIGHEST = 232; // of all lines together
 
 /** Columns and size of the tiles: the largest whose lines are not too high together; a phone scrolls. */
-export function arrange(n, width) {
+function arrange(n, width) {
   const sizeOf = (columns) => Math.min(LARGEST, Math.floor((width + GAP) / columns) - GAP);
   const heightOf = (columns) => layout(n, columns, sizeOf(columns), GAP).height;
   let columns = Math.min(n, Math.max(4, Math.ceil((width + GAP) / (LARGEST + GAP))));

@@ -16,7 +16,7 @@ const WATCH = ["map", "map_before"];
 const NONE = 255; // the label of a picture without one
 
 /** The decoded picture of the grid's cell in which (x, y) lies. */
-export function cellAt(map, [x, y]) {
+function cellAt(map, [x, y]) {
   const [h, w] = map.grid.shape;
   const [x0, x1, y0, y1] = map.range;
   const clamp = (value, n) => Math.min(n - 1, Math.max(0, Math.floor(value)));

@@ -1,4 +1,5 @@
-// The panel "own": a person's pictures, as what the net trains on or as a query.
+// The panel "own": a person's pictures, as what the net trains on or as a query. The lecture does not show it, so that
+// it is never taken away.
 
 import {button, make} from "../controls.js";
 import {surface} from "../draw/canvas.js";
@@ -107,14 +108,9 @@ class OwnPanel {
     this.pictures.forEach(({remove}) => remove());
     this.pictures = [];
   }
-
-  destroy() {
-    this.empty();
-    this.section.destroy();
-  }
 }
 
 export function create(wire, parent, page) {
   const one = new OwnPanel(wire, parent, page);
-  return {element: one.section.element, events: {}, destroy: () => one.destroy()};
+  return {element: one.section.element, events: {}};
 }

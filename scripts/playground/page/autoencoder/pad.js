@@ -25,7 +25,7 @@ function ink(d, brush) {
 }
 
 /** The smallest box that holds every pixel with ink, or null for an empty pad. */
-export function bounds(pixels) {
+function bounds(pixels) {
   let box = null;
   for (let i = 0; i < pixels.length; i++) {
     if (pixels[i] < 16) continue;

@@ -3,7 +3,7 @@
 import {SIDE} from "./pad.js";
 
 /** Grey of a pixel, by the weights of the eye; what is transparent counts as `paper`. */
-export function grey(rgba, paper) {
+function grey(rgba, paper) {
   const out = new Float32Array(rgba.length / 4);
   for (let i = 0; i < out.length; i++) {
     const [r, g, b, a] = rgba.subarray(4 * i, 4 * i + 4);
@@ -14,7 +14,7 @@ export function grey(rgba, paper) {
 }
 
 /** True when the picture's border is brighter than its middle: dark ink on white paper. */
-export function onWhitePaper(pixels) {
+function onWhitePaper(pixels) {
   let border = 0;
   let all = 0;
   for (let i = 0; i < pixels.length; i++) {
@@ -50,7 +50,7 @@ function drawn(image, x, y, width, height) {
 }
 
 /** 784 values of an image: whole, its longer side 28 pixels, in the middle; dark ink on white paper is turned over. */
-export function pixelsOfImage(image) {
+function pixelsOfImage(image) {
   const small = halved(image);
   const scale = SIDE / Math.max(small.width, small.height);
   const width = small.width * scale;

@@ -8,7 +8,7 @@ const FIRST = [
 const STYLES = {kind: {as: "buttons"}, noise_level: {as: "slider", live: false}};
 
 /** True if a setting counts where the others are as they are: one line of its `only` fits, or it has none. */
-export function applies({only}, settings) {
+function applies({only}, settings) {
   if (!only) return true;
   return only.some((line) => Object.entries(line).every(([name, values]) => values.includes(settings[name])));
 }

@@ -1,4 +1,4 @@
-// The tab "Autoencoder": its panels, each a module that another tab can show alone.
+// The tab "Autoencoder": its panels, each a module that the lecture can show alone, and take away.
 
 import {make} from "../controls.js";
 import {Wire} from "../wire.js";
@@ -28,7 +28,6 @@ function ordered(grid, settings, panels) {
   };
   order();
   narrow.addEventListener("change", order);
-  return () => narrow.removeEventListener("change", order);
 }
 
 export function create(wire, parent, page) {
@@ -36,7 +35,7 @@ export function create(wire, parent, page) {
   parent.append(grid);
   const settings = createSettings(grid, page);
   const panels = PANELS.map((one) => one.create(wire, grid, page));
-  const unordered = ordered(grid, settings.element, panels.map(({element}) => element));
+  ordered(grid, settings.element, panels.map(({element}) => element));
 
   /** The first visit begins with training: what one sees is to move. Later a person's pause holds. */
   function start(state) {
@@ -54,12 +53,5 @@ export function create(wire, parent, page) {
     },
   };
   for (const name of Wire.EVENTS) events[name] ??= (data) => panels.forEach((one) => one.events[name]?.(data));
-  return {
-    events,
-    destroy() {
-      unordered();
-      panels.forEach((one) => one.destroy());
-      grid.remove();
-    },
-  };
+  return {events};
 }

@@ -5,7 +5,6 @@
  *                                                        {x, y, width, height}
  *   tiles(context, bytes, n, {side, columns, size, gap, x, y, table, mark})    n pictures in rows of `columns`
  *   layout(n, columns, size, gap)                        {width, height} of such a board
- *   at(x, y, n, {columns, size, gap})                    which tile lies there, or -1
  *
  * table: 256 pixels of palette.js: shades("--ink"), shades("--blue") (originals), shades("--orange")
  * (reconstructions), diverging() (filters). mark(i) true: that tile is covered with grey (dead).
@@ -53,11 +52,4 @@ export function tiles(context, bytes, n, options) {
 export function layout(n, columns, size, gap = 4) {
   const rows = Math.ceil(n / columns);
   return {width: columns * (size + gap) - gap, height: rows * (size + gap) - gap};
-}
-
-export function at(x, y, n, {columns, size, gap = 4}) {
-  const column = Math.floor(x / (size + gap));
-  const row = Math.floor(y / (size + gap));
-  const i = row * columns + column;
-  return column >= 0 && column < columns && row >= 0 && i < n ? i : -1;
 }

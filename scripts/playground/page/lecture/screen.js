@@ -13,6 +13,7 @@ import * as code from "../autoencoder/code.js";
 import * as density from "../autoencoder/density.js";
 import * as digits from "../autoencoder/digits.js";
 import * as draw from "../autoencoder/draw.js";
+import {ask} from "../autoencoder/drop.js";
 import * as filters from "../autoencoder/filters.js";
 import * as loss from "../autoencoder/loss.js";
 import * as map from "../autoencoder/map.js";
@@ -70,8 +71,7 @@ function presetControl({label, presets}, wire, page) {
   const show = ({label: name, picture}) => {
     const pixels = picture(wire.last.digits.original.data.slice(0, PICTURE));
     sent.set(name, pixels);
-    document.dispatchEvent(new CustomEvent("moonglass-picture", {detail: pixels}));
-    wire.command("draw", {pixels: [...pixels]}).catch(page.failed);
+    ask(wire, pixels).catch(page.failed);
   };
   const buttons = presets.map((preset) => button(preset.label, "Puts this on the drawing pad", () => show(preset)));
   for (const one of buttons) one.disabled = true;

@@ -4,8 +4,7 @@
  * number of pictures, and then pauses.
  */
 
-import {same} from "../address.js";
-import {button, make} from "../controls.js";
+import {button, make, same} from "../controls.js";
 import {Wire} from "../wire.js";
 import {createScreen} from "./screen.js";
 import {epochsOf, steps} from "./steps.js";
@@ -160,10 +159,5 @@ export function create(wire, parent, page) {
       remember();
     },
     open,
-    destroy() {
-      document.removeEventListener("keydown", onKey);
-      screen?.destroy();
-      root.remove();
-    },
   };
 }

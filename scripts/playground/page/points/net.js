@@ -46,8 +46,7 @@ class Net {
     this.board.append(this.tip);
     this.editor = editor(this.panel.element, (change) => this.wire.command("edit", change));
     this.board.addEventListener("keydown", (event) => this.key(event));
-    this.observer = new ResizeObserver(() => this.arrange());
-    this.observer.observe(this.scroll);
+    new ResizeObserver(() => this.arrange()).observe(this.scroll);
   }
 
   buildHead() {
@@ -298,12 +297,6 @@ class Net {
       if (bias !== undefined) paintBias(this.parts.get(unit.key).firstChild, bias);
     }
     this.editor.update();
-  }
-
-  destroy() {
-    this.observer.disconnect();
-    this.maps.destroy();
-    this.editor.element.remove();
   }
 }
 

@@ -34,6 +34,20 @@ function option(page, name, label, help, changed) {
   return one;
 }
 
+/** The colours of values from -1 to 1, and these numbers under them. */
+function scale() {
+  const bar = surface(null, {className: "points-scale", draw: (context, width, height) => {
+    const colors = diverging();
+    for (let x = 0; x < width; x++) {
+      const value = colors[Math.round((x / width) * 255)];
+      context.fillStyle = `rgb(${value & 255},${(value >> 8) & 255},${(value >> 16) & 255})`;
+      context.fillRect(x, 0, 1.5, height);
+    }
+  }});
+  const words = ["−1", "0", "1"].map((textContent) => make("span", {textContent}));
+  return [bar.canvas, make("div", {className: "points-scale-words number"}, ...words)];
+}
+
 class Output {
   constructor(parent, table, wire, page) {
     this.page = page;
@@ -100,16 +114,8 @@ class Output {
       this.legend.replaceChildren(make("div", {className: "legend"}, ...entries));
       return;
     }
-    const bar = surface(null, {className: "points-scale", draw: (context, width, height) => {
-      const colors = diverging();
-      for (let x = 0; x < width; x++) {
-        const value = colors[Math.round((x / width) * 255)];
-        context.fillStyle = `rgb(${value & 255},${(value >> 8) & 255},${(value >> 16) & 255})`;
-        context.fillRect(x, 0, 1.5, height);
-      }
-    }});
-    const words = ["−1", "0", "1"].map((textContent) => make("span", {textContent}));
-    this.legend.replaceChildren(bar.canvas, make("div", {className: "points-scale-words number"}, ...words));
+    this.scale ??= scale();
+    this.legend.replaceChildren(...this.scale);
   }
 
   schema(lines) { this.own.schema(lines); }

@@ -186,11 +186,6 @@ class Plane {
     context.stroke();
     context.globalAlpha = 1;
   }
-
-  destroy() {
-    this.below.destroy();
-    this.above.destroy();
-  }
 }
 
 export const plane = (parent, listeners) => new Plane(parent, listeners);

@@ -42,7 +42,6 @@ function ordered(net, output) {
   const order = () => (narrow.matches ? output.after(net) : output.before(net));
   order();
   narrow.addEventListener("change", order);
-  return () => narrow.removeEventListener("change", order);
 }
 
 export function create(wire, parent, page) {
@@ -52,7 +51,7 @@ export function create(wire, parent, page) {
   const data = dataPanel(columns, page);
   const output = outputPanel(columns, data.table, wire, page);
   const net = netPanel(columns, wire, page, {looked: (unit) => output.look(unit)});
-  const unordered = ordered(net.panel.element, output.panel.element);
+  ordered(net.panel.element, output.panel.element);
   output.changed = () => net.discrete(output.discrete());
   output.changed();
   return {
@@ -60,10 +59,5 @@ export function create(wire, parent, page) {
     shown: () => output.shown(),
     message: (words) => output.message(words),
     reopen: () => output.own.reopen(),
-    destroy() {
-      unordered();
-      net.destroy();
-      parent.replaceChildren();
-    },
   };
 }
