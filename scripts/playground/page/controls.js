@@ -3,6 +3,8 @@
  *
  *   make("button", {className: "button", textContent: "Run", onclick: f}, child, ...)     an element
  *   number(element, value, digits)        shows a number: text rounded, data-value in full
+ *   figure(parent, words, {digits, color, data})    such a number with words over it: {set(value), element}
+ *   swatch("--blue")                      a small square of a colour
  *   control(setting, change, {as, style}) one labelled input from a line of the schema
  *   controls(parent, schema, change, {only: ["rate", ...]})   all (or some) of them: {set(settings), get(name), all}
  *
@@ -30,10 +32,15 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** 0.012345 as "0.012", 12345 as "12,345"; nothing or not finite as "–". */
-function rounded(value, digits = 3) {
+/**
+ * 0.012345 as "0.012", 12345 as "12,345"; nothing or not finite as "–". With three digits or more a small number keeps
+ * two that say something: 0.00028 as "0.00028".
+ */
+export function rounded(value, digits = 3) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
-  const text = Math.abs(value) >= 1e6 ? value.toExponential(2)
+  const size = Math.abs(value);
+  if (size >= 1e6) return value.toExponential(2).replace("-", "−");
+  const text = digits > 2 && size > 0 && size < 10 ** (1 - digits) ? String(Number(value.toPrecision(2)))
     : value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
   return text.replace("-", "−");
 }
@@ -42,6 +49,22 @@ export function number(element, value, digits = 3) {
   const text = rounded(value, digits);
   if (element.textContent !== text) element.textContent = text;
   element.dataset.value = value === null || value === undefined ? "" : String(value);
+}
+
+export function swatch(color) {
+  const element = make("span", {className: "swatch", "aria-hidden": "true"});
+  element.style.background = `var(${color})`;
+  return element;
+}
+
+export function figure(parent, words, {digits = 4, color = null, data = {}} = {}) {
+  const value = make("span", {className: "number figure-number", dataset: data});
+  const word = make("span", {className: "figure-word"}, color && swatch(color), words);
+  const element = make("span", {className: "figure"}, word, value);
+  parent.append(element);
+  const set = (next) => number(value, next, digits);
+  set(null);
+  return {element, set};
 }
 
 function selectInput(setting, id) {

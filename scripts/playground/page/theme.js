@@ -1,7 +1,6 @@
 /**
  * Light or dark: the system's wish, until a person chooses.
  *
- *   dark()          true if the page is dark now
  *   toggle()        the other one, kept for the next visit
  *   onTheme(f)      calls f after each change (canvases draw anew)
  */

@@ -4,7 +4,7 @@ import {button, make} from "../controls.js";
 import {panel} from "../panel.js";
 import {CodeBars} from "./codebars.js";
 import {latest} from "./latest.js";
-import {failure, picture} from "./parts.js";
+import {picture} from "./parts.js";
 import {Plane} from "./plane.js";
 
 const HELP = "Drag a bar up or down, or use the arrow keys.";
@@ -32,7 +32,7 @@ class CodePanel {
     this.section = panel(parent, {
       name: "code", title: "Drag its code", watch: ["code"], className: "ae-code", note: "The code of a picture.",
     });
-    this.send = latest((values) => wire.command("code", values ? {values} : {}), failure(page));
+    this.send = latest((values) => wire.command("code", values ? {values} : {}), page.failed);
     this.letGo = button("Let go", "Goes back to the picture's own code", () => {
       this.editing = false;
       this.send(null);

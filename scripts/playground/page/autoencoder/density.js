@@ -1,11 +1,10 @@
 // The panel "density": how the numbers of all codes are spread, and how many of them are zero.
 
-import {make} from "../controls.js";
+import {figure, make} from "../controls.js";
 import {drawBars} from "../draw/bars.js";
 import {surface} from "../draw/canvas.js";
 import {color} from "../draw/palette.js";
 import {panel} from "../panel.js";
-import {figure} from "./parts.js";
 
 const FOOT = 18;
 
@@ -34,9 +33,9 @@ export function create(wire, parent) {
   });
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
-  const zeros = figure(figures, "share of zeros, %", 1);
-  const mean = figure(figures, "mean", 3);
-  const dead = figure(figures, "dead units", 0);
+  const zeros = figure(figures, "share of zeros, %", {digits: 1});
+  const mean = figure(figures, "mean", {digits: 3});
+  const dead = figure(figures, "dead units", {digits: 0});
   let data = null;
   const shown = surface(section.body, {
     className: "density", label: "Histogram of the codes' numbers",

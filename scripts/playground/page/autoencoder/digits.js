@@ -1,13 +1,13 @@
 // The panel "digits": ten test digits over what the net makes of them; the one that is chosen is the code panel's.
 
-import {button, make, number} from "../controls.js";
+import {button, make, number, swatch} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {tile} from "../draw/images.js";
 import {shades} from "../draw/palette.js";
 import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {SIDE} from "./pad.js";
-import {failure, hasUnseen} from "./parts.js";
+import {hasUnseen} from "./parts.js";
 
 const SIZE = SIDE * SIDE;
 const SHOWN = 10;
@@ -61,16 +61,14 @@ function column(parent, i, choose) {
 /** A key: which colour is which line. */
 function key(parent) {
   const marks = LINES.map(({name, color}) => {
-    const swatch = make("span", {className: "swatch", "aria-hidden": "true"});
-    swatch.style.background = `var(${color})`;
-    return make("span", {className: "key-mark", dataset: {line: name}}, swatch, name);
+    return make("span", {className: "key-mark", dataset: {line: name}}, swatch(color), name);
   });
   parent.append(make("p", {className: "key"}, ...marks));
   return (data) => marks.forEach((mark) => { mark.hidden = !data[mark.dataset.line]; });
 }
 
 export function create(wire, parent, page) {
-  const failed = failure(page);
+  const {failed} = page;
   const section = panel(parent, {
     name: "digits", title: "Test digits", watch: ["digits"], className: "ae-digits",
     note: UNSEEN,

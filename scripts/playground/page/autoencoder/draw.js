@@ -1,12 +1,12 @@
 // The panel "draw": a pad to draw a digit on, what the net sees of it (with noise) and what it makes of it.
 
-import {button, control, make} from "../controls.js";
+import {button, control, figure, make} from "../controls.js";
 import {later} from "../draw/canvas.js";
 import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {latest} from "./latest.js";
 import {Pad, centred} from "./pad.js";
-import {failure, figure, picture} from "./parts.js";
+import {picture} from "./parts.js";
 import {Pencil} from "./pencil.js";
 
 const NOISE = {
@@ -50,7 +50,7 @@ class Results {
 
 class DrawPanel {
   constructor(wire, parent, page) {
-    const failed = failure(page);
+    const {failed} = page;
     this.pad = new Pad();
     this.touched = false; // a person drew here: what comes back from the host is older
     this.shown = false; // the host looks at the drawing
@@ -134,12 +134,13 @@ class DrawPanel {
     this.pencil.dirty();
   }
 
-  /** A picture that came as a query lies on the pad. The pad of a tab that is not seen leaves it alone. */
+  /** A picture that came as a query lies on the pad, and is seen there. The pad of another tab leaves it alone. */
   bring(pixels) {
     if (!this.section.element.offsetParent) return;
     this.touched = true;
     this.pad.put(pixels);
     this.show();
+    this.section.element.scrollIntoView({block: "nearest"});
   }
 
   take(data) {

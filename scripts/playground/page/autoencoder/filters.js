@@ -1,12 +1,11 @@
 // The panel "filters": the weights into each unit of the first layer as a picture, growing while the net trains.
 
-import {make} from "../controls.js";
+import {figure, make} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {layout, tiles} from "../draw/images.js";
 import {color, diverging} from "../draw/palette.js";
 import {panel} from "../panel.js";
 import {SIDE} from "./pad.js";
-import {figure} from "./parts.js";
 
 const GAP = 4;
 const LARGEST = 84; // three times the pixels
@@ -45,9 +44,9 @@ export function create(wire, parent) {
   });
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
-  const total = figure(figures, "units in all", 0);
-  const shownCount = figure(figures, "shown", 0);
-  const dead = figure(figures, "dead (crossed): zero for every digit", 0);
+  const total = figure(figures, "units in all", {digits: 0});
+  const shownCount = figure(figures, "shown", {digits: 0});
+  const dead = figure(figures, "dead (crossed): zero for every digit", {digits: 0});
   let data = null;
   const shown = surface(section.body, {
     className: "filters", label: "Weights of the first layer, a picture for each unit",

@@ -1,23 +1,14 @@
-// The panel "loss": the curves of the losses of train and test, and the last numbers.
+// The panel "loss": the curves of training and test loss, and the last numbers.
 
-import {make, number} from "../controls.js";
+import {figure, make} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {curve} from "../draw/curve.js";
 import {panel} from "../panel.js";
 
 const SERIES = [
-  {key: "loss", name: "train", color: "--blue"}, {key: "test_loss", name: "test", color: "--orange", dashed: true},
+  {key: "loss", words: "training loss", data: {loss: "train"}, color: "--blue"},
+  {key: "test_loss", words: "test loss", data: {loss: "test"}, color: "--orange", dashed: true},
 ];
-
-function labelled(parent, {name, color}) {
-  const swatch = make("span", {className: "swatch", "aria-hidden": "true"});
-  swatch.style.background = `var(${color})`;
-  const value = make("span", {className: "number figure-number", dataset: {loss: name}});
-  number(value, null, 4);
-  const word = make("span", {className: "figure-word"}, swatch, `${name} loss`);
-  parent.append(make("span", {className: "figure"}, word, value));
-  return value;
-}
 
 export function create(wire, parent) {
   const section = panel(parent, {
@@ -26,10 +17,10 @@ export function create(wire, parent) {
   });
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
-  const values = SERIES.map((line) => labelled(figures, line));
+  const values = SERIES.map((line) => figure(figures, line.words, line));
   let data = null;
   const shown = surface(section.body, {
-    className: "loss-curve", label: "Curves of train and test loss over the epochs",
+    className: "loss-curve", label: "Curves of training and test loss over the epochs",
     draw(context, width, height) {
       const lines = data?.curve ?? {epoch: [], loss: [], test_loss: []};
       const series = SERIES.map((line) => ({...line, values: lines[line.key]}));
@@ -42,7 +33,7 @@ export function create(wire, parent) {
     events: {
       epoch(next) {
         data = next;
-        SERIES.forEach(({key}, i) => number(values[i], data[key], 4));
+        SERIES.forEach(({key}, i) => values[i].set(data[key]));
         shown.dirty();
       },
     },

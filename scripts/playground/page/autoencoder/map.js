@@ -1,13 +1,13 @@
 // The panel "map": where a code of two numbers puts the test digits, over what the plane decodes to.
 
-import {button, make, number} from "../controls.js";
+import {button, make, number, swatch} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {labelColor} from "../draw/palette.js";
 import {place, scatter} from "../draw/scatter.js";
 import {panel} from "../panel.js";
 import {latest} from "./latest.js";
 import {SIDE} from "./pad.js";
-import {failure, picture} from "./parts.js";
+import {picture} from "./parts.js";
 import {asField, drawGrid, drawMark, inside, keyPoint, planePoint} from "./plane.js";
 
 const NOTE = "Each dot is a test digit, at its two numbers; behind it, what the net decodes there.";
@@ -43,8 +43,6 @@ function drawMap(context, box, {grid, points, labels, range}, only) {
 function legend(parent, chosen) {
   let only = null;
   const buttons = Array.from({length: 10}, (_, label) => {
-    const swatch = make("span", {className: "swatch", "aria-hidden": "true"});
-    swatch.style.background = `var(--label-${label})`;
     return make("button", {
       type: "button", className: "map-label", "aria-pressed": "false", title: `Shows the dots of ${label} alone`,
       onclick() {
@@ -52,7 +50,7 @@ function legend(parent, chosen) {
         buttons.forEach((one, i) => one.setAttribute("aria-pressed", String(i === only)));
         chosen(only);
       },
-    }, swatch, String(label));
+    }, swatch(`--label-${label}`), String(label));
   });
   parent.append(make("div", {className: "map-legend", role: "group", "aria-label": "Digits"}, ...buttons));
 }
@@ -69,7 +67,7 @@ function hint(wire, failed) {
 
 class MapPanel {
   constructor(wire, parent, page) {
-    const failed = failure(page);
+    const {failed} = page;
     this.data = null;
     this.only = null; // the label whose dots stand alone
     this.probe = null; // the place looked at

@@ -1,8 +1,8 @@
 // The panel "memory": rows that the net trains on beside rows that it never saw. With few rows it learns them by heart.
 
-import {button, make} from "../controls.js";
+import {button, figure, make} from "../controls.js";
 import {panel} from "../panel.js";
-import {failure, figure, hasUnseen, strip} from "./parts.js";
+import {hasUnseen, strip} from "./parts.js";
 
 const FEW = 50;
 const SHOWN = 5;
@@ -30,7 +30,6 @@ const GAP = "Few pictures are learnt by heart: the losses drift apart. Noise clo
 const ALL = "The net trains on all of your pictures: none is left that it has never seen.";
 
 export function create(wire, parent, page) {
-  const failed = failure(page);
   const section = panel(parent, {
     name: "memory", title: "Learnt by heart?", watch: ["memory"], className: "ae-memory",
     note: GAP,
@@ -41,11 +40,11 @@ export function create(wire, parent, page) {
   const test = side(sides, "Never seen", "Test digits");
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
-  const rows = figure(figures, "training pictures", 0);
-  const trainLoss = figure(figures, "their loss", 4);
-  const testLoss = figure(figures, "loss of others", 4);
-  const gap = figure(figures, "gap", 4);
-  const start = (settings) => wire.command("set", {settings}).then(() => wire.command("run")).catch(failed);
+  const rows = figure(figures, "training pictures", {digits: 0});
+  const trainLoss = figure(figures, "training loss");
+  const testLoss = figure(figures, "test loss");
+  const gap = figure(figures, "gap");
+  const start = (settings) => wire.command("set", {settings}).then(() => wire.command("run")).catch(page.failed);
   section.body.append(make("div", {className: "memory-tries"},
     button(`Train on ${FEW}`, `Starts a deep net anew that sees only ${FEW} pictures`,
       () => start({kind: "deep", rows: FEW, data: "set"})),

@@ -9,7 +9,6 @@ import {panel} from "../panel.js";
 import {base64Of} from "../wire.js";
 import {ask, dropZone, picturesAmong} from "./drop.js";
 import {SIDE} from "./pad.js";
-import {failure} from "./parts.js";
 import {pixelsOf} from "./scale.js";
 
 const MOST = 1500; // what one command can carry
@@ -51,7 +50,7 @@ function fileZone(parent, take) {
 class OwnPanel {
   constructor(wire, parent, page) {
     this.wire = wire;
-    this.failed = failure(page);
+    this.failed = page.failed;
     this.pictures = []; // {pixels, remove}
     this.section = panel(parent, {
       name: "own", title: "Your own pictures", className: "ae-own",

@@ -3,26 +3,16 @@
  *
  *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
  *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes)}
- *   figure(parent, caption, digits)              a caption with a number: {set(value), element}
  *   hasUnseen(wire)                              whether there are pictures that the net does not train on
- *   failure(page)                                where a panel says what was refused: page.failed, or the console
  */
 
-import {make, number} from "../controls.js";
+import {make} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {tile} from "../draw/images.js";
 import {color as paint, shades} from "../draw/palette.js";
 import {SIDE} from "./pad.js";
 
 const SIZE = SIDE * SIDE;
-
-/** The style of this tab, asked for once: the panels also stand in the lecture. */
-if (!document.querySelector("link[href='/autoencoder/autoencoder.css']")) {
-  const sheet = make("link", {rel: "stylesheet", href: "/autoencoder/autoencoder.css"});
-  const loaded = new Promise((done) => { sheet.onload = sheet.onerror = done; });
-  document.head.append(sheet);
-  await loaded;
-}
 
 export function picture(parent, {label, className = "", color = "--ink"}) {
   let bytes = null;
@@ -39,15 +29,6 @@ export function picture(parent, {label, className = "", color = "--ink"}) {
       shown.dirty();
     },
   };
-}
-
-export function figure(parent, caption, digits = 4) {
-  const value = make("span", {className: "number figure-number"});
-  const word = make("span", {className: "figure-word", textContent: caption});
-  const element = make("span", {className: "figure"}, word, value);
-  parent.append(element);
-  number(value, null, digits);
-  return {element, set: (next) => number(value, next, digits)};
 }
 
 export function strip(parent, {caption, label, color = "--ink", columns = 10}) {
@@ -84,6 +65,3 @@ export function hasUnseen(wire) {
   const test = wire.last.epoch?.test_loss;
   return wire.last.state?.settings.data !== "own" || (test !== null && test !== undefined);
 }
-
-/** Says what a command was refused with. */
-export const failure = (page) => page?.failed ?? ((error) => console.error(error));

@@ -1,8 +1,8 @@
 // The panel "pca": the net beside principal components, as many as its code has numbers.
 
-import {make} from "../controls.js";
+import {figure, make} from "../controls.js";
 import {panel} from "../panel.js";
-import {figure, strip} from "./parts.js";
+import {strip} from "./parts.js";
 
 export function create(wire, parent) {
   const section = panel(parent, {
@@ -14,9 +14,9 @@ export function create(wire, parent) {
   const pca = strip(section.body, {caption: "PCA", label: "Reconstructions by principal components", color: "--ink"});
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
-  const size = figure(figures, "numbers each", 0);
-  const netError = figure(figures, "net's squared error a pixel", 5);
-  const pcaError = figure(figures, "PCA's", 5);
+  const size = figure(figures, "numbers each", {digits: 0});
+  const netError = figure(figures, "net's squared error a pixel", {digits: 5});
+  const pcaError = figure(figures, "PCA's", {digits: 5});
 
   return {
     element: section.element,

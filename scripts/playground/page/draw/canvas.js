@@ -50,6 +50,20 @@ function paint(self, draw) {
   draw(context, width, height);
 }
 
+const boards = new Map();
+
+/** A small canvas behind the scenes, one for each size: pixels[i] = 0xAABBGGRR, then context.putImageData(image, 0, 0). */
+export function board(width, height) {
+  const key = `${width}x${height}`;
+  if (!boards.has(key)) {
+    const canvas = make("canvas", {width, height});
+    const context = canvas.getContext("2d");
+    const image = context.createImageData(width, height);
+    boards.set(key, {canvas, context, image, pixels: new Uint32Array(image.data.buffer)});
+  }
+  return boards.get(key);
+}
+
 export function surface(parent, {draw, label, className = "", canvas = make("canvas")}) {
   canvas.className = `surface ${className}`;
   if (label) {

@@ -8,22 +8,8 @@
  * discrete: only the sign (or the likeliest class). smooth: interpolated between the grid's points.
  */
 
-import {className, diverging, rgb} from "./palette.js";
-
-const scratch = new Map();
-
-function board(w, h) {
-  const key = `${w}x${h}`;
-  if (!scratch.has(key)) {
-    const canvas = document.createElement("canvas");
-    canvas.width = w;
-    canvas.height = h;
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(w, h);
-    scratch.set(key, {canvas, context, image, pixels: new Uint32Array(image.data.buffer)});
-  }
-  return scratch.get(key);
-}
+import {board} from "./canvas.js";
+import {className, diverging, pixel, rgb} from "./palette.js";
 
 function place(context, one, {x = 0, y = 0, width, height}, {smooth = true, dim = 1}) {
   one.context.putImageData(one.image, 0, 0);
@@ -59,7 +45,7 @@ export function mixture(context, bytes, w, h, box, options = {}) {
       const mean = (p[0] * colors[0][c] + p[1] * colors[1][c] + p[2] * colors[2][c]) / sum;
       mixed[c] = zero[c] + sure * ((options.discrete ? colors[best][c] : mean) - zero[c]);
     }
-    one.pixels[i] = ((255 << 24) | (mixed[2] << 16) | (mixed[1] << 8) | mixed[0]) >>> 0;
+    one.pixels[i] = pixel(...mixed);
   }
   place(context, one, box, options);
 }

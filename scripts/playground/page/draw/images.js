@@ -10,23 +10,11 @@
  * (reconstructions), diverging() (filters). mark(i) true: that tile is covered with grey (dead).
  */
 
+import {board} from "./canvas.js";
 import {color, shades} from "./palette.js";
 
-const boards = new Map();
-
-function board(side) {
-  if (!boards.has(side)) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d");
-    const image = context.createImageData(side, side);
-    boards.set(side, {canvas, context, image, pixels: new Uint32Array(image.data.buffer)});
-  }
-  return boards.get(side);
-}
-
 export function tile(context, bytes, offset, side, {x, y, width, height}, table = shades()) {
-  const one = board(side);
+  const one = board(side, side);
   for (let i = 0; i < side * side; i++) one.pixels[i] = table[bytes[offset + i]];
   one.context.putImageData(one.image, 0, 0);
   // pixels stay pixels when they are large; a smaller picture is averaged

@@ -5,6 +5,7 @@
  *   diverging()              256 colours: 0 orange (-1), 127 paper, 255 blue (+1), each a 32-bit pixel
  *   shades("--blue")         256 colours: 0 paper, 255 the colour (pictures; "--ink" is the neutral one)
  *   shadesFrom(zero, name)   the same from another paper
+ *   pixel(r, g, b)           one such colour
  *   classColor(i)            the colour of class i of three: 0 orange, 1 blue, 2 plum (another lightness for each)
  *   labelColor(i)            ten colours for digits on a map
  */
@@ -35,7 +36,7 @@ export function color(name) {
 
 export const rgb = (name) => color(name).match(/[\d.]+/g).slice(0, 3).map(Number);
 
-const pixel = (r, g, b) => ((255 << 24) | (Math.round(b) << 16) | (Math.round(g) << 8) | Math.round(r)) >>> 0;
+export const pixel = (r, g, b) => ((255 << 24) | (Math.round(b) << 16) | (Math.round(g) << 8) | Math.round(r)) >>> 0;
 
 const between = (a, b, t) => a.map((value, i) => value + (b[i] - value) * t);
 

@@ -9,12 +9,6 @@ import {Wire} from "../wire.js";
 import {createScreen} from "./screen.js";
 import {epochsOf, steps} from "./steps.js";
 
-const sheet = make("link", {rel: "stylesheet", href: "/lecture/lecture.css"});
-await new Promise((done) => {
-  sheet.onload = sheet.onerror = done;
-  document.head.append(sheet);
-});
-
 // What has a use for arrow keys of its own.
 const USES_ARROWS = "input, select, textarea, canvas, [role=tab], [role=slider], [role=radio], [role=menuitem], "
   + "[tabindex='0']";

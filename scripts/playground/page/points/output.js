@@ -7,22 +7,16 @@
  *   o.changed = f                           called when "discretise" changed;  o.discrete() says how it is
  */
 
-import {control, make, number} from "../controls.js";
+import {control, figure, make} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {curve} from "../draw/curve.js";
-import {diverging} from "../draw/palette.js";
+import {heatmap} from "../draw/heatmap.js";
 import {panel} from "../panel.js";
 import {CLASS_NAMES} from "./names.js";
 import {ownPoints} from "./own.js";
 import {plane} from "./plane.js";
 
 const NOTE = "The colour is what the net says at each place; points have the colour that is right.";
-
-function figure(word, swatch) {
-  const value = make("span", {className: "figure-number number", textContent: "–"});
-  const label = make("span", {className: "figure-word"}, make("i", {className: `swatch ${swatch}`}), word);
-  return {value, element: make("div", {className: "figure"}, label, value)};
-}
 
 function option(page, name, label, help, changed) {
   const line = {name: `view-${name}`, label, help, kind: "flag", default: false};
@@ -37,12 +31,7 @@ function option(page, name, label, help, changed) {
 /** The colours of values from -1 to 1, and these numbers under them. */
 function scale() {
   const bar = surface(null, {className: "points-scale", draw: (context, width, height) => {
-    const colors = diverging();
-    for (let x = 0; x < width; x++) {
-      const value = colors[Math.round((x / width) * 255)];
-      context.fillStyle = `rgb(${value & 255},${(value >> 8) & 255},${(value >> 16) & 255})`;
-      context.fillRect(x, 0, 1.5, height);
-    }
+    heatmap(context, Uint8Array.from({length: 256}, (_, i) => i), 256, 1, {width, height});
   }});
   const words = ["−1", "0", "1"].map((textContent) => make("span", {textContent}));
   return [bar.canvas, make("div", {className: "points-scale-words number"}, ...words)];
@@ -54,12 +43,13 @@ class Output {
     const className = "points-output";
     this.panel = panel(parent, {title: "Output", note: NOTE, name: "output", watch: ["units"], className});
     this.changed = () => {};
-    this.losses = {test: figure("Test loss", "orange"), train: figure("Training loss", "blue")};
     this.curves = {x: [], series: []};
-    const figures = [this.losses.test.element, this.losses.train.element];
-    this.panel.body.append(make("div", {className: "points-losses"}, ...figures));
+    const losses = make("div", {className: "points-losses"});
+    this.panel.body.append(losses);
+    this.test = figure(losses, "test loss", {color: "--orange"});
+    this.train = figure(losses, "training loss", {color: "--blue"});
     this.curve = surface(this.panel.body, {
-      label: "Losses of training and test over the epochs", className: "points-curve",
+      label: "Curves of training and test loss over the epochs", className: "points-curve",
       draw: (context, width, height) => {
         curve(context, width, height, this.curves, {log: this.page.option("log", false)});
       },
@@ -131,8 +121,8 @@ class Output {
   }
 
   epoch({loss, test_loss, curve: all}) {
-    number(this.losses.test.value, test_loss, 4);
-    number(this.losses.train.value, loss, 4);
+    this.test.set(test_loss);
+    this.train.set(loss);
     if (!all) return;
     this.curves = {x: all.epoch, series: [
       {values: all.test_loss ?? [], color: "--orange"}, {values: all.loss, color: "--blue"},
