@@ -1,6 +1,7 @@
 #!/bin/sh
 # Check the rules of texts: sh spec/support/lint_text.sh. A line of code or comment has at most 120 characters
-# (clang-format does not change comments), no line ends with blanks, and every file ends with one line feed.
+# (clang-format does not change comments), no line ends with blanks, and every file ends with one line feed. The
+# playground's page makes no markup from texts and asks no other origin.
 set -uf # file names below have stars
 export LC_ALL=C.UTF-8 # characters, not bytes
 . spec/support/lint_rule.sh
@@ -23,5 +24,12 @@ rule "blanks at the end of a line" "$(texts $code $pages -- grep -nHE '[[:blank:
 
 endings='for f; do case $(tail -c 2 "$f" | od -An -tx1) in " 0a 0a" | *" "0[!a] | *" "[!0]?) echo "$f" ;; esac; done'
 rule "files that do not end with one line feed" "$(texts $code $pages -- sh -c "$endings" sh)"
+
+# The playground's page: its policy refuses markup with styles or scripts, and it asks no other origin.
+page() { find scripts/playground/page -name "$1" -exec grep -nHE "$2" {} + | grep -vF http://www.w3.org/ | sort; }
+rule "markup made from a text, or words for the console" \
+  "$(page '*.js' '(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\(|console\.(log|debug|info)')"
+rule "styles or scripts in markup" "$(page '*.html' '<style|\b(style|on[a-z]+)=|<script[^>]*>[^<]')"
+rule "addresses of another origin in the page" "$(page '*' '(https?|wss?)://')"
 
 exit $broken

@@ -32,6 +32,17 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
+const formats = new Map();
+
+/** Making a format is slow, and dozens of numbers are shown in each frame. */
+function fixed(value, digits) {
+  if (!formats.has(digits)) {
+    const options = {minimumFractionDigits: digits, maximumFractionDigits: digits};
+    formats.set(digits, new Intl.NumberFormat("en", options));
+  }
+  return formats.get(digits).format(value);
+}
+
 /**
  * 0.012345 as "0.012", 12345 as "12,345"; nothing or not finite as "–". With three digits or more a small number keeps
  * two that say something: 0.00028 as "0.00028".
@@ -41,7 +52,7 @@ export function rounded(value, digits = 3) {
   const size = Math.abs(value);
   if (size >= 1e6) return value.toExponential(2).replace("-", "−");
   const text = digits > 2 && size > 0 && size < 10 ** (1 - digits) ? String(Number(value.toPrecision(2)))
-    : value.toLocaleString("en", {minimumFractionDigits: digits, maximumFractionDigits: digits});
+    : fixed(value, digits);
   return text.replace("-", "−");
 }
 

@@ -14,6 +14,7 @@ import {failed, hush, say, speak} from "./messages.js";
 const at = (id) => document.getElementById(id);
 let spoken = "";
 let trains = false;
+let shown = "";
 
 export function bindTransport(wire, running) {
   const command = (name) => wire.command(name).catch(failed);
@@ -43,14 +44,20 @@ function tell(state) {
   spoken = now;
 }
 
-export function showState(state) {
-  for (const id of ["run", "step", "reset"]) at(id).disabled = !state;
-  trains = Boolean(state?.running);
-  if (trains || !state?.message) endFailure();
+function showButtons(usable) {
+  for (const id of ["run", "step", "reset"]) at(id).disabled = !usable;
   document.body.dataset.running = String(trains);
   at("run").setAttribute("aria-pressed", String(trains));
   at("run").title = trains ? "Pauses the training; the net stays as it is" : "Trains the net until you pause it";
   at("run-word").textContent = trains ? "Pause" : "Run";
+}
+
+export function showState(state) {
+  const before = shown;
+  trains = Boolean(state?.running);
+  shown = `${Boolean(state)} ${trains}`;
+  if (shown !== before) showButtons(Boolean(state)); // a state comes with each frame
+  if (trains || !state?.message) endFailure();
   showEpoch({epoch: state?.epoch});
   if (!trains) number(at("pace"), null);
   tell(state);

@@ -52,7 +52,7 @@ function paint(self, draw) {
 
 const boards = new Map();
 
-/** A small canvas behind the scenes, one for each size. pixels: as pixel() of palette.js; then putImageData(image, 0, 0). */
+/** A small canvas behind the scenes, one for each size. pixels are those of palette.js; putImageData shows them. */
 export function board(width, height) {
   const key = `${width}x${height}`;
   if (!boards.has(key)) {

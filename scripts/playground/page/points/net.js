@@ -46,7 +46,11 @@ class Net {
     this.board.append(this.tip);
     this.editor = editor(this.panel.element, (change) => this.wire.command("edit", change));
     this.board.addEventListener("keydown", (event) => this.key(event));
-    new ResizeObserver(() => this.arrange()).observe(this.scroll);
+    this.across = 0; // kept, because asking makes the browser lay out the page
+    new ResizeObserver(() => {
+      this.across = this.scroll.clientWidth;
+      this.arrange();
+    }).observe(this.scroll);
   }
 
   buildHead() {
@@ -98,13 +102,13 @@ class Net {
   /* Where things are */
 
   arrange() {
-    if (!this.hidden || !this.inputs) return;
+    if (!this.hidden || !this.inputs || !this.across) return;
     const {names, on} = this.inputs;
     const outputs = this.classes === 3 ? 3 : 1;
-    const key = JSON.stringify([on, this.hidden, outputs, this.scroll.clientWidth]);
+    const key = JSON.stringify([on, this.hidden, outputs, this.across]);
     if (key === this.arranged) return;
     this.arranged = key;
-    const room = this.scroll.clientWidth - 16;
+    const room = this.across - 16;
     const sizes = room > 540 ? {size: 44, pitch: 66} : {size: 40, pitch: 50};
     this.shape = shape({features: names, on, hidden: this.hidden, outputs, ...sizes}, room);
     this.board.style.width = `${this.shape.width}px`;
