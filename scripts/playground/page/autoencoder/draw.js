@@ -64,7 +64,10 @@ class DrawPanel {
     this.buildPad(side);
     this.buildTools(side);
     this.results = new Results(this.section.body, wire, failed);
-    this.brought = (event) => this.bring(event.detail);
+    this.brought = (event) => {
+      this.bring(event.detail);
+      this.section.element.scrollIntoView({block: "nearest"}); // it may have come from further down
+    };
     document.addEventListener("moonglass-picture", this.brought);
     takeDrops(this.section.body, wire, failed);
     this.show();
