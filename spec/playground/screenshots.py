@@ -49,7 +49,8 @@ def shoot(driver, path, whole):
 def visit(driver, server, place):
     driver.get("about:blank")
     page = Page(driver, server).open(place)
-    if place.startswith("#points"):
+    time.sleep(1)
+    if not page.state()["running"]:
         page.click("#run")
     time.sleep(SECONDS)
     if place.startswith("#autoencoder"):

@@ -11,7 +11,7 @@ const LETTERS = /^[\p{L}′]+$/u;
 
 // Attributes that an element always has.
 const ALWAYS = {mtable: {displaystyle: "true", rowspacing: "0.6em"}};
-const BRACKETS = /^[()|]$/;
+const SIGNS = {"(": {stretchy: "false"}, ")": {stretchy: "false"}, "|": {stretchy: "false", lspace: "0", rspace: "0"}};
 
 // A formula is [tag, part, ...]; a part is a formula or a string.
 export const row = (...parts) => ["mrow", ...parts];
@@ -43,7 +43,7 @@ function build(part) {
   }
   if (NUMBER.test(part)) return element("mn", {}, part);
   if (LETTERS.test(part)) return element("mi", {}, part);
-  return element("mo", BRACKETS.test(part) ? {stretchy: "false"} : {}, part);
+  return element("mo", SIGNS[part] ?? {}, part);
 }
 
 export function render(formula, spoken) {
