@@ -305,7 +305,7 @@ describe("the playground's session", function()
     file = host:ask{["do"] = "export", what = "onnx"}
     assert.equal("points.onnx", file.name)
     assert.equal("base64:" .. moon.onnx.encode(net), file.base64)
-    has(host:refusal{["do"] = "export"}, "export: what is nil, expected script, safetensors or onnx")
+    has(host:refusal{["do"] = "export"}, "export: what is nil (known: script, safetensors, onnx)")
   end)
 
   it("answers or refuses whatever it is asked, and goes on", function()

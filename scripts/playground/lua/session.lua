@@ -17,7 +17,7 @@
 --                          not changed since the last frame. Returns true if something waits for the next frame. The
 --                          session sends schema, state, epoch and failure.
 --   room:command(name, args)   its own commands; returns an answer or nil, or raises words
---   room:export("script")  {name =, type =, text =}; the session gives the net as safetensors or onnx
+--   room:script()          the script that repeats what was done (script.lua), as {name =, type =, text =}
 --   room:train(due), room:step()   optional; without them the session asks the trainer
 -- The session sets room.running.
 local export = require "playground.export"
@@ -26,8 +26,7 @@ local settings = require "playground.settings"
 local slots = {points = true, autoencoder = true, lecture = true}
 local kinds = {points = true, autoencoder = true}
 
-local show = settings.show
-local function refuse(words, ...) error(words:format(...), 0) end
+local show, refuse = settings.show, settings.refuse
 
 local Session = {}
 Session.__index = Session
@@ -201,10 +200,8 @@ end
 
 function commands:export(args)
   local room, what = current(self), args.what
-  if type(what) ~= "string" then
-    refuse("export: what is %s, expected script, safetensors or onnx", show(what))
-  end
-  return export.net(self.host, room, what) or room:export(what)
+  local file = what == "script" and room:script() or export.net(self.host, room, what)
+  return file or refuse("export: what is %s (known: script, safetensors, onnx)", show(what))
 end
 
 -- ---- the loop ----

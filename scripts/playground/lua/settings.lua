@@ -7,6 +7,10 @@
 --   s:check(changes, base)     a new table: base (without one the defaults) with the changes; raises words
 --   s:schema(list)             the descriptions; list is host.list, which marks lists that may be empty
 --   settings.same(a, b)        have two tables of settings the same values?
+-- and what all commands check and refuse with:
+--   settings.check_number(name, v, low, high, whole)   v, as an integer if whole; raises words that begin with the name
+--   settings.refuse(words, ...)   raises words, formatted
+--   settings.show(v), settings.number(v)   a value, a number, as words show it
 -- `only`, as {{problem = {"own"}}, ...}, tells the page where a setting counts: the others are as in one of these.
 --
 -- Kinds: choice (one of choices), number (low to high; whole = true: whole numbers), flag (true or false), list (of
@@ -34,6 +38,7 @@ end
 settings.show, settings.number = show, number
 
 local function refuse(words, ...) error(words:format(...), 0) end
+settings.refuse = refuse
 
 local function number_or_text(v) return type(v) == "number" and number(v) or tostring(v) end
 
@@ -53,16 +58,17 @@ end
 
 local function is_number(v) return type(v) == "number" and v - v == 0 end
 
-local function number_in(name, v, low, high, whole)
+local function check_number(name, v, low, high, whole)
   if is_number(v) and v >= low and v <= high and (not whole or math.tointeger(v)) then
     return whole and math.tointeger(v) or v
   end
-  refuse("set: %s is %s, expected a %snumber of %s to %s", name, show(v), whole and "whole " or "",
-    number(low), number(high))
+  local kind = whole and "whole number" or "number"
+  refuse("%s is %s, expected a %s of %s to %s", name, show(v), kind, number(low), number(high))
 end
+settings.check_number = check_number
 
 local function element(item, v)
-  if not item.choices then return number_in("an element of " .. item.name, v, item.low, item.high, true) end
+  if not item.choices then return check_number("set: an element of " .. item.name, v, item.low, item.high, true) end
   local found = find_choice(item.choices, v)
   if found == nil then
     refuse("set: %s has %s (known: %s)", item.name, show(v), known(item.choices))
@@ -78,7 +84,7 @@ function kinds.choice(item, v)
   return found
 end
 
-function kinds.number(item, v) return number_in(item.name, v, item.low, item.high, item.whole) end
+function kinds.number(item, v) return check_number("set: " .. item.name, v, item.low, item.high, item.whole) end
 
 function kinds.flag(item, v)
   if type(v) ~= "boolean" then refuse("set: %s is %s, expected true or false", item.name, show(v)) end

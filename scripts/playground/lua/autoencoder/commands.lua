@@ -9,20 +9,9 @@ local commands = {}
 local most_own = 2000
 local largest_code = 1e6
 
-local function refuse(message, ...) error(message:format(...), 0) end
+local check_number, refuse, show = settings.check_number, settings.refuse, settings.show
 
-local function show(v) return v ~= v and "not a number" or settings.show(v) end
-
-local function whole(name, v, low, high)
-  local n = math.type(v) and math.tointeger(v)
-  if n and n >= low and n <= high then return n end
-  refuse("%s is %s, expected a whole number of %d to %d", name, show(v), low, high)
-end
-
-local function number(name, v, low, high)
-  if math.type(v) and v >= low and v <= high then return v end
-  refuse("%s is %s, expected a number of %g to %g", name, show(v), low, high)
-end
+local function whole(name, v, low, high) return check_number(name, v, low, high, true) end
 
 -- A list of n numbers.
 local function numbers(name, list, n, low, high)
@@ -31,7 +20,7 @@ local function numbers(name, list, n, low, high)
     refuse("%s has %s, expected a list of %d numbers", name, got, n)
   end
   local checked = {}
-  for i = 1, n do checked[i] = number(("%s[%d]"):format(name, i), list[i], low, high) end
+  for i = 1, n do checked[i] = check_number(("%s[%d]"):format(name, i), list[i], low, high) end
   return checked
 end
 
@@ -70,7 +59,7 @@ end
 
 ---{level}: noise on the drawing, 0 to 1.
 function commands.draw_noise(room, args)
-  local level, view = number("level", args.level, 0, 1), room.view
+  local level, view = check_number("level", args.level, 0, 1), room.view
   view.draw_noise, view.noisy_drawing, view.looked_at = level, nil, view.looked_at + 1
 end
 

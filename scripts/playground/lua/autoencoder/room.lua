@@ -112,10 +112,7 @@ function Room:command(name, args)
   return command(self, args)
 end
 
-function Room:export(what)
-  if what == "script" then return export(self) end
-  error(("export: what is %s (known: script, safetensors, onnx)"):format(settings.show(what)), 0)
-end
+Room.script = export
 
 ---Own pictures, uint8 [n x 784], in place of the set.
 function Room:take_own(images)

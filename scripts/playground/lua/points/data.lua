@@ -41,7 +41,7 @@ end
 
 -- ---- own points ----
 
-local function refuse(words, ...) error(words:format(...), 0) end
+local refuse, show = settings.refuse, settings.show
 
 local labels = {
   two = {function(v) return v == -1 or v == 1 end, "-1 or 1"},
@@ -49,19 +49,13 @@ local labels = {
   values = {function(v) return v >= -1 and v <= 1 end, "a number of -1 to 1"},
 }
 
-local function number(where, name, v, low, high)
-  if type(v) ~= "number" or not (v >= low and v <= high) then
-    refuse("%s: %s is %s, expected a number of %d to %d", where, name, settings.show(v), low, high)
-  end
-  return v
-end
-
 function data.check_point(point, own_labels, where)
-  if type(point) ~= "table" then refuse("%s is %s, expected [x, y, label]", where, settings.show(point)) end
-  local x1, x2 = number(where, "x", point[1], -6, 6), number(where, "y", point[2], -6, 6)
+  if type(point) ~= "table" then refuse("%s is %s, expected [x, y, label]", where, show(point)) end
+  local x1 = settings.check_number(where .. ": x", point[1], -6, 6)
+  local x2 = settings.check_number(where .. ": y", point[2], -6, 6)
   local rule = labels[own_labels]
   if type(point[3]) ~= "number" or not rule[1](point[3]) then
-    refuse("%s: label is %s, expected %s", where, settings.show(point[3]), rule[2])
+    refuse("%s: label is %s, expected %s", where, show(point[3]), rule[2])
   end
   return {x1, x2, point[3]}
 end

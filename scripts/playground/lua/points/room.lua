@@ -10,7 +10,7 @@ local trainer = require "playground.trainer"
 local Room = {kind = "points", options = options, panels = {"points", "features", "units", "weights"}}
 Room.__index = Room
 
-local function refuse(words, ...) error(words:format(...), 0) end
+local refuse = settings.refuse
 
 -- ---- making it ----
 
@@ -100,13 +100,7 @@ end
 
 local commands = {}
 
-local function index(name, v, low, high)
-  local n = math.tointeger(v)
-  if type(v) ~= "number" or not n or n < low or n > high then
-    refuse("edit: %s is %s, expected a whole number of %d to %d", name, settings.show(v), low, high)
-  end
-  return n
-end
+local function index(name, v, low, high) return settings.check_number("edit: " .. name, v, low, high, true) end
 
 local largest_weight = 1e6
 
@@ -116,10 +110,7 @@ function commands:edit(args)
   local i = index("layer", args.layer, 1, #net)
   local layer = net:layer(i)
   local from, to = index("from", args.from, 0, layer.weight:size(1)), index("to", args.to, 1, layer.weight:size(2))
-  local value = args.value
-  if type(value) ~= "number" or value ~= value or math.abs(value) > largest_weight then
-    refuse("edit: value is %s, expected a number of -1e6 to 1e6", settings.show(value))
-  end
+  local value = settings.check_number("edit: value", args.value, -largest_weight, largest_weight)
   local place = from == 0 and ("bias:set(%s, %d)"):format(script.number(value), to)
     or ("weight:set(%s, %d, %d)"):format(script.number(value), from, to)
   t:change(("net:layer(%d).%s"):format(i, place), function()
@@ -190,10 +181,7 @@ local function script_of(self)
   }
 end
 
-function Room:export(what)
-  if what == "script" then return {name = "points.lua", type = "text/x-lua", text = script_of(self)} end
-  refuse("export: what is %s (known: script, safetensors, onnx)", settings.show(what))
-end
+function Room:script() return {name = "points.lua", type = "text/x-lua", text = script_of(self)} end
 
 return function(host, given)
   local self = setmetatable({host = host, own = {}, running = false, message = false, unsent = {}}, Room)
