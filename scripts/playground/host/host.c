@@ -72,9 +72,7 @@ static int host_refuse(lua_State *L) {
   lua_Integer id = luaL_checkinteger(L, 1);
   const char *words = luaL_checklstring(L, 2, &size);
   text *t = empty_text(L, HOST_LARGEST_ANSWER);
-  text_put(t, "{\"error\":");
-  text_quote(t, words, size);
-  text_put(t, "}");
+  text_object(t, "error", words, size);
   if (t->failed) return luaL_error(L, "refuse: %s", t->failed);
   mailbox_answer(&state_of(L)->mail, (long)id, 400, t);
   return 0;

@@ -92,9 +92,7 @@ static int refuse_with(connection *c, int status, const char *more, const char *
   bool unread = r->content_length > 0 || mg_get_header(c, "Transfer-Encoding");
   if (unread) mg_disable_connection_keep_alive(c);
   snprintf(all, sizeof all, "%s%s", more, unread ? "Connection: close\r\n" : "");
-  text_put(&t, "{\"error\":");
-  text_quote(&t, words, strlen(words));
-  text_put(&t, "}");
+  text_object(&t, "error", words, strlen(words));
   answer_json(c, status, all, &t);
   text_free(&t);
   drop_body(c);

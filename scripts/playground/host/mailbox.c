@@ -2,6 +2,8 @@
 ** long as that thread waits. */
 #include "mailbox.h"
 
+#include <string.h>
+
 #include "clock.h"
 
 enum { MOST_LETTERS = 8 };
@@ -62,9 +64,7 @@ static void take_out(mailbox *m, letter *l) {
 
 static int refuse(text *answer, int status, const char *words) {
   text_clear(answer, 0);
-  text_put(answer, "{\"error\":");
-  text_put(answer, words);
-  text_put(answer, "}");
+  text_object(answer, "error", words, strlen(words));
   return status;
 }
 
@@ -85,9 +85,9 @@ int mailbox_ask(mailbox *m, json_t *command, double seconds, text *answer) {
   pthread_mutex_unlock(&m->lock);
   json_decref(mine.command);
   if (mine.status) return mine.status;
-  if (closed) return refuse(answer, 401, "\"the session has ended; load the page again\"");
-  if (full) return refuse(answer, 503, "\"too many commands wait for an answer; send the next one after it\"");
-  return refuse(answer, 503, "\"the session is busy and gave no answer in time; try again\"");
+  if (closed) return refuse(answer, 401, "the session has ended; load the page again");
+  if (full) return refuse(answer, 503, "too many commands wait for an answer; send the next one after it");
+  return refuse(answer, 503, "the session is busy and gave no answer in time; try again");
 }
 
 json_t *mailbox_take(mailbox *m, double seconds, long *id) {
@@ -113,7 +113,7 @@ void mailbox_answer(mailbox *m, long id, int status, const text *answer) {
     text_clear(l->answer, 0);
     text_add(l->answer, answer->data, answer->size);
     l->status = status;
-    if (l->answer->failed) l->status = refuse(l->answer, 503, "\"no memory for the answer\"");
+    if (l->answer->failed) l->status = refuse(l->answer, 503, "no memory for the answer");
     pthread_cond_broadcast(&m->answered);
   }
   pthread_mutex_unlock(&m->lock);

@@ -129,9 +129,7 @@ static void report(state *s, lua_State *L) {
   if (!trace) trace = "not enough memory";
   host_log(trace);
   text_clear(&s->json, 0);
-  text_put(&s->json, "{\"message\":");
-  text_quote(&s->json, trace, strcspn(trace, "\n"));
-  text_put(&s->json, "}");
+  text_object(&s->json, "message", trace, strcspn(trace, "\n"));
   if (!s->json.failed) slots_put(&s->events, "failure", &s->json);
 }
 

@@ -95,6 +95,12 @@ void text_quote(text *t, const char *bytes, size_t size) {
   text_put(t, "\"");
 }
 
+void text_object(text *t, const char *key, const char *words, size_t size) {
+  text_format(t, "{\"%s\":", key);
+  text_quote(t, words, size);
+  text_put(t, "}");
+}
+
 /* ---- base64 ---- */
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -20,6 +20,9 @@ __attribute__((format(printf, 2, 3))) void text_format(text *t, const char *form
 /* A JSON string: quotes, escapes; bytes that are no UTF-8 become U+FFFD. */
 void text_quote(text *t, const char *bytes, size_t size);
 
+/* {"key": "words"} */
+void text_object(text *t, const char *key, const char *words, size_t size);
+
 /* Base64 of bytes; the bytes of a base64 text, false if it is none. */
 void text_base64(text *t, const void *bytes, size_t size);
 bool text_from_base64(text *t, const char *code, size_t size);
