@@ -1,6 +1,7 @@
 """Starting and ending the program: options, signals, a port that is taken, a data set that is not there."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -53,6 +54,30 @@ class Ending(unittest.TestCase):
             self.assertEqual((1, ""), (done.returncode, done.stdout))
             words = f"moonglass-playground: cannot listen on 127.0.0.1, port {server.port}: "
             self.assertRegex(done.stderr, rf"\A{words}.*--port\n\Z")
+
+    def test_an_output_that_takes_nothing(self):
+        with open("/dev/full", "w") as full, tempfile.TemporaryFile() as errors:
+            process = subprocess.Popen([*COMMAND, "--port", "0"], stdout=full, stderr=errors, cwd=ROOT)
+
+            def said():
+                errors.seek(0)
+                return errors.read().decode()
+            words = r"cannot write to the standard output; the address is http://127\.0\.0\.1:\d+/\n"
+            try:
+                wait_for(lambda: re.search(words, said()), "the address on the standard error")
+            finally:
+                process.terminate()
+                self.assertEqual(0, process.wait(PATIENCE))
+
+    def test_closed_streams_are_no_connections(self):
+        process = subprocess.Popen(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *COMMAND, "--port", "0"], cwd=ROOT)
+        try:
+            files = [f"/proc/{process.pid}/fd/{number}" for number in range(3)]
+            wait_for(lambda: os.path.exists(f"/proc/{process.pid}/fd/4"), "the server's own files")
+            self.assertEqual(["/dev/null"] * 3, [os.readlink(name) for name in files])
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
 
     def test_wrong_options(self):
         for options, words in (

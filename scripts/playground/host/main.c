@@ -1,4 +1,5 @@
 /* main.c - moonglass-playground: the playground's server, from its start to its end. */
+#include <fcntl.h>
 #include <moonglass.h>
 #include <signal.h>
 #include <spawn.h>
@@ -20,6 +21,15 @@ enum { FIRST_PORT = 8080, PORTS = 20 };
 static int complain(const char *words) {
   fprintf(stderr, "moonglass-playground: %s\n", words);
   return 1;
+}
+
+/* A closed standard stream would be the number of the next file or connection, and words for the person who runs the
+** server would go to a visitor. */
+static bool open_standard_streams(void) {
+  int number;
+  do number = open("/dev/null", O_RDWR);
+  while (number >= 0 && number <= STDERR_FILENO);
+  return number >= 0 && close(number) == 0;
 }
 
 /* SIGINT and SIGTERM are for the main thread, which waits for them. Threads that are started later block them too. */
@@ -75,8 +85,8 @@ static void serve(const options *o, http *h, sessions *table, const sigset_t *en
   char url[300];
   const char *name = o->name ? o->name : o->address;
   snprintf(url, sizeof url, "http://%s:%d/", name, http_port(h));
-  printf("%s\n", url);
-  fflush(stdout);
+  if (printf("%s\n", url) < 0 || fflush(stdout) != 0)
+    fprintf(stderr, "moonglass-playground: cannot write to the standard output; the address is %s\n", url);
   if (o->open) open_browser(url);
   const struct timespec tick = {0, 100 * 1000 * 1000};
   while (sigtimedwait(ends, NULL, &tick) < 0) sessions_tick(table);
@@ -115,6 +125,7 @@ static int run(const options *o) {
 
 int main(int argc, char **argv) {
   options o;
+  if (!open_standard_streams()) return 1;
   if (argc < 1 || !options_read(&o, argv + 1)) return 2;
   if (o.help) {
     options_print_help();
