@@ -395,7 +395,8 @@ describe("the playground's autoencoder refuses", function()
 
   it("to export what it does not have", function()
     check("export: what is 'weights' (known: script, safetensors, onnx)", "export", {what = "weights"})
-    check("unknown command 'fly'", "fly")
+    check("unknown command 'fly' (known here: choose, code, digits, draw, draw_noise, export, open, own, pause, reset, "
+      .. "run, set, step, watch)", "fly")
   end)
 
   it("own pictures that are no pictures", function()

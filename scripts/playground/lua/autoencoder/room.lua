@@ -108,7 +108,10 @@ function Room:frame(send, watched, all) return self.events:frame(self, send, wat
 
 function Room:command(name, args)
   local command = commands[name]
-  if not command then error(("unknown command '%s'"):format(name:sub(1, 40)), 0) end
+  if not command then
+    settings.refuse("unknown command %s (known here: choose, code, digits, draw, draw_noise, export, open, own, pause, "
+      .. "reset, run, set, step, watch)", settings.show(name))
+  end
   return command(self, args)
 end
 

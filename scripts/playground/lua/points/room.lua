@@ -153,8 +153,8 @@ function commands:clear() set_own(self, {}, self.now.own_labels) end
 
 function Room:command(name, args)
   if not commands[name] then
-    refuse("unknown command '%s' (known here: clear, edit, export, open, pause, point, points, reset, run, set, step, "
-      .. "watch)", name)
+    refuse("unknown command %s (known here: clear, edit, export, open, pause, point, points, reset, run, set, step, "
+      .. "watch)", settings.show(name))
   end
   return commands[name](self, args)
 end
