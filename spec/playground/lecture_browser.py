@@ -98,7 +98,7 @@ class Lecture(BrowserCase):
         self.assertFalse(page.state()["running"])
         page.until("window.moonglass.last.digits", "digits")
         errors = page.last("digits")["errors"]
-        cell = ".lecture-tried tr[data-tried='2'] [data-measure='error of the ten digits']"
+        cell = ".lecture-tried tr[data-tried='2'] [data-measure='error of the ten pictures']"
         self.assertAlmostEqual(sum(errors) / len(errors), page.value(cell), places=12)
         wide = page.value(cell)
         page.click(".lecture-control .segment:has(input[value='32'])")

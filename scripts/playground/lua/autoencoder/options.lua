@@ -109,17 +109,18 @@ local function of_kinds()
   }
 end
 
-local function of_training(available)
+local function of_training(available, set_name)
   local rows = row_choices(available)
   return {
     {
-      name = "data", label = "Data", kind = "choice", choices = choices{{"set", "the set"}, {"own", "own pictures"}},
-      default = "set", group = "data", help = "The pictures that the net learns from.",
+      name = "data", label = "Data", kind = "choice", default = "set",
+      choices = choices{{"set", set_name or "the set"}, {"own", "own pictures"}},
+      group = "data", help = "The pictures that the net learns from.",
     },
     {
       name = "rows", label = "Training pictures", kind = "choice", choices = rows,
       default = rows[math.min(6, #rows)].value, group = "data", only = {{data = {"set"}}},
-      help = "With few pictures the net learns them by heart; with many it learns what digits look like.",
+      help = "With few pictures the net learns them by heart; with many it learns what they have in common.",
     },
     {
       name = "loss", label = "Loss", kind = "choice", default = "bce", group = "training",
@@ -149,10 +150,11 @@ local function of_training(available)
 end
 
 ---@param available integer training rows of the set
+---@param set_name string? what the set is called
 ---@return table[] schema
-return function(available)
+return function(available, set_name)
   local schema = {}
-  for _, list in ipairs{of_net(), of_kinds(), of_training(available)} do
+  for _, list in ipairs{of_net(), of_kinds(), of_training(available, set_name)} do
     table.move(list, 1, #list, #schema + 1, schema)
   end
   return schema

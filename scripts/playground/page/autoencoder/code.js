@@ -6,12 +6,14 @@ import {CodeBars} from "./codebars.js";
 import {latest} from "./latest.js";
 import {picture} from "./parts.js";
 import {Plane} from "./plane.js";
+import {labelWord} from "./words.js";
 
 const HELP = "Drag a bar up or down, or use the arrow keys.";
+const HELP_TWO = "Drag the mark or a bar, or use the arrow keys.";
 
 /** Which picture's code it is, in words. */
-function words({source, label, row, edited}) {
-  const test = label === undefined || label === null ? `picture ${row}` : `the chosen ${label}`;
+function words(wire, {source, label, row, edited}) {
+  const test = label === undefined || label === null ? `picture ${row}` : `the chosen ${labelWord(wire, label)}`;
   const whose = source === "drawing" ? "your drawing" : test;
   return edited ? `Changed from the code of ${whose}.` : `The code of ${whose}: all that the net keeps of it.`;
 }
@@ -44,8 +46,8 @@ class CodePanel {
 
   build(body) {
     this.hands = make("div", {className: "code-hands"});
-    const help = make("p", {className: "code-help", textContent: HELP});
-    const side = make("div", {className: "code-side"}, this.hands, help);
+    this.help = make("p", {className: "code-help", textContent: HELP});
+    const side = make("div", {className: "code-side"}, this.hands, this.help);
     const right = make("div", {className: "code-pictures"});
     body.append(side, right);
     this.bars = new CodeBars(this.hands, (values) => this.hold(values));
@@ -70,10 +72,11 @@ class CodePanel {
     if (!this.data || two !== (this.data.values.data.length === 2)) {
       this.plane.element.hidden = !two;
       this.hands.classList.toggle("code-two", two);
+      this.help.textContent = two ? HELP_TWO : HELP;
       this.section.watch(two ? ["code", "map"] : ["code"]);
     }
     this.data = data;
-    this.section.note(words(data));
+    this.section.note(words(this.wire, data));
     this.decoded.set(data.decoded.data);
     this.original.set(data.original.data);
     this.showHands();
@@ -86,6 +89,7 @@ class CodePanel {
     if (!busy) {
       this.editing = edited;
       this.bars.set({values: values.data, low: low.data, high: high.data});
+      if (!edited) this.bars.forget();
       this.showPlane();
     }
     this.letGo.disabled = !edited && !this.editing;

@@ -3,6 +3,7 @@
  *
  *   const b = new CodeBars(parent, (values) => ...);     called with all values whenever a person moved one
  *   b.set({values, low, high});    b.dragging: a bar is held, its axis stays
+ *   b.forget();                    no bar counts as moved any more; those that were are marked until then
  *
  * All bars share one axis, so that they can be compared. It has round numbers and shrinks when it is much too wide.
  */
@@ -110,6 +111,7 @@ export class CodeBars {
   /** What a person did: bar i has this value. */
   put(i, value) {
     this.values[i] = Math.min(this.axis.high, Math.max(this.axis.low, value));
+    this.bars[i].knob.classList.add("moved");
     this.showBar(i);
     this.change([...this.values]);
   }
@@ -123,6 +125,10 @@ export class CodeBars {
     }
     if (this.axis !== before || !this.labelled) this.showAxis();
     this.bars.forEach((_, i) => this.showBar(i));
+  }
+
+  forget() {
+    for (const {knob} of this.bars) knob.classList.remove("moved");
   }
 
   build(n) {

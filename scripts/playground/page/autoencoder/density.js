@@ -1,6 +1,6 @@
 // The panel "density": how the numbers of all codes are spread, and how many of them are zero.
 
-import {figure, make} from "../controls.js";
+import {button, figure, make} from "../controls.js";
 import {drawBars} from "../draw/bars.js";
 import {surface} from "../draw/canvas.js";
 import {color} from "../draw/palette.js";
@@ -26,13 +26,32 @@ function axis(context, width, height, edges) {
   context.fillRect(0, height - FOOT, width, 1);
 }
 
-export function create(wire, parent) {
+const NOTE = "The numbers of all codes, counted by size (on a scale of powers of ten). A sparse net keeps most at "
+  + "zero.";
+const NEVER_ZERO = "Only a code with the activation ReLU has numbers that are exactly zero.";
+
+/** A sparse net whose code cannot have zeros: what is said, and a button that changes it. */
+function hint(wire, failed) {
+  const settings = {code_activation: "relu"};
+  const use = () => wire.command("set", {settings}).then(() => wire.command("run")).catch(failed);
+  const element = make("p", {className: "density-hint", hidden: true}, NEVER_ZERO,
+    button("Use ReLU", "Starts the net anew with ReLU as the code's activation", use, {className: "small"}));
+  return {
+    element,
+    show({kind, sparsity, code_activation}) {
+      element.hidden = kind !== "sparse" || sparsity !== "l1" || code_activation === "relu";
+    },
+  };
+}
+
+export function create(wire, parent, page) {
   const section = panel(parent, {
     name: "density", title: "Density of codes", watch: ["density"], className: "ae-density",
-    note: "The numbers of all codes, counted by size (on a scale of powers of ten). A sparse net keeps most at zero.",
+    note: NOTE,
   });
   const figures = make("div", {className: "figures"});
-  section.body.append(figures);
+  const never = hint(wire, page.failed);
+  section.body.append(never.element, figures);
   const zeros = figure(figures, "share of zeros, %", {digits: 1});
   const mean = figure(figures, "mean", {digits: 3});
   const dead = figure(figures, "dead units", {digits: 0});
@@ -49,6 +68,7 @@ export function create(wire, parent) {
   return {
     element: section.element,
     events: {
+      state: ({settings}) => never.show(settings),
       density(next) {
         data = next;
         zeros.set(100 * data.zeros);

@@ -8,9 +8,11 @@ import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {SIDE} from "./pad.js";
 import {hasUnseen} from "./parts.js";
+import {hasDigits, labelWord, thing} from "./words.js";
 
 const SIZE = SIDE * SIDE;
 const SHOWN = 10;
+const LINE_GAP = 4;
 const UNSEEN = "The net has never trained on these. Choose one to see its code.";
 const SEEN = "Your own pictures, which the net trains on. Choose one to see its code.";
 const LINES = [
@@ -18,24 +20,25 @@ const LINES = [
 ];
 
 /** One column: a digit's pictures one under the other, its label and its error; a radio button of the group. */
-function column(parent, i, choose) {
+function column(parent, i, choose, wire) {
   let data = null;
   let lines = [];
   const element = make("button", {
-    type: "button", className: "digit", role: "radio", "aria-checked": "false", "aria-label": `digit ${i + 1}`,
+    type: "button", className: "digit", role: "radio", "aria-checked": "false", "aria-label": `picture ${i + 1}`,
     tabIndex: -1,
   });
   const shown = surface(element, {
     className: "digit-pictures",
-    draw(context, width) {
+    draw(context, width, height) {
+      const size = (height + LINE_GAP) / lines.length - LINE_GAP; // a little less than the width
       lines.forEach(({name, color}, line) => {
-        const box = {x: 0, y: line * (width + 4), width, height: width};
+        const box = {x: (width - size) / 2, y: line * (size + LINE_GAP), width: size, height: size};
         tile(context, data[name].data, i * SIZE, SIDE, box, shades(color));
       });
     },
   });
   const label = make("span", {className: "digit-label"});
-  const error = make("span", {className: "digit-error number", title: "mean squared error of this digit"});
+  const error = make("span", {className: "digit-error number", title: "mean squared error of this picture"});
   element.append(make("span", {className: "digit-words"}, label, error));
   element.addEventListener("click", () => choose(i));
   parent.append(element);
@@ -49,8 +52,9 @@ function column(parent, i, choose) {
       if (!there) return;
       shown.canvas.style.aspectRatio = `1 / ${lines.length}`;
       const row = data.rows[i];
-      label.textContent = data.labels ? String(data.labels[i]) : `#${row}`;
-      element.setAttribute("aria-label", data.labels ? `a ${data.labels[i]}, test row ${row}` : `picture ${row}`);
+      const word = data.labels ? labelWord(wire, data.labels[i]) : null;
+      label.textContent = word ?? `#${row}`;
+      element.setAttribute("aria-label", word ? `a ${word}, test row ${row}` : `picture ${row}`);
       element.setAttribute("aria-checked", String(chosen));
       number(error, data.errors[i], 3);
       shown.dirty();
@@ -74,12 +78,14 @@ export function create(wire, parent, page) {
     note: UNSEEN,
   });
   const showKey = key(section.body);
-  const group = make("div", {className: "digits", role: "radiogroup", "aria-label": "Test digits, arrow keys choose"});
+  const group = make("div", {
+    className: "digits", role: "radiogroup", "aria-label": "Test pictures, arrow keys choose",
+  });
   section.body.append(group);
   let data = null;
   let row = wire.last.code?.row ?? null;
 
-  const columns = Array.from({length: SHOWN}, (_, i) => column(group, i, choose));
+  const columns = Array.from({length: SHOWN}, (_, i) => column(group, i, choose, wire));
 
   function draw() {
     if (!data) return;
@@ -113,10 +119,10 @@ export function create(wire, parent, page) {
     await wire.command("digits", {first}).catch(() => wire.command("digits", {first: 1})).catch(failed);
   }
   section.tools.append(
-    button("‹", "The ten digits before", () => others(-SHOWN), {className: "quiet"}),
-    button("Ten others", "Shows the next ten digits of the test set", () => others(SHOWN)),
+    button("‹", "The ten pictures before", () => others(-SHOWN), {className: "quiet"}),
+    button("Ten others", "Shows the next ten pictures of the test set", () => others(SHOWN)),
   );
-  section.tools.firstChild.setAttribute("aria-label", "The ten digits before");
+  section.tools.firstChild.setAttribute("aria-label", "The ten pictures before");
   takeDrops(section.body, wire, failed);
 
   return {
@@ -124,6 +130,8 @@ export function create(wire, parent, page) {
     events: {
       digits(next) {
         data = next;
+        section.title(`Test ${thing(wire)}s`);
+        group.classList.toggle("digits-named", !hasDigits(wire));
         section.note(hasUnseen(wire) ? UNSEEN : SEEN);
         draw();
       },

@@ -8,10 +8,11 @@ import {latest} from "./latest.js";
 import {Pad, centred} from "./pad.js";
 import {picture} from "./parts.js";
 import {Pencil} from "./pencil.js";
+import {thing} from "./words.js";
 
 const NOISE = {
   name: "draw_noise", label: "Add noise", kind: "number", low: 0, high: 1, step: 0.05, default: 0,
-  format: (value) => value.toFixed(2), help: "Does the net draw the digit without it? A denoising net has learnt to.",
+  format: (value) => value.toFixed(2), help: "Does the net take it away? A denoising net has learnt to.",
 };
 
 /** What the net sees and what it makes of it, with the slider of the noise under them. */
@@ -91,8 +92,8 @@ class DrawPanel {
     this.clearing = button("Clear", "Empties the pad", () => this.clear(), quiet);
     this.centring = button("Centre", "Makes the drawing as large as MNIST's digits and puts it in the middle",
       () => this.centre(), quiet);
-    this.again = button("Use my drawing", "Looks at the drawing again instead of the chosen digit",
-      () => this.changed(), quiet);
+    this.again = button("Use my drawing", "Looks at the drawing again instead of the chosen picture",
+      () => this.changed());
     side.append(make("div", {className: "pad-tools", role: "group", "aria-label": "Drawing tools"},
       make("span", {className: "pad-pens"}, this.pen, this.eraser), this.undoing, this.clearing, this.centring));
     this.section.tools.append(this.again);
@@ -162,5 +163,9 @@ class DrawPanel {
 
 export function create(wire, parent, page) {
   const one = new DrawPanel(wire, parent, page);
-  return {element: one.section.element, events: {drawing: (data) => one.take(data)}, destroy: () => one.destroy()};
+  return {
+    element: one.section.element,
+    events: {drawing: (data) => one.take(data), state: () => one.section.title(`Draw a ${thing(wire)}`)},
+    destroy: () => one.destroy(),
+  };
 }

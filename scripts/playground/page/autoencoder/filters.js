@@ -46,7 +46,7 @@ export function create(wire, parent) {
   section.body.append(figures);
   const total = figure(figures, "units in all", {digits: 0});
   const shownCount = figure(figures, "shown", {digits: 0});
-  const dead = figure(figures, "dead (crossed): zero for every digit", {digits: 0});
+  const dead = figure(figures, "dead (crossed): zero for every picture", {digits: 0});
   let data = null;
   const shown = surface(section.body, {
     className: "filters", label: "Weights of the first layer, a picture for each unit",

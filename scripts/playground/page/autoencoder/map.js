@@ -9,9 +9,10 @@ import {latest} from "./latest.js";
 import {SIDE} from "./pad.js";
 import {picture} from "./parts.js";
 import {asField, drawGrid, drawMark, inside, keyPoint, planePoint} from "./plane.js";
+import {hasDigits, labelWord} from "./words.js";
 
-const NOTE = "Each dot is a test digit, at its two numbers; behind it, what the net decodes there.";
-const LABEL = "Map of the test digits' codes; arrow keys look around, Enter takes a code";
+const NOTE = "Each dot is a test picture, at its two numbers; behind it, what the net decodes there.";
+const LABEL = "Map of the test pictures' codes; arrow keys look around, Enter takes a code";
 const WATCH = ["map", "map_before"];
 const NONE = 255; // the label of a picture without one
 
@@ -39,20 +40,27 @@ function drawMap(context, box, {grid, points, labels, range}, only) {
   scatter(context, box, {points: list, range, colorOf, radius: only === null ? 2.6 : 3.4});
 }
 
-/** Ten buttons: one lets the dots of that digit stand alone. */
-function legend(parent, chosen) {
+/** Ten buttons: one lets the dots of that label stand alone. Returns what writes their words. */
+function legend(parent, wire, chosen) {
   let only = null;
-  const buttons = Array.from({length: 10}, (_, label) => {
-    return make("button", {
-      type: "button", className: "map-label", "aria-pressed": "false", title: `Shows the dots of ${label} alone`,
-      onclick() {
-        only = only === label ? null : label;
-        buttons.forEach((one, i) => one.setAttribute("aria-pressed", String(i === only)));
-        chosen(only);
-      },
-    }, swatch(`--label-${label}`), String(label));
-  });
-  parent.append(make("div", {className: "map-legend", role: "group", "aria-label": "Digits"}, ...buttons));
+  const buttons = Array.from({length: 10}, (_, label) => make("button", {
+    type: "button", className: "map-label", "aria-pressed": "false",
+    onclick() {
+      only = only === label ? null : label;
+      buttons.forEach((one, i) => one.setAttribute("aria-pressed", String(i === only)));
+      chosen(only);
+    },
+  }, swatch(`--label-${label}`), make("span")));
+  const element = make("div", {className: "map-legend", role: "group", "aria-label": "Labels"}, ...buttons);
+  parent.append(element);
+  return () => {
+    element.classList.toggle("named", !hasDigits(wire));
+    buttons.forEach((one, label) => {
+      const word = labelWord(wire, label);
+      one.lastChild.textContent = word;
+      one.title = `Shows the dots of ${word} alone`;
+    });
+  };
 }
 
 /** What is said when the code has another size, with a button that changes it. */
@@ -68,6 +76,7 @@ function hint(wire, failed) {
 class MapPanel {
   constructor(wire, parent, page) {
     const {failed} = page;
+    this.wire = wire;
     this.data = null;
     this.only = null; // the label whose dots stand alone
     this.probe = null; // the place looked at
@@ -112,12 +121,12 @@ class MapPanel {
   buildSide() {
     const side = make("div", {className: "map-side"});
     this.ground.append(side);
-    legend(side, (label) => {
+    this.nameLabels = legend(side, this.wire, (label) => {
       this.only = label;
       this.surface.dirty();
       this.other.dirty();
     });
-    this.there = picture(side, {label: "The digit decoded at the mark", className: "map-there", color: "--orange"});
+    this.there = picture(side, {label: "The picture decoded at the mark", className: "map-there", color: "--orange"});
     this.place = [1, 2].map(() => make("span", {className: "number", textContent: "–"}));
     side.append(make("p", {className: "map-place"}, "decoded at ", this.place[0], ", ", this.place[1]));
   }
@@ -163,6 +172,7 @@ class MapPanel {
       this.probe = null;
       return;
     }
+    this.nameLabels();
     const [x0, x1, y0, y1] = next.range;
     this.look(this.probe ?? [(x0 + x1) / 2, (y0 + y1) / 2], false);
   }

@@ -26,7 +26,7 @@ function side(parent, title, what) {
   };
 }
 
-const GAP = "Few pictures are learnt by heart: the losses drift apart. Noise closes the gap."
+const GAP = "Few pictures are learnt by heart: the losses drift apart. Noise narrows the gap."
 const ALL = "The net trains on all of your pictures: none is left that it has never seen.";
 
 export function create(wire, parent, page) {
@@ -36,8 +36,8 @@ export function create(wire, parent, page) {
   });
   const sides = make("div", {className: "memory-sides"});
   section.body.append(sides);
-  const train = side(sides, "Trained on", "Training digits");
-  const test = side(sides, "Never seen", "Test digits");
+  const train = side(sides, "Trained on", "Training pictures");
+  const test = side(sides, "Never seen", "Test pictures");
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
   const rows = figure(figures, "training pictures", {digits: 0});

@@ -15,6 +15,13 @@ const MOST = 1500; // what one command can carry
 const SHOWN = 40;
 const NONE = "No picture yet.";
 
+/** The answer stands in the panel with the pad, which may be far above. */
+function showPad() {
+  const pad = document.querySelector("[data-panel='draw']");
+  const top = pad?.getBoundingClientRect().top ?? 0;
+  if (top < 0) pad.scrollIntoView({behavior: "smooth"});
+}
+
 /** A picture as a button that asks the net about it; what is returned takes it away. */
 function thumbnail(parent, pixels, name, look) {
   const element = make("button", {
@@ -54,14 +61,14 @@ class OwnPanel {
     this.pictures = []; // {pixels, remove}
     this.section = panel(parent, {
       name: "own", title: "Your own pictures", className: "ae-own",
-      note: "PNG or JPEG files, scaled to 28 x 28 grey pixels. They stay on this computer.",
+      note: "PNG or JPEG files, scaled to 28 x 28 grey pixels. Only your session has them.",
     });
     fileZone(this.section.body, (files) => this.take(files).catch(this.failed).finally(() => this.show()));
     this.words = make("p", {className: "own-words", role: "status", textContent: NONE});
     this.list = make("div", {className: "own-pictures"});
     this.train = button("Train on them", "Starts the net anew on these pictures",
       () => this.send().catch(this.failed), {className: "primary"});
-    this.forget = button("Forget them", "Empties the list and goes back to the digits", () => this.clear(),
+    this.forget = button("Forget them", "Empties the list and goes back to the pictures of the set", () => this.clear(),
       {className: "quiet"});
     this.section.body.append(this.words, this.list, make("div", {className: "own-tools"}, this.train, this.forget));
     this.show();
@@ -70,7 +77,7 @@ class OwnPanel {
   show() {
     const n = this.pictures.length;
     const counted = `${n} ${n === 1 ? "picture" : "pictures"}`;
-    this.words.textContent = n ? `${counted}. Choose one to see what the net makes of it.` : NONE;
+    this.words.textContent = n ? `${counted}. Choose one to see above what the net makes of it.` : NONE;
     this.train.disabled = this.forget.disabled = n === 0;
   }
 
@@ -84,7 +91,7 @@ class OwnPanel {
   }
 
   add(pixels, name) {
-    const look = () => ask(this.wire, pixels).catch(this.failed);
+    const look = () => ask(this.wire, pixels).then(showPad).catch(this.failed);
     const remove = this.pictures.length < SHOWN ? thumbnail(this.list, pixels, name, look) : () => {};
     this.pictures.push({pixels, remove});
   }

@@ -9,7 +9,7 @@ export function create(wire, parent) {
     name: "pca", title: "Net against PCA", watch: ["pca"], className: "ae-pca",
     note: "Principal components of the same size: the best that can be done without activation functions.",
   });
-  const original = strip(section.body, {caption: "original", label: "Test digits", color: "--blue"});
+  const original = strip(section.body, {caption: "original", label: "Test pictures", color: "--blue"});
   const net = strip(section.body, {caption: "net", label: "The net's reconstructions", color: "--orange"});
   const pca = strip(section.body, {caption: "PCA", label: "Reconstructions by principal components", color: "--ink"});
   const figures = make("div", {className: "figures"});

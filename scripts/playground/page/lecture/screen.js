@@ -98,6 +98,17 @@ function progress(parent) {
   };
 }
 
+/** Under the notice, if the host's pictures are not those that it speaks of. */
+function otherSet(parent) {
+  const element = paragraph("lecture-progress");
+  element.hidden = true;
+  parent.append(element);
+  return (name) => {
+    element.hidden = !name || name === "MNIST";
+    element.textContent = `This speaks of MNIST's digits; the pictures here are ${name}'s, so the numbers differ.`;
+  };
+}
+
 function textOf(parent, step, number, count) {
   const heading = make("h2", {className: "lecture-title", id: "lecture-title", textContent: step.name});
   const place = make("div", {className: "lecture-control"});
@@ -106,9 +117,11 @@ function textOf(parent, step, number, count) {
     ...step.sentences.map((text) => paragraph("lecture-sentence", text)), place);
   const showProgress = progress(element);
   const measures = make("div");
-  element.append(measures, notice(step.notice), formula(step), links(step));
+  element.append(measures, notice(step.notice));
+  const showSet = otherSet(element);
+  element.append(formula(step), links(step));
   parent.append(element);
-  return {element, place, measures, showProgress};
+  return {element, place, measures, showProgress, showSet};
 }
 
 export function createScreen(parent, step, {number, count, wire, page, value, change}) {
@@ -138,6 +151,8 @@ export function createScreen(parent, step, {number, count, wire, page, value, ch
     },
     state(data) {
       text.showProgress(data);
+      text.showSet(data.data);
+      for (const panel of panels) panel.events.state?.(data);
       setting?.set(data.settings);
       const other = data.settings.kind !== step.settings.kind && step.control.setting !== "kind";
       if (setting) table.line(`${setting.label(data.settings)}${other ? `, ${data.settings.kind}` : ""}`);

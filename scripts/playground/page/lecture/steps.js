@@ -30,7 +30,7 @@ function difference(a, b) {
   return total / a.length;
 }
 
-const digitsError = {label: "error of the ten digits", event: "digits", of: (data) => mean(data.errors), digits: 4};
+const digitsError = {label: "error of the ten pictures", event: "digits", of: (data) => mean(data.errors), digits: 4};
 const testLoss = {label: "test loss", event: "epoch", of: (data) => data.test_loss, digits: 4};
 
 const x = "x";
@@ -68,7 +68,7 @@ export const steps = [
     control: {setting: "loss", values: ["bce", "mse"]},
     panels: ["digits", "loss"],
     measures: [digitsError],
-    notice: "the ten errors differ: a 1 is one stroke and easy, a 2 or an 8 has about five times its error. The two "
+    notice: "the ten errors differ: a 1 is one stroke and easy, a 2 or a 5 has about ten times its error. The two "
       + "losses have other values, but lead to nearly the same error, 0.010.",
     formula: lines(
       row("MSE", "=", frac("1", "784"), sum(row("i", "=", "1"), "784"), square(sub(x, "i"), "−", sub(y, "i"))),

@@ -37,8 +37,11 @@ function meaning(list, lines) {
   if (only(-1, 1)) return {list, own_labels: "two"};
   if (only(0, 1)) return {list: list.map(([x, y, label]) => [x, y, label ? 1 : -1]), own_labels: "two"};
   if (only(0, 1, 2)) return {list, own_labels: "three"};
-  const wrong = list.findIndex(([, , label]) => Math.abs(label) > 1);
-  if (wrong < 0) return {list, own_labels: "values"};
+  const values = list.findIndex(([, , label]) => Math.abs(label) > 1);
+  if (values < 0) return {list, own_labels: "values"};
+  // a 3 among 0, 1 and 2 is what is wrong, not the first 2
+  const neither = list.findIndex(([, , label]) => Math.abs(label) > 1 && label !== 2);
+  const wrong = neither < 0 ? values : neither;
   throw new Error(`Line ${lines[wrong]}: expected a label -1 or 1 (two classes), 0, 1 or 2 (three), or a number from `
     + `-1 to 1, got ${list[wrong][2]}. Nothing was changed.`);
 }

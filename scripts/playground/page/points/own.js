@@ -49,7 +49,7 @@ class OwnPoints {
       className: "input own-text", rows: 4, spellcheck: false, placeholder: "1.5,-2,1\n-3,0.5,-1",
       "aria-label": "Points as lines x,y,label",
     });
-    const file = make("input", {type: "file", accept: ".csv,.txt,text/csv,text/plain", className: "own-file",
+    const file = make("input", {type: "file", accept: ".csv,.txt,text/csv,text/plain",
       "aria-label": "A CSV file with lines x,y,label"});
     file.addEventListener("change", async () => {
       if (file.files[0]) this.text(await file.files[0].text());
@@ -57,8 +57,10 @@ class OwnPoints {
     });
     const read = button("Use these lines", "Takes the points from the lines above", () => this.text(area.value));
     return make("details", {className: "own-csv"}, make("summary", {textContent: "From a table (CSV)"}),
-      make("p", {className: "panel-note", textContent: "Lines x,y,label. Paste them here, choose a file, or drop one "
-        + "on the plane. They replace the points."}), area, make("div", {className: "own-row"}, read, file));
+      make("p", {className: "panel-note", textContent: "Lines x,y,label. Two classes have the labels -1 and 1, "
+        + "three 0, 1 and 2; other numbers from -1 to 1 are values. Paste lines here, choose a file, or drop one on "
+        + "the plane. They replace the points."}), area,
+      make("div", {className: "own-row"}, read, make("label", {className: "button own-file"}, "Choose a file", file)));
   }
 
   schema(lines) {
@@ -83,7 +85,7 @@ class OwnPoints {
       const radio = make("input", {type: "radio", name: "own-class", checked: i === this.chosen, "aria-label": name});
       radio.addEventListener("change", () => { this.chosen = i; });
       const swatch = make("i", {className: `swatch shape-${n === 3 ? i : 0} ${name}`});
-      const text = make("span", {}, swatch, String(i + 1));
+      const text = make("span", {}, swatch, String(labelOf(i, n)).replace("-", "−"));
       return make("label", {className: "segment", title: `Places ${name} points (key ${i + 1})`}, radio, text);
     }));
   }
