@@ -26,7 +26,9 @@ endings='for f; do case $(tail -c 2 "$f" | od -An -tx1) in " 0a 0a" | *" "0[!a] 
 rule "files that do not end with one line feed" "$(texts $code $pages -- sh -c "$endings" sh)"
 
 # The playground's page: its policy refuses markup with styles or scripts, and it asks no other origin.
-page() { find scripts/playground/page -name "$1" -exec grep -nHE "$2" {} + | grep -vF http://www.w3.org/ | sort; }
+page() {
+  find scripts/playground/page -type f -name "$1" -exec grep -nHE "$2" {} + | grep -vF http://www.w3.org/ | sort
+}
 rule "markup made from a text, or words for the console" \
   "$(page '*.js' '(inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\(|console\.(log|debug|info)')"
 rule "styles or scripts in markup" "$(page '*.html' '<style|\b(style|on[a-z]+)=|<script[^>]*>[^<]')"

@@ -112,9 +112,11 @@ function numberInput(setting, id) {
   };
 }
 
+const has = (bound) => bound !== undefined && bound !== null;
+
 function limit(input, {low, high}) {
-  if (low !== undefined && low !== null) input.min = low;
-  if (high !== undefined && high !== null) input.max = high;
+  if (has(low)) input.min = low;
+  if (has(high)) input.max = high;
 }
 
 function sliderInput(setting, id) {
@@ -169,14 +171,13 @@ function refusal(setting, value) {
   if (setting.kind !== "number") return null;
   const {low, high} = setting;
   if (Number.isNaN(value)) return `Expected a number${range(low, high)}.`;
-  if ((low !== undefined && low !== null && value < low) || (high !== undefined && high !== null && value > high)) {
+  if ((has(low) && value < low) || (has(high) && value > high)) {
     return `Expected a number${range(low, high)}, got ${value}.`;
   }
   return null;
 }
 
 function range(low, high) {
-  const has = (bound) => bound !== undefined && bound !== null;
   if (has(low) && has(high)) return ` from ${low} to ${high}`;
   if (has(low)) return ` of at least ${low}`;
   return has(high) ? ` of at most ${high}` : "";

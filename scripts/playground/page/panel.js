@@ -7,6 +7,7 @@
  *
  * watch: the events that this panel draws. Only those of panels on the screen are asked of the host; app.js does that.
  * hidden panels (element.hidden = true) are not asked for either. p.destroy() takes it away.
+ * onNarrow(f) calls f(narrow) now and whenever the page becomes as narrow as a phone's, or wider.
  */
 
 import {make} from "./controls.js";
@@ -37,6 +38,12 @@ export function watched() {
 
 export function onWatch(listener) {
   listeners.add(listener);
+}
+
+export function onNarrow(listener) {
+  const narrow = matchMedia("(max-width: 720px)");
+  listener(narrow.matches);
+  narrow.addEventListener("change", () => listener(narrow.matches));
 }
 
 let count = 0;

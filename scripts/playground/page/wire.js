@@ -99,7 +99,7 @@ export class Wire {
         this.begun();
         return this.listen();
       } catch (error) {
-        this.lost("gone", error.status && `${error.message} The page tries again by itself.`);
+        this.lost("gone", error.status && `No session: ${error.message}. The page tries again by itself.`);
         await pause(Math.min(400 * 1.5 ** this.tries++, 3000));
       }
     }

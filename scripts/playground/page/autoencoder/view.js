@@ -1,6 +1,7 @@
 // The tab "Autoencoder": its panels, each a module that the lecture can show alone, and take away.
 
 import {make} from "../controls.js";
+import {onNarrow} from "../panel.js";
 import {Wire} from "../wire.js";
 import * as code from "./code.js";
 import * as density from "./density.js";
@@ -19,23 +20,13 @@ export const room = "autoencoder";
 const PANELS = [draw, code, digits, filters, loss, density, map, pca, memory, own];
 const STARTED = "moonglass-autoencoder-started";
 
-/** On a phone the drawing comes first, elsewhere the settings; in the document too, so that the tab key agrees. */
-function ordered(grid, settings, panels) {
-  const narrow = matchMedia("(max-width: 720px)");
-  const order = () => {
-    if (narrow.matches) panels[1].after(settings);
-    else grid.prepend(settings);
-  };
-  order();
-  narrow.addEventListener("change", order);
-}
-
 export function create(wire, parent, page) {
   const grid = make("div", {className: "panels ae-panels"});
   parent.append(grid);
   const settings = createSettings(grid, page);
   const panels = PANELS.map((one) => one.create(wire, grid, page));
-  ordered(grid, settings.element, panels.map(({element}) => element));
+  // on a phone the drawing and its code come first, elsewhere the settings; in the document too, for the tab key
+  onNarrow((narrow) => (narrow ? panels[1].element.after(settings.element) : grid.prepend(settings.element)));
 
   /** The first visit begins with training: what one sees is to move. Later a person's pause holds. */
   function start(state) {

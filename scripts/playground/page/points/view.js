@@ -1,6 +1,7 @@
 /** The tab "Points": a small net learns points of the plane. app.js says what a view is. */
 
 import {controls, make} from "../controls.js";
+import {onNarrow} from "../panel.js";
 import {dataPanel} from "./data.js";
 import {netPanel} from "./net.js";
 import {outputPanel} from "./output.js";
@@ -36,14 +37,6 @@ function eventsOf({head, data, net, output}, page) {
   };
 }
 
-/** The net stands before the output; on a phone after it. In the document too, so that the tab key agrees. */
-function ordered(net, output) {
-  const narrow = matchMedia("(max-width: 720px)");
-  const order = () => (narrow.matches ? output.after(net) : output.before(net));
-  order();
-  narrow.addEventListener("change", order);
-}
-
 export function create(wire, parent, page) {
   const head = make("section", {className: "points-training", "aria-label": "How the net learns"});
   const columns = make("div", {className: "points-columns"});
@@ -51,7 +44,9 @@ export function create(wire, parent, page) {
   const data = dataPanel(columns, page);
   const output = outputPanel(columns, data.table, wire, page);
   const net = netPanel(columns, wire, page, {looked: (unit) => output.look(unit)});
-  ordered(net.panel.element, output.panel.element);
+  // the net stands before the output, on a phone after it; in the document too, so that the tab key agrees
+  const [drawn, said] = [net.panel.element, output.panel.element];
+  onNarrow((narrow) => (narrow ? said.after(drawn) : said.before(drawn)));
   output.changed = () => net.discrete(output.discrete());
   output.changed();
   return {
