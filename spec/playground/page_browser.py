@@ -30,6 +30,24 @@ class Common(BrowserCase):
         page.until("document.querySelector('.points-losses .figure-number').dataset.value", "a loss")
         self.assertEqual(loss, page.value(".points-losses .figure-number"))
 
+    def test_a_duplicated_tab_has_a_session_of_its_own(self):
+        page = self.page.open("#points")
+        page.step(2)
+        token, window = page.js("return window.moonglass.wire.token"), page.driver.current_window_handle
+        page.js("window.open(location.href)")  # copies what the tab keeps
+        other = next(w for w in page.driver.window_handles if w != window)
+        try:
+            page.driver.switch_to.window(other)
+            page.ready()
+            self.assertNotEqual(token, page.js("return window.moonglass.wire.token"))
+            page.click("#tab-lecture")
+            page.until("window.moonglass.last.state.slot === 'lecture'", "the lecture's room")
+            page.driver.close()
+        finally:
+            page.driver.switch_to.window(window)
+        self.assertEqual(["points", 2], [page.state()["slot"], page.state()["epoch"]])
+        self.assertEqual(token, page.js("return window.moonglass.wire.token"))
+
     def test_an_address_that_cannot_be_followed_is_named(self):
         page = self.page.open("#points&problem=nonsense")
         page.until("!document.getElementById('toast').hidden", "words")

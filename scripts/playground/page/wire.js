@@ -54,6 +54,24 @@ export function base64Of(bytes) {
 
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+/** Keeps a session for this tab until it is closed or reloaded. False: another tab has it. A browser has locks only for
+ *  pages of this computer and for https; elsewhere a duplicated tab shares the session. */
+function hold(token) {
+  if (!navigator.locks) return Promise.resolve(true);
+  return new Promise((known) => {
+    navigator.locks.request(`${KEY} ${token}`, {ifAvailable: true}, (lock) => {
+      known(lock !== null);
+      return lock && new Promise(() => {});
+    });
+  });
+}
+
+/** The session that the tab had before a reload. A duplicated tab gets a copy of it, which is not its own. */
+async function kept() {
+  const token = sessionStorage.getItem(KEY);
+  return token && (await hold(token)) ? token : null;
+}
+
 export class Wire {
   static EVENTS = EVENTS;
 
@@ -94,7 +112,7 @@ export class Wire {
   async connect() {
     for (;;) {
       try {
-        this.token ??= sessionStorage.getItem(KEY);
+        this.token ??= await kept();
         if (!this.token || !(await this.alive())) await this.begin();
         this.begun();
         return this.listen();
@@ -115,6 +133,7 @@ export class Wire {
     const answer = await this.post("/api/session", {}, null);
     if (!answer.token) throw new Error("The server gave no session.");
     this.token = answer.token;
+    await hold(answer.token);
     this.about = answer;
     this.last = {};
     sessionStorage.setItem(KEY, answer.token);
