@@ -65,10 +65,7 @@ class DrawPanel {
     this.buildPad(side);
     this.buildTools(side);
     this.results = new Results(this.section.body, wire, failed);
-    this.brought = (event) => {
-      this.bring(event.detail);
-      this.section.element.scrollIntoView({block: "nearest"}); // it may have come from further down
-    };
+    this.brought = (event) => this.bring(event.detail);
     document.addEventListener("moonglass-picture", this.brought);
     takeDrops(this.section.body, wire, failed);
     this.show();
@@ -144,7 +141,7 @@ class DrawPanel {
     this.touched = true;
     this.pad.put(pixels);
     this.show();
-    this.section.element.scrollIntoView({block: "nearest"});
+    this.section.element.scrollIntoView({block: "nearest"}); // it may have come from further down
   }
 
   take(data) {
