@@ -117,16 +117,17 @@ static int host_due(lua_State *L) {
 }
 
 /* frame(f, ...) -> the results of f. Frames take at most a ninth of the session's work: the next one is due when
-** training has had eight times as long as this one took, and not before 33 ms. The work is measured as time of the
-** thread: it does not grow while others have the core. */
+** training has had eight times as long as this one took, and not before 30 ms after this one began, so that a stream
+** always has one to write, 30 times a second. The work is measured as time of the thread: it does not grow while others
+** have the core. */
 static int host_frame(lua_State *L) {
   state *s = state_of(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
+  s->next_frame = clock_now() + 30 * CLOCK_MS;
   uint64_t start = clock_of_thread();
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
   uint64_t end = clock_of_thread();
   s->trained_until = end + 8 * (end - start);
-  s->next_frame = clock_now() + 33 * CLOCK_MS;
   return lua_gettop(L);
 }
 
