@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from browser import DATA, KEYS, SHAPES, BrowserCase
+from browser import DATA, KEYS, SHAPES, BrowserCase, view
 from support import ROOT
 
 NAMES = [
@@ -117,6 +117,18 @@ class Lecture(BrowserCase):
         self.assertEqual(1, page.value(row.format("drawn")))
         if page.state()["data"] == "MNIST":  # clothes may reach into the corner
             self.assertLess(page.value(row.format("it comes back")), 0.2)
+
+    def test_a_picture_can_be_shown_while_the_panels_are_below_the_screen(self):
+        view(self.page.driver, 390, 640)
+        self.addCleanup(view, self.page.driver, *self.size)
+        page = self.page.open("#lecture&step=5")
+        self.at_step(5)
+        page.until("!document.querySelector('.lecture-presets button').disabled", "the button of the house")
+        self.assertTrue(page.js("return document.querySelector(\"[data-panel='digits']\").getBoundingClientRect().top"
+                                " > innerHeight + 80"), "the digits were on the screen")
+        page.shown(".lecture-presets button")[0].click()
+        cell = ".lecture-tried tr[data-tried='A house'] [data-measure='error']"
+        page.until(f"document.querySelector(\"{cell}\")?.dataset.value", "the house's error")
 
 
 if __name__ == "__main__":

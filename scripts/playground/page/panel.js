@@ -48,6 +48,16 @@ export function onNarrow(listener) {
 
 let count = 0;
 
+/** Another element whose sight asks for events, like a table of what they say. Returns what ends it. */
+export function watchWith(element, watch) {
+  visible.set(element, {seen: false, watch});
+  observer.observe(element);
+  return () => {
+    observer.unobserve(element);
+    visible.delete(element);
+  };
+}
+
 export function panel(parent, {title, note = "", watch = [], name = "", className = ""}) {
   const id = `panel-${name || ++count}`;
   const heading = make("h2", {className: "panel-title", id, textContent: title});
@@ -59,13 +69,12 @@ export function panel(parent, {title, note = "", watch = [], name = "", classNam
   element.setAttribute("aria-labelledby", id);
   if (name) element.dataset.panel = name;
   parent.append(element);
-  visible.set(element, {seen: false, watch});
-  observer.observe(element);
+  const unwatch = watchWith(element, watch);
   return {
     element, body, tools, heading,
     title: (text) => { if (heading.textContent !== text) heading.textContent = text; },
     note: (text) => { if (sentence.textContent !== text) sentence.textContent = text; },
     watch(names) { visible.get(element).watch = names; tell(); },
-    destroy() { observer.unobserve(element); visible.delete(element); element.remove(); tell(); },
+    destroy() { unwatch(); element.remove(); tell(); },
   };
 }

@@ -20,6 +20,7 @@ import * as map from "../autoencoder/map.js";
 import * as memory from "../autoencoder/memory.js";
 import * as pca from "../autoencoder/pca.js";
 import {button, control, make} from "../controls.js";
+import {watchWith} from "../panel.js";
 import {render} from "./math.js";
 import {epochsOf} from "./steps.js";
 import {tried} from "./tried.js";
@@ -133,6 +134,9 @@ export function createScreen(parent, step, {number, count, wire, page, value, ch
   const panels = step.panels.map((name) => PANELS[name].create(wire, right, page));
   const presets = step.control.presets ? presetControl(step.control, wire, page) : null;
   const table = tried(text.measures, step.measures, presets ? "shown" : "tried");
+  // what the table and the buttons need comes also while its panel is below the screen
+  const measured = step.measures.map(({event}) => event).filter((event) => event !== "epoch");
+  const unwatch = watchWith(text.element, presets ? [...measured, "digits"] : measured);
   let setting = null;
   if (presets) text.place.append(presets.element);
 
@@ -164,6 +168,7 @@ export function createScreen(parent, step, {number, count, wire, page, value, ch
       if (event !== "drawing" || data.pixels) table.take(event, data);
     },
     destroy() {
+      unwatch();
       for (const panel of panels) panel.destroy();
       element.remove();
     },
