@@ -152,6 +152,18 @@ class Page:
                        f"epoch {before + 1}", before + 1)
         self.until("((s) => Number(document.getElementById('epoch').dataset.value) === s.state.epoch "
                    "&& s.epoch.epoch === s.state.epoch)(window.moonglass.last)", "the epoch to be shown")
+        self.rest()
+
+    def rest(self):
+        """Wait until all events of a paused session have come: none for a while."""
+        self.until("""(() => {
+            const now = Object.values(window.moonglass.last), before = window.seen ?? [];
+            if (now.length !== before.length || now.some((event, i) => event !== before[i])) {
+              window.seen = now;
+              window.seenAt = performance.now();
+            }
+            return performance.now() - window.seenAt > 400;
+          })()""", "the last events")
 
     def export(self, what):
         """Export by the menu: bytes."""

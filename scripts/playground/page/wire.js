@@ -86,6 +86,7 @@ export class Wire {
     this.source = null;
     this.opening = null;
     this.tries = 0;
+    this.goodbye = null; // the reason that the host gave
   }
 
   on(event, listener) {
@@ -180,16 +181,20 @@ export class Wire {
     this.source?.close();
     this.source = null;
     this.lost(reason);
+    this.goodbye = reason;
     if (reason === "shutdown") setTimeout(() => this.open(), 500);
   }
 
   found() {
     this.tries = 0;
+    this.goodbye = null;
     this.status = "live";
     this.tell("status", {status: "live", words: "connected"});
   }
 
+  /** What the host said when it ended stays until it is back. */
   lost(reason, words = WORDS[reason]) {
+    if (this.goodbye && words === WORDS.gone) return;
     this.status = "gone";
     this.tell("status", {status: "gone", reason, words: words || WORDS.gone});
   }

@@ -150,7 +150,7 @@ return function(host, given)
   local changes, message = without_own(given or {})
   local self = setmetatable({
     host = host, set_of_host = set, options = settings.new(options(#set.train, host.data_name)), made = 0, kept = {},
-    running = false, events = panels.new(host.clock),
+    running = false, events = panels.new(host.clock), -- a test gives a clock of its own
     view = {first = 1, row = 1, draw_noise = 0, shown = 0, looked_at = 0, kinds = 0},
   }, Room)
   take(self, make(self, self.options:check(changes)))
