@@ -201,6 +201,7 @@ describe("the playground's autoencoder", function()
     end
     assert.is_true(filters.dead[3])
     assert.equal(dead, filters.dead_total)
+    assert.equal(#outputs, filters.rows)
     for unit = 1, 64 do
       local weights, map = dense.weight:t()[unit], filters.maps[unit]
       local largest = weights:abs():argmax()

@@ -2,7 +2,7 @@
 -- dead unit is 0 for every row of the sample.
 local moon = require "moonglass"
 
-local most, sample = 64, 500 -- pictures, test rows
+local most, sample = 64, 1000 -- pictures, test rows
 
 -- 0 becomes 127.5, the largest absolute weight of a unit 0 or 255.
 local function pictures(weights)
@@ -21,8 +21,11 @@ return function(look)
   local dense = look:first_dense()
   local weights = look.net:layer(dense).weight:t()
   local total = #weights
-  local mask, dead_total = moon.metrics.dead_units(outputs(look, dense))
+  local out = outputs(look, dense)
+  local mask, dead_total = moon.metrics.dead_units(out)
   local shown, dead = math.min(most, total), {}
   for i = 1, shown do dead[i] = mask[i] ~= 0 end
-  return {maps = pictures(weights:rows(1, shown)), dead = dead, dead_total = dead_total, total = total}
+  return {
+    maps = pictures(weights:rows(1, shown)), dead = dead, dead_total = dead_total, total = total, rows = #out,
+  }
 end

@@ -7,6 +7,7 @@ import {color, diverging} from "../draw/palette.js";
 import {panel} from "../panel.js";
 import {SIDE} from "./pad.js";
 
+const NOTE = "What each unit of the first layer looks for: blue where ink excites it, orange where ink holds it back.";
 const GAP = 4;
 const LARGEST = 84; // three times the pixels
 const HIGHEST = 232; // of all lines together
@@ -40,13 +41,13 @@ function cross(context, x, y, size) {
 export function create(wire, parent) {
   const section = panel(parent, {
     name: "filters", title: "First-layer filters", watch: ["filters"], className: "ae-filters",
-    note: "What each unit of the first layer looks for: blue where ink excites it, orange where ink holds it back.",
+    note: NOTE,
   });
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
   const total = figure(figures, "units in all", {digits: 0});
   const shownCount = figure(figures, "shown", {digits: 0});
-  const dead = figure(figures, "dead (crossed): zero for every picture", {digits: 0});
+  const dead = figure(figures, "dead (crossed)", {digits: 0});
   let data = null;
   const shown = surface(section.body, {
     className: "filters", label: "Weights of the first layer, a picture for each unit",
@@ -72,6 +73,7 @@ export function create(wire, parent) {
         total.set(data.total);
         shownCount.set(data.maps.shape[0]);
         dead.set(data.dead_total);
+        section.note(`${NOTE} A dead unit gives 0 for each of ${data.rows} test pictures.`);
         shown.dirty();
       },
     },
