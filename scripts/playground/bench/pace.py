@@ -6,8 +6,9 @@ from `make playground` to a picture that moves.
 
 The page is opened with a set-up in its address, and trains as if Run had been clicked; its pace is that of the epochs
 it receives. The script is the one that the page exports, run twice by the program `moonglass`: for few and for many
-epochs, so that reading the data does not count. The best of some rounds is printed for both: whatever else the machine
-does only makes a round slower."""
+epochs, so that reading the data does not count. For autoencoders the page computes the test loss after each epoch, so
+the script does so, too, as the validation of `fit`. The best of some rounds is printed for both: whatever else the
+machine does only makes a round slower."""
 
 import argparse
 import os
@@ -54,8 +55,11 @@ def with_page(page, seconds):
 
 def run_script(text, epochs):
     """Seconds of the exported script, made to train so many epochs."""
+    text = re.sub(r"epochs = \d+", f"epochs = {epochs}", text)
+    if "moon.autoencoder" in text:
+        text = text.replace("verbose = 0,", "verbose = 0, validation = {test_x, test_y},")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-        file.write(re.sub(r"epochs = \d+", f"epochs = {epochs}", text))
+        file.write(text)
         file.flush()
         start = time.monotonic()
         subprocess.run([browser.MOONGLASS, file.name], check=True, stdout=subprocess.DEVNULL,
