@@ -6,7 +6,7 @@ import unittest
 from support import JSON, SANITIZED, Server, Visitor, wait_for
 
 
-SESSIONS, FIRST = (60, 20) if SANITIZED else (200, 40)  # sanitizers make a session ten times as slow
+SESSIONS, FIRST = (60, 20) if SANITIZED else (300, 100)  # sanitizers make a session ten times as slow
 
 
 class Sessions(unittest.TestCase):
@@ -63,6 +63,8 @@ class Sessions(unittest.TestCase):
     def test_nothing_stays_of_many_sessions(self):
         with Server("--sessions", "8", "--memory", "32") as server:
             def use(count):
+                """The least memory after one of the last 20 sessions: those that live hold some MB more or less."""
+                least = 1 << 40
                 for i in range(count):
                     visitor = open_session(server)
                     stream = visitor.stream()
@@ -71,14 +73,18 @@ class Sessions(unittest.TestCase):
                     stream.epoch(2)
                     stream.close()
                     visitor.close()
-            use(FIRST)
+                    if i >= count - 20:
+                        least = min(least, server.memory())
+                return least
+            memory = use(FIRST)
             wait_for(lambda: server.descriptors() < 12, "closed connections")
-            memory, threads = server.memory(), server.threads()
-            use(SESSIONS - FIRST)
+            threads = server.threads()
+            grown = use(SESSIONS - FIRST) - memory
             wait_for(lambda: server.descriptors() < 12, "closed connections")
             self.assertLessEqual(server.threads(), threads + 1)
             if not SANITIZED:
-                self.assertLess(server.memory() - memory, 4 << 20)
+                # 40 KB for each session, of the 2.8 MB that one has; the allocator's arenas come and go by some MB.
+                self.assertLess(grown, 8 << 20, f"{grown / 2**20:.1f} MB more")
 
     def test_a_session_beyond_its_memory_fails_and_the_others_go_on(self):
         with Server("--memory", "16") as server:
