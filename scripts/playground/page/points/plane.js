@@ -18,6 +18,7 @@ import {classColor, color} from "../draw/palette.js";
 import {axes, place, scatter} from "../draw/scatter.js";
 import {classOf, RANGE} from "./names.js";
 import {valueColor} from "./sets.js";
+import {clipToPlate} from "./units.js";
 
 const LEFT = 22;
 const BOTTOM = 18;
@@ -131,12 +132,7 @@ class Plane {
   drawMap(context, width, height) {
     const box = boxOf(width, height);
     axes(context, box, RANGE, {ticks: [-6, -4, -2, 0, 2, 4, 6]});
-    context.save();
-    context.beginPath();
-    context.roundRect(box.x, box.y, box.width, box.height, 6);
-    context.clip();
-    context.fillStyle = color("--map-zero");
-    context.fillRect(box.x, box.y, box.width, box.height);
+    clipToPlate(context, box);
     // a little paler than the points, which have the same colours
     const options = {discrete: this.show.discrete, dim: 0.8};
     if (this.one) heatmap(context, this.one.bytes, this.one.side, this.one.side, box, options);

@@ -2,6 +2,7 @@
  * How a unit of the net looks: its heat map and its bias.
  *
  *   part(maps, index)                  {bytes, side} of one map of [n x side x side], from 1; null if there is none
+ *   clipToPlate(context, box)          what is drawn until restore() is on a plate with round corners, the colour of 0
  *   drawUnit(context, box, picture, {discrete, dim})     picture: {bytes, side, table} or null
  *   classTable(i)                      256 colours from paper to the colour of class i
  *   paintBias(element, bias)           its colour is the sign, its size the size
@@ -17,13 +18,17 @@ export function part(maps, index) {
   return bytes.length ? {bytes, side} : null;
 }
 
-export function drawUnit(context, box, picture, options) {
+export function clipToPlate(context, box) {
   context.save();
   context.beginPath();
   context.roundRect(box.x, box.y, box.width, box.height, 6);
   context.clip();
   context.fillStyle = color("--map-zero");
   context.fillRect(box.x, box.y, box.width, box.height);
+}
+
+export function drawUnit(context, box, picture, options) {
+  clipToPlate(context, box);
   if (picture) {
     const {bytes, side, table} = picture;
     heatmap(context, bytes, side, side, box, table ? {...options, table} : options);
