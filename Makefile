@@ -40,7 +40,7 @@ include scripts/playground/playground.mk
 include lua/doc/doc.mk
 # fuzz.mk comes before test.mk, whose prerequisites use its variables and are expanded when they are read.
 include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk
-include spec/lint.mk spec/others.mk
+include spec/lint.mk spec/others.mk spec/mpi/test_mpi.mk
 
 ## help: list the targets
 .PHONY: help
