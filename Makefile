@@ -8,6 +8,8 @@ PACKAGES := gcc libc6-dev make pkg-config liblua5.4-dev libblis-serial-dev libpn
             libedit-dev libcivetweb-dev lua-argparse lua-filesystem dataset-fashion-mnist
 DEV_PACKAGES := lua5.4 lua-busted lua-check clang-format valgrind libc6-dbg tmux curl ca-certificates gnuplot-nox \
                 g++ binutils luarocks abigail-tools doxygen lua-ldoc locales strace
+# Both MPIs, and what their tests need: ip, which makes hosts with networks of their own.
+MPI_PACKAGES := libopenmpi-dev openmpi-bin libmpich-dev mpich iproute2
 
 CC         ?= cc
 LUA        ?= lua5.4
@@ -34,7 +36,7 @@ include scripts/packages.mk
 
 ifeq ($(DEPS),)
 
-include csrc/build.mk csrc/install.mk csrc/abi.mk
+include csrc/build.mk csrc/install.mk csrc/abi.mk csrc/mpi/mpi.mk
 include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
 include scripts/playground/playground.mk
 include lua/doc/doc.mk

@@ -57,7 +57,8 @@ endif
 .PHONY: uninstall
 uninstall:
 	$(hush)rm -f $(call to,$(BINDIR)/moonglass) $(call to,$(BINDIR)/moonglass-playground) \
-	  $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc)
+	  $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc) \
+	  $(foreach m,openmpi mpich,$(call to,$(LUA_CDIR)/moonglass/$(m).so))
 	$(hush)for f in $(LUA_FILES); do rm -f $(call to,$(LUA_LDIR))/$$f || exit 1; done
 	$(hush)for f in $(notdir $(HEADERS)); do rm -f $(call to,$(INCLUDEDIR))/$$f || exit 1; done
 	$(hush)for f in $(SO_FILE) $(SO_LINKS) libmoonglass.a libmoonglass_lua.a; do \

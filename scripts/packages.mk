@@ -50,6 +50,11 @@ deps:
 deps-dev:
 	$(call install_packages,$(PACKAGES) $(DEV_PACKAGES))
 
+## deps-mpi: install both MPIs and what their tests need (Debian packages)
+.PHONY: deps-mpi
+deps-mpi:
+	$(call install_packages,$(MPI_PACKAGES))
+
 # `make deps test` also installs what the tests need.
 ifneq ($(and $(filter deps,$(MAKECMDGOALS)),$(filter test,$(MAKECMDGOALS))),)
 deps: deps-dev
@@ -57,7 +62,7 @@ endif
 
 # `make deps demo`: compilers and libraries are found when the Makefile is read. So the targets after deps run in a
 # separate make, on all cores unless -j was given.
-DEPS := $(filter deps deps-dev,$(MAKECMDGOALS))
+DEPS := $(filter deps deps-dev deps-mpi,$(MAKECMDGOALS))
 ifneq ($(DEPS),)
 .NOTPARALLEL:
 AFTER_DEPS := $(filter-out $(DEPS),$(MAKECMDGOALS))

@@ -113,42 +113,47 @@ static bool own_folder(char *buffer, size_t size) {
   return true;
 }
 
-/* Put the folder in front of the package.path on the top of the stack, unless it is in there already: a folder that Lua
-** searches anyway stays behind those of LUA_PATH. */
-static void add_folder(lua_State *L, const char *folder) {
+/* Put text with the entry in front of the field of the table on the top, unless the entry is in there already: a folder
+** that Lua searches anyway stays behind those of LUA_PATH. */
+static void add_entry(lua_State *L, const char *field, const char *entry, const char *text) {
+  lua_getfield(L, -1, field);
   const char *path = lua_tostring(L, -1);
-  const char *entry = lua_pushfstring(L, "%s/?.lua", folder);
-  if (path && strstr(path, entry)) {
-    lua_pop(L, 1);
-    return;
+  if (!path || !strstr(path, entry)) {
+    lua_pushfstring(L, "%s;%s", text, path ? path : "");
+    lua_setfield(L, -3, field);
   }
-  lua_pushfstring(L, "%s;%s/?/init.lua;%s", entry, folder, path ? path : "");
-  lua_replace(L, -3);
   lua_pop(L, 1);
+}
+
+/* The table `package` is on the top. The core is in the program; other modules in C, such as that over MPI, are files. */
+static void add_folders(lua_State *L, const char *files, const char *modules) {
+  const char *entry = lua_pushfstring(L, "%s/?.lua", files);
+  const char *text = lua_pushfstring(L, "%s;%s/?/init.lua", entry, files);
+  const char *module = lua_pushfstring(L, "%s/?.so", modules);
+  lua_pushvalue(L, -4);
+  add_entry(L, "path", entry, text);
+  add_entry(L, "cpath", module, module);
+  lua_pop(L, 4);
 }
 
 /* The Lua files are beside the installed program, or in the tree above build/ or build/san/. */
 static void set_path(lua_State *L) {
   static const char *const places[] = {"/share/lua/5.4", "/lua", "/../lua"};
-  char folder[4096];
-  if (!own_folder(folder, sizeof folder)) return;
-  char *slash = strrchr(folder, '/');
+  char own[4096], above[4096];
+  if (!own_folder(own, sizeof own)) return;
+  char *slash = strrchr(strcpy(above, own), '/');
   if (!slash) return;
-  *slash = '\0'; /* the folder above */
+  *slash = '\0';
   lua_getglobal(L, "package");
+  int base = lua_gettop(L);
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    lua_pushfstring(L, "%s%s", folder, places[i]);
-    lua_pushfstring(L, "%s/moonglass/init.lua", lua_tostring(L, -1));
-    bool there = access(lua_tostring(L, -1), R_OK) == 0;
-    lua_pop(L, 1);
-    if (there) {
-      lua_getfield(L, -2, "path");
-      add_folder(L, lua_tostring(L, -2));
-      lua_setfield(L, -3, "path");
-      lua_pop(L, 1);
-      break;
-    }
-    lua_pop(L, 1);
+    const char *files = lua_pushfstring(L, "%s%s", above, places[i]);
+    const char *modules = i == 0 ? lua_pushfstring(L, "%s/lib/lua/5.4", above) : lua_pushfstring(L, "%s/lib", own);
+    bool there = access(lua_pushfstring(L, "%s/moonglass/init.lua", files), R_OK) == 0;
+    lua_pushvalue(L, base);
+    if (there) add_folders(L, files, modules);
+    lua_settop(L, base);
+    if (there) break;
   }
   lua_pop(L, 1);
 }

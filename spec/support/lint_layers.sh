@@ -25,6 +25,8 @@ foreign() {
 rule "the binding uses the two public headers only" \
   "$(foreign csrc/lua; includers 'png\.h|zlib\.h' csrc/lua)"
 rule "the program uses the two public headers only" "$(foreign csrc/cli; includers 'bind\.h' csrc/cli)"
+rule "the module over MPI uses moonglass.h only" "$(foreign csrc/mpi; includers 'bind\.h|moonglass_lua\.h' csrc/mpi)"
+rule "mpi.h is for csrc/mpi alone" "$(includers 'mpi\.h' csrc | grep -v '^csrc/mpi/')"
 rule "the playground's server uses the two public headers only" \
   "$(foreign scripts/playground/host; includers '(engine|lua|cli)/.*|bind\.h' scripts/playground/host)"
 

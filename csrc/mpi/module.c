@@ -1,0 +1,200 @@
+/* module.c - the Lua module over one MPI, moonglass.openmpi or moonglass.mpich: what lua/moonglass/mpi is made of.
+**
+** MPI is initialised by init and finalised by finalize or when the state closes. A userdata "moonglass.mpi" holds the
+** run; it is the first upvalue of every function. */
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run.h"
+
+#define RUN_CLASS "moonglass.mpi"
+#define REDUCER_CLASS "moonglass.reducer"
+
+/* A reducer as nets take it: its memory begins with the struct of moonglass.h. */
+typedef struct reducer {
+  moon_reducer public;
+  mpi_run *run; /* kept by the userdata's user value */
+  int root;     /* of a broadcast */
+} reducer;
+
+static mpi_run *run_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
+
+static mpi_run *open_run(lua_State *L, const char *name) {
+  mpi_run *run = run_of(L);
+  if (!run->open) luaL_error(L, "%s: MPI is finalised: this call must come before mpi.finalize()", name);
+  return run;
+}
+
+/* Raise MPI's own words if a call has failed. */
+static void check(lua_State *L, const char *name, int status) {
+  char text[MPI_MAX_ERROR_STRING];
+  int size;
+  if (status == MPI_SUCCESS) return;
+  if (MPI_Error_string(status, text, &size) != MPI_SUCCESS) strcpy(text, "unknown error");
+  luaL_error(L, "%s: MPI says: %s", name, text);
+}
+
+/* ---- beginning and end ---- */
+
+/* Initialise MPI, unless the host has done so. */
+static void initialise(lua_State *L, mpi_run *run) {
+  int ready, ended, level;
+  MPI_Finalized(&ended);
+  if (ended) luaL_error(L, "moonglass.mpi: MPI is finalised in this process, and starts only once");
+  MPI_Initialized(&ready);
+  if (ready)
+    MPI_Query_thread(&level);
+  else
+    check(L, "moonglass.mpi", MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level));
+  run->ours = !ready;
+  if (level < MPI_THREAD_FUNNELED)
+    luaL_error(L, "moonglass.mpi: MPI offers thread level %d, expected MPI_THREAD_FUNNELED (%d): the net has threads",
+               level, MPI_THREAD_FUNNELED);
+}
+
+static void finish(mpi_run *run) {
+  if (!run->open) return;
+  run->open = false;
+  MPI_Comm_free(&run->comm);
+  if (run->ours) MPI_Finalize();
+}
+
+static int close_run(lua_State *L) {
+  finish(lua_touserdata(L, 1));
+  return 0;
+}
+
+static int finalize(lua_State *L) {
+  finish(run_of(L));
+  return 0;
+}
+
+static void set_whole(lua_State *L, const char *name, int value) {
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+/* init(): {rank =, size =, host =} */
+static int init(lua_State *L) {
+  mpi_run *run = run_of(L);
+  if (run->open) return luaL_error(L, "moonglass.mpi: initialised already");
+  initialise(L, run);
+  check(L, "moonglass.mpi", MPI_Comm_dup(MPI_COMM_WORLD, &run->comm));
+  MPI_Comm_set_errhandler(run->comm, MPI_ERRORS_RETURN);
+  MPI_Comm_rank(run->comm, &run->rank);
+  MPI_Comm_size(run->comm, &run->size);
+  run->open = true;
+  lua_createtable(L, 0, 3);
+  set_whole(L, "rank", run->rank);
+  set_whole(L, "size", run->size);
+  char host[256] = "";
+  gethostname(host, sizeof host - 1);
+  lua_pushstring(L, host);
+  lua_setfield(L, -2, "host");
+  return 1;
+}
+
+/* ---- calls between all ranks ---- */
+
+static int barrier(lua_State *L) {
+  mpi_run *run = open_run(L, "barrier");
+  check(L, "barrier", MPI_Barrier(run->comm));
+  return 0;
+}
+
+/* sum(x): the sum of a number over all ranks, in double. */
+static int sum(lua_State *L) {
+  mpi_run *run = open_run(L, "reduce");
+  double value = luaL_checknumber(L, 1);
+  check(L, "reduce", MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, run->comm));
+  lua_pushnumber(L, value);
+  return 1;
+}
+
+/* lowest(n): the lowest of the ranks' integers. */
+static int lowest(lua_State *L) {
+  mpi_run *run = open_run(L, "agree");
+  int64_t value = luaL_checkinteger(L, 1);
+  check(L, "agree", MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, run->comm));
+  lua_pushinteger(L, (lua_Integer)value);
+  return 1;
+}
+
+/* share(text, root): the string of rank root. The others' text is not looked at. */
+static int share(lua_State *L) {
+  mpi_run *run = open_run(L, "broadcast");
+  int root = (int)luaL_checkinteger(L, 2);
+  bool mine = root == run->rank;
+  size_t n = 0;
+  const char *text = mine ? luaL_checklstring(L, 1, &n) : NULL;
+  uint64_t count = n;
+  check(L, "broadcast", MPI_Bcast(&count, 1, MPI_UINT64_T, root, run->comm));
+  luaL_Buffer b;
+  char *room = luaL_buffinitsize(L, &b, (size_t)count);
+  if (mine) memcpy(room, text, n);
+  check(L, "broadcast", mpi_cast_bytes(run, room, (size_t)count, root));
+  luaL_pushresultsize(&b, (size_t)count);
+  return 1;
+}
+
+/* ---- reducers ---- */
+
+static moon_status reduce(void *ud, float *values, size_t n) {
+  reducer *r = ud;
+  if (!r->run->open) return MOON_ESTATE;
+  return mpi_sum_floats(r->run, values, n) == MPI_SUCCESS ? MOON_OK : MOON_EIO;
+}
+
+static moon_status cast(void *ud, float *values, size_t n) {
+  reducer *r = ud;
+  if (!r->run->open) return MOON_ESTATE;
+  return mpi_cast_bytes(r->run, values, n * sizeof *values, r->root) == MPI_SUCCESS ? MOON_OK : MOON_EIO;
+}
+
+static int push_reducer(lua_State *L, moon_status (*f)(void *, float *, size_t), int root) {
+  mpi_run *run = open_run(L, "reducer");
+  reducer *r = lua_newuserdatauv(L, sizeof *r, 1);
+  *r = (reducer){.run = run, .root = root};
+  r->public = (moon_reducer){sizeof r->public, (size_t)run->rank, (size_t)run->size, f, r};
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_setiuservalue(L, -2, 1);
+  luaL_setmetatable(L, REDUCER_CLASS);
+  return 1;
+}
+
+/* adder(): the reducer that nets take. */
+static int adder(lua_State *L) { return push_reducer(L, reduce, 0); }
+
+/* caster(root): one that gives everyone root's values instead of the sums. */
+static int caster(lua_State *L) { return push_reducer(L, cast, (int)luaL_checkinteger(L, 1)); }
+
+/* library(): MPI's own name and version; may be called before init. */
+static int library(lua_State *L) {
+  char text[MPI_MAX_LIBRARY_VERSION_STRING];
+  int size;
+  check(L, "moonglass.mpi", MPI_Get_library_version(text, &size));
+  lua_pushstring(L, text);
+  return 1;
+}
+
+MOON_API int MPI_LUAOPEN(lua_State *L);
+
+int MPI_LUAOPEN(lua_State *L) {
+  static const luaL_Reg functions[] = {
+      {"adder", adder},     {"barrier", barrier}, {"caster", caster}, {"finalize", finalize}, {"init", init},
+      {"library", library}, {"lowest", lowest},   {"share", share},   {"sum", sum},           {NULL, NULL},
+  };
+  luaL_newmetatable(L, REDUCER_CLASS);
+  lua_pop(L, 1);
+  luaL_newlibtable(L, functions);
+  mpi_run *run = lua_newuserdatauv(L, sizeof *run, 0);
+  *run = (mpi_run){0};
+  if (luaL_newmetatable(L, RUN_CLASS)) {
+    lua_pushcfunction(L, close_run);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  luaL_setfuncs(L, functions, 1);
+  return 1;
+}
