@@ -125,7 +125,8 @@ static void add_entry(lua_State *L, const char *field, const char *entry, const 
   lua_pop(L, 1);
 }
 
-/* The table `package` is on the top. The core is in the program; other modules in C, such as that over MPI, are files. */
+/* The table `package` is on the top. The core is in the program; other modules in C, such as that over MPI, are
+** files. */
 static void add_folders(lua_State *L, const char *files, const char *modules) {
   const char *entry = lua_pushfstring(L, "%s/?.lua", files);
   const char *text = lua_pushfstring(L, "%s;%s/?/init.lua", entry, files);

@@ -42,12 +42,11 @@ local function fail() error("these bytes are not of a value", 0) end
 local read
 
 local function read_table(bytes, at)
-  local t, key, item = {}, nil, nil
+  local t = {}
   while bytes:sub(at, at) ~= "E" do
-    key, at = read(bytes, at)
-    item, at = read(bytes, at)
+    local key, after = read(bytes, at)
     if key == nil or key ~= key then fail() end
-    t[key] = item
+    t[key], at = read(bytes, after)
   end
   return t, at + 1
 end
