@@ -52,10 +52,10 @@ if labels then
   for i, label in ipairs(labels) do names[i] = run.classes and run.classes[label + 1] or ("label %d"):format(label) end
   run:say("Normal is: %s.", table.concat(names, ", "))
 end
-print("against " .. (other_set and other_set.description or "the other labels"))
+run:print("against " .. (other_set and other_set.description or "the other labels"))
 if strange:size(2) ~= train:size(2) then error(other_set.description .. ": its images have another size", 0) end
-print(("%d normal images to learn, %d for the threshold; %d normal and %d others to tell apart"):format(#train, held,
-  #normal, #strange))
+run:print(("%d normal images to learn, %d for the threshold; %d normal and %d others to tell apart"):format(#train,
+  held, #normal, #strange))
 
 -- Another normal image exceeds the ceil((n + 1) q)-th of n held-out errors with a probability of at most 1 - q (Vovk et
 -- al. 2005, Algorithmic learning in a random world). If n is too small for that, the largest error is taken.
@@ -69,6 +69,7 @@ end
 local ae = run:fit(moon.autoencoder.deep{input = train:size(2), hidden = o.hidden, code = o.code}, {
   loss = moon.bce(), x = train, validation = tests, batch_size = math.min(o.batch, #train),
 })
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- ---- the errors, a threshold, and the decisions on the test images ----
 

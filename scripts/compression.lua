@@ -27,8 +27,6 @@ table.sort(o.codes)
 
 local make = {}
 
-function make.pca(k) return moon.pca(train, math.min(k, pixels)) end
-
 -- PCA's codes may be negative, so the nets' code layers are linear.
 function make.plain(k)
   return moon.autoencoder.plain{input = pixels, hidden = k, activation = "linear"}
@@ -38,13 +36,22 @@ function make.deep(k)
   return moon.autoencoder.deep{input = pixels, hidden = o.hidden, code = k, code_activation = "linear"}
 end
 
-local function trained(method, k)
+local nets = {}
+for _, method in ipairs(o.methods) do
+  nets[method] = {}
+  for _, k in ipairs(make[method] and o.codes or {}) do
+    local name = ("%s-%d"):format(method, k)
+    run:print("\n" .. name)
+    moon.seed(o.seed)
+    nets[method][k] = run:fit(make[method](k), {name = name, loss = moon.mse()})
+  end
+end
+if not run.first then return end -- with --distributed rank 0 makes the rest
+
+local function model_of(method, k)
   moon.seed(o.seed)
-  local made = make[method](k)
-  if method == "pca" then return made end
-  local name = ("%s-%d"):format(method, k)
-  print("\n" .. name)
-  return (run:fit(made, {name = name, loss = moon.mse()}))
+  if method == "pca" then return moon.pca(train, math.min(k, pixels)) end
+  return nets[method][k]
 end
 
 -- ---- their errors ----
@@ -65,7 +72,7 @@ local images = test:rows(1, math.min(20, #test))
 
 -- The squared error of an image, summed over its pixels; and the reconstructions of some images.
 local function measure(method, k)
-  local model = trained(method, k)
+  local model = model_of(method, k)
   local codes = model:encode(test)
   local mse = moon.metrics.mse(model:decode(codes), test)
   local rough = moon.metrics.mse(model:decode(quantised(codes, model:encode(train))), test)
@@ -96,7 +103,7 @@ end
 
 -- ---- the result; for comparison the bytes of an image as a PNG file, which loses nothing ----
 
-print()
+run:print()
 run:table("sizes", rows, formats, ("Error of a test image by the size of its code, and when each number of the code is "
   .. "stored in %d bits"):format(o.bits))
 if run:is_mnist() then run:published(published, "Principal components of MNIST by LAPACK") end

@@ -18,12 +18,13 @@ local o, train, test = run.options, run.train, run.test
 local ae = moon.autoencoder.deep{
   input = train:size(2), hidden = o.hidden, code = o.code, activation = "relu", output = "sigmoid", tied = o.tied,
 }
-print(ae:summary())
+run:print(ae:summary())
 
 -- The loss of the test images after each epoch shows whether the net has learnt digits, or only these. The result is
 -- the net after the last epoch, or with --patience after the best one.
 local history
 ae, history = run:fit(ae, {loss = o.loss == "bce" and moon.bce() or moon.mse()})
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 run:figure("training loss", history.loss[#history.loss], "%.4f")
 run:figure("test loss", ae:evaluate(test), "%.4f")

@@ -51,9 +51,10 @@ end
 
 -- code: how the net is made, as the page shows it.
 local function chapter(name, title, text, code, net, given)
-  print("\n" .. title)
+  run:print("\n" .. title)
   local epochs, loss, input = given.epochs or o.epochs, given.loss or "bce", given.noisy or test
   local ae, history = run:fit(net, {name = name, loss = loss, epochs = epochs, validation = {input, test}})
+  if not run.first then return history end
   local parameters, last = 0, #history.loss
   for _, p in ipairs(ae:parameters()) do parameters = parameters + p.value:numel() end
   run:figure(name .. " test loss", history.val_loss[last], "%.4f")
@@ -103,19 +104,22 @@ local function classes_picture()
   return moon.image.rows(lines, {scale = 2, titles = titles})
 end
 
-page:text(("Five autoencoders learn %s, each by itself and without labels: from one hidden layer to a sparse code. A "
-  .. "loss of test images is that of the %d images that no net has learnt."):format(set_name, #test)):contents()
-page:heading("The data"):text(run.description)
-page:code(([[
+local function introduction()
+  page:text(("Five autoencoders learn %s, each by itself and without labels: from one hidden layer to a sparse code. A "
+    .. "loss of test images is that of the %d images that no net has learnt."):format(set_name, #test)):contents()
+  page:heading("The data"):text(run.description)
+  page:code(([[
 local moon = require "moonglass"
 local folder = %q
 local train, train_labels = assert(moon.data.mnist(folder, "train"))
 local test, test_labels = assert(moon.data.mnist(folder, "test"))]]):format(run.folder))
-page:code(("train %s %s, labels %s\ntest %s %s, labels %s"):format(shape(train), train.dtype, shape(run.train_labels),
-  shape(test), test.dtype, shape(run.test_labels)))
-local of_data = "Training images of each class; a byte b counts as b/255"
-run:picture("data", classes_picture(), of_data)
-page:picture(run:read "data.png", of_data)
+  page:code(("train %s %s, labels %s\ntest %s %s, labels %s"):format(shape(train), train.dtype, shape(run.train_labels),
+    shape(test), test.dtype, shape(run.test_labels)))
+  local of_data = "Training images of each class; a byte b counts as b/255"
+  run:picture("data", classes_picture(), of_data)
+  page:picture(run:read "data.png", of_data)
+end
+if run.first then introduction() end -- with --distributed rank 0 makes the page
 
 chapter("simple", "One hidden layer", "The smallest autoencoder: 32 numbers have to describe an image.",
   "moon.autoencoder.plain{input = %d, hidden = 32}",
@@ -152,7 +156,8 @@ chapter("sparse", "Sparse", "An L1 penalty on the hidden layer and on the code: 
   'moon.autoencoder.sparse{\n  input = %d, hidden = {128}, code = 32, l1 = 1e-4, layers = "encoder",\n}',
   moon.autoencoder.sparse{input = pixels, hidden = {128}, code = 32, l1 = 1e-4, layers = "encoder"}, {epochs = long})
 
-print()
+if not run.first then return end
+run:print()
 run:table("results", results, nil, "All five nets")
 run:say("Loss of the test images: %s with a code of 8, %s for cleaning noisy ones, %s with 32, %s when that is sparse.",
   results[3][5], results[4][5], results[5][5], results[6][5])

@@ -48,8 +48,9 @@ else
   sizes.noise = noise()
   net = moon.autoencoder.denoising(sizes)
 end
-print(net:summary())
+run:print(net:summary())
 local ae, history = run:fit(net, task)
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- The error of the noisy images, and that of the net's output.
 local output = ae:reconstruct(noisy)

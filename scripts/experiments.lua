@@ -1,9 +1,11 @@
 -- All experiments one after the other, each as a separate program with its output in out/<name>/log.txt, and then
 -- out/index.html, a page with all figures and pictures. Options after the names go to every script that has them:
 --   scripts/experiments.lua plain deep --epochs 2
+-- --launcher starts each script on several machines: scripts/experiments.lua --launcher "mpirun -n 4"
 package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
 local files = require "experiment.files"
+local ranks = require "experiment.ranks"
 local terminal = require "moonglass.support.terminal"
 
 local all = {
@@ -15,13 +17,14 @@ local scripts = arg[0]:match("^(.*)/[^/]*$") or "."
 -- ---- the command line ----
 
 local usage = [[
-Usage: experiments [names] [--out <folder>] [options]
+Usage: experiments [names] [--out <folder>] [--launcher <words>] [options]
 
 Run the named scripts, or else all of the lecture's, one after the other, and make <folder>/index.html of what they
 leave. Each script gets those of the options that it has: --epochs 2, --rows 1000, --data <folder>, ...
 
    names        %s; also stacked
-   --out <folder>   default: out, or MOONGLASS_OUT]]
+   --out <folder>   default: out, or MOONGLASS_OUT
+   --launcher <words>   "mpirun -n 4": these words start each script that has --distributed, which it then gets]]
 
 local function fail(format, ...)
   io.stderr:write("experiments: ", format:format(...), "\n")
@@ -36,9 +39,9 @@ local function option_value(words, i)
   return words[i + 1], i + 2
 end
 
--- Names of scripts, words for the scripts, the folder.
+-- Names of scripts, words for the scripts, the folder, the launcher.
 local function parse(words)
-  local names, options, out, i = {}, {}, os.getenv("MOONGLASS_OUT") or "out", 1
+  local names, options, out, launcher, i = {}, {}, os.getenv("MOONGLASS_OUT") or "out", nil, 1
   while i <= #words do
     local word = words[i]
     if word == "--help" or word == "-h" then
@@ -46,6 +49,8 @@ local function parse(words)
       os.exit(true)
     elseif word:find("^%-%-out$") or word:find("^%-%-out=") then
       out, i = option_value(words, i)
+    elseif word:find("^%-%-launcher$") or word:find("^%-%-launcher=") then
+      launcher, i = option_value(words, i)
     else
       local list = (#options > 0 or word:find("^%-")) and options or names
       list[#list + 1] = word
@@ -57,10 +62,17 @@ local function parse(words)
       fail("there is no script '%s' (known: %s, stacked)", name, table.concat(all, ", "))
     end
   end
-  return #names > 0 and names or all, options, out
+  return #names > 0 and names or all, options, out, launcher
 end
 
-local names, options, out = parse(arg)
+-- A launcher may not start this program several times: each would start every script.
+local launched = ranks.launched()
+if launched > 1 then
+  fail("it was started %d times, expected once, with --launcher: it starts each script on several machines", launched)
+end
+
+local names, options, out, launcher = parse(arg)
+if launcher then table.insert(options, "--distributed") end
 
 -- One word of a shell command.
 local function quoted(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
@@ -128,8 +140,10 @@ local function run(name, words, show)
   assert(files.make_folder(folder))
   os.remove(folder .. "/contents.txt") -- an older run's
   local log = assert(io.open(folder .. "/log.txt", "wb"))
-  local pipe = assert(io.popen(("%s --out %s %s 2>&1 </dev/null"):format(command_of(name), quoted(folder),
-    table.concat(words, " "))))
+  local given = table.concat(words, " ")
+  local first = launcher and given:find("'--distributed'", 1, true) and launcher .. " " or ""
+  local pipe = assert(io.popen(("%s%s --out %s %s 2>&1 </dev/null"):format(first, command_of(name), quoted(folder),
+    given)))
   local last = "it printed nothing"
   for line in pipe:lines() do
     log:write(line, "\n")

@@ -27,7 +27,7 @@ local function autoencoder(name, hidden, code)
   local ae = moon.autoencoder.deep{
     input = train:size(2), hidden = hidden, code = code, code_activation = o.activation,
   }
-  print(ae:summary())
+  run:print(ae:summary())
   local history
   ae, history = run:fit(ae, {name = name, loss = moon.bce()})
   run:figure(name .. " test loss", history.val_loss[#history.val_loss], "%.4f")
@@ -35,6 +35,7 @@ local function autoencoder(name, hidden, code)
 end
 local deep = autoencoder("deep", o.hidden, o.code)
 local plane = autoencoder("plane", o.plane_hidden, 2)
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- ---- weights: what a unit of the first layer detects, and what a unit of the last hidden layer draws ----
 

@@ -1,7 +1,11 @@
--- A training set larger than memory: it is made, mapped and trained on, and the memory that this takes is printed.
+-- A training set larger than memory: it is made, mapped and trained on, and the memory that this takes is printed. With
+-- --distributed each rank makes and reads a file of its own, with its share of the images.
+package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
 local argparse = require "argparse"
+local files = require "experiment.files"
 local lfs = require "lfs"
+local ranks = require "experiment.ranks"
 
 local name = "large"
 local sources, most_shift, images_a_write = 10000, 3, 4096
@@ -36,13 +40,23 @@ local function options()
     function(v) return v end)
   parser:flag("--in-order"):description("train in the file's order, not in a shuffled one")
   parser:flag("--keep"):description("do not delete the file that was made")
+  parser:flag("--distributed"):description("train one net with all processes that mpirun started: each makes a file "
+    .. "with its share of the set; --batch counts the images of all, --threads the threads of each")
   local ok, result = parser:pparse(arg)
   if ok then return result end
-  io.stderr:write(("%s: %s (--help lists the options)\n"):format(name, (result:gsub("%s*\n%s*", " "))))
-  os.exit(2)
+  error(result:gsub("%s*\n%s*", " ") .. " (--help lists the options)", 0)
 end
 
-local o = options()
+local joined = ranks.join(name, arg)
+local parsed, o = pcall(joined.agree, joined, options)
+if not parsed then joined:fail(o, 2, true) end
+
+-- Only rank 0 prints.
+local function say(...)
+  if not joined.first then return end
+  print(...)
+  io.stdout:flush()
+end
 
 local function must(value, message)
   if value then return value end
@@ -80,29 +94,35 @@ local function shifted(list, width)
   return image:sub(at + 1) .. image:sub(1, at)
 end
 
-local function write_images(file)
+-- Writes this rank's images, and yields true after each part of them. Returns false at the end.
+local function write_images(path)
+  math.randomseed(o.seed + joined.rank)
   local list, height, width = source_images()
-  local count = math.max(1, math.floor(o.gigabytes * 1e9) // #list[1])
+  local all = math.floor(o.gigabytes * 1e9) // #list[1]
+  local count = math.max(1, all * (joined.rank + 1) // joined.size - all * joined.rank // joined.size)
+  local folder = path:match("^(.*)/[^/]*$")
+  if folder then must(files.make_folder(folder)) end
+  local file <close> = must(io.open(path, "wb"))
   must(file:write(string.pack(">I4I4I4I4", 0x803, count, height, width)))
   for done = 0, count - 1, images_a_write do
     local part = {}
     for i = 1, math.min(images_a_write, count - done) do part[i] = shifted(list, width) end
     must(file:write(table.concat(part)))
+    coroutine.yield(true)
   end
+  must(file:close())
+  return false
 end
 
-local function make_file(path)
-  math.randomseed(o.seed)
-  local folder = path:match("^(.*)/[^/]*$")
-  if folder and not lfs.attributes(folder, "mode") then must(lfs.mkdir(folder)) end
-  local start, file = moon.clock(), must(io.open(path, "wb"))
-  local ok, problem = pcall(write_images, file)
-  local closed, close_problem = file:close()
-  if not (ok and closed) then
-    os.remove(path)
-    error(ok and close_problem or problem, 0)
-  end
-  print(("made %s, %.2f GB, in %.1f s"):format(path, lfs.attributes(path, "size") / 1e9, moon.clock() - start))
+-- Makes the file of each rank that has none. A rank that is done waits for the others part by part: then none of them
+-- is outside of MPI for longer than a part takes.
+local function make_files(path, missing)
+  local start, more, part = moon.clock(), missing, coroutine.wrap(write_images)
+  repeat
+    joined:agree(function() more = more and part(path) end)
+  until joined:sum(more and 1 or 0) == 0
+  if not missing then return say("using " .. path) end
+  say(("made %s, %.2f GB, in %.1f s"):format(path, lfs.attributes(path, "size") / 1e9, moon.clock() - start))
 end
 
 -- ---- training ----
@@ -116,9 +136,8 @@ local function watcher()
     state.stop = state.stop or steps == o.steps
     local now = moon.clock()
     if now - shown < o.every and not state.stop then return end
-    print(("step %d  loss %.4f  %.0f rows/s  resident %.0f MB, at most %.0f MB"):format(steps, state.loss,
+    say(("step %d  loss %.4f  %.0f rows/s  resident %.0f MB, at most %.0f MB"):format(steps, state.loss,
       (rows - shown_rows) / (now - shown), resident()))
-    io.stdout:flush()
     shown, shown_rows = now, rows
   end
   return self
@@ -128,31 +147,31 @@ local function train(path)
   local images = must(moon.data.idx(path))
   local rows = #images
   images = images:reshape(rows, images:numel() // rows)
-  print(("%d images of %d pixels; memory held by Moonglass: %.1f MB"):format(rows, images:size(2),
+  say(("%d images of %d pixels; memory held by Moonglass: %.1f MB"):format(rows, images:size(2),
     moon.info().memory / 1e6))
+  joined:set_threads(o.threads)
   moon.seed(o.seed)
   local ae = moon.autoencoder.deep{input = images:size(2), hidden = {128}, code = 32}
   local start = moon.clock()
   local history = ae:fit(images, {
     loss = moon.bce(), optimizer = moon.adam{lr = o.lr}, epochs = o.epochs, batch_size = o.batch, seed = o.seed,
-    threads = o.threads, shuffle = not o.in_order, callbacks = {watcher()}, verbose = 0,
+    shuffle = not o.in_order, callbacks = {watcher()}, verbose = 0,
+    distributed = joined.mpi, sharded = joined.size > 1 or nil, -- sharded: these rows are this rank's own
   })
   local now, most = resident()
-  print(("loss %.4f after %.1f s; resident %.0f MB, at most %.0f MB, for a file of %.0f MB"):format(
+  say(("loss %.4f after %.1f s; resident %.0f MB, at most %.0f MB, for a file of %.0f MB"):format(
     history.loss[#history.loss], moon.clock() - start, now, most, lfs.attributes(path, "size") / 1e6))
 end
 
 -- ---- the program ----
 
-local made = not lfs.attributes(o.file, "mode")
-local ok, problem = pcall(function()
-  if made then make_file(o.file) else print("using " .. o.file) end
+local path = joined.size == 1 and o.file or ("%s.rank-%d-of-%d"):format(o.file, joined.rank, joined.size)
+local missing = not lfs.attributes(path, "mode")
+local whole, problem = pcall(make_files, path, missing)
+local trained = whole
+if whole then
   collectgarbage()
-  train(o.file)
-end)
-if made and not o.keep then os.remove(o.file) end
-if not ok then
-  io.stdout:flush()
-  io.stderr:write(("%s: %s\n"):format(name, (tostring(problem):match("^[^\n]*"))))
-  os.exit(1)
+  trained, problem = pcall(train, path)
 end
+if missing and (not whole or not o.keep) then os.remove(path) end
+if not trained then joined:fail(ranks.first_line(problem), 1, not whole) end

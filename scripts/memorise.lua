@@ -25,7 +25,7 @@ local others = test:rows(1, math.min(2000, #test)) -- enough for a figure after 
 -- Train one of the two nets. An epoch's loss is that of the noisy images, while the net changed; the loss of the clean
 -- ones is measured after the epoch.
 local function train(name, given, noise)
-  print(name)
+  run:print(name)
   moon.seed(o.seed)
   local make = noise and moon.autoencoder.denoising or moon.autoencoder.deep
   local net = make{input = few:size(2), hidden = o.hidden, code = o.code, code_activation = "linear", noise = noise}
@@ -48,6 +48,7 @@ elseif o.against == "penalty" then
 else
   second = train("stopping", {patience = o.patience})
 end
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 local pixels = few:size(2)
 local rows = {{"net", "training loss", "test loss", "gap", "squared error a training image", "a test image"}}

@@ -26,6 +26,7 @@ local ae, history = run:fit(
     contractive = o.contractive,
   },
   {loss = o.loss == "bce" and moon.bce() or moon.mse{reduction = "batchmean"}}) -- summed over the pixels of an image
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- The squared error of an image, summed over its pixels. PCA is the best linear code of 32 numbers.
 local pca = moon.pca(train, math.min(o.hidden, #train, pixels))

@@ -51,13 +51,14 @@ end
 
 for _, net in ipairs(nets) do
   moon.seed(o.seed)
-  print("\n" .. net.name)
+  run:print("\n" .. net.name)
   local more = net.penalty or {}
   more.input, more.hidden, more.code, more.code_activation = train:size(2), o.hidden or {}, o.code, activation
   local ae = (net.penalty and moon.autoencoder.sparse or moon.autoencoder.deep)(more)
   net.ae, net.history = run:fit(ae, {name = net.name, loss = moon.bce()})
 end
-print()
+if not run.first then return end -- with --distributed rank 0 makes the rest
+run:print()
 
 -- ---- their codes of the test images ----
 

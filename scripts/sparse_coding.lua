@@ -28,14 +28,15 @@ local function coding(more)
   return given
 end
 
--- ---- the dictionary: codes for the atoms, then atoms for the codes, in turns ----
+-- ---- the dictionary: codes for the atoms, then atoms for the codes, in turns (with --distributed on every rank, so
+-- that none has to wait) ----
 
 local passes = {{"pass", "F"}}
 local dictionary = moon.dictionary(train, coding{
   atoms = o.atoms, epochs = o.passes, seed = o.seed,
   on_epoch = function(d, pass)
     passes[pass + 1] = {pass, moon.dictionary.objective(few, d.atoms, d:encode(few), o.l1)}
-    print(("dictionary, pass %d/%d  F %.3f"):format(pass, o.passes, passes[pass + 1][2]))
+    run:print(("dictionary, pass %d/%d  F %.3f"):format(pass, o.passes, passes[pass + 1][2]))
   end,
 })
 run:write("dictionary.csv", experiment.files.csv(passes))
@@ -48,6 +49,7 @@ local encoder = moon.dense(train:size(2), o.atoms, {activation = "relu", activit
 local decoder = moon.dense(o.atoms, train:size(2), {tied = encoder, bias = false})
 local ae = run:fit(moon.autoencoder{encoder = {encoder}, decoder = {decoder}},
   {loss = moon.mse{reduction = "batchmean"}})
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- z D stays the same when an atom is divided by its length and its codes are multiplied by it.
 local weight = ae:layer(1).weight

@@ -21,7 +21,7 @@ local run <close> = experiment.start{
     {"lr", nil, "learning rate (default: 1; with adam 0.01)", "positive"},
     {"batch", 32, "points in a minibatch"},
   },
-  training = false, data = false,
+  training = false, data = false, distributed = true,
 }
 local o = run.options
 
@@ -61,7 +61,9 @@ local function train(name, net)
     loss = moon.cross_entropy(), optimizer = o.method == "adam" and moon.adam{lr = rate} or moon.sgd{lr = rate},
     epochs = epochs, batch_size = batch, shuffle = not whole, seed = o.seed,
     callbacks = not whole and {moon.callbacks.cosine{epochs = epochs, lr_min = rate / 100}} or nil,
+    distributed = run.mpi,
   })
+  if not run.first then return end
   local seconds, loss = moon.clock() - start, history.loss[epochs]
   local accuracy = moon.metrics.accuracy(net:predict(x), y)
   local test_accuracy = moon.metrics.accuracy(net:predict(test_x), test_y)
@@ -90,6 +92,7 @@ local softmax = moon.sequential{dense(2, classes, "softmax")}
 if first_weights then softmax:layer(1).weight = first_weights end
 train("softmax", softmax)
 train("net", moon.sequential{dense(2, o.hidden, "relu"), dense(o.hidden, classes, "softmax")})
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- ---- pictures and tables ----
 

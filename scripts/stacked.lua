@@ -23,13 +23,14 @@ local pixels = train:size(2)
 local ae = moon.autoencoder.deep{
   input = pixels, hidden = o.hidden, code = o.code, activation = o.activation, code_activation = "linear",
 }
-print(ae:summary())
+run:print(ae:summary())
 
 local history
 ae, history = run:fit(ae, {
   loss = o.loss == "bce" and moon.bce() or moon.mse(),
   optimizer = moon.adam{lr = o.lr, weight_decay = o.decay},
 })
+if not run.first then return end -- with --distributed rank 0 makes the rest
 
 -- PCA with as many numbers is the best that a linear net could reach.
 local pca = moon.pca(train, math.min(o.code, #train))

@@ -108,6 +108,10 @@ local groups = {
     {"data", nil, "folder of the four IDX files (default: MOONGLASS_DATA, data/mnist, Debian's Fashion-MNIST)", "text"},
     {"rows", nil, "use only so many training images, the first ones", "count"},
   },
+  ranks = {
+    {"distributed", false, "train one net with all processes that mpirun started: --batch counts the rows of all, "
+      .. "--threads the threads of each (default: its share of the cores)"},
+  },
   all = {
     {"seed", 42, "decides the first weights, the order of the rows, the noise", "whole"},
     {"threads", nil, "worker threads (default: as many as the program has set)", "threads"},
@@ -161,6 +165,9 @@ local function make_parser(spec)
   end
   if spec.training ~= false then add_group(parser, spec, groups.training) end
   if spec.data ~= false then add_group(parser, spec, groups.data) end
+  local is_distributed = spec.distributed
+  if is_distributed == nil then is_distributed = spec.training ~= false end
+  if is_distributed then add_group(parser, spec, groups.ranks) end
   add_group(parser, spec, groups.all)
   add_option(parser, "out", "out/" .. spec.name, "folder for what the script leaves", "text")
   return parser

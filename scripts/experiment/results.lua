@@ -9,6 +9,14 @@ local function must(value, message)
   return value
 end
 
+-- What prints or writes: with --distributed only rank 0 does.
+results.leaving = {
+  "print", "write", "save", "save_tensors", "picture", "plot", "figure", "say", "remark", "table", "columns",
+  "published", "finish",
+}
+
+function results.print(_, ...) print(...) end
+
 -- ---- files ----
 
 function results:path(name) return self.options.out .. "/" .. name end
@@ -56,7 +64,7 @@ function results:plot(kind, name, ...)
     left(self, name .. ".png", (select(-1, ...)).caption)
   elseif not self.no_plots then
     self.no_plots = true
-    print(("no plots: %s"):format(message))
+    self:print(("no plots: %s"):format(message))
   end
   return ok
 end
@@ -71,14 +79,14 @@ end
 --- Prints a sentence about the results, and puts it on the page of experiments.lua.
 function results:say(format, ...)
   local text = format:format(...)
-  print(text)
+  self:print(text)
   self.sentences[#self.sentences + 1] = text
 end
 
 --- The same for a remark, which comes after all sentences. Returns it.
 function results:remark(format, ...)
   local text = format:format(...)
-  print(text)
+  self:print(text)
   self.remarks[#self.remarks + 1] = text
   return text
 end
@@ -95,7 +103,7 @@ function results:table(name, rows, formats, caption)
   end
   for _, line in ipairs(lines) do
     for k, text in ipairs(line) do line[k] = (" "):rep(widths[k] - #text) .. text end
-    print(table.concat(line, "  "))
+    self:print(table.concat(line, "  "))
   end
   self:write(name .. ".csv", files.csv(rows), caption)
 end
@@ -183,12 +191,12 @@ function results:finish()
     local rows = {{"figure", "value"}}
     for _, f in ipairs(self.figures) do rows[#rows + 1] = {f.name, f.value} end
     self:write("figures.csv", files.csv(rows), "The figures of this run")
-    print(summary(self))
+    self:print(summary(self))
   end
   must(files.write(self:path("contents.txt"), contents(self)))
   local names = {}
   for i, file in ipairs(self.made) do names[i] = file.name end
-  print(("in %s: %s"):format(self.options.out, table.concat(names, ", ")))
+  self:print(("in %s: %s"):format(self.options.out, table.concat(names, ", ")))
 end
 
 return results

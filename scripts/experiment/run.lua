@@ -1,32 +1,29 @@
 --- What the scripts share: options, data, training with checkpoints, and the files of results.
 --   local run <close> = experiment.start{name = "plain", about = "...", options = {{"hidden", 32, "width"}}}
 --   local ae, history = run:fit(ae, {loss = moon.bce()})
+--   if not run.first then return end       -- with --distributed rank 0 makes the rest
 --   run:picture("filters", moon.image.grid(...))        run:figure("test loss", 0.0920, "%.4f")
 -- At the end of the script its figures are printed and written to figures.csv. A failure ends the program with one line
 -- on stderr: status 2 for the command line, 1 for anything else.
 local moon = require "moonglass"
 local files = require "experiment.files"
 local options = require "experiment.options"
+local ranks = require "experiment.ranks"
+local results = require "experiment.results"
 
 local experiment = {}
 
 local Run = {}
 Run.__index = Run
 
-for _, part in ipairs{"results", "units"} do
-  for name, method in pairs(require("experiment." .. part)) do Run[name] = method end
+for _, part in ipairs{results, (require "experiment.units")} do
+  for name, method in pairs(part) do Run[name] = method end
 end
 
--- ---- failing ----
-
-local function fail(name, message, status)
-  io.stdout:flush()
-  io.stderr:write(("%s: %s\n"):format(name, message))
-  os.exit(status)
-end
-
--- The first line of a message. The lines below it, a traceback, are for programmers.
-local function first_line(err) return (tostring(err):match("^[^\n]*")) end
+-- A run of another rank than the first prints and writes nothing.
+local Silent = setmetatable({}, {__index = Run})
+Silent.__index = Silent
+for _, name in ipairs(results.leaving) do Silent[name] = function() end end
 
 -- Raises a text without file and line, for the person who called the script.
 local function must(value, message, ...)
@@ -71,7 +68,6 @@ local function load(run)
   end
   for key, v in pairs(set) do run[key] = v end
   run.data = described(set)
-  print(run.data)
 end
 
 --- images [n x pixels] with noise by the layer that make_noise returns. The seed is the run's plus `distance`, so that
@@ -97,28 +93,42 @@ local function prepare_folder(run, trains)
   if trains and not o.resume then must(files.remove_all(o.out, "%.run%-checkpoint%.?%d*$")) end
 end
 
+-- What all ranks have to succeed in before the folder is touched, and then the folder.
+local function prepare(run, spec)
+  local o = run.options
+  run.ranks:agree(function()
+    if spec.data ~= false then load(run) end
+    run.ranks:set_threads(o.threads)
+    moon.seed(o.seed)
+  end)
+  if run.data then run:print(run.data) end
+  run.ranks:on_first(function() prepare_folder(run, spec.training ~= false) end)
+  if run.ranks.size > 1 then run:print(run.ranks:described()) end
+end
+
 --- Starts a run: reads the options and the data, and sets the seed and the threads. Returns a run with the fields
--- options, train, train_labels, test, test_labels. spec:
+-- options, train, train_labels, test, test_labels; first: does this rank print and write? (always without
+-- --distributed); mpi: the module, for fit's option `distributed`. spec:
 --   name, about   of the script; out/<name> is the default folder
 --   options       {{name, default, help, reader}, ...}. The reader is a name in options.readers or a list of choices;
 --                 if the default of choices is a list, several can be named. Without a reader the default tells the
 -- type:
 --                 a whole number, a list ("256,128"), a text, or false for a flag.
 --   training, data   false: without the options of training, without images
+--   distributed      true, false: with --distributed or without; default: as training
 --   defaults, without   {epochs = 20}: other defaults of the shared options; {"lr"}: shared options to leave out
 --   check(options)   returns a text if the options do not fit each other
 function experiment.start(spec)
-  local given, problem = options.parse(spec, arg or {})
-  if not given then fail(spec.name, problem, 2) end
-  local run = {name = spec.name, options = given, figures = {}, made = {}, sentences = {}, remarks = {}}
-  setmetatable(run, Run)
-  local ok, err = pcall(function()
-    if spec.data ~= false then load(run) end
-    prepare_folder(run, spec.training ~= false)
-    if given.threads then moon.set_threads(given.threads) end
-    moon.seed(given.seed)
-  end)
-  if not ok then fail(run.name, first_line(err), 1) end
+  local joined = ranks.join(spec.name, arg or {})
+  local parsed, given = pcall(joined.agree, joined, function() return must(options.parse(spec, arg or {})) end)
+  if not parsed then joined:fail(ranks.first_line(given), 2, true) end
+  local run = {
+    name = spec.name, options = given, ranks = joined, first = joined.first, mpi = joined.mpi,
+    figures = {}, made = {}, sentences = {}, remarks = {},
+  }
+  setmetatable(run, run.first and Run or Silent)
+  local ok, err = pcall(prepare, run, spec)
+  if not ok then joined:fail(ranks.first_line(err), 1, true) end
   return run
 end
 
@@ -126,8 +136,9 @@ end
 function Run.__close(run, err)
   local ok = err == nil
   if ok then ok, err = pcall(run.finish, run) end
-  if not ok then fail(run.name, first_line(err), 1) end
+  if not ok then run.ranks:fail(ranks.first_line(err), 1) end
 end
+Silent.__close = Run.__close
 
 -- ---- training ----
 
@@ -161,15 +172,29 @@ local function history_rows(history)
   return rows
 end
 
--- The checkpoint to continue from, nil if there is none. It must have the same seed and a net like the given one.
-local function to_resume(run, net, path)
-  if not run.options.resume or not (files.exists(path) or files.exists(path .. ".1")) then return nil end
+-- The checkpoint in the folder and its path, nil if there is none. It must have the same seed and a net like the given
+-- one.
+local function find_checkpoint(run, net, path)
+  if not (files.exists(path) or files.exists(path .. ".1")) then return nil end
   local checkpoint, skipped = must(moon.checkpoint.latest(path))
-  for _, message in ipairs(skipped) do print(("going on from the checkpoint before: %s"):format(message)) end
+  for _, message in ipairs(skipped) do run:print(("going on from the checkpoint before: %s"):format(message)) end
   if checkpoint.seed ~= run.options.seed or checkpoint.net:summary() ~= net:summary() then
     error(("%s has another net or seed: give --resume the options of the run that wrote it"):format(path), 0)
   end
-  return checkpoint
+  return checkpoint, #skipped == 0 and path or path .. ".1"
+end
+
+-- The checkpoint to continue from, nil if there is none. Only rank 0 reads the file; the others get its bytes.
+local function to_resume(run, net, path)
+  if not run.options.resume then return nil end
+  local checkpoint
+  local bytes = run.ranks:share(run.ranks:on_first(function()
+    local used
+    checkpoint, used = find_checkpoint(run, net, path)
+    return used and run.ranks.size > 1 and must(files.read(run.name, used)) or nil
+  end))
+  if run.first or not bytes then return checkpoint end
+  return must(moon.checkpoint.load_bytes(bytes))
 end
 
 --- Trains a net on the training images with the options of the command line, and writes <name>.safetensors and
@@ -190,7 +215,7 @@ function Run:fit(net, given)
   local history = trained:fit(x, given.y, {
     loss = given.loss, optimizer = not resume and (given.optimizer or moon.adam{lr = given.lr}) or nil,
     epochs = epochs, batch_size = given.batch_size or o.batch, seed = not resume and o.seed or nil, resume = resume,
-    validation = validation or nil, verbose = 1,
+    validation = validation or nil, verbose = 1, distributed = self.mpi,
     callbacks = callbacks_for(given, {epochs = epochs, schedule = o.schedule, patience = given.patience or o.patience},
       checkpoint),
   })
