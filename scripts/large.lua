@@ -149,7 +149,8 @@ local function train(path)
   images = images:reshape(rows, images:numel() // rows)
   say(("%d images of %d pixels; memory held by Moonglass: %.1f MB"):format(rows, images:size(2),
     moon.info().memory / 1e6))
-  joined:set_threads(o.threads)
+  local line = joined:set_threads(o.threads)
+  if line then say(line) end
   moon.seed(o.seed)
   local ae = moon.autoencoder.deep{input = images:size(2), hidden = {128}, code = 32}
   local start = moon.clock()

@@ -107,21 +107,28 @@ local function usable_cores()
   return n
 end
 
---- The number of threads: as many as given, or else as the program has set; but all ranks of a host share its cores.
-function Ranks:set_threads(given)
-  if given then
-    moon.set_threads(given)
-  elseif self.mpi then
-    local set = moon.info().threads
-    local cores = usable_cores() or set
-    moon.set_threads(math.max(1, math.min(set, cores // self.mpi.local_size)))
+-- The number of hosts, and that of the ranks on this one.
+local function count_hosts(mpi)
+  local seen, hosts = {}, 0
+  for rank = 0, mpi.size - 1 do
+    local host = mpi.broadcast(mpi.host, rank)
+    if not seen[host] then hosts = hosts + 1 end
+    seen[host] = (seen[host] or 0) + 1
   end
+  return hosts, seen[mpi.host]
 end
 
---- In words: how many ranks on how many hosts.
-function Ranks:described()
-  local hosts = self.mpi.hosts
-  return ("%d ranks on %d host%s, %d thread%s in rank 0"):format(self.size, hosts, hosts == 1 and "" or "s",
+--- Sets the number of threads: as many as given, or as the program has set; but the ranks of a host share its cores.
+-- Every rank calls this. Returns a line about ranks, hosts and threads, nil if there is one rank.
+function Ranks:set_threads(given)
+  local set = moon.info().threads
+  if self.size == 1 then
+    moon.set_threads(given or set)
+    return nil
+  end
+  local hosts, here = count_hosts(self.mpi)
+  moon.set_threads(given or math.max(1, math.min(set, (usable_cores() or set) // here)))
+  return ("%d ranks on %d host%s, rank 0 with %d thread%s"):format(self.size, hosts, hosts == 1 and "" or "s",
     moon.info().threads, moon.info().threads == 1 and "" or "s")
 end
 

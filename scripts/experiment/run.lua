@@ -98,12 +98,12 @@ local function prepare(run, spec)
   local o = run.options
   run.ranks:agree(function()
     if spec.data ~= false then load(run) end
-    run.ranks:set_threads(o.threads)
-    moon.seed(o.seed)
   end)
   if run.data then run:print(run.data) end
   run.ranks:on_first(function() prepare_folder(run, spec.training ~= false) end)
-  if run.ranks.size > 1 then run:print(run.ranks:described()) end
+  local line = run.ranks:set_threads(o.threads)
+  if line then run:print(line) end
+  moon.seed(o.seed)
 end
 
 --- Starts a run: reads the options and the data, and sets the seed and the threads. Returns a run with the fields
