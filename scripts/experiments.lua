@@ -66,7 +66,8 @@ local function parse(words)
 end
 
 -- A launcher may not start this program several times: each would start every script.
-local launched = ranks.launched()
+local launched, rank = ranks.launched()
+if rank > 0 then os.exit(2) end
 if launched > 1 then
   fail("it was started %d times, expected once, with --launcher: it starts each script on several machines", launched)
 end
