@@ -3,7 +3,6 @@
 package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
 local argparse = require "argparse"
-local files = require "experiment.files"
 local lfs = require "lfs"
 local ranks = require "experiment.ranks"
 
@@ -94,6 +93,8 @@ local function shifted(list, width)
   return image:sub(at + 1) .. image:sub(1, at)
 end
 
+local function is_folder(path) return lfs.attributes(path, "mode") == "directory" end
+
 -- Writes this rank's images, and yields true after each part of them. Returns false at the end.
 local function write_images(path)
   math.randomseed(o.seed + joined.rank)
@@ -101,7 +102,8 @@ local function write_images(path)
   local all = math.floor(o.gigabytes * 1e9) // #list[1]
   local count = math.max(1, all * (joined.rank + 1) // joined.size - all * joined.rank // joined.size)
   local folder = path:match("^(.*)/[^/]*$")
-  if folder then must(files.make_folder(folder)) end
+  local made, why = not folder or is_folder(folder) or lfs.mkdir(folder)
+  must(made or is_folder(folder), why) -- another rank may have made it
   local file <close> = must(io.open(path, "wb"))
   must(file:write(string.pack(">I4I4I4I4", 0x803, count, height, width)))
   for done = 0, count - 1, images_a_write do
