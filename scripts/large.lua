@@ -102,8 +102,10 @@ local function write_images(path)
   local all = math.floor(o.gigabytes * 1e9) // #list[1]
   local count = math.max(1, all * (joined.rank + 1) // joined.size - all * joined.rank // joined.size)
   local folder = path:match("^(.*)/[^/]*$")
-  local made, why = not folder or is_folder(folder) or lfs.mkdir(folder)
-  must(made or is_folder(folder), why) -- another rank may have made it
+  if folder and not is_folder(folder) then
+    local made, why = lfs.mkdir(folder)
+    must(made or is_folder(folder), why) -- another rank may have made it
+  end
   local file <close> = must(io.open(path, "wb"))
   must(file:write(string.pack(">I4I4I4I4", 0x803, count, height, width)))
   for done = 0, count - 1, images_a_write do
