@@ -584,6 +584,30 @@ MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const m
 ** is partly written). */
 MOON_API moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const moon_tensor *x, size_t batch);
 
+/* How several processes train one net. Each of them, a rank, has a net with the same layers and the same weights, and
+** the same optimiser. reduce sums values[0..n-1] over all ranks, in place, and leaves the same bits in each; it is
+** called in the same order, and with the same n, in every rank. ud is its first argument. If it returns another status
+** than MOON_OK, it should do so in every rank: the ranks are out of step otherwise. */
+typedef struct moon_reducer {
+  size_t size;  /* sizeof(moon_reducer), set by the caller */
+  size_t rank;  /* this process, from 0 */
+  size_t ranks; /* how many processes there are */
+  moon_status (*reduce)(void *ud, float *values, size_t n);
+  void *ud; /* reduce's first argument; it must live as long as the net has the reducer */
+} moon_reducer;
+
+/* METHOD: from now on step, step_rows and evaluate are made by all ranks together, each with its call: the rows that
+** they are given are the whole batch, the same in every rank, of which each rank computes some. Objective, gradients
+** and weights are those of the whole batch: the same bits in every rank, and those of one process except for the order
+** of sums. The noise of a row depends on its place in the batch, not on the rank. Each call of step reduces once, and
+** once more for each layer with kl_weight; the calling thread does it. All other methods stay local. NULL: no reducer.
+** reducer is copied. The memory for it is allocated here: a float for each parameter.
+** A rank whose call fails still takes part in it, unless it cannot: then the step of every rank fails. It returns its
+** own status, and the others MOON_ESTATE, or MOON_EINTERRUPT if it was interrupted. If reduce fails, its status is
+** returned. Whatever fails, no rank changes anything.
+** Fails with MOON_ERANGE (size, rank, ranks or reduce), MOON_ENOMEM. */
+MOON_API moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer);
+
 /* ---- Data ------------------------------------------------------------------------------------------------------ */
 
 /* CONSTRUCTOR: rows x [n x in] with targets y: [n x k], class numbers [n], or NULL: x itself. Both are retained, not
@@ -607,6 +631,13 @@ MOON_API void moon_dataset_unshuffle(moon_dataset *data);
 ** moon_net_share). */
 MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
                                         size_t count);
+
+/* METHOD: the dataset holds this rank's own rows, and the other ranks hold others: rows[r] in rank r, `ranks` numbers,
+** which are copied. Then moon_dataset_rows is their sum; step_rows and evaluate, of a net with a reducer, count the
+** rows of all, and take from each rank a part that is proportional to its rows, in its own order. batch, shuffle and
+** unshuffle are for the own rows. NULL: the dataset holds all rows, as at first.
+** Fails with MOON_ERANGE (a rank without rows; no rank has as many as this dataset; 2^32 rows or more), MOON_ENOMEM. */
+MOON_API moon_status moon_dataset_set_shards(moon_dataset *data, const size_t *rows, size_t ranks);
 
 /* CONSTRUCTOR: the content of an IDX file, plain or gzipped. Bytes stay bytes; other element types become float32.
 ** A plain file of 1 MB or more of bytes is mapped, not copied: it may be larger than memory, and does not count as

@@ -93,6 +93,23 @@ static int dataset_rows(lua_State *L) {
   return 1;
 }
 
+/* data:set_shards(rows or nil): the tensors hold only this process's rows, and process i has rows[i]. */
+static int dataset_set_shards(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  lua_settop(L, 2);
+  moon_dataset *data = bind_check_dataset(L, 1);
+  if (!lua_isnil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+  size_t ranks = lua_isnil(L, 2) ? 0 : (size_t)lua_rawlen(L, 2), before = moon_memory_used(ctx);
+  size_t *rows = lua_newuserdatauv(L, ranks * sizeof *rows + 1, 0);
+  for (size_t i = 0; i < ranks; i++, lua_pop(L, 1)) {
+    lua_rawgeti(L, 2, (lua_Integer)i + 1);
+    rows[i] = (size_t)bind_whole(L, -1, "set_shards", "number of rows", (int)i + 1, 1, UINT32_MAX);
+  }
+  BIND_TRY(L, ctx, moon_dataset_set_shards(data, lua_isnil(L, 2) ? NULL : rows, ranks));
+  bind_weigh_growth(L, ctx, before);
+  return 0;
+}
+
 static int dataset_tostring(lua_State *L) {
   luaL_checkudata(L, 1, BIND_DATASET);
   if (!bind_test(L, 1, BIND_DATASET)) {
@@ -120,6 +137,7 @@ static int dataset_index(lua_State *L) {
 static const bind_reg methods[] = {
     {"batch", dataset_batch, "first, count, bytes"},
     {"rows", dataset_rows, ""},
+    {"set_shards", dataset_set_shards, "rows"},
     {"shuffle", dataset_shuffle, "seed, epoch"},
     {"unshuffle", dataset_unshuffle, ""},
     {0},

@@ -8,6 +8,7 @@
 #include "bind_family.h"
 #include "bind_layer.h"
 #include "bind_open.h"
+#include "bind_reduce.h"
 #include "bind_run.h"
 
 /* ---- making ---- */
@@ -336,5 +337,7 @@ static const bind_reg functions[] = {
 void bind_open_net(lua_State *L) {
   bind_new_class(L, BIND_NET, meta, methods, net_index);
   bind_more_methods(L, BIND_NET, bind_run_methods);
+  bind_more_methods(L, BIND_NET, bind_reduce_methods);
   bind_functions(L, functions);
+  bind_functions(L, bind_reduce_functions);
 }

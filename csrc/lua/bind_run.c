@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "bind_args.h"
+#include "bind_reduce.h"
 #include "bind_run.h"
 
 /* ---- options of predict and errors ---- */
@@ -132,7 +133,7 @@ static int net_step(lua_State *L) {
   const moon_tensor *x = bind_check_tensor(L, 2), *y = lua_isnil(L, 3) ? NULL : bind_check_tensor(L, 3);
   const moon_loss *loss = bind_check_loss(L, 4);
   moon_optim *opt = bind_check_optim(L, 5);
-  BIND_TRY(L, ctx, moon_net_step(net, &objective, x, y, loss, opt));
+  BIND_TRY_TOGETHER(L, ctx, net, moon_net_step(net, &objective, x, y, loss, opt));
   return push_objective(L, ctx, before, objective);
 }
 
@@ -147,7 +148,7 @@ static int net_step_rows(lua_State *L) {
   bind_row_range(L, 3, "step_rows", moon_dataset_rows(data), &first, &count);
   const moon_loss *loss = bind_check_loss(L, 5);
   moon_optim *opt = bind_check_optim(L, 6);
-  BIND_TRY(L, ctx, moon_net_step_rows(net, &objective, data, first, count, loss, opt));
+  BIND_TRY_TOGETHER(L, ctx, net, moon_net_step_rows(net, &objective, data, first, count, loss, opt));
   return push_objective(L, ctx, before, objective);
 }
 
@@ -161,7 +162,7 @@ static int net_evaluate_rows(lua_State *L) {
   const moon_loss *loss = bind_check_loss(L, 3);
   lua_Integer batch = 0;
   if (!lua_isnoneornil(L, 4)) batch = bind_whole(L, 4, "evaluate_rows", "batch", 0, 1, LUA_MAXINTEGER);
-  BIND_TRY(L, ctx, moon_net_evaluate(net, &objective, data, loss, (size_t)batch));
+  BIND_TRY_TOGETHER(L, ctx, net, moon_net_evaluate(net, &objective, data, loss, (size_t)batch));
   return push_objective(L, ctx, before, objective);
 }
 

@@ -380,4 +380,6 @@ const mooni_layer_class mooni_dense = {.name = "dense",
                                        .backward = backward,
                                        .penalty = mooni_penalty_value,
                                        .whole_batch = whole_batch,
+                                       .sums = mooni_penalty_sums,
+                                       .sum = mooni_penalty_sum,
                                        .torch_modules = -1};

@@ -22,9 +22,11 @@ enum { MOONI_MAX_PARAMS = 4 };
 typedef struct mooni_pass mooni_pass;
 struct mooni_pass {
   size_t rows, in, out;
-  size_t batch; /* rows of the whole batch: means are over these */
+  size_t batch; /* rows of the whole batch, those of other ranks included: means are over these */
   size_t first; /* index of the first row here in the whole batch; a multiple of MOONI_ROW_GRAIN */
   size_t part, parts;
+  bool follows;          /* another rank counts what counts once for a batch */
+  float *sums;           /* [class->sums] over the whole batch; NULL: all its rows are here */
   const float *x;        /* [rows x in] */
   float *y;              /* [rows x out] */
   float *dy;             /* [rows x out]; backward may overwrite it */
@@ -76,6 +78,10 @@ typedef struct mooni_layer_class {
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* once y is complete; NULL: none */
   bool (*whole_batch)(const moon_layer *layer); /* does its penalty need all rows? Then never by rows. NULL: no */
+  /* If a batch is divided among ranks: how many sums over all its rows the layer needs, after y is complete; put into
+  ** pass->sums those of the part's columns over the rows here. The engine then adds up all ranks. NULL: none. */
+  size_t (*sums)(const moon_layer *layer);
+  void (*sum)(const moon_layer *layer, const mooni_pass *pass);
   int torch_modules; /* how many modules it is in torch.nn.Sequential; -1: 1, and 1 more for an activation */
 } mooni_layer_class;
 

@@ -55,11 +55,27 @@ static void mean_outputs(const moon_layer *layer, const mooni_pass *pass, double
   const double least = 1e-7;
   float sum[STRIP];
   mooni_columns y = mooni_dense_like_y(pass, pass->y);
-  layer->ctx->k->column_sums(sum, y.p + c, pass->rows, n, y.stride, false);
+  if (pass->sums)
+    memcpy(sum, pass->sums + c, n * sizeof *sum);
+  else
+    layer->ctx->k->column_sums(sum, y.p + c, pass->rows, n, y.stride, false);
   for (size_t j = 0; j < n; j++) {
-    double q = (double)sum[j] / (double)pass->rows;
+    double q = (double)sum[j] / (double)pass->batch;
     mean[j] = q < least ? least : q > 1 - least ? 1 - least : q;
   }
+}
+
+size_t mooni_penalty_sums(const moon_layer *layer) {
+  const dense *d = (const dense *)layer;
+  return d->kl_weight > 0 ? d->out : 0;
+}
+
+/* The sums of the part's outputs over the rows. */
+void mooni_penalty_sum(const moon_layer *layer, const mooni_pass *pass) {
+  mooni_span s = mooni_dense_outputs((const dense *)layer, pass->part, pass->parts);
+  mooni_columns y = mooni_dense_like_y(pass, pass->y);
+  if (mooni_length(s))
+    layer->ctx->k->column_sums(pass->sums + s.from, y.p + s.from, pass->rows, mooni_length(s), y.stride, false);
 }
 
 /* Of the part's columns. */
@@ -67,6 +83,7 @@ static double divergence(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   mooni_span s = mooni_dense_outputs(d, pass->part, pass->parts);
   double q[STRIP], p = d->kl_target, sum = 0;
+  if (pass->follows) return 0;
   for (size_t n, c = s.from; c < s.to; c += n) {
     n = strip_width(c, s.to);
     mean_outputs(layer, pass, q, c, n);

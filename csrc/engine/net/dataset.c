@@ -59,11 +59,37 @@ void moon_dataset_release(moon_dataset *data) {
   moon_tensor_release(data->x);
   moon_tensor_release(data->y);
   mooni_free(ctx, data->order);
+  mooni_free(ctx, data->shards);
   mooni_free(ctx, data);
   moon_ctx_release(ctx);
 }
 
-size_t moon_dataset_rows(const moon_dataset *data) { return data->rows; }
+size_t moon_dataset_rows(const moon_dataset *data) { return data->shards ? data->shard_rows : data->rows; }
+
+moon_status moon_dataset_set_shards(moon_dataset *data, const size_t *rows, size_t ranks) {
+  size_t total = 0, *shards = NULL;
+  bool own = false;
+  for (size_t r = 0; rows && r < ranks; r++) {
+    if (!rows[r]) return mooni_fail(data->ctx, MOON_ERANGE, "shards: rank %zu has no rows, expected some in each", r);
+    if (rows[r] > UINT32_MAX || total + rows[r] > UINT32_MAX)
+      return mooni_fail(data->ctx, MOON_ERANGE, "shards: more than 2^32 - 1 rows");
+    total += rows[r];
+    own |= rows[r] == data->rows;
+  }
+  if (rows && !own)
+    return mooni_fail(data->ctx, MOON_ERANGE, "shards: none of %zu ranks has %zu rows, as this dataset", ranks,
+                      data->rows);
+  if (rows) {
+    shards = mooni_calloc(data->ctx, ranks, sizeof *shards);
+    if (!shards) return mooni_nomem(data->ctx, ranks * sizeof *shards);
+    memcpy(shards, rows, ranks * sizeof *shards);
+  }
+  mooni_free(data->ctx, data->shards);
+  data->shards = shards;
+  data->shard_count = rows ? ranks : 0;
+  data->shard_rows = total;
+  return MOON_OK;
+}
 
 void moon_dataset_unshuffle(moon_dataset *data) {
   for (size_t i = 0; i < data->rows; i++) data->order[i] = (uint32_t)i;

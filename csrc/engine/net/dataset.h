@@ -9,9 +9,10 @@ struct moon_dataset {
   size_t refs;
   moon_ctx *ctx;
   moon_tensor *x, *y; /* y NULL: x is the target */
-  size_t rows;
+  size_t rows;        /* of this rank */
   uint32_t *order;
-  float target_scale; /* for moon_dataset_batch: the divisor for bytes of y, a matrix */
+  float target_scale;                      /* for moon_dataset_batch: the divisor for bytes of y, a matrix */
+  size_t *shards, shard_count, shard_rows; /* the rows of each rank, and all together; NULL, 0, 0: all are here */
 };
 
 /* dst [count x width] = rows order[first..] of x (order NULL: rows first..), bytes divided by scale. Only the columns

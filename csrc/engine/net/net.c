@@ -5,6 +5,7 @@
 #include "../core/memory.h"
 #include "../core/rng.h"
 #include "../core/tensor.h"
+#include "ranks.h"
 
 /* ---- making a net ---- */
 
@@ -142,6 +143,7 @@ void moon_net_release(moon_net *net) {
   if (!net || --net->refs) return;
   moon_ctx *ctx = net->ctx;
   drop_halves(net);
+  mooni_ranks_drop(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
   void *blocks[] = {net->layers, net->places, net->stages,      net->values,     net->grads,
                     net->uses,   net->arena,  net->gradient[0], net->part_grads, net};

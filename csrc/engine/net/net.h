@@ -5,6 +5,7 @@
 #include "../layers/layer.h"
 
 struct mooni_part;
+struct mooni_ranks;
 
 /* A place in the net: its layer's input, output and scratch. */
 typedef struct mooni_place {
@@ -17,6 +18,7 @@ typedef struct mooni_place {
   unsigned accumulate;            /* see mooni_pass */
   bool again;                     /* the same layer has an earlier place, too */
   uint64_t seed;                  /* added to the layer's seed: each place has its own noise */
+  float *sums;                    /* over the whole batch, of all ranks (layer.h); NULL: no ranks, or no sums */
 } mooni_place;
 
 /* One thing to do with each part of a batch (run.c). Stages of the same phase follow each other without a meeting. */
@@ -24,6 +26,7 @@ typedef struct mooni_stage {
   void (*run)(struct mooni_part *p, const struct mooni_stage *s);
   size_t layer, gradient; /* gradient: for backward, the index of the buffer that has dy */
   size_t phase;
+  bool alone; /* for the calling thread, in a phase of its own */
 } mooni_stage;
 
 /* What the layers have planned last, in parts of so many rows. */
@@ -32,7 +35,7 @@ typedef struct mooni_planned {
   bool by_rows, backward, dx;
 } mooni_planned;
 
-enum { MOONI_STAGES_OF_LAYER = 5, MOONI_STAGES_OF_NET = 3 };
+enum { MOONI_STAGES_OF_LAYER = 7, MOONI_STAGES_OF_NET = 5 };
 
 struct moon_net {
   size_t refs;
@@ -56,6 +59,7 @@ struct moon_net {
   size_t part_grad_sets;
 
   mooni_planned planned;
+  struct mooni_ranks *ranks; /* ranks.h; NULL: this process is the only one */
 
   uint64_t draw;       /* training forwards so far */
   size_t forward_rows; /* of the forward whose results are in the places; 0: none */

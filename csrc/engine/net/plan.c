@@ -171,6 +171,8 @@ moon_status mooni_plan_backward(moon_net *net, size_t rows, bool dx) {
 
 moon_status mooni_plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt) {
   MOONI_TRY(mooni_want_own_weights(net, ""));
+  *split = MOONI_SERIAL;
+  if (!rows) return mooni_optim_reserve(opt, net->values, net->param_count);
   MOONI_TRY(plan_buffers(net, rows, in));
   *split = choose(net, rows, true, true);
   size_t count = mooni_parts(net, *split);

@@ -24,7 +24,7 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
   const float *floats = moon_tensor_float(x);
   for (size_t first = 0; first < n; first += size) {
     size_t rows = n - first < size ? n - first : size;
-    mooni_source from = {x, NULL, NULL, first, rows};
+    mooni_source from = {.x = x, .first = first, .count = rows};
     mooni_batch b = {.net = net, .rows = rows, .gather = floats ? NULL : &from, .forward = true};
     MOONI_TRY(mooni_interrupted(net->ctx));
     MOONI_TRY(mooni_plan_forward(net, &b.split, rows, width, false));

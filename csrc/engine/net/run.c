@@ -5,6 +5,7 @@
 #include "run.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "../core/ctx.h"
 #include "../core/fpmode.h"
@@ -13,6 +14,7 @@
 #include "../kernels/table.h"
 #include "dataset.h"
 #include "optim.h"
+#include "ranks.h"
 
 /* Does layer i pass x through unchanged? */
 static bool idle(const moon_net *net, size_t i) { return net->layers[i]->class->training_only && !net->training; }
@@ -75,15 +77,17 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
   *pass = (mooni_pass){.rows = p->own.rows,
                        .in = s->in,
                        .out = s->out,
-                       .batch = b->rows,
-                       .first = r,
+                       .batch = b->rows + b->elsewhere,
+                       .first = b->place + r,
                        .part = p->own.part,
                        .parts = p->own.parts,
+                       .follows = b->follows,
+                       .sums = b->ranks ? s->sums : NULL,
                        .x = s->x + r * s->in,
                        .y = s->y + r * s->out,
                        .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
                        .accumulate = s->accumulate,
-                       .weights = !s->again && (b->split != MOONI_BY_ROWS || p->index == 0),
+                       .weights = !s->again && !b->follows && (b->split != MOONI_BY_ROWS || p->index == 0),
                        .training = net->training,
                        .seed = net->layers[i]->seed + s->seed,
                        .draw = net->draw,
@@ -100,23 +104,27 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .ready = NULL};
 }
 
-/* Where the part puts the gradient of parameter i. Part 0, or the only one, writes to the tensor itself. */
+/* Where the gradient of parameter i goes: to its tensor, or where the ranks add it up. */
+static float *whole_grad(const mooni_batch *b, size_t i) {
+  return b->ranks ? mooni_ranks_gradient(b->net, i) : moon_tensor_float(b->net->grads[i]);
+}
+
+/* Where the part puts it. Part 0, or the only one, writes it to its place itself. */
 static float *grad_of(const part *p, size_t i) {
   const moon_net *net = p->b->net;
-  if (p->b->split != MOONI_BY_ROWS || p->index == 0) return moon_tensor_float(net->grads[i]);
+  if (p->b->split != MOONI_BY_ROWS || p->index == 0) return whole_grad(p->b, i);
   float *grad = net->part_grads + (p->index - 1) * net->param_floats;
   for (size_t k = 0; k < i; k++) grad += net->values[k]->numel;
   return grad;
 }
 
-static double objective(const mooni_batch *b) {
-  double value = 0, penalty = 0;
-  for (size_t i = 0; i < b->parts; i++) {
-    value += b->value[i];
-    penalty += b->penalty[i];
-  }
-  return value + penalty;
+static double sum_of(const mooni_batch *b, const double *of_parts) {
+  double sum = 0;
+  for (size_t i = 0; i < b->parts; i++) sum += of_parts[i];
+  return sum;
 }
+
+static double objective(const mooni_batch *b) { return sum_of(b, b->value) + sum_of(b, b->penalty); }
 
 /* Only a finite objective leads to an update: another one would spoil the weights for good. All parts have met since
 ** the loss, so each sees the same sum. */
@@ -140,7 +148,7 @@ static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
   if (b->dx || s->layer > net->trainable) pass->dx = net->gradient[1 - s->gradient] + offset;
   for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
     pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
-  if (b->opt && b->split != MOONI_BY_ROWS) pass->ready = ready;
+  if (b->opt && !b->ranks && b->split != MOONI_BY_ROWS) pass->ready = ready;
 }
 
 /* The stage's pass through its layer. It is there if the stage before was in the same layer and direction. */
@@ -235,16 +243,16 @@ static bool used_twice(const moon_net *net) {
 }
 
 /* By rows, each part sums up the gradients of its span of every parameter, and updates that. Otherwise only parameters
-** that are used more than once are still to be updated. */
+** that are used more than once are still to be updated. Over ranks it only sums up: update_all follows. */
 static void update(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const float *sets = net->part_grads;
-  bool rows = b->split == MOONI_BY_ROWS, updates = b->opt && is_finite(b);
+  bool rows = b->split == MOONI_BY_ROWS, updates = b->opt && !b->ranks && is_finite(b);
   (void)s;
   for (size_t i = 0; i < net->param_count; i++) {
     size_t n = net->values[i]->numel;
-    float *grad = moon_tensor_float(net->grads[i]);
+    float *grad = whole_grad(b, i);
     mooni_span own = mooni_span_of(n, MOONI_COLUMN_GRAIN, p->index, b->parts);
     size_t length = mooni_length(own);
     for (size_t set = 0; rows && set + 1 < b->parts; set++)
@@ -256,15 +264,80 @@ static void update(part *p, const stage *s) {
   }
 }
 
+/* ---- over ranks (ranks.c) ---- */
+
+static void sum(part *p, const stage *s) {
+  const moon_layer *l = p->b->net->layers[s->layer];
+  const mooni_pass *pass = pass_of(p, s, false);
+  if (pass->rows) l->class->sum(l, pass);
+}
+
+static void add_up_sums(part *p, const stage *s) {
+  mooni_batch *b = p->b;
+  const moon_layer *l = b->net->layers[s->layer];
+  float *sums = b->net->places[s->layer].sums;
+  size_t n = l->class->sums(l);
+  if (!b->rows) memset(sums, 0, n * sizeof *sums);
+  mooni_ranks_sum(b, sums, n);
+}
+
+/* Now each rank has the gradients, the objective and the decision whether to update. */
+static void add_up_gradients(part *p, const stage *s) {
+  mooni_batch *b = p->b;
+  moon_net *net = b->net;
+  mooni_tally t = {sum_of(b, b->value), sum_of(b, b->penalty), b->rows, b->rows + b->elsewhere, b->failed};
+  (void)s;
+  if (b->status != MOON_OK) return;
+  if (!b->rows) memset(b->ranks->gradients, 0, net->param_floats * sizeof(float));
+  b->status = mooni_ranks_agree(net, b->ranks->gradients, &t, b->what);
+  b->objective = t.value + t.penalty;
+  net->penalty = t.penalty;
+  if (b->status == MOON_OK && isfinite(b->objective)) mooni_optim_begin(b->opt);
+}
+
+/* Each part has a span of every parameter. */
+static void update_all(part *p, const stage *s) {
+  const mooni_batch *b = p->b;
+  const moon_net *net = b->net;
+  const float *grad = b->ranks->gradients;
+  (void)s;
+  if (b->status != MOON_OK) return;
+  for (size_t i = 0; i < net->param_count; i++) {
+    size_t n = net->values[i]->numel;
+    mooni_span own = mooni_span_of(n, MOONI_COLUMN_GRAIN, p->index, b->parts);
+    size_t length = mooni_length(own);
+    memcpy(moon_tensor_float(net->grads[i]) + own.from, grad + own.from, length * sizeof *grad);
+    if (length && isfinite(b->objective))
+      mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[i], i), grad,
+                         (mooni_patch){own.from, 1, length, length});
+    grad += n;
+  }
+}
+
 /* ---- their order ---- */
 
 static void add(mooni_batch *b, stage_fn *run, size_t layer) {
-  b->net->stages[b->stages++] = (stage){run, layer, b->result, b->phases - 1};
+  b->net->stages[b->stages++] = (stage){run, layer, b->result, b->phases - 1, false};
 }
 
 /* No part goes on before all have done what is in the list so far: end the phase. */
 static void meet(mooni_batch *b) {
   if (b->stages && b->net->stages[b->stages - 1].phase == b->phases - 1) b->phases++;
+}
+
+/* What the calling thread does alone, after all parts have met: it calls the reducer. */
+static void add_alone(mooni_batch *b, stage_fn *run, size_t layer) {
+  meet(b);
+  add(b, run, layer);
+  b->net->stages[b->stages - 1].alone = true;
+  meet(b);
+}
+
+static void list_sums(mooni_batch *b, size_t i) {
+  const moon_net *net = b->net;
+  if (!b->ranks || !net->places[i].sums) return;
+  if (b->rows) add(b, sum, i);
+  add_alone(b, add_up_sums, i);
 }
 
 static void list_forward(mooni_batch *b) {
@@ -279,6 +352,7 @@ static void list_forward(mooni_batch *b) {
     if (class->complete && columns) meet(b);
     if (class->complete) add(b, complete, i);
     if (columns && !same_columns(b, i)) meet(b);
+    list_sums(b, i);
     if (class->penalty && b->penalties) add(b, add_penalty, i);
   }
 }
@@ -299,18 +373,40 @@ static void list_backward(mooni_batch *b) {
   }
 }
 
+/* Pieces of the gradients could be summed where they are complete: after each layer of list_backward, an add_alone of
+** the parameters that the layer is the last one to use, which lie together. */
+static void list_update_all(mooni_batch *b) {
+  if (b->rows && b->split == MOONI_BY_ROWS) {
+    meet(b);
+    add(b, update, 0);
+  }
+  add_alone(b, add_up_gradients, 0);
+  add(b, update_all, 0);
+}
+
+/* A rank without rows takes part in all that is summed over ranks. */
+static void list_absence(mooni_batch *b) {
+  for (size_t i = 0; i < b->net->count; i++) list_sums(b, i);
+  if (b->opt) list_update_all(b);
+}
+
+static void list_update(mooni_batch *b) {
+  if (b->split != MOONI_BY_ROWS && !used_twice(b->net)) return;
+  meet(b);
+  add(b, update, 0);
+}
+
 static void list_stages(mooni_batch *b) {
   const moon_net *net = b->net;
-  b->stages = b->result = 0;
-  b->phases = 1;
   if (b->forward) list_forward(b);
   if (b->loss) add(b, apply_loss, 0);
   if (b->loss && b->split == MOONI_BY_COLUMNS && !apart(b, net->count)) meet(b);
   if (!b->backward) return;
   list_backward(b);
-  if (b->split != MOONI_BY_ROWS && !used_twice(net)) return;
-  meet(b);
-  add(b, update, 0);
+  if (b->ranks)
+    list_update_all(b);
+  else
+    list_update(b);
 }
 
 static void run_phase(void *arg, size_t phase, size_t index) {
@@ -325,6 +421,33 @@ static void run_phase(void *arg, size_t phase, size_t index) {
     if (s->phase == phase) s->run(&p, s);
 }
 
+typedef struct phases {
+  mooni_batch *b;
+  size_t first;
+} phases;
+
+static void run_later_phase(void *arg, size_t phase, size_t index) {
+  phases *some = arg;
+  run_phase(some->b, some->first + phase, index);
+}
+
+static void run_phases(mooni_batch *b, size_t from, size_t to) {
+  if (to > from) mooni_pool_run(b->net->ctx, b->parts, to - from, run_later_phase, &(phases){b, from});
+}
+
+/* Some stages are for the calling thread: between them lie jobs of the pool. */
+static void run_over_ranks(mooni_batch *b) {
+  size_t from = 0;
+  part p = {.b = b};
+  for (const stage *s = b->net->stages; s < b->net->stages + b->stages; s++) {
+    if (!s->alone) continue;
+    run_phases(b, from, s->phase);
+    s->run(&p, s);
+    from = s->phase + 1;
+  }
+  run_phases(b, from, b->phases);
+}
+
 void mooni_run(mooni_batch *b) {
   moon_net *net = b->net;
   double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS];
@@ -333,12 +456,17 @@ void mooni_run(mooni_batch *b) {
   b->penalty = penalty;
   for (size_t i = 0; i < b->parts; i++) value[i] = penalty[i] = 0;
   if (b->forward && net->training) net->draw++;
-  if (b->opt) mooni_optim_begin(b->opt);
-  list_stages(b);
-  mooni_pool_run(net->ctx, b->parts, b->phases, run_phase, b);
+  if (b->opt && !b->ranks) mooni_optim_begin(b->opt);
+  b->stages = b->result = 0;
+  b->phases = 1;
+  if (b->ranks && !b->rows)
+    list_absence(b);
+  else
+    list_stages(b);
+  if (b->ranks) run_over_ranks(b);
+  if (b->ranks && b->opt) return; /* add_up_gradients has set the results */
+  if (!b->ranks) mooni_pool_run(net->ctx, b->parts, b->phases, run_phase, b);
   b->objective = objective(b);
   if (b->opt && !isfinite(b->objective)) b->opt->steps--;
-  if (!b->forward) return;
-  net->penalty = 0;
-  for (size_t i = 0; i < b->parts; i++) net->penalty += b->penalty[i];
+  if (b->forward) net->penalty = sum_of(b, b->penalty);
 }

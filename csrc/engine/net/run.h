@@ -10,6 +10,10 @@ typedef struct mooni_source {
   const moon_tensor *x, *y;
   const uint32_t *order;
   size_t first, count;
+  /* Where they are in the whole batch, if it is divided among ranks. */
+  size_t place;     /* of the first row, a multiple of MOONI_ROW_GRAIN */
+  size_t elsewhere; /* how many rows other ranks have */
+  bool follows;     /* another rank counts what counts once for a batch */
 } mooni_source;
 
 enum { MOONI_MAX_PARTS = 256 };
@@ -30,6 +34,12 @@ typedef struct mooni_batch {
   double objective;        /* set by mooni_run: loss and penalties */
   size_t stages, phases;
   size_t result; /* index of the gradient buffer that holds the input's gradient in the end */
+  /* Over ranks. The fields of mooni_source are 0 otherwise. */
+  struct mooni_ranks *ranks; /* NULL: none */
+  size_t place, elsewhere;
+  bool follows;
+  const char *what;           /* begins the messages */
+  moon_status failed, status; /* why this rank has no rows; how the batch ended, set by mooni_run */
 } mooni_batch;
 
 /* Set each place's x and y: from x, through the arena, to y unless that is NULL. Returns the last y. */

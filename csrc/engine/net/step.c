@@ -6,7 +6,7 @@
 #include "../core/fpmode.h"
 #include "../core/tensor.h"
 #include "dataset.h"
-#include "run.h"
+#include "ranks.h"
 
 /* ---- forward and backward by themselves ---- */
 
@@ -19,7 +19,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
   MOONI_TRY(mooni_net_width(net, &width, x->shape[1]));
   MOONI_TRY(mooni_check_output(net, y, x->shape[0], width, "forward"));
   MOONI_TRY(mooni_want_writable(y, "forward"));
-  mooni_source all = {x, NULL, NULL, 0, x->shape[0]};
+  mooni_source all = {.x = x, .count = x->shape[0]};
   MOONI_TRY(mooni_plan_forward(net, &split, all.count, x->shape[1], true));
   const float *result = mooni_connect(net, net->input, NULL, training);
   mooni_batch b = {.net = net, .split = split, .rows = all.count, .gather = &all, .penalties = true, .forward = true};
@@ -93,10 +93,15 @@ static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_source *fr
                      .forward = true,
                      .loss = loss,
                      .fused = takes_over(net, loss),
-                     .scale = mooni_loss_scale(loss, from->count, out),
+                     .scale = mooni_loss_scale(loss, from->count + from->elsewhere, out),
                      .backward = opt != NULL,
-                     .opt = opt};
-  if (status == MOON_OK)
+                     .opt = opt,
+                     .ranks = net->ranks,
+                     .place = from->place,
+                     .elsewhere = from->elsewhere,
+                     .follows = from->follows,
+                     .what = what};
+  if (status == MOON_OK && (opt || from->count))
     status = opt ? mooni_plan_step(net, &b->split, from->count, in, opt)
                  : mooni_plan_forward(net, &b->split, from->count, in, true);
   net->forward_rows = 0; /* the buffers are about to change */
@@ -106,10 +111,60 @@ static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_source *fr
   return MOON_OK;
 }
 
-static moon_status step(moon_net *net, double *objective, const mooni_source *from, const moon_loss *loss,
-                        moon_optim *opt) {
+/* ---- with ranks ---- */
+
+/* From a whole batch to this rank's rows. What fails here, or has failed before (status), fails in all ranks: this one
+** takes part in the sums with zeros. */
+static void prepare_own(moon_net *net, mooni_batch *b, mooni_source *from, const moon_dataset *data,
+                        const moon_loss *loss, moon_optim *opt, const char *what, moon_status status) {
+  if (status == MOON_OK) status = mooni_ranks_slice(net, from, data, what);
+  if (status == MOON_OK) status = prepare(net, b, from, loss, opt, what);
+  if (status != MOON_OK)
+    *b = (mooni_batch){.net = net, .opt = opt, .ranks = net->ranks, .what = what, .failed = status};
+}
+
+static moon_status step_over_ranks(moon_net *net, double *objective, mooni_source from, const moon_dataset *data,
+                                   const moon_loss *loss, moon_optim *opt, moon_status status) {
+  mooni_batch b;
+  uint64_t draw = net->draw;
+  prepare_own(net, &b, &from, data, loss, opt, "step", status);
+  mooni_run(&b);
+  if (b.status != MOON_OK)
+    net->draw = draw; /* the next step has the same noise in every rank */
+  else if (objective)
+    *objective = b.objective;
+  return b.status;
+}
+
+/* Each rank adds up its part of every batch; what they make together is known at the end. */
+static moon_status evaluate_over_ranks(moon_net *net, double *objective, const moon_dataset *data,
+                                       const moon_loss *loss, size_t size) {
+  mooni_tally t = {.batch = moon_dataset_rows(data)};
+  for (size_t first = 0; first < t.batch; first += size) {
+    size_t count = t.batch - first < size ? t.batch - first : size;
+    mooni_source from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+    mooni_batch b;
+    prepare_own(net, &b, &from, data, loss, NULL, "evaluate", t.failed);
+    mooni_run(&b);
+    if (b.status != MOON_OK) return b.status;
+    t.failed = b.failed;
+    t.value += b.objective * (double)count;
+    t.rows += b.rows;
+  }
+  MOONI_TRY(mooni_ranks_agree(net, net->ranks->tail, &t, "evaluate"));
+  *objective = t.value / (double)t.batch;
+  return MOON_OK;
+}
+
+/* ---- step and evaluate ---- */
+
+/* status: of the caller's checks. */
+static moon_status step(moon_net *net, double *objective, const mooni_source *from, const moon_dataset *data,
+                        const moon_loss *loss, moon_optim *opt, moon_status status) {
   MOONI_IEEE;
   mooni_batch b;
+  if (net->ranks) return step_over_ranks(net, objective, *from, data, loss, opt, status);
+  MOONI_TRY(status);
   MOONI_TRY(prepare(net, &b, from, loss, opt, "step"));
   mooni_run(&b);
   if (objective) *objective = b.objective;
@@ -118,20 +173,32 @@ static moon_status step(moon_net *net, double *objective, const mooni_source *fr
 
 moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
                           const moon_loss *loss, moon_optim *opt) {
+  moon_status status = MOON_OK;
   if (y && (y->rank < 1 || y->rank > 2 || x->rank != 2)) {
     char xt[MOONI_SHAPE_TEXT], yt[MOONI_SHAPE_TEXT];
-    return mooni_fail(net->ctx, MOON_ESHAPE, "step: input is %s and target %s, expected rows", mooni_tensor_text(xt, x),
-                      mooni_tensor_text(yt, y));
+    status = mooni_fail(net->ctx, MOON_ESHAPE, "step: input is %s and target %s, expected rows",
+                        mooni_tensor_text(xt, x), mooni_tensor_text(yt, y));
   }
-  return step(net, objective, &(mooni_source){x, y, NULL, 0, mooni_rows(x)}, loss, opt);
+  return step(net, objective, &(mooni_source){.x = x, .y = y, .count = mooni_rows(x)}, NULL, loss, opt, status);
+}
+
+/* Shards make sense only where all ranks take their part of a batch. */
+static moon_status check_whole(const moon_net *net, const moon_dataset *data, const char *what) {
+  if (!data->shards || net->ranks) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ESTATE,
+                    "%s: the dataset is a shard of %zu, but the net has no reducer (moon_net_set_reducer)", what,
+                    data->shard_count);
 }
 
 moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first, size_t count,
                                const moon_loss *loss, moon_optim *opt) {
-  if (!count || first >= data->rows || count > data->rows - first)
-    return mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu, but the dataset has %zu", first + 1, first + count,
-                      data->rows);
-  return step(net, objective, &(mooni_source){data->x, data->y, data->order, first, count}, loss, opt);
+  size_t rows = moon_dataset_rows(data);
+  moon_status status = check_whole(net, data, "step");
+  if (!count || first >= rows || count > rows - first)
+    status = mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu, but the dataset has %zu", first + 1,
+                        first + count, rows);
+  mooni_source from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+  return step(net, objective, &from, data, loss, opt, status);
 }
 
 moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data, const moon_loss *loss,
@@ -139,9 +206,11 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
   MOONI_IEEE;
   double total = 0;
   if (!size) size = 32;
+  if (net->ranks) return evaluate_over_ranks(net, objective, data, loss, size);
+  MOONI_TRY(check_whole(net, data, "evaluate"));
   for (size_t first = 0; first < data->rows; first += size) {
     size_t count = data->rows - first < size ? data->rows - first : size;
-    mooni_source from = {data->x, data->y, data->order, first, count};
+    mooni_source from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
     mooni_batch b;
     MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));
     mooni_run(&b);
