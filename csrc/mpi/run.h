@@ -10,15 +10,6 @@
 
 #include "../moonglass.h"
 
-#ifndef MOON_REDUCER
-/* TODO goes with the engine's seam: moonglass.h will have it. */
-typedef struct moon_reducer {
-  size_t size, rank, ranks;
-  moon_status (*reduce)(void *ud, float *values, size_t n);
-  void *ud;
-} moon_reducer;
-#endif
-
 /* One process of the run. */
 typedef struct mpi_run {
   MPI_Comm comm; /* our own, so that no message of the host's meets ours */
