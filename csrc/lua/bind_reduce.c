@@ -40,14 +40,14 @@ bool bind_has_reducer(lua_State *L, const moon_net *net) {
   return has;
 }
 
-/* core.reduce(reducer, t): the sums of t's elements over all ranks, in place. */
+/* core.reduce(reducer or nil, t): the sums of t's elements over all ranks, in place. nil: there is one rank. */
 static int core_reduce(lua_State *L) {
-  const moon_reducer *r = check_reducer(L, 1);
+  const moon_reducer *r = lua_isnil(L, 1) ? NULL : check_reducer(L, 1);
   moon_tensor *t = bind_check_tensor(L, 2);
   float *values = moon_tensor_float(t);
   if (!values) return luaL_error(L, "reduce: the tensor has bytes, expected float32");
   if (moon_tensor_frozen(t)) return luaL_error(L, "reduce: the tensor is read-only: other contexts share it");
-  moon_status status = r->reduce(r->ud, values, moon_tensor_numel(t));
+  moon_status status = !r ? MOON_OK : r->reduce(r->ud, values, moon_tensor_numel(t));
   if (status != MOON_OK) return luaL_error(L, "reduce: the reducer failed (%s)", moon_status_name(status));
   return 0;
 }

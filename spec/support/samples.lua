@@ -167,10 +167,11 @@ samples.methods = {
     save = function(o) return o.path end,
     load = function(o) assert(o.net:save(o.file)) return o.file end,
     fit = function(o) return o.x, o.u, {loss = o.loss, optimizer = o.opt, batch_size = 2, epochs = 2, verbose = 0} end,
-    evaluate = function(o) return o.x, o.u, {loss = o.loss, batch_size = 2} end,
+    evaluate = function(o) return o.x, o.u, {loss = o.loss, batch_size = 2} end, set_reducer = none,
   },
   ["moonglass.dataset"] = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
+    set_shards = function() return {3} end,
   },
 }
 
@@ -188,7 +189,7 @@ samples.core = {
   net = function(o) return {o.layer, core.dense(4, 4)} end, dataset = function(o) return o.x, o.u end,
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
-  limits = function() return {memory = 0} end,
+  limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
   idx_load = function() return samples.shapes .. "t10k-images-idx3-ubyte" end,
   png_encode = function(o) return o.x end, png_decode = function(o) return core.png_encode(o.x) end,
