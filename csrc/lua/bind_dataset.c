@@ -93,7 +93,10 @@ static int dataset_rows(lua_State *L) {
   return 1;
 }
 
-/* data:set_shards(rows or nil): the tensors hold only this process's rows, and process i has rows[i]. */
+/*** Dataset:set_shards(rows)
+** Of several processes that train one net, each has rows of its own. The tensors here hold those of this one. Then
+** `#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.
+** @param rows integer[]? how many rows each process has, in the order of the ranks; nil: the tensors hold all rows */
 static int dataset_set_shards(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_settop(L, 2);

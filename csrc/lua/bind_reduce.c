@@ -13,8 +13,13 @@ static const moon_reducer *check_reducer(lua_State *L, int arg) {
   return r;
 }
 
-/* net:set_reducer(reducer or nil). The registry keeps the reducer under the net's address: a host may hold the net
-** longer than its handle lives. If the net goes first, the entry stays until a net with the same address gets one. */
+/* The registry keeps the reducer under the net's address: a host may hold the net longer than its handle lives. If the
+** net goes first, the entry stays until a net with the same address gets one. */
+
+/*** Net:set_reducer(reducer)
+** Train this net in several processes, which all make the same steps: each computes some rows of every batch, and the
+** reducer sums the gradients over all. `fit` does that with its option `distributed`; this is for a loop of your own.
+** @param reducer userdata? as `moonglass.mpi` has one; nil: this process trains the net alone */
 static int net_set_reducer(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);

@@ -1018,6 +1018,11 @@ function Net:archive() end
 ---@return string bytes
 function Net:bytes() end
 
+---Train this net in several processes, which all make the same steps: each computes some rows of every batch, and the
+---reducer sums the gradients over all. `fit` does that with its option `distributed`; this is for a loop of your own.
+---@param reducer userdata? as `moonglass.mpi` has one; nil: this process trains the net alone
+function Net:set_reducer(reducer) end
+
 ---The outputs for one batch. The net keeps what `backward` needs.
 ---@param x moonglass.Tensor [rows x in]
 ---@param training boolean? default false: with true, noise and dropout are active
@@ -1184,6 +1189,11 @@ function Dataset:unshuffle() end
 ---The number of rows.
 ---@return integer rows
 function Dataset:rows() end
+
+---Of several processes that train one net, each has rows of its own. The tensors here hold those of this one. Then
+---`#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.
+---@param rows integer[]? how many rows each process has, in the order of the ranks; nil: the tensors hold all rows
+function Dataset:set_shards(rows) end
 
 -- ---- moon.callbacks ----
 
