@@ -59,9 +59,9 @@ static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t co
 static int dataset_batch(lua_State *L) {
   const moon_dataset *data = bind_check_dataset(L, 1);
   size_t first, count;
-  bind_row_range(L, 2, "batch", moon_dataset_rows(data), &first, &count);
   bool bytes = lua_toboolean(L, 4);
   const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
+  bind_row_range(L, 2, "batch", moon_tensor_shape(x)[0], &first, &count);
   moon_tensor *bx = push_rows_like(L, x, count, false);
   moon_tensor *by = y ? push_rows_like(L, y, count, bytes) : NULL;
   BIND_TRY(L, bind_ctx(L), moon_dataset_batch(data, bx, by, first, count));
@@ -113,6 +113,15 @@ static int dataset_set_shards(lua_State *L) {
   return 0;
 }
 
+/*** Dataset:own_rows()
+** The number of rows that the tensors hold: fewer than `#data` after `set_shards`.
+** @return integer rows */
+static int dataset_own_rows(lua_State *L) {
+  bind_check_dataset(L, 1);
+  lua_pushinteger(L, (lua_Integer)moon_tensor_shape(push_kept(L, 1))[0]);
+  return 1;
+}
+
 static int dataset_tostring(lua_State *L) {
   luaL_checkudata(L, 1, BIND_DATASET);
   if (!bind_test(L, 1, BIND_DATASET)) {
@@ -140,6 +149,7 @@ static int dataset_index(lua_State *L) {
 static const bind_reg methods[] = {
     {"batch", dataset_batch, "first, count, bytes"},
     {"rows", dataset_rows, ""},
+    {"own_rows", dataset_own_rows, ""},
     {"set_shards", dataset_set_shards, "rows"},
     {"shuffle", dataset_shuffle, "seed, epoch"},
     {"unshuffle", dataset_unshuffle, ""},

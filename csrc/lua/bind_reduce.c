@@ -7,6 +7,9 @@
 
 #define REDUCER "moonglass.reducer"
 
+/*** @class moonglass.Reducer
+** Sums over several processes: `require("moonglass.mpi").reducer`. */
+
 static const moon_reducer *check_reducer(lua_State *L, int arg) {
   const moon_reducer *r = luaL_checkudata(L, arg, REDUCER);
   luaL_argcheck(L, lua_rawlen(L, arg) >= sizeof *r, arg, "the reducer is shorter than a moon_reducer");
@@ -19,7 +22,7 @@ static const moon_reducer *check_reducer(lua_State *L, int arg) {
 /*** Net:set_reducer(reducer)
 ** Train this net in several processes, which all make the same steps: each computes some rows of every batch, and the
 ** reducer sums the gradients over all. `fit` does that with its option `distributed`; this is for a loop of your own.
-** @param reducer userdata? as `moonglass.mpi` has one; nil: this process trains the net alone */
+** @param reducer moonglass.Reducer? nil: this process trains the net alone */
 static int net_set_reducer(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t before = moon_memory_used(ctx);

@@ -171,7 +171,7 @@ samples.methods = {
   },
   ["moonglass.dataset"] = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
-    set_shards = function() return {3} end,
+    own_rows = none, set_shards = function() return {3} end,
   },
 }
 

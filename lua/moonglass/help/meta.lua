@@ -1018,9 +1018,12 @@ function Net:archive() end
 ---@return string bytes
 function Net:bytes() end
 
+---Sums over several processes: `require("moonglass.mpi").reducer`.
+---@class moonglass.Reducer
+
 ---Train this net in several processes, which all make the same steps: each computes some rows of every batch, and the
 ---reducer sums the gradients over all. `fit` does that with its option `distributed`; this is for a loop of your own.
----@param reducer userdata? as `moonglass.mpi` has one; nil: this process trains the net alone
+---@param reducer moonglass.Reducer? nil: this process trains the net alone
 function Net:set_reducer(reducer) end
 
 ---The outputs for one batch. The net keeps what `backward` needs.
@@ -1194,6 +1197,10 @@ function Dataset:rows() end
 ---`#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.
 ---@param rows integer[]? how many rows each process has, in the order of the ranks; nil: the tensors hold all rows
 function Dataset:set_shards(rows) end
+
+---The number of rows that the tensors hold: fewer than `#data` after `set_shards`.
+---@return integer rows
+function Dataset:own_rows() end
 
 -- ---- moon.callbacks ----
 

@@ -107,7 +107,7 @@ end
 
 -- The same for a dataset's y. Bytes are read in parts until one is larger than 1; otherwise the first part is enough.
 local function check_dataset(what, loss, data)
-  local largest, n = 0, data:rows()
+  local largest, n = 0, data:own_rows()
   for first = 1, n, chunk do
     local x, y = data:batch(first, math.min(chunk, n - first + 1), true)
     if not is_bytes(y) or takes_labels(loss) then return compatibility.check_targets(what, loss, x, y) end
