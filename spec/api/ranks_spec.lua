@@ -14,7 +14,8 @@ describe("a reducer", function()
     net:set_reducer(nil)
     net:set_reducer()
     refuses("bad argument #2 to '?' (moonglass.reducer expected, got number)", net.set_reducer, net, 4)
-    refuses("bad argument #1 to 'moonglass.core.reduce' (moonglass.reducer expected, got table)", core.reduce, {}, moon.ones(2))
+    refuses("bad argument #1 to 'moonglass.core.reduce' (moonglass.reducer expected, got table)", core.reduce, {},
+      moon.ones(2))
   end)
 
   it("that is nil leaves the tensor as it is", function()
