@@ -15,7 +15,7 @@
 --   room:prepare(panels)   optional: computes what would make a frame long
 --   room:frame(send, panels, all)   sends its own events: panels[name] is true for what is visible. all: also what has
 --                          not changed since the last frame. Returns true if something waits for the next frame. The
---                          session sends schema, state, epoch and failure.
+--                          session sends schema, state, epoch, curve and failure.
 --   room:command(name, args)   its own commands; returns an answer or nil, or raises words
 --   room:script()          the script that repeats what was done (script.lua), as {name =, type =, text =}
 --   room:train(due), room:step()   optional; without them the session asks the trainer
@@ -53,8 +53,16 @@ local function send_epoch(self, room)
   local t, host = room.trainer, self.host
   local loss, test_loss = t:losses()
   host.send("epoch", {
-    epoch = t.epoch, loss = loss, test_loss = test_loss, per_second = t:pace(room.running), curve = t:curve(host.list),
+    epoch = t.epoch, loss = loss, test_loss = test_loss, per_second = t:pace(room.running),
   })
+end
+
+-- After many epochs a point comes seldom.
+local function send_curve(self, room, all)
+  local t = room.trainer
+  if not all and self.drawn == t and self.drawn_points == t.added then return end
+  self.drawn, self.drawn_points = t, t.added
+  self.host.send("curve", t:curve(self.host.list))
 end
 
 -- Everything that is watched and has changed.
@@ -66,6 +74,7 @@ local function draw(self)
   end
   send_state(self, room)
   send_epoch(self, room)
+  send_curve(self, room, all)
   self.dirty = room:frame(self.host.send, self.panels, all) or false
 end
 

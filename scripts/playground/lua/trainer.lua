@@ -6,6 +6,7 @@
 --   t.epoch, t.batch, t.batches    whole epochs done, batches of the present one done, batches of an epoch
 --   t:losses()     loss and test_loss of the last whole epoch; after an edit of the weights, those of the net as it is
 --   t:curve(list)  {epoch, loss, test_loss}: at most 200 points, evenly spaced; list is host.list
+--   t.added        counts the points that came, so that it changes when the curve does
 --   t:pace(running)   epochs a second while it runs, else nil
 --   t:change(text, apply, key, edits)   applies a change now, and keeps it for the exported script
 --   t.changes      {epoch =, batch =, text =, edits =}: after so many whole epochs and batches of the next one
@@ -31,7 +32,7 @@ function trainer.new(o)
   local self = setmetatable({
     net = o.net, x = o.x, y = o.y, test = o.test, loss = o.loss, optimizer = o.optimizer, batch_size = o.batch,
     seed = o.seed, short = o.short or short, epoch = 0, batch = 0, batches = (#o.x + o.batch - 1) // o.batch,
-    target = math.huge, changes = {}, points = {}, stride = 1, away = 0,
+    target = math.huge, changes = {}, points = {}, added = 0, stride = 1, away = 0,
   }, Trainer)
   self.test_rows = o.test and moon.dataset(o.test[1], o.test[2])
   self.train_rows = o.untrained and moon.dataset(o.x, o.y)
@@ -67,6 +68,7 @@ function Trainer:add_point()
   local loss, test_loss = self:losses()
   local points = self.points
   points[#points + 1] = {self.epoch, loss, test_loss}
+  self.added = self.added + 1
   if #points < most_points then return end
   self.stride = self.stride * 2
   local kept = {}

@@ -22,7 +22,7 @@
  */
 
 import * as address from "./address.js";
-import {make} from "./controls.js";
+import {make, same} from "./controls.js";
 import {bindExport} from "./export.js";
 import {bindMessages, failed, say, showStatus, speak} from "./messages.js";
 import {onWatch, watched} from "./panel.js";
@@ -62,7 +62,8 @@ function remember() {
 }
 
 function keepSettings(tab) {
-  if (!tab.state || !tab.schema || !tab.module?.room) return;
+  if (!tab.state || !tab.schema || !tab.module?.room || same(tab.state.settings, tab.kept)) return;
+  tab.kept = tab.state.settings;
   const extras = Object.fromEntries(Object.entries(tab.settings).filter(([name]) => name.startsWith("own.")));
   tab.settings = {...address.different(tab.state.settings ?? {}, tab.schema), ...extras};
   remember();
@@ -228,7 +229,7 @@ function bindWire() {
   };
   wire.on("schema", (data) => {
     const tab = mine(data);
-    if (tab) tab.schema = data.settings;
+    if (tab) Object.assign(tab, {schema: data.settings, kept: null});
   });
   wire.on("state", (data) => {
     const tab = mine(data);

@@ -2,7 +2,9 @@
  * Elements and controls.
  *
  *   make("button", {className: "button", textContent: "Run", onclick: f}, child, ...)     an element
- *   number(element, value, digits)        shows a number: text rounded, data-value in full
+ *   write(element, words)                 its text; the same words cost nothing
+ *   writeSeldom(element, () => words)     the same for what changes in each frame: at most ten times a second
+ *   number(element, value, digits)        shows a number: text rounded, by writeSeldom, data-value in full and at once
  *   figure(parent, words, {digits, color, data})    such a number with words over it: {set(value), element}
  *   swatch("--blue")                      a small square of a colour
  *   control(setting, change, {as, style}) one labelled input from a line of the schema
@@ -16,6 +18,8 @@
  * change(name, value) is called when a person chose; it may return a promise. If that is refused, the control goes back
  * to what it was and shows the words. The help is a sentence that shows on focus and hover (aria-describedby).
  */
+
+import {seldom} from "./draw/frames.js";
 
 let serial = 0;
 
@@ -56,9 +60,24 @@ export function rounded(value, digits = 3) {
   return text.replace("-", "−");
 }
 
+const texts = new Map(); // of elements, as they are to be
+
+function showTexts() {
+  for (const [element, words] of texts) write(element, words());
+  texts.clear();
+}
+
+export function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}
+
+export function writeSeldom(element, words) {
+  texts.set(element, words);
+  seldom(showTexts);
+}
+
 export function number(element, value, digits = 3) {
-  const text = rounded(value, digits);
-  if (element.textContent !== text) element.textContent = text;
+  writeSeldom(element, () => rounded(value, digits));
   element.dataset.value = value === null || value === undefined ? "" : String(value);
 }
 

@@ -10,7 +10,7 @@
  * onNarrow(f) calls f(narrow) now and whenever the page becomes as narrow as a phone's, or wider.
  */
 
-import {make} from "./controls.js";
+import {make, write} from "./controls.js";
 
 const visible = new Map();
 const listeners = new Set();
@@ -72,8 +72,8 @@ export function panel(parent, {title, note = "", watch = [], name = "", classNam
   const unwatch = watchWith(element, watch);
   return {
     element, body, tools, heading,
-    title: (text) => { if (heading.textContent !== text) heading.textContent = text; },
-    note: (text) => { if (sentence.textContent !== text) sentence.textContent = text; },
+    title: (text) => { write(heading, text); },
+    note: (text) => { write(sentence, text); },
     watch(names) { visible.get(element).watch = names; tell(); },
     destroy() { unwatch(); element.remove(); tell(); },
   };

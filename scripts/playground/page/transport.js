@@ -8,7 +8,7 @@
  *   hasFailed()                     is one shown?
  */
 
-import {number} from "./controls.js";
+import {number, writeSeldom} from "./controls.js";
 import {failed, hush, say, speak} from "./messages.js";
 
 const at = (id) => document.getElementById(id);
@@ -65,8 +65,7 @@ export function showState(state) {
 
 export function showEpoch({epoch = 0, per_second: pace}) {
   const element = at("epoch");
-  const text = String(epoch).padStart(6, "0").replace(/(\d)(?=(\d{3})+$)/g, "$1,");
-  if (element.textContent !== text) element.textContent = text;
+  writeSeldom(element, () => String(epoch).padStart(6, "0").replace(/(\d)(?=(\d{3})+$)/g, "$1,"));
   element.dataset.value = String(epoch);
   if (trains && pace !== undefined) number(at("pace"), pace, pace >= 100 ? 0 : pace >= 10 ? 1 : 2);
 }

@@ -13,7 +13,7 @@
 
 const KEY = "moonglass-session";
 const EVENTS = [
-  "schema", "state", "epoch", "failure", "bye",
+  "schema", "state", "epoch", "curve", "failure", "bye",
   "points", "features", "units", "weights",
   "digits", "filters", "code", "map", "map_before", "density", "pca", "memory", "drawing",
 ];

@@ -1,7 +1,7 @@
 // The panel "draw": a pad to draw a digit on, what the net sees of it (with noise) and what it makes of it.
 
 import {button, control, figure, make} from "../controls.js";
-import {later} from "../draw/canvas.js";
+import {later} from "../draw/frames.js";
 import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {latest} from "./latest.js";

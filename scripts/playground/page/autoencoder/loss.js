@@ -18,11 +18,10 @@ export function create(wire, parent) {
   const figures = make("div", {className: "figures"});
   section.body.append(figures);
   const values = SERIES.map((line) => figure(figures, line.words, line));
-  let data = null;
+  let lines = {epoch: [], loss: [], test_loss: []};
   const shown = surface(section.body, {
     className: "loss-curve", label: "Curves of training and test loss over the epochs",
     draw(context, width, height) {
-      const lines = data?.curve ?? {epoch: [], loss: [], test_loss: []};
       const series = SERIES.map((line) => ({...line, values: lines[line.key]}));
       curve(context, width, height, {x: lines.epoch, series}, {from: null});
     },
@@ -31,9 +30,9 @@ export function create(wire, parent) {
   return {
     element: section.element,
     events: {
-      epoch(next) {
-        data = next;
-        SERIES.forEach(({key}, i) => values[i].set(data[key]));
+      epoch: (data) => SERIES.forEach(({key}, i) => values[i].set(data[key])),
+      curve(data) {
+        lines = data;
         shown.dirty();
       },
     },

@@ -7,35 +7,28 @@
  *
  * The size is the element's size in CSS (the class says it). It draws anew after a change of size or theme.
  * Without a label the canvas is hidden from screen readers (say there what it shows).
- * later(f) is the same for what is not a canvas: f runs once before the next frame.
+ *
+ * picture(parent, options) is the same for what seldom changes. It is an image (p.element), because a browser without a
+ * GPU copies every canvas that is on the screen whenever one of them changes.
+ *
+ *   const r = raster(parent, {className, draw(sized) {...}});   r.dirty(), r.canvas
+ *
+ * A canvas of few pixels, which CSS makes large: that costs less than to draw each pixel of the screen. draw fills the
+ * pixels (those of palette.js) of sized(width, height).
  */
 
 import {make} from "../controls.js";
 import {onTheme} from "../theme.js";
+import {later} from "./frames.js";
 
-const waiting = new Set();
-let asked = false;
-
-function run() {
-  asked = false;
-  const now = [...waiting];
-  waiting.clear();
-  for (const draw of now) draw();
-}
-
-export function later(draw) {
-  waiting.add(draw);
-  if (asked) return;
-  asked = true;
-  requestAnimationFrame(run);
-}
+const NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACw=";
 
 /** The canvas gets as many pixels as the screen has there. */
 function fit(self) {
-  const {canvas} = self;
+  const {canvas, element} = self;
   const ratio = window.devicePixelRatio || 1;
-  self.width = canvas.clientWidth;
-  self.height = canvas.clientHeight;
+  self.width = element.clientWidth;
+  self.height = element.clientHeight;
   const width = Math.round(self.width * ratio);
   const height = Math.round(self.height * ratio);
   if (canvas.width !== width) canvas.width = width;
@@ -64,28 +57,64 @@ export function board(width, height) {
   return boards.get(key);
 }
 
-export function surface(parent, {draw, label, className = "", canvas = make("canvas")}) {
-  canvas.className = `surface ${className}`;
-  if (label) {
-    canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", label);
-  } else {
-    canvas.setAttribute("aria-hidden", "true");
-  }
-  if (parent) parent.append(canvas);
-  const self = {canvas, context: canvas.getContext("2d"), width: 0, height: 0};
-  const now = () => paint(self, draw);
+export function raster(parent, {draw, className}) {
+  const canvas = make("canvas", {className: `surface ${className}`, "aria-hidden": "true"});
+  const context = canvas.getContext("2d", {alpha: false});
+  let image = null;
+  const sized = (width, height) => {
+    if (image?.width !== width || image.height !== height) {
+      Object.assign(canvas, {width, height});
+      image = context.createImageData(width, height);
+    }
+    return new Uint32Array(image.data.buffer);
+  };
+  const now = () => {
+    draw(sized);
+    context.putImageData(image, 0, 0);
+  };
+  const dirty = () => later(now);
+  parent.append(canvas);
+  onTheme(dirty);
+  dirty();
+  return {canvas, dirty};
+}
+
+function describe(element, label) {
+  if (!label) return element.setAttribute("aria-hidden", "true");
+  element.setAttribute("role", "img");
+  return element.setAttribute("aria-label", label);
+}
+
+function shownBy(element, parent, {draw, label, className = "", canvas, shown}) {
+  element.className = `surface ${className}`;
+  describe(element, label);
+  if (parent) parent.append(element);
+  const self = {canvas, element, context: canvas.getContext("2d"), width: 0, height: 0};
+  const now = () => {
+    paint(self, draw);
+    shown?.(self);
+  };
   self.dirty = () => later(now);
   const observer = new ResizeObserver(() => {
     fit(self);
     now();
   });
-  observer.observe(canvas);
+  observer.observe(element);
   const quiet = onTheme(self.dirty);
   self.destroy = () => {
     observer.disconnect();
     quiet();
-    canvas.remove();
+    element.remove();
   };
   return self;
+}
+
+export function surface(parent, {canvas = make("canvas"), ...options}) {
+  return shownBy(canvas, parent, {...options, canvas});
+}
+
+export function picture(parent, options) {
+  const image = make("img", {alt: "", draggable: false, src: NOTHING});
+  const shown = ({canvas}) => { if (canvas.width && canvas.height) image.src = canvas.toDataURL(); };
+  return shownBy(image, parent, {...options, canvas: make("canvas"), shown});
 }

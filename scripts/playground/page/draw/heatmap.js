@@ -1,11 +1,12 @@
 /**
- * Heat maps: bytes on a grid, drawn into a rectangle of a canvas.
+ * Heat maps: bytes on a grid, as pixels or drawn into a rectangle of a canvas.
  *
+ *   colorize(pixels, bytes, {table, discrete: false})     a pixel for each byte
+ *   mixture(pixels, bytes, {discrete, dim: 1})   three probabilities a point ([3 x h x w]): three colours mixed
  *   heatmap(context, bytes, w, h, {x, y, width, height}, {table, smooth: true, discrete: false, dim: 1})
- *   mixture(context, bytes, w, h, box, options)   three probabilities a point ([3 x h x w]): three colours mixed
  *
  * bytes: h rows of w, row 0 at the top; table: 256 pixels of palette.js (diverging() unless given).
- * discrete: only the sign (or the likeliest class). smooth: interpolated between the grid's points.
+ * discrete: only the sign (or the likeliest class). smooth: interpolated between the grid's points. dim: paler.
  */
 
 import {board} from "./canvas.js";
@@ -20,18 +21,18 @@ function place(context, one, {x = 0, y = 0, width, height}, {smooth = true, dim 
   context.globalAlpha = 1;
 }
 
+export function colorize(pixels, bytes, {table = diverging(), discrete = false} = {}) {
+  for (let i = 0; i < pixels.length; i++) pixels[i] = table[discrete ? (bytes[i] > 127 ? 255 : 0) : bytes[i]];
+}
+
 export function heatmap(context, bytes, w, h, box, options = {}) {
   const one = board(w, h);
-  const colors = options.table ?? diverging();
-  for (let i = 0; i < w * h; i++) {
-    one.pixels[i] = colors[options.discrete ? (bytes[i] > 127 ? 255 : 0) : bytes[i]];
-  }
+  colorize(one.pixels, bytes, options);
   place(context, one, box, options);
 }
 
-export function mixture(context, bytes, w, h, box, options = {}) {
-  const one = board(w, h);
-  const n = w * h;
+export function mixture(pixels, bytes, {discrete = false, dim = 1} = {}) {
+  const n = pixels.length;
   const zero = rgb("--map-zero");
   const colors = [0, 1, 2].map((i) => rgb(className(i)));
   const mixed = [0, 0, 0];
@@ -40,12 +41,11 @@ export function mixture(context, bytes, w, h, box, options = {}) {
     const best = p[0] >= p[1] && p[0] >= p[2] ? 0 : p[1] >= p[2] ? 1 : 2;
     const sum = p[0] + p[1] + p[2] || 1;
     // a third each is paper, a sure class its colour
-    const sure = options.discrete ? 0.85 : 0.85 * ((1.5 * p[best]) / sum - 0.5);
+    const sure = dim * (discrete ? 0.85 : 0.85 * ((1.5 * p[best]) / sum - 0.5));
     for (let c = 0; c < 3; c++) {
       const mean = (p[0] * colors[0][c] + p[1] * colors[1][c] + p[2] * colors[2][c]) / sum;
-      mixed[c] = zero[c] + sure * ((options.discrete ? colors[best][c] : mean) - zero[c]);
+      mixed[c] = zero[c] + sure * ((discrete ? colors[best][c] : mean) - zero[c]);
     }
-    one.pixels[i] = pixel(...mixed);
+    pixels[i] = pixel(...mixed);
   }
-  place(context, one, box, options);
 }

@@ -2,7 +2,7 @@
  * Colours. They stand in style.css as variables, for light and for dark; here they are read.
  *
  *   color("--blue")          "rgb(8, 119, 189)" as it is now;  rgb("--blue") the three numbers
- *   diverging()              256 colours: 0 orange (-1), 127 paper, 255 blue (+1), each a 32-bit pixel
+ *   diverging(dim)           256 colours: 0 orange (-1), 127 paper, 255 blue (+1), each a 32-bit pixel; dim < 1: paler
  *   shades("--blue")         256 colours: 0 paper, 255 the colour (pictures; "--ink" is the neutral one)
  *   shadesFrom(zero, name)   the same from another paper
  *   pixel(r, g, b)           one such colour
@@ -45,9 +45,9 @@ function table(key, build) {
   return tables.get(key);
 }
 
-export function diverging() {
-  return table("diverging", (i) => {
-    const t = (i - 127.5) / 127.5;
+export function diverging(dim = 1) {
+  return table(`diverging ${dim}`, (i) => {
+    const t = (dim * (i - 127.5)) / 127.5;
     return between(rgb("--map-zero"), rgb(t < 0 ? "--map-orange" : "--map-blue"), Math.abs(t));
   });
 }

@@ -19,7 +19,7 @@ import * as loss from "../autoencoder/loss.js";
 import * as map from "../autoencoder/map.js";
 import * as memory from "../autoencoder/memory.js";
 import * as pca from "../autoencoder/pca.js";
-import {button, control, make} from "../controls.js";
+import {button, control, make, write} from "../controls.js";
 import {watchWith} from "../panel.js";
 import {render} from "./math.js";
 import {epochsOf} from "./steps.js";
@@ -95,7 +95,7 @@ function progress(parent) {
     let text = `Training: epoch ${Math.min(epoch + 1, all)} of ${all}.`;
     if (epoch >= all) text = running ? "Training on." : `Trained for ${epoch} epochs. Run goes on from here.`;
     else if (!running) text = `Paused at epoch ${epoch} of ${all}.`;
-    if (element.textContent !== text) element.textContent = text;
+    write(element, text);
   };
 }
 
@@ -106,7 +106,7 @@ function otherSet(parent) {
   parent.append(element);
   return (name) => {
     element.hidden = !name || name === "MNIST";
-    element.textContent = `This speaks of MNIST's digits; the pictures here are ${name}'s, so the numbers differ.`;
+    write(element, `This speaks of MNIST's digits; the pictures here are ${name}'s, so the numbers differ.`);
   };
 }
 

@@ -6,7 +6,7 @@
  */
 
 import {button, controls, make} from "../controls.js";
-import {surface} from "../draw/canvas.js";
+import {picture} from "../draw/canvas.js";
 import {panel} from "../panel.js";
 import {drawSet} from "./sets.js";
 
@@ -28,13 +28,13 @@ function choice(value, line, name, choose) {
   const input = make("input", {type: "radio", name, value, className: "set-input", "aria-label": label});
   input.addEventListener("change", () => choose(value));
   const tile = make("span", {className: "set-tile"});
-  const picture = surface(tile, {className: "set-picture", draw: (context, width, height) => {
+  picture(tile, {className: "set-picture", draw: (context, width, height) => {
     context.translate((width - height) / 2, 0);
     drawSet(context, height, value);
   }});
   const element = make("label", {className: "set", title: label}, input, tile,
     make("span", {className: "set-name", textContent: SHORT[value] ?? label, "aria-hidden": "true"}));
-  return {element, input, picture};
+  return {element, input};
 }
 
 /** The sets as a group of radio buttons with pictures. */

@@ -9,14 +9,15 @@
  * or a link it opens the editor. The arrow keys go from unit to unit.
  */
 
-import {button, make, rounded} from "../controls.js";
-import {later, surface} from "../draw/canvas.js";
+import {button, make, rounded, write} from "../controls.js";
+import {surface} from "../draw/canvas.js";
+import {seldom} from "../draw/frames.js";
 import {panel} from "../panel.js";
 import {editor} from "./editor.js";
 import {links} from "./links.js";
 import {FEATURES} from "./names.js";
 import {shape} from "./shape.js";
-import {classTable, drawUnit, paintBias, part} from "./units.js";
+import {classTable, corners, drawBias, drawUnits, part} from "./units.js";
 
 const NOTE = "Line width is the size of a weight, colour its sign. Click a unit or a line to change a number.";
 const MOST_LAYERS = 6;
@@ -41,7 +42,7 @@ class Net {
       chosen: (link, element) => this.edit(link.layer, link.to, link.from, element),
       hovered: (link, event) => this.tell(link, event),
     });
-    this.maps = surface(this.board, {className: "net-maps", draw: (context) => this.drawMaps(context)});
+    this.maps = surface(this.board, {className: "net-maps", draw: (context) => this.draw(context)});
     this.tip = make("div", {className: "net-tip number", hidden: true, "aria-hidden": "true"});
     this.board.append(this.tip);
     this.editor = editor(this.panel.element, (change) => this.wire.command("edit", change));
@@ -65,7 +66,7 @@ class Net {
   state({settings}) {
     this.hidden = settings.hidden;
     const n = this.hidden.length;
-    this.count.textContent = `${n} hidden layer${n === 1 ? "" : "s"}`;
+    write(this.count, `${n} hidden layer${n === 1 ? "" : "s"}`);
     this.count.dataset.value = String(n);
     this.fewer.disabled = n === 0;
     this.more.disabled = n === MOST_LAYERS;
@@ -91,7 +92,8 @@ class Net {
 
   weights({layers}) {
     this.numbers = layers;
-    later(this.paint ??= () => this.paintWeights());
+    this.maps.dirty();
+    seldom(this.paint ??= () => this.paintWeights());
   }
 
   discrete(sign) {
@@ -116,7 +118,8 @@ class Net {
     this.links.build(this.shape.links, this.shape.width, this.shape.height);
     this.buildParts();
     if (this.editor.shown()) this.editor.close(false);
-    if (this.numbers) later(this.paint ??= () => this.paintWeights());
+    if (this.numbers) this.links.weights(this.numbers);
+    this.corners = corners(this.shape.units.map((unit) => this.boxOf(unit)));
     this.maps.dirty();
   }
 
@@ -177,8 +180,7 @@ class Net {
 
   createUnit(key) {
     const part = make("button", {type: "button", className: "unit", tabIndex: -1, dataset: {key}});
-    part.append(key.startsWith("f-") ? make("span", {className: "unit-name"})
-      : make("span", {className: "unit-bias", title: "Bias"}));
+    if (key.startsWith("f-")) part.append(make("span", {className: "unit-name"}));
     part.addEventListener("click", () => this.press(key, part));
     part.addEventListener("pointerenter", () => this.look(key));
     part.addEventListener("pointerleave", () => this.look(null));
@@ -242,6 +244,8 @@ class Net {
     const unit = key && this.find(key);
     this.focus = unit ? key : null;
     this.links.light(unit ? (link) => this.touches(link, unit) : null);
+    const bias = unit ? this.biasOf(unit) : undefined;
+    if (bias !== undefined) this.parts.get(key).title = `Bias ${rounded(bias)}`;
     if (!unit || unit.kind === "output") return this.listeners.looked(null);
     const picture = this.pictureOf(unit);
     return this.listeners.looked(picture && {words: this.wordsOf(unit), ...picture});
@@ -283,24 +287,29 @@ class Net {
     return this.classes === 3 ? {...part(output, unit.index), table: classTable(unit.index - 1)} : null;
   }
 
-  drawMaps(context) {
-    if (!this.shape) return;
-    const options = {discrete: this.sign};
-    for (const unit of this.shape.units) {
-      const box = {x: unit.x, y: unit.y, width: this.shape.size, height: this.shape.size};
-      drawUnit(context, box, this.pictureOf(unit), {...options, dim: unit.on ? 1 : 0.3});
-    }
+  boxOf({x, y}) { return {x, y, width: this.shape.size, height: this.shape.size}; }
+
+  biasOf({kind, layer, index}) {
+    return kind === "features" ? undefined : this.numbers?.[layer - 1]?.bias.data[index - 1];
   }
 
   paintWeights() {
-    if (!this.shape) return;
     this.links.weights(this.numbers);
-    for (const unit of this.shape.units) {
-      if (unit.kind === "features") continue;
-      const bias = this.numbers[unit.layer - 1]?.bias.data[unit.index - 1];
-      if (bias !== undefined) paintBias(this.parts.get(unit.key).firstChild, bias);
-    }
     this.editor.update();
+  }
+
+  draw(context) {
+    if (!this.shape) return;
+    const {units} = this.shape;
+    drawUnits(context, units.map((unit) => (
+      {box: this.boxOf(unit), picture: this.pictureOf(unit), dim: unit.on ? 1 : 0.3})), this.sign);
+    context.globalCompositeOperation = "destination-out";
+    context.fill(this.corners);
+    context.globalCompositeOperation = "source-over";
+    for (const unit of units) {
+      const bias = this.biasOf(unit);
+      if (bias !== undefined) drawBias(context, this.boxOf(unit), bias);
+    }
   }
 }
 

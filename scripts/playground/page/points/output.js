@@ -3,12 +3,13 @@
  *
  *   const o = outputPanel(parent, table, wire, page);     table: see own.js
  *   o.schema(lines), o.state(state), o.epoch(data), o.points(data), o.units(data)     from the events
+ *   o.losses(data)                          from the event "curve"
  *   o.look({words, bytes, side} | null)     shows a unit in the plane's place
  *   o.changed = f                           called when "discretise" changed;  o.discrete() says how it is
  */
 
-import {control, figure, make} from "../controls.js";
-import {surface} from "../draw/canvas.js";
+import {control, figure, make, write} from "../controls.js";
+import {picture, surface} from "../draw/canvas.js";
 import {curve} from "../draw/curve.js";
 import {heatmap} from "../draw/heatmap.js";
 import {panel} from "../panel.js";
@@ -30,11 +31,11 @@ function option(page, name, label, help, changed) {
 
 /** The colours of values from -1 to 1, and these numbers under them. */
 function scale() {
-  const bar = surface(null, {className: "points-scale", draw: (context, width, height) => {
+  const bar = picture(null, {className: "points-scale", draw: (context, width, height) => {
     heatmap(context, Uint8Array.from({length: 256}, (_, i) => i), 256, 1, {width, height});
   }});
   const words = ["−1", "0", "1"].map((textContent) => make("span", {textContent}));
-  return [bar.canvas, make("div", {className: "points-scale-words number"}, ...words)];
+  return [bar.element, make("div", {className: "points-scale-words number"}, ...words)];
 }
 
 class Output {
@@ -117,15 +118,17 @@ class Output {
       this.plane.placing(this.placing);
       this.apply();
     }
-    this.read(null);
+    this.read(this.plane.cross);
   }
 
-  epoch({loss, test_loss, curve: all}) {
+  epoch({loss, test_loss}) {
     this.test.set(test_loss);
     this.train.set(loss);
-    if (!all) return;
-    this.curves = {x: all.epoch, series: [
-      {values: all.test_loss ?? [], color: "--orange"}, {values: all.loss, color: "--blue"},
+  }
+
+  losses({epoch, loss, test_loss}) {
+    this.curves = {x: epoch, series: [
+      {values: test_loss ?? [], color: "--orange"}, {values: loss, color: "--blue"},
     ]};
     this.curve.dirty();
   }
@@ -136,7 +139,10 @@ class Output {
     this.own.points(data);
   }
 
-  units({output}) { this.plane.map(output); }
+  units({output}) {
+    this.plane.map(output);
+    if (this.plane.cross) this.read(this.plane.cross);
+  }
 
   look(unit) {
     this.plane.unit(unit?.bytes ?? null, unit?.side);
@@ -151,13 +157,13 @@ class Output {
       : "Point at a place to read the answer there.";
     const value = where && this.plane.at(...where);
     if (value === null || value === undefined) {
-      this.readout.textContent = idle;
+      write(this.readout, idle);
       return;
     }
     const show = (v, digits) => v.toFixed(digits).replace("-", "−");
     const said = Array.isArray(value) ? value.map((p) => `${Math.round(p * 100)} %`).join(", ")
       : show(value, 2);
-    this.readout.textContent = `x₁ ${show(where[0], 1)}, x₂ ${show(where[1], 1)}: ${said}`;
+    write(this.readout, `x₁ ${show(where[0], 1)}, x₂ ${show(where[1], 1)}: ${said}`);
   }
 }
 

@@ -12,17 +12,18 @@
  */
 
 import {make} from "../controls.js";
-import {surface} from "../draw/canvas.js";
-import {heatmap, mixture} from "../draw/heatmap.js";
-import {classColor, color} from "../draw/palette.js";
+import {picture, raster} from "../draw/canvas.js";
+import {colorize, mixture} from "../draw/heatmap.js";
+import {classColor, color, diverging} from "../draw/palette.js";
 import {axes, place, scatter} from "../draw/scatter.js";
 import {classOf, RANGE} from "./names.js";
 import {valueColor} from "./sets.js";
-import {clipToPlate} from "./units.js";
+import {corners} from "./units.js";
 
 const LEFT = 22;
 const BOTTOM = 18;
 const EDGE = 7;
+const DIM = 0.8; // a little paler than the points, which have the same colours
 const MOVES = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]};
 
 const boxOf = (width, height) => ({x: LEFT, y: EDGE, width: width - LEFT - EDGE, height: height - BOTTOM - EDGE});
@@ -32,8 +33,12 @@ class Plane {
     Object.assign(this, {listeners, now: null, one: null, cross: null, show: {test: false, discrete: false}});
     this.element = make("div", {className: "plane", tabIndex: 0, role: "application", "aria-label":
       "The plane of x1 and x2. The arrow keys move a cross; with own points, Enter places one."});
-    this.below = surface(this.element, {className: "plane-map", draw: (...args) => this.drawMap(...args)});
-    this.above = surface(this.element, {className: "plane-points", draw: (...args) => this.drawPoints(...args)});
+    this.below = raster(this.element, {className: "plane-map", draw: (sized) => this.drawMap(sized)});
+    Object.assign(this.below.canvas.style, {left: `${LEFT}px`, top: `${EDGE}px`,
+      width: `calc(100% - ${LEFT + EDGE}px)`, height: `calc(100% - ${BOTTOM + EDGE}px)`});
+    this.above = picture(this.element, {className: "plane-points", draw: (...args) => this.drawPoints(...args)});
+    this.lines = ["across", "down"].map((way) => make("i", {className: `plane-cross ${way}`, hidden: true}));
+    this.element.append(...this.lines);
     this.words = make("p", {className: "plane-message", hidden: true});
     this.element.append(this.words);
     this.listen();
@@ -69,8 +74,17 @@ class Plane {
 
   move(cross) {
     this.cross = cross;
-    this.above.dirty();
+    this.showCross();
     this.listeners.moved(cross);
+  }
+
+  showCross() {
+    const [across, down] = this.lines;
+    for (const line of this.lines) line.hidden = !this.cross;
+    if (!this.cross) return;
+    const [x, y] = this.cross.map((value) => (value + 6) / 12);
+    down.style.left = `calc(${LEFT}px + ${x} * (100% - ${LEFT + EDGE}px))`;
+    across.style.top = `calc(${EDGE}px + ${1 - y} * (100% - ${BOTTOM + EDGE}px))`;
   }
 
   key({key, shiftKey, ctrlKey, metaKey}) {
@@ -129,23 +143,19 @@ class Plane {
     return data[i] / 127.5 - 1;
   }
 
-  drawMap(context, width, height) {
-    const box = boxOf(width, height);
-    axes(context, box, RANGE, {ticks: [-6, -4, -2, 0, 2, 4, 6]});
-    clipToPlate(context, box);
-    // a little paler than the points, which have the same colours
-    const options = {discrete: this.show.discrete, dim: 0.8};
-    if (this.one) heatmap(context, this.one.bytes, this.one.side, this.one.side, box, options);
-    else if (this.now) {
-      const [h, w] = this.now.shape.slice(-2);
-      const draw = this.now.shape.length === 3 ? mixture : heatmap;
-      draw(context, this.now.data, w, h, box, options);
-    }
-    context.restore();
+  drawMap(sized) {
+    const {discrete} = this.show;
+    const {bytes, side} = this.one ?? {bytes: this.now?.data, side: this.now?.shape.at(-1)};
+    if (!bytes) colorize(sized(1, 1), [127], {table: diverging(0)});
+    else if (bytes.length === 3 * side * side) mixture(sized(side, side), bytes, {discrete, dim: DIM});
+    else colorize(sized(side, side), bytes, {discrete, table: diverging(DIM)});
   }
 
   drawPoints(context, width, height) {
     const box = boxOf(width, height);
+    axes(context, box, RANGE, {ticks: [-6, -4, -2, 0, 2, 4, 6]});
+    context.fillStyle = color("--panel");
+    context.fill(corners([box]));
     context.save();
     context.beginPath();
     context.rect(box.x, box.y, box.width, box.height);
@@ -154,7 +164,6 @@ class Plane {
       if (this.show.test) this.drawSet(context, box, this.data.test, this.data.test_labels, true);
       this.drawSet(context, box, this.data.train, this.data.train_labels, false);
     }
-    if (this.cross) this.drawCross(context, box);
     context.restore();
   }
 
@@ -166,21 +175,6 @@ class Plane {
       colorOf: (i) => (classes ? classColor(classOf(label(i), classes)) : valueColor(label(i))),
       shapeOf: (i) => (classes === 3 ? classOf(label(i), 3) : 0),
     });
-  }
-
-  drawCross(context, box) {
-    const at = place(box, RANGE);
-    const [x, y] = [at.x(this.cross[0]), at.y(this.cross[1])];
-    context.strokeStyle = color("--ink");
-    context.lineWidth = 1;
-    context.globalAlpha = 0.55;
-    context.beginPath();
-    context.moveTo(box.x, y);
-    context.lineTo(box.x + box.width, y);
-    context.moveTo(x, box.y);
-    context.lineTo(x, box.y + box.height);
-    context.stroke();
-    context.globalAlpha = 1;
   }
 }
 

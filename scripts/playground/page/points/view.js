@@ -1,6 +1,6 @@
 /** The tab "Points": a small net learns points of the plane. app.js says what a view is. */
 
-import {controls, make} from "../controls.js";
+import {controls, make, same} from "../controls.js";
 import {onNarrow} from "../panel.js";
 import {dataPanel} from "./data.js";
 import {netPanel} from "./net.js";
@@ -14,17 +14,22 @@ const TRAINING = ["rate", "activation", "regularisation", "regularisation_rate",
 /** Which part draws which event. */
 function eventsOf({head, data, net, output}, page) {
   let training = null;
+  let shown = null; // the settings, which come with each frame
   return {
     schema({settings}) {
+      shown = null;
       training ??= controls(head, settings, (name, value) => page.set({[name]: value}), {only: TRAINING});
       data.schema(settings);
       output.schema(settings);
     },
     state(state) {
+      if (same(state.settings, shown)) return;
+      shown = state.settings;
       training?.set(state.settings);
       for (const part of [data, output, net]) part.state(state);
     },
     epoch: (one) => output.epoch(one),
+    curve: (one) => output.losses(one),
     features: (one) => net.features(one),
     points(one) {
       for (const part of [data, output, net]) part.points(one);
