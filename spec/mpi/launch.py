@@ -30,7 +30,7 @@ class Run:
     """A run that goes on beside the test; its output goes to a file, so that no pipe fills or stays open."""
 
     def __init__(self, command, env=None, log=None):
-        self.log = log or f"{os.environ.get('TMPDIR', '/tmp')}/moonglass-mpi-{os.getpid()}-{id(self)}.log"
+        self.own_log, self.log = log is None, log or f"{os.environ.get('TMPDIR', '/tmp')}/moonglass-mpi-{os.getpid()}-{id(self)}.log"
         self.started = time.monotonic()
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
@@ -59,7 +59,8 @@ class Run:
             late = True
             self.end()
         result = Result(self.process.returncode, self.output(), time.monotonic() - self.started, late)
-        os.unlink(self.log)
+        if self.own_log:
+            os.unlink(self.log)
         return result
 
     def end(self):

@@ -32,7 +32,7 @@ mpich() {
   if [ -n "${MPI_HOSTS:-}" ]; then
     list=
     for host in $MPI_HOSTS; do list=$list${list:+,}$host:1; done
-    : "${UCX_TLS:=tcp,self}" "${UCX_NET_DEVICES:=eth0}"
+    : "${UCX_TLS:=tcp,self,sm}" "${UCX_NET_DEVICES:=eth0}"
     export UCX_TLS UCX_NET_DEVICES
     set -- -hosts "$list" -iface eth0 -launcher rsh -launcher-exec "$MPI_AGENT" "$@"
   fi
