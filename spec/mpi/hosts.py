@@ -229,6 +229,7 @@ class Hosts:
         """Start a program on ranks of all hosts in turn, from the first host."""
         where = {"MPI_HOSTS": " ".join(on or self.names), "MPI_AGENT": self.agent(),
                  "MOONGLASS_TEST_RANKS": str(ranks), **(env or {})}
+        where["MPI_PASS"] = " ".join(["MOONGLASS_TEST_RANKS", *(env or {})])
         return self.start_on((on or self.names)[0], launch.command(library, ranks, program), where)
 
     def run(self, library, ranks, program, seconds=60, env=None, on=None):

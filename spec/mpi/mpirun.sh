@@ -6,6 +6,7 @@
 #
 #   MPI_HOSTS="node1 node2"   hosts, one rank on each in turn; between hosts TCP over eth0 alone
 #   MPI_AGENT=program         what the launcher runs instead of ssh: program HOST command ...
+#   MPI_PASS="NAME ..."       variables for the ranks on other hosts (MPICH passes all)
 set -u
 [ $# -ge 3 ] || { echo "usage: mpirun.sh openmpi|mpich RANKS command [argument ...]" >&2; exit 2; }
 library=$1 ranks=$2
@@ -22,6 +23,7 @@ openmpi() {
   if [ -n "${MPI_HOSTS:-}" ]; then
     list=
     for host in $MPI_HOSTS; do list=$list${list:+,}$host:99; done
+    for name in ${MPI_PASS:-}; do set -- -x "$name" "$@"; done
     set -- --host "$list" --map-by node --mca plm_rsh_agent "$MPI_AGENT" --mca pml ob1 --mca btl tcp,self \
       --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 "$@"
   fi
