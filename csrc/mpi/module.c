@@ -57,7 +57,7 @@ static void finish(mpi_run *run) {
   if (!run->open) return;
   run->open = false;
   MPI_Comm_free(&run->comm);
-  if (run->ours) MPI_Finalize();
+  if (run->ours) mpi_end();
 }
 
 static int close_run(lua_State *L) {

@@ -24,4 +24,7 @@ int mpi_sum_floats(mpi_run *run, float *values, size_t n);
 /* In place: the bytes of rank `root`. */
 int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root);
 
+/* Finalise MPI, as far as it can be trusted to come back. */
+void mpi_end(void);
+
 #endif
