@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -30,7 +31,7 @@ class Run:
     """A run that goes on beside the test; its output goes to a file, so that no pipe fills or stays open."""
 
     def __init__(self, command, env=None, log=None):
-        self.own_log, self.log = log is None, log or f"{os.environ.get('TMPDIR', '/tmp')}/moonglass-mpi-{os.getpid()}-{id(self)}.log"
+        self.own_log, self.log = log is None, log or tempfile.mktemp(".log", f"moonglass-mpi-{os.getpid()}-")
         self.started = time.monotonic()
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out,
