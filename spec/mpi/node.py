@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The first process of a test's host: node.py STATE NAME, started by hosts.py in new namespaces (network, names,
-mounts, processes). It gives the host its name, /tmp, /proc and /sys, then waits for commands on the socket STATE/NAME and runs
-each as a server for ssh would. When it ends, the kernel ends all processes of the host."""
+mounts, processes). It gives the host its name, /tmp, /proc and /sys, then waits for commands on the socket STATE/NAME
+and runs each as a server for ssh would. When it ends, the kernel ends all processes of the host."""
 
 import array
 import json
