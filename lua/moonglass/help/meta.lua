@@ -1059,6 +1059,8 @@ function Net:plan(rows, loss, optimizer) end
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
+---@field distributed table? the module `moonglass.mpi`: each process of the run computes a share of the rows
+---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 
 ---The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
 ---x.
@@ -1093,6 +1095,8 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
+---@field distributed table? the module `moonglass.mpi`: all ranks train this net, each with a share of every batch
+---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 
 ---Train the net: pass over the rows in batches, `epochs` times. In `net:fit(x, options)` the target is x itself. An
 ---epoch's loss is the objective before each update, averaged over the rows, penalties included. uint8 rows count as
@@ -1279,6 +1283,7 @@ function moon.callbacks.early_stopping(options) end
 ---A callback of `fit`: a table with any of these fields. A plain function is called after each epoch.
 ---@class moonglass.Callback
 ---@field name string? its name in a checkpoint
+---@field writes boolean? true: it writes or prints, so with the option `distributed` only rank 0 has it
 ---@field check (fun(self, state: moonglass.State))? called before anything is trained or written: raises what is wrong
 ---@field on_train_begin (fun(self, state: moonglass.State))?
 ---@field on_epoch_begin (fun(self, state: moonglass.State))?
@@ -1386,6 +1391,13 @@ function moon.checkpoint.latest(path) end
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.checkpoint.load(path) end
+
+---Load a checkpoint from the bytes of its file, which another process may have read.
+---@param bytes string
+---@return moonglass.Checkpoint? checkpoint nil if the bytes are not a checkpoint
+---@return string? message
+---@return moonglass.Code? code
+function moon.checkpoint.load_bytes(bytes) end
 
 ---Save a checkpoint. Writing is atomic: the file is complete, or as it was.
 ---@param path string

@@ -67,8 +67,7 @@ local function validation_tensors(validation, y)
   return xv, yv
 end
 
---- For fit with the options o: the training set, the validation set (nil without validation), and x and y of the
--- training set.
+--- For fit with the options o: the training set, the validation set (nil without validation), and x and y of both.
 function datasets.of_fit(net, loss, x, y, o)
   datasets.check("fit", net, loss, x, y)
   local xv, yv
@@ -79,7 +78,7 @@ function datasets.of_fit(net, loss, x, y, o)
     x, y, xv, yv = split(x, y, o.validation_split)
   end
   local training = datasets.make("fit", loss, x, y)
-  return training, xv ~= nil and datasets.make("fit: validation", loss, xv, yv) or nil, x, y
+  return training, xv ~= nil and datasets.make("fit: validation", loss, xv, yv) or nil, x, y, xv, yv
 end
 
 return datasets

@@ -3,11 +3,11 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
+local distributed = require "moonglass.net.distributed"
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
 local last_activation = require "moonglass.net.last_activation"
 local listeners = require "moonglass.net.listeners"
-local log = require "moonglass.support.log"
 local new_history = require "moonglass.net.history"
 local on_nan = require "moonglass.net.on_nan"
 local options = require "moonglass.support.options"
@@ -38,13 +38,15 @@ local Net = {}
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
+---@field distributed table? the module `moonglass.mpi`: all ranks train this net, each with a share of every batch
+---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 local fit_options = options.checker("fit", {
   loss = {"any"}, optimizer = {"any", "adam"},
   epochs = {"count", 1}, initial_epoch = {"size", 0}, batch_size = {"count"},
   shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
   validation = {"any"}, validation_split = {"fraction"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
-  on_nan = {{"error", "stop", "ignore"}, "error"},
+  on_nan = {{"error", "stop", "ignore"}, "error"}, distributed = {"any"}, sharded = {"flag", false},
 })
 
 local default_batch = 32
@@ -111,15 +113,18 @@ end
 
 -- ---- a run and what its callbacks see ----
 
-local function new_run(net, x, y, o)
+local function new_run(net, x, y, o, group)
   local loss, opt = resolve.loss("fit", o.loss or net.loss), resolve.optimizer("fit", o.optimizer)
-  log.warn(last_activation.check("fit", net, loss))
-  local data, validation, xt, yt = datasets.of_fit(net, loss, x, y, o)
-  log.warn(compatibility.doubt_about_input("fit", xt))
+  distributed.check_native(group, net, loss, opt)
+  distributed.warn(group, last_activation.check("fit", net, loss))
+  local data, validation, xt, yt, xv, yv = datasets.of_fit(net, loss, x, y, o)
+  distributed.warn(group, compatibility.doubt_about_input("fit", xt))
+  distributed.shard(group, o.sharded, data, validation)
   return {
-    net = net, x = xt, y = yt, data = data, validation = validation, loss = loss, opt = opt, shuffle = o.shuffle,
-    rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
-    listeners = listeners.new(o.callbacks, o.verbose), on_nan = o.on_nan, threads = o.threads,
+    net = net, x = xt, y = yt, data = data, validation = validation, xv = xv, yv = yv, loss = loss, opt = opt,
+    shuffle = o.shuffle, group = group, rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
+    listeners = listeners.new(distributed.callbacks_of(group, o.callbacks, o.verbose)), on_nan = o.on_nan,
+    threads = o.threads,
     step = passes.step_of_rows(net, loss, opt), remembered = o.resume and o.resume.callbacks,
   }
 end
@@ -133,18 +138,19 @@ local function new_state(run, o)
   }
 end
 
-local function prepare(net, x, y, given)
+local function prepare(net, x, y, given, group)
   local o = checked_options(net, given)
-  local run = new_run(net, x, y, o)
+  local run = new_run(net, x, y, o, group)
   local state = new_state(run, o)
   -- Takes the memory for the largest batch before the first step. A net of any width plans when it sees its rows.
   if passes.all_native(net, run.loss, run.opt) and net:inputs() ~= 0 then
+    local reducer <close> = distributed.reduce(group, net) -- luacheck: ignore reducer
     errors.guard(net.plan, net, run.batch, run.loss, run.opt)
   end
   listeners.fire(run.listeners.check, state)
   run.seed = o.seed or core.draw_seed()
   state.seed = run.seed
-  return run, state
+  return run, state, o
 end
 
 -- ---- epochs ----
@@ -154,6 +160,7 @@ end
 local function take_steps(net, run, state, first, last, sum)
   local step, data, loss, opt, batch = run.step, run.data, run.loss, run.opt, run.batch
   local own_threads, watched = run.threads, run.finite ~= nil
+  local reducer <close> = distributed.reduce(run.group, net) -- luacheck: ignore reducer
   local value
   for from = first, last, batch do
     local count = last - from + 1
@@ -178,7 +185,7 @@ local function train_epoch(net, run, state)
     local total, value, bad, count = errors.guard_as("fit", "step", take_steps, net, run, state, first, last, sum)
     sum, done = total, bad and bad - 1 or last
     if bad then
-      on_nan.bad_loss(run, state, value, bad, count)
+      distributed.together(run.group, on_nan.bad_loss, run, state, value, bad, count)
       break
     end
     if #on_batch > 0 then
@@ -218,7 +225,7 @@ local function end_epoch(net, run, state, loss, seconds, done)
   state.loss, state.seconds = loss, seconds
   trained[net] = state.trained
   state.rows_per_second = done / math.max(seconds, 1e-9)
-  if run.validation then state.val_loss = passes.evaluate_rows(net, run.validation, run.loss, run.batch) end
+  if run.validation then state.val_loss = distributed.evaluate(run.group, net, run.validation, run.loss, run.batch) end
   local i = #history.loss + 1
   history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
   history.epochs = math.max(state.epoch, history.epochs + 1)
@@ -233,10 +240,10 @@ local function train(net, run, state)
     local start = core.clock()
     local loss, done = train_epoch(net, run, state)
     local seconds = core.clock() - start
-    on_nan.check_after_epoch(run, state)
+    distributed.together(run.group, on_nan.check_after_epoch, run, state)
     end_epoch(net, run, state, loss, seconds, done)
   end
-  on_nan.check_at_end(run, state)
+  distributed.together(run.group, on_nan.check_at_end, run, state)
 end
 
 -- Tells all callbacks when the training does not reach its end, because of an error or a closed coroutine. The error
@@ -259,7 +266,9 @@ end
 function Net:fit(x, y, given)
   checks.net("fit", self)
   y, given = datasets.arguments(y, given)
-  local run, state = prepare(self, x, y, given)
+  local group, leave <close> = distributed.join("fit", given) -- luacheck: ignore leave
+  local run, state, o = distributed.together(group, prepare, self, x, y, given, group)
+  distributed.begin(group, run, state, o)
   local restore <close> = threads.set_for_fit(run.threads) -- luacheck: ignore restore
   local guard <close> = abort_guard(run, state) -- luacheck: ignore guard
   self.loss, self.optimizer = run.loss, run.opt
@@ -268,7 +277,7 @@ function Net:fit(x, y, given)
   on_nan.watch(run, state)
   train(self, run, state)
   listeners.fire(run.listeners.on_train_end, state)
-  log.warn(state.history.warning)
+  distributed.warn(group, state.history.warning)
   run.ended = true
   return state.history
 end

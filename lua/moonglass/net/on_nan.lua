@@ -1,6 +1,7 @@
 --- fit's option on_nan: watches a training for numbers that are not finite, and goes back to the last finite weights.
 -- After a loss that is not finite nothing is updated. But a step with a finite loss can make a weight infinite or NaN:
 -- an infinite input before a sigmoid does. So copies of the weights and moments are kept while all of them are finite.
+local distributed = require "moonglass.net.distributed"
 local divergence = require "moonglass.net.divergence"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
@@ -79,7 +80,8 @@ end
 
 -- Ends the training, with an error or by a stop.
 local function diverged(run, state, what, cause)
-  local message = ("fit: %s: %s"):format(what, cause or divergence.cause(run)) .. weights_left(run, state)
+  cause = distributed.cause(run.group, cause or divergence.cause(run))
+  local message = ("fit: %s: %s"):format(what, cause) .. weights_left(run, state)
   if run.on_nan == "error" then errors.raise(message) end
   state.stop, state.stopped, state.history.stopped = true, message, message
 end
@@ -91,12 +93,21 @@ function on_nan.watch(run, state)
   run.began_finite = run.finite.epoch ~= nil
 end
 
+-- Where this rank has rows of its own: about those that it gave to the batch. At least one.
+local function own_rows(run, first, count)
+  local own, all = #run.x, run.rows
+  if own == all then return first, count end
+  local from = (first - 1) * own // all
+  return from + 1, math.max((first - 1 + count) * own // all - from, 1)
+end
+
 --- The loss of a batch is NaN or infinite. The batch is the `count` rows from `first` on, in this epoch's order.
 function on_nan.bad_loss(run, state, value, first, count)
   local what = ("loss is %s after batch %d of epoch %d"):format(value ~= value and "nan" or "infinite", state.batch,
     state.epoch)
   if state.batch > 1 or state.epoch > state.initial_epoch + 1 then return diverged(run, state, what) end
-  diverged(run, state, what .. ", before any update", divergence.at_first(run, run.data:batch(first, count)))
+  local cause = divergence.at_first(run, run.data:batch(own_rows(run, first, count)))
+  diverged(run, state, what .. ", before any update", cause)
 end
 
 local function check_weights(run, state)

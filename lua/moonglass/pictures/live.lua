@@ -9,7 +9,7 @@ local options = require "moonglass.support.options"
 local show = require "moonglass.pictures.show"
 local terminal = require "moonglass.support.terminal"
 
-local Show = {}
+local Show = {writes = true}
 Show.__index = Show
 
 function Show:check(state) compatibility.check_pictures("callbacks.show", state.net, self.x) end

@@ -30,7 +30,7 @@ end
 
 -- ---- the callback ----
 
-local Checkpoint = {name = "checkpoint"}
+local Checkpoint = {name = "checkpoint", writes = true}
 Checkpoint.__index = Checkpoint
 
 -- The name of the figure that tells which epoch is best.

@@ -111,7 +111,7 @@ local logger_options = options.checker("csv_logger", {append = {"flag", false}})
 function callbacks.csv_logger(path, given)
   paths.check("csv_logger", path, true)
   local o = logger_options(given)
-  local self, file = {}, nil
+  local self, file = {writes = true}, nil
 
   local function write(text)
     local ok, message = file:write(text)

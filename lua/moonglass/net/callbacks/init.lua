@@ -37,6 +37,7 @@ local paths = require "moonglass.net.callbacks.paths"
 ---A callback of `fit`: a table with any of these fields. A plain function is called after each epoch.
 ---@class moonglass.Callback
 ---@field name string? its name in a checkpoint
+---@field writes boolean? true: it writes or prints, so with the option `distributed` only rank 0 has it
 ---@field check (fun(self, state: moonglass.State))? called before anything is trained or written: raises what is wrong
 ---@field on_train_begin (fun(self, state: moonglass.State))?
 ---@field on_epoch_begin (fun(self, state: moonglass.State))?
@@ -64,7 +65,7 @@ function callbacks.reconstructions(dir, x)
   paths.check("reconstructions", dir)
   if dir == "" then errors.raise("reconstructions: path is '', expected a folder: '.' is the current one") end
   if not native.is_tensor(x) then errors.raise("reconstructions: x is %s, expected a tensor", options.show(x)) end
-  local self = {}
+  local self = {writes = true}
 
   local function path(epoch) return ("%s/epoch_%03d.png"):format(dir, epoch) end
 

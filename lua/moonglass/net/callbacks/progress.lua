@@ -12,7 +12,7 @@ local callbacks = {}
 local redraw_seconds = 0.1
 local measure_seconds = 2
 
-local Progress = {started = 0, drawn = 0, open = false}
+local Progress = {started = 0, drawn = 0, open = false, writes = true}
 Progress.__index = Progress
 
 function Progress:on_epoch_begin()

@@ -12,10 +12,8 @@
 --   c.net:fit(x, y, {loss = "mse", epochs = 10, resume = c})       -- loss, batch size and callbacks as before
 ---Checkpoints as files.
 ---@class moonglass.checkpoint
-local checkpoint = {
-  save = require "moonglass.net.checkpoint.save",
-  load = require "moonglass.net.checkpoint.load",
-}
+local checkpoint = {save = require "moonglass.net.checkpoint.save"}
+for name, f in pairs(require "moonglass.net.checkpoint.load") do checkpoint[name] = f end
 
 local most_kept = 10 -- files that callbacks.checkpoint keeps
 

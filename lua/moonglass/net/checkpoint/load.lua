@@ -134,6 +134,15 @@ local function read(tensors, metadata)
   }
 end
 
+-- The checkpoint of a file's contents, or what decoding them gave instead. where: what begins a message, or "".
+local function checked(where, tensors, metadata, code)
+  if not tensors then return nil, metadata, code end
+  local ok, result = pcall(errors.guard, read, tensors, metadata)
+  if ok then return result end
+  if getmetatable(result) ~= Damage then error(result, 0) end
+  return nil, where .. result[1], "format"
+end
+
 ---Load a checkpoint.
 ---@param path string
 ---@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
@@ -141,12 +150,19 @@ end
 ---@return moonglass.Code? code
 function checkpoint.load(path)
   checks.path("checkpoint.load", path)
-  local tensors, metadata, code = errors.guard(files.safetensors_load, path)
-  if not tensors then return nil, metadata, code end
-  local ok, result = pcall(errors.guard, read, tensors, metadata)
-  if ok then return result end
-  if getmetatable(result) ~= Damage then error(result, 0) end
-  return nil, ("%s: %s"):format(path, result[1]), "format"
+  return checked(path .. ": ", errors.guard(files.safetensors_load, path))
 end
 
-return checkpoint.load
+---Load a checkpoint from the bytes of its file, which another process may have read.
+---@param bytes string
+---@return moonglass.Checkpoint? checkpoint nil if the bytes are not a checkpoint
+---@return string? message
+---@return moonglass.Code? code
+function checkpoint.load_bytes(bytes)
+  if type(bytes) ~= "string" then
+    errors.raise("checkpoint.load_bytes: bytes is %s, expected a string", options.show(bytes))
+  end
+  return checked("", errors.guard_as("checkpoint.load_bytes", "safetensors_decode", core.safetensors_decode, bytes))
+end
+
+return checkpoint

@@ -1,0 +1,99 @@
+--- What rank 0 gives to all ranks of a distributed fit: weights, moments, and how far the training is. And the check
+-- that the weights are still the same, bit for bit.
+local core = require "moonglass.core"
+
+local share = {}
+
+local function values_of(net)
+  local list = {}
+  for i, parameter in ipairs(net:parameters()) do list[i] = parameter.value end
+  return list
+end
+
+-- The keys of a table in an order that is the same in every process.
+local function sorted_keys(t)
+  local keys = {}
+  for key in pairs(t) do keys[#keys + 1] = key end
+  table.sort(keys)
+  return keys
+end
+
+-- ---- weights and moments ----
+
+function share.weights(group, net)
+  for _, t in ipairs(values_of(net)) do group:from_first(t) end
+end
+
+function share.optimizer(group, net, opt)
+  for _, moments in ipairs(opt:moments(net:parameters())) do
+    for _, slot in ipairs(sorted_keys(moments)) do group:from_first(moments[slot]) end
+  end
+  local own = group:from_first{lr = opt.lr, steps = opt:steps()}
+  opt:set_steps(own.steps)
+  share.set_rate(opt, own.lr)
+end
+
+--- Sets the learning rate, if it is another.
+function share.set_rate(opt, lr)
+  if opt.lr ~= lr then opt.lr = lr end
+end
+
+-- A number for the bits of all weights, as a text: a broadcast keeps it exactly.
+local function digest(net) return ("%016x"):format(core.digest(values_of(net))) end
+
+--- Are this rank's weights, bit for bit, those of rank 0?
+function share.has_same_weights(group, net)
+  local own = digest(net)
+  return group:from_first(own) == own
+end
+
+-- ---- histories ----
+
+--- Puts rank 0's epochs into the history of each rank.
+function share.history(group, history)
+  local first = group:from_first{
+    loss = history.loss, val_loss = history.val_loss, epoch_seconds = history.epoch_seconds, epochs = history.epochs,
+  }
+  if group.first then return end
+  history.epochs = first.epochs
+  for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
+    local list = history[name]
+    for i = 1, math.max(#list, #first[name]) do list[i] = first[name][i] end
+  end
+end
+
+-- ---- what callbacks remember ----
+
+-- For each callback its values, and the shapes of its tensors.
+local function described(remembered)
+  local list = {}
+  for key, of in pairs(remembered) do
+    local shapes = {}
+    for name, t in pairs(of.tensors) do shapes[name] = {shape = t.shape, dtype = t.dtype} end
+    list[key] = {values = of.values, shapes = shapes}
+  end
+  return list
+end
+
+local function empty(of)
+  local t = core.zeros(of.shape)
+  return of.dtype == "uint8" and t:byte() or t
+end
+
+--- What the callbacks of rank 0's checkpoint remember.
+function share.remembered(group, remembered)
+  local first = group:from_first(described(remembered))
+  local all = {}
+  for _, key in ipairs(sorted_keys(first)) do
+    local own = group.first and remembered[key].tensors
+    local tensors, shapes = {}, first[key].shapes
+    for _, name in ipairs(sorted_keys(shapes)) do
+      tensors[name] = own and own[name] or empty(shapes[name])
+      group:from_first(tensors[name])
+    end
+    all[key] = {values = first[key].values, tensors = tensors}
+  end
+  return all
+end
+
+return share
