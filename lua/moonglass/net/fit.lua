@@ -144,8 +144,7 @@ local function prepare(net, x, y, given, group)
   local state = new_state(run, o)
   -- Takes the memory for the largest batch before the first step. A net of any width plans when it sees its rows.
   if passes.all_native(net, run.loss, run.opt) and net:inputs() ~= 0 then
-    local reducer <close> = distributed.reduce(group, net) -- luacheck: ignore reducer
-    errors.guard(net.plan, net, run.batch, run.loss, run.opt)
+    errors.guard(net.plan, net, distributed.own_part(group, run), run.loss, run.opt)
   end
   listeners.fire(run.listeners.check, state)
   run.seed = o.seed or core.draw_seed()
@@ -246,6 +245,12 @@ local function train(net, run, state)
   distributed.together(run.group, on_nan.check_at_end, run, state)
 end
 
+-- What callbacks remember, and the weights to go back to.
+local function remember(run, state)
+  if run.remembered then snapshots.give(state.callbacks, run.remembered, state) end
+  on_nan.watch(run, state)
+end
+
 -- Tells all callbacks when the training does not reach its end, because of an error or a closed coroutine. The error
 -- comes out afterwards, unless a hook (Ctrl-C) raises another one.
 local function abort_guard(run, state)
@@ -269,12 +274,12 @@ function Net:fit(x, y, given)
   local group, leave <close> = distributed.join("fit", given) -- luacheck: ignore leave
   local run, state, o = distributed.together(group, prepare, self, x, y, given, group)
   distributed.begin(group, run, state, o)
-  local restore <close> = threads.set_for_fit(run.threads) -- luacheck: ignore restore
+  local restore <close> = distributed.together(group, threads.set_for_fit, run.threads) -- luacheck: ignore restore
   local guard <close> = abort_guard(run, state) -- luacheck: ignore guard
   self.loss, self.optimizer = run.loss, run.opt
   listeners.fire(run.listeners.on_train_begin, state)
-  if run.remembered then snapshots.give(state.callbacks, run.remembered, state) end
-  on_nan.watch(run, state)
+  distributed.together(group, remember, run, state)
+  distributed.follow_first(group, state)
   train(self, run, state)
   listeners.fire(run.listeners.on_train_end, state)
   distributed.warn(group, state.history.warning)

@@ -93,12 +93,12 @@ function on_nan.watch(run, state)
   run.began_finite = run.finite.epoch ~= nil
 end
 
--- Where this rank has rows of its own: about those that it gave to the batch. At least one.
+-- Where this rank has rows of its own: those that it gave to the batch, and one more on either side.
 local function own_rows(run, first, count)
   local own, all = #run.x, run.rows
   if own == all then return first, count end
-  local from = (first - 1) * own // all
-  return from + 1, math.max((first - 1 + count) * own // all - from, 1)
+  local from = math.max((first - 1) * own // all - 1, 0)
+  return from + 1, math.min((first - 1 + count) * own // all + 2, own) - from
 end
 
 --- The loss of a batch is NaN or infinite. The batch is the `count` rows from `first` on, in this epoch's order.

@@ -2,6 +2,7 @@
 -- batch. The engine adds up the gradients (net:set_reducer); here stands what the ranks decide together, so that all do
 -- the same at the same time. Without a group, in one process alone, nothing here changes anything.
 local Group = require "moonglass.net.distributed.group"
+local core = require "moonglass.core"
 local describe = require "moonglass.net.describe"
 local equal = require "moonglass.net.distributed.equal"
 local errors = require "moonglass.support.errors"
@@ -70,6 +71,17 @@ function distributed.shard(group, sharded, data, validation)
   if of_validation then validation:set_shards(of_validation) end
 end
 
+local grain = 8 -- the engine cuts a batch at multiples of so many rows
+
+--- The most rows of a batch that this rank computes.
+function distributed.own_part(group, run)
+  if not group then return run.batch end
+  local own = #run.x
+  if own < run.rows then return math.min(own, run.batch * own // run.rows + 2) end
+  local grains = -(-run.batch // grain)
+  return math.min(run.batch, grain * -(-grains // group.size))
+end
+
 --- The callbacks that this rank has, and its verbose: only rank 0 writes and prints.
 function distributed.callbacks_of(group, callbacks, verbose)
   if not group or group.first then return callbacks, verbose end
@@ -110,18 +122,28 @@ local function hears_batches(callbacks)
   return false
 end
 
--- Rank 0 decides for all whether the training ends, and the learning rate.
-local function follow_first(group, state)
+--- Rank 0 decides for all whether the training ends, and the learning rate.
+function distributed.follow_first(group, state)
+  if not group then return end
   local first = group:from_first{stop = state.stop and true or false, lr = state.opt.lr, stopped = state.stopped}
   state.stop, state.stopped = first.stop, first.stopped
   if first.stopped then state.history.stopped = first.stopped end
   share.set_rate(state.opt, first.lr)
 end
 
+-- Which code computes here: kernels for other instructions may round otherwise.
+local function kernels()
+  local info = core.info()
+  return ("%s, BLIS %s %s"):format(info.simd, info.blis, info.blis_config)
+end
+
 local function check_weights(group, state)
   local same = share.has_same_weights(group, state.net)
-  group:agree(same, ("%s: after epoch %d the weights are not, bit for bit, those of rank 0: a callback has changed "
-    .. "them on some ranks only, or the ranks compute differently"):format(group.what, state.epoch))
+  local own, first = kernels(), group:from_first(kernels())
+  local reason = own == first and "a callback has changed them on some ranks only"
+    or ("the kernels here (%s) are not those there (%s)"):format(own, first)
+  group:agree(same, ("%s: after epoch %d the weights are not, bit for bit, those of rank 0: %s"):format(group.what,
+    state.epoch, reason))
 end
 
 -- The callbacks of early_stopping on other ranks may have kept other weights than rank 0's.
@@ -135,7 +157,7 @@ local after = {on_epoch_end = check_weights, on_train_end = end_with_first}
 local function shared(group, list, finish)
   return {function(state)
     group:protect(listeners.fire, list, state)
-    follow_first(group, state)
+    distributed.follow_first(group, state)
     if finish then finish(group, state) end
   end}
 end
