@@ -2,6 +2,7 @@
 --   trainings.list                   {name =, net = function() end, x =, y =, options =}: every kind of net
 --   trainings.named(name)            one of them
 --   trainings.difference(a, b)       the largest difference of two nets' weights, over the largest weight of each
+--                                    parameter; infinite if there is a NaN
 --   trainings.fit(t, net, more)      fits with t's options and `more`; returns the history
 local moon = require "moonglass"
 
@@ -102,7 +103,8 @@ function trainings.difference(a, b)
   for i, parameter in ipairs(a:parameters()) do
     local scale = math.max(parameter.value:abs():max(), 1e-3)
     local difference = (parameter.value - of[i].value):abs():max() / scale
-    largest = (difference > largest or difference ~= difference) and difference or largest
+    if difference ~= difference then return math.huge end
+    largest = math.max(largest, difference)
   end
   return largest
 end
