@@ -1,177 +1,381 @@
-/* ranks_test.c - a net that several ranks train is that of one process. Each rank is a thread with a context of its
-** own; the reducer sums in the order of the ranks, at a barrier. */
+/* ranks_test.c - a net that several ranks train is that of one process: every kind of layer, penalty and loss, every
+** division among workers; any batch, also one that is smaller than the ranks; rows of each rank's own (shards). The
+** reference is a context without a reducer. With an argument the errors are printed. */
 #include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "../../csrc/moonglass.h"
-#include "check.h"
+#include "../../csrc/engine/net/plan.h"
+#include "team.h"
 
-enum { MAX_RANKS = 8, WIDTH = 40, ROWS = 1203 };
+enum { WIDTH = 128, HIDDEN = 96, CLASSES = 10, ROWS = 1203, MAX_LAYERS = 8, MAX_WEIGHTS = 80000 };
 
-/* ---- the reducer ---- */
-
-typedef struct team {
-  size_t ranks;
-  pthread_barrier_t barrier;
-  float *values[MAX_RANKS], *sum;
-  size_t n[MAX_RANKS], room, calls;
-  bool differ; /* in some call the ranks had different numbers of values */
-} team;
-
-typedef struct member {
-  team *team;
-  size_t rank;
-  moon_status fails_with; /* MOON_OK: the reducer does not fail */
-} member;
-
-static void add_up(team *t) {
-  if (t->n[0] > t->room) t->sum = realloc(t->sum, (t->room = t->n[0]) * sizeof *t->sum);
-  memset(t->sum, 0, t->n[0] * sizeof *t->sum);
-  for (size_t r = 0; r < t->ranks; r++) {
-    t->differ |= t->n[r] != t->n[0];
-    for (size_t i = 0; i < t->n[0] && i < t->n[r]; i++) t->sum[i] = r ? t->sum[i] + t->values[r][i] : t->values[r][i];
-  }
-  t->calls++;
-}
-
-static moon_status reduce(void *ud, float *values, size_t n) {
-  member *m = ud;
-  team *t = m->team;
-  t->values[m->rank] = values;
-  t->n[m->rank] = n;
-  pthread_barrier_wait(&t->barrier);
-  if (m->rank == 0) add_up(t);
-  pthread_barrier_wait(&t->barrier);
-  if (!t->differ) memcpy(values, t->sum, n * sizeof *values);
-  pthread_barrier_wait(&t->barrier);
-  return t->differ ? MOON_ESTATE : m->fails_with;
-}
-
-/* ---- one net, in one process or in several ---- */
-
-typedef struct training {
-  const char *name;
-  void (*layers)(moon_ctx *ctx, moon_layer **layers, size_t *n);
-  const char *loss;
-} training;
-
-typedef struct run {
-  const training *t;
-  member m;
-  size_t threads, batch, steps;
-  bool alone; /* without a reducer */
-  double objective, evaluated;
-  float *weights;
-  size_t count;
-} run;
+/* ---- the nets ---- */
 
 static moon_option number(const char *name, double v) { return (moon_option){name, MOON_NUMBER, v, 0, NULL, NULL}; }
 static moon_option text(const char *name, const char *v) { return (moon_option){name, MOON_TEXT, 0, 0, v, NULL}; }
 
-static moon_layer *dense(moon_ctx *ctx, size_t in, size_t out, const char *activation) {
-  moon_option options[] = {number("in", (double)in), number("out", (double)out), text("activation", activation)};
-  moon_layer *layer = NULL;
-  CHECK(moon_layer_new(ctx, &layer, "dense", options, 3) == MOON_OK);
-  return layer;
+typedef struct stack {
+  moon_ctx *ctx;
+  moon_layer *layers[MAX_LAYERS];
+  size_t n;
+} stack;
+
+static void add(stack *s, const char *kind, const moon_option *options, size_t count) {
+  TEAM_CHECK(moon_layer_new(s->ctx, &s->layers[s->n], kind, options, count) == MOON_OK);
+  s->n++;
 }
 
-static void plain(moon_ctx *ctx, moon_layer **layers, size_t *n) {
-  layers[(*n)++] = dense(ctx, WIDTH, 24, "relu");
-  layers[(*n)++] = dense(ctx, 24, WIDTH, "sigmoid");
+/* A dense layer, with up to two more options. */
+static void dense(stack *s, size_t in, size_t out, const char *activation, moon_option first, moon_option second) {
+  moon_option options[] = {number("in", (double)in), number("out", (double)out), text("activation", activation), first,
+                           second};
+  add(s, "dense", options, second.name ? 5 : first.name ? 4 : 3);
 }
 
-static const training trainings[] = {{"plain", plain, "bce"}};
+static const moon_option no_option;
+
+static void ending(stack *s) { dense(s, HIDDEN, WIDTH, "sigmoid", no_option, no_option); }
+
+static void coded(stack *s, const char *activation, moon_option first, moon_option second) {
+  dense(s, WIDTH, HIDDEN, activation, first, second);
+  ending(s);
+}
+
+static void plain(stack *s) { coded(s, "relu", no_option, no_option); }
+
+static void deep(stack *s) {
+  dense(s, WIDTH, HIDDEN, "relu", no_option, no_option);
+  dense(s, HIDDEN, 32, "tanh", no_option, no_option);
+  dense(s, 32, HIDDEN, "gelu", no_option, no_option);
+  ending(s);
+}
+
+static void noisy(stack *s, const char *kind, const char *option) {
+  moon_option amount = number(option, 0.2);
+  add(s, kind, &amount, 1);
+  plain(s);
+}
+
+static void masking(stack *s) { noisy(s, "masking_noise", "p"); }
+static void gaussian(stack *s) { noisy(s, "gaussian_noise", "sigma"); }
+static void salt_pepper(stack *s) { noisy(s, "salt_pepper_noise", "p"); }
+
+static void dropout(stack *s) {
+  moon_option p = number("p", 0.3);
+  dense(s, WIDTH, HIDDEN, "relu", no_option, no_option);
+  add(s, "dropout", &p, 1);
+  ending(s);
+}
+
+static void activity_mean(stack *s) { coded(s, "relu", number("activity_l1", 1e-3), no_option); }
+static void activity_sum(stack *s) { coded(s, "relu", number("activity_l1", 1e-5), text("activity_reduction", "sum")); }
+static void divergence(stack *s) { coded(s, "sigmoid", number("kl_weight", 0.1), number("kl_target", 0.1)); }
+static void softmax_divergence(stack *s) { coded(s, "softmax", number("kl_weight", 0.1), no_option); }
+static void contractive(stack *s) { coded(s, "sigmoid", number("contractive", 0.01), no_option); }
+static void decayed(stack *s) { coded(s, "relu", number("weight_l1", 1e-5), number("weight_l2", 1e-3)); }
+
+static void two_divergences(stack *s) {
+  dense(s, WIDTH, HIDDEN, "sigmoid", number("kl_weight", 0.1), number("contractive", 0.01));
+  dense(s, HIDDEN, HIDDEN, "sigmoid", number("kl_weight", 0.2), number("activity_l1", 1e-3));
+  ending(s);
+}
+
+static void k_sparse(stack *s) {
+  moon_option k = number("k", 20);
+  dense(s, WIDTH, HIDDEN, "linear", no_option, no_option);
+  add(s, "k_sparse", &k, 1);
+  ending(s);
+}
+
+static void tied(stack *s) {
+  dense(s, WIDTH, HIDDEN, "tanh", no_option, no_option);
+  dense(s, HIDDEN, WIDTH, "sigmoid", (moon_option){"tied", MOON_LAYER, 0, 0, NULL, s->layers[s->n - 1]}, no_option);
+}
+
+/* The layer in the middle is used twice, with its penalties. */
+static void again(stack *s) {
+  dense(s, WIDTH, HIDDEN, "sigmoid", no_option, no_option);
+  dense(s, HIDDEN, HIDDEN, "sigmoid", number("kl_weight", 0.1), number("weight_l2", 1e-3));
+  s->layers[s->n] = moon_layer_retain(s->layers[s->n - 1]);
+  s->n++;
+  ending(s);
+}
+
+static void classifier(stack *s) {
+  dense(s, WIDTH, HIDDEN, "relu", no_option, no_option);
+  dense(s, HIDDEN, CLASSES, "softmax", no_option, no_option);
+}
+
+typedef struct training {
+  const char *name;
+  void (*layers)(stack *s);
+  const char *loss, *reduction, *optim;
+} training;
+
+static const training trainings[] = {
+    {"plain", plain, "bce", NULL, "adam"},
+    {"plain, mean", plain, "mse", "mean", "adam"},
+    {"plain, sum", plain, "mse", "sum", "sgd"},
+    {"deep", deep, "bce", NULL, "adam"},
+    {"masking noise", masking, "bce", NULL, "adam"},
+    {"gaussian noise", gaussian, "mse", NULL, "rmsprop"},
+    {"salt and pepper", salt_pepper, "bce", NULL, "adam"},
+    {"dropout", dropout, "huber", NULL, "adagrad"},
+    {"activity, batchmean", activity_mean, "bce", NULL, "adam"},
+    {"activity, sum", activity_sum, "bce", NULL, "adam"},
+    {"divergence", divergence, "bce", NULL, "adam"},
+    {"divergence of a softmax", softmax_divergence, "mse", NULL, "adam"},
+    {"two divergences and more", two_divergences, "bce", NULL, "adam"},
+    {"contractive", contractive, "bce", NULL, "adam"},
+    {"weight_l1 and weight_l2", decayed, "bce", NULL, "adam"},
+    /* Where two outputs are equal to the last digit, another one of them passes: adam would make a whole step of it. */
+    {"k_sparse", k_sparse, "bce", NULL, "sgd"},
+    {"tied", tied, "bce", NULL, "adam"},
+    {"a layer used twice", again, "bce", NULL, "adam"},
+    {"classifier", classifier, "cross_entropy", NULL, "adam"},
+};
+
+/* ---- one run, as a rank or alone ---- */
+
+typedef struct run {
+  team_rank own; /* without a team: alone */
+  const training *t;
+  size_t threads, batch, steps;
+  const size_t *shards; /* of how many ranks; NULL: every rank has all rows */
+  size_t ranks;
+  double objective, penalty, evaluated;
+  uint64_t optim_steps;
+  float weights[MAX_WEIGHTS], grads[MAX_WEIGHTS];
+  size_t count;
+} run;
+
+static void fill(moon_tensor *t, uint32_t seed, double low, double high) {
+  float *p = moon_tensor_float(t);
+  for (size_t i = 0; i < moon_tensor_numel(t); i++) {
+    seed = seed * 1664525 + 1013904223;
+    p[i] = (float)(low + (high - low) * (double)(seed >> 8) / (1 << 24));
+  }
+}
+
+/* Some rows of a set that is the same in every rank: values in [0, 1), with class numbers. */
+static moon_dataset *make_rows(moon_ctx *ctx, const size_t *rows, size_t count, bool labels) {
+  moon_tensor *all, *x, *y = NULL;
+  moon_dataset *data;
+  TEAM_CHECK(moon_tensor_new(ctx, &all, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH}) == MOON_OK);
+  TEAM_CHECK(moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){count, WIDTH}) == MOON_OK);
+  if (labels) TEAM_CHECK(moon_tensor_new(ctx, &y, MOON_FLOAT32, 1, &count) == MOON_OK);
+  fill(all, 5, 0, 1);
+  for (size_t i = 0; i < count; i++) {
+    memcpy(moon_tensor_float(x) + i * WIDTH, moon_tensor_float(all) + rows[i] * WIDTH, WIDTH * sizeof(float));
+    if (labels) moon_tensor_set(y, i, (double)(rows[i] * 7 % CLASSES));
+  }
+  TEAM_CHECK(moon_dataset_new(ctx, &data, x, y) == MOON_OK);
+  moon_tensor_release(all);
+  moon_tensor_release(x);
+  moon_tensor_release(y);
+  return data;
+}
+
+/* The set's rows as shards give them to a step, one after the other: always from the shard of which the smallest part
+** has been given. Rank r's first comes after the part (r + 1/2) / ranks of a row. */
+static void order_of_shards(size_t *order, const size_t *shards, size_t ranks) {
+  size_t taken[MAX_RANKS] = {0}, before[MAX_RANKS] = {0};
+  for (size_t r = 1; r < ranks; r++) before[r] = before[r - 1] + shards[r - 1];
+  for (size_t i = 0; i < ROWS; i++) {
+    double least = 2;
+    size_t best = 0;
+    for (size_t r = 0; r < ranks; r++) {
+      double part = ((double)taken[r] + ((double)r + 0.5) / (double)ranks) / (double)shards[r];
+      if (taken[r] == shards[r] || part >= least) continue;
+      least = part;
+      best = r;
+    }
+    order[i] = before[best] + taken[best]++;
+  }
+}
+
+static moon_dataset *make_data(const run *r, moon_ctx *ctx) {
+  bool labels = strcmp(r->t->loss, "cross_entropy") == 0, shard = r->shards && r->own.team;
+  size_t order[ROWS], first = 0;
+  for (size_t i = 0; i < ROWS; i++) order[i] = i;
+  if (r->shards && !shard) order_of_shards(order, r->shards, r->ranks);
+  for (size_t i = 0; shard && i < r->own.rank; i++) first += r->shards[i];
+  moon_dataset *data = make_rows(ctx, order + first, shard ? r->shards[r->own.rank] : ROWS, labels);
+  if (shard) TEAM_CHECK(moon_dataset_set_shards(data, r->shards, r->ranks) == MOON_OK);
+  TEAM_CHECK(moon_dataset_rows(data) == ROWS);
+  return data;
+}
+
+static moon_net *make_net(const run *r, moon_ctx *ctx) {
+  stack s = {.ctx = ctx};
+  moon_net *net = NULL;
+  moon_parameter p;
+  r->t->layers(&s);
+  TEAM_CHECK(moon_net_new(ctx, &net, s.layers, s.n) == MOON_OK);
+  for (size_t i = 0; i < s.n; i++) {
+    for (size_t j = 0; moon_layer_parameter(s.layers[i], j, &p); j++)
+      fill(p.value, (uint32_t)(9 * i + j + 1), -0.15, 0.15);
+    moon_layer_release(s.layers[i]);
+  }
+  moon_net_seed(net, 3);
+  return net;
+}
+
+static void take_weights(run *r, const moon_net *net) {
+  moon_parameter p;
+  r->count = 0;
+  for (size_t i = 0; i < moon_net_count(net); i++)
+    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
+      memcpy(r->weights + r->count, moon_tensor_float(p.value), moon_tensor_bytes(p.value));
+      memcpy(r->grads + r->count, moon_tensor_float(p.grad), moon_tensor_bytes(p.grad));
+      r->count += moon_tensor_numel(p.value);
+    }
+}
+
+static void take_steps(run *r, moon_net *net, moon_dataset *data, moon_loss *loss, moon_optim *opt) {
+  for (size_t i = 0, first = 0; i < r->steps; i++) {
+    size_t count = ROWS - first < r->batch ? ROWS - first : r->batch;
+    if (!first && !r->shards) moon_dataset_shuffle(data, 11, i);
+    TEAM_CHECK(moon_net_step_rows(net, &r->objective, data, first, count, loss, opt) == MOON_OK);
+    first = first + count < ROWS ? first + count : 0;
+  }
+  r->penalty = moon_net_penalty(net);
+  TEAM_CHECK(moon_net_evaluate(net, &r->evaluated, data, loss, r->batch) == MOON_OK);
+  r->optim_steps = moon_optim_steps(opt);
+}
 
 static void *train(void *arg) {
   run *r = arg;
   moon_ctx *ctx;
-  moon_layer *layers[8];
-  moon_net *net;
   moon_loss *loss;
   moon_optim *opt;
-  moon_tensor *x;
-  moon_dataset *data;
-  moon_parameter p;
-  size_t n = 0;
-  CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = (int)r->threads, .seed = 1}) == MOON_OK);
-  r->t->layers(ctx, layers, &n);
-  CHECK(moon_net_new(ctx, &net, layers, n) == MOON_OK);
-  CHECK(moon_loss_new(ctx, &loss, r->t->loss, NULL, 0) == MOON_OK);
-  CHECK(moon_optim_new(ctx, &opt, "adam", NULL, 0) == MOON_OK);
-  CHECK(moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH}) == MOON_OK);
-  CHECK(moon_tensor_uniform(x, 0, 1) == MOON_OK);
-  CHECK(moon_dataset_new(ctx, &data, x, NULL) == MOON_OK);
-  moon_reducer reducer = {sizeof reducer, r->m.rank, r->m.team->ranks, reduce, &r->m};
-  if (!r->alone) CHECK(moon_net_set_reducer(net, &reducer) == MOON_OK);
-  for (size_t i = 0, first = 0; i < r->steps; i++, first += r->batch) {
-    if (first >= ROWS) first = 0;
-    size_t count = ROWS - first < r->batch ? ROWS - first : r->batch;
-    CHECK(moon_net_step_rows(net, &r->objective, data, first, count, loss, opt) == MOON_OK);
-  }
-  CHECK(moon_net_evaluate(net, &r->evaluated, data, loss, r->batch) == MOON_OK);
-  r->weights = malloc(100000 * sizeof *r->weights);
-  for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; moon_layer_parameter(layers[i], j, &p); j++) {
-      memcpy(r->weights + r->count, moon_tensor_float(p.value), moon_tensor_bytes(p.value));
-      r->count += moon_tensor_numel(p.value);
-    }
+  moon_option reduction = text("reduction", r->t->reduction);
+  TEAM_CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = (int)r->threads, .seed = 1}) == MOON_OK);
+  moon_net *net = make_net(r, ctx);
+  moon_dataset *data = make_data(r, ctx);
+  TEAM_CHECK(moon_loss_new(ctx, &loss, r->t->loss, &reduction, r->t->reduction ? 1 : 0) == MOON_OK);
+  TEAM_CHECK(moon_optim_new(ctx, &opt, r->t->optim, NULL, 0) == MOON_OK);
+  moon_reducer reducer = r->own.team ? team_reducer(&r->own) : (moon_reducer){0};
+  TEAM_CHECK(moon_net_set_reducer(net, r->own.team ? &reducer : NULL) == MOON_OK);
+  take_steps(r, net, data, loss, opt);
+  take_weights(r, net);
   moon_dataset_release(data);
-  moon_tensor_release(x);
   moon_optim_release(opt);
   moon_loss_release(loss);
   moon_net_release(net);
-  while (n) moon_layer_release(layers[--n]);
   moon_ctx_release(ctx);
   return NULL;
 }
 
-static double largest_error(const run *a, const run *b) {
+/* ---- comparing ---- */
+
+static double error_of(const float *a, const float *b, size_t n) {
   double worst = 0, largest = 0;
-  for (size_t i = 0; i < a->count; i++) {
-    worst = fmax(worst, fabs((double)a->weights[i] - (double)b->weights[i]));
-    largest = fmax(largest, fabs((double)b->weights[i]));
+  for (size_t i = 0; i < n; i++) {
+    double error = fabs((double)a[i] - (double)b[i]);
+    worst = error > worst || error != error ? error : worst;
+    largest = fmax(largest, fabs((double)b[i]));
   }
   return worst / largest;
 }
 
-static void compare(const training *t, size_t ranks, size_t threads, size_t batch, size_t steps, double tolerance) {
-  team all = {.ranks = ranks};
-  run one = {.t = t, .m = {&all, 0, MOON_OK}, .threads = threads, .batch = batch, .steps = steps, .alone = true};
-  run each[MAX_RANKS];
-  pthread_t thread[MAX_RANKS];
-  pthread_barrier_init(&all.barrier, NULL, (unsigned)ranks);
-  train(&one);
-  for (size_t r = 0; r < ranks; r++) {
-    each[r] = one;
-    each[r].m.rank = r;
-    each[r].alone = false;
-    each[r].count = 0;
-    CHECK(pthread_create(&thread[r], NULL, train, &each[r]) == 0);
-  }
-  for (size_t r = 0; r < ranks; r++) pthread_join(thread[r], NULL);
-  double error = largest_error(&each[0], &one);
-  printf("%s %zu ranks, %zu threads, batch %zu, %zu steps: %g %g %g\n", t->name, ranks, threads, batch, steps, error,
-         each[0].objective - one.objective, each[0].evaluated - one.evaluated);
-  CHECK(error <= (ranks == 1 ? 0 : tolerance));
-  for (size_t r = 0; r < ranks; r++) {
-    CHECK(memcmp(each[r].weights, each[0].weights, one.count * sizeof *one.weights) == 0);
-    CHECK(each[r].objective == each[0].objective && each[r].evaluated == each[0].evaluated);
-    free(each[r].weights);
-  }
-  free(one.weights);
-  free(all.sum);
-  pthread_barrier_destroy(&all.barrier);
+static bool same(const run *a, const run *b) {
+  size_t bytes = a->count * sizeof *a->weights;
+  return a->count == b->count && !memcmp(a->weights, b->weights, bytes) && !memcmp(a->grads, b->grads, bytes) &&
+         a->objective == b->objective && a->penalty == b->penalty && a->evaluated == b->evaluated &&
+         a->optim_steps == b->optim_steps;
 }
 
-int main(void) {
-  for (size_t i = 0; i < sizeof trainings / sizeof *trainings; i++)
-    for (size_t ranks = 1; ranks <= MAX_RANKS; ranks = ranks < 4 ? ranks + 1 : 2 * ranks)
-      for (size_t threads = 1; threads <= 2; threads++) {
-        compare(&trainings[i], ranks, threads, 33, 1, 1e-6);
-        compare(&trainings[i], ranks, threads, 5, 1, 1e-6);
-        compare(&trainings[i], ranks, threads, 600, 100, 1e-5);
+static bool print;
+
+/* Gradients may be off by more, since a divergence's is a difference of large numbers. They are compared after one or
+** two steps. */
+static void compare(const run *one, size_t ranks, double tolerance) {
+  static run each[MAX_RANKS];
+  team all = {.ranks = ranks};
+  for (size_t r = 0; r < ranks; r++) each[r] = *one;
+  team_run(&all, train, each, sizeof *each);
+  double errors[] = {error_of(each[0].weights, one->weights, one->count),
+                     one->steps > 2 ? 0 : error_of(each[0].grads, one->grads, one->count) / 4,
+                     fabs(each[0].objective / one->objective - 1),
+                     fabs(each[0].penalty - one->penalty) / one->objective,
+                     fabs(each[0].evaluated / one->evaluated - 1)};
+  bool good = true;
+  for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) good = good && errors[i] <= (ranks > 1 ? tolerance : 0);
+  CHECK(good);
+  CHECK(ranks > 1 || same(&each[0], one));
+  for (size_t r = 1; r < ranks; r++) CHECK(same(&each[r], &each[0]));
+  if (print || !good)
+    printf("%s%-26s %zu ranks of %zu threads, batch %4zu, steps %3zu: weights %.1e, gradients %.1e, objective %.1e, "
+           "penalty %.1e, evaluated %.1e\n",
+           good ? "" : "FAILED ", one->t->name, ranks, one->threads, one->batch, one->steps, errors[0], errors[1],
+           errors[2], errors[3], errors[4]);
+}
+
+static void compare_all(const training *t, size_t threads, size_t batch, size_t steps, double tolerance) {
+  static run one;
+  one = (run){.t = t, .threads = threads, .batch = batch, .steps = steps};
+  train(&one);
+  for (size_t ranks = 1; ranks <= (steps > 2 ? 3 : MAX_RANKS); ranks = ranks < 4 ? ranks + 1 : 2 * ranks)
+    compare(&one, ranks, tolerance);
+}
+
+enum { FEW = 5, SOME = 120, MANY = 700 }; /* rows of a batch */
+
+static void test_trainings(void) {
+  for (size_t i = 0; i < sizeof trainings / sizeof *trainings; i++) {
+    compare_all(&trainings[i], 1, 203, 1, 1e-6);
+    compare_all(&trainings[i], 1, FEW, 1, 1e-6);
+    compare_all(&trainings[i], 2, SOME, 1, 1e-6);
+    compare_all(&trainings[i], 2, MANY, 2, 1e-6); /* the second batch has the remaining rows */
+    compare_all(&trainings[i], 2, 250, 100, 1e-5);
+  }
+  compare_all(&trainings[0], 3, SOME, 1, 1e-6);
+  compare_all(&trainings[0], 3, MANY, 1, 1e-6);
+}
+
+/* These batches are divided among the workers of a rank in all three ways. */
+static void test_splits(void) {
+  run r = {.t = &trainings[0], .threads = 2};
+  moon_ctx *ctx;
+  size_t widths = 2 * (WIDTH + HIDDEN);
+  CHECK(moon_ctx_new(&ctx, NULL) == MOON_OK);
+  moon_net *net = make_net(&r, ctx);
+  CHECK(mooni_choose_split(SOME / 2, net->param_floats, widths, 2, true) == MOONI_BY_COLUMNS);
+  CHECK(mooni_choose_split(SOME / 4, net->param_floats, widths, 2, true) == MOONI_BY_COLUMNS);
+  CHECK(mooni_choose_split(MANY / 2, net->param_floats, widths, 2, true) == MOONI_BY_ROWS);
+  CHECK(mooni_choose_split(MANY / 4, net->param_floats, widths, 2, true) == MOONI_BY_ROWS);
+  CHECK(mooni_choose_split(MANY / 8, net->param_floats, widths, 2, true) == MOONI_BY_COLUMNS);
+  moon_net_release(net);
+  moon_ctx_release(ctx);
+}
+
+static const training *find(const char *name) {
+  size_t i = 0;
+  while (strcmp(trainings[i].name, name) != 0) i++;
+  return &trainings[i];
+}
+
+static void test_shards(void) {
+  static run one;
+  static const size_t shards[][MAX_RANKS] = {
+      {ROWS}, {500, 703}, {1, 1200, 2}, {401, 401, 401}, {600, 1, 601, 1}, {150, 150, 150, 150, 150, 150, 150, 153}};
+  static const size_t ranks[] = {1, 2, 3, 3, 4, 8}, batches[] = {FEW, 64, MANY};
+  const training *kinds[] = {find("plain"), find("two divergences and more"), find("classifier")};
+  for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+      for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+        one = (run){.t = kinds[k], .threads = 1, .batch = batches[b], .steps = 3, .shards = shards[i]};
+        one.ranks = ranks[i];
+        train(&one);
+        compare(&one, ranks[i], 1e-5);
       }
+}
+
+int main(int argc, char **argv) {
+  (void)argv;
+  print = argc > 1;
+  test_splits();
+  test_trainings();
+  test_shards();
   return check_report();
 }
