@@ -190,6 +190,7 @@ samples.core = {
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
+  digest = function(o) return {o.x} end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
   idx_load = function() return samples.shapes .. "t10k-images-idx3-ubyte" end,
   png_encode = function(o) return o.x end, png_decode = function(o) return core.png_encode(o.x) end,

@@ -19,7 +19,6 @@ end
 
 --- The group that the options of the call `what` ask for; nil if this process is alone.
 function Group.of(what, given)
-  if type(given) ~= "table" then return nil end -- the check of the options refuses it
   local mpi = given.distributed
   if not mpi then
     if given.sharded then
