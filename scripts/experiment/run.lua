@@ -215,7 +215,8 @@ function Run:fit(net, given)
   local history = trained:fit(x, given.y, {
     loss = given.loss, optimizer = not resume and (given.optimizer or moon.adam{lr = given.lr}) or nil,
     epochs = epochs, batch_size = given.batch_size or o.batch, seed = not resume and o.seed or nil, resume = resume,
-    validation = validation or nil, verbose = 1, distributed = self.mpi,
+    validation = validation or nil, distributed = self.mpi,
+    verbose = self.mpi and 2 or 1, -- Open MPI makes every output a terminal, also a file: no bar then
     callbacks = callbacks_for(given, {epochs = epochs, schedule = o.schedule, patience = given.patience or o.patience},
       checkpoint),
   })
