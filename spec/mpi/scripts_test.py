@@ -115,7 +115,7 @@ class Scripts(unittest.TestCase):
 
     def test_a_wrong_option_ends_in_one_message(self):
         output = self.distributed(3, "deep", "--lr nan", "x", status=2)
-        self.assertTrue(self.one_message(output, "--lr").startswith("deep: --lr: 'nan' is not a number above 0"), output)
+        self.assertIn("deep: --lr: 'nan' is not a number above 0", self.one_message(output, "--lr"))
         self.assertFalse(os.path.exists(f"{self.folder}/x"))
 
     def test_data_that_is_missing_on_one_rank_ends_in_one_message_that_names_it(self):
