@@ -8,6 +8,7 @@ folder, whose name has the process's number: the namespaces are gone when this p
 A link with a delay, losses or a rate is made by tc's netem, or where the kernel has none by our own wire.c.
 `python3 spec/mpi/hosts.py 3 [command ...]` makes hosts and runs the command, or a shell, in the first one."""
 
+import functools
 import json
 import os
 import shlex
@@ -30,6 +31,7 @@ def tied(command):
     return ["setpriv", "--pdeathsig", "KILL", *command]
 
 
+@functools.cache
 def hindrance():
     """Why hosts cannot be made here, in words; None if they can."""
     missing = [t for t in TOOLS if shutil.which(t) is None]
@@ -62,11 +64,7 @@ class HostRun(launch.Run):
         self.hosts = hosts
 
     def end(self):
-        for _, pid, _ in self.hosts.left():
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        self.hosts.end_all()
         super().end()
 
 
@@ -250,8 +248,16 @@ class Hosts:
         return found
 
     def left(self):
-        """All processes on all hosts."""
+        """All processes on all hosts: (host, number outside, command line) for each."""
         return [(name, *p) for name in self.names for p in self.processes(name)]
+
+    def end_all(self):
+        """End all processes on all hosts, launchers first, so that they print nothing about it."""
+        for _, pid, _ in sorted(self.left(), key=lambda p: "mpi" not in p[2]):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
 
 
 def main(arguments):
