@@ -141,10 +141,25 @@ static void write_coloured(const char *text) {
   fputc('\n', stderr);
 }
 
+/* A script that is one rank of several: its error ends all of them, with one message (mpi.fail, which does not return). */
+static void end_all_ranks(lua_State *L, const char *text) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, "moonglass.mpi") == LUA_TTABLE) {
+    lua_getfield(L, -1, "size");
+    if (lua_tointeger(L, -1) > 1 && lua_getfield(L, -2, "fail") == LUA_TFUNCTION) {
+      lua_pushstring(L, text);
+      lua_pcall(L, 1, 0, 0); /* it returns if MPI is finalised */
+    }
+  }
+}
+
 int cli_report(lua_State *L, int status, cli_mode mode) {
   if (status != LUA_OK) {
     const char *text = lua_tostring(L, -1);
     if (!text) text = "(error without a text)";
+    int top = lua_gettop(L);
+    if (mode == CLI_SCRIPT) end_all_ranks(L, text);
+    lua_settop(L, top);
     fflush(stdout);
     if (mode == CLI_SESSION && has_colour())
       write_coloured(text);

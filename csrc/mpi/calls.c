@@ -3,6 +3,13 @@
 
 static const size_t most = (size_t)1 << 28; /* values in one call */
 
+void mpi_enter(mpi_run *run, mpi_call call) {
+  atomic_store(&run->progress.call, call);
+  atomic_fetch_add(&run->progress.entered, 1);
+}
+
+void mpi_leave(mpi_run *run) { atomic_fetch_add(&run->progress.left, 1); }
+
 int mpi_sum_floats(mpi_run *run, float *values, size_t n) {
   int status = MPI_SUCCESS;
   for (size_t done = 0; done < n && status == MPI_SUCCESS; done += most) {
@@ -35,8 +42,8 @@ static bool is_spread(void) {
 #endif
 
 /* MPICH over UCX's TCP can wait for ever in MPI_Finalize: ranks that have closed their connections no longer answer
- * those that still close theirs (4.0.2 with UCX 1.13, from three ranks on). So there all ranks meet and then end
- * without it, which hydra takes for a normal end. */
+** those that still close theirs (4.0.2 with UCX 1.13, from three ranks on). So there all ranks meet and then end
+** without it, which hydra takes for a normal end. */
 void mpi_end(void) {
 #ifdef MPICH_VERSION
   if (is_spread()) {

@@ -2,11 +2,12 @@
 **
 ** MPI is initialised by init and finalised by finalize or when the state closes. A userdata "moonglass.mpi" holds the
 ** run; it is the first upvalue of every function. */
+#include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "run.h"
+#include "watch.h"
 
 #define RUN_CLASS "moonglass.mpi"
 #define REDUCER_CLASS "moonglass.reducer"
@@ -43,6 +44,7 @@ static void initialise(lua_State *L, mpi_run *run) {
   MPI_Finalized(&ended);
   if (ended) luaL_error(L, "moonglass.mpi: MPI is finalised in this process, and starts only once");
   MPI_Initialized(&ready);
+  run->low = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (ready)
     MPI_Query_thread(&level);
   else
@@ -56,8 +58,10 @@ static void initialise(lua_State *L, mpi_run *run) {
 static void finish(mpi_run *run) {
   if (!run->open) return;
   run->open = false;
+  mpi_watch_goodbye(run);
   MPI_Comm_free(&run->comm);
   if (run->ours) mpi_end();
+  mpi_watch_stop(run);
 }
 
 static int close_run(lua_State *L) {
@@ -95,11 +99,46 @@ static int init(lua_State *L) {
   return 1;
 }
 
+/* watch(): nil, or why this rank is not watched. */
+static int watch(lua_State *L) {
+  char why[1024] = "";
+  mpi_run *run = open_run(L, "moonglass.mpi");
+  bool ok = mpi_watch_start(run, why, sizeof why);
+  if (run->low >= 0) close(run->low);
+  if (ok) return 0;
+  lua_pushstring(L, why);
+  return 1;
+}
+
+/* timeout(seconds): set it, if given. Returns it. */
+static int timeout(lua_State *L) {
+  mpi_run *run = run_of(L);
+  if (!lua_isnoneornil(L, 1)) atomic_store(&run->timeout, luaL_checknumber(L, 1));
+  lua_pushnumber(L, atomic_load(&run->timeout));
+  return 1;
+}
+
+/* fail(text): end the run. Does not return. */
+static int fail(lua_State *L) {
+  mpi_run *run = run_of(L);
+  const char *text = luaL_checkstring(L, 1);
+  if (!run->watch) return luaL_error(L, "%s", text);
+  mpi_watch_fail(run, text);
+}
+
 /* ---- calls between all ranks ---- */
+
+/* Around a call of MPI, which gives a status. */
+#define IN_CALL(run, call, what) (mpi_enter(run, call), mpi_left(run, what))
+
+static int mpi_left(mpi_run *run, int status) {
+  mpi_leave(run);
+  return status;
+}
 
 static int barrier(lua_State *L) {
   mpi_run *run = open_run(L, "barrier");
-  check(L, "barrier", MPI_Barrier(run->comm));
+  check(L, "barrier", IN_CALL(run, CALL_BARRIER, MPI_Barrier(run->comm)));
   return 0;
 }
 
@@ -107,7 +146,7 @@ static int barrier(lua_State *L) {
 static int sum(lua_State *L) {
   mpi_run *run = open_run(L, "reduce");
   double value = luaL_checknumber(L, 1);
-  check(L, "reduce", MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, run->comm));
+  check(L, "reduce", IN_CALL(run, CALL_REDUCE, MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, run->comm)));
   lua_pushnumber(L, value);
   return 1;
 }
@@ -116,7 +155,7 @@ static int sum(lua_State *L) {
 static int lowest(lua_State *L) {
   mpi_run *run = open_run(L, "agree");
   int64_t value = luaL_checkinteger(L, 1);
-  check(L, "agree", MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, run->comm));
+  check(L, "agree", IN_CALL(run, CALL_AGREE, MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, run->comm)));
   lua_pushinteger(L, (lua_Integer)value);
   return 1;
 }
@@ -129,11 +168,11 @@ static int share(lua_State *L) {
   size_t n = 0;
   const char *text = mine ? luaL_checklstring(L, 1, &n) : NULL;
   uint64_t count = n;
-  check(L, "broadcast", MPI_Bcast(&count, 1, MPI_UINT64_T, root, run->comm));
+  check(L, "broadcast", IN_CALL(run, CALL_BROADCAST, MPI_Bcast(&count, 1, MPI_UINT64_T, root, run->comm)));
   luaL_Buffer b;
   char *room = luaL_buffinitsize(L, &b, (size_t)count);
   if (mine) memcpy(room, text, n);
-  check(L, "broadcast", mpi_cast_bytes(run, room, (size_t)count, root));
+  check(L, "broadcast", IN_CALL(run, CALL_BROADCAST, mpi_cast_bytes(run, room, (size_t)count, root)));
   luaL_pushresultsize(&b, (size_t)count);
   return 1;
 }
@@ -143,13 +182,14 @@ static int share(lua_State *L) {
 static moon_status reduce(void *ud, float *values, size_t n) {
   reducer *r = ud;
   if (!r->run->open) return MOON_ESTATE;
-  return mpi_sum_floats(r->run, values, n) == MPI_SUCCESS ? MOON_OK : MOON_EIO;
+  return IN_CALL(r->run, CALL_REDUCE, mpi_sum_floats(r->run, values, n)) == MPI_SUCCESS ? MOON_OK : MOON_EIO;
 }
 
 static moon_status cast(void *ud, float *values, size_t n) {
   reducer *r = ud;
   if (!r->run->open) return MOON_ESTATE;
-  return mpi_cast_bytes(r->run, values, n * sizeof *values, r->root) == MPI_SUCCESS ? MOON_OK : MOON_EIO;
+  int status = IN_CALL(r->run, CALL_BROADCAST, mpi_cast_bytes(r->run, values, n * sizeof *values, r->root));
+  return status == MPI_SUCCESS ? MOON_OK : MOON_EIO;
 }
 
 static int push_reducer(lua_State *L, moon_status (*f)(void *, float *, size_t), int root) {
@@ -183,13 +223,14 @@ MOON_API int MPI_LUAOPEN(lua_State *L);
 int MPI_LUAOPEN(lua_State *L) {
   static const luaL_Reg functions[] = {
       {"adder", adder},     {"barrier", barrier}, {"caster", caster}, {"finalize", finalize}, {"init", init},
-      {"library", library}, {"lowest", lowest},   {"share", share},   {"sum", sum},           {NULL, NULL},
+      {"library", library}, {"lowest", lowest},   {"share", share},   {"sum", sum},           {"watch", watch},
+      {"timeout", timeout}, {"fail", fail},       {NULL, NULL},
   };
   luaL_newmetatable(L, REDUCER_CLASS);
   lua_pop(L, 1);
   luaL_newlibtable(L, functions);
   mpi_run *run = lua_newuserdatauv(L, sizeof *run, 0);
-  *run = (mpi_run){0};
+  *run = (mpi_run){.timeout = 30, .low = -1};
   if (luaL_newmetatable(L, RUN_CLASS)) {
     lua_pushcfunction(L, close_run);
     lua_setfield(L, -2, "__gc");

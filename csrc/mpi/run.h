@@ -5,18 +5,41 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <mpi.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../moonglass.h"
+
+/* The calls between all ranks, as messages name them. */
+typedef enum mpi_call { CALL_NONE, CALL_REDUCE, CALL_BROADCAST, CALL_AGREE, CALL_BARRIER } mpi_call;
+
+/* Where the thread that calls MPI is: it writes, the watch reads. In a call while entered > left. */
+typedef struct mpi_progress {
+  _Atomic uint64_t entered, left; /* calls */
+  _Atomic uint32_t call;          /* mpi_call: the last one entered */
+} mpi_progress;
+
+typedef struct mpi_watch mpi_watch;
 
 /* One process of the run. */
 typedef struct mpi_run {
   MPI_Comm comm; /* our own, so that no message of the host's meets ours */
   int rank, size;
-  bool open; /* MPI may be called */
-  bool ours; /* we initialised MPI, so we finalise it */
+  bool open;        /* MPI may be called */
+  bool ours;        /* we initialised MPI, so we finalise it */
+  mpi_watch *watch; /* NULL: none */
+  int low;          /* a descriptor below those of MPI; -1: none. See mpi_link_lower */
+  mpi_progress progress;
+  _Atomic double timeout; /* seconds */
 } mpi_run;
+
+/* ---- calls.c ---- */
+
+/* Around each collective call. */
+void mpi_enter(mpi_run *run, mpi_call call);
+void mpi_leave(mpi_run *run);
 
 /* In place: the sums over all ranks, with the same bits in each. MPI_SUCCESS, or MPI's error. */
 int mpi_sum_floats(mpi_run *run, float *values, size_t n);

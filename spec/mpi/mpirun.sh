@@ -1,7 +1,8 @@
 #!/bin/sh
 # Start a command under an MPI: sh spec/mpi/mpirun.sh openmpi|mpich RANKS command [argument ...]
 #
-# All that the launchers need on a machine for tests stands here: root in a container, more ranks than cores, no copy
+# All that the launchers need on a machine for tests stands here, and what makes our message the only one (--quiet;
+# MPICH's launcher would kill all ranks the moment that one ends, before they can say which and why): root in a container, more ranks than cores, no copy
 # between processes by ptrace, which containers refuse, and no rank bound to a core. A value that is set already stays.
 #
 #   MPI_HOSTS="node1 node2"   hosts, one rank on each in turn; between hosts TCP over eth0 alone
@@ -27,7 +28,7 @@ openmpi() {
     set -- --host "$list" --map-by node --mca plm_rsh_agent "$MPI_AGENT" --mca pml ob1 --mca btl tcp,self \
       --mca btl_tcp_if_include eth0 --mca oob_tcp_if_include eth0 "$@"
   fi
-  exec mpirun.openmpi -n "$ranks" "$@"
+  exec mpirun.openmpi --quiet -n "$ranks" "$@"
 }
 
 mpich() {
@@ -38,7 +39,7 @@ mpich() {
     export UCX_TLS UCX_NET_DEVICES
     set -- -hosts "$list" -iface eth0 -launcher rsh -launcher-exec "$MPI_AGENT" "$@"
   fi
-  exec mpiexec.mpich -n "$ranks" "$@"
+  exec mpiexec.mpich -disable-auto-cleanup -n "$ranks" "$@"
 }
 
 case $library in

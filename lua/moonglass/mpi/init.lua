@@ -14,8 +14,18 @@ end
 
 local mpi = {
   rank = own.rank, size = own.size, host = own.host, library = library, first = own.rank == 0,
-  reducer = module.adder(), finalize = module.finalize, barrier = module.barrier, timeout = 30,
+  reducer = module.adder(), finalize = module.finalize, barrier = module.barrier,
 }
+
+local settings = {}
+function settings.__index(_, key) return key == "timeout" and module.timeout() or nil end
+function settings.__newindex(_, key, v)
+  if key ~= "timeout" then error(("mpi.%s cannot be set"):format(tostring(key)), 2) end
+  if type(v) ~= "number" or not (v >= 2 and v < math.huge) then
+    error(("mpi.timeout is %s, expected seconds, 2 or more"):format(tostring(v)), 2)
+  end
+  module.timeout(v)
+end
 
 function mpi.agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
@@ -62,11 +72,10 @@ function mpi.reduce(value, how)
   return math.type(value) == "integer" and math.tointeger(sum) or sum
 end
 
-function mpi.abort(message) mpi.fail(message) end
+function mpi.fail(message) module.fail(tostring(message)) end
+mpi.abort = mpi.fail
 
-function mpi.fail(message)
-  io.stderr:write(("moonglass: rank %d of %d (host %s): %s\n"):format(mpi.rank, mpi.size, mpi.host, message))
-  os.exit(1, false)
-end
+local why = module.watch()
+mpi.agree(not why, why)
 
-return mpi
+return setmetatable(mpi, settings)
