@@ -141,7 +141,7 @@ static void write_coloured(const char *text) {
   fputc('\n', stderr);
 }
 
-/* A script that is one rank of several: its error ends all of them, with one message (mpi.fail, which does not return). */
+/* A script that is one rank of several: its error ends all, with one message (mpi.fail, which does not return). */
 static void end_all_ranks(lua_State *L, const char *text) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   if (lua_getfield(L, -1, "moonglass.mpi") == LUA_TTABLE) {

@@ -35,8 +35,8 @@ void mpi_end_quietly(double seconds) {
 }
 
 /* Ask the launcher to end all ranks, also those that are stopped. MPI_Abort is not for a second thread: in MPICH it
-** works on the connections that the first one waits on. What it sends to the launcher in the end is one line. Open MPI's
-** launcher ends all as soon as one has ended with a status. */
+** works on the connections that the first one waits on. What it sends to the launcher in the end is one line. Open
+** MPI's launcher ends all as soon as one has ended with a status. */
 static void abort_all(void) {
 #ifdef MPICH_VERSION
   const char *fd = getenv("PMI_FD");

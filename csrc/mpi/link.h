@@ -56,7 +56,7 @@ typedef enum mpi_got { GOT_NOTHING, GOT_FRAME, GOT_END } mpi_got;
 /* Read what has come, without waiting. After GOT_FRAME the frame and its text are valid until the next call. */
 mpi_got mpi_link_read(mpi_link *link);
 
-/* Send a frame and a text. Waits up to `wait` milliseconds for room; false if that is not enough or the link is down. */
+/* Send a frame and a text. Waits up to `wait` milliseconds for room; false if there is none or the link is down. */
 bool mpi_link_write(mpi_link *link, mpi_frame frame, const char *text, int wait);
 
 void mpi_link_close(mpi_link *link);

@@ -1,5 +1,5 @@
-/* watch.c - the watch of a rank: a thread that tells rank 0's watch once a second where its script is, and hears from it
-** that it is there. Rank 0's watch judges; if rank 0 itself is gone or silent, the others end the run. */
+/* watch.c - the watch of a rank: a thread that tells rank 0's watch once a second where its script is, and hears from
+** it that it is there. Rank 0's watch judges; if rank 0 itself is gone or silent, the others end the run. */
 #include "watch.h"
 
 #include <errno.h>

@@ -8,8 +8,8 @@
 
 /* ---- watch.c ---- */
 
-/* Connect to rank 0 (rank 0: to all), and start the thread. Every rank calls it at the same time. False, with the reason
-** in why, if this rank is not watched. */
+/* Connect to rank 0 (rank 0: to all), and start the thread. Every rank calls it at the same time. False, with the
+** reason in why, if this rank is not watched. */
 bool mpi_watch_start(mpi_run *run, char *why, size_t size);
 
 /* The script has ended. Rank 0 waits until all have. Then MPI may be finalised. */

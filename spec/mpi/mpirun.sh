@@ -1,9 +1,10 @@
 #!/bin/sh
 # Start a command under an MPI: sh spec/mpi/mpirun.sh openmpi|mpich RANKS command [argument ...]
 #
-# All that the launchers need on a machine for tests stands here, and what makes our message the only one (--quiet;
-# MPICH's launcher would kill all ranks the moment that one ends, before they can say which and why): root in a container, more ranks than cores, no copy
+# All that the launchers need on a machine for tests stands here: root in a container, more ranks than cores, no copy
 # between processes by ptrace, which containers refuse, and no rank bound to a core. A value that is set already stays.
+# And what leaves the word to us when a rank ends: --quiet, and no killing of all ranks by MPICH's launcher before they
+# can say which one it was.
 #
 #   MPI_HOSTS="node1 node2"   hosts, one rank on each in turn; between hosts TCP over eth0 alone
 #   MPI_AGENT=program         what the launcher runs instead of ssh: program HOST command ...
