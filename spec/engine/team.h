@@ -64,6 +64,9 @@ static moon_status team_reduce(void *ud, float *values, size_t n) {
   return MOON_OK;
 }
 
+/* Wait until all ranks are here. */
+static __attribute__((unused)) void team_meet(team *t) { pthread_barrier_wait(&t->barrier); }
+
 static moon_reducer team_reducer(team_rank *own) {
   return (moon_reducer){sizeof(moon_reducer), own->rank, own->team->ranks, team_reduce, own};
 }
