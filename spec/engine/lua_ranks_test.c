@@ -1,5 +1,5 @@
-/* lua_ranks_test.c - a reducer in Lua: nets and core.reduce call it, and it lives as long as a net has it. Run it in the
-** root of the tree. */
+/* lua_ranks_test.c - a reducer in Lua: nets and core.reduce call it, and it lives as long as a net has it. Run it in
+** the root of the tree. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
