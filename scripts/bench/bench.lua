@@ -5,6 +5,7 @@ local argparse = require "argparse"
 
 local folder = arg[0]:match("^(.*/)") or "./"
 package.path = folder .. "?.lua;" .. package.path
+local machine = require "machine"
 local measure = require "measure"
 local report = require "report"
 local results = require("results").new()
@@ -72,35 +73,6 @@ local function read_options()
   o.only = o.only or (o.quick and {"epoch", "row", "start"} or all_parts)
   return o
 end
-
--- ---- the machine ----
-
-local function first_match(path, pattern)
-  local file = io.open(path)
-  local text = file and file:read("a") or ""
-  if file then file:close() end
-  return text:match(pattern)
-end
-
-local function output_of(command)
-  local pipe = assert(io.popen(command .. " 2>/dev/null"))
-  local text = pipe:read("a"):gsub("%s+$", "")
-  pipe:close()
-  return text ~= "" and text or nil
-end
-
-local function describe_machine()
-  local info = moon.info()
-  results.versions.moonglass = info.version
-  results.machine = {
-    cpu = first_match("/proc/cpuinfo", "model name%s*:%s*([^\n]+)") or output_of("uname -m"),
-    cores = output_of("getconf _NPROCESSORS_ONLN"), system = output_of("uname -sr"),
-    blis = info.blis, blis_config = info.blis_config, simd = info.simd,
-  }
-end
-
--- The load average of the last minute; nil if the system has none.
-local function load_average() return tonumber(first_match("/proc/loadavg", "^%S+")) end
 
 local function is_there(path)
   local file = io.open(path, "rb")
@@ -177,7 +149,7 @@ local function main()
   local o = read_options()
   local data, what = moon.data.find(o.data)
   if not data then fail(what) end
-  describe_machine()
+  machine.describe(results)
   local scratch = o.build .. "/bench"
   local m = measure.new(results, {
     bench = scratch .. "/bench", program = o.build .. "/moonglass", folder = folder, scratch = scratch, data = data,
@@ -187,7 +159,7 @@ local function main()
   local peers, reasons = m:find_peers(o.peers)
   for _, reason in ipairs(reasons) do io.stderr:write("bench: ", reason, "\n") end
   io.stderr:write(("%s; %d round%s\n"):format(what, o.rounds, o.rounds == 1 and "" or "s"))
-  local busy = load_average()
+  local busy = machine.load_average()
   if busy and busy > 0.5 then
     io.stderr:write(("bench: the machine has other work (load %.1f): ratios will be off too\n"):format(busy))
   end

@@ -35,8 +35,8 @@ local function read_all(path)
   return text
 end
 
--- The last line of a command's output, as a table; or nil and the last line of its errors.
-local function run_json(words)
+--- The last line of a command's output, as a table; or nil and the last line of its errors.
+function measure.run_json(words)
   local errors = os.tmpname()
   local pipe = assert(io.popen(("%s 2>%s </dev/null"):format(shell(words), quote(errors))))
   local output = pipe:read("a")
@@ -62,7 +62,7 @@ function Measure:bench(mode, options)
     words[#words + 1] = "--" .. name
     words[#words + 1] = v
   end
-  local got, message = run_json(words)
+  local got, message = measure.run_json(words)
   if not got then error(("bench %s: %s"):format(mode, message), 0) end
   return got
 end
@@ -110,7 +110,7 @@ end
 
 -- Wall milliseconds and peak megabytes of a command.
 function Measure:command(repeats, words)
-  local got, message = run_json{self.config.bench, "run", repeats, table.unpack(words)}
+  local got, message = measure.run_json{self.config.bench, "run", repeats, table.unpack(words)}
   if not got then error(("%s: %s"):format(words[1], message), 0) end
   return got
 end
@@ -152,7 +152,7 @@ function Measure:find_peers(names)
     for _, package in ipairs(measure.packages[name]) do asked[#asked + 1] = package end
   end
   local python = self.config.python
-  local found = python and run_json{python, "-c", finder, table.unpack(asked)} or {}
+  local found = python and measure.run_json{python, "-c", finder, table.unpack(asked)} or {}
   for _, name in ipairs(names) do
     local lacking
     for _, package in ipairs(measure.packages[name]) do
@@ -171,8 +171,9 @@ end
 -- A peer that failed once is not run again: it would fail again, as slowly.
 function Measure:peer(engine, case, epochs)
   if self.broken[engine] then return nil, "left out" end
-  local got, message = run_json{self.config.python, self.config.folder .. "peer.py", engine, "--batch", case.batch,
-    "--threads", case.threads, "--epochs", epochs, "--sizes", case.sizes, "--data", self.config.data}
+  local got, message = measure.run_json{self.config.python, self.config.folder .. "peer.py", engine,
+    "--batch", case.batch, "--threads", case.threads, "--epochs", epochs, "--sizes", case.sizes,
+    "--data", self.config.data}
   if not got then
     self.broken[engine] = true
     return nil, ("%s failed and is left out from here on: %s"):format(engine, message)
