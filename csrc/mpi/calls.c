@@ -10,15 +10,6 @@ void mpi_enter(mpi_run *run, mpi_call call) {
 
 void mpi_leave(mpi_run *run) { atomic_fetch_add(&run->progress.left, 1); }
 
-int mpi_sum_floats(mpi_run *run, float *values, size_t n) {
-  int status = MPI_SUCCESS;
-  for (size_t done = 0; done < n && status == MPI_SUCCESS; done += most) {
-    size_t part = n - done < most ? n - done : most;
-    status = MPI_Allreduce(MPI_IN_PLACE, values + done, (int)part, MPI_FLOAT, MPI_SUM, run->comm);
-  }
-  return status;
-}
-
 int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root) {
   int status = MPI_SUCCESS;
   for (size_t done = 0; done < n && status == MPI_SUCCESS; done += most) {

@@ -236,6 +236,8 @@ int MPI_LUAOPEN(lua_State *L) {
     lua_setfield(L, -2, "__gc");
   }
   lua_setmetatable(L, -2);
+  run->buffer = lua_newuserdatauv(L, MPI_BUFFER * sizeof *run->buffer, 0);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, run); /* for as long as the state */
   luaL_setfuncs(L, functions, 1);
   return 1;
 }

@@ -12,6 +12,8 @@
 
 #include "../moonglass.h"
 
+enum { MPI_BUFFER = 1 << 17 }; /* values that are summed at a time */
+
 /* The calls between all ranks, as messages name them. */
 typedef enum mpi_call { CALL_NONE, CALL_REDUCE, CALL_BROADCAST, CALL_AGREE, CALL_BARRIER } mpi_call;
 
@@ -26,6 +28,7 @@ typedef struct mpi_watch mpi_watch;
 /* One process of the run. */
 typedef struct mpi_run {
   MPI_Comm comm; /* our own, so that no message of the host's meets ours */
+  float *buffer; /* [MPI_BUFFER], for sums */
   int rank, size;
   bool open;        /* MPI may be called */
   bool ours;        /* we initialised MPI, so we finalise it */
@@ -41,13 +44,15 @@ typedef struct mpi_run {
 void mpi_enter(mpi_run *run, mpi_call call);
 void mpi_leave(mpi_run *run);
 
-/* In place: the sums over all ranks, with the same bits in each. MPI_SUCCESS, or MPI's error. */
-int mpi_sum_floats(mpi_run *run, float *values, size_t n);
-
 /* In place: the bytes of rank `root`. */
 int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root);
 
 /* Finalise MPI, as far as it can be trusted to come back. */
 void mpi_end(void);
+
+/* ---- sum.c ---- */
+
+/* In place: the sums over all ranks, with the same bits in each. MPI_SUCCESS, or MPI's error. */
+int mpi_sum_floats(mpi_run *run, float *values, size_t n);
 
 #endif
