@@ -82,7 +82,7 @@ end
 
 --- The alpha and beta of the measured allreduces, and what they say of one link.
 function tables.fits(results)
-  local rows = {{"fit", "alpha, us", "1/beta, MB/s", "link by doubling", "", "link by ring", ""}}
+  local rows = {{"fit", "alpha, us", "1/beta, MB/s", "a link by doubling", "1/beta", "by a ring", "1/beta"}}
   for _, ranks in ipairs{2, 4} do
     local list = samples(results, ranks)
     if #list > 1 then
