@@ -5,6 +5,7 @@ import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -45,6 +46,20 @@ def shape(output, folder, ranks):
     """The output without its numbers, its folder and the line about ranks: the same for any number of ranks."""
     lines = [line for line in output.replace(folder, "OUT").splitlines() if not re.match(rf"{ranks} ranks on ", line)]
     return [re.sub(r" +", " ", re.sub(r"[-+]?[\d.]+(e[-+]?\d+)?", "N", line)) for line in lines]
+
+
+def rank_of(launcher, rank):
+    """The process of a rank, by its launcher's session."""
+    session = os.getsid(launcher)
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                mine = f"OMPI_COMM_WORLD_RANK={rank}".encode() in file.read().split(b"\0")
+            if mine and os.getsid(int(pid)) == session:
+                return int(pid)
+        except OSError:
+            pass  # it has ended, or is another user's
+    raise AssertionError(f"no process of rank {rank}")
 
 
 class Scripts(unittest.TestCase):
@@ -166,6 +181,25 @@ class Scripts(unittest.TestCase):
         self.same_figures("x", 2e-3)
         with open(f"{self.folder}/x/history.csv", encoding="utf-8") as file:
             self.assertEqual(7, len(file.readlines()))
+
+    def test_a_run_goes_on_after_a_rank_was_killed(self):
+        options = "--batch 20 --hidden 20"
+        self.alone("deep", options + " --epochs 60")
+        words = self.words("deep", options + " --epochs 1500 --distributed", "x")  # a checkpoint every 30 epochs
+        run = launch.start("openmpi", 2, words)
+        try:
+            run.wait_for("epoch 31/1500")
+            os.kill(rank_of(run.process.pid, 1), signal.SIGKILL)
+            result = run.finish(60)
+        except BaseException:
+            run.end()
+            raise
+        self.assertFalse(result.late, result.output)
+        self.one_message(result.output, "moonglass: rank 1 of 2", "process has ended")
+        self.assertEqual(["model.run-checkpoint"], [n for n in names(f"{self.folder}/x") if "checkpoint" in n][:1])
+        output = self.distributed(3, "deep", options + " --epochs 60 --resume", "x")
+        self.assertNotIn("epoch 30/60", output)
+        self.same_figures("x", 2e-3)
 
     def test_a_recorder_goes_on_too(self):
         options = "--batch 20 --images 30"
