@@ -34,6 +34,8 @@ local function options()
   option("seed", "42", "decides the set, the first weights and the order", number(-2 ^ 53, 2 ^ 53, true))
   option("threads", nil, "worker threads (default: as many as the program has set)", number(1, 256, true))
   option("every", "5", "seconds from one line of output to the next", number(0, 1e6))
+  option("timeout", "30", "with --distributed: seconds after which a rank that is silent, or lets others wait, ends "
+    .. "the run", number(2, 1e6))
   option("data", nil, "folder of the set whose images are shifted (see data/README.md)", function(v) return v end)
   option("file", "out/large-images-idx3-ubyte", "where to make it; a file that is there is used as it is",
     function(v) return v end)
@@ -49,6 +51,7 @@ end
 local joined = ranks.join(name, arg)
 local parsed, o = pcall(joined.agree, joined, options)
 if not parsed then joined:fail(o, 2, true) end
+if joined.mpi then joined.mpi.timeout = o.timeout end
 
 -- Only rank 0 prints.
 local function say(...)

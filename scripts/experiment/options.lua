@@ -89,6 +89,7 @@ options.readers = {
     if text == "code" or text == "encoder" or text == "all" then return text end
     return layers(text)
   end,
+  seconds = number_reader("a number of seconds, 2 or more", function(v) return v >= 2 and v < math.huge end),
   text = function(text) return text end,
 }
 
@@ -111,6 +112,8 @@ local groups = {
   ranks = {
     {"distributed", false, "train one net with all processes that mpirun started: --batch counts the rows of all, "
       .. "--threads the threads of each (default: its share of the cores)"},
+    {"timeout", 30, "with --distributed: seconds after which a rank that is silent, or lets others wait, ends the run",
+      "seconds"},
   },
   all = {
     {"seed", 42, "decides the first weights, the order of the rows, the noise", "whole"},

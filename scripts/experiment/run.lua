@@ -127,6 +127,7 @@ function experiment.start(spec)
     figures = {}, made = {}, sentences = {}, remarks = {},
   }
   setmetatable(run, run.first and Run or Silent)
+  if joined.mpi then joined.mpi.timeout = given.timeout end
   local ok, err = pcall(prepare, run, spec)
   if not ok then joined:fail(ranks.first_line(err), 1, true) end
   return run

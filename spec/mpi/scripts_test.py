@@ -168,6 +168,19 @@ class Scripts(unittest.TestCase):
             output = self.ranks(2, [launch.PROGRAM, f"scripts/{script}.lua", "--distributed"], status=2)
             self.one_message(output, f"{script}: unknown option '--distributed'")
 
+    def test_a_rank_that_is_stopped_ends_the_run_after_the_timeout(self):
+        words = self.words("deep", "--batch 20 --epochs 100000 --distributed --timeout 2", "x")
+        run = launch.start("openmpi", 2, words)
+        try:
+            run.wait_for("epoch 2/100000")
+            os.kill(rank_of(run.process.pid, 1), signal.SIGSTOP)
+            result = run.finish(60)
+        except BaseException:
+            run.end()
+            raise
+        self.assertFalse(result.late, result.output)
+        self.one_message(result.output, "moonglass: rank 1 of 2", "not heard of for 2 s")
+
     # ---- going on ----
 
     def test_a_run_goes_on_with_other_numbers_of_ranks(self):
