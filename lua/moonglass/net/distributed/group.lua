@@ -1,6 +1,7 @@
 --- The ranks of a distributed fit or evaluate as a group that meets. Between two meetings a rank may fail alone; at the
 -- next meeting all learn of it, and all raise the same error. What one rank raises elsewhere ends the whole run, since
 -- the others would wait for it.
+local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
@@ -45,17 +46,22 @@ function Group:agree(fine, message)
   errors.guard(error, raised, 0) -- adds the user's line if the message has none
 end
 
+-- The words of an error, without a place in this library.
+local function words(raised)
+  return (tostring(raised):gsub("^[^\n]-moonglass/[^\n:]*%.lua:%d+: ", ""))
+end
+
 local function finish(self, ok, ...)
-  if ok then
+  if ok and not self.interrupted then
     self:agree(true)
     return ...
   end
-  if not self.agreed then self:agree(false, tostring((...))) end
+  if not self.agreed then self:agree(false, words(self.interrupted or (...))) end
   error((...), 0)
 end
 
---- f(...), and a meeting: an error on one rank becomes one of all. f may hold meetings itself.
-function Group:protect(f, ...) return finish(self, errors.caught(f, ...)) end
+--- f(...), and a meeting: an error on one rank, also an interrupt, becomes one of all. f may hold meetings itself.
+function Group:protect(f, ...) return finish(self, pcall(f, ...)) end
 
 --- Rank 0's value.
 function Group:from_first(value) return self.mpi.broadcast(value, 0) end
@@ -91,22 +97,24 @@ local function is_elsewhere(text)
 end
 
 --- Where the engine has refused a step on all ranks: raises the message of the rank that was the cause.
-function Group:refused(message)
-  local text = tostring(message):gsub("^%l+: ", self.what .. ": ", 1)
+function Group:refused(raised)
+  local text = words(self.interrupted or raised):gsub("^%l+: ", self.what .. ": ", 1)
   self:agree(is_elsewhere(text), text)
   self:agree(false, text) -- a rank that failed without knowing why
 end
 
---- The native `step`, which all ranks take or none. An interrupt (a hook raises it) may come after a whole step: then
--- the others go on, so it is not theirs.
+--- The native `step`, which all ranks take or none. A hook may raise an interrupt when the step is done: then the
+-- others go on, and learn of it in the next step, or at a meeting before that.
 function Group:stepper(step)
   return function(net, data, first, count, loss, opt)
+    if self.interrupted then core.interrupt() end
     local before = opt:steps()
     local ok, fine, value = pcall(pcall, step, net, data, first, count, loss, opt)
     if ok and fine then return value end
     local raised = ok and value or fine
-    if opt:steps() ~= before then error(raised, 0) end
-    self:refused(raised)
+    if opt:steps() == before then self:refused(raised) end
+    self.interrupted = raised
+    return 0
   end
 end
 
