@@ -145,6 +145,36 @@ describe("rank 0", function()
     end)
   end)
 
+  it("gives what callbacks of the script remember, numbers and tensors", function()
+    local function counting(value)
+      local seen = {}
+      return {
+        name = "counting", on_epoch_end = function() end,
+        snapshot = function()
+          return {value = value, best = math.huge}, {t = moon.full(value, 2, 3), b = moon.full(value, 4):byte()}
+        end,
+        restore = function(_, values, tensors)
+          seen = {values.value, values.best, tensors.t:sum(), tensors.b:sum(), tensors.b.dtype}
+        end,
+      }, function() return seen end
+    end
+    files.temporary(function(path)
+      local function saved(value)
+        alone{callbacks = {counting(value), moon.callbacks.checkpoint(path)}}
+        return files.read(path)
+      end
+      local first, other, seen = saved(5), saved(7), {}
+      local results = train(3, function(rank, o)
+        o.resume = assert(moon.checkpoint.load_bytes(rank == 0 and first or other))
+        o.seed, o.optimizer, o.epochs, o.callbacks = nil, nil, 3, {}
+        o.callbacks[1], seen[rank + 1] = counting(0)
+        return o.resume.net
+      end)
+      assert_same_nets(results)
+      for i = 1, 3 do assert.same({5, math.huge, 30, 20, "uint8"}, seen[i]()) end
+    end)
+  end)
+
   it("ends a training for all that its early_stopping had ended before", function()
     local function stopping() return moon.callbacks.early_stopping{monitor = "loss", min_delta = 9, patience = 1} end
     files.temporary(function(path)

@@ -1,7 +1,7 @@
 -- What ranks decide together in fit: callbacks, seeds, weights, rates, ends, errors; and evaluate.
 -- ranks: 1 2 3
 -- mpi: openmpi mpich
--- seconds: 120
+-- seconds: 300
 local moon = require "moonglass"
 local mpi = require "moonglass.mpi"
 local check = dofile "spec/mpi/check.lua"

@@ -57,6 +57,11 @@ add("plain, fewer rows than ranks in each batch", plain(), {batch_size = 2}, {x 
 add("plain, all rows in one batch", plain(), {batch_size = 90})
 add("plain, bytes", plain(), {loss = "bce"}, {x = (rows(90) * 255):byte()})
 add("plain, in order", plain(), {shuffle = false})
+add("plain, two threads in each rank", plain(), {threads = 2})
+for _, kind in ipairs{{"sgd", {lr = 0.1}}, {"adam", {lr = 0.01}}, {"rmsprop", {}}, {"adagrad", {}}} do
+  local name, o = table.unpack(kind)
+  add("plain, " .. name, plain(), {optimizer = function() return moon[name](o) end})
+end
 add("plain, contractive", plain{contractive = 0.1})
 add("tied", plain{tied = true})
 add("deep", function()
@@ -114,6 +119,7 @@ function trainings.fit(t, net, more)
   for _, from in ipairs{t.options, more or {}} do
     for name, v in pairs(from) do o[name] = v end
   end
+  if type(o.optimizer) == "function" then o.optimizer = o.optimizer() end
   return net:fit(t.x, t.y, o)
 end
 

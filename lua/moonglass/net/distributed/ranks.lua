@@ -92,7 +92,7 @@ local function take_from_first(group, run, state)
   share.weights(group, run.net)
   share.optimizer(group, run.net, run.opt)
   share.history(group, state.history)
-  if run.remembered then run.remembered = share.remembered(group, run.remembered) end
+  if state.resumed then run.remembered = share.remembered(group, run.remembered or {}) end
   local first = group:from_first{seed = run.seed, epoch = state.initial_epoch}
   run.seed, state.seed = first.seed, first.seed
   state.epoch, state.initial_epoch = first.epoch, first.epoch
