@@ -1,6 +1,6 @@
 -- N ranks equal one: each rank trains a net with the others, and the same net alone.
 -- ranks: 1 2 3 4 8
--- mpi: openmpi mpich
+-- mpi: openmpi
 -- seconds: 300
 local moon = require "moonglass"
 local mpi = require "moonglass.mpi"

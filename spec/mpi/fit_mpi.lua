@@ -1,6 +1,6 @@
 -- What ranks decide together in fit: callbacks, seeds, weights, rates, ends, errors; and evaluate.
 -- ranks: 1 2 3
--- mpi: openmpi mpich
+-- mpi: openmpi
 -- seconds: 300
 local moon = require "moonglass"
 local mpi = require "moonglass.mpi"
