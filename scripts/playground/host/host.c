@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "clock.h"
 #include "json.h"
 #include "require.h"
 #include "state.h"
@@ -26,10 +25,10 @@ static text *empty_text(lua_State *L, size_t limit) {
 
 /* ---- commands ---- */
 
-/* The session does not train: its core is free for others, and a frame keeps it from nothing. */
+/* The session does not train: its core is free for others. */
 static void rest(state *s) {
   turn_give(&s->turn);
-  s->trained_until = 0;
+  pace_rest(&s->pace);
 }
 
 /* command(wait) -> id, table | nil */
@@ -98,7 +97,7 @@ static int host_clear(lua_State *L) {
 }
 
 static bool frame_is_due(const state *s) {
-  return slots_are_read(&s->events) && clock_now() >= s->next_frame && clock_of_thread() >= s->trained_until;
+  return slots_are_read(&s->events) && pace_is_due(&s->pace);
 }
 
 /* frame_due() -> boolean */
@@ -116,18 +115,13 @@ static int host_due(lua_State *L) {
   return 1;
 }
 
-/* frame(f, ...) -> the results of f. Frames take at most a ninth of the session's work: the next one is due when
-** training has had eight times as long as this one took, and not before 30 ms after this one began, so that a stream
-** always has one to write, 30 times a second. The work is measured as time of the thread: it does not grow while others
-** have the core. */
+/* frame(f, ...) -> the results of f */
 static int host_frame(lua_State *L) {
   state *s = state_of(L);
   luaL_checktype(L, 1, LUA_TFUNCTION);
-  s->next_frame = clock_now() + 30 * CLOCK_MS;
-  uint64_t start = clock_of_thread();
+  pace_begin(&s->pace);
   lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  uint64_t end = clock_of_thread();
-  s->trained_until = end + 8 * (end - start);
+  pace_end(&s->pace);
   return lua_gettop(L);
 }
 

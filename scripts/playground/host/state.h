@@ -8,6 +8,7 @@
 
 #include "data.h"
 #include "mailbox.h"
+#include "pace.h"
 #include "slots.h"
 #include "turns.h"
 
@@ -33,10 +34,9 @@ typedef struct state {
   /* The rest belongs to the session's thread. */
   lua_State *L;
   size_t used, peak;
-  text json;              /* what is being written */
-  json_t *command;        /* what is being read */
-  uint64_t next_frame;    /* not before this moment, */
-  uint64_t trained_until; /* nor before the thread has worked until this time of its own */
+  text json;       /* what is being written */
+  json_t *command; /* what is being read */
+  pace pace;       /* when the next frame is due */
 } state;
 
 bool state_init(state *s, const state_config *config);

@@ -9,16 +9,10 @@
  */
 
 import {make} from "../controls.js";
+import {roundUp} from "../draw/round.js";
 
 const STEPS = {ArrowUp: 0.02, ArrowDown: -0.02, PageUp: 0.2, PageDown: -0.2};
 const MANY = 40; // from so many bars on they have no round corners
-
-/** A round number, at least the value. */
-function roundUp(value) {
-  if (!(value > 0)) return 0;
-  const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8].find((lead) => lead * power >= value * 0.999999) ?? 10) * power;
-}
 
 /** The axis for what is seen: the old one while it fits and is not more than three times too wide. */
 function axisFor(old, low, high) {

@@ -3,6 +3,7 @@
 import {figure, make} from "../controls.js";
 import {surface} from "../draw/canvas.js";
 import {curve} from "../draw/curve.js";
+import {seldom} from "../draw/frames.js";
 import {panel} from "../panel.js";
 
 const SERIES = [
@@ -33,7 +34,7 @@ export function create(wire, parent) {
       epoch: (data) => SERIES.forEach(({key}, i) => values[i].set(data[key])),
       curve(data) {
         lines = data;
-        shown.dirty();
+        seldom(shown.dirty);
       },
     },
     destroy() {

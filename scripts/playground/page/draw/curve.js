@@ -10,6 +10,7 @@
  */
 
 import {color} from "./palette.js";
+import {roundUp} from "./round.js";
 
 const MARGIN = {left: 40, right: 8, top: 8, bottom: 18};
 
@@ -19,16 +20,6 @@ function short(value) {
   if (size >= 1e4) return `${Math.round(value / 1000)}k`;
   if (size < 0.001) return value.toExponential(0);
   return String(Number(value.toPrecision(2)));
-}
-
-const LEADS = [1, 1.2, 1.6, 2, 3, 4, 6, 8, 10];
-
-/** A round number that is not under the value. */
-function nice(value) {
-  if (!(value > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(value));
-  const lead = value / power;
-  return LEADS.find((round) => lead <= round + 1e-9) * power;
 }
 
 function bounds(series, {log, from = 0}) {
@@ -44,7 +35,7 @@ function bounds(series, {log, from = 0}) {
   if (low > high) return [log ? 0.01 : 0, 1];
   if (log) return [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high) + 1e-9)];
   low = from === null ? low : Math.min(from, low);
-  return [low, low + nice(high - low)];
+  return [low, low + (roundUp(high - low) || 1)];
 }
 
 function grid(context, box, low, high, place, log) {

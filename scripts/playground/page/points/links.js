@@ -21,7 +21,7 @@ const bend = ({x0, y0, x1, y1}) => {
 };
 
 /** 0.5 for nothing to 9 for what is large; half of it is reached at 1. */
-const widthOf = (weight) => Math.round((0.5 + (8.5 * Math.abs(weight)) / (1.2 + Math.abs(weight))) * 10) / 10;
+const widthOf = (weight) => Math.round((0.5 + (8.5 * Math.abs(weight)) / (1.2 + Math.abs(weight))) * 4) / 4;
 
 class Links {
   constructor(parent, listeners) {

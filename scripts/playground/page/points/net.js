@@ -11,7 +11,7 @@
 
 import {button, make, rounded, write} from "../controls.js";
 import {surface} from "../draw/canvas.js";
-import {seldom} from "../draw/frames.js";
+import {often, seldom} from "../draw/frames.js";
 import {panel} from "../panel.js";
 import {editor} from "./editor.js";
 import {links} from "./links.js";
@@ -86,13 +86,13 @@ class Net {
 
   units(data) {
     this.pictures = data;
-    this.maps.dirty();
+    often(this.maps.dirty);
     if (this.focus) this.look(this.focus);
   }
 
   weights({layers}) {
     this.numbers = layers;
-    this.maps.dirty();
+    often(this.maps.dirty);
     seldom(this.paint ??= () => this.paintWeights());
   }
 

@@ -11,6 +11,7 @@
 import {control, figure, make, write} from "../controls.js";
 import {picture, surface} from "../draw/canvas.js";
 import {curve} from "../draw/curve.js";
+import {seldom} from "../draw/frames.js";
 import {heatmap} from "../draw/heatmap.js";
 import {panel} from "../panel.js";
 import {CLASS_NAMES} from "./names.js";
@@ -130,7 +131,7 @@ class Output {
     this.curves = {x: epoch, series: [
       {values: test_loss ?? [], color: "--orange"}, {values: loss, color: "--blue"},
     ]};
-    this.curve.dirty();
+    seldom(this.curve.dirty);
   }
 
   points(data) {
