@@ -96,9 +96,7 @@ static int host_clear(lua_State *L) {
   return 0;
 }
 
-static bool frame_is_due(const state *s) {
-  return slots_are_read(&s->events) && pace_is_due(&s->pace);
-}
+static bool frame_is_due(const state *s) { return slots_are_read(&s->events) && pace_is_due(&s->pace); }
 
 /* frame_due() -> boolean */
 static int host_frame_due(lua_State *L) {
