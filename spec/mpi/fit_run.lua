@@ -1,6 +1,7 @@
 -- A training that fit_test.py watches: fit_run.lua MODE
 --   lines       three epochs, with lines
 --   interrupt   the last rank is sent a Ctrl-C in the middle; then each rank says what it got
+--   differs     the last rank wants other epochs, and no rank catches the error
 --   writer      a callback that only rank 0 has fails within an epoch, where the others cannot know
 local moon = require "moonglass"
 local mpi = require "moonglass.mpi"
@@ -21,6 +22,7 @@ local function interrupt()
   os.execute(("(sleep 0.3; kill -INT %d) &"):format(id))
 end
 
+if mode == "differs" and last then o.epochs = 4 end
 if mode == "lines" then o.verbose = 2 end
 if mode == "writer" then
   o.callbacks[1] = {writes = true, on_batch_end = function(_, state)

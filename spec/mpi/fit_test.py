@@ -34,6 +34,14 @@ class Fit(unittest.TestCase):
             self.assertEqual(len(found), 1, result.output)
             self.assertRegex(found[0], r"^moonglass: rank 2 of 3 \(host [^)]+\): ")
 
+    def test_an_error_of_all_is_printed_once(self):
+        result = self.run_mode("differs")
+        self.assertNotEqual(result.status, 0)
+        found = re.findall(r"^.*fit: epochs is.*$", result.output, re.M)
+        self.assertEqual(len(found), 1, result.output)
+        self.assertRegex(found[0], r"^moonglass: all 3 ranks: .*: rank 2: fit: epochs is 4, but 3 on rank 0: give all "
+                                   r"ranks the same$")
+
     def test_a_failure_between_meetings_ends_the_run_with_one_message(self):
         result = self.run_mode("writer")
         self.assertNotEqual(result.status, 0)
