@@ -565,17 +565,18 @@ MOON_API moon_status moon_net_decode(moon_net *net, moon_tensor *y, const moon_t
 ** cross_entropy y counts as it is, and may be class numbers [n]. Allocates nothing once planned.
 ** A step that fails changes no weight. A step whose objective is NaN or infinite changes nothing (no weight, no moment,
 ** not the number of steps) and returns MOON_OK. Fails with MOON_ESHAPE, MOON_ERANGE (no such class), MOON_ENOMEM,
-** MOON_EINTERRUPT, MOON_ESTATE (a net from moon_net_share). */
+** MOON_EINTERRUPT, MOON_ESTATE (a net from moon_net_share), and with a reducer as moon_net_set_reducer says. */
 MOON_API moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x, const moon_tensor *y,
                                    const moon_loss *loss, moon_optim *opt);
 
 /* METHOD: the same on rows first..first+count-1 of the dataset's current order. Fails with MOON_ERANGE (past the end,
-** or no rows), and as step does. */
+** or no rows), MOON_ESTATE (shards, but no reducer), and as step does. */
 MOON_API moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_dataset *data, size_t first,
                                         size_t count, const moon_loss *loss, moon_optim *opt);
 
 /* METHOD: *objective over all rows of data, penalties included, batch rows at a time (0: 32): the mean over the
-** batches, weighted by their rows. Fails with MOON_ESHAPE, MOON_ERANGE, MOON_ENOMEM, MOON_EINTERRUPT. */
+** batches, weighted by their rows. Fails with MOON_ESHAPE, MOON_ERANGE, MOON_ENOMEM, MOON_EINTERRUPT, MOON_ESTATE
+** (shards, but no reducer), and with a reducer as moon_net_set_reducer says. */
 MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data,
                                        const moon_loss *loss, size_t batch);
 
@@ -599,12 +600,14 @@ typedef struct moon_reducer {
 /* METHOD: from now on step, step_rows and evaluate are made by all ranks together, each with its call: the rows that
 ** they are given are the whole batch, the same in every rank, of which each rank computes some. Objective, gradients
 ** and weights are those of the whole batch: the same bits in every rank, and those of one process except for the order
-** of sums. The noise of a row depends on its place in the batch, not on the rank. Each call of step reduces once, and
-** once more for each layer with kl_weight; the calling thread does it. All other methods stay local. NULL: no reducer.
-** reducer is copied. The memory for it is allocated here: a float for each parameter.
-** A rank whose call fails still takes part in it, unless it cannot: then the step of every rank fails. It returns its
-** own status, and the others MOON_ESTATE, or MOON_EINTERRUPT if it was interrupted. If reduce fails, its status is
-** returned. Whatever fails, no rank changes anything.
+** of sums. The noise of a row depends on its place in the batch, not on the rank. A step reduces once, and once more
+** for each layer with kl_weight; evaluate once, and once more for each such layer and batch. The calling thread does
+** it. All other methods stay local; after a step moon_net_penalty is that of the whole batch. NULL: no reducer. reducer
+** is copied. The memory for it is allocated here: a float for each parameter.
+** A rank that cannot compute its rows takes part in the sums all the same, so that nobody waits for it. It returns its
+** own status. The others return MOON_ESTATE, with a message that names the rank, or MOON_EINTERRUPT if that rank was
+** interrupted. If the rows of all ranks are not those of the batch, all return MOON_ESTATE. If reduce fails, its status
+** is returned. Whatever fails, no rank changes anything.
 ** Fails with MOON_ERANGE (size, rank, ranks or reduce), MOON_ENOMEM. */
 MOON_API moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer);
 

@@ -321,13 +321,19 @@ static void compare_all(const training *t, size_t threads, size_t batch, size_t 
 
 enum { FEW = 5, SOME = 120, MANY = 700 }; /* rows of a batch */
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { LONG = 5 }; /* steps */
+#else
+enum { LONG = 100 };
+#endif
+
 static void test_trainings(void) {
   for (size_t i = 0; i < sizeof trainings / sizeof *trainings; i++) {
     compare_all(&trainings[i], 1, 203, 1, 1e-6);
     compare_all(&trainings[i], 1, FEW, 1, 1e-6);
     compare_all(&trainings[i], 2, SOME, 1, 1e-6);
     compare_all(&trainings[i], 2, MANY, 2, 1e-6); /* the second batch has the remaining rows */
-    compare_all(&trainings[i], 2, 250, 100, 1e-5);
+    compare_all(&trainings[i], 2, 250, LONG, 1e-5);
   }
   compare_all(&trainings[0], 3, SOME, 1, 1e-6);
   compare_all(&trainings[0], 3, MANY, 1, 1e-6);
