@@ -1,5 +1,5 @@
-"""Faults of trainings on hosts of their own: ranks that are killed or stopped, links that go down, a launcher that dies,
-files that a host lacks."""
+"""Faults of trainings on hosts of their own: ranks that are killed or stopped, links that go down, a launcher that
+dies, files that a host lacks."""
 
 import os
 import re
@@ -11,8 +11,8 @@ from on_hosts import TRAIN, OnHosts
 
 
 class Faulty(OnHosts):
-    """A training is struck after its fourth epoch. Then no rank is left, there is one message, and the checkpoint of the
-    last whole epoch is good: another run goes on from it, with another number of ranks."""
+    """A training is struck after its fourth epoch. Then no rank is left, there is one message, and the checkpoint of
+    the last whole epoch is good: another run goes on from it, with another number of ranks."""
 
     words = ("epochs=20", "pause=0.2", "timeout=3")
 
