@@ -202,6 +202,21 @@ describe("the playground's session", function()
     assert.equal(sent, host.sent.state)
   end)
 
+  it("sends the curve when it has another point, not with each frame", function()
+    local host = open()
+    assert.same({0}, {table.unpack(host:frame().curve.epoch)})
+    local curve = host:train_to(3).curve
+    assert.equal(host.events.epoch.epoch, curve.epoch[#curve.epoch])
+    assert.equal(host.events.epoch.loss, curve.loss[#curve.loss])
+    local curves, epochs = host.sent.curve, host.sent.epoch
+    set(host, {rate = 0.1})
+    host:frame()
+    assert.equal(curves, host.sent.curve)
+    assert.is_true(host.sent.epoch > epochs)
+    host:ask{["do"] = "reset"}
+    assert.equal(1, #host:frame().curve.epoch)
+  end)
+
   it("steps by one whole epoch, with stops in the middle", function()
     local host = open(nil, {due_every = 7})
     for epoch = 1, 2 do
