@@ -234,6 +234,25 @@ class Scripts(unittest.TestCase):
         output = self.distributed(2, "deep", COMMON + " --seed 43 --resume", "x", status=1)
         self.one_message(output, "has another net or seed")
 
+    def test_the_program_of_the_page_trains_and_goes_on(self):
+        with open(os.path.join(launch.ROOT, "lua", "doc", "several-machines.md"), encoding="utf-8") as file:
+            program = re.search(r"```lua train.lua\n(.*?)```", file.read(), re.S).group(1)
+        paths = {name: f"{self.folder}/{name}" for name in ("run.safetensors", "net.safetensors")}
+        for name, path in paths.items():
+            program = program.replace(name, path)
+        losses = []
+        for n, epochs in ((2, 2), (3, 3)):
+            with open(f"{self.folder}/train.lua", "w", encoding="utf-8") as file:
+                file.write(program.replace("batch_size = 256", "batch_size = 20")
+                           .replace("epochs = 2", f"epochs = {epochs}"))
+            output = self.ranks(n, [launch.PROGRAM, f"{self.folder}/train.lua"], env={"MOONGLASS_DATA": SHAPES})
+            self.assertEqual(["test loss"], re.findall(r"^test loss", output, re.M), output)
+            self.assertIn(f"epoch {epochs}/{epochs}", output)
+            self.assertEqual(n == 2, "epoch 1/" in output)
+            losses.append(re.search(r"^test loss (.*)$", output, re.M).group(1))
+            self.assertTrue(os.path.exists(paths["net.safetensors"]))
+        self.assertNotEqual(*losses)
+
     # ---- large.lua, experiments.lua ----
 
     def test_large_has_a_file_for_each_rank_and_trains_on_all(self):
