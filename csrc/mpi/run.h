@@ -12,7 +12,10 @@
 
 #include "../moonglass.h"
 
-enum { MPI_BUFFER = 1 << 17 }; /* values that are summed at a time */
+enum {
+  MPI_BUFFER = 1 << 16, /* values that are summed at a time */
+  MPI_RANKS = 64,       /* that sum by sum.c; more leave it to MPI_Allreduce */
+};
 
 /* The calls between all ranks, as messages name them. */
 typedef enum mpi_call { CALL_NONE, CALL_REDUCE, CALL_BROADCAST, CALL_AGREE, CALL_BARRIER } mpi_call;
@@ -27,8 +30,11 @@ typedef struct mpi_watch mpi_watch;
 
 /* One process of the run. */
 typedef struct mpi_run {
-  MPI_Comm comm; /* our own, so that no message of the host's meets ours */
-  float *buffer; /* [MPI_BUFFER], for sums */
+  MPI_Comm comm;           /* our own, so that no message of the host's meets ours */
+  float *buffer;           /* [MPI_BUFFER], for sums */
+  MPI_Comm near;           /* the ranks of this host, if they share memory */
+  float *areas[MPI_RANKS]; /* of each rank of this host, two of MPI_BUFFER that take turns; NULL: on another host */
+  int turn;
   int rank, size;
   bool open;        /* MPI may be called */
   bool ours;        /* we initialised MPI, so we finalise it */
@@ -49,6 +55,11 @@ int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root);
 
 /* Finalise MPI, as far as it can be trusted to come back. */
 void mpi_end(void);
+
+/* ---- near.c ---- */
+
+/* All ranks: share memory with those of the same host, if they can. */
+void mpi_near_begin(mpi_run *run);
 
 /* ---- sum.c ---- */
 
