@@ -11,6 +11,7 @@ A link with a delay, losses or a rate is made by tc's netem, or where the kernel
 import functools
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -32,18 +33,20 @@ def tied(command):
 
 
 @functools.cache
-def hindrance():
-    """Why hosts cannot be made here, in words; None if they can."""
+def hindrance(shaped=False):
+    """Why hosts cannot be made here, in words; None if they can. Whatever is not a lack of rights is an error."""
     missing = [t for t in TOOLS if shutil.which(t) is None]
     if missing:
         return f"{', '.join(missing)} not installed (make deps-mpi)"
     if os.geteuid() != 0:
         return "not root: namespaces need it"
     try:
-        with Hosts(1):
+        with Hosts(1, delay_ms=1 if shaped else 0):
             return None
     except HostError as error:
-        return f"no namespaces here: {error}"
+        if re.search("not permitted|ermission denied|TAP device", str(error)):
+            return f"no hosts here: {error}"
+        raise
 
 
 class HostError(Exception):
@@ -191,11 +194,12 @@ class Hosts:
             raise HostError("this kernel has no netem, and build/mpi/wire is not built (make build/mpi/wire)")
         self.by = "wire"
         numbers = [len(self.names), self.delay_ms * 1000, self.loss_percent * 10000, self.mbits]
-        wire = subprocess.Popen(["nsenter", "--target", str(self.pids["switch"]), "--net", WIRE,
-                                 *[str(int(n)) for n in numbers]], stdout=subprocess.PIPE, text=True)
+        command = ["nsenter", "--target", str(self.pids["switch"]), "--net", WIRE, *[str(int(n)) for n in numbers]]
+        wire = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.children.append(wire)
-        if wire.stdout.readline() != "ready\n":
-            raise HostError("wire has not started: is there /dev/net/tun?")
+        said = wire.stdout.readline()
+        if said != "ready\n":
+            raise HostError(said.strip() or "wire has ended")
         for i, name in enumerate(self.names):
             self.inside("switch", "ip", "link", "set", f"port{i + 1}", "netns", str(self.pids[name]), "name", "eth0")
 

@@ -14,24 +14,24 @@ import sys
 import uuid
 
 
-def mount(*words):
-    done = subprocess.run(["mount", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+def call(*words):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
-        sys.exit(f"mount {' '.join(words)}: {done.stdout.strip()}")
+        sys.exit(f"{' '.join(words)}: {done.stdout.strip()}")
 
 
 def own_tmp(state, name, kept):
     """Mount an own /tmp. What the host must see below the old one is bound into it: the tree, the sockets."""
     new = os.path.join(state, name + ".tmp")
     os.mkdir(new)
-    mount("-t", "tmpfs", "tmpfs", new)
+    call("mount", "-t", "tmpfs", "tmpfs", new)
     os.chmod(new, 0o1777)
     for path in kept:
         inside = new + path[len("/tmp"):]
         if path.startswith("/tmp/") and not os.path.exists(inside):
             os.makedirs(inside)
-            mount("--bind", path, inside)
-    mount("--rbind", new, "/tmp")
+            call("mount", "--bind", path, inside)
+    call("mount", "--rbind", new, "/tmp")
 
 
 def own_boot(state, name):
@@ -39,7 +39,7 @@ def own_boot(state, name):
     path = os.path.join(state, name + ".boot")
     with open(path, "w", encoding="ascii") as file:
         file.write(f"{uuid.uuid4()}\n")
-    mount("--bind", path, "/proc/sys/kernel/random/boot_id")
+    call("mount", "--bind", path, "/proc/sys/kernel/random/boot_id")
 
 
 def set_up(state, name):
@@ -47,11 +47,11 @@ def set_up(state, name):
     os.chdir("/")
     socket.sethostname(name)
     own_tmp(state, name, json.loads(os.environ["MOONGLASS_HOSTS_KEPT"]))
-    mount("-t", "proc", "proc", "/proc")
-    mount("-t", "sysfs", "sysfs", "/sys")
-    mount("--bind", os.path.join(state, "hosts"), "/etc/hosts")
+    call("mount", "-t", "proc", "proc", "/proc")
+    call("mount", "-t", "sysfs", "sysfs", "/sys")
+    call("mount", "--bind", os.path.join(state, "hosts"), "/etc/hosts")
     own_boot(state, name)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    call("ip", "link", "set", "lo", "up")
     return outer
 
 

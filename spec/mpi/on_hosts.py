@@ -18,7 +18,7 @@ class OnHosts(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.why = hosts.hindrance()
+        cls.why = hosts.hindrance(bool(cls.link))
         if not cls.why and not launch.installed(cls.library):
             cls.why = f"no {cls.library} here, or the module was built without it; run make deps-mpi"
         if not cls.why:
