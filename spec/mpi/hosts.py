@@ -6,7 +6,8 @@ folder, whose name has the process's number: the namespaces are gone when this p
         result = hosts.run("openmpi", 3, ["hostname"])
 
 A link with a delay, losses or a rate is made by tc's netem, or where the kernel has none by our own wire.c.
-`python3 spec/mpi/hosts.py 3 [command ...]` makes hosts and runs the command, or a shell, in the first one."""
+`python3 spec/mpi/hosts.py 3 [delay_ms=2] [loss_percent=1] [mbits=100] [command ...]` makes hosts and runs the command,
+or a shell, in the first one. There `sh spec/mpi/mpirun.sh openmpi 3 hostname` starts ranks on all of them."""
 
 import functools
 import json
@@ -157,11 +158,12 @@ class Hosts:
         self.connect_by_bridge()
         if self.delay_ms or self.loss_percent:
             self.by = "netem"
-            rate = ["rate", f"{self.mbits}mbit"] if self.mbits else []
-            self.shape("netem", "delay", f"{self.delay_ms}ms", "loss", f"{self.loss_percent}%", "limit", "10000", *rate)
+            rate = ["rate", f"{self.mbits:g}mbit"] if self.mbits else []
+            self.shape("netem", "delay", f"{self.delay_ms:g}ms", "loss", f"{self.loss_percent:g}%", "limit", "10000",
+                       *rate)
         elif self.mbits:
             self.by = "tbf"
-            self.shape("tbf", "rate", f"{self.mbits}mbit", "burst", "128k", "latency", "50ms")
+            self.shape("tbf", "rate", f"{self.mbits:g}mbit", "burst", "128k", "latency", "50ms")
 
     def shape(self, *words):
         for name in self.names:
@@ -265,8 +267,13 @@ class Hosts:
 
 
 def main(arguments):
-    with Hosts(int(arguments[0])) as hosts:
-        words = arguments[1:] or [os.environ.get("SHELL", "sh")]
+    count, words = int(arguments[0]), arguments[1:]
+    link = {}
+    while words and re.fullmatch(r"(delay_ms|loss_percent|mbits)=[0-9.]+", words[0]):
+        key, value = words.pop(0).split("=")
+        link[key] = float(value)
+    with Hosts(count, **link) as hosts:
+        words = words or [os.environ.get("SHELL", "sh")]
         settings = {"MPI_HOSTS": " ".join(hosts.names), "MPI_AGENT": hosts.agent()}
         print(f"hosts by {hosts.by}: {settings}", flush=True)
         command = shlex.join(["env", *[f"{key}={value}" for key, value in settings.items()], *words])

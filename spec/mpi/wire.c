@@ -8,6 +8,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -123,6 +124,8 @@ int main(int argc, char **argv) {
   mbits = strtoll(argv[4], NULL, 10);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   prctl(PR_SET_TIMERSLACK, 1000ul);
+  /* Before the ranks, which may wait busily: a link does not wait for a core. Where that is refused, it does. */
+  sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){.sched_priority = 10});
   struct pollfd waits[MOST_HOSTS];
   for (size_t i = 0; i < hosts; i++) {
     if (!open_port(&ports[i], i)) {
