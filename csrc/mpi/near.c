@@ -2,6 +2,7 @@
 ** through it take a tenth of the time of messages where the system allows no copy from process to process, as in most
 ** containers. Without such memory, everything is sent. */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -36,7 +37,7 @@ static void *find(const char *name, size_t bytes) {
 }
 
 /* The memory of all ranks of `near`, or NULL. Whether another host has none is agreed: all ranks send alike. */
-static float *share(mpi_run *run, MPI_Comm near, size_t bytes) {
+static void *share(mpi_run *run, MPI_Comm near, size_t bytes) {
   char name[name_size] = "";
   int place, everywhere = 0;
   MPI_Comm_rank(near, &place);
@@ -58,9 +59,23 @@ void mpi_near_begin(mpi_run *run) {
   if (MPI_Comm_split_type(run->comm, MPI_COMM_TYPE_SHARED, run->rank, MPI_INFO_NULL, &near) != MPI_SUCCESS) return;
   MPI_Comm_set_errhandler(near, MPI_ERRORS_RETURN);
   MPI_Comm_size(near, &n);
-  const size_t width = 2 * MPI_BUFFER;
-  float *memory = share(run, near, (size_t)n * width * sizeof *memory);
-  if (!memory || MPI_Allgather(&run->rank, 1, MPI_INT, ranks, 1, MPI_INT, near) != MPI_SUCCESS) return;
-  run->near = near;
-  for (int i = 0; i < n && n > 1; i++) run->areas[ranks[i]] = memory + (size_t)i * width;
+  const size_t width = 2 * MPI_BUFFER, first = MPI_RANKS * sizeof *run->arrivals;
+  char *memory = share(run, near, first + (size_t)n * width * sizeof **run->areas);
+  if (memory && n > 1 && MPI_Allgather(&run->rank, 1, MPI_INT, ranks, 1, MPI_INT, near) == MPI_SUCCESS) {
+    run->arrivals = (mpi_arrival *)(void *)memory; /* all 0: the memory is new */
+    for (int i = 0; i < n; i++) run->areas[ranks[i]] = (float *)(void *)(memory + first) + (size_t)i * width;
+  }
+  MPI_Comm_free(&near);
+}
+
+/* A rank that waits long gives its core to others, since there may be more ranks than cores. */
+void mpi_near_meet(mpi_run *run) {
+  uint32_t now = atomic_load_explicit(&run->arrivals[run->rank].count, memory_order_relaxed) + 1;
+  atomic_store_explicit(&run->arrivals[run->rank].count, now, memory_order_release);
+  for (int r = 0; r < run->size; r++)
+    for (int tries = 0; run->areas[r]; tries++) {
+      uint32_t there = atomic_load_explicit(&run->arrivals[r].count, memory_order_acquire);
+      if ((int32_t)(there - now) >= 0) break;
+      if (tries > 5000) sched_yield();
+    }
 }

@@ -28,12 +28,17 @@ typedef struct mpi_progress {
 
 typedef struct mpi_watch mpi_watch;
 
+/* How often a rank has come to a meeting of its host, on a cache line of its own. */
+typedef struct mpi_arrival {
+  _Alignas(128) _Atomic uint32_t count;
+} mpi_arrival;
+
 /* One process of the run. */
 typedef struct mpi_run {
   MPI_Comm comm;           /* our own, so that no message of the host's meets ours */
   float *buffer;           /* [MPI_BUFFER], for sums */
-  MPI_Comm near;           /* the ranks of this host, if they share memory */
   float *areas[MPI_RANKS]; /* of each rank of this host, two of MPI_BUFFER that take turns; NULL: on another host */
+  mpi_arrival *arrivals;   /* [MPI_RANKS], with the areas */
   int turn;
   int rank, size;
   bool open;        /* MPI may be called */
@@ -60,6 +65,9 @@ void mpi_end(void);
 
 /* All ranks: share memory with those of the same host, if they can. */
 void mpi_near_begin(mpi_run *run);
+
+/* All ranks of this host have come here, and see what the others have written. */
+void mpi_near_meet(mpi_run *run);
 
 /* ---- sum.c ---- */
 

@@ -58,25 +58,29 @@ static void add_terms(mpi_run *run, float *own, float *const *terms, size_t n) {
   }
 }
 
-/* Few values: all are sent to all. */
-static int sum_few(mpi_run *run, float *values, size_t n) {
-  parcel parcels[MPI_RANKS];
-  float *terms[MPI_RANKS];
-  for (int r = 0; r < run->size; r++) {
-    terms[r] = run->buffer + (size_t)r * n;
-    parcels[r] = (parcel){values, terms[r], n, n};
-  }
-  int status = exchange(run, parcels, tag_terms);
-  if (status == MPI_SUCCESS) add_terms(run, values, terms, n);
-  return status;
+/* A rank's area in this turn. Two turns differ, so that what one rank writes another may still read the last one. */
+static float *area_of(const mpi_run *run, int r) {
+  return run->areas[r] ? run->areas[r] + (size_t)run->turn * MPI_BUFFER : NULL;
 }
 
-/* All ranks of this host have come here, and see what the others have written. */
-static int meet(mpi_run *run) {
-  atomic_thread_fence(memory_order_seq_cst);
-  int status = MPI_Barrier(run->near);
-  atomic_thread_fence(memory_order_seq_cst);
-  return status;
+/* Few values: all ranks get all of them. */
+static int sum_few(mpi_run *run, float *values, size_t n) {
+  parcel parcels[MPI_RANKS] = {0};
+  float *terms[MPI_RANKS], *shared = area_of(run, run->rank);
+  for (int r = 0; r < run->size; r++) {
+    terms[r] = run->buffer + (size_t)r * n;
+    if (!area_of(run, r)) parcels[r] = (parcel){values, terms[r], n, n};
+  }
+  int status = exchange(run, parcels, tag_terms);
+  if (status != MPI_SUCCESS) return status;
+  if (shared) {
+    memcpy(shared, values, n * sizeof *values);
+    mpi_near_meet(run);
+  }
+  for (int r = 0; r < run->size && shared; r++)
+    if (area_of(run, r)) memcpy(terms[r], area_of(run, r), n * sizeof *values);
+  add_terms(run, values, terms, n);
+  return MPI_SUCCESS;
 }
 
 /* The values that rank r adds are first..end-1 of n. */
@@ -87,11 +91,6 @@ typedef struct slice {
 static slice slice_of(const mpi_run *run, size_t n, int r) {
   size_t p = (size_t)run->size, first = n * (size_t)r / p;
   return (slice){first, n * ((size_t)r + 1) / p - first};
-}
-
-/* A rank's area in this turn. Two turns differ, so that what one rank writes another may still read the last one. */
-static float *area_of(const mpi_run *run, int r) {
-  return run->areas[r] ? run->areas[r] + (size_t)run->turn * MPI_BUFFER : NULL;
 }
 
 /* Terms: from each other rank those of this rank's slice. In shared memory this rank may write to them: they are only
@@ -113,7 +112,8 @@ static int get_terms(mpi_run *run, float *values, size_t n, float **terms) {
     }
   }
   int status = exchange(run, parcels, tag_terms);
-  return status == MPI_SUCCESS && shared ? meet(run) : status;
+  if (status == MPI_SUCCESS && shared) mpi_near_meet(run);
+  return status;
 }
 
 /* Give this rank's sums to all others, and get theirs. */
@@ -123,8 +123,7 @@ static int give_sums(mpi_run *run, float *values, size_t n) {
   slice own = slice_of(run, n, run->rank);
   if (shared) {
     memcpy(shared + own.first, values + own.first, own.width * sizeof *values);
-    int status = meet(run);
-    if (status != MPI_SUCCESS) return status;
+    mpi_near_meet(run);
   }
   for (int r = 0; r < run->size; r++) {
     slice theirs = slice_of(run, n, r);
@@ -144,9 +143,7 @@ static int sum_slices(mpi_run *run, float *values, size_t n) {
   int status = get_terms(run, values, n, terms);
   if (status != MPI_SUCCESS) return status;
   add_terms(run, values + own.first, terms, own.width);
-  status = give_sums(run, values, n);
-  run->turn = !run->turn;
-  return status;
+  return give_sums(run, values, n);
 }
 
 int mpi_sum_floats(mpi_run *run, float *values, size_t n) {
@@ -158,6 +155,7 @@ int mpi_sum_floats(mpi_run *run, float *values, size_t n) {
       status = MPI_Allreduce(MPI_IN_PLACE, values + done, (int)part, MPI_FLOAT, MPI_SUM, run->comm);
     else if (run->size > 1)
       status = (part <= few ? sum_few : sum_slices)(run, values + done, part);
+    run->turn = !run->turn;
   }
   return status;
 }
