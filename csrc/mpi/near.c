@@ -63,12 +63,14 @@ void mpi_near_begin(mpi_run *run) {
   char *memory = share(run, near, first + (size_t)n * width * sizeof **run->areas);
   if (memory && n > 1 && MPI_Allgather(&run->rank, 1, MPI_INT, ranks, 1, MPI_INT, near) == MPI_SUCCESS) {
     run->arrivals = (mpi_arrival *)(void *)memory; /* all 0: the memory is new */
+    run->patience = n > sysconf(_SC_NPROCESSORS_ONLN) ? 1000 : 10000000;
     for (int i = 0; i < n; i++) run->areas[ranks[i]] = (float *)(void *)(memory + first) + (size_t)i * width;
   }
   MPI_Comm_free(&near);
 }
 
-/* A rank that waits long gives its core to others, since there may be more ranks than cores. */
+/* A rank that waits gives its core to others: soon if there are more ranks than cores, else late, since what runs there
+** instead may keep it for milliseconds. */
 void mpi_near_meet(mpi_run *run) {
   uint32_t now = atomic_load_explicit(&run->arrivals[run->rank].count, memory_order_relaxed) + 1;
   atomic_store_explicit(&run->arrivals[run->rank].count, now, memory_order_release);
@@ -76,6 +78,6 @@ void mpi_near_meet(mpi_run *run) {
     for (int tries = 0; run->areas[r]; tries++) {
       uint32_t there = atomic_load_explicit(&run->arrivals[r].count, memory_order_acquire);
       if ((int32_t)(there - now) >= 0) break;
-      if (tries > 5000) sched_yield();
+      if (tries > run->patience) sched_yield();
     }
 }

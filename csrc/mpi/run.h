@@ -40,6 +40,7 @@ typedef struct mpi_run {
   float *areas[MPI_RANKS]; /* of each rank of this host, two of MPI_BUFFER that take turns; NULL: on another host */
   mpi_arrival *arrivals;   /* [MPI_RANKS], with the areas */
   int turn;
+  int patience; /* looks at another rank's arrival before the core is given to others */
   int rank, size;
   bool open;        /* MPI may be called */
   bool ours;        /* we initialised MPI, so we finalise it */

@@ -46,12 +46,13 @@ function tables.steps(results, sizes)
                  "its reduction", "ddp / 2 ranks"}}
   for _, batch in ipairs(results:values("step", "batch", sizes)) do
     local two, ddp = step(results, "2 ranks", sizes, batch), step(results, "ddp", sizes, batch)
+    local alone = results:best(of("local", "ddp", sizes, batch, 1))
     rows[#rows + 1] = {
       tostring(batch), number(step(results, "1 rank", sizes, batch)), number(step(results, "1 rank", sizes, batch, 2)),
       number(two), number(results:best(of("reduction", "2 ranks", sizes, batch, 1))),
       number(ratio(step(results, "1 rank", sizes, batch, 2), two), "%.2f"),
       number(step(results, "4 ranks", sizes, batch)), number(ddp),
-      number(results:best(of("reduction", "ddp", sizes, batch, 1))), number(ratio(ddp, two), "%.2f"),
+      number(alone and math.max(0, ddp - alone)), number(ratio(ddp, two), "%.2f"),
     }
   end
   return section(("Microseconds a step, %s, %s parameters"):format(sizes, grouped(model.parameters(sizes))), rows)
