@@ -59,6 +59,7 @@ static void finish(mpi_run *run) {
   if (!run->open) return;
   run->open = false;
   mpi_watch_goodbye(run);
+  mpi_shared_close(run->shared);
   MPI_Comm_free(&run->comm);
   if (run->ours) mpi_end();
   mpi_watch_stop(run);
@@ -89,6 +90,7 @@ static int init(lua_State *L) {
   MPI_Comm_rank(run->comm, &run->rank);
   MPI_Comm_size(run->comm, &run->size);
   run->open = true;
+  run->shared = mpi_shared_open(run->comm);
   lua_createtable(L, 0, 3);
   set_whole(L, "rank", run->rank);
   set_whole(L, "size", run->size);

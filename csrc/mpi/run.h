@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../moonglass.h"
+#include "shared.h"
 
 enum {
   MPI_BUFFER = 1 << 16, /* values that are summed at a time */
@@ -42,10 +43,11 @@ typedef struct mpi_run {
   int turn;
   int patience; /* looks at another rank's arrival before the core is given to others */
   int rank, size;
-  bool open;        /* MPI may be called */
-  bool ours;        /* we initialised MPI, so we finalise it */
-  mpi_watch *watch; /* NULL: none */
-  int low;          /* a descriptor below those of MPI; -1: none. See mpi_link_lower */
+  bool open;          /* MPI may be called */
+  bool ours;          /* we initialised MPI, so we finalise it */
+  mpi_watch *watch;   /* NULL: none */
+  mpi_shared *shared; /* NULL: none */
+  int low;            /* a descriptor below those of MPI; -1: none. See mpi_link_lower */
   mpi_progress progress;
   _Atomic double timeout; /* seconds */
 } mpi_run;

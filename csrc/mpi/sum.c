@@ -1,7 +1,7 @@
 /* sum.c - the sums of floats over all ranks. We add in rank order, ((r0 + r1) + r2) + ..., and not as the MPI chooses:
 ** then every rank has the same bits, and so it has under each MPI, for each number of values and for each way to send
 ** them. MPI_Allreduce promises none of this, and it allocates n values in each call, whose pages cost more than the
-** sums.
+** sums. Where all ranks are on one host, they sum in shared memory (shared.c), in the same order.
 **
 ** Each rank gets one slice of the values from all others, adds it, and gives it back to them. Ranks of the same host
 ** read it from memory that they share; to others it is sent, 2 (p - 1) messages and 2 (p - 1) / p of the values. Few
@@ -149,6 +149,7 @@ static int sum_slices(mpi_run *run, float *values, size_t n) {
 int mpi_sum_floats(mpi_run *run, float *values, size_t n) {
   const size_t most = run->size > MPI_RANKS ? (size_t)1 << 28 : MPI_BUFFER;
   int status = MPI_SUCCESS;
+  if (run->shared) return mpi_shared_sum(run->shared, values, n), MPI_SUCCESS;
   for (size_t done = 0; done < n && status == MPI_SUCCESS; done += most) {
     size_t part = n - done < most ? n - done : most;
     if (run->size > MPI_RANKS)
