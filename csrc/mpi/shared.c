@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +23,8 @@ enum {
   GRAIN = 16,      /* floats of a cache line: where slices are cut */
   HEAD = 4096,     /* bytes before a rank's slots, for the meeting */
   FEW = 4,         /* ranks, up to which each reads all values of all */
-  SPINS = 4000     /* looks before a rank that waits leaves its core to others: about a tenth of a millisecond */
+  SPINS = 4000,    /* looks before a rank that waits sleeps: about a tenth of a millisecond */
+  YIELDS = 100     /* the same where there are more ranks than cores */
 };
 
 typedef struct meeting {
@@ -35,9 +37,19 @@ typedef struct meeting {
 struct mpi_shared {
   MPI_Win window;
   int rank, size, turn;
+  bool crowded; /* more ranks than cores: who waits leaves its core to others */
   meeting *meeting;
   float *slots[]; /* of each rank */
 };
+
+/* Between two looks. */
+static void rest(bool crowded) {
+  if (crowded) sched_yield();
+#if defined(__x86_64__) || defined(__i386__)
+  else
+    __builtin_ia32_pause();
+#endif
+}
 
 static void meet(mpi_shared *s) {
   meeting *m = s->meeting;
@@ -48,11 +60,9 @@ static void meet(mpi_shared *s) {
     if (atomic_load(&m->asleep)) syscall(SYS_futex, &m->number, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
     return;
   }
-  for (int i = 0; i < SPINS; i++) {
+  for (int i = s->crowded ? SPINS - YIELDS : 0; i < SPINS; i++) {
     if (atomic_load_explicit(&m->number, memory_order_acquire) != number) return;
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#endif
+    rest(s->crowded);
   }
   atomic_fetch_add(&m->asleep, 1);
   while (atomic_load(&m->number) == number) syscall(SYS_futex, &m->number, FUTEX_WAIT, number, NULL, NULL, 0);
@@ -152,6 +162,7 @@ mpi_shared *mpi_shared_open(MPI_Comm comm) {
   mpi_shared *s = calloc(1, sizeof *s + (size_t)size * sizeof *s->slots);
   if (!all_say(comm, s)) return free(s), NULL;
   s->size = size;
+  s->crowded = size > sysconf(_SC_NPROCESSORS_ONLN);
   MPI_Comm_rank(comm, &s->rank);
   MPI_Aint bytes = HEAD + 2 * (MPI_Aint)CHUNK * (MPI_Aint)sizeof(float);
   if (!all_say(comm, MPI_Win_allocate_shared(bytes, 1, MPI_INFO_NULL, comm, &part, &s->window) == MPI_SUCCESS))
