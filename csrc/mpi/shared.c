@@ -1,5 +1,5 @@
-/* shared.c - sums through shared memory, for ranks that are all on one host. An MPI copies every value in and out of its
-** buffers several times; here a rank copies its own values once, and reads those of the others where they are.
+/* shared.c - sums through shared memory, for ranks that are all on one host. An MPI copies every value in and out of
+** its buffers several times; here a rank copies its own values once, and reads those of the others where they are.
 **
 ** Each rank has two slots of CHUNK values. It copies values to one, meets the others, and sums what is in all slots of
 ** that turn. The next chunk uses the other slot: whoever has met the others there knows that they have read the first.
