@@ -163,8 +163,8 @@ static int lowest(lua_State *L) {
   return 1;
 }
 
-/* share(text, root): the string of rank root. The others' text is not looked at. */
-static int share(lua_State *L) {
+/* broadcast(text, root): the string of rank root. The others' text is not looked at. */
+static int broadcast(lua_State *L) {
   mpi_run *run = open_run(L, "broadcast");
   int root = (int)luaL_checkinteger(L, 2);
   bool mine = root == run->rank;
@@ -225,9 +225,10 @@ MOON_API int MPI_LUAOPEN(lua_State *L);
 
 int MPI_LUAOPEN(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"adder", adder},     {"barrier", barrier}, {"caster", caster}, {"finalize", finalize}, {"init", init},
-      {"library", library}, {"lowest", lowest},   {"share", share},   {"sum", sum},           {"watch", watch},
-      {"timeout", timeout}, {"fail", fail},       {NULL, NULL},
+      {"adder", adder}, {"barrier", barrier}, {"caster", caster},   {"finalize", finalize},
+      {"init", init},   {"library", library}, {"lowest", lowest},   {"broadcast", broadcast},
+      {"sum", sum},     {"watch", watch},     {"timeout", timeout}, {"fail", fail},
+      {NULL, NULL},
   };
   luaL_newmetatable(L, REDUCER_CLASS);
   lua_pop(L, 1);

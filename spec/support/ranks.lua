@@ -1,6 +1,8 @@
 -- Ranks without MPI: each is a coroutine of this process, with what the Lua library uses of moonglass.mpi.
 --   local results = ranks.run(3, function(mpi) ... return value end)   -- {fine =, value =, failed =} for each rank
 -- There is no reducer: a net steps alone, on whole batches, so that ranks with the same rows compute the same.
+local distributed = require "moonglass.net.distributed"
+
 local ranks = {}
 
 local function copy(v)
@@ -59,6 +61,7 @@ local function module(rank, size)
     mpi.failed = message
     error("the run has ended: " .. message, 0)
   end
+  function mpi.join(what) return distributed.join(mpi, what) end
   return mpi
 end
 

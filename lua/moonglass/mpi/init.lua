@@ -1,6 +1,7 @@
 --- Several processes that run one script: `local mpi = require "moonglass.mpi"`, which initialises MPI.
 local choose = require "moonglass.mpi.choose"
 local core = require "moonglass.core"
+local distributed = require "moonglass.net.distributed"
 local native = require "moonglass.support.native"
 local values = require "moonglass.mpi.values"
 
@@ -30,17 +31,17 @@ end
 function mpi.agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
   if failed == mpi.size then return end
-  local text = module.share(tostring(message), failed)
+  local text = module.broadcast(tostring(message), failed)
   local same = not ok and tostring(message) == text
   if module.sum(same and 1 or 0) == mpi.size then error(text, 0) end
   error(("rank %d: %s"):format(failed, text), 0)
 end
 
-local function share(value, root)
+local function broadcast(value, root)
   local fine, bytes = true, ""
   if mpi.rank == root then fine, bytes = pcall(values.pack, value) end
   mpi.agree(fine, "broadcast: " .. tostring(bytes))
-  return values.unpack(module.share(bytes, root))
+  return values.unpack(module.broadcast(bytes, root))
 end
 
 local function shape_of(t) return native.is_tensor(t) and native.shape_text(t) or type(t) end
@@ -56,8 +57,8 @@ end
 
 function mpi.broadcast(value, root)
   root = root or 0
-  local tensor = share(mpi.rank == root and native.is_tensor(value) and native.shape_text(value) or nil, root)
-  if not tensor then return share(value, root) end
+  local tensor = broadcast(mpi.rank == root and native.is_tensor(value) and native.shape_text(value) or nil, root)
+  if not tensor then return broadcast(value, root) end
   cast_tensor(value, root, tensor)
   return value
 end
@@ -74,6 +75,9 @@ end
 
 function mpi.fail(message) module.fail(tostring(message)) end
 mpi.abort = mpi.fail
+
+-- For fit and evaluate with the option distributed: the ranks as a group (net/join.lua).
+function mpi.join(what) return distributed.join(mpi, what) end
 
 local why = module.watch()
 mpi.agree(not why, why)

@@ -2,8 +2,8 @@
 local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local datasets = require "moonglass.net.datasets"
-local distributed = require "moonglass.net.distributed"
 local errors = require "moonglass.support.errors"
+local join = require "moonglass.net.join"
 local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -19,7 +19,7 @@ local default_batch = 32
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
----@field distributed table? the module `moonglass.mpi`: each process of the run computes a share of the rows
+---@field distributed table? the module `moonglass.mpi`: each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
   loss = {"any"}, batch_size = {"count", default_batch}, distributed = {"any"}, sharded = {"flag", false},
@@ -32,12 +32,12 @@ local function prepare(net, x, y, given, group)
     errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", resolve.loss_names())
   end
   local loss = resolve.loss("evaluate", o.loss or net.loss)
-  distributed.check_native(group, net, loss)
+  group:check_native(net, loss)
   last_activation.check("evaluate", net, loss)
   -- The core checks the rows in its own passes, but not before other ranks wait for them.
-  if group or not native.is_net(net) then datasets.check("evaluate", net, loss, x, y) end
+  if group.size > 1 or not native.is_net(net) then datasets.check("evaluate", net, loss, x, y) end
   local data = datasets.make("evaluate", loss, x, y)
-  distributed.shard(group, o.sharded, data)
+  group:shard(o.sharded, data)
   return data, loss, o
 end
 
@@ -51,10 +51,10 @@ end
 function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)
-  local group, leave <close> = distributed.join("evaluate", given) -- luacheck: ignore leave
-  local data, loss, o = distributed.together(group, prepare, self, x, y, given, group)
-  distributed.begin_evaluation(group, self, x, y, loss, o)
-  return distributed.evaluate(group, self, data, loss, o.batch_size)
+  local group, leave <close> = join("evaluate", given) -- luacheck: ignore leave
+  local data, loss, o = group:protect(prepare, self, x, y, given, group)
+  group:begin_evaluation(self, x, y, loss, o)
+  return group:evaluate(self, data, loss, o.batch_size)
 end
 
 ---The objective over all rows of a dataset, in inference.

@@ -3,11 +3,12 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
-local distributed = require "moonglass.net.distributed"
 local errors = require "moonglass.support.errors"
 local host = require "moonglass.support.host"
+local join = require "moonglass.net.join"
 local last_activation = require "moonglass.net.last_activation"
 local listeners = require "moonglass.net.listeners"
+local log = require "moonglass.support.log"
 local new_history = require "moonglass.net.history"
 local on_nan = require "moonglass.net.on_nan"
 local options = require "moonglass.support.options"
@@ -38,7 +39,7 @@ local Net = {}
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
----@field distributed table? the module `moonglass.mpi`: all ranks train this net, each with a share of every batch
+---@field distributed table? the module `moonglass.mpi`: all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 local fit_options = options.checker("fit", {
   loss = {"any"}, optimizer = {"any", "adam"},
@@ -113,17 +114,22 @@ end
 
 -- ---- a run and what its callbacks see ----
 
+-- Rank 0 warns for all.
+local function warn(group, words)
+  if group.first then log.warn(words) end
+end
+
 local function new_run(net, x, y, o, group)
   local loss, opt = resolve.loss("fit", o.loss or net.loss), resolve.optimizer("fit", o.optimizer)
-  distributed.check_native(group, net, loss, opt)
-  distributed.warn(group, last_activation.check("fit", net, loss))
+  group:check_native(net, loss, opt)
+  warn(group, last_activation.check("fit", net, loss))
   local data, validation, xt, yt, xv, yv = datasets.of_fit(net, loss, x, y, o)
-  distributed.warn(group, compatibility.doubt_about_input("fit", xt))
-  distributed.shard(group, o.sharded, data, validation)
+  warn(group, compatibility.doubt_about_input("fit", xt))
+  group:shard(o.sharded, data, validation)
   return {
     net = net, x = xt, y = yt, data = data, validation = validation, xv = xv, yv = yv, loss = loss, opt = opt,
     shuffle = o.shuffle, group = group, rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
-    listeners = listeners.new(distributed.callbacks_of(group, o.callbacks, o.verbose)), on_nan = o.on_nan,
+    listeners = listeners.new(group:callbacks_of(o.callbacks, o.verbose)), on_nan = o.on_nan,
     threads = o.threads,
     step = passes.step_of_rows(net, loss, opt), remembered = o.resume and o.resume.callbacks,
   }
@@ -144,7 +150,7 @@ local function prepare(net, x, y, given, group)
   local state = new_state(run, o)
   -- Takes the memory for the largest batch before the first step. A net of any width plans when it sees its rows.
   if passes.all_native(net, run.loss, run.opt) and net:inputs() ~= 0 then
-    errors.guard(net.plan, net, distributed.own_part(group, run), run.loss, run.opt)
+    errors.guard(net.plan, net, group:own_part(run), run.loss, run.opt)
   end
   listeners.fire(run.listeners.check, state)
   run.seed = o.seed or core.draw_seed()
@@ -159,7 +165,7 @@ end
 local function take_steps(net, run, state, first, last, sum)
   local step, data, loss, opt, batch = run.step, run.data, run.loss, run.opt, run.batch
   local own_threads, watched = run.threads, run.finite ~= nil
-  local reducer <close> = distributed.reduce(run.group, net) -- luacheck: ignore reducer
+  local reducer <close> = run.group:with_reducer(net) -- luacheck: ignore reducer
   local value
   for from = first, last, batch do
     local count = last - from + 1
@@ -184,7 +190,7 @@ local function train_epoch(net, run, state)
     local total, value, bad, count = errors.guard_as("fit", "step", take_steps, net, run, state, first, last, sum)
     sum, done = total, bad and bad - 1 or last
     if bad then
-      distributed.together(run.group, on_nan.bad_loss, run, state, value, bad, count)
+      run.group:protect(on_nan.bad_loss, run, state, value, bad, count)
       break
     end
     if #on_batch > 0 then
@@ -224,7 +230,7 @@ local function end_epoch(net, run, state, loss, seconds, done)
   state.loss, state.seconds = loss, seconds
   trained[net] = state.trained
   state.rows_per_second = done / math.max(seconds, 1e-9)
-  if run.validation then state.val_loss = distributed.evaluate(run.group, net, run.validation, run.loss, run.batch) end
+  if run.validation then state.val_loss = run.group:evaluate(net, run.validation, run.loss, run.batch) end
   local i = #history.loss + 1
   history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
   history.epochs = math.max(state.epoch, history.epochs + 1)
@@ -239,10 +245,10 @@ local function train(net, run, state)
     local start = core.clock()
     local loss, done = train_epoch(net, run, state)
     local seconds = core.clock() - start
-    distributed.together(run.group, on_nan.check_after_epoch, run, state)
+    run.group:protect(on_nan.check_after_epoch, run, state)
     end_epoch(net, run, state, loss, seconds, done)
   end
-  distributed.together(run.group, on_nan.check_at_end, run, state)
+  run.group:protect(on_nan.check_at_end, run, state)
 end
 
 -- What callbacks remember, and the weights to go back to.
@@ -271,18 +277,18 @@ end
 function Net:fit(x, y, given)
   checks.net("fit", self)
   y, given = datasets.arguments(y, given)
-  local group, leave <close> = distributed.join("fit", given) -- luacheck: ignore leave
-  local run, state, o = distributed.together(group, prepare, self, x, y, given, group)
-  distributed.begin(group, run, state, o)
-  local restore <close> = distributed.together(group, threads.set_for_fit, run.threads) -- luacheck: ignore restore
+  local group, leave <close> = join("fit", given) -- luacheck: ignore leave
+  local run, state, o = group:protect(prepare, self, x, y, given, group)
+  group:begin(run, state, o)
+  local restore <close> = group:protect(threads.set_for_fit, run.threads) -- luacheck: ignore restore
   local guard <close> = abort_guard(run, state) -- luacheck: ignore guard
   self.loss, self.optimizer = run.loss, run.opt
   listeners.fire(run.listeners.on_train_begin, state)
-  distributed.together(group, remember, run, state)
-  distributed.follow_first(group, state)
+  group:protect(remember, run, state)
+  group:follow_first(state)
   train(self, run, state)
   listeners.fire(run.listeners.on_train_end, state)
-  distributed.warn(group, state.history.warning)
+  warn(group, state.history.warning)
   run.ended = true
   return state.history
 end

@@ -1,7 +1,6 @@
 --- fit's option on_nan: watches a training for numbers that are not finite, and goes back to the last finite weights.
 -- After a loss that is not finite nothing is updated. But a step with a finite loss can make a weight infinite or NaN:
 -- an infinite input before a sigmoid does. So copies of the weights and moments are kept while all of them are finite.
-local distributed = require "moonglass.net.distributed"
 local divergence = require "moonglass.net.divergence"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
@@ -80,7 +79,7 @@ end
 
 -- Ends the training, with an error or by a stop.
 local function diverged(run, state, what, cause)
-  cause = distributed.cause(run.group, cause or divergence.cause(run))
+  cause = run.group:cause(cause or divergence.cause(run))
   local message = ("fit: %s: %s"):format(what, cause) .. weights_left(run, state)
   if run.on_nan == "error" then errors.raise(message) end
   state.stop, state.stopped, state.history.stopped = true, message, message

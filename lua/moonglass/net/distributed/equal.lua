@@ -83,7 +83,7 @@ local function difference(what, fact, theirs)
   return ("%s: %s is %s, but %s on rank 0: %s"):format(what, fact[1], fact[2], theirs, hint)
 end
 
---- A meeting: raises on all ranks if a fact of any of them is not rank 0's.
+--- Raises on all ranks if a fact of any of them is not rank 0's.
 function equal.check(group, facts)
   local texts = {}
   for i, fact in ipairs(facts) do texts[i] = fact[2] end

@@ -2,7 +2,7 @@
 -- that the weights are still the same, bit for bit.
 local core = require "moonglass.core"
 
-local share = {}
+local broadcasts = {}
 
 local function values_of(net)
   local list = {}
@@ -20,21 +20,21 @@ end
 
 -- ---- weights and moments ----
 
-function share.weights(group, net)
+function broadcasts.weights(group, net)
   for _, t in ipairs(values_of(net)) do group:from_first(t) end
 end
 
-function share.optimizer(group, net, opt)
+function broadcasts.optimizer(group, net, opt)
   for _, moments in ipairs(opt:moments(net:parameters())) do
     for _, slot in ipairs(sorted_keys(moments)) do group:from_first(moments[slot]) end
   end
   local own = group:from_first{lr = opt.lr, steps = opt:steps()}
   opt:set_steps(own.steps)
-  share.set_rate(opt, own.lr)
+  broadcasts.set_rate(opt, own.lr)
 end
 
 --- Sets the learning rate, if it is another.
-function share.set_rate(opt, lr)
+function broadcasts.set_rate(opt, lr)
   if opt.lr ~= lr then opt.lr = lr end
 end
 
@@ -42,7 +42,7 @@ end
 local function digest(net) return ("%016x"):format(core.digest(values_of(net))) end
 
 --- Are this rank's weights, bit for bit, those of rank 0?
-function share.has_same_weights(group, net)
+function broadcasts.has_same_weights(group, net)
   local own = digest(net)
   return group:from_first(own) == own
 end
@@ -50,7 +50,7 @@ end
 -- ---- histories ----
 
 --- Puts rank 0's epochs into the history of each rank.
-function share.history(group, history)
+function broadcasts.history(group, history)
   local first = group:from_first{
     loss = history.loss, val_loss = history.val_loss, epoch_seconds = history.epoch_seconds, epochs = history.epochs,
   }
@@ -81,7 +81,7 @@ local function empty(of)
 end
 
 --- What the callbacks of rank 0's checkpoint remember.
-function share.remembered(group, remembered)
+function broadcasts.remembered(group, remembered)
   local first = group:from_first(described(remembered))
   local all = {}
   for _, key in ipairs(sorted_keys(first)) do
@@ -96,4 +96,4 @@ function share.remembered(group, remembered)
   return all
 end
 
-return share
+return broadcasts

@@ -1,0 +1,59 @@
+--- Steps and evaluations of a net that all ranks make together. The engine refuses one on all ranks, or on none.
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local passes = require "moonglass.net.passes"
+
+local Group = {}
+
+--- While the returned value is open, steps and evaluations of the net are of all ranks together.
+function Group:with_reducer(net)
+  net:set_reducer(self.mpi.reducer)
+  return setmetatable({}, {__close = function() net:set_reducer(nil) end})
+end
+
+local grain = 8 -- the engine cuts a batch at multiples of so many rows
+
+--- The most rows of a batch that this rank computes.
+function Group:own_part(run)
+  local own = #run.x
+  if own < run.rows then return math.min(own, run.batch * own // run.rows + 2) end
+  local grains = -(-run.batch // grain)
+  return math.min(run.batch, grain * -(-grains // self.size))
+end
+
+-- What the engine says on the other ranks when one cannot take part.
+local function is_elsewhere(text)
+  return text:find("rank %d+ failed, see its message") ~= nil or text:find("rank %d+ was interrupted") ~= nil
+end
+
+-- The engine has refused a step on all ranks: raises the message of the rank that was the cause.
+local function refuse(group, raised)
+  local text = group.words_of(group.interrupted or raised):gsub("^%l+: ", group.what .. ": ", 1)
+  group:agree(is_elsewhere(text), text)
+  group:agree(false, text) -- a rank that failed without knowing why
+end
+
+--- The native `step`, which all ranks take or none. A hook may raise an interrupt when the step is done: then the
+-- others go on, and learn of it in the next step, or where all agree before that.
+function Group:stepper(step)
+  return function(net, data, first, count, loss, opt)
+    if self.interrupted then core.interrupt() end
+    local before = opt:steps()
+    local ok, fine, value = pcall(pcall, step, net, data, first, count, loss, opt)
+    if ok and fine then return value end
+    local raised = ok and value or fine
+    if opt:steps() == before then refuse(self, raised) end
+    self.interrupted = raised
+    return 0
+  end
+end
+
+--- The mean objective over all rows of a dataset, those of all ranks.
+function Group:evaluate(net, data, loss, batch)
+  local reducer <close> = self:with_reducer(net) -- luacheck: ignore reducer
+  local ok, value = errors.caught(passes.evaluate_rows, net, data, loss, batch)
+  if not ok then refuse(self, value) end
+  return value
+end
+
+return Group
