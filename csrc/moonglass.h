@@ -603,7 +603,8 @@ typedef struct moon_reducer {
 ** of sums. The noise of a row depends on its place in the batch, not on the rank. A step reduces once, and once more
 ** for each layer with kl_weight; evaluate once, and once more for each such layer and batch. The calling thread does
 ** it. All other methods stay local; after a step moon_net_penalty is that of the whole batch. NULL: no reducer. reducer
-** is copied. The memory for it is allocated here: a float for each parameter.
+** is copied. The memory for it is allocated here: a float for each parameter. The net keeps that until it is released:
+** a later reducer of as many ranks takes it over, so to take the reducer away and to give it again allocates nothing.
 ** A rank that cannot compute its rows takes part in the sums all the same, so that nobody waits for it. It returns its
 ** own status. The others return MOON_ESTATE, with a message that names the rank, or MOON_EINTERRUPT if that rank was
 ** interrupted. If the rows of all ranks are not those of the batch, all return MOON_ESTATE. If reduce fails, its status

@@ -295,6 +295,26 @@ static void refuse(rank *r, moon_reducer reducer, const char *message) {
   CHECK(strcmp(moon_error(r->ctx), message) == 0);
 }
 
+/* The memory stays for the next reducer of as many ranks, and no longer. */
+static void check_kept_memory(rank *r, const moon_reducer *of_three) {
+  const team *all = r->own.team;
+  size_t held = moon_memory_used(r->ctx), calls = all->calls;
+  CHECK(moon_net_set_reducer(r->net, NULL) == MOON_OK);
+  CHECK(moon_memory_used(r->ctx) == held);
+  CHECK(step_rows(r, 0, BATCH) == MOON_OK && all->calls == calls);
+  moon_set_memory_limit(r->ctx, moon_memory_used(r->ctx));
+  CHECK(moon_net_set_reducer(r->net, NULL) == MOON_OK);
+  CHECK(moon_net_set_reducer(r->net, &r->reducer) == MOON_OK);
+  CHECK(step_rows(r, 0, BATCH) == MOON_OK && all->calls > calls);
+  moon_set_memory_limit(r->ctx, 0);
+  held = moon_memory_used(r->ctx);
+  CHECK(moon_net_set_reducer(r->net, of_three) == MOON_OK);
+  CHECK(moon_memory_used(r->ctx) > held);
+  CHECK(moon_net_set_reducer(r->net, NULL) == MOON_OK);
+  CHECK(moon_net_set_reducer(r->net, &r->reducer) == MOON_OK);
+  CHECK(moon_memory_used(r->ctx) == held);
+}
+
 static void test_reducers(void) {
   struct later {
     moon_reducer now;
@@ -319,13 +339,11 @@ static void test_reducers(void) {
   CHECK(moon_net_set_reducer(r.net, &later.now) == MOON_OK);
   CHECK(moon_memory_used(r.ctx) == held);
   moon_set_memory_limit(r.ctx, held);
-  CHECK(moon_net_set_reducer(r.net, &r.reducer) == MOON_ENOMEM);
+  moon_reducer of_three = {sizeof of_three, 0, 3, team_reduce, r.reducer.ud};
+  CHECK(moon_net_set_reducer(r.net, &of_three) == MOON_ENOMEM);
   moon_set_memory_limit(r.ctx, 0);
   CHECK(step_rows(&r, 0, BATCH) == MOON_OK && one.calls == 2);
-  held = moon_memory_used(r.ctx);
-  CHECK(moon_net_set_reducer(r.net, NULL) == MOON_OK);
-  CHECK(moon_memory_used(r.ctx) < held);
-  CHECK(step_rows(&r, 0, BATCH) == MOON_OK && one.calls == 2);
+  check_kept_memory(&r, &of_three);
   free_rank(&r);
   free(one.sum);
   pthread_barrier_destroy(&one.barrier);

@@ -18,7 +18,7 @@ typedef struct mooni_place {
   unsigned accumulate;            /* see mooni_pass */
   bool again;                     /* the same layer has an earlier place, too */
   uint64_t seed;                  /* added to the layer's seed: each place has its own noise */
-  float *sums;                    /* over the whole batch, of all ranks (layer.h); NULL: no ranks, or no sums */
+  float *sums;                    /* over the whole batch, of all ranks (layer.h); NULL: no sums. Only with ranks */
 } mooni_place;
 
 /* One thing to do with each part of a batch (run.c). Stages of the same phase follow each other without a meeting. */
@@ -59,7 +59,8 @@ struct moon_net {
   size_t part_grad_sets;
 
   mooni_planned planned;
-  struct mooni_ranks *ranks; /* ranks.h; NULL: this process is the only one */
+  struct mooni_ranks *ranks;       /* ranks.h; NULL: this process is the only one */
+  struct mooni_ranks *spare_ranks; /* what a reducer that is gone has left for the next one */
 
   uint64_t draw;       /* training forwards so far */
   size_t forward_rows; /* of the forward whose results are in the places; 0: none */

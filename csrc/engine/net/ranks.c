@@ -16,18 +16,6 @@ enum { FAILED = 1, INTERRUPTED = 2 };
 
 /* ---- the reducer of a net ---- */
 
-void mooni_ranks_drop(moon_net *net) {
-  mooni_ranks *ranks = net->ranks;
-  net->ranks = NULL;
-  for (size_t i = 0; i < net->count; i++) net->places[i].sums = NULL;
-  if (!ranks) return;
-  mooni_free(net->ctx, ranks->gradients);
-  mooni_free(net->ctx, ranks->before);
-  mooni_free(net->ctx, ranks);
-}
-
-static size_t sums_of(const moon_layer *layer) { return layer->class->sums ? layer->class->sums(layer) : 0; }
-
 /* A host that was compiled against a later header may have fields that we do not know: they must be zero. */
 static moon_status check_reducer(moon_ctx *ctx, const moon_reducer *r) {
   const char *bytes = (const char *)r;
@@ -43,30 +31,63 @@ static moon_status check_reducer(moon_ctx *ctx, const moon_reducer *r) {
   return MOON_OK;
 }
 
-moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer) {
+/* ---- its buffers, which the net keeps for the next reducer ---- */
+
+static size_t sums_of(const moon_layer *layer) { return layer->class->sums ? layer->class->sums(layer) : 0; }
+
+static void drop(moon_ctx *ctx, mooni_ranks *ranks) {
+  if (!ranks) return;
+  mooni_free(ctx, ranks->gradients);
+  mooni_free(ctx, ranks->before);
+  mooni_free(ctx, ranks);
+}
+
+void mooni_ranks_drop(moon_net *net) {
+  drop(net->ctx, net->ranks);
+  drop(net->ctx, net->spare_ranks);
+  net->ranks = net->spare_ranks = NULL;
+}
+
+static moon_status make(moon_net *net, mooni_ranks **out, size_t count) {
   moon_ctx *ctx = net->ctx;
-  if (!reducer) return mooni_ranks_drop(net), MOON_OK;
-  MOONI_TRY(check_reducer(ctx, reducer));
-  size_t floats = net->param_floats + FLAGS + reducer->ranks;
+  size_t floats = net->param_floats + FLAGS + count;
   for (size_t i = 0; i < net->count; i++) floats += sums_of(net->layers[i]);
   mooni_ranks *ranks = mooni_calloc(ctx, 1, sizeof *ranks);
-  float *gradients = mooni_calloc(ctx, floats, sizeof *gradients);
-  size_t *before = mooni_calloc(ctx, 2 * reducer->ranks, sizeof *before);
-  if (!ranks || !gradients || !before) {
-    mooni_free(ctx, ranks);
-    mooni_free(ctx, gradients);
-    mooni_free(ctx, before);
-    return mooni_nomem(ctx, floats * sizeof *gradients);
+  if (!ranks) return mooni_nomem(ctx, sizeof *ranks);
+  ranks->gradients = mooni_calloc(ctx, floats, sizeof *ranks->gradients);
+  ranks->before = mooni_calloc(ctx, 2 * count, sizeof *ranks->before);
+  if (!ranks->gradients || !ranks->before) {
+    drop(ctx, ranks);
+    return mooni_nomem(ctx, floats * sizeof(float));
   }
-  mooni_ranks_drop(net);
-  *ranks = (mooni_ranks){*reducer, gradients, gradients + net->param_floats, before, before + reducer->ranks};
-  float *sums = ranks->tail + FLAGS + reducer->ranks;
+  ranks->tail = ranks->gradients + net->param_floats;
+  ranks->after = ranks->before + count;
+  *out = ranks;
+  return MOON_OK;
+}
+
+/* Behind the tail. */
+static void place_sums(const moon_net *net, float *sums) {
   for (size_t i = 0; i < net->count; i++) {
     size_t n = sums_of(net->layers[i]);
     net->places[i].sums = n ? sums : NULL;
     sums += n;
   }
-  net->ranks = ranks;
+}
+
+moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer) {
+  mooni_ranks *ranks = net->ranks ? net->ranks : net->spare_ranks;
+  if (reducer) {
+    MOONI_TRY(check_reducer(net->ctx, reducer));
+    if (!ranks || ranks->reducer.ranks != reducer->ranks) {
+      MOONI_TRY(make(net, &ranks, reducer->ranks));
+      mooni_ranks_drop(net);
+      place_sums(net, ranks->tail + FLAGS + reducer->ranks);
+    }
+    ranks->reducer = *reducer;
+  }
+  net->ranks = reducer ? ranks : NULL;
+  net->spare_ranks = reducer ? NULL : ranks;
   return MOON_OK;
 }
 

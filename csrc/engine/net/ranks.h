@@ -13,7 +13,7 @@ typedef struct mooni_ranks {
   size_t *before, *after; /* [ranks]: how many rows of each shard come before a batch, and before the next one */
 } mooni_ranks;
 
-/* Free what moon_net_set_reducer has made. */
+/* Free what moon_net_set_reducer has made, also for reducers that are gone. */
 void mooni_ranks_drop(moon_net *net);
 
 /* Where the gradient of parameter i goes. */

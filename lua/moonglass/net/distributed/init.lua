@@ -1,6 +1,6 @@
 --- The option distributed of fit and evaluate: the ranks of a run train one net together, each with its slice of every
 -- batch. To fit and evaluate they are a group, with the methods of a process alone (net/alone.lua). The engine adds up
--- the gradients (net:set_reducer).
+-- the gradients (net:set_reducer). Rank, slice, shard and reducer are the engine's words (csrc/engine/README.md).
 local distributed = {}
 
 local Group = {}
