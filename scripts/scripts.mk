@@ -10,9 +10,10 @@ demo: $(B)/moonglass
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## pictures: copy the pictures of scripts/README.md from the output of `make experiments`, and draw the one of speed
+## pictures: copy the pictures of scripts/README.md from the output of `make experiments`, and draw those of speed and scaling
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
 .PHONY: pictures
 pictures: all
 	for p in $(PICTURES); do cp out/$$p.png scripts/pictures/$$(echo $$p | tr / -).png || exit 1; done
 	$(B)/moonglass scripts/bench/picture.lua
+	$(B)/moonglass scripts/scaling/bench.lua --from scripts/scaling/recorded.csv --picture scripts/scaling/scaling.png

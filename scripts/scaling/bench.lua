@@ -22,7 +22,8 @@ local function read_options()
   parser:option("--rounds", "runs of everything; the best one counts"):default("3"):convert(math.tointeger)
   parser:option("--seconds", "for each batch and each size, in a round"):default("0.5"):convert(tonumber)
   parser:option("--mpi", "the MPI"):default("openmpi"):choices{"openmpi", "mpich"}
-  parser:option("--nets", "how many of the three nets"):default("3"):convert(math.tointeger)
+  parser:option("--nets", "which of the three nets"):default("1,2,3")
+  parser:option("--add-to", "begin with the figures of this file")
   parser:flag("--no-peers", "leave out PyTorch")
   parser:flag("--no-reductions", "leave out the allreduce")
   parser:option("--from", "print and draw the figures of this file instead of measuring")
@@ -124,8 +125,8 @@ local function time_adding()
 end
 
 local function round(o)
-  for i = 1, math.min(o.nets, #tables.nets) do
-    local net = tables.nets[i]
+  for i in o.nets:gmatch("%d") do
+    local net = tables.nets[tonumber(i)] or error("--nets: expected some of 1, 2 and 3, got " .. o.nets, 0)
     time_steps(o, net, 1, 2)
     if net.peers then
       time_steps(o, net, 2, 1)
@@ -160,9 +161,8 @@ end
 local function main()
   local o = read_options()
   local scratch = o.build .. "/scaling"
-  if o.from then
-    results = require("results").read(read_file(o.from))
-  else
+  if o.from or o.add_to then results = require("results").read(read_file(o.from or o.add_to)) end
+  if not o.from then
     machine.describe(results)
     local busy = machine.load_average()
     if busy and busy > 0.5 then

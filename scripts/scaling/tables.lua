@@ -256,16 +256,18 @@ local function panel(results, net, speed, batch, title)
     series[#series + 1] = {label = network.name, x = nodes, y = y}
   end
   return {title = title, xlabel = "machines", ylabel = "times as fast as one", logx = true, logy = true,
-          xrange = {1, 1000}, yrange = {0.1, 1000}, legend = "top left", series = series}
+          xrange = {1, 1000}, yrange = {0.5, 1000}, legend = "top left", series = series}
 end
 
---- The arguments of moon.plot.panels: above one batch of 1,024 on many machines, below 1,024 rows on each.
+--- The arguments of moon.plot.panels: above one batch of 1,024 on many machines, below 128 rows on each.
 function tables.panels(results)
   local list = {}
-  local kinds = {{model.speed_up, "%s net, batch 1,024 in all"}, {model.growth, "%s net, batch 1,024 a machine"}}
+  local kinds = {
+    {model.speed_up, 1024, "%s net, batch 1,024 in all"}, {model.growth, 128, "%s net, 128 rows a machine"},
+  }
   for _, kind in ipairs(kinds) do
     for _, net in ipairs(tables.nets) do
-      list[#list + 1] = panel(results, net, kind[1], 1024, kind[2]:format(net.name:gsub("^%l", string.upper)))
+      list[#list + 1] = panel(results, net, kind[1], kind[2], kind[3]:format(net.name:gsub("^%l", string.upper)))
     end
   end
   return list
