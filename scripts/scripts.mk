@@ -10,7 +10,7 @@ demo: $(B)/moonglass
 experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
-## pictures: copy the pictures of scripts/README.md from the output of `make experiments`, and draw those of speed and scaling
+## pictures: copy the pictures of scripts/README.md from what `make experiments` made; draw those of speed and scaling
 PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
 .PHONY: pictures
 pictures: all
