@@ -74,6 +74,16 @@ describe("fit with distributed", function()
     assert.is_true(bytes(net) == bytes(alone()))
   end)
 
+  it("gives ranks all methods of a process alone", function()
+    local group = ranks.run(2, function(mpi) return (mpi.join("fit")) end)[1].value
+    local count = 0
+    for name, v in pairs(require "moonglass.net.alone") do
+      assert.equal(type(v), type(group[name]), name)
+      count = count + 1
+    end
+    assert.is_true(count > 2)
+  end)
+
   it("refuses what is not the module, and sharded by itself", function()
     assert.equal('fit: distributed is 3, expected the module: distributed = require "moonglass.mpi"',
       message(function() new_net():fit(rows(), options(3)) end))

@@ -21,7 +21,7 @@ local mpi = {
 local settings = {}
 function settings.__index(_, key) return key == "timeout" and module.timeout() or nil end
 function settings.__newindex(_, key, v)
-  if key ~= "timeout" then error(("mpi.%s cannot be set"):format(tostring(key)), 2) end
+  if key ~= "timeout" then error(("mpi.%s cannot be set, only mpi.timeout"):format(tostring(key)), 2) end
   if type(v) ~= "number" or not (v >= 2 and v < math.huge) then
     error(("mpi.timeout is %s, expected seconds, 2 or more"):format(tostring(v)), 2)
   end

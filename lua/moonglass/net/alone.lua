@@ -2,7 +2,7 @@
 -- several ranks, which has all of them and more, is in distributed/.
 local passes = require "moonglass.net.passes"
 
-local alone = {size = 1, first = true} -- first: this is rank 0, which writes and prints
+local alone = {size = 1, first = true} -- first: it is rank 0, which writes and prints
 
 local function nothing() end
 
@@ -22,7 +22,10 @@ function alone.protect(_, f, ...) return f(...) end
 function alone.callbacks_of(_, callbacks, verbose) return callbacks, verbose end
 
 --- The most rows of a batch that this rank computes.
-function alone.own_part(_, run) return run.batch end
+function alone.largest_slice(_, run) return run.batch end
+
+--- Which rows of this rank's dataset are in the batch of `count` rows from `first` on: the first, and how many.
+function alone.own_rows(_, _, first, count) return first, count end
 
 --- The cause of a loss that is not finite, as all ranks give it.
 function alone.cause(_, cause) return cause end

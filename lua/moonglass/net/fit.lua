@@ -150,7 +150,7 @@ local function prepare(net, x, y, given, group)
   local state = new_state(run, o)
   -- Takes the memory for the largest batch before the first step. A net of any width plans when it sees its rows.
   if passes.all_native(net, run.loss, run.opt) and net:inputs() ~= 0 then
-    errors.guard(net.plan, net, group:own_part(run), run.loss, run.opt)
+    errors.guard(net.plan, net, group:largest_slice(run), run.loss, run.opt)
   end
   listeners.fire(run.listeners.check, state)
   run.seed = o.seed or core.draw_seed()

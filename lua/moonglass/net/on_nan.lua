@@ -92,20 +92,12 @@ function on_nan.watch(run, state)
   run.began_finite = run.finite.epoch ~= nil
 end
 
--- Where this rank has rows of its own: those that it gave to the batch, and one more on either side.
-local function own_rows(run, first, count)
-  local own, all = #run.x, run.rows
-  if own == all then return first, count end
-  local from = math.max((first - 1) * own // all - 1, 0)
-  return from + 1, math.min((first - 1 + count) * own // all + 2, own) - from
-end
-
 --- The loss of a batch is NaN or infinite. The batch is the `count` rows from `first` on, in this epoch's order.
 function on_nan.bad_loss(run, state, value, first, count)
   local what = ("loss is %s after batch %d of epoch %d"):format(value ~= value and "nan" or "infinite", state.batch,
     state.epoch)
   if state.batch > 1 or state.epoch > state.initial_epoch + 1 then return diverged(run, state, what) end
-  local cause = divergence.at_first(run, run.data:batch(own_rows(run, first, count)))
+  local cause = divergence.at_first(run, run.data:batch(run.group:own_rows(run, first, count)))
   diverged(run, state, what .. ", before any update", cause)
 end
 

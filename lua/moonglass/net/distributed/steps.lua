@@ -14,11 +14,20 @@ end
 local grain = 8 -- the engine cuts a batch at multiples of so many rows
 
 --- The most rows of a batch that this rank computes.
-function Group:own_part(run)
+function Group:largest_slice(run)
   local own = #run.x
   if own < run.rows then return math.min(own, run.batch * own // run.rows + 2) end
   local grains = -(-run.batch // grain)
   return math.min(run.batch, grain * -(-grains // self.size))
+end
+
+--- The rows of a batch that this rank has: all of them; or, of its shard, those that it gave, and one more on either
+-- side.
+function Group.own_rows(_, run, first, count)
+  local own, all = #run.x, run.rows
+  if own == all then return first, count end
+  local from = math.max((first - 1) * own // all - 1, 0)
+  return from + 1, math.min((first - 1 + count) * own // all + 2, own) - from
 end
 
 -- What the engine says on the other ranks when one cannot take part.
