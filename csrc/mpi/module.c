@@ -154,6 +154,15 @@ static int sum(lua_State *L) {
   return 1;
 }
 
+/* sum_whole(n): that of integers, exactly. */
+static int sum_whole(lua_State *L) {
+  mpi_run *run = open_run(L, "reduce");
+  uint64_t n = (uint64_t)luaL_checkinteger(L, 1); /* overflows wrap around, as in Lua */
+  check(L, "reduce", IN_CALL(run, CALL_REDUCE, MPI_Allreduce(MPI_IN_PLACE, &n, 1, MPI_UINT64_T, MPI_SUM, run->comm)));
+  lua_pushinteger(L, (lua_Integer)n);
+  return 1;
+}
+
 /* lowest(n): the lowest of the ranks' integers. */
 static int lowest(lua_State *L) {
   mpi_run *run = open_run(L, "agree");
@@ -225,10 +234,13 @@ MOON_API int MPI_LUAOPEN(lua_State *L);
 
 int MPI_LUAOPEN(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"adder", adder}, {"barrier", barrier}, {"caster", caster},   {"finalize", finalize},
-      {"init", init},   {"library", library}, {"lowest", lowest},   {"broadcast", broadcast},
-      {"sum", sum},     {"watch", watch},     {"timeout", timeout}, {"fail", fail},
-      {NULL, NULL},
+      {"adder", adder},   {"barrier", barrier},
+      {"caster", caster}, {"finalize", finalize},
+      {"init", init},     {"library", library},
+      {"lowest", lowest}, {"broadcast", broadcast},
+      {"sum", sum},       {"sum_whole", sum_whole},
+      {"watch", watch},   {"timeout", timeout},
+      {"fail", fail},     {NULL, NULL},
   };
   luaL_newmetatable(L, REDUCER_CLASS);
   lua_pop(L, 1);

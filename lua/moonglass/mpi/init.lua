@@ -2,7 +2,9 @@
 local choose = require "moonglass.mpi.choose"
 local core = require "moonglass.core"
 local distributed = require "moonglass.net.distributed"
+local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
 local values = require "moonglass.mpi.values"
 
 local module, library, launched = choose.module()
@@ -23,7 +25,7 @@ function settings.__index(_, key) return key == "timeout" and module.timeout() o
 function settings.__newindex(_, key, v)
   if key ~= "timeout" then error(("mpi.%s cannot be set, only mpi.timeout"):format(tostring(key)), 2) end
   if type(v) ~= "number" or not (v >= 2 and v < math.huge) then
-    error(("mpi.timeout is %s, expected seconds, 2 or more"):format(tostring(v)), 2)
+    error(("mpi.timeout is %s, expected seconds, 2 or more"):format(options.show(v)), 2)
   end
   module.timeout(v)
 end
@@ -31,8 +33,9 @@ end
 function mpi.agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
   if failed == mpi.size then return end
-  local text = module.broadcast(tostring(message), failed)
-  local same = not ok and tostring(message) == text
+  local own = message == nil and "agree: ok is false" or errors.text(message)
+  local text = module.broadcast(own, failed)
+  local same = not ok and own == text
   if module.sum(same and 1 or 0) == mpi.size then error(text, 0) end
   error(("rank %d: %s"):format(failed, text), 0)
 end
@@ -55,25 +58,56 @@ local function cast_tensor(t, root, shape)
   return t:copy_(copy)
 end
 
-function mpi.broadcast(value, root)
-  root = root or 0
+-- A rank that names another root would wait for ever, or get what belongs to a later call.
+local function check_root(given)
+  local root = math.type(given) and math.tointeger(given)
+  if root and (root < 0 or root >= mpi.size) then root = nil end
+  local least = module.lowest(root or -1)
+  mpi.agree(root, ("broadcast: root is %s, expected a rank, from 0 to %d"):format(options.show(given), mpi.size - 1))
+  mpi.agree(root == least, ("broadcast: root is %d, but %d on another rank"):format(root, least))
+  return root
+end
+
+local function broadcast_checked(value, root)
+  root = check_root(root or 0)
   local tensor = broadcast(mpi.rank == root and native.is_tensor(value) and native.shape_text(value) or nil, root)
   if not tensor then return broadcast(value, root) end
   cast_tensor(value, root, tensor)
   return value
 end
 
-function mpi.reduce(value, how)
-  if how ~= nil and how ~= "sum" then error("reduce: expected \"sum\", got " .. tostring(how), 2) end
+function mpi.broadcast(value, root) return errors.guard_as("broadcast", "agree", broadcast_checked, value, root) end
+
+local function kind_of(v)
+  if type(v) == "number" then return "a number" end
+  return native.is_tensor(v) and "a tensor " .. native.shape_text(v) or options.show(v)
+end
+
+-- Sums of values that differ in kind or shape would be of elements that do not belong together.
+local function check_terms(value)
+  local kind = kind_of(value)
+  local summable = type(value) == "number" or native.is_tensor(value) and value.dtype == "float32"
+  local first = module.broadcast(kind, 0)
+  mpi.agree(summable and kind == first, not summable and ("reduce: got %s, expected a number or a float32 tensor")
+    :format(kind) or ("reduce: got %s, but rank 0 %s"):format(kind, first))
+end
+
+local function reduce_checked(value)
+  check_terms(value)
   if native.is_tensor(value) then
     core.reduce(mpi.reducer, value)
     return value
   end
-  local sum = module.sum(value)
-  return math.type(value) == "integer" and math.tointeger(sum) or sum
+  local whole = module.lowest(math.type(value) == "integer" and 1 or 0) == 1
+  return (whole and module.sum_whole or module.sum)(value)
 end
 
-function mpi.fail(message) module.fail(tostring(message)) end
+function mpi.reduce(value, how)
+  if how ~= nil and how ~= "sum" then errors.raise("reduce: expected \"sum\", got %s", options.show(how)) end
+  return errors.guard_as("reduce", "broadcast", reduce_checked, value)
+end
+
+function mpi.fail(message) module.fail(errors.text(message)) end
 mpi.abort = mpi.fail
 
 -- For fit and evaluate with the option distributed: the ranks as a group (net/join.lua).

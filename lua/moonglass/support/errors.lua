@@ -5,6 +5,7 @@
 -- guard_as(name, inner, f, ...)   the same; a message that begins with the name `inner` begins with `name` instead
 -- guard_by(explain, a, b, f, ...) the same; the message becomes explain(message, a, b)
 -- caught(f, ...)       true and the results of f, or false and its error
+-- text(raised)         the words of an error of any type
 local host = require "moonglass.support.host"
 
 local errors = {}
@@ -118,5 +119,18 @@ local function give(ok, ...)
 end
 
 function errors.caught(f, ...) return give(protect(f, ...)) end
+
+local function has_words(v)
+  if type(v) == "string" or type(v) == "number" then return true end
+  local meta = getmetatable(v)
+  return type(meta) == "table" and rawget(meta, "__tostring") ~= nil
+end
+
+-- As the program `lua` does. An address says nothing, and is another one in each process.
+function errors.text(raised)
+  local ok, words = pcall(tostring, raised)
+  if ok and has_words(raised) then return words end
+  return ("(error object is a %s value)"):format(type(raised))
+end
 
 return errors

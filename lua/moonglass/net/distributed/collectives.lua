@@ -15,7 +15,7 @@ end
 
 --- The words of an error, without a place in this library.
 function Group.words_of(raised)
-  return (tostring(raised):gsub("^[^\n]-moonglass/[^\n:]*%.lua:%d+: ", ""))
+  return (errors.text(raised):gsub("^[^\n]-moonglass/[^\n:]*%.lua:%d+: ", ""))
 end
 
 local function finish(self, ok, ...)
@@ -46,7 +46,7 @@ end
 --- Returns a value to close: an error that leaves its block and that not all ranks have agreed on ends the whole run.
 function Group:enter()
   return setmetatable({}, {__close = function(_, raised)
-    if raised ~= nil and not self.agreed then self.mpi.fail(tostring(raised)) end
+    if raised ~= nil and not self.agreed then self.mpi.fail(errors.text(raised)) end
   end})
 end
 
