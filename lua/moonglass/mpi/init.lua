@@ -33,9 +33,9 @@ end
 function mpi.agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
   if failed == mpi.size then return end
-  local own = message == nil and "agree: ok is false" or errors.text(message)
-  local text = module.broadcast(own, failed)
-  local same = not ok and own == text
+  local words = message == nil and "agree: ok is false" or errors.text(message)
+  local text = module.broadcast(words, failed)
+  local same = not ok and words == text
   if module.sum(same and 1 or 0) == mpi.size then error(text, 0) end
   error(("rank %d: %s"):format(failed, text), 0)
 end
