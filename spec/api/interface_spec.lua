@@ -47,10 +47,20 @@ local function public_functions(module)
   return found
 end
 
+-- The functions of moonglass.mpi, as its file defines them: loading it takes an MPI.
+local function functions_of_mpi()
+  local code, found = files.read("lua/moonglass/mpi/init.lua"), {}
+  for name in code:gmatch("\nfunction mpi%.(%l+)%(") do found[name] = print end
+  for name in code:gmatch("\nmpi%.(%l+) = ") do found[name] = print end
+  for name in code:gmatch("(%l+) = module%.%l+,") do found[name] = print end
+  found.join = nil -- fit's and evaluate's
+  return found
+end
+
 -- Methods by class, a set of names each. Those of a class in Lua are its metatable's, those of autoencoders what a net
 -- gets: seen on one that is a table, as a net with a layer written in Lua is.
 local function public_methods()
-  local found = {["moonglass.session"] = require("moonglass.session").globals}
+  local found = {["moonglass.session"] = require("moonglass.session").globals, ["moonglass.mpi"] = functions_of_mpi()}
   for class, object in pairs(samples.of_classes()) do
     if type(object) == "table" then found["moonglass." .. class] = getmetatable(object) end
   end
@@ -178,7 +188,7 @@ end
 
 local function specs()
   local texts = {}
-  for path in files.run("find spec -name '*_spec.lua'"):gmatch("[^\n]+") do
+  for path in files.run("find spec -name '*_spec.lua' -o -name '*_mpi.lua'"):gmatch("[^\n]+") do
     if not path:find("interface_spec") and not path:find("docs_spec") then texts[#texts + 1] = files.read(path) end
   end
   return table.concat(texts, "\n")

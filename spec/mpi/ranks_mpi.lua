@@ -13,4 +13,6 @@ check("the launcher has started as many as it was asked for", function()
   check.equal(mpi.size, math.tointeger(os.getenv "MOONGLASS_TEST_RANKS"), "size")
 end)
 
+check("abort is fail", function() check.equal(mpi.abort, mpi.fail, "abort") end)
+
 check.done()

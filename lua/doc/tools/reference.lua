@@ -6,7 +6,8 @@ local reference = {}
 local head = [[
 # Everything by name
 
-What `local moon = require "moonglass"` has, made by `make reference` from the comments beside the code.
+What `local moon = require "moonglass"` has, and `local mpi = require "moonglass.mpi"`, made by `make reference` from
+the comments beside the code.
 [README.md](README.md) describes `fit`, files, metrics and plots at length.
 
 * Indices, dimensions and epochs count from 1, class numbers from 0.

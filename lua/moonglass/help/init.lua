@@ -35,6 +35,7 @@ local function value_page(v, method)
   for name, part in next, type(v) == "table" and library or {} do
     if rawequal(part, v) then return pages.of_class(known.by_class["moon." .. name] or known.classes.moonglass) end
   end
+  if rawequal(v, values.mpi()) then return pages.of_class(known.by_class.mpi) end
   return type(v) == "table" and rawequal(v, library) and pages.of_class(known.by_class.moon) or nil
 end
 

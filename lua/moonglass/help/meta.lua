@@ -1994,6 +1994,54 @@ function Probe:predict(codes) end
 ---@return number fraction 0 to 1
 function Probe:accuracy(codes, labels) end
 
+-- ---- mpi ----
+
+---Several processes, the ranks, that run one script: `local mpi = require "moonglass.mpi"`, which initialises MPI.
+---`net:fit` and `net:evaluate` take it as `distributed`; the functions are for what else ranks say to each other. All
+---ranks make the same calls in the same order.
+---@class moonglass.mpi
+---@field rank integer the number of this process, from 0
+---@field size integer how many processes there are
+---@field first boolean true on rank 0
+---@field host string this machine's name
+---@field library string the MPI and its version: "Open MPI 4.1.4"
+---@field timeout number 30, may be set: the seconds after which a rank that is silent, or lets others wait, ends the run
+---@field reducer moonglass.Reducer for `net:set_reducer`
+local mpi = {}
+
+---Wait until all ranks are here.
+function mpi.barrier() end
+
+---End MPI, after the last call of this module. The end of the script does it, too.
+function mpi.finalize() end
+
+---Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the lowest rank that has
+---one, with its number before it unless all have the same.
+---@param ok boolean|any false or nil: this rank has failed
+---@param message string? why
+function mpi.agree(ok, message) end
+
+---Give all ranks the value of one: nil, a boolean, a number, a string, or a table of these. A tensor is written over
+---the other ranks' tensor of the same shape.
+---@param value any the other ranks' values do not count, except that they have a tensor for a tensor
+---@param root integer? default 0: the rank whose value it is
+---@return any value the tensor, or a copy of the value
+function mpi.broadcast(value, root) end
+
+---Sum a number, or a tensor element by element, over all ranks. All get the same bits.
+---@param value number|moonglass.Tensor a tensor is float32, of the same shape on all ranks, and becomes the sum
+---@param how "sum"?
+---@return number|moonglass.Tensor sum the tensor itself, or a number: an integer if `value` is one
+function mpi.reduce(value, how) end
+
+---End all ranks with a message, which rank 0 prints. Any rank may call it, alone.
+---@param message string
+function mpi.fail(message) end
+
+---`mpi.fail`.
+---@param message string
+function mpi.abort(message) end
+
 -- ---- moon.image ----
 
 ---Pictures of rows.

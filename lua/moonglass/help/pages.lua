@@ -88,7 +88,7 @@ function pages.of_class(class)
   local seen = class
   while seen do
     local list = interface.functions_of(seen)
-    if #list > 0 then out[#out + 1] = seen.path and seen.path:find("^moon") and "functions" or "methods" end
+    if #list > 0 then out[#out + 1] = seen.path and not seen.path:find("^%u") and "functions" or "methods" end
     write_functions(out, list)
     seen = seen.parents[1] and interface.known().classes[seen.parents[1]]
   end

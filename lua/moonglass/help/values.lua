@@ -15,6 +15,13 @@ function values.library()
   return type(moon) == "table" and moon or {}
 end
 
+--- The module moonglass.mpi, or an empty table if it is not loaded.
+function values.mpi()
+  local package = host.package
+  local mpi = package and package.loaded["moonglass.mpi"]
+  return type(mpi) == "table" and mpi or {}
+end
+
 -- ---- fields ----
 
 -- Is a metatable's __index the library's, so that it calls nothing else? It belongs to a class of the core, or it is a
@@ -95,6 +102,7 @@ local function paths_of_functions()
   end
   local session = host.package and host.package.loaded["moonglass.session"]
   if session then add(session.globals, "session.") end
+  add(values.mpi(), "mpi.")
   return paths
 end
 

@@ -15,6 +15,18 @@ if own.size == 1 and launched > 1 then
     :format(launched, library), 0)
 end
 
+--- Several processes, the ranks, that run one script: `local mpi = require "moonglass.mpi"`, which initialises MPI.
+--- `net:fit` and `net:evaluate` take it as `distributed`; the functions are for what else ranks say to each other. All
+--- ranks make the same calls in the same order.
+---@class moonglass.mpi
+---@name mpi
+---@field rank integer the number of this process, from 0
+---@field size integer how many processes there are
+---@field first boolean true on rank 0
+---@field host string this machine's name
+---@field library string the MPI and its version: "Open MPI 4.1.4"
+---@field timeout number 30, may be set: the seconds after which a rank that is silent, or lets others wait, ends the run
+---@field reducer moonglass.Reducer for `net:set_reducer`
 local mpi = {
   rank = own.rank, size = own.size, host = own.host, library = library, first = own.rank == 0,
   reducer = module.adder(), finalize = module.finalize, barrier = module.barrier,
@@ -30,6 +42,16 @@ function settings.__newindex(_, key, v)
   module.timeout(v)
 end
 
+--- Wait until all ranks are here.
+---@name mpi.barrier()
+
+--- End MPI, after the last call of this module. The end of the script does it, too.
+---@name mpi.finalize()
+
+--- Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the lowest rank that has
+--- one, with its number before it unless all have the same.
+---@param ok any false or nil: this rank has failed
+---@param message string? why
 function mpi.agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
   if failed == mpi.size then return end
@@ -76,6 +98,11 @@ local function broadcast_checked(value, root)
   return value
 end
 
+--- Give all ranks the value of one: nil, a boolean, a number, a string, or a table of these. A tensor is written over
+--- the other ranks' tensor of the same shape.
+---@param value any the other ranks' values do not count, except that they have a tensor for a tensor
+---@param root integer? default 0: the rank whose value it is, the same on all ranks
+---@return any value the tensor, or a copy of the value
 function mpi.broadcast(value, root) return errors.guard_as("broadcast", "agree", broadcast_checked, value, root) end
 
 local function kind_of(v)
@@ -102,12 +129,22 @@ local function reduce_checked(value)
   return (whole and module.sum_whole or module.sum)(value)
 end
 
+--- Sum a number, or a tensor element by element, over all ranks. All get the same bits.
+---@param value number|moonglass.Tensor a tensor is float32, of the same shape on all ranks, and becomes the sum
+---@param how "sum"?
+---@return number|moonglass.Tensor sum the tensor itself, or a number: an integer if all have one
 function mpi.reduce(value, how)
   if how ~= nil and how ~= "sum" then errors.raise("reduce: expected \"sum\", got %s", options.show(how)) end
   return errors.guard_as("reduce", "broadcast", reduce_checked, value)
 end
 
+--- End all ranks with a message, which rank 0 prints. Any rank may call it, alone.
+---@param message string
 function mpi.fail(message) module.fail(errors.text(message)) end
+
+--- `mpi.fail`.
+---@name mpi.abort(message)
+---@param message string
 mpi.abort = mpi.fail
 
 -- For fit and evaluate with the option distributed: the ranks as a group (net/join.lua).
