@@ -2005,7 +2005,7 @@ function Probe:accuracy(codes, labels) end
 ---@field first boolean true on rank 0
 ---@field host string this machine's name
 ---@field library string the MPI and its version: "Open MPI 4.1.4"
----@field timeout number 30, may be set: the seconds after which a rank that is silent, or lets others wait, ends the run
+---@field timeout number 30, may be set: seconds until a rank that is silent, or lets others wait, ends the run
 ---@field reducer moonglass.Reducer for `net:set_reducer`
 local mpi = {}
 
@@ -2015,23 +2015,23 @@ function mpi.barrier() end
 ---End MPI, after the last call of this module. The end of the script does it, too.
 function mpi.finalize() end
 
----Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the lowest rank that has
----one, with its number before it unless all have the same.
----@param ok boolean|any false or nil: this rank has failed
+---Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the first rank whose
+---`ok` is not true, with the rank's number before it unless all give the same message.
+---@param ok any false or nil: this rank has failed
 ---@param message string? why
 function mpi.agree(ok, message) end
 
 ---Give all ranks the value of one: nil, a boolean, a number, a string, or a table of these. A tensor is written over
 ---the other ranks' tensor of the same shape.
 ---@param value any the other ranks' values do not count, except that they have a tensor for a tensor
----@param root integer? default 0: the rank whose value it is
+---@param root integer? default 0: the rank whose value it is, the same on all ranks
 ---@return any value the tensor, or a copy of the value
 function mpi.broadcast(value, root) end
 
 ---Sum a number, or a tensor element by element, over all ranks. All get the same bits.
 ---@param value number|moonglass.Tensor a tensor is float32, of the same shape on all ranks, and becomes the sum
 ---@param how "sum"?
----@return number|moonglass.Tensor sum the tensor itself, or a number: an integer if `value` is one
+---@return number|moonglass.Tensor sum the tensor itself, or a number: an integer if all have one
 function mpi.reduce(value, how) end
 
 ---End all ranks with a message, which rank 0 prints. Any rank may call it, alone.

@@ -25,7 +25,7 @@ end
 ---@field first boolean true on rank 0
 ---@field host string this machine's name
 ---@field library string the MPI and its version: "Open MPI 4.1.4"
----@field timeout number 30, may be set: the seconds after which a rank that is silent, or lets others wait, ends the run
+---@field timeout number 30, may be set: seconds until a rank that is silent, or lets others wait, ends the run
 ---@field reducer moonglass.Reducer for `net:set_reducer`
 local mpi = {
   rank = own.rank, size = own.size, host = own.host, library = library, first = own.rank == 0,
@@ -48,8 +48,8 @@ end
 --- End MPI, after the last call of this module. The end of the script does it, too.
 ---@name mpi.finalize()
 
---- Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the lowest rank that has
---- one, with its number before it unless all have the same.
+--- Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the first rank whose
+--- `ok` is not true, with the rank's number before it unless all give the same message.
 ---@param ok any false or nil: this rank has failed
 ---@param message string? why
 function mpi.agree(ok, message)
