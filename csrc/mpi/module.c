@@ -38,12 +38,20 @@ static void check(lua_State *L, const char *name, int status) {
 
 /* ---- beginning and end ---- */
 
+/* The state that uses MPI: all of a process would share MPI's end. */
+static _Atomic(mpi_run *) user;
+
 /* Initialise MPI, unless the host has done so. */
 static void initialise(lua_State *L, mpi_run *run) {
-  int ready, ended, level;
+  int ready, ended, level, calls = 1;
+  mpi_run *other = NULL;
   MPI_Finalized(&ended);
   if (ended) luaL_error(L, "moonglass.mpi: MPI is finalised in this process, and starts only once");
+  if (!atomic_compare_exchange_strong(&user, &other, run) && other != run)
+    luaL_error(L, "moonglass.mpi: another Lua state of this process uses MPI: use it in one state at a time");
   MPI_Initialized(&ready);
+  if (ready) MPI_Is_thread_main(&calls);
+  if (!calls) luaL_error(L, "moonglass.mpi: another thread has initialised MPI, and only that one may call it");
   run->low = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (ready)
     MPI_Query_thread(&level);
@@ -56,12 +64,16 @@ static void initialise(lua_State *L, mpi_run *run) {
 }
 
 static void finish(mpi_run *run) {
+  int ended;
+  mpi_run *own = run;
+  atomic_compare_exchange_strong(&user, &own, NULL);
   if (!run->open) return;
   run->open = false;
   mpi_watch_goodbye(run);
   mpi_shared_close(run->shared);
-  MPI_Comm_free(&run->comm);
-  if (run->ours) mpi_end();
+  MPI_Finalized(&ended); /* by the host */
+  if (!ended) MPI_Comm_free(&run->comm);
+  if (run->ours && !ended) mpi_end();
   mpi_watch_stop(run);
 }
 
