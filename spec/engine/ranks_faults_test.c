@@ -22,6 +22,10 @@ typedef struct rank {
   moon_tensor *x, *y;
   moon_dataset *data;
   moon_reducer reducer;
+  /* allocations: first..last are refused while armed */
+  bool armed;
+  size_t allocations, first, last, refused;
+  long live;
   /* the results */
   moon_status status;
   char message[256];
@@ -57,8 +61,21 @@ static void make_net(rank *r) {
   for (size_t i = 0; i < 3; i++) moon_layer_release(layers[i]);
 }
 
+static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
+  rank *r = ud;
+  (void)osize;
+  if (!nsize) {
+    r->live -= ptr != NULL;
+    free(ptr);
+    return NULL;
+  }
+  if (r->armed && ++r->allocations >= r->first && r->allocations <= r->last) return r->refused++, NULL;
+  r->live += ptr == NULL;
+  return realloc(ptr, nsize);
+}
+
 static void make_rank(rank *r) {
-  TEAM_CHECK(moon_ctx_new(&r->ctx, &(moon_config){.seed = 5}) == MOON_OK);
+  TEAM_CHECK(moon_ctx_new(&r->ctx, &(moon_config){.seed = 5, .alloc = allocate, .alloc_ud = r}) == MOON_OK);
   make_net(r);
   TEAM_CHECK(moon_loss_new(r->ctx, &r->loss, "cross_entropy", NULL, 0) == MOON_OK);
   TEAM_CHECK(moon_optim_new(r->ctx, &r->opt, "adam", NULL, 0) == MOON_OK);
@@ -288,6 +305,66 @@ static void two_steps(float *weights, size_t ranks) {
   memcpy(weights, each[0].weights, sizeof each->weights);
 }
 
+/* ---- memory that is refused to one rank, at each point of a first step or evaluation ---- */
+
+static void *run_refused(void *arg) {
+  rank *r = arg;
+  float before[MAX_WEIGHTS] = {0};
+  make_rank(r);
+  take_weights(before, r->net);
+  r->armed = r->own.rank == BAD;
+  r->status = r->fault->happens(r, false);
+  r->armed = false;
+  if (r->status != MOON_OK) {
+    snprintf(r->message, sizeof r->message, "%s", moon_error(r->ctx));
+    TEAM_CHECK(unchanged(r, before));
+    TEAM_CHECK(moon_optim_steps(r->opt) == 0);
+    TEAM_CHECK(r->fault->happens(r, false) == MOON_OK);
+  }
+  take_weights(r->weights, r->net);
+  free_rank(r);
+  TEAM_CHECK(r->live == 0);
+  return NULL;
+}
+
+static void check_refused(const rank *r, bool bad, const fault *f) {
+  const char *message = bad ? f->bad_message : f->message;
+  CHECK(r->status == (bad ? MOON_ENOMEM : MOON_ESTATE));
+  CHECK(strncmp(r->message, message, strlen(message)) == 0);
+}
+
+/* The first-th allocation of rank BAD is refused, up to the last-th. Was there one? */
+static bool try_refusal(const fault *f, size_t first, size_t last, float *good) {
+  static rank each[MAX_RANKS];
+  team all = {.ranks = 3};
+  memset(each, 0, sizeof each);
+  for (size_t r = 0; r < all.ranks; r++) each[r] = (rank){.fault = f, .first = first, .last = last};
+  team_run(&all, run_refused, each, sizeof *each);
+  if (!first) memcpy(good, each[0].weights, sizeof each->weights);
+  for (size_t r = 0; r < all.ranks; r++) {
+    if (each[BAD].refused) check_refused(&each[r], r == BAD, f);
+    CHECK(memcmp(each[r].weights, good, sizeof each->weights) == 0);
+  }
+  return each[BAD].refused > 0;
+}
+
+static void test_refusals(void) {
+  static const fault calls[] = {
+      {.happens = good_step, .bad_message = "step: out of memory", .message = FAILED},
+      {.happens = good_evaluation,
+       .bad_message = "evaluate: out of memory",
+       .message = "evaluate: rank 1 failed, see its message"},
+  };
+  float good[MAX_WEIGHTS];
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    size_t once = 1, from = 1;
+    CHECK(!try_refusal(&calls[i], 0, 0, good));
+    while (try_refusal(&calls[i], once, once, good)) once++;
+    while (try_refusal(&calls[i], from, SIZE_MAX, good)) from++;
+    CHECK(once > 2 && once == from);
+  }
+}
+
 /* ---- reducers that are refused ---- */
 
 static void refuse(rank *r, moon_reducer reducer, const char *message) {
@@ -352,6 +429,7 @@ static void test_reducers(void) {
 int main(void) {
   float good[MAX_WEIGHTS];
   test_reducers();
+  test_refusals();
   two_steps(good, 3);
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) try_fault(&faults[i], 3, good);
   return check_report();
