@@ -119,7 +119,6 @@ static int watch(lua_State *L) {
   mpi_run *run = open_run(L, "moonglass.mpi");
   bool ok = mpi_watch_start(run, why, sizeof why);
   if (run->low >= 0) close(run->low);
-  mpi_near_begin(run);
   if (ok) return 0;
   lua_pushstring(L, why);
   return 1;
