@@ -587,8 +587,9 @@ MOON_API moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const m
 
 /* How several processes train one net. Each of them, a rank, has a net with the same layers and the same weights, and
 ** the same optimiser. reduce sums values[0..n-1] over all ranks, in place, and leaves the same bits in each; it is
-** called in the same order, and with the same n, in every rank. ud is its first argument. If it returns another status
-** than MOON_OK, it should do so in every rank: the ranks are out of step otherwise. */
+** called in the same order, and with the same n, in every rank: at most the number of the net's parameters + ranks + 8.
+** ud is its first argument. If it returns another status than MOON_OK, it must do so in every rank: otherwise the
+** others wait for this one in the next sum, for ever. */
 typedef struct moon_reducer {
   size_t size;  /* sizeof(moon_reducer), set by the caller */
   size_t rank;  /* this process, from 0 */

@@ -1059,7 +1059,7 @@ function Net:plan(rows, loss, optimizer) end
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
----@field distributed table? the module `moonglass.mpi`: each process of the run computes some of the rows
+---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 
 ---The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
@@ -1095,7 +1095,7 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
----@field distributed table? the module `moonglass.mpi`: all ranks train this net, each with a slice of every batch
+---@field distributed moonglass.mpi? all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 
 ---Train the net: pass over the rows in batches, `epochs` times. In `net:fit(x, options)` the target is x itself. An

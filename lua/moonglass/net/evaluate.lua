@@ -19,7 +19,7 @@ local default_batch = 32
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
----@field distributed table? the module `moonglass.mpi`: each process of the run computes some of the rows
+---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
   loss = {"any"}, batch_size = {"count", default_batch}, distributed = {"any"}, sharded = {"flag", false},
