@@ -52,7 +52,16 @@ end
 --- `ok` is not true, with the rank's number before it unless all give the same message.
 ---@param ok any false or nil: this rank has failed
 ---@param message string? why
-function mpi.agree(ok, message)
+local function finish(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- f(...), which Ctrl-C cannot leave half done while the others wait for the rest of it: its hook is one of the script's
+-- own thread, and comes there when f has ended.
+local function undivided(f, ...) return finish(coroutine.resume(coroutine.create(f), ...)) end
+
+local function agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
   if failed == mpi.size then return end
   local words = message == nil and "agree: ok is false" or errors.text(message)
@@ -62,10 +71,12 @@ function mpi.agree(ok, message)
   error(("rank %d: %s"):format(failed, text), 0)
 end
 
+function mpi.agree(ok, message) return undivided(agree, ok, message) end
+
 local function broadcast(value, root)
   local fine, bytes = true, ""
   if mpi.rank == root then fine, bytes = pcall(values.pack, value) end
-  mpi.agree(fine, "broadcast: " .. tostring(bytes))
+  agree(fine, "broadcast: " .. tostring(bytes))
   return values.unpack(module.broadcast(bytes, root))
 end
 
@@ -73,7 +84,7 @@ local function shape_of(t) return native.is_tensor(t) and native.shape_text(t) o
 
 local function cast_tensor(t, root, shape)
   local mine = shape_of(t)
-  mpi.agree(mine == shape, ("broadcast: got %s, expected a tensor %s as on rank %d"):format(mine, shape, root))
+  agree(mine == shape, ("broadcast: got %s, expected a tensor %s as on rank %d"):format(mine, shape, root))
   if t.dtype == "float32" then return core.reduce(module.caster(root), t) end
   local copy = t:float()
   core.reduce(module.caster(root), copy)
@@ -85,8 +96,8 @@ local function check_root(given)
   local root = math.type(given) and math.tointeger(given)
   if root and (root < 0 or root >= mpi.size) then root = nil end
   local least = module.lowest(root or -1)
-  mpi.agree(root, ("broadcast: root is %s, expected a rank, from 0 to %d"):format(options.show(given), mpi.size - 1))
-  mpi.agree(root == least, ("broadcast: root is %d, but %d on another rank"):format(root, least))
+  agree(root, ("broadcast: root is %s, expected a rank, from 0 to %d"):format(options.show(given), mpi.size - 1))
+  agree(root == least, ("broadcast: root is %d, but %d on another rank"):format(root, least))
   return root
 end
 
@@ -103,7 +114,9 @@ end
 ---@param value any the other ranks' values do not count, except that they have a tensor for a tensor
 ---@param root integer? default 0: the rank whose value it is, the same on all ranks
 ---@return any value the tensor, or a copy of the value
-function mpi.broadcast(value, root) return errors.guard_as("broadcast", "agree", broadcast_checked, value, root) end
+function mpi.broadcast(value, root)
+  return errors.guard_as("broadcast", "agree", undivided, broadcast_checked, value, root)
+end
 
 local function kind_of(v)
   if type(v) == "number" then return "a number" end
@@ -115,7 +128,7 @@ local function check_terms(value)
   local kind = kind_of(value)
   local summable = type(value) == "number" or native.is_tensor(value) and value.dtype == "float32"
   local first = module.broadcast(kind, 0)
-  mpi.agree(summable and kind == first, not summable and ("reduce: got %s, expected a number or a float32 tensor")
+  agree(summable and kind == first, not summable and ("reduce: got %s, expected a number or a float32 tensor")
     :format(kind) or ("reduce: got %s, but rank 0 %s"):format(kind, first))
 end
 
@@ -135,7 +148,7 @@ end
 ---@return number|moonglass.Tensor sum the tensor itself, or a number: an integer if all have one
 function mpi.reduce(value, how)
   if how ~= nil and how ~= "sum" then errors.raise("reduce: expected \"sum\", got %s", options.show(how)) end
-  return errors.guard_as("reduce", "broadcast", reduce_checked, value)
+  return errors.guard_as("reduce", "broadcast", undivided, reduce_checked, value)
 end
 
 --- End all ranks with a message, which rank 0 prints. Any rank may call it, alone.
