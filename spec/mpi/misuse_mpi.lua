@@ -71,6 +71,39 @@ check("an adder that is none is refused", function()
   end
 end)
 
+-- A hook raises on the last rank after the n-th instruction. A call that had begun by then has ended on all ranks.
+check("Ctrl-C within a call: it is not left half done", function()
+  local module = require(mpi.library:find("MPICH", 1, true) and "moonglass.mpich" or "moonglass.openmpi")
+  local lowest, entered = module.lowest, false
+  function module.lowest(n)
+    entered = true
+    return lowest(n)
+  end
+  local function limited(n, f, ...)
+    debug.sethook(function()
+      debug.sethook()
+      error("interrupted!", 0)
+    end, "", n)
+    f(...)
+    debug.sethook()
+  end
+  local function interrupted(n, f, ...)
+    entered = false
+    local ok = pcall(limited, n, f, ...)
+    if not entered then f(...) end
+    return not ok
+  end
+  local raised = 0
+  for n = 1, 200 do
+    local call = mpi.rank == last and interrupted or function(_, f, ...) return f(...) and false end
+    if call(n, mpi.broadcast, {n, "x"}, 0) then raised = raised + 1 end
+    if call(n, mpi.agree, true) then raised = raised + 1 end
+    check.equal(mpi.broadcast(n + mpi.rank, 0), n)
+  end
+  module.lowest = lowest
+  assert(raised > 20 or mpi.rank ~= last, "no call was interrupted")
+end)
+
 if mpi.size > 1 then
   check("broadcast: roots that differ", function()
     refused(("rank %d: broadcast: root is 1, but 0 on another rank"):format(last), mpi.broadcast, 1,

@@ -3,6 +3,7 @@ local choose = require "moonglass.mpi.choose"
 local core = require "moonglass.core"
 local distributed = require "moonglass.net.distributed"
 local errors = require "moonglass.support.errors"
+local host = require "moonglass.support.host"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local values = require "moonglass.mpi.values"
@@ -57,9 +58,13 @@ local function finish(ok, ...)
   return ...
 end
 
--- f(...), which Ctrl-C cannot leave half done while the others wait for the rest of it: its hook is one of the script's
--- own thread, and comes there when f has ended.
-local function undivided(f, ...) return finish(coroutine.resume(coroutine.create(f), ...)) end
+-- f(...), which Ctrl-C or a limit in time cannot leave half done while the others wait for the rest of it: hooks are of
+-- a thread, and come in the script's own one when f has ended.
+local function undivided(f, ...)
+  local thread = coroutine.create(f)
+  if host.debug then host.debug.sethook(thread) end -- it has got those of its maker
+  return finish(coroutine.resume(thread, ...))
+end
 
 local function agree(ok, message)
   local failed = module.lowest(ok and mpi.size or mpi.rank)
