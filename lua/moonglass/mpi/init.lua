@@ -49,10 +49,6 @@ end
 --- End MPI, after the last call of this module. The end of the script does it, too.
 ---@name mpi.finalize()
 
---- Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the first rank whose
---- `ok` is not true, with the rank's number before it unless all give the same message.
----@param ok any false or nil: this rank has failed
----@param message string? why
 local function finish(ok, ...)
   if not ok then error((...), 0) end
   return ...
@@ -76,6 +72,10 @@ local function agree(ok, message)
   error(("rank %d: %s"):format(failed, text), 0)
 end
 
+--- Go on if `ok` is true on all ranks. Otherwise raise one error on all of them: the message of the first rank whose
+--- `ok` is not true, with the rank's number before it unless all give the same message.
+---@param ok any false or nil: this rank has failed
+---@param message string? why
 function mpi.agree(ok, message) return undivided(agree, ok, message) end
 
 local function broadcast(value, root)
