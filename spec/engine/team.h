@@ -78,7 +78,7 @@ static void team_run(team *t, void *(*rank_main)(void *), void *each, size_t siz
   for (size_t r = 0; r < t->ranks; r++) {
     team_rank *own = (team_rank *)(void *)((char *)each + r * size);
     *own = (team_rank){t, r};
-    CHECK(pthread_create(&thread[r], NULL, rank_main, own) == 0);
+    TEAM_CHECK(pthread_create(&thread[r], NULL, rank_main, own) == 0);
   }
   for (size_t r = 0; r < t->ranks; r++) pthread_join(thread[r], NULL);
   pthread_barrier_destroy(&t->barrier);
