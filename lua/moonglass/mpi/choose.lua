@@ -6,15 +6,26 @@ local choose = {}
 local names = {openmpi = "Open MPI", mpich = "MPICH"}
 local launchers = {openmpi = "mpirun.openmpi", mpich = "mpiexec.mpich"}
 
--- The variables by which a launcher tells its processes how many they are. MPICH's is also that of Slurm's PMI-2.
-local counts = {{"openmpi", "OMPI_COMM_WORLD_SIZE"}, {"mpich", "PMI_SIZE"}}
+-- The variables by which a launcher tells its processes how many they are: Open MPI's mpirun, MPICH's mpiexec, and
+-- Slurm's srun --mpi=pmi2 like MPICH, --mpi=pmix like Open MPI.
+local function launcher(getenv)
+  local function whole(name) return math.tointeger(tonumber(getenv(name))) end
+  local count = whole "OMPI_COMM_WORLD_SIZE"
+  if count then return "openmpi", count end
+  count = whole "PMI_SIZE"
+  if count then return "mpich", count end
+  if getenv "PMIX_RANK" then return "openmpi", whole "SLURM_STEP_NUM_TASKS" or 1 end
+end
 
---- The launcher's MPI and the number of its processes; nil if no launcher started this process.
+--- The launcher's MPI, which MOONGLASS_MPI can name instead, and the number of its processes; nil without a launcher.
 function choose.launcher(getenv)
-  for _, c in ipairs(counts) do
-    local n = math.tointeger(tonumber(getenv(c[2])))
-    if n then return c[1], n end
+  local name, count = launcher(getenv)
+  local given = getenv "MOONGLASS_MPI"
+  if given == nil or given == "" then return name, count end
+  if not names[given] then
+    error(("moonglass.mpi: MOONGLASS_MPI is '%s', expected openmpi or mpich"):format(given), 0)
   end
+  return given, count
 end
 
 local function fail(...) error("moonglass.mpi: " .. string.format(...), 0) end
@@ -38,20 +49,20 @@ local function identify(name, module)
     "use Open MPI or MPICH, and look at LD_LIBRARY_PATH", name, names[name], text:match("^[^\n]*"))
 end
 
---- The module, MPI's name and version, and the number of processes that the launcher has started.
+--- The module, MPI's name and version, and the number of processes that the launcher has started; nil without one.
 function choose.module(getenv)
   getenv = getenv or host.os.getenv
   local wanted, count = choose.launcher(getenv)
   local reasons = {}
   for _, name in ipairs(wanted and {wanted} or {"openmpi", "mpich"}) do
     local module, why = load_module(name)
-    if module then return module, identify(name, module), count or 1 end
+    if module then return module, identify(name, module), count end
     reasons[#reasons + 1] = why
   end
   if wanted then
-    fail("%s's launcher started this process, but the module for it is not there: start it with %s, " ..
-      "or install %s and run make again\n%s", names[wanted], launchers[wanted == "openmpi" and "mpich" or "openmpi"],
-      names[wanted], reasons[1])
+    fail("the launcher is that of %s, but moonglass/%s.so is not there: start with %s, or install %s and run make " ..
+      "again\n%s", names[wanted], wanted, launchers[wanted == "openmpi" and "mpich" or "openmpi"], names[wanted],
+      reasons[1])
   end
   fail("no MPI: install Open MPI or MPICH (make deps-mpi), and run make again\n%s", table.concat(reasons, "\n"))
 end

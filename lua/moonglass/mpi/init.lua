@@ -1,4 +1,16 @@
---- Several processes that run one script: `local mpi = require "moonglass.mpi"`, which initialises MPI.
+--- Several processes, the ranks, that run one script: `local mpi = require "moonglass.mpi"` initialises MPI.
+--   mpi.rank, mpi.size            this process, from 0, and how many there are; mpi.first: is this rank 0?
+--   mpi.host, mpi.library         this machine's name; "Open MPI 4.1.4"
+--   mpi.timeout                   seconds after which the watch ends a run that cannot go on; set it on every rank
+--   mpi.reducer                   what net:set_reducer takes
+--   mpi.broadcast(value, root)    rank root's value; a tensor of the same shape on all ranks is filled in place
+--   mpi.reduce(value, "sum")      the sum over all ranks of a number, or of a float32 tensor, in place
+--   mpi.barrier()                 returns when all ranks have called it
+--   mpi.agree(ok, message)        raises on all ranks if a rank is not ok: "rank 2: message"
+--   mpi.join(what)                the ranks as a group, for fit and evaluate with the option distributed
+--   mpi.fail(message), mpi.abort  ends the run with one message; does not return
+--   mpi.finalize()                the end; closing the state does it, too
+-- All but fail and abort are calls of all ranks: each must make the same calls in the same order.
 local choose = require "moonglass.mpi.choose"
 local core = require "moonglass.core"
 local distributed = require "moonglass.net.distributed"
@@ -11,8 +23,8 @@ local values = require "moonglass.mpi.values"
 local module, library, launched = choose.module()
 local own = module.init()
 
-if own.size == 1 and launched > 1 then
-  error(("moonglass.mpi: the launcher started %d processes, but %s sees one: another MPI's launcher was used")
+if own.size == 1 and (launched or 1) > 1 then
+  error(("moonglass.mpi: the launcher started %d processes, but %s sees one: it is another MPI's launcher")
     :format(launched, library), 0)
 end
 
@@ -168,7 +180,9 @@ mpi.abort = mpi.fail
 -- For fit and evaluate with the option distributed: the ranks as a group (net/join.lua).
 function mpi.join(what) return distributed.join(mpi, what) end
 
-local why = module.watch()
-mpi.agree(not why, why)
+if mpi.size > 1 or launched then -- a process alone may outlive the shell that started it
+  local why = module.watch()
+  mpi.agree(not why, why)
+end
 
 return setmetatable(mpi, settings)
