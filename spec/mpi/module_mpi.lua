@@ -42,8 +42,8 @@ check("tables arrive with all that is in them", function()
 end)
 
 check("what cannot be sent is an error of all ranks", function()
-  local of_function = "broadcast: the value.a.b is a function, expected nil, a boolean, a number, a string or a table " ..
-    "of these"
+  local of_function = "broadcast: the value.a.b is a function, expected nil, a boolean, a number, a string or a " ..
+    "table of these"
   check.equal(refused(mpi.broadcast, {a = {b = print}}), (mpi.size > 1 and "rank 0: " or "") .. of_function)
   local cycle = {}
   cycle.x = cycle

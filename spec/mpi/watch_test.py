@@ -53,8 +53,8 @@ class Watch:
 
     def test_a_rank_is_killed(self):
         for rank in (0, 1):
-            self.ends("kill", rank, WHO.format(rank, 3) + r"its process has ended: killed, or by an exit that leaves MPI "
-                      r"open \(os.exit\(code, true\) closes it\)")
+            self.ends("kill", rank, WHO.format(rank, 3) + r"its process has ended: killed, or by an exit that leaves "
+                      r"MPI open \(os.exit\(code, true\) closes it\)")
 
     def test_a_rank_is_stopped(self):
         for rank in (0, 2):
@@ -65,10 +65,10 @@ class Watch:
         self.ends("exit", 1, WHO.format(1, 3) + "its process has ended: .*")
 
     def test_the_script_of_a_rank_ends_before_the_others(self):
-        self.ends("end", 1, WHO.format(1, 3) + "its script has ended, while ranks 0, 2 wait for it in reduce; every rank "
-                  "must make the same calls")
-        self.ends("end", 0, WHO.format(0, 3) + "its script has ended, while ranks 1, 2 wait for it in reduce; every rank "
-                  "must make the same calls")
+        self.ends("end", 1, WHO.format(1, 3) + "its script has ended, while ranks 0, 2 wait for it in reduce; every "
+                  "rank must make the same calls")
+        self.ends("end", 0, WHO.format(0, 3) + "its script has ended, while ranks 1, 2 wait for it in reduce; every "
+                  "rank must make the same calls")
 
     def test_an_error_on_one_rank(self):
         for rank in (0, 2):
@@ -79,12 +79,12 @@ class Watch:
 
     def test_a_rank_that_sleeps(self):
         for rank in (0, 1):
-            self.ends("sleep", rank, WHO.format(rank, 3) + r"idle outside of MPI for \d+ s, while ranks \d, \d wait for it "
-                      r"in reduce; if it has reason to, raise mpi.timeout \(2 s\)")
+            self.ends("sleep", rank, WHO.format(rank, 3) + r"idle outside of MPI for \d+ s, while ranks \d, \d wait "
+                      r"for it in reduce; if it has reason to, raise mpi.timeout \(2 s\)")
 
     def test_a_rank_in_another_call(self):
-        self.ends("barrier", 1, WHO.format(1, 3) + "waits in barrier, and rank 0 in reduce, for 2 s; every rank must make "
-                  "the same calls")
+        self.ends("barrier", 1, WHO.format(1, 3) + "waits in barrier, and rank 0 in reduce, for 2 s; every rank must "
+                  "make the same calls")
 
     def test_a_rank_that_computes_for_longer_than_the_timeout_is_no_fault(self):
         result = self.strike("compute", 1)
@@ -126,9 +126,10 @@ class Refused(unittest.TestCase):
 
     def moonglass(self, **env):
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMI", "MOONGLASS_MPI"))}
-        return subprocess.run([launch.PROGRAM, "-e", "local mpi = require 'moonglass.mpi' print(mpi.size, mpi.library)"],
-                              env={**clean, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **env},
-                              capture_output=True, text=True, timeout=60, check=False)
+        as_root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+        script = "local mpi = require 'moonglass.mpi' print(mpi.size, mpi.library)"
+        return subprocess.run([launch.PROGRAM, "-e", script], env={**clean, **as_root, **env}, capture_output=True,
+                              text=True, timeout=60, check=False)
 
     def test_a_process_without_a_launcher_is_a_run_of_one(self):
         for library, name in (("openmpi", "Open MPI"), ("mpich", "MPICH")):
@@ -143,8 +144,8 @@ class Refused(unittest.TestCase):
         for library, env in (("mpich", {"OMPI_COMM_WORLD_SIZE": "4"}), ("openmpi", {"PMI_SIZE": "4"})):
             if launch.installed(library):
                 self.assertRegex(self.moonglass(MOONGLASS_MPI=library, **env).stderr,
-                                 r"^moonglass: moonglass.mpi: the launcher started 4 processes, but \S+.* sees one: it is "
-                                 r"another MPI's launcher\n")
+                                 r"^moonglass: moonglass.mpi: the launcher started 4 processes, but \S+.* sees one: "
+                                 r"it is another MPI's launcher\n")
 
     @unittest.skipUnless(shutil.which("cc"), "no C compiler")
     def test_a_third_mpi_in_the_place_of_one(self):
@@ -154,8 +155,8 @@ class Refused(unittest.TestCase):
             third = os.path.join(folder, "third.so")
             subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-o", third, "-"], input=THIRD, text=True, check=True)
             said = self.moonglass(MOONGLASS_MPI="mpich", LD_PRELOAD=third).stderr
-        self.assertRegex(said, r"^moonglass: moonglass.mpi: moonglass/mpich.so was built for MPICH, but the MPI that is "
-                         r"loaded calls itself 'Third MPI 1.0'; use Open MPI or MPICH, and look at LD_LIBRARY_PATH\n")
+        self.assertRegex(said, r"^moonglass: moonglass.mpi: moonglass/mpich.so was built for MPICH, but the MPI that "
+                         r"is loaded calls itself 'Third MPI 1.0'; use Open MPI or MPICH, and look at LD_LIBRARY_PATH\n")
 
 
 if __name__ == "__main__":
