@@ -156,7 +156,8 @@ class Refused(unittest.TestCase):
             subprocess.run(["cc", "-shared", "-fPIC", "-xc", "-o", third, "-"], input=THIRD, text=True, check=True)
             said = self.moonglass(MOONGLASS_MPI="mpich", LD_PRELOAD=third).stderr
         self.assertRegex(said, r"^moonglass: moonglass.mpi: moonglass/mpich.so was built for MPICH, but the MPI that "
-                         r"is loaded calls itself 'Third MPI 1.0'; use Open MPI or MPICH, and look at LD_LIBRARY_PATH\n")
+                         r"is loaded calls itself 'Third MPI 1.0'; use Open MPI or MPICH, and look at "
+                         r"LD_LIBRARY_PATH\n")
 
 
 if __name__ == "__main__":
