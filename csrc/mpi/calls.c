@@ -1,20 +1,27 @@
 /* calls.c - MPI's collective calls on as many values as there are; MPI counts in int. */
 #include "run.h"
 
-static const size_t most = (size_t)1 << 28; /* values in one call */
+static const size_t most = (size_t)1 << 24; /* bytes in one call: the watch sees that they arrive */
 
 void mpi_enter(mpi_run *run, mpi_call call) {
-  atomic_store(&run->progress.call, call);
+  atomic_store(&run->progress.call, call ? call : run->label);
   atomic_fetch_add(&run->progress.entered, 1);
+  mpi_move(run);
 }
 
-void mpi_leave(mpi_run *run) { atomic_fetch_add(&run->progress.left, 1); }
+void mpi_leave(mpi_run *run) {
+  atomic_fetch_add(&run->progress.left, 1);
+  mpi_move(run);
+}
+
+void mpi_move(mpi_run *run) { atomic_fetch_add(&run->progress.moved, 1); }
 
 int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root) {
   int status = MPI_SUCCESS;
   for (size_t done = 0; done < n && status == MPI_SUCCESS; done += most) {
     size_t part = n - done < most ? n - done : most;
     status = MPI_Bcast((char *)bytes + done, (int)part, MPI_BYTE, root, run->comm);
+    mpi_move(run);
   }
   return status;
 }

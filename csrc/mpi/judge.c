@@ -14,7 +14,7 @@ void mpi_note_place(mpi_peer *p, const mpi_place *place, double now) {
   bool entered = place->entered != p->place.entered;
   if (now > p->beat) p->computes = (double)(place->cpu - p->place.cpu) > computing * 1e6 * (now - p->beat);
   if (entered) p->idle = p->busy = 0;
-  if (entered || place->left != p->place.left) p->still = 0;
+  if (place->moved != p->place.moved) p->still = 0;
   p->place = *place;
   p->beat = now;
 }
@@ -33,17 +33,20 @@ static bool all_wait(const mpi_peer *peers, int size) {
   return true;
 }
 
-/* All are in calls. Have they been there for long, and are the calls different? */
+static bool in_same_call(const mpi_place *a, const mpi_place *b) {
+  return a->entered == b->entered && a->call == b->call;
+}
+
+/* All are in calls, and wait for each other. Does nothing arrive any more, and are the calls different? */
 static mpi_verdict judge_calls(const mpi_peer *peers, int size, double timeout) {
   double still = peers[0].still;
   int other = 0;
   for (int i = 1; i < size; i++) {
     if (peers[i].still < still) still = peers[i].still;
-    if (!other && peers[i].place.entered == peers[0].place.entered && peers[i].place.call != peers[0].place.call)
-      other = i;
+    if (!other && !in_same_call(&peers[i].place, &peers[0].place)) other = i;
   }
   if (other && still > timeout) return (mpi_verdict){FAULT_STEP, other};
-  return (mpi_verdict){still > MPI_PATIENCE * timeout ? FAULT_STUCK : FAULT_NONE, 0};
+  return (mpi_verdict){still > MPI_OUTAGE * timeout ? FAULT_STUCK : FAULT_NONE, 0};
 }
 
 /* How long others have waited for this rank. */

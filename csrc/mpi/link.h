@@ -19,6 +19,7 @@ typedef enum mpi_word {
 /* Where the script of a rank is. */
 typedef struct mpi_place {
   uint64_t entered, left; /* calls of MPI */
+  uint64_t moved;         /* see mpi_progress */
   uint64_t call;          /* mpi_call: the last one entered */
   uint64_t cpu;           /* microseconds that the process has computed, without its watch */
 } mpi_place;

@@ -150,6 +150,14 @@ static int mpi_left(mpi_run *run, int status) {
   return status;
 }
 
+/* begin(name): reduce, broadcast or agree: the calls that follow are its parts. */
+static int begin(lua_State *L) {
+  static const char *const names[] = {"reduce", "broadcast", "agree", NULL};
+  static const mpi_call calls[] = {CALL_REDUCE, CALL_BROADCAST, CALL_AGREE};
+  run_of(L)->label = calls[luaL_checkoption(L, 1, NULL, names)];
+  return 0;
+}
+
 static int barrier(lua_State *L) {
   mpi_run *run = open_run(L, "barrier");
   check(L, "barrier", IN_CALL(run, CALL_BARRIER, MPI_Barrier(run->comm)));
@@ -160,7 +168,7 @@ static int barrier(lua_State *L) {
 static int sum(lua_State *L) {
   mpi_run *run = open_run(L, "reduce");
   double value = luaL_checknumber(L, 1);
-  check(L, "reduce", IN_CALL(run, CALL_REDUCE, MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, run->comm)));
+  check(L, "reduce", IN_CALL(run, CALL_NONE, MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_DOUBLE, MPI_SUM, run->comm)));
   lua_pushnumber(L, value);
   return 1;
 }
@@ -169,7 +177,7 @@ static int sum(lua_State *L) {
 static int sum_whole(lua_State *L) {
   mpi_run *run = open_run(L, "reduce");
   uint64_t n = (uint64_t)luaL_checkinteger(L, 1); /* overflows wrap around, as in Lua */
-  check(L, "reduce", IN_CALL(run, CALL_REDUCE, MPI_Allreduce(MPI_IN_PLACE, &n, 1, MPI_UINT64_T, MPI_SUM, run->comm)));
+  check(L, "reduce", IN_CALL(run, CALL_NONE, MPI_Allreduce(MPI_IN_PLACE, &n, 1, MPI_UINT64_T, MPI_SUM, run->comm)));
   lua_pushinteger(L, (lua_Integer)n);
   return 1;
 }
@@ -178,7 +186,7 @@ static int sum_whole(lua_State *L) {
 static int lowest(lua_State *L) {
   mpi_run *run = open_run(L, "agree");
   int64_t value = luaL_checkinteger(L, 1);
-  check(L, "agree", IN_CALL(run, CALL_AGREE, MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, run->comm)));
+  check(L, "agree", IN_CALL(run, CALL_NONE, MPI_Allreduce(MPI_IN_PLACE, &value, 1, MPI_INT64_T, MPI_MIN, run->comm)));
   lua_pushinteger(L, (lua_Integer)value);
   return 1;
 }
@@ -191,11 +199,11 @@ static int broadcast(lua_State *L) {
   size_t n = 0;
   const char *text = mine ? luaL_checklstring(L, 1, &n) : NULL;
   uint64_t count = n;
-  check(L, "broadcast", IN_CALL(run, CALL_BROADCAST, MPI_Bcast(&count, 1, MPI_UINT64_T, root, run->comm)));
+  check(L, "broadcast", IN_CALL(run, CALL_NONE, MPI_Bcast(&count, 1, MPI_UINT64_T, root, run->comm)));
   luaL_Buffer b;
   char *room = luaL_buffinitsize(L, &b, (size_t)count);
   if (mine) memcpy(room, text, n);
-  check(L, "broadcast", IN_CALL(run, CALL_BROADCAST, mpi_cast_bytes(run, room, (size_t)count, root)));
+  check(L, "broadcast", IN_CALL(run, CALL_NONE, mpi_cast_bytes(run, room, (size_t)count, root)));
   luaL_pushresultsize(&b, (size_t)count);
   return 1;
 }
@@ -245,13 +253,11 @@ MOON_API int MPI_LUAOPEN(lua_State *L);
 
 int MPI_LUAOPEN(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"adder", adder},   {"barrier", barrier},
-      {"caster", caster}, {"finalize", finalize},
-      {"init", init},     {"library", library},
-      {"lowest", lowest}, {"broadcast", broadcast},
-      {"sum", sum},       {"sum_whole", sum_whole},
-      {"watch", watch},   {"timeout", timeout},
-      {"fail", fail},     {NULL, NULL},
+      {"adder", adder},     {"begin", begin},         {"barrier", barrier},
+      {"caster", caster},   {"finalize", finalize},   {"init", init},
+      {"library", library}, {"lowest", lowest},       {"broadcast", broadcast},
+      {"sum", sum},         {"sum_whole", sum_whole}, {"watch", watch},
+      {"timeout", timeout}, {"fail", fail},           {NULL, NULL},
   };
   luaL_newmetatable(L, REDUCER_CLASS);
   lua_pop(L, 1);

@@ -21,6 +21,7 @@ typedef enum mpi_call { CALL_NONE, CALL_REDUCE, CALL_BROADCAST, CALL_AGREE, CALL
 /* Where the thread that calls MPI is: it writes, the watch reads. In a call while entered > left. */
 typedef struct mpi_progress {
   _Atomic uint64_t entered, left; /* calls */
+  _Atomic uint64_t moved;         /* grows when a call is entered or left, or a part of its values has arrived */
   _Atomic uint32_t call;          /* mpi_call: the last one entered */
 } mpi_progress;
 
@@ -36,15 +37,19 @@ typedef struct mpi_run {
   mpi_watch *watch;   /* NULL: none */
   mpi_shared *shared; /* NULL: none */
   int low;            /* a descriptor below those of MPI; -1: none. See mpi_link_lower */
+  mpi_call label;     /* what the script has called last, if that takes several calls of MPI */
   mpi_progress progress;
   _Atomic double timeout; /* seconds */
 } mpi_run;
 
 /* ---- calls.c ---- */
 
-/* Around each collective call. */
+/* Around each collective call. CALL_NONE: it is a part of what run->label names. */
 void mpi_enter(mpi_run *run, mpi_call call);
 void mpi_leave(mpi_run *run);
+
+/* Within a call: a part of its values has arrived. */
+void mpi_move(mpi_run *run);
 
 /* In place: the bytes of rank `root`. */
 int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root);

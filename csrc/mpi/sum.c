@@ -104,6 +104,7 @@ int mpi_sum_floats(mpi_run *run, float *values, size_t n) {
       status = MPI_Allreduce(MPI_IN_PLACE, values + done, (int)part, MPI_FLOAT, MPI_SUM, run->comm);
     else if (run->size > 1)
       status = (part <= few ? sum_few : sum_slices)(run, values + done, part);
+    mpi_move(run);
   }
   return status;
 }

@@ -48,6 +48,7 @@ static mpi_frame frame_of(const mpi_watch *w, mpi_word word) {
   const mpi_progress *p = &w->run->progress;
   mpi_frame f = {.word = word, .rank = w->run->rank, .pid = getpid()};
   f.place.left = atomic_load(&p->left); /* first: it must not be ahead of entered */
+  f.place.moved = atomic_load(&p->moved);
   f.place.call = atomic_load(&p->call);
   f.place.entered = atomic_load(&p->entered);
   f.place.cpu = (uint64_t)(cpu_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_us(CLOCK_THREAD_CPUTIME_ID));

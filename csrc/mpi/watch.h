@@ -66,8 +66,10 @@ typedef struct mpi_verdict {
   int rank;
 } mpi_verdict;
 
-/* A rank that computes while others wait has this many times the timeout; so has one call that all are in. */
-enum { MPI_PATIENCE = 20 };
+enum {
+  MPI_PATIENCE = 20, /* a rank that computes while others wait has so many times the timeout */
+  MPI_OUTAGE = 4     /* and so has a call that all are in, in which nothing arrives: TCP sends again what is lost */
+};
 
 /* Take what a rank has told of its place. */
 void mpi_note_place(mpi_peer *p, const mpi_place *place, double now);

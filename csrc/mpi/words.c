@@ -48,6 +48,11 @@ static const char *call_name(uint64_t call) {
   return names[call < sizeof names / sizeof *names ? call : 0];
 }
 
+/* "reduce (call 120)": the number is MPI's, of which a call of the script may take several. */
+static void add_call(text *t, const mpi_peer *p) {
+  add(t, "%s (call %llu)", call_name(p->place.call), (unsigned long long)p->place.entered);
+}
+
 static bool waits(const mpi_peer *p, const void *with) {
   (void)with;
   return mpi_waits(p);
@@ -86,10 +91,16 @@ static void add_fault(text *t, mpi_verdict v, const mpi_peer *peers, int ranks, 
       add(t, "; every rank must make the same calls");
       break;
     case FAULT_STEP:
-      add(t, "waits in %s, and rank 0 in %s, for %.0f s; every rank must make the same calls", call_name(p->place.call),
-          call_name(peers[0].place.call), timeout);
+      add(t, "waits in ");
+      add_call(t, p);
+      add(t, ", and rank 0 in ");
+      add_call(t, &peers[0]);
+      add(t, ", for %.0f s; every rank must make the same calls", timeout);
       break;
-    default: add(t, "all ranks have been in %s for %.0f s", call_name(p->place.call), MPI_PATIENCE * timeout);
+    default:
+      add(t, "all ranks have been in ");
+      add_call(t, p);
+      add(t, " for %.0f s, and nothing arrives: is the network between them down?", MPI_OUTAGE * timeout);
   }
 }
 

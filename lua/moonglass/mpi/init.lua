@@ -1,16 +1,4 @@
---- Several processes, the ranks, that run one script: `local mpi = require "moonglass.mpi"` initialises MPI.
---   mpi.rank, mpi.size            this process, from 0, and how many there are; mpi.first: is this rank 0?
---   mpi.host, mpi.library         this machine's name; "Open MPI 4.1.4"
---   mpi.timeout                   seconds after which the watch ends a run that cannot go on; set it on every rank
---   mpi.reducer                   what net:set_reducer takes
---   mpi.broadcast(value, root)    rank root's value; a tensor of the same shape on all ranks is filled in place
---   mpi.reduce(value, "sum")      the sum over all ranks of a number, or of a float32 tensor, in place
---   mpi.barrier()                 returns when all ranks have called it
---   mpi.agree(ok, message)        raises on all ranks if a rank is not ok: "rank 2: message"
---   mpi.join(what)                the ranks as a group, for fit and evaluate with the option distributed
---   mpi.fail(message), mpi.abort  ends the run with one message; does not return
---   mpi.finalize()                the end; closing the state does it, too
--- All but fail and abort are calls of all ranks: each must make the same calls in the same order.
+--- Several processes that run one script: `local mpi = require "moonglass.mpi"`, which initialises MPI.
 local choose = require "moonglass.mpi.choose"
 local core = require "moonglass.core"
 local distributed = require "moonglass.net.distributed"
@@ -67,8 +55,9 @@ local function finish(ok, ...)
 end
 
 -- f(...), which Ctrl-C or a limit in time cannot leave half done while the others wait for the rest of it: hooks are of
--- a thread, and come in the script's own one when f has ended.
-local function undivided(f, ...)
+-- a thread, and come in the script's own one when f has ended. The watch's messages call it `name`.
+local function undivided(name, f, ...)
+  module.begin(name)
   local thread = coroutine.create(f)
   if host.debug then host.debug.sethook(thread) end -- it has got those of its maker
   return finish(coroutine.resume(thread, ...))
@@ -88,7 +77,7 @@ end
 --- `ok` is not true, with the rank's number before it unless all give the same message.
 ---@param ok any false or nil: this rank has failed
 ---@param message string? why
-function mpi.agree(ok, message) return undivided(agree, ok, message) end
+function mpi.agree(ok, message) return undivided("agree", agree, ok, message) end
 
 local function broadcast(value, root)
   local fine, bytes = true, ""
@@ -132,7 +121,7 @@ end
 ---@param root integer? default 0: the rank whose value it is, the same on all ranks
 ---@return any value the tensor, or a copy of the value
 function mpi.broadcast(value, root)
-  return errors.guard_as("broadcast", "agree", undivided, broadcast_checked, value, root)
+  return errors.guard_as("broadcast", "agree", undivided, "broadcast", broadcast_checked, value, root)
 end
 
 local function kind_of(v)
@@ -165,7 +154,7 @@ end
 ---@return number|moonglass.Tensor sum the tensor itself, or a number: an integer if all have one
 function mpi.reduce(value, how)
   if how ~= nil and how ~= "sum" then errors.raise("reduce: expected \"sum\", got %s", options.show(how)) end
-  return errors.guard_as("reduce", "broadcast", undivided, reduce_checked, value)
+  return errors.guard_as("reduce", "broadcast", undivided, "reduce", reduce_checked, value)
 end
 
 --- End all ranks with a message, which rank 0 prints. Any rank may call it, alone.
