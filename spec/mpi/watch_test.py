@@ -83,8 +83,8 @@ class Watch:
                       r"for it in reduce; if it has reason to, raise mpi.timeout \(2 s\)")
 
     def test_a_rank_in_another_call(self):
-        self.ends("barrier", 1, WHO.format(1, 3) + r"waits in barrier \(call \d+\), and rank 0 in reduce \(call \d+\), for "
-                  r"2 s; every rank must make the same calls")
+        self.ends("barrier", 1, WHO.format(1, 3) + r"waits in barrier \(call \d+\), and rank 0 in reduce \(call \d+\), "
+                  r"for 2 s; every rank must make the same calls")
 
     def test_a_rank_that_computes_for_longer_than_the_timeout_is_no_fault(self):
         result = self.strike("compute", 1)
