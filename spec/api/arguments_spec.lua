@@ -55,7 +55,10 @@ end
 describe("an argument too many", function()
   it("is refused by every public function, with the names of its arguments", function()
     local of, list = samples.of_classes(), {}
-    for _, f in ipairs(interface.functions) do list[#list + 1] = wrong(f, of) end
+    for _, f in ipairs(interface.functions) do
+      -- spec/mpi/module_mpi.lua tests those of moonglass.mpi, which not every system has
+      if not f.path:find("^mpi%.") then list[#list + 1] = wrong(f, of) end
+    end
     assert.equal("", table.concat(list, "\n"))
   end)
 

@@ -156,6 +156,17 @@ if mpi.size > 1 then
   end)
 end
 
+check("an argument too many is refused, on this rank alone", function()
+  for name, most in pairs{
+    barrier = "none", finalize = "none", agree = "at most 2 (ok, message)", broadcast = "at most 2 (value, root)",
+    reduce = "at most 2 (value, how)", fail = "at most 1 (message)", abort = "at most 1 (message)",
+  } do
+    local ok, message = pcall(mpi[name], 1, 2, 3)
+    local words = ("%s: got 3 arguments, expected %s"):format(name, most)
+    assert(not ok and message:sub(-#words) == words, message)
+  end
+end)
+
 mpi.barrier()
 mpi.finalize()
 mpi.finalize()

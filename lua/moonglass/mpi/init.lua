@@ -1,4 +1,5 @@
 --- Several processes that run one script: `local mpi = require "moonglass.mpi"`, which initialises MPI.
+local arity = require "moonglass.support.arity"
 local choose = require "moonglass.mpi.choose"
 local core = require "moonglass.core"
 local distributed = require "moonglass.net.distributed"
@@ -30,7 +31,7 @@ end
 ---@field reducer moonglass.Reducer for `net:set_reducer`
 local mpi = {
   rank = own.rank, size = own.size, host = own.host, library = library, first = own.rank == 0,
-  reducer = module.adder(), finalize = module.finalize, barrier = module.barrier,
+  reducer = module.adder(),
 }
 
 local settings = {}
@@ -44,10 +45,10 @@ function settings.__newindex(_, key, v)
 end
 
 --- Wait until all ranks are here.
----@name mpi.barrier()
+function mpi.barrier() errors.guard(module.barrier) end
 
 --- End MPI, after the last call of this module. The end of the script does it, too.
----@name mpi.finalize()
+function mpi.finalize() errors.guard(module.finalize) end
 
 local function finish(ok, ...)
   if not ok then error((...), 0) end
@@ -173,5 +174,7 @@ if mpi.size > 1 or launched then -- a process alone may outlive the shell that s
   local why = module.watch()
   mpi.agree(not why, why)
 end
+
+arity.check_all(mpi)
 
 return setmetatable(mpi, settings)
