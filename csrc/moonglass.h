@@ -591,10 +591,10 @@ MOON_API moon_status moon_net_errors(moon_net *net, moon_tensor *errors, const m
 ** ud is its first argument. If it returns another status than MOON_OK, it must do so in every rank: otherwise the
 ** others wait for this one in the next sum, for ever. */
 typedef struct moon_reducer {
-  size_t size;  /* sizeof(moon_reducer), set by the caller */
-  size_t rank;  /* this process, from 0 */
-  size_t ranks; /* how many processes there are */
-  moon_status (*reduce)(void *ud, float *values, size_t n);
+  size_t size;                                              /* sizeof(moon_reducer), set by the caller */
+  size_t rank;                                              /* this process, from 0 */
+  size_t ranks;                                             /* how many processes there are */
+  moon_status (*reduce)(void *ud, float *values, size_t n); /* sum over all ranks */
   void *ud; /* reduce's first argument; it must live as long as the net has the reducer */
 } moon_reducer;
 

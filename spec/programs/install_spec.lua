@@ -173,6 +173,10 @@ suite("an installation", function()
     end
     local function has_library(name) return run(("cc -print-file-name=lib%s.so"):format(name)):sub(1, 1) == "/" end
     if has_library "civetweb" and has_library "jansson" then expected[#expected + 1] = "bin/moonglass-playground" end
+    for name, package in pairs{openmpi = "ompi-c", mpich = "mpich"} do
+      local found = os.execute("pkg-config --exists " .. package)
+      if found then expected[#expected + 1] = ("lib/lua/5.4/moonglass/%s.so"):format(name) end
+    end
     table.sort(expected)
     assert.same(expected, lines(run(("cd %s && find . ! -type d | sed 's|^./||'"):format(prefix))))
     run(("diff -r lua/moonglass %s/share/lua/5.4/moonglass"):format(prefix))
