@@ -88,9 +88,14 @@ $(B)/obj/engine/%.o: HEADERS_CFLAGS = $(BLIS_CFLAGS) $(LIB_CFLAGS)
 $(B)/obj/lua/%.o: HEADERS_CFLAGS = $(LUA_CFLAGS)
 $(B)/obj/cli/%.o: HEADERS_CFLAGS = $(LUA_CFLAGS) $(EDIT_CFLAGS)
 
+# The first build says a line for each folder, a later one for each file.
+FIRST := $(if $(wildcard $(B)/libmoonglass.a),,yes)
+say_folder  = $(if $(said_$(<D)),$(hush),$(eval said_$(<D) := yes)$(call say,CC,$(<D)/*.c))
+say_compile = $(if $(FIRST),$(say_folder),$(call say,CC,$<))
+
 $(B)/obj/%.o: csrc/%.c | $(B)/needs
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
+	$(say_compile)$(compile) $(HEADERS_CFLAGS) -c -o $@ $<
 
 # One line for all kernels that a make compiles: each is compiled several times.
 say_kernels = $(if $(said_kernels),$(hush),$(eval said_kernels := yes)$(call say,CC,csrc/engine/kernels/*.c ($(ISAS))))

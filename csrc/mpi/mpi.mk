@@ -14,7 +14,7 @@ mpi_libs   = $(filter -L% -lmpi -lmpich,$(shell $(PKG_CONFIG) --libs $(MPI_PC_$(
 define mpi_rules
 $(B)/obj/mpi-$(1)/%.o: csrc/mpi/%.c | $(B)/needs
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$< ($(1)))$$(compile) -O3 $$(LUA_CFLAGS) $(call mpi_cflags,$(1)) -D_GNU_SOURCE \
+	$$(say_compile)$$(compile) -O3 $$(LUA_CFLAGS) $(call mpi_cflags,$(1)) -D_GNU_SOURCE \
 	  -DMPI_LUAOPEN=luaopen_moonglass_$(1) -c -o $$@ $$<
 
 $(B)/lib/moonglass/$(1).so: $(MPI_SRC:csrc/mpi/%.c=$(B)/obj/mpi-$(1)/%.o)
