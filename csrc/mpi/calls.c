@@ -26,25 +26,12 @@ int mpi_cast_bytes(mpi_run *run, void *bytes, size_t n, int root) {
   return status;
 }
 
-#ifdef MPICH_VERSION
-/* Whether ranks are on more than one host. */
-static bool is_spread(void) {
-  MPI_Comm host;
-  int size, here;
-  MPI_Comm_size(MPI_COMM_WORLD, &size);
-  if (MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host) != MPI_SUCCESS) return false;
-  MPI_Comm_size(host, &here);
-  MPI_Comm_free(&host);
-  return here < size;
-}
-#endif
-
 /* MPICH over UCX's TCP can wait for ever in MPI_Finalize: ranks that have closed their connections no longer answer
 ** those that still close theirs (4.0.2 with UCX 1.13, from three ranks on). So there all ranks meet and then end
 ** without it, which hydra takes for a normal end. */
 void mpi_end(void) {
 #ifdef MPICH_VERSION
-  if (is_spread()) {
+  if (!mpi_on_one_host(MPI_COMM_WORLD)) {
     MPI_Barrier(MPI_COMM_WORLD);
     return;
   }

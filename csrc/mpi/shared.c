@@ -119,9 +119,10 @@ void mpi_shared_sum(mpi_shared *s, float *values, size_t n) {
 
 /* ---- beginning and end ---- */
 
-static bool on_one_host(MPI_Comm comm, int size) {
+bool mpi_on_one_host(MPI_Comm comm) {
   MPI_Comm host;
-  int here = 0;
+  int size, here = 0;
+  MPI_Comm_size(comm, &size);
   if (MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host) != MPI_SUCCESS) return false;
   MPI_Comm_size(host, &here);
   MPI_Comm_free(&host);
@@ -158,7 +159,7 @@ mpi_shared *mpi_shared_open(MPI_Comm comm) {
   MPI_Comm_size(comm, &size);
   const char *wanted = getenv("MOONGLASS_MPI_SHARED"); /* 0: leave sums to MPI */
   bool refused = wanted && strcmp(wanted, "0") == 0;
-  if (size == 1 || !all_say(comm, !refused) || !all_say(comm, on_one_host(comm, size))) return NULL;
+  if (size == 1 || !all_say(comm, !refused) || !all_say(comm, mpi_on_one_host(comm))) return NULL;
   mpi_shared *s = calloc(1, sizeof *s + (size_t)size * sizeof *s->slots);
   if (!all_say(comm, s)) return free(s), NULL;
   s->size = size;

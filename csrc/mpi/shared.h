@@ -3,7 +3,11 @@
 #define MOONGLASS_SHARED_H
 
 #include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
+
+/* All ranks of comm call it: are they on one host? false also if MPI fails. */
+bool mpi_on_one_host(MPI_Comm comm);
 
 typedef struct mpi_shared mpi_shared;
 

@@ -4,6 +4,7 @@ local argparse = require "argparse"
 
 local folder = arg[0]:match("^(.*/)") or "./"
 package.path = folder .. "?.lua;" .. package.path
+local counts = require "counts"
 local json = require "json"
 local parts = require "parts"
 local report = require "report"
@@ -13,16 +14,6 @@ local hertz = 2000
 local function fail(message, status)
   io.stderr:write("profile: ", message, "\n")
   os.exit(status or 1)
-end
-
-local function counts(text)
-  local list = {}
-  for part in (text .. ","):gmatch("([^,]*),") do
-    local v = math.tointeger(tonumber(part))
-    if not v or v < 1 then return nil, ("'%s' is not a list like 32,128"):format(text) end
-    list[#list + 1] = v
-  end
-  return list
 end
 
 local function read_options()

@@ -7,30 +7,21 @@ local core = require "moonglass.core"
 local argparse = require "argparse"
 
 local folder = arg[0]:match("^(.*/)") or "./"
-package.path = folder .. "?.lua;" .. package.path
+package.path = ("%s?.lua;%s../bench/?.lua;%s"):format(folder, folder, package.path)
+local counts = require "counts"
 local model = require "model"
 
 local windows = 20 -- many short ones: on a busy machine some are undisturbed
 
 -- ---- options ----
 
-local function numbers(text)
-  local list = {}
-  for part in (text .. ","):gmatch("([^,]*),") do
-    local v = math.tointeger(tonumber(part))
-    if not v or v < 1 then return nil, ("'%s' is not a list like 32,128"):format(text) end
-    list[#list + 1] = v
-  end
-  return list
-end
-
 local function read_options()
   local parser = argparse("rank", "Time steps or reductions on this rank."):help_max_width(110)
   parser:argument("what", "steps or allreduce"):choices{"steps", "allreduce"}
   parser:flag("--mpi", "take part in a run of mpirun")
   parser:option("--sizes", "widths of the net"):default("784-128-32-128-784")
-  parser:option("--batches", "rows of a step, of all ranks together"):default("32,128"):convert(numbers)
-  parser:option("--bytes", "sizes of the reductions"):default("4,4096,1048576"):convert(numbers)
+  parser:option("--batches", "rows of a step, of all ranks together"):default("32,128"):convert(counts)
+  parser:option("--bytes", "sizes of the reductions"):default("4,4096,1048576"):convert(counts)
   parser:option("--threads"):default("1"):convert(math.tointeger)
   parser:option("--rows", "rows of the set"):default("16384"):convert(math.tointeger)
   parser:option("--seconds", "for each batch or size"):default("1"):convert(tonumber)

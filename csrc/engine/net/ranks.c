@@ -91,12 +91,6 @@ moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer) {
   return MOON_OK;
 }
 
-float *mooni_ranks_gradient(const moon_net *net, size_t i) {
-  float *gradient = net->ranks->gradients;
-  for (size_t k = 0; k < i; k++) gradient += net->values[k]->numel;
-  return gradient;
-}
-
 /* ---- which rows a rank has ----
 ** A batch is cut at multiples of MOONI_ROW_GRAIN rows: so many share a stream of noise. The first ranks get one grain
 ** more than the others, so that rank 0 has rows whenever the batch has any. */

@@ -16,9 +16,6 @@ typedef struct mooni_ranks {
 /* Free what moon_net_set_reducer has made, also for reducers that are gone. */
 void mooni_ranks_drop(moon_net *net);
 
-/* Where the gradient of parameter i goes. */
-float *mooni_ranks_gradient(const moon_net *net, size_t i);
-
 /* From a whole batch to this rank's rows of it. data: of a step by rows, or NULL. */
 moon_status mooni_ranks_slice(const moon_net *net, mooni_source *rows, const moon_dataset *data, const char *what);
 

@@ -104,18 +104,22 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .ready = NULL};
 }
 
+/* Parameter i's gradient in a set of all, one behind the other. */
+static float *in_set(const moon_net *net, float *set, size_t i) {
+  for (size_t k = 0; k < i; k++) set += net->values[k]->numel;
+  return set;
+}
+
 /* Where the gradient of parameter i goes: to its tensor, or where the ranks add it up. */
 static float *whole_grad(const mooni_batch *b, size_t i) {
-  return b->ranks ? mooni_ranks_gradient(b->net, i) : moon_tensor_float(b->net->grads[i]);
+  return b->ranks ? in_set(b->net, b->ranks->gradients, i) : moon_tensor_float(b->net->grads[i]);
 }
 
 /* Where the part puts it. Part 0, or the only one, writes it to its place itself. */
 static float *grad_of(const part *p, size_t i) {
   const moon_net *net = p->b->net;
   if (p->b->split != MOONI_BY_ROWS || p->index == 0) return whole_grad(p->b, i);
-  float *grad = net->part_grads + (p->index - 1) * net->param_floats;
-  for (size_t k = 0; k < i; k++) grad += net->values[k]->numel;
-  return grad;
+  return in_set(net, net->part_grads + (p->index - 1) * net->param_floats, i);
 }
 
 static double sum_of(const mooni_batch *b, const double *of_parts) {
