@@ -39,6 +39,11 @@ static int call_nothing(lua_State *L) {
 /* If Lua cannot allocate the call of a finaliser, the finaliser never runs and its memory leaks. Make one call first,
 ** so that the memory is there. If that call has no memory, collect nothing. Any other error is from a hook, which wants
 ** to end what runs. */
+void bind_want_stack(lua_State *L, int slots, const char *name) {
+  if (!lua_checkstack(L, slots))
+    luaL_error(L, "%s: not enough memory for %d more values on Lua's stack, or a recursion too deep", name, slots);
+}
+
 void bind_collect(lua_State *L) {
   bind_home *h = bind_find_home(L);
   if (!lua_checkstack(L, 2 * LUA_MINSTACK)) return;

@@ -27,6 +27,9 @@ bool bind_has_files(lua_State *L);
 /* Raise moon_error's text, with the position in the script; never returns. */
 int bind_raise(lua_State *L, moon_ctx *ctx);
 
+/* Make room for so many values on the stack, or raise: luaL_checkstack calls it a stack overflow if memory ran out. */
+void bind_want_stack(lua_State *L, int slots, const char *name);
+
 /* Collect all garbage, after an allocation failed. */
 void bind_collect(lua_State *L);
 

@@ -27,7 +27,7 @@ static int close_home(lua_State *L) {
 }
 
 bind_home *bind_need_home(lua_State *L) {
-  luaL_checkstack(L, ROOM, "moonglass");
+  bind_want_stack(L, ROOM, "moonglass");
   bind_home *h = bind_find_home(L);
   if (h) return h;
   h = lua_newuserdatauv(L, sizeof *h, 1);
@@ -70,7 +70,7 @@ void moon_lua_configure(lua_State *L, const moon_lua_config *config) {
 
 /* An object of another context would use memory of an allocator that may be gone before this state is. */
 static void push_object(lua_State *L, const char *name, void *object, const moon_ctx *owner) {
-  luaL_checkstack(L, ROOM, name);
+  bind_want_stack(L, ROOM, name);
   const moon_ctx *ctx = moon_lua_ctx(L);
   if (!ctx) luaL_error(L, "moonglass: the core is not open in this state");
   if (ctx != owner) luaL_error(L, "moonglass: this %s belongs to another context", name);
@@ -96,7 +96,7 @@ static void *to_object(lua_State *L, int index, const char *name) {
 }
 
 static void *check_object(lua_State *L, int arg, const char *name) {
-  luaL_checkstack(L, ROOM, name);
+  bind_want_stack(L, ROOM, name);
   return bind_check_unheld(L, arg, name);
 }
 

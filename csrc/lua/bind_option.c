@@ -137,7 +137,7 @@ size_t bind_options(lua_State *L, int first, moon_family family, const char *nam
   size_t count = 0;
   moon_option_info info;
   if (!moon_option_describe(bind_ctx(L), family, name, 0, &info)) return 0; /* the engine names an unknown kind */
-  luaL_checkstack(L, BIND_MAX_OPTIONS + LUA_MINSTACK, name);
+  bind_want_stack(L, BIND_MAX_OPTIONS + LUA_MINSTACK, name);
   while (last >= first && lua_isnil(L, last)) last--;
   if (last >= first && lua_istable(L, last)) named = last--;
   if (named) check_names(L, named, family, name);

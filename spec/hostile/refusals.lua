@@ -150,6 +150,12 @@ for _, kind in ipairs(core.registered("layers")) do
   end) end
 end
 
+-- A new coroutine has a small stack, which must grow for the options.
+case("options in a coroutine", function() return {} end, function()
+  moon.seed(5)
+  return coroutine.wrap(function() return moon.dense(3, 2, {bias = false}):parameters() end)()
+end)
+
 for _, loss in ipairs(core.registered("losses")) do
   case("loss:" .. loss, tensors, function(o)
     local l = core.loss(loss)

@@ -41,7 +41,7 @@ class Server:
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(
             [*COMMAND, "--port", "0", *(["--data", data] if data else []), *options],
-            stdout=subprocess.PIPE, stderr=self.errors, cwd=ROOT)
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.errors, cwd=ROOT)
         line = self.process.stdout.readline().decode()
         found = re.fullmatch(r"http://([\w.]+):(\d+)/\n", line)
         assert found, f"expected the address, got {line!r} and {self.said()}"
