@@ -1,4 +1,4 @@
---- Tests for the core's objects: native.is_tensor(v), is_layer, is_loss, is_optimizer, is_net, is_dataset.
+--- Tests for the core's objects: native.is_tensor(v), is_layer, is_loss, is_optimizer, is_net, is_dataset, is_source.
 local native = {}
 
 --- Is v a userdata of the class "moonglass.tensor" and so on?
@@ -10,7 +10,7 @@ end
 
 for noun, name in pairs{
   tensor = "moonglass.tensor", layer = "moonglass.layer", loss = "moonglass.loss",
-  optimizer = "moonglass.optimizer", net = "moonglass.net", dataset = "moonglass.dataset",
+  optimizer = "moonglass.optimizer", net = "moonglass.net", dataset = "moonglass.dataset", source = "moonglass.source",
 } do
   native["is_" .. noun] = function(v) return native.is(v, name) end
 end
