@@ -62,6 +62,7 @@ typedef struct moon_loss moon_loss;       /* how far a prediction is from its ta
 typedef struct moon_optim moon_optim;     /* changes parameters by their gradients */
 typedef struct moon_net moon_net;         /* a stack of layers */
 typedef struct moon_dataset moon_dataset; /* rows to train on, in some order */
+typedef struct moon_scaler moon_scaler;   /* an offset and a scale for each column */
 typedef struct moon_archive moon_archive; /* named tensors and texts: the content of a file */
 
 /* ---- Context -------------------------------------------------------------------------------------------------- */
@@ -663,6 +664,50 @@ MOON_API moon_status moon_png_decode(moon_ctx *ctx, moon_tensor **out, const voi
 ** with MOON_ESHAPE, MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_png_write(const moon_tensor *image, const char *path);
 MOON_API moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes);
+
+/* ---- Scaling ----------------------------------------------------------------------------------------------------
+** Columns of different sizes are brought to one: z = (x - offset) / scale, in double, then rounded to float32. */
+
+/* CONSTRUCTOR: a scaler for rows of width columns, without numbers yet. It gets them from rows:
+**   "standard" offset: the mean; scale: the standard deviation, over n
+**   "minmax"   offset: the minimum; scale: maximum - minimum. So the rows seen become 0 to 1
+**   "robust"   offset: the median; scale: the interquartile range / 1.349, which is the deviation of normal numbers.
+**              Where both quartiles are equal: the deviation
+** NaN are missing numbers, and not counted. A constant column has the scale 1; a column of nothing but NaN has the
+** offset 0 and the scale 1. Sums are in double, of deviations from the first number: exact also far from zero. Fails
+** with MOON_ERANGE (unknown method), MOON_ESHAPE (width is 0), MOON_ENOMEM. */
+MOON_API moon_status moon_scaler_new(moon_ctx *ctx, moon_scaler **out, const char *method, size_t width);
+MOON_API moon_scaler *moon_scaler_retain(moon_scaler *scaler);
+MOON_API void moon_scaler_release(moon_scaler *scaler);
+
+/* METHOD: count the rows x [n x width], float32 or bytes, which count as value/255. Rows may come in blocks of any
+** sizes; the result has the same bits. Fails with MOON_ESHAPE, MOON_ERANGE (an infinity: the message names the row,
+** from 1 on through all blocks, and the column), MOON_ESTATE (finished), MOON_ENOMEM, MOON_EINTERRUPT. */
+MOON_API moon_status moon_scaler_add(moon_scaler *scaler, const moon_tensor *x);
+
+/* METHOD: all rows have come. *again is true after the first pass of "robust", which needs two: add the same rows once
+** more, in any order, and call this again. No rows are kept meanwhile: exact quantiles take 0.5 to 3 MB for each
+** column, or 12 bytes for each row if that is less. Otherwise the scaler can now be used, and takes no more rows.
+** Fails with MOON_ESTATE (no rows; finished; other rows in the second pass), MOON_ENOMEM. */
+MOON_API moon_status moon_scaler_finish(moon_scaler *scaler, bool *again);
+
+/* METHOD: its method, a static text, and its width. */
+MOON_API const char *moon_scaler_method(const moon_scaler *scaler);
+MOON_API size_t moon_scaler_width(const moon_scaler *scaler);
+
+/* METHOD: [width] numbers, valid as long as the scaler; NULL before it is finished. low and high are the smallest and
+** the largest number seen, NaN if there was none. count: how many numbers a column has had, without NaN. */
+MOON_API const double *moon_scaler_offset(const moon_scaler *scaler);
+MOON_API const double *moon_scaler_scale(const moon_scaler *scaler);
+MOON_API const double *moon_scaler_low(const moon_scaler *scaler);
+MOON_API const double *moon_scaler_high(const moon_scaler *scaler);
+MOON_API size_t moon_scaler_count(const moon_scaler *scaler, size_t column);
+
+/* METHOD: z = (x - offset) * (1 / scale), of x [n x width], float32 or bytes; x = z * scale + offset, of z float32.
+** In double, then rounded. NaN stay NaN. The output is float32 and may be the input. Fail with MOON_ESTATE (not
+** finished; the output is frozen), MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_scaler_apply(const moon_scaler *scaler, moon_tensor *z, const moon_tensor *x);
+MOON_API moon_status moon_scaler_invert(const moon_scaler *scaler, moon_tensor *x, const moon_tensor *z);
 
 /* ---- Any file --------------------------------------------------------------------------------------------------- */
 

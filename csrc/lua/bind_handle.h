@@ -11,6 +11,7 @@
 #define BIND_OPTIM "moonglass.optimizer"
 #define BIND_NET "moonglass.net"
 #define BIND_DATASET "moonglass.dataset"
+#define BIND_SCALER "moonglass.scaler"
 #define BIND_ARCHIVE "moonglass.archive" /* has no handles */
 
 /* Make the metatable `name`: the meta functions, __name, __index = index, and __gc and __close, which release the
@@ -42,6 +43,7 @@ static inline moon_loss *bind_check_loss(lua_State *L, int arg) { return bind_ch
 static inline moon_optim *bind_check_optim(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
 static inline moon_net *bind_check_net(lua_State *L, int arg) { return bind_check(L, arg, BIND_NET); }
 static inline moon_dataset *bind_check_dataset(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
+static inline moon_scaler *bind_check_scaler(lua_State *L, int arg) { return bind_check(L, arg, BIND_SCALER); }
 
 /* The same for a host, outside of our functions: the object is not held, and is good until its handle is closed. */
 void *bind_check_unheld(lua_State *L, int arg, const char *name);

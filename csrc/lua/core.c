@@ -165,6 +165,7 @@ int luaopen_moonglass_core(lua_State *L) {
   bind_open_optim(L);
   bind_open_net(L);
   bind_open_dataset(L);
+  bind_open_scaler(L);
   bind_open_digest(L);
   bind_open_files(L);
   return 1;

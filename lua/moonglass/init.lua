@@ -27,6 +27,7 @@ moon.probe = require "moonglass.models.probe"
 moon.pca = require "moonglass.models.pca"
 moon.page = require "moonglass.pictures.page"
 moon.plot = require "moonglass.plot"
+moon.scaler = require "moonglass.models.scaler"
 moon.set_log = require("moonglass.support.log").set_log
 
 ---PNG files.

@@ -569,6 +569,22 @@ static moon_status act_dataset(stage *s, int part) {
   return gave(s, status, out);
 }
 
+static moon_status act_scaler(stage *s, int part) {
+  static const char *const methods[] = {"standard", "minmax", "robust"};
+  moon_scaler *scaler = NULL;
+  moon_tensor *out = NULL;
+  bool again = true;
+  moon_status status = moon_scaler_new(s->ctx, &scaler, methods[part], s->x->shape[1]);
+  while (status == MOON_OK && again) {
+    status = moon_scaler_add(scaler, s->x);
+    if (status == MOON_OK) status = moon_scaler_finish(scaler, &again);
+  }
+  if (status == MOON_OK) status = new_like(s, &out, s->x);
+  if (status == MOON_OK) status = moon_scaler_apply(scaler, out, s->x);
+  moon_scaler_release(scaler);
+  return gave(s, status, out);
+}
+
 /* ---- files ---- */
 
 static moon_status act_idx(stage *s, int part) {
@@ -752,6 +768,7 @@ static const scenario scenarios[] = {
     {"errors", act_errors, 1, SMALL},
     {"share, clone", act_share, 2, SMALL},
     {"dataset", act_dataset, 1, SMALL},
+    {"scaler", act_scaler, 3, SMALL},
     {"IDX", act_idx, 3, SMALL},
     {"PNG read", act_png_read, 2, SMALL},
     {"PNG write", act_png_write, 2, SMALL},

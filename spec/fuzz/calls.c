@@ -434,6 +434,28 @@ static moon_status use_dataset(void) {
   return moon_dataset_batch(d, x, y, below(4), byte() < 240 ? below(5) : dimension());
 }
 
+/* A scaler of one or two passes over tensors that may differ. */
+static moon_status scale(void) {
+  static const char *const methods[] = {"standard", "minmax", "robust", "robust", "none"};
+  const moon_tensor *x = tensor(), *again = byte() & 7 ? x : tensor();
+  moon_tensor *out = tensor();
+  moon_scaler *scaler = NULL;
+  bool more = false;
+  if (!x || !again || !out || (out != x && !apart(out, x))) return MOON_OK;
+  moon_status status = moon_scaler_new(s.ctx, &scaler, methods[below(COUNT(methods))],
+                                       byte() < 240 && moon_tensor_rank(x) == 2 ? moon_tensor_shape(x)[1]
+                                                                                : dimension());
+  if (status == MOON_OK) moon_scaler_release(moon_scaler_retain(scaler));
+  if (status == MOON_OK) status = moon_scaler_add(scaler, x);
+  if (status == MOON_OK) status = moon_scaler_finish(scaler, &more);
+  if (status == MOON_OK && more) status = moon_scaler_add(scaler, again);
+  if (status == MOON_OK && more) status = moon_scaler_finish(scaler, &more);
+  if (status == MOON_OK || byte() & 1)
+    status = scaler ? (byte() & 1 ? moon_scaler_apply : moon_scaler_invert)(scaler, out, x) : status;
+  moon_scaler_release(scaler);
+  return status;
+}
+
 static moon_status through_bytes(const moon_archive *a) {
   moon_tensor *bytes = NULL;
   moon_archive *again = NULL;
@@ -510,7 +532,7 @@ static moon_status (*const calls[])(void) = {
     eigh,        gather,      cat,         make_layer,  make_layer,  look_at_layer,  make_loss,
     apply_loss,  make_optim,  use_optim,   make_net,    make_net,    derive_net,     look_at_net,
     run_net,     run_net,     train_net,   train_net,   train_net,   make_dataset,   use_dataset,
-    use_archive, use_archive, png,         disturb,     forget,
+    use_archive, use_archive, png,         disturb,     forget,      scale,
 };
 
 /* ---- a whole program ---- */

@@ -39,6 +39,7 @@ local digest_of = {
     return table.concat(texts, " ")
   end,
   ["moonglass.optimizer"] = function(opt) return digest(opt:state()) end,
+  ["moonglass.scaler"] = function(s) return tostring(s) .. digest(s.count) end,
   ["moonglass.dataset"] = function(data) return digest{data:batch(1, data:rows())} end,
 }
 

@@ -70,6 +70,7 @@ local function has(name) return reference:find("[.:`]" .. name .. "%(") ~= nil e
 local prefixes = {
   ["moonglass.tensor"] = "t:", ["moonglass.layer"] = "layer:", ["moonglass.loss"] = "loss:",
   ["moonglass.optimizer"] = "opt:", ["moonglass.net"] = "net:", ["moonglass.dataset"] = "data:",
+  ["moonglass.scaler"] = "scaler:",
 }
 
 -- ---- maps of folders ----

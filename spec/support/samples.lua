@@ -24,6 +24,8 @@ function samples.objects(folder)
   o.layer, o.loss, o.opt = core.dense(4, 4, {activation = "sigmoid"}), core.mse(), core.adam()
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
+  o.scaler = core.new_scaler("standard", 4)
+  o.scaler:add(o.x)
   o.list = function() return o.net:parameters() end
   return o
 end
@@ -37,7 +39,7 @@ function samples.of_classes()
     Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
     Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
     Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
-    Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"),
+    Probe = moon.probe(x, labels, {epochs = 1}), Scaler = moon.scaler(x), Page = moon.page("a page"),
   }
 end
 
@@ -173,6 +175,10 @@ samples.methods = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
     own_rows = none, set_shards = function() return {3} end,
   },
+  ["moonglass.scaler"] = {
+    apply = function(o) o.scaler:finish() return o.x end, invert = function(o) o.scaler:finish() return o.u end,
+    add = function(o) return o.x end, finish = none,
+  },
 }
 
 --- The arguments of functions of the core, if they cannot be made from their annotations.
@@ -187,6 +193,7 @@ samples.core = {
   layer = function() return "dense", 3, 2 end, loss = function() return "mse" end,
   optimizer = function() return "adam" end, dense = function(o) return 4, 4, {tied = o.layer, activation = "gelu"} end,
   net = function(o) return {o.layer, core.dense(4, 4)} end, dataset = function(o) return o.x, o.u end,
+  new_scaler = function() return "minmax", 3 end,
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
@@ -276,6 +283,10 @@ samples.meta = {
     __tostring = {text_of "data"}, __len = {length_of "data"},
     __index = {op(read, function(o) return o.data, "rowz" end)},
   },
+  ["moonglass.scaler"] = {
+    __tostring = {text_of "scaler"},
+    __index = {op(read, function(o) return o.scaler, "count" end), op(read, function(o) return o.scaler, "ofset" end)},
+  },
 }
 
 -- Options, parameters and gradients: each is read and set to its value. Also a misspelt name.
@@ -295,7 +306,8 @@ add_fields("moonglass.loss", "loss", "reductoin", {"reduction"})
 add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state()))
 
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
-  ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data"}
+  ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data",
+  ["moonglass.scaler"] = "scaler"}
 
 -- Fields that a net may lack are declared as false among its methods.
 local function add_methods(list, class, methods, missing)

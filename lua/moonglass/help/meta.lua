@@ -1593,6 +1593,44 @@ function moon.safetensors.load(path) end
 ---@return moonglass.Code? code
 function moon.safetensors.save(path, tensors, metadata) end
 
+-- ---- Scaler ----
+
+---An offset and a scale for each column: z = (x - offset) / scale. `moon.scaler` makes it.
+---@class moonglass.Scaler
+---@field method "standard"|"minmax"|"robust"
+---@field width integer the number of columns
+---@field offset number[] for each column; each access makes a new list
+---@field scale number[] above 0; 1 for a constant column and for one of nothing but NaN
+---@field low number[] the smallest number seen; NaN if there was none
+---@field high number[] the largest number seen
+---@field count integer[] how many numbers were there, without NaN
+local Scaler = {}
+
+---Options of `moon.scaler`.
+---@class moonglass.ScalerOptions
+---@field method "standard"|"minmax"|"robust"? default "standard"
+
+---An offset and a scale for each column, from rows: `s:apply(x)` is (x - offset) / scale. NaN are missing numbers: they
+---are not counted, and stay NaN. A constant column has the scale 1; a column of nothing but NaN has the offset 0 and
+---the scale 1. An infinity is an error. The methods: "standard" takes the mean and the standard deviation, "minmax" the
+---minimum and the range, "robust" the median and the interquartile range / 1.349, which is the deviation of normal
+---numbers (where the quartiles are equal: the deviation). The rows are read once, by "robust" twice; those of a source
+---are never in memory as a whole.
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param options moonglass.ScalerOptions?
+---@return moonglass.Scaler scaler
+function moon.scaler(x, options) end
+
+---The scaled rows: (x - offset) / scale, in double, then rounded to float32. NaN stay NaN.
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@return moonglass.Tensor z [rows x width]
+function Scaler:apply(x) end
+
+---The rows in their own units again: z * scale + offset.
+---@param z moonglass.Tensor [rows x width]
+---@return moonglass.Tensor x [rows x width]
+function Scaler:invert(z) end
+
 -- ---- moon.data ----
 
 ---Data sets.

@@ -1,0 +1,39 @@
+--- moon.scaler: an offset and a scale for each column, from the rows of a tensor or a source.
+--   s = moon.scaler(x, {method = "robust"})
+--   s:apply(x)   s:invert(z)   s.offset   s.scale
+-- The core counts; this file gives it the rows.
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local options = require "moonglass.support.options"
+local rows = require "moonglass.support.rows"
+
+---Options of `moon.scaler`.
+---@class moonglass.ScalerOptions
+---@field method "standard"|"minmax"|"robust"? default "standard"
+
+local scaler_options = options.checker("scaler", {method = {{"standard", "minmax", "robust"}, "standard"}})
+
+-- Rows at a time: what a source reads. The result does not depend on it.
+local block = 4096
+
+local function fit(x, given)
+  local o = scaler_options(given)
+  rows.check("scaler", "x", x)
+  local scaler = core.new_scaler(o.method, rows.width(x))
+  repeat
+    for _, batch in rows.each(x, block) do errors.guard(scaler.add, scaler, batch) end
+  until not errors.guard(scaler.finish, scaler)
+  return scaler
+end
+
+---An offset and a scale for each column, from rows: `s:apply(x)` is (x - offset) / scale. NaN are missing numbers: they
+---are not counted, and stay NaN. A constant column has the scale 1; a column of nothing but NaN has the offset 0 and
+---the scale 1. An infinity is an error. The methods: "standard" takes the mean and the standard deviation, "minmax" the
+---minimum and the range, "robust" the median and the interquartile range / 1.349, which is the deviation of normal
+---numbers (where the quartiles are equal: the deviation). The rows are read once, by "robust" twice; those of a source
+---are never in memory as a whole.
+---@name moon.scaler(x, options)
+---@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param options moonglass.ScalerOptions?
+---@return moonglass.Scaler scaler
+return function(x, given) return errors.guard(fit, x, given) end
