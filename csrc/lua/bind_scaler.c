@@ -19,7 +19,7 @@ static int scaler_new(lua_State *L) {
   return 1;
 }
 
-/* scaler:add(x): count the rows of a tensor. */
+/* core.scaler_add(scaler, x): count the rows of a tensor. */
 static int scaler_add(lua_State *L) {
   moon_scaler *scaler = bind_check_scaler(L, 1);
   const moon_tensor *x = bind_check_tensor(L, 2);
@@ -30,7 +30,7 @@ static int scaler_add(lua_State *L) {
   return 0;
 }
 
-/* scaler:finish() -> true if the same rows must be added once more. */
+/* core.scaler_finish(scaler) -> true if the same rows must be added once more. */
 static int scaler_finish(lua_State *L) {
   moon_scaler *scaler = bind_check_scaler(L, 1);
   moon_ctx *ctx = bind_ctx(L);
@@ -129,17 +129,14 @@ static int scaler_tostring(lua_State *L) {
 ** @field high number[] the largest number seen
 ** @field count integer[] how many numbers were there, without NaN */
 
-static const bind_reg methods[] = {
-    {"add", scaler_add, "x"},
-    {"finish", scaler_finish, ""},
-    {"apply", scaler_apply, "x"},
-    {"invert", scaler_invert, "z"},
-    {0},
-};
+static const bind_reg methods[] = {{"apply", scaler_apply, "x"}, {"invert", scaler_invert, "z"}, {0}};
 
 static const luaL_Reg meta[] = {{"__tostring", scaler_tostring}, {NULL, NULL}};
 
-static const bind_reg functions[] = {{"new_scaler", scaler_new, "method, width"}, {0}};
+static const bind_reg functions[] = {{"new_scaler", scaler_new, "method, width"},
+                                     {"scaler_add", scaler_add, "scaler, x"},
+                                     {"scaler_finish", scaler_finish, "scaler"},
+                                     {0}};
 
 void bind_open_scaler(lua_State *L) {
   bind_new_class(L, BIND_SCALER, meta, methods, scaler_index);

@@ -25,7 +25,8 @@ function samples.objects(folder)
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
   o.scaler = core.new_scaler("standard", 4)
-  o.scaler:add(o.x)
+  core.scaler_add(o.scaler, o.x)
+  core.scaler_finish(o.scaler)
   o.list = function() return o.net:parameters() end
   return o
 end
@@ -176,8 +177,7 @@ samples.methods = {
     own_rows = none, set_shards = function() return {3} end,
   },
   ["moonglass.scaler"] = {
-    apply = function(o) o.scaler:finish() return o.x end, invert = function(o) o.scaler:finish() return o.u end,
-    add = function(o) return o.x end, finish = none,
+    apply = function(o) return o.x end, invert = function(o) return o.u end,
   },
 }
 
@@ -194,6 +194,12 @@ samples.core = {
   optimizer = function() return "adam" end, dense = function(o) return 4, 4, {tied = o.layer, activation = "gelu"} end,
   net = function(o) return {o.layer, core.dense(4, 4)} end, dataset = function(o) return o.x, o.u end,
   new_scaler = function() return "minmax", 3 end,
+  scaler_add = function(o) return core.new_scaler("robust", 4), o.x end,
+  scaler_finish = function(o)
+    local scaler = core.new_scaler("robust", 4)
+    core.scaler_add(scaler, o.x)
+    return scaler
+  end,
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
@@ -285,7 +291,7 @@ samples.meta = {
   },
   ["moonglass.scaler"] = {
     __tostring = {text_of "scaler"},
-    __index = {op(read, function(o) return o.scaler, "count" end), op(read, function(o) return o.scaler, "ofset" end)},
+    __index = {op(read, function(o) return o.scaler, "offset" end), op(read, function(o) return o.scaler, "ofset" end)},
   },
 }
 

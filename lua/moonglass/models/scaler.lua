@@ -21,8 +21,8 @@ local function fit(x, given)
   rows.check("scaler", "x", x)
   local scaler = core.new_scaler(o.method, rows.width(x))
   repeat
-    for _, batch in rows.each(x, block) do errors.guard(scaler.add, scaler, batch) end
-  until not errors.guard(scaler.finish, scaler)
+    for _, batch in rows.each(x, block) do errors.guard(core.scaler_add, scaler, batch) end
+  until not errors.guard(core.scaler_finish, scaler)
   return scaler
 end
 
