@@ -653,6 +653,17 @@ MOON_API moon_status moon_dataset_set_shards(moon_dataset *data, const size_t *r
 ** Fails with MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
 MOON_API moon_status moon_idx_load(moon_ctx *ctx, moon_tensor **out, const char *path);
 
+/* CONSTRUCTOR: the array of an NPY file, numpy's format: versions 1 to 3, up to 4 dimensions, either order of bytes and
+** of indices. Unsigned bytes (u1) stay bytes. b1, i1, i2, i4, i8, u2, u4, u8, f2, f4 and f8 become float32: doubles are
+** rounded, and whole numbers beyond 2^24. Complex numbers, texts, dates, records and Python objects are refused.
+** Little-endian float32, or bytes, of 1 MB or more in C's order are mapped, not copied, as moon_idx_load does. Fails
+** with MOON_EIO, MOON_EFORMAT, MOON_ENOMEM. */
+MOON_API moon_status moon_npy_load(moon_ctx *ctx, moon_tensor **out, const char *path);
+
+/* FUNCTION: write a tensor as NPY of version 1.0: float32 as '<f4', bytes as '|u1', in C's order, as moon_file_write
+** does. Fails with MOON_EIO, MOON_ENOMEM. */
+MOON_API moon_status moon_npy_save(const moon_tensor *t, const char *path);
+
 /* CONSTRUCTOR: a PNG as a byte tensor [height x width] (grey) or [height x width x c], c being 2 (grey and alpha), 3
 ** (RGB) or 4 (RGBA). Palettes and 16-bit channels become 8-bit channels. Fails with MOON_EIO, MOON_EFORMAT,
 ** MOON_ENOMEM. */
@@ -739,9 +750,12 @@ MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep)
 
 /* CONSTRUCTOR: an empty archive; the content of a file, or of its bytes in memory. F32 and U8 keep their type; F16,
 ** BF16, F64, I64, I32, I16, I8, U16, U32, U64 and BOOL become float32. Nothing in a file is trusted. Fails with
-** MOON_EIO (load), MOON_EFORMAT, MOON_ENOMEM. */
+** MOON_EIO (load), MOON_EFORMAT, MOON_ENOMEM.
+** map is load, but tensors of 1 MB or more of F32 or U8 are mapped, not copied, as moon_idx_load does. Their checksums,
+** if there are any, are compared when they are mapped: that reads the file once, piece by piece. */
 MOON_API moon_status moon_archive_new(moon_ctx *ctx, moon_archive **out);
 MOON_API moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path);
+MOON_API moon_status moon_archive_map(moon_ctx *ctx, moon_archive **out, const char *path);
 MOON_API moon_status moon_archive_decode(moon_ctx *ctx, moon_archive **out, const void *bytes, size_t size);
 MOON_API moon_archive *moon_archive_retain(moon_archive *archive);
 MOON_API void moon_archive_release(moon_archive *archive);

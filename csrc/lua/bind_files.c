@@ -44,6 +44,21 @@ static int read_tensor(lua_State *L, reader *read) {
 /* core.idx_load(path) -> tensor: an IDX file, plain or gzipped */
 static int idx_load(lua_State *L) { return read_tensor(L, moon_idx_load); }
 
+/* core.npy_load(path) -> tensor */
+static int npy_load(lua_State *L) { return read_tensor(L, moon_npy_load); }
+
+/* Write a tensor to a file -> true | nil, message, code */
+static int write_tensor(lua_State *L, moon_status (*write)(const moon_tensor *t, const char *path)) {
+  const char *path = check_path(L, 1);
+  const moon_tensor *t = bind_check_tensor(L, 2);
+  moon_status status;
+  BIND_TWICE(L, status, write(t, path));
+  return bind_file_result(L, bind_ctx(L), status);
+}
+
+/* core.npy_save(path, tensor) -> true */
+static int npy_save(lua_State *L) { return write_tensor(L, moon_npy_save); }
+
 /* core.file_kind(path) -> "file", "folder", "other" (such as a FIFO, on which opening would block), "link" (a dangling
 ** one); nil if there is nothing */
 static int file_kind(lua_State *L) {
@@ -146,13 +161,7 @@ static int png_decode(lua_State *L) {
 }
 
 /* core.png_write(path, tensor) -> true */
-static int png_write(lua_State *L) {
-  const char *path = check_path(L, 1);
-  const moon_tensor *t = bind_check_tensor(L, 2);
-  moon_status status;
-  BIND_TWICE(L, status, moon_png_write(t, path));
-  return bind_file_result(L, bind_ctx(L), status);
-}
+static int png_write(lua_State *L) { return write_tensor(L, moon_png_write); }
 
 /*** moon.png.encode(picture)
 ** Encode a picture as a PNG in memory.
@@ -182,7 +191,7 @@ static int safetensors_load(lua_State *L) {
   size_t before = moon_memory_used(ctx);
   moon_status status;
   moon_archive *archive = NULL;
-  BIND_TWICE(L, status, moon_archive_load(ctx, &archive, path));
+  BIND_TWICE(L, status, moon_archive_map(ctx, &archive, path));
   return return_archive(L, status, archive, before);
 }
 
@@ -264,6 +273,8 @@ static const bind_reg on_disk[] = {
     {"file_write", file_write, "path, parts"},
     {"file_rotate", file_rotate, "path, keep"},
     {"idx_load", idx_load, "path"},
+    {"npy_load", npy_load, "path"},
+    {"npy_save", npy_save, "path, tensor"},
     {"png_read", png_read, "path"},
     {"png_write", png_write, "path, picture"},
     {"safetensors_load", safetensors_load, "path"},

@@ -34,6 +34,10 @@ moon.set_log = require("moonglass.support.log").set_log
 ---@class moonglass.png
 moon.png = {read = files.png_read, write = files.png_write, decode = core.png_decode, encode = core.png_encode}
 
+---NPY files, numpy's format of one array.
+---@class moonglass.npy
+moon.npy = {load = files.npy_load, save = files.npy_save}
+
 ---Safetensors files, ours and those of other programs.
 ---@class moonglass.safetensors
 moon.safetensors = {

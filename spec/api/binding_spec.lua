@@ -768,7 +768,7 @@ describe("files:", function()
       f:write("no such format")
       f:close()
       local missing = path .. ".missing"
-      for _, name in ipairs{"idx_load", "png_read", "safetensors_load", "load_net"} do
+      for _, name in ipairs{"idx_load", "npy_load", "png_read", "safetensors_load", "load_net"} do
         local code, message = io_failure(core[name], missing)
         assert.equal("I/O", code)
         assert.is_truthy(message:find(missing, 1, true))
@@ -785,7 +785,7 @@ describe("files:", function()
   end)
 
   it("misuse raises", function()
-    for _, name in ipairs{"idx_load", "png_read", "safetensors_load", "load_net"} do
+    for _, name in ipairs{"idx_load", "npy_load", "png_read", "safetensors_load", "load_net"} do
       assert.matches("the path holds a zero byte", failure(core[name], "a\0b"))
       assert.matches("string expected", failure(core[name]))
     end

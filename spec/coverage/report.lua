@@ -13,7 +13,7 @@ local marker = "never reached: %S"
 local bars = {lines = 95, branches = 85, lua = 95, parser = 100}
 local parsers = {}
 local parser_files = {"core/option", "formats/archive", "formats/safetensors", "formats/weights", "formats/idx",
-                      "formats/png", "formats/file", "formats/json", "formats/json_write"}
+  "formats/npy", "formats/png", "formats/file", "formats/json", "formats/json_write"}
 for _, name in ipairs(parser_files) do
   parsers["csrc/engine/" .. name .. ".c"] = true
 end

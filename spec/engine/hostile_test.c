@@ -103,6 +103,16 @@ static void make_safetensors(bytes *b, const char *header, size_t length, size_t
   b->size += data;
 }
 
+static void make_npy(bytes *b, const char *descr, const char *order, const char *shape, const void *data, size_t n) {
+  char header[128];
+  int size = snprintf(header, sizeof header, "{'descr':'%s','fortran_order':%s,'shape':%s}", descr, order, shape);
+  b->size = 0;
+  put(b, "\x93NUMPY\1", 8);
+  put(b, (uint8_t[]){(uint8_t)size, 0}, 2);
+  put(b, header, (size_t)size);
+  put(b, data, n);
+}
+
 /* ---- the formats ---- */
 
 /* Load a file. On success, and if `saved` is not NULL, store the contents as bytes: in the file's format, or type,
@@ -127,6 +137,7 @@ static moon_status load_tensor(moon_status (*load)(moon_ctx *, moon_tensor **, c
 }
 
 static moon_status load_idx(const char *path, bytes *saved) { return load_tensor(moon_idx_load, path, saved); }
+static moon_status load_npy(const char *path, bytes *saved) { return load_tensor(moon_npy_load, path, saved); }
 static moon_status load_png(const char *path, bytes *saved) { return load_tensor(moon_png_read, path, saved); }
 
 static void put_text(bytes *b, const char *text) { put(b, text, strlen(text) + 1); }
@@ -243,6 +254,16 @@ static void test_idx(void) {
 }
 
 /* Each chunk has a checksum, so every flip is refused. */
+static void test_npy(void) {
+  static bytes b;
+  make_npy(&b, "|u1", "True", "(2,3)", "\0\1\x7f\x80\xfe\xff", 6);
+  cut_everywhere("npy of bytes", load_npy, &b);
+  flip_everywhere("npy of bytes", load_npy, &b, 1, 48, 0); /* '|' with a flipped bit is '<', the same for bytes */
+  make_npy(&b, "<f4", "False", "(3,)", "\0\0\x80\x3f\0\0\x20\xc0\0\0\xc0\x7f", 12);
+  cut_everywhere("npy of floats", load_npy, &b);
+  flip_everywhere("npy of floats", load_npy, &b, 0, 96, 1); /* '<' with a flipped bit is '>': no checksum tells */
+}
+
 static void test_png(void) {
   static const struct {
     const char *what;
@@ -379,6 +400,17 @@ static void test_idx_promises(void) {
   refuse("3,000 empty members", load_idx, &z, "truncated: header promises 1000 bytes of data, the file holds 0");
 }
 
+static void test_npy_promises(void) {
+  static bytes b;
+  static const uint8_t zeros[784] = {0};
+  make_npy(&b, "|u1", "False", "(2147483648,28,28)", zeros, 784);
+  refuse("2^31 images", load_npy, &b, "header promises 1683627180032 bytes of data, the file holds 784");
+  make_npy(&b, "<f8", "True", "(2147483648,2147483648,4)", zeros, 784);
+  refuse("2^67 bytes", load_npy, &b, "more than memory can hold");
+  make_npy(&b, "|b1", "False", "(9223372036854775807,)", zeros, 784);
+  refuse("2^63 - 1 flags", load_npy, &b, "truncated: header promises 9223372036854775807");
+}
+
 static void test_png_promises(void) {
   static bytes b, text;
   static uint8_t zeros[1 << 20];
@@ -509,7 +541,7 @@ static int names_in_folder(void) {
 }
 
 static void test_paths(void) {
-  static load_fn *const loaders[] = {load_idx, load_png, load_archive, load_net};
+  static load_fn *const loaders[] = {load_idx, load_npy, load_png, load_archive, load_net};
   static moon_status (*const savers[])(const char *) = {save_png, save_archive, save_net};
   make_paths();
   int names = names_in_folder();
@@ -547,10 +579,12 @@ int main(void) {
   CHECK(moon_archive_new(ctx, &archive) == MOON_OK);
   CHECK(moon_tensor_new(ctx, &image, MOON_UINT8, 2, (size_t[]){2, 2}) == MOON_OK);
   test_idx();
+  test_npy();
   test_png();
   test_safetensors();
   test_own_net();
   test_idx_promises();
+  test_npy_promises();
   test_png_promises();
   test_safetensors_promises();
   test_paths();

@@ -852,7 +852,8 @@ static void test_no_files(void) {
   lua_State *L = new_state(NULL);
   open_library(L, MOON_LUA_NO_FILES);
   must_run(L,
-           "for _, name in ipairs{'idx', 'idx_load', 'png_read', 'png_write', 'safetensors_load', 'safetensors_save',\n"
+           "for _, name in ipairs{'idx', 'idx_load', 'npy_load', 'npy_save', 'png_read', 'png_write', "
+           "'safetensors_load', 'safetensors_save',\n"
            "'load_net'} do assert(core[name] == nil, name) end\n"
            "for _, name in ipairs{'png_decode', 'png_encode', 'safetensors_decode', 'safetensors_encode', 'net_from',\n"
            "'net_from_bytes'} do assert(core[name], name) end\n"

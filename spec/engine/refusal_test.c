@@ -594,6 +594,18 @@ static moon_status act_idx(stage *s, int part) {
   return gave(s, status, t);
 }
 
+static moon_status act_npy_load(stage *s, int part) {
+  static const char *const names[] = {"floats.npy", "columns.npy", "mapped.npy"};
+  moon_tensor *t = NULL;
+  moon_status status = moon_npy_load(s->ctx, &t, path_of(names[part]));
+  return gave(s, status, t);
+}
+
+static moon_status act_npy_save(stage *s, int part) {
+  (void)part;
+  return moon_npy_save(s->x, s->path);
+}
+
 static moon_status act_png_read(stage *s, int part) {
   moon_tensor *t = NULL;
   moon_status status = moon_png_read(s->ctx, &t, path_of(part ? "colour.png" : "grey.png"));
@@ -704,6 +716,23 @@ static void write_idx_files(void) {
   CHECK(gz && gzwrite(gz, bytes, (unsigned)n) == (int)n && gzclose(gz) == Z_OK);
 }
 
+/* A large array is mapped. Doubles in Fortran's order are converted, and transposed. */
+static void write_npy_files(void) {
+  static const char header[] = "{'descr':'<f8','fortran_order':True,'shape':(2,3)}";
+  uint8_t file[10 + sizeof header - 1 + 48] = "\x93NUMPY\1";
+  moon_tensor *t;
+  stage s;
+  file[8] = sizeof header - 1;
+  memcpy(file + 10, header, sizeof header - 1);
+  write_file("columns.npy", file, sizeof file);
+  CHECK(make_stage(&s, &(scenario){.rows = 10, .width = 12}, HOOK));
+  CHECK(moon_npy_save(s.x, path_of("floats.npy")) == MOON_OK);
+  CHECK(moon_tensor_new(s.ctx, &t, MOON_FLOAT32, 1, (size_t[]){1 << 18}) == MOON_OK);
+  CHECK(moon_npy_save(t, path_of("mapped.npy")) == MOON_OK);
+  moon_tensor_release(t);
+  free_stage(&s);
+}
+
 /* A file of another program, whose elements must be narrowed. */
 static void write_doubles(void) {
   static const char header[] = "{\"__metadata__\":{\"a\":\"\\u00e9\\n\",\"b\":\"c\"},"
@@ -718,6 +747,7 @@ static void write_files(void) {
   stage s;
   moon_tensor *t;
   write_idx_files();
+  write_npy_files();
   write_doubles();
   CHECK(make_stage(&s, &(scenario){.rows = 10, .width = 12}, HOOK));
   CHECK(moon_net_save(s.net, path_of("net.safetensors")) == MOON_OK);
@@ -770,6 +800,8 @@ static const scenario scenarios[] = {
     {"dataset", act_dataset, 1, SMALL},
     {"scaler", act_scaler, 3, SMALL},
     {"IDX", act_idx, 3, SMALL},
+    {"NPY load", act_npy_load, 3, SMALL},
+    {"NPY save", act_npy_save, 1, SMALL},
     {"PNG read", act_png_read, 2, SMALL},
     {"PNG write", act_png_write, 2, SMALL},
     {"archive", act_archive, 4, SMALL},

@@ -45,6 +45,28 @@ seed("idx_gz", "named_as_gzip_packs_it", (files.run(("gzip -Nc %s"):format(packe
 os.remove(packed)
 seed("idx_gz", "wrong_checksum", "\x80" .. idx_files.int32)
 
+-- ---- NPY ----
+
+local function npy(descr, order, shape, values, version)
+  local header = ("{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n"):format(descr, order, shape)
+  version = version or 1
+  return "\x93NUMPY" .. string.char(version, 0) .. (version == 1 and "<s2" or "<s4"):pack(header) .. values
+end
+
+for _, kind in ipairs{"b1", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"} do
+  local size = math.tointeger(kind:sub(2))
+  local values = ("\0\x3c\x80\xff\1\x7f\0\xc0"):rep(6):sub(1, 6 * size)
+  seed("npy", "little_" .. kind, npy("<" .. kind, "False", "(2, 3)", values))
+  seed("npy", "big_" .. kind, npy(">" .. kind, "True", "(2, 3)", values, 2))
+end
+seed("npy", "no_dimensions", npy("|u1", "False", "()", "\7", 3))
+seed("npy", "four_dimensions", npy("|u1", "True", "(2, 1, 3, 2)", ("abc"):rep(4)))
+seed("npy", "no_rows", npy("<f4", "False", "(0, 28)", ""))
+seed("npy", "python_2", npy("|i1", "False", "(2L,)", "ab"))
+seed("npy", "claims_2_to_31_rows", npy("<f8", "True", "(2147483648, 2147483648)", "ab"))
+seed("npy", "records", npy("x", "False", "(1,)", "ab"):gsub("'x'", "[('a', '<f4')]"))
+seed("npy", "objects", npy("|O", "False", "(1,)", "\x80\4K\1."))
+
 -- ---- PNG ----
 
 local function crc32(text)

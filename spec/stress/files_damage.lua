@@ -35,9 +35,16 @@ local function rewrite_picture(t)
   return assert(moon.png.read(copy)) == t
 end
 
+local function rewrite_npy(t)
+  assert(moon.npy.save(copy, t))
+  local again = assert(moon.npy.load(copy))
+  return again.dtype == t.dtype and moon.safetensors.encode{t = again} == moon.safetensors.encode{t = t}
+end
+
 local formats = {
   idx = {load = moon.data.idx},
   idx_gz = {load = moon.data.idx},
+  npy = {load = moon.data.npy, rewrite = rewrite_npy},
   png = {load = moon.png.read, rewrite = rewrite_picture},
   safetensors = {load = moon.safetensors.load, rewrite = rewrite_archive},
   net = {load = moon.load, rewrite = rewrite_net},

@@ -31,6 +31,7 @@ return function(moon)
     local history = {loss = {1}, val_loss = {}, epoch_seconds = {0}, epochs = 1}
     return moon.checkpoint.save(path, {net = o.net, opt = o.opt, epoch = 1, seed = 1, history = history})
   end
+  local function save_npy(o, path) return moon.npy.save(path, o.x) end
   local function write_png(o, path) return moon.png.write(path, o.x) end
 
   -- Fit with a callback. If the callback cannot write, return nil, message, code.
@@ -82,6 +83,12 @@ return function(moon)
       read = function(_, path) return moon.data.idx(path) end, bytes = "\0\0\8\2\0\0\0\2\0\0\0\3abcdef",
       gives = function(t) return t == moon.tensor({{97, 98, 99}, {100, 101, 102}}, {dtype = "uint8"}) end,
     },
+    ["moon.data.npy"] = {
+      read = function(_, path) return moon.data.npy(path) end,
+      bytes = "\x93NUMPY\1\0\62\0{'descr': '<i2', 'fortran_order': True, 'shape': (2, 3)}     \na\0b\0c\0d\0e\0f\0",
+      gives = function(t) return t == moon.tensor{{97, 99, 101}, {98, 100, 102}} end,
+    },
+    ["moon.npy.load"] = {read = function(_, path) return moon.npy.load(path) end, sample = save_npy},
     ["moon.png.read"] = {read = function(_, path) return moon.png.read(path) end, sample = write_png},
     ["moon.data.mnist"] = {read = function(_, path) return moon.data.mnist(path, "test") end, folder = true},
     ["moon.data.find"] = {read = function(_, path) return moon.data.find(path) end, folder = true},
@@ -89,6 +96,7 @@ return function(moon)
     ["Net:save"] = {write = save_net},
     ["moon.safetensors.save"] = {write = save_tensors},
     ["moon.checkpoint.save"] = {write = save_checkpoint},
+    ["moon.npy.save"] = {write = save_npy},
     ["moon.png.write"] = {write = write_png},
     ["moon.onnx.export"] = {write = function(o, path) return moon.onnx.export(path, o.net) end},
     ["moon.plot.lines"] = {draws = true, write = function(_, path) return moon.plot.lines(path, {{y = {1, 2}}}) end},

@@ -206,6 +206,8 @@ samples.core = {
   digest = function(o) return {o.x} end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
   idx_load = function() return samples.shapes .. "t10k-images-idx3-ubyte" end,
+  npy_save = function(o) return o.path, o.x end,
+  npy_load = function(o) assert(core.npy_save(o.file, o.x)) return o.file end,
   png_encode = function(o) return o.x end, png_decode = function(o) return core.png_encode(o.x) end,
   png_write = function(o) return o.path, o.x end,
   png_read = function(o) assert(core.png_write(o.file, o.x)) return o.file end,

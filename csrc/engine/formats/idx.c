@@ -9,10 +9,10 @@
 #include "../core/memory.h"
 #include "../core/tensor.h"
 #include "map.h"
+#include "widen.h"
 
 enum {
   CHUNK = 1 << 16,      /* bytes read at a time */
-  MAP_FROM = 1 << 20,   /* bytes of a file: smaller files are copied, and so safe if the file is cut short later */
   DEFLATE_RATIO = 1032, /* the most that deflate shrinks by: 258 bytes in 2 bits */
   HEADER_MAX = 4 + 4 * MOON_MAX_RANK
 };
@@ -104,44 +104,20 @@ typedef struct element {
   uint8_t code;
   size_t size;
   moon_dtype dtype;
-  void (*widen)(float *y, const uint8_t *x, size_t n); /* NULL: bytes stay bytes */
+  mooni_widen *widen; /* NULL: bytes stay bytes */
 } element;
 
 static uint32_t big32(const uint8_t *p) {
   return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static void widen_int8(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = (float)(int8_t)x[i];
-}
-
-static void widen_int16(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = (float)(int16_t)(x[2 * i] << 8 | x[2 * i + 1]);
-}
-
-static void widen_int32(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = (float)(int32_t)big32(x + 4 * i);
-}
-
-static void widen_float(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    uint32_t bits = big32(x + 4 * i);
-    memcpy(y + i, &bits, sizeof bits);
-  }
-}
-
-static void widen_double(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    uint64_t bits = (uint64_t)big32(x + 8 * i) << 32 | big32(x + 8 * i + 4);
-    double value;
-    memcpy(&value, &bits, sizeof bits);
-    y[i] = (float)value;
-  }
-}
-
 static const element elements[] = {
-    {0x08, 1, MOON_UINT8, NULL},          {0x09, 1, MOON_FLOAT32, widen_int8},  {0x0B, 2, MOON_FLOAT32, widen_int16},
-    {0x0C, 4, MOON_FLOAT32, widen_int32}, {0x0D, 4, MOON_FLOAT32, widen_float}, {0x0E, 8, MOON_FLOAT32, widen_double},
+    {0x08, 1, MOON_UINT8, NULL},
+    {0x09, 1, MOON_FLOAT32, mooni_widen_i8},
+    {0x0B, 2, MOON_FLOAT32, mooni_widen_i16},
+    {0x0C, 4, MOON_FLOAT32, mooni_widen_i32},
+    {0x0D, 4, MOON_FLOAT32, mooni_widen_f32},
+    {0x0E, 8, MOON_FLOAT32, mooni_widen_f64},
 };
 
 typedef struct header {
@@ -233,6 +209,7 @@ static moon_status read_wide(source *s, const header *h, float *y, uint8_t *chun
     size_t want = h->promised - done < CHUNK ? h->promised - done : CHUNK;
     MOONI_TRY(source_read(s, chunk, want, &got));
     if (got < want) return truncated(s->file.ctx, h->promised, done + got);
+    mooni_swap_bytes(chunk, got / h->type->size, h->type->size);
     h->type->widen(y, chunk, got / h->type->size);
     y += got / h->type->size;
   }
@@ -262,8 +239,8 @@ static moon_status expect_end(source *s, const header *h) {
 /* *out is NULL, with MOON_OK, for a file that is to be read instead. */
 static moon_status map(source *s, const header *h, moon_tensor **out) {
   *out = NULL;
-  if (s->gzip || h->type->dtype != MOON_UINT8 || s->file.size < MAP_FROM) return MOON_OK;
-  return mooni_map_tensor(&s->file, out, h->bytes, h->rank, h->shape);
+  if (s->gzip || h->type->dtype != MOON_UINT8 || s->file.size < MOONI_MAP_FROM) return MOON_OK;
+  return mooni_map_tensor(&s->file, out, MOON_UINT8, h->bytes, h->rank, h->shape);
 }
 
 static moon_status load(source *s, moon_tensor **out) {

@@ -30,10 +30,10 @@ enum {
 /* Never changes after it is made, so several workers may gather from it at once. */
 typedef struct mooni_map {
   moon_ctx *ctx;
-  uint8_t *base; /* of the whole file, header included */
-  size_t bytes, page;
-  int fd, entries; /* the file, and the page table: a uint64_t for each page */
-  pid_t owner;     /* the process of that page table: after a fork it is not the child's */
+  uint8_t *base;             /* of a part of the file */
+  size_t bytes, page, start; /* start: of that part in the file */
+  int fd, entries;           /* the file, and the page table: a uint64_t for each page */
+  pid_t owner;               /* the process of that page table: after a fork it is not the child's */
 } mooni_map;
 
 #ifndef MAP_NORESERVE
@@ -54,32 +54,34 @@ static void release(void *ud) {
   mooni_free(map->ctx, map);
 }
 
-/* Keep the file and its page table open, for a large file. Without them rows come from memory. */
-static void open_files(mooni_map *map, mooni_reader *r) {
+/* Keep the file and its page table open, for a large part of a file. Without them rows come from memory. */
+static void open_files(mooni_map *map, const mooni_reader *r) {
 #if defined(__linux__)
   if (map->bytes < READ_FROM) return;
   map->entries = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (map->entries < 0) return;
-  map->fd = r->fd;
-  r->fd = -1;
+  if (map->entries >= 0) map->fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 0);
 #else
   (void)map, (void)r;
 #endif
 }
 
-moon_status mooni_map_tensor(mooni_reader *r, moon_tensor **out, size_t at, int rank, const size_t *shape) {
+moon_status mooni_map_tensor(const mooni_reader *r, moon_tensor **out, moon_dtype dtype, size_t at, int rank,
+                             const size_t *shape) {
   moon_ctx *ctx = r->ctx;
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), start = at / page * page, bytes = mooni_element_size(dtype);
+  for (int i = 0; i < rank; i++) bytes *= shape[i];
+  bytes += at - start;
   mooni_map *map = mooni_alloc(ctx, sizeof *map);
   if (!map) return mooni_nomem(ctx, sizeof *map);
   /* No reserve: otherwise the kernel would demand room for a copy of the whole file. */
-  void *base = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, r->fd, 0);
+  void *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, r->fd, (off_t)start);
   if (base == MAP_FAILED) {
     mooni_free(ctx, map);
     *out = NULL;
     return MOON_OK;
   }
-  *map = (mooni_map){ctx, base, r->size, (size_t)sysconf(_SC_PAGESIZE), -1, -1, getpid()};
-  moon_status status = moon_tensor_wrap(ctx, out, MOON_UINT8, rank, shape, map->base + at, release, map);
+  *map = (mooni_map){ctx, base, bytes, page, start, -1, -1, getpid()};
+  moon_status status = moon_tensor_wrap(ctx, out, dtype, rank, shape, map->base + (at - start), release, map);
   if (status != MOON_OK) {
     release(map);
     return status;
@@ -114,10 +116,10 @@ static ssize_t read_piece(const mooni_map *map, uint8_t *piece, size_t size, siz
   ssize_t n;
   do {
 #ifdef RWF_NOWAIT
-    n = wait ? pread(map->fd, piece, size, (off_t)at)
-             : preadv2(map->fd, &(struct iovec){piece, size}, 1, (off_t)at, RWF_NOWAIT);
+    n = wait ? pread(map->fd, piece, size, (off_t)(map->start + at))
+             : preadv2(map->fd, &(struct iovec){piece, size}, 1, (off_t)(map->start + at), RWF_NOWAIT);
 #else
-    n = wait ? pread(map->fd, piece, size, (off_t)at) : -1;
+    n = wait ? pread(map->fd, piece, size, (off_t)(map->start + at)) : -1;
 #endif
   } while (n < 0 && wait && errno == EINTR);
   return n;
@@ -161,7 +163,7 @@ static void gather_block(const mooni_map *map, float *dst, size_t stride, const 
 bool mooni_map_gather(mooni_columns dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                       float scale) {
   const mooni_map *map = x->storage->map;
-  if (!map || map->owner != getpid()) return false;
+  if (!map || map->owner != getpid() || !moon_tensor_byte(x)) return false;
   if (dst.from == dst.to) return true;
   for (size_t done = 0, n; done < count; done += n) {
     n = count - done < BLOCK ? count - done : BLOCK;

@@ -17,6 +17,8 @@
 #include "archive.h"
 #include "file.h"
 #include "json.h"
+#include "map.h"
+#include "widen.h"
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "safetensors files are little-endian, and this file copies floats as they are"
@@ -35,60 +37,23 @@ typedef struct element {
   const char *name;
   size_t size;
   moon_dtype dtype;
-  void (*widen)(float *y, const uint8_t *x, size_t n); /* NULL: no conversion */
+  mooni_widen *widen; /* NULL: no conversion */
 } element;
 
-#define WIDEN(name, type)                                  \
-  static void name(float *y, const uint8_t *x, size_t n) { \
-    for (size_t i = 0; i < n; i++) {                       \
-      type value;                                          \
-      memcpy(&value, x + i * sizeof value, sizeof value);  \
-      y[i] = (float)value;                                 \
-    }                                                      \
-  }
-WIDEN(widen_f64, double)
-WIDEN(widen_i64, int64_t)
-WIDEN(widen_i32, int32_t)
-WIDEN(widen_i16, int16_t)
-WIDEN(widen_i8, int8_t)
-WIDEN(widen_u64, uint64_t)
-WIDEN(widen_u32, uint32_t)
-WIDEN(widen_u16, uint16_t)
-
-static void widen_bool(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = x[i] ? 1 : 0;
-}
-
-static float from_bits(uint32_t bits) {
-  float value;
-  memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
-static void widen_bf16(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = from_bits((uint32_t)x[2 * i] << 16 | (uint32_t)x[2 * i + 1] << 24);
-}
-
-/* Half precision: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction. */
-static void widen_f16(float *y, const uint8_t *x, size_t n) {
-  for (size_t i = 0; i < n; i++) {
-    uint32_t h = (uint32_t)x[2 * i] | (uint32_t)x[2 * i + 1] << 8;
-    uint32_t sign = (h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ff;
-    if (exponent == 0) { /* fraction times 2^-24: float32 holds it exactly */
-      float value = (float)fraction * 0x1p-24f;
-      y[i] = sign ? -value : value;
-    } else {
-      y[i] = from_bits(sign | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13);
-    }
-  }
-}
-
 static const element elements[] = {
-    {"F32", 4, MOON_FLOAT32, NULL},        {"U8", 1, MOON_UINT8, NULL},         {"F16", 2, MOON_FLOAT32, widen_f16},
-    {"BF16", 2, MOON_FLOAT32, widen_bf16}, {"F64", 8, MOON_FLOAT32, widen_f64}, {"I64", 8, MOON_FLOAT32, widen_i64},
-    {"I32", 4, MOON_FLOAT32, widen_i32},   {"I16", 2, MOON_FLOAT32, widen_i16}, {"I8", 1, MOON_FLOAT32, widen_i8},
-    {"U64", 8, MOON_FLOAT32, widen_u64},   {"U32", 4, MOON_FLOAT32, widen_u32}, {"U16", 2, MOON_FLOAT32, widen_u16},
-    {"BOOL", 1, MOON_FLOAT32, widen_bool},
+    {"F32", 4, MOON_FLOAT32, NULL},
+    {"U8", 1, MOON_UINT8, NULL},
+    {"F16", 2, MOON_FLOAT32, mooni_widen_f16},
+    {"BF16", 2, MOON_FLOAT32, mooni_widen_bf16},
+    {"F64", 8, MOON_FLOAT32, mooni_widen_f64},
+    {"I64", 8, MOON_FLOAT32, mooni_widen_i64},
+    {"I32", 4, MOON_FLOAT32, mooni_widen_i32},
+    {"I16", 2, MOON_FLOAT32, mooni_widen_i16},
+    {"I8", 1, MOON_FLOAT32, mooni_widen_i8},
+    {"U64", 8, MOON_FLOAT32, mooni_widen_u64},
+    {"U32", 4, MOON_FLOAT32, mooni_widen_u32},
+    {"U16", 2, MOON_FLOAT32, mooni_widen_u16},
+    {"BOOL", 1, MOON_FLOAT32, mooni_widen_bool},
 };
 
 static const element *find_element(const char *name) {
@@ -291,35 +256,67 @@ static moon_status check_crc(moon_ctx *ctx, const claim *c, uint32_t sum) {
                     c->name, (unsigned long)sum, (long long)c->crc);
 }
 
-/* entries: the checksum of the texts. */
-static moon_status read_tensor(moon_archive *a, mooni_reader *file, const claim *c, uint8_t *chunk, uint32_t entries) {
+/* Read the bytes of a tensor that is mapped, for their checksum. */
+static moon_status read_past(mooni_reader *file, const claim *c, uint8_t *chunk, uint32_t *sum) {
+  size_t end = file->at + (c->end - c->begin);
+  for (size_t n; c->has_crc && file->at < end;) {
+    n = end - file->at < CHUNK ? end - file->at : CHUNK;
+    MOONI_TRY(mooni_reader_read(file, chunk, n));
+    *sum = crc(*sum, chunk, n);
+  }
+  file->at = end;
+  return MOON_OK;
+}
+
+/* How the tensors of a file are read. */
+typedef struct reading {
+  mooni_reader *file;
+  uint8_t *chunk;   /* [CHUNK] */
+  uint32_t entries; /* the checksum of the texts */
+  bool map;         /* large tensors are mapped */
+} reading;
+
+/* *out is NULL, with MOON_OK, for a tensor that is to be read instead. */
+static moon_status map_tensor(const reading *r, const claim *c, moon_tensor **out) {
+  size_t size = c->end - c->begin;
+  *out = NULL;
+  if (!r->map || c->type->widen || size < MOONI_MAP_FROM || r->file->at % c->type->size) return MOON_OK;
+  return mooni_map_tensor(r->file, out, c->type->dtype, r->file->at, c->rank, c->shape);
+}
+
+static moon_status read_tensor(moon_archive *a, const reading *r, const claim *c) {
   moon_tensor *t;
-  uint32_t sum = crc_of_description(entries, c->name, c->type->name, c->rank, c->shape);
-  MOONI_TRY(moon_tensor_new(a->ctx, &t, c->type->dtype, c->rank, c->shape));
-  moon_status status = c->type->widen ? read_widened(file, c, moon_tensor_float(t), chunk, &sum)
-                                      : read_as_it_is(file, c, moon_tensor_data(t), &sum);
+  moon_status status;
+  uint32_t sum = crc_of_description(r->entries, c->name, c->type->name, c->rank, c->shape);
+  MOONI_TRY(map_tensor(r, c, &t));
+  if (t) {
+    status = read_past(r->file, c, r->chunk, &sum);
+  } else {
+    MOONI_TRY(moon_tensor_new(a->ctx, &t, c->type->dtype, c->rank, c->shape));
+    status = c->type->widen ? read_widened(r->file, c, moon_tensor_float(t), r->chunk, &sum)
+                            : read_as_it_is(r->file, c, moon_tensor_data(t), &sum);
+  }
   if (status == MOON_OK) status = check_crc(a->ctx, c, sum);
   if (status == MOON_OK) status = mooni_archive_append(a, c->name, t);
   moon_tensor_release(t);
   return status;
 }
 
-static moon_status read_data(moon_archive *a, mooni_reader *file, const claim *claims, size_t count) {
-  uint8_t *chunk = mooni_alloc(a->ctx, CHUNK);
-  if (!chunk) return mooni_nomem(a->ctx, CHUNK);
-  uint32_t entries = crc_of_entries(a);
+static moon_status read_data(moon_archive *a, mooni_reader *file, bool map, const claim *claims, size_t count) {
+  reading r = {file, mooni_alloc(a->ctx, CHUNK), crc_of_entries(a), map};
+  if (!r.chunk) return mooni_nomem(a->ctx, CHUNK);
   moon_status status = MOON_OK;
-  for (size_t i = 0; i < count && status == MOON_OK; i++) status = read_tensor(a, file, &claims[i], chunk, entries);
-  mooni_free(a->ctx, chunk);
+  for (size_t i = 0; i < count && status == MOON_OK; i++) status = read_tensor(a, &r, &claims[i]);
+  mooni_free(a->ctx, r.chunk);
   return status;
 }
 
-static moon_status load_header(moon_archive *a, mooni_reader *file, const mooni_json *header) {
+static moon_status load_header(moon_archive *a, mooni_reader *file, bool map, const mooni_json *header) {
   size_t count = header->count - (mooni_json_get(header, MOONI_METADATA) != NULL);
   claim *claims = mooni_calloc(a->ctx, count + 1, sizeof *claims);
   if (!claims) return mooni_nomem(a->ctx, count * sizeof *claims);
   moon_status status = parse_claims(a, claims, header, file->size - file->at);
-  if (status == MOON_OK) status = read_data(a, file, claims, count);
+  if (status == MOON_OK) status = read_data(a, file, map, claims, count);
   mooni_free(a->ctx, claims);
   return status;
 }
@@ -336,7 +333,7 @@ static moon_status read_header(moon_ctx *ctx, mooni_reader *file, mooni_json **h
   return status;
 }
 
-static moon_status load(moon_archive *a, mooni_reader *file) {
+static moon_status load(moon_archive *a, mooni_reader *file, bool map) {
   uint8_t bytes[8];
   uint64_t size = 0;
   mooni_json *header;
@@ -352,15 +349,15 @@ static moon_status load(moon_archive *a, mooni_reader *file) {
     return mooni_fail(a->ctx, MOON_EFORMAT, "truncated: expected a header of %llu bytes, the file holds %zu",
                       (unsigned long long)size, file->size - sizeof bytes);
   MOONI_TRY(read_header(a->ctx, file, &header, (size_t)size));
-  moon_status status = load_header(a, file, header);
+  moon_status status = load_header(a, file, map, header);
   mooni_free(a->ctx, header);
   return status;
 }
 
-static moon_status load_new(moon_ctx *ctx, moon_archive **out, mooni_reader *file) {
+static moon_status load_new(moon_ctx *ctx, moon_archive **out, mooni_reader *file, bool map) {
   moon_archive *a;
   MOONI_TRY(moon_archive_new(ctx, &a));
-  moon_status status = load(a, file);
+  moon_status status = load(a, file, map);
   if (status == MOON_OK)
     *out = a;
   else
@@ -368,20 +365,28 @@ static moon_status load_new(moon_ctx *ctx, moon_archive **out, mooni_reader *fil
   return status;
 }
 
-moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
+static moon_status load_file(moon_ctx *ctx, moon_archive **out, const char *path, bool map) {
   MOONI_IEEE;
   mooni_reader file;
   MOONI_TRY(mooni_reader_open(&file, ctx, path));
-  moon_status status = load_new(ctx, out, &file);
+  moon_status status = load_new(ctx, out, &file, map);
   mooni_reader_close(&file);
   return mooni_in_file(ctx, status, path);
+}
+
+moon_status moon_archive_load(moon_ctx *ctx, moon_archive **out, const char *path) {
+  return load_file(ctx, out, path, false);
+}
+
+moon_status moon_archive_map(moon_ctx *ctx, moon_archive **out, const char *path) {
+  return load_file(ctx, out, path, true);
 }
 
 moon_status moon_archive_decode(moon_ctx *ctx, moon_archive **out, const void *bytes, size_t size) {
   MOONI_IEEE;
   mooni_reader file;
   mooni_reader_of(&file, ctx, bytes, size);
-  return load_new(ctx, out, &file);
+  return load_new(ctx, out, &file, false);
 }
 
 /* ---- writing ---- */

@@ -20,4 +20,13 @@ end
 ---@return moonglass.Code? code
 function data.idx(path) return errors.guard(files.idx_load, path) end
 
+---Read an NPY file, numpy's format, as a tensor of the file's shape: every type of numbers, either order of bytes and
+---of indices. Bytes (`uint8`) stay bytes; all others become float32, which rounds whole numbers beyond 2^24. 1 MB or
+---more of float32 or bytes in C's order is mapped, not copied: it may be larger than memory.
+---@param path string
+---@return moonglass.Tensor? tensor nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
+function data.npy(path) return errors.guard_as("data.npy", "npy.load", files.npy_load, path) end
+
 return data

@@ -1577,7 +1577,8 @@ function moon.safetensors.decode(bytes) end
 ---@return string bytes
 function moon.safetensors.encode(tensors, metadata) end
 
----Read all tensors of a file. Floats of 16 and 64 bits become float32.
+---Read all tensors of a file. Floats of 16 and 64 bits become float32. Tensors of 1 MB or more of float32 or bytes are
+---mapped, not copied: they may be larger than memory.
 ---@param path string
 ---@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
 ---@return table<string, string>|string metadata the file's texts; or the message
@@ -1643,6 +1644,15 @@ moon.data = {}
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.data.idx(path) end
+
+---Read an NPY file, numpy's format, as a tensor of the file's shape: every type of numbers, either order of bytes and
+---of indices. Bytes (`uint8`) stay bytes; all others become float32, which rounds whole numbers beyond 2^24. 1 MB or
+---more of float32 or bytes in C's order is mapped, not copied: it may be larger than memory.
+---@param path string
+---@return moonglass.Tensor? tensor nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
+function moon.data.npy(path) end
 
 ---The folder that `moon.data.mnist` would read, and a description of its content.
 ---@param folder string?
@@ -1735,6 +1745,28 @@ function moon.onnx.encode(net, options) end
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.onnx.export(path, net, options) end
+
+-- ---- moon.npy ----
+
+---NPY files, numpy's format of one array.
+---@class moonglass.npy
+moon.npy = {}
+
+---Read an NPY file, numpy's format. `moon.data.npy` is the same.
+---@param path string
+---@return moonglass.Tensor? tensor nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
+function moon.npy.load(path) end
+
+---Write a tensor as NPY, numpy's format: float32 as `<f4`, bytes as `|u1`. Writing is atomic: the file is complete, or
+---as it was.
+---@param path string
+---@param tensor moonglass.Tensor
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function moon.npy.save(path, tensor) end
 
 -- ---- moon.dictionary ----
 

@@ -65,6 +65,16 @@ function files.read(what, path)
   return nil, ("cannot read '%s': %s"):format(path, message), "I/O"
 end
 
+---Read an NPY file, numpy's format. `moon.data.npy` is the same.
+---@name moon.npy.load(path)
+---@param path string
+---@return moonglass.Tensor? tensor nil if it cannot be read
+---@return string? message
+---@return moonglass.Code? code
+of_core("npy_load", "npy.load")
+
+of_core("npy_save", "npy.save")
+
 ---Read a PNG file.
 ---@name moon.png.read(path)
 ---@param path string
@@ -75,7 +85,8 @@ of_core("png_read", "png.read")
 
 of_core("png_write", "png.write")
 
----Read all tensors of a file. Floats of 16 and 64 bits become float32.
+---Read all tensors of a file. Floats of 16 and 64 bits become float32. Tensors of 1 MB or more of float32 or bytes are
+---mapped, not copied: they may be larger than memory.
 ---@name moon.safetensors.load(path)
 ---@param path string
 ---@return table<string, moonglass.Tensor>? tensors nil if it cannot be read
@@ -104,7 +115,21 @@ function files.write(path, content)
   return file_write(path, type(content) == "table" and content or {content})
 end
 
-local png_write = files.png_write
+local npy_save, png_write = files.npy_save, files.png_write
+
+---Write a tensor as NPY, numpy's format: float32 as `<f4`, bytes as `|u1`. Writing is atomic: the file is complete, or
+---as it was.
+---@name moon.npy.save(path, tensor)
+---@param path string
+---@param tensor moonglass.Tensor
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function files.npy_save(path, tensor)
+  checks.path("npy.save", path)
+  checks.is_tensor("npy.save", "tensor", tensor)
+  return npy_save(path, tensor)
+end
 
 ---Write a PNG file. Writing is atomic: the file is complete, or as it was.
 ---@name moon.png.write(path, picture)
