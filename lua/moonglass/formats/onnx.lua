@@ -5,6 +5,7 @@ local checks = require "moonglass.support.checks"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 local graph = require "moonglass.formats.onnx_graph"
+local models = require "moonglass.formats.onnx_model"
 local mixed = require "moonglass.net.mixed"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -41,7 +42,7 @@ end
 local function pieces_of(what, net, o)
   local why = graph.obstacle(net)
   if why then return nil, what .. ": " .. why, "type" end
-  local model = errors.guard(graph.model, net, o)
+  local model = errors.guard(function() return models.message(graph.of_net(net, o.opset), o.name) end)
   if model.size <= bytes_max then return model:pieces() end
   local too_large = "%s: the file would have %d bytes, expected at most %d"
   return nil, too_large:format(what, model.size, bytes_max), "range"

@@ -1,76 +1,25 @@
---- The graph of a net's inference as an ONNX model, for onnx.lua. Field numbers are those of onnx.proto. The weights
--- are initializers with the names of the saved net, "0.weight" [out x in].
-local core = require "moonglass.core"
+--- The graph of a net's inference, node by node, for onnx.lua. The weights are initializers with the names of the saved
+-- net, "0.weight" [out x in].
 local describe = require "moonglass.net.describe"
+local model = require "moonglass.formats.onnx_model"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
-local protobuf = require "moonglass.formats.protobuf"
 local weight_names = require "moonglass.formats.weight_names"
 
 local onnx_graph = {}
 
-local message = protobuf.message
-
--- For each version of the operators, the oldest version of the file format that has it ("Versioning" in the ONNX
--- documentation). The operators used here are the same in all of them, except for Gelu, which is new in 20.
-onnx_graph.first_opset, onnx_graph.last_opset = 11, 23
-local formats = {6, 7, 7, 7, 8, 8, 8, 8, 9, 9, 10, 10, 11}
-local gelu_opset = 20
-
--- ---- messages ----
-
-local types = {float = 1, int64 = 7} -- TensorProto.DataType
-
-local function tensor_message(name, dims, kind, raw)
-  local m = message()
-  for _, n in ipairs(dims) do m:integer(1, n) end
-  return m:integer(2, types[kind]):bytes(8, name):bytes(9, raw)
-end
-
-local function attribute_message(name, v)
-  local m = message():bytes(1, name)
-  if math.type(v) == "integer" then return m:integer(3, v):integer(20, 2) end
-  return m:float(2, v):integer(20, 1)
-end
-
-local function node_message(node)
-  local m = message()
-  for _, name in ipairs(node.inputs) do m:bytes(1, name) end
-  for _, name in ipairs(node.outputs) do m:bytes(2, name) end
-  m:bytes(3, node.name):bytes(4, node.operator)
-  for _, pair in ipairs(node.attributes) do m:bytes(5, attribute_message(pair[1], pair[2])) end
-  return m
-end
-
--- A float matrix with any number of rows; width 0: of any width.
-local function value_message(name, width)
-  local columns = width > 0 and message():integer(1, width) or message():bytes(2, "width")
-  local shape = message():bytes(1, message():bytes(2, "batch")):bytes(1, columns)
-  local kind = message():bytes(1, message():integer(1, types.float):bytes(2, shape))
-  return message():bytes(1, name):bytes(2, kind)
-end
-
--- The elements as little-endian floats, in parts, since each element of a part is on Lua's stack.
-local function raw_floats(t)
-  local flat, step, parts = t:reshape(-1), 512, {}
-  for i = 1, #flat, step do
-    local part = flat:rows(i, math.min(i + step - 1, #flat)):totable()
-    parts[#parts + 1] = string.pack("<" .. ("f"):rep(#part), table.unpack(part))
-  end
-  return table.concat(parts)
-end
+onnx_graph.first_opset, onnx_graph.last_opset = model.first_opset, model.last_opset
+local gelu_opset = 20 -- Gelu is new in this one; the other operators used here are the same in all of them
 
 -- ---- the graph ----
 
 local Graph = {}
 Graph.__index = Graph
 
-local function new_graph(net, opset)
-  local tensors = net:archive()
-  return setmetatable({
-    net = net, opset = opset, tensors = tensors, names = weight_names(net, tensors),
-    nodes = {}, initializers = {}, written = {}, layer = 0,
-  }, Graph)
+--- An empty graph.
+function onnx_graph.new(opset)
+  return setmetatable({opset = opset, nodes = {}, initializers = {}, written = {}, layer = 0, metadata = {},
+    inputs = {}, outputs = {}}, Graph)
 end
 
 --- Adds a node. attributes: {{name, integer or float}, ...}. Returns the names of its outputs.
@@ -86,7 +35,7 @@ end
 function Graph:initializer(name, dims, kind, raw)
   if not self.written[name] then
     self.written[name] = true
-    self.initializers[#self.initializers + 1] = tensor_message(name, dims, kind, raw())
+    self.initializers[#self.initializers + 1] = {name = name, dims = dims, kind = kind, raw = raw()}
   end
   return name
 end
@@ -94,7 +43,7 @@ end
 --- The saved net's tensor of that name.
 function Graph:weight(name)
   local t = self.tensors[name]
-  return self:initializer(name, t.shape, "float", function() return raw_floats(t) end)
+  return self:initializer(self.prefix .. name, t.shape, "float", function() return model.raw_floats(t) end)
 end
 
 --- A single number.
@@ -115,6 +64,12 @@ function Graph:weight_of(layer, i)
   local owner = layer.tied and find_layer(self.net, layer.tied)
   if owner then return self:weight(self.names[owner].weight), 0 end
   return self:weight(self.names[i].weight), 1
+end
+
+--- The node that was added last gives this output. Width nil: [batch].
+function Graph:output(name, width)
+  self.nodes[#self.nodes].outputs[1] = name
+  self.outputs[#self.outputs + 1] = {name = name, width = width}
 end
 
 -- ---- activations: each takes the graph and the name of its input ----
@@ -216,42 +171,29 @@ function onnx_graph.obstacle(net)
   end
 end
 
--- ---- the model ----
+-- ---- a net ----
 
--- The last node gives "output". A graph without nodes gets an Identity.
-local function finish_graph(graph, top)
-  if top == "input" then graph:node("Identity", {top}) end
-  graph.nodes[#graph.nodes].outputs[1] = "output"
-end
-
-local function build_graph(net, opset)
-  local graph, x, width = new_graph(net, opset), "input", widths(net)
+--- Adds a net behind the value x. Returns the name of its output. prefix: before the names of its weights.
+function Graph:add_net(x, net, prefix)
+  local width = widths(net)
+  self.net, self.prefix, self.tensors = net, prefix, net:archive()
+  self.names = weight_names(net, self.tensors)
   for i = 1, #net do
     local layer = net:layer(i)
-    graph.layer = i
-    x = layers[layer:kind()](graph, x, layer, width[i])
+    self.layer = i
+    x = layers[layer:kind()](self, x, layer, width[i])
   end
-  finish_graph(graph, x)
+  return x
+end
+
+--- The graph of a net: "input" to "output". A graph without nodes gets an Identity.
+function onnx_graph.of_net(net, opset)
+  local graph = onnx_graph.new(opset)
+  graph.inputs[1] = {name = "input", width = net:inputs()}
+  if graph:add_net("input", net, "") == "input" then graph:node("Identity", {"input"}) end
+  graph:output("output", net:outputs())
+  graph.doc = "A net of Moonglass. Rows of float32; images of bytes go in as value / 255."
   return graph
-end
-
-local function graph_message(graph, name)
-  local m = message()
-  for _, node in ipairs(graph.nodes) do m:bytes(1, node_message(node)) end
-  m:bytes(2, name)
-  for _, initializer in ipairs(graph.initializers) do m:bytes(5, initializer) end
-  m:bytes(11, value_message("input", graph.net:inputs()))
-  return m:bytes(12, value_message("output", graph.net:outputs()))
-end
-
-local doc = "A net of Moonglass. Rows of float32; images of bytes go in as value / 255."
-
---- The message of a whole model. o: opset, name.
-function onnx_graph.model(net, o)
-  local operators = message():bytes(1, ""):integer(2, o.opset)
-  local format = formats[o.opset - onnx_graph.first_opset + 1]
-  return message():integer(1, format):bytes(2, "moonglass"):bytes(3, core.info().version):integer(5, 1)
-    :bytes(6, doc):bytes(7, graph_message(build_graph(net, o.opset), o.name)):bytes(8, operators)
 end
 
 return onnx_graph
