@@ -62,7 +62,11 @@ typedef struct moon_loss moon_loss;       /* how far a prediction is from its ta
 typedef struct moon_optim moon_optim;     /* changes parameters by their gradients */
 typedef struct moon_net moon_net;         /* a stack of layers */
 typedef struct moon_dataset moon_dataset; /* rows to train on, in some order */
+<<<<<<< HEAD
 typedef struct moon_scaler moon_scaler;   /* an offset and a scale for each column */
+=======
+typedef struct moon_source moon_source;   /* rows that are gathered or read when a batch needs them */
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 typedef struct moon_archive moon_archive; /* named tensors and texts: the content of a file */
 
 /* ---- Context -------------------------------------------------------------------------------------------------- */
@@ -614,12 +618,66 @@ typedef struct moon_reducer {
 ** Fails with MOON_ERANGE (size, rank, ranks or reduce), MOON_ENOMEM. */
 MOON_API moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer);
 
+/* ---- Sources ---------------------------------------------------------------------------------------------------
+** Rows that memory does not hold at once: windows over a series, or what a function of the host reads, from a file, a
+** data base or a formula. moon_dataset_of makes a dataset of them. */
+
+/* How rows are read. Zero is the default of block, release and ud. */
+typedef struct moon_source_config {
+  size_t size;  /* sizeof(moon_source_config), set by the caller */
+  size_t rows;  /* how many there are, at least 1 and fewer than 2^32 */
+  size_t width; /* elements of each */
+  size_t block; /* rows that are read at a time; 0: as many as 2 MB hold */
+  /* Fill rows [n x width] float32 with rows first..first+n-1, which are in one block: n is at most block, and first /
+  ** block is the same for all of them. The same rows must come each time. Only the thread that trains calls it. It may
+  ** use its context: also moon_net_step, on the net that is trained, but not the dataset that it reads for. A status
+  ** other than MOON_OK, with the message of the last call that failed in it, ends the call that needs the rows. */
+  moon_status (*read)(void *ud, moon_tensor *rows, size_t first);
+  void (*release)(void *ud); /* called once, when the source and its parts are gone; NULL: nothing */
+  void *ud;                  /* first argument of read and release */
+} moon_source_config;
+
+/* CONSTRUCTOR: rows that config's read gives; config is copied. After a failure release is not called.
+** Fails with MOON_ERANGE (size, rows, width, block or read), MOON_ENOMEM. */
+MOON_API moon_status moon_source_new(moon_ctx *ctx, moon_source **out, const moon_source_config *config);
+
+/* CONSTRUCTOR: windows of n times over a series t [times x width] or [times], a window each `step` times: row k has the
+** n * width elements of times k * step to k * step + n - 1. They are gathered from t, which is retained, when they are
+** needed. Fails with MOON_ESHAPE, MOON_ERANGE (n or step), MOON_ENOMEM. */
+MOON_API moon_status moon_source_windows(moon_source **out, moon_tensor *t, size_t n, size_t step);
+
+/* CONSTRUCTOR: the rows of a tensor [rows x width], or class numbers [rows], beside another source. t is retained.
+** Fails with MOON_ESHAPE, MOON_ENOMEM. */
+MOON_API moon_status moon_source_tensor(moon_source **out, moon_tensor *t);
+
+/* CONSTRUCTOR: rows first..first+count-1 of s, which is retained as far as it is needed.
+** Fails with MOON_ERANGE, MOON_ENOMEM. */
+MOON_API moon_status moon_source_part(moon_source **out, const moon_source *s, size_t first, size_t count);
+MOON_API moon_source *moon_source_retain(moon_source *s);
+MOON_API void moon_source_release(moon_source *s);
+
+/* METHOD: the number of rows, and of the elements of each. */
+MOON_API size_t moon_source_rows(const moon_source *s);
+MOON_API size_t moon_source_width(const moon_source *s);
+
+/* METHOD: rows [n x width] float32 = rows first..first+n-1 of s; bytes become value/255. They are read now, and not
+** kept. Fails with MOON_ESHAPE, MOON_ERANGE, MOON_ESTATE (rows is read-only), MOON_EINTERRUPT, and as the reader does:
+** then some of rows may be set. */
+MOON_API moon_status moon_source_read(moon_source *s, moon_tensor *rows, size_t first);
+
 /* ---- Data ------------------------------------------------------------------------------------------------------ */
 
 /* CONSTRUCTOR: rows x [n x in] with targets y: [n x k], class numbers [n], or NULL: x itself. Both are retained, not
 ** copied. Bytes become value/255 when a batch is gathered. Fails with MOON_ESHAPE (no rows, or not as many in y as in
 ** x), MOON_ENOMEM. */
 MOON_API moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y);
+
+/* CONSTRUCTOR: the same of sources, for rows that memory need not hold at once: y has as many rows as x, or is NULL. If
+** rows are read, batch, step_rows and evaluate read them, block by block, in the thread that calls; then the order of
+** moon_dataset_shuffle is one of blocks, and one of the rows in the 2 to 16 blocks that are in memory together (32 MB,
+** if they fit), and each row comes once. Otherwise it is that of moon_dataset_new. If a reader fails, these calls fail
+** as it does, and change nothing. Fails with MOON_ESHAPE (not as many rows in y as in x), MOON_ENOMEM. */
+MOON_API moon_status moon_dataset_of(moon_ctx *ctx, moon_dataset **out, moon_source *x, moon_source *y);
 MOON_API moon_dataset *moon_dataset_retain(moon_dataset *data);
 MOON_API void moon_dataset_release(moon_dataset *data);
 

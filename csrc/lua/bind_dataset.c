@@ -2,50 +2,91 @@
 ** their shapes. */
 #include "bind_family.h"
 #include "bind_open.h"
+#include "bind_source.h"
 
-/* list[i] = a new handle on the tensor; the list is on the top. */
-static void keep(lua_State *L, int i, moon_tensor *t) {
-  bind_push(L, BIND_TENSOR, t);
+/* list[i] = a new handle on the tensor or the source at index i; the list is on the top. */
+static void keep(lua_State *L, int i) {
+  if (bind_test_source(L, i))
+    bind_push_source_again(L, i);
+  else
+    bind_push(L, BIND_TENSOR, bind_check_tensor(L, i));
   lua_rawseti(L, -2, i);
 }
 
+/* The source at an index; or one of the rows of the tensor there, which is the running function's. */
+static moon_source *as_source(lua_State *L, moon_ctx *ctx, int index) {
+  moon_source *s = bind_test_source(L, index);
+  if (s || lua_isnil(L, index)) return s;
+  BIND_TRY(L, ctx, moon_source_tensor(&s, bind_check_tensor(L, index)));
+  return bind_adopt(L, BIND_SOURCE, s);
+}
+
+static moon_status make(lua_State *L, moon_ctx *ctx, moon_dataset **out) {
+  moon_status status;
+  if (!bind_test_source(L, 1) && !bind_test_source(L, 2)) {
+    moon_tensor *x = bind_check_tensor(L, 1), *y = lua_isnil(L, 2) ? NULL : bind_check_tensor(L, 2);
+    BIND_TWICE(L, status, moon_dataset_new(ctx, out, x, y));
+  } else {
+    moon_source *x = as_source(L, ctx, 1), *y = as_source(L, ctx, 2);
+    BIND_TWICE(L, status, moon_dataset_of(ctx, out, x, y));
+  }
+  return status;
+}
+
 /*** moon.dataset(x, y)
-** Rows to train on. The tensors are not copied.
-** @param x moonglass.Tensor [rows x in], float32 or bytes
-** @param y moonglass.Tensor? [rows x out], or class numbers [rows]; nil: x itself
+** Rows to train on. The tensors are not copied. Rows of a source are gathered or read when a batch needs them.
+** @param x moonglass.Tensor|moonglass.Source [rows x in], float32 or bytes
+** @param y (moonglass.Tensor|moonglass.Source)? [rows x out], or class numbers [rows]; nil: x itself
 ** @return moonglass.Dataset data */
 static int dataset_new(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_settop(L, 2);
-  moon_tensor *x = bind_check_tensor(L, 1), *y = lua_isnil(L, 2) ? NULL : bind_check_tensor(L, 2);
   lua_createtable(L, 2, 0);
-  keep(L, 1, x);
-  if (y) keep(L, 2, y);
+  keep(L, 1);
+  if (!lua_isnil(L, 2)) keep(L, 2);
   size_t before = moon_memory_used(ctx);
   void **handle = bind_new(L, BIND_DATASET);
   moon_dataset *data = NULL;
-  BIND_TRY(L, ctx, moon_dataset_new(ctx, &data, x, y));
+  if (make(L, ctx, &data) != MOON_OK) return bind_raise(L, ctx);
   *handle = data;
   lua_pushvalue(L, 3);
   lua_setiuservalue(L, 4, 1);
   bind_weigh_growth(L, ctx, before);
+  lua_settop(L, 4);
   return 1;
 }
 
-/* Push x (which = 1) or y (2) of the dataset at argument 1; NULL if there is no y. */
-static moon_tensor *push_kept(lua_State *L, int which) {
+/* What a dataset knows of its x or y. */
+typedef struct kept {
+  int rank;
+  size_t shape[2];
+  moon_dtype dtype;
+} kept;
+
+/* x (which = 1) or y (2) of the dataset at argument 1; false if there is no y. */
+static bool get_kept(lua_State *L, int which, kept *k) {
   lua_getiuservalue(L, 1, 1);
   lua_rawgeti(L, -1, which);
-  lua_remove(L, -2);
-  return bind_test_tensor(L, -1);
+  const moon_source *s = bind_test_source(L, -1);
+  const moon_tensor *t = s ? NULL : bind_test_tensor(L, -1);
+  *k = (kept){2, {0, 0}, MOON_FLOAT32};
+  if (s) {
+    k->shape[0] = moon_source_rows(s);
+    k->shape[1] = moon_source_width(s);
+  } else if (t) {
+    k->rank = moon_tensor_rank(t);
+    k->dtype = moon_tensor_dtype(t);
+    for (int i = 0; i < k->rank; i++) k->shape[i] = moon_tensor_shape(t)[i];
+  }
+  lua_pop(L, 2);
+  return s || t;
 }
 
-/* Push a tensor for count rows of t. It is float32, except that class numbers, and everything if `keep_type`, have t's
-** type. */
-static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t count, bool keep_type) {
-  bool classes = moon_tensor_rank(t) == 1;
-  size_t shape[2] = {count, classes ? 0 : moon_tensor_shape(t)[1]};
-  return bind_new_tensor(L, classes || keep_type ? moon_tensor_dtype(t) : MOON_FLOAT32, moon_tensor_rank(t), shape);
+/* Push a tensor for count such rows. It is float32, except that class numbers, and everything if `keep_type`, have
+** their own type. */
+static moon_tensor *push_rows_like(lua_State *L, const kept *k, size_t count, bool keep_type) {
+  size_t shape[2] = {count, k->shape[1]};
+  return bind_new_tensor(L, k->rank == 1 || keep_type ? k->dtype : MOON_FLOAT32, k->rank, shape);
 }
 
 /*** Dataset:batch(first, count, bytes)
@@ -57,15 +98,18 @@ static moon_tensor *push_rows_like(lua_State *L, const moon_tensor *t, size_t co
 ** @return moonglass.Tensor x [count x in]
 ** @return moonglass.Tensor? y nil if the target is x */
 static int dataset_batch(lua_State *L) {
+  lua_settop(L, 4);
   const moon_dataset *data = bind_check_dataset(L, 1);
   size_t first, count;
-  bool bytes = lua_toboolean(L, 4);
-  const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
-  bind_row_range(L, 2, "batch", moon_tensor_shape(x)[0], &first, &count);
-  moon_tensor *bx = push_rows_like(L, x, count, false);
-  moon_tensor *by = y ? push_rows_like(L, y, count, bytes) : NULL;
-  BIND_TRY(L, bind_ctx(L), moon_dataset_batch(data, bx, by, first, count));
-  return y ? 2 : 1;
+  kept x, y;
+  bool bytes = lua_toboolean(L, 4), target = get_kept(L, 2, &y);
+  get_kept(L, 1, &x);
+  bind_row_range(L, 2, "batch", x.shape[0], &first, &count);
+  moon_tensor *bx = push_rows_like(L, &x, count, false);
+  moon_tensor *by = target ? push_rows_like(L, &y, count, bytes) : NULL;
+  BIND_TRY_READ(L, bind_ctx(L), true, moon_dataset_batch(data, bx, by, first, count));
+  lua_settop(L, target ? 6 : 5);
+  return target ? 2 : 1;
 }
 
 /*** Dataset:shuffle(seed, epoch)
@@ -117,8 +161,10 @@ static int dataset_set_shards(lua_State *L) {
 ** The number of rows that the tensors hold: fewer than `#data` after `set_shards`.
 ** @return integer rows */
 static int dataset_own_rows(lua_State *L) {
+  kept x;
   bind_check_dataset(L, 1);
-  lua_pushinteger(L, (lua_Integer)moon_tensor_shape(push_kept(L, 1))[0]);
+  get_kept(L, 1, &x);
+  lua_pushinteger(L, (lua_Integer)x.shape[0]);
   return 1;
 }
 
@@ -129,9 +175,10 @@ static int dataset_tostring(lua_State *L) {
     return 1;
   }
   lua_settop(L, 1);
-  const moon_tensor *x = push_kept(L, 1), *y = push_kept(L, 2);
-  const char *xs = bind_push_shape(L, moon_tensor_rank(x), moon_tensor_shape(x));
-  const char *ys = y ? bind_push_shape(L, moon_tensor_rank(y), moon_tensor_shape(y)) : NULL;
+  kept x, y;
+  get_kept(L, 1, &x);
+  const char *xs = bind_push_shape(L, x.rank, x.shape);
+  const char *ys = get_kept(L, 2, &y) ? bind_push_shape(L, y.rank, y.shape) : NULL;
   lua_pushfstring(L, ys ? "dataset x %s, y %s" : "dataset x %s", xs, ys);
   return 1;
 }

@@ -15,9 +15,10 @@ typedef struct bind_home {
   moon_ctx *ctx; /* NULL before the core is opened, and after the state has closed it */
   bool closed;
   bool remembers; /* the table of handles is not empty */
-  bool calling;   /* bind_collect is testing whether Lua can call: a hook may call us meanwhile */
+  bool calling;   /* one of our functions has called Lua, whose code may call us: what it holds stays held */
   size_t settled; /* bytes in use after the last full collection that we forced */
   bind_holds holds;
+  struct bind_reading *reading;         /* the innermost call of the engine in which readers may run (bind_source.h) */
   const void *metatables[BIND_CLASSES]; /* their addresses: comparing them is faster than a search by name */
   moon_lua_config config;
 } bind_home;

@@ -89,9 +89,58 @@ static int net_backward(lua_State *L) {
   return bind_backward(L, 1, 2);
 }
 
+typedef moon_status run_fn(moon_net *net, moon_tensor *result, const moon_tensor *x, size_t batch);
+
+/* Run the rows of a source, as many at a time as x has. The results do not depend on that. */
+static moon_status run_rows(moon_net *net, moon_tensor *result, moon_source *rows, moon_tensor *x, run_fn *run) {
+  size_t all = moon_source_rows(rows), size = moon_tensor_shape(x)[0], width = moon_tensor_shape(x)[1];
+  int rank = moon_tensor_rank(result);
+  size_t out = rank == 2 ? moon_tensor_shape(result)[1] : 1;
+  moon_status status = MOON_OK;
+  for (size_t first = 0, n; status == MOON_OK && first < all; first += n) {
+    n = all - first < size ? all - first : size;
+    moon_tensor *part = NULL, *some = NULL;
+    status = moon_tensor_view(&part, x, 0, 2, (size_t[]){n, width});
+    if (status == MOON_OK) status = moon_tensor_view(&some, result, first * out, rank, (size_t[]){n, out});
+    if (status == MOON_OK) status = moon_source_read(rows, part, first);
+    if (status == MOON_OK) status = run(net, some, part, 0);
+    moon_tensor_release(part);
+    moon_tensor_release(some);
+  }
+  return status;
+}
+
+/* How many rows of a source to read at a time. */
+static size_t rows_at_a_time(const moon_source *rows, size_t batch) {
+  enum { BYTES = 4 << 20 };
+  size_t width = moon_source_width(rows), most = moon_source_rows(rows);
+  if (!batch) batch = BYTES / sizeof(float) / width + 1;
+  return batch < most ? batch : most;
+}
+
+/* run_all for a source. */
+static int run_source(lua_State *L, const char *name, int rank, run_fn *run) {
+  moon_ctx *ctx = bind_ctx(L);
+  moon_net *net = bind_check_net(L, 1);
+  moon_source *rows = bind_check_source(L, 2);
+  size_t width = moon_source_width(rows), inputs = moon_net_inputs(net), before = moon_memory_used(ctx);
+  if (inputs && inputs != width)
+    luaL_error(L, "%s: input is %s, expected [rows x %I]", name,
+               bind_push_shape(L, 2, (size_t[]){moon_source_rows(rows), width}), (LUAI_UACINT)inputs);
+  size_t batch = rows_at_a_time(rows, batch_option(L, name));
+  moon_tensor *x = bind_new_tensor(L, MOON_FLOAT32, 2, (size_t[]){batch, width});
+  moon_tensor *result = bind_new_tensor(L, MOON_FLOAT32, rank,
+                                        (size_t[]){moon_source_rows(rows), output_width(net, width)});
+  int place = lua_gettop(L);
+  BIND_TRY_READ(L, ctx, true, run_rows(net, result, rows, x, run));
+  bind_weigh_growth(L, ctx, before + moon_tensor_bytes(result));
+  lua_pushvalue(L, place);
+  return 1;
+}
+
 /* Push the result of `run` for all rows of x, a tensor of `rank` dimensions: [n x out] or [n]. */
-static int run_all(lua_State *L, const char *name, int rank,
-                   moon_status (*run)(moon_net *net, moon_tensor *result, const moon_tensor *x, size_t batch)) {
+static int run_all(lua_State *L, const char *name, int rank, run_fn *run) {
+  if (bind_test_source(L, 2)) return run_source(L, name, rank, run);
   moon_net *net = bind_check_net(L, 1);
   const moon_tensor *x = bind_check_tensor(L, 2);
   size_t shape[2], before = moon_memory_used(bind_ctx(L));
@@ -105,14 +154,14 @@ static int run_all(lua_State *L, const char *name, int rank,
 
 /*** Net:predict(x, options)
 ** The outputs for the rows of x, in inference.
-** @param x moonglass.Tensor [rows x in]; for a single row x:reshape(1, -1)
+** @param x moonglass.Tensor|moonglass.Source [rows x in]; for a single row x:reshape(1, -1)
 ** @param options moonglass.BatchOptions?
 ** @return moonglass.Tensor y [rows x out] */
 static int net_predict(lua_State *L) { return run_all(L, "predict", 2, moon_net_predict); }
 
 /*** Net:errors(x, options)
 ** The reconstruction error of each row: the mean squared difference of output and input.
-** @param x moonglass.Tensor [rows x in], as wide as the output
+** @param x moonglass.Tensor|moonglass.Source [rows x in], as wide as the output
 ** @param options moonglass.BatchOptions?
 ** @return moonglass.Tensor errors [rows] */
 static int net_errors(lua_State *L) { return run_all(L, "errors", 1, moon_net_errors); }

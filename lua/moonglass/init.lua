@@ -24,6 +24,7 @@ moon.metrics = require "moonglass.models.metrics"
 moon.knn = require("moonglass.models.knn").knn
 moon.onnx = require "moonglass.formats.onnx"
 moon.probe = require "moonglass.models.probe"
+moon.source = require("moonglass.data.source").source
 moon.pca = require "moonglass.models.pca"
 moon.page = require "moonglass.pictures.page"
 moon.plot = require "moonglass.plot"

@@ -557,14 +557,40 @@ static moon_status act_share(stage *s, int part) {
   return gave(s, status, out);
 }
 
+static moon_status read_from(void *ud, moon_tensor *rows, size_t first) {
+  moon_tensor *view, *x = ud;
+  moon_status status = moon_tensor_view(&view, x, first * moon_tensor_shape(x)[1], 2, moon_tensor_shape(rows));
+  if (status == MOON_OK) status = moon_tensor_copy(rows, view);
+  if (status == MOON_OK) moon_tensor_release(view);
+  return status;
+}
+
+/* Of tensors; of read rows with a tensor's beside them; of windows. */
+static moon_status make_data(stage *s, moon_dataset **data, int part) {
+  const size_t *shape = moon_tensor_shape(s->x);
+  moon_source_config config = {
+      .size = sizeof config, .rows = shape[0], .width = shape[1], .block = 3, .read = read_from, .ud = s->x};
+  moon_source *whole = NULL, *x = NULL, *y = NULL;
+  if (part == 0) return moon_dataset_new(s->ctx, data, s->x, s->x);
+  moon_status status = part == 1 ? moon_source_new(s->ctx, &whole, &config) : moon_source_windows(&whole, s->x, 1, 1);
+  if (status == MOON_OK) status = moon_source_part(&x, whole, 0, shape[0]);
+  if (status == MOON_OK) status = moon_source_tensor(&y, s->x);
+  if (status == MOON_OK) status = moon_dataset_of(s->ctx, data, x, y);
+  if (x) moon_source_release(moon_source_retain(x));
+  moon_source_release(whole);
+  moon_source_release(x);
+  moon_source_release(y);
+  return status;
+}
+
 static moon_status act_dataset(stage *s, int part) {
   moon_dataset *data = NULL;
   moon_tensor *out = NULL;
-  (void)part;
-  moon_status status = moon_dataset_new(s->ctx, &data, s->x, s->x);
+  moon_status status = make_data(s, &data, part);
   if (status == MOON_OK) moon_dataset_shuffle(data, 1, 2);
   if (status == MOON_OK) status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, (size_t[]){5, s->x->shape[1]});
   if (status == MOON_OK) status = moon_dataset_batch(data, out, NULL, 3, 5);
+  if (status == MOON_OK && part) status = moon_net_evaluate(s->net, &(double){0}, data, s->loss, 4);
   moon_dataset_release(data);
   return gave(s, status, out);
 }
@@ -797,8 +823,12 @@ static const scenario scenarios[] = {
     {"predict by rows", act_predict, 3, ROWS},
     {"errors", act_errors, 1, SMALL},
     {"share, clone", act_share, 2, SMALL},
+<<<<<<< HEAD
     {"dataset", act_dataset, 1, SMALL},
     {"scaler", act_scaler, 3, SMALL},
+=======
+    {"dataset", act_dataset, 3, SMALL},
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
     {"IDX", act_idx, 3, SMALL},
     {"NPY load", act_npy_load, 3, SMALL},
     {"NPY save", act_npy_save, 1, SMALL},

@@ -20,6 +20,8 @@ static struct {
   moon_optim *optim[FEW];
   moon_dataset *data[FEW];
   moon_archive *archive[FEW];
+  moon_source *source[FEW];
+  unsigned reading;     /* readers that run */
   size_t held, allowed; /* bytes of the context; allocations until memory runs out */
 } s;
 
@@ -150,6 +152,7 @@ KEEPER(loss, moon_loss, s.loss)
 KEEPER(optim, moon_optim, s.optim)
 KEEPER(dataset, moon_dataset, s.data)
 KEEPER(archive, moon_archive, s.archive)
+KEEPER(source, moon_source, s.source)
 
 /* ---- calls: each also returns MOON_OK if there are no objects for it ---- */
 
@@ -416,11 +419,51 @@ static moon_status train_net(void) {
   }
 }
 
+static moon_status use_dataset(void);
+
 static moon_status make_dataset(void) {
   moon_tensor *x = tensor(), *y = tensor();
   moon_dataset *d = NULL;
   if (!x) return MOON_OK;
   moon_status status = moon_dataset_new(s.ctx, &d, x, byte() & 1 ? y : NULL);
+  if (status == MOON_OK) keep_dataset(d);
+  return status;
+}
+
+/* Rows that a reader gives; it may fail, train, and ask for rows of any dataset. */
+static moon_status read_rows(void *ud, moon_tensor *rows, size_t first) {
+  moon_status status = MOON_OK;
+  (void)ud;
+  moon_tensor_fill(rows, (double)first);
+  if (byte() < 8) return (moon_status)(1 + below(8));
+  if (s.reading++ < 3 && byte() < 32) status = byte() & 1 ? train_net() : use_dataset();
+  s.reading--;
+  return status;
+}
+
+static moon_status make_source(void) {
+  moon_tensor *t = tensor();
+  moon_source *from = s.source[below(FEW)], *new = NULL;
+  moon_source_config c = {.size = sizeof c, .rows = 1 + below(9), .width = 4, .block = below(5), .read = read_rows};
+  moon_status status = MOON_OK;
+  if (byte() > 250) c.rows = dimension(), c.width = dimension(), c.block = dimension();
+  switch (below(4)) {
+    case 0: status = moon_source_new(s.ctx, &new, &c); break;
+    case 1: status = t ? moon_source_windows(&new, t, byte() < 240 ? below(4) : dimension(), below(3)) : MOON_OK; break;
+    case 2: status = t ? moon_source_tensor(&new, t) : MOON_OK; break;
+    default: status = from ? moon_source_part(&new, from, below(3), byte() < 240 ? below(4) : dimension()) : MOON_OK;
+  }
+  if (new) keep_source(new);
+  return status;
+}
+
+static moon_status use_source(void) {
+  moon_source *x = s.source[below(FEW)], *y = s.source[below(FEW)];
+  moon_tensor *t = tensor();
+  moon_dataset *d = NULL;
+  if (!x) return MOON_OK;
+  if (byte() & 1) return t ? moon_source_read(x, t, below(4)) : MOON_OK;
+  moon_status status = moon_dataset_of(s.ctx, &d, x, byte() & 1 ? y : NULL);
   if (status == MOON_OK) keep_dataset(d);
   return status;
 }
@@ -516,11 +559,12 @@ static moon_status disturb(void) {
 }
 
 static moon_status forget(void) {
-  switch (below(5)) {
+  switch (below(6)) {
     case 0: keep_tensor(NULL); break;
     case 1: keep_layer(NULL); break;
     case 2: keep_net(NULL); break;
     case 3: keep_dataset(NULL); break;
+    case 4: keep_source(NULL); break;
     default: keep_archive(NULL); break;
   }
   return MOON_OK;
@@ -532,7 +576,11 @@ static moon_status (*const calls[])(void) = {
     eigh,        gather,      cat,         make_layer,  make_layer,  look_at_layer,  make_loss,
     apply_loss,  make_optim,  use_optim,   make_net,    make_net,    derive_net,     look_at_net,
     run_net,     run_net,     train_net,   train_net,   train_net,   make_dataset,   use_dataset,
+<<<<<<< HEAD
     use_archive, use_archive, png,         disturb,     forget,      scale,
+=======
+    use_archive, use_archive, png,         disturb,     forget,      make_source,    use_source,
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 };
 
 /* ---- a whole program ---- */
@@ -546,6 +594,7 @@ static void release_all(void) {
     moon_optim_release(s.optim[i]);
     moon_dataset_release(s.data[i]);
     moon_archive_release(s.archive[i]);
+    moon_source_release(s.source[i]);
   }
   moon_ctx_release(s.ctx);
 }

@@ -24,9 +24,14 @@ function samples.objects(folder)
   o.layer, o.loss, o.opt = core.dense(4, 4, {activation = "sigmoid"}), core.mse(), core.adam()
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
+<<<<<<< HEAD
   o.scaler = core.new_scaler("standard", 4)
   core.scaler_add(o.scaler, o.x)
   core.scaler_finish(o.scaler)
+=======
+  local u = o.u
+  o.source = core.source(3, 4, function(first, n) return u:rows(first, first + n - 1) end, 2)
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   o.list = function() return o.net:parameters() end
   return o
 end
@@ -40,7 +45,11 @@ function samples.of_classes()
     Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
     Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
     Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
+<<<<<<< HEAD
     Probe = moon.probe(x, labels, {epochs = 1}), Scaler = moon.scaler(x), Page = moon.page("a page"),
+=======
+    Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"), Source = x:windows(2),
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   }
 end
 
@@ -144,7 +153,7 @@ samples.methods = {
     matmul = function(o) return o.v end, clamp = function() return 0.2, 0.8 end, topk = function() return 2 end,
     get = function() return 1, 2 end, set = function() return 5, 1, 2 end, rows = function() return 1, 2 end,
     reshape = function() return 2, -1 end, index = function() return {3, 1, 3} end, pow = function() return 2 end,
-    map = function() return function(v) return v + 1 end end, equal = other,
+    map = function() return function(v) return v + 1 end end, equal = other, windows = function() return 2, 1 end,
   },
   ["moonglass.layer"] = {
     forward = function(o) return o.x, true end, backward = function(o) o.layer:forward(o.x) return o.u end,
@@ -176,8 +185,13 @@ samples.methods = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
     own_rows = none, set_shards = function() return {3} end,
   },
+<<<<<<< HEAD
   ["moonglass.scaler"] = {
     apply = function(o) return o.x end, invert = function(o) return o.u end,
+=======
+  ["moonglass.source"] = {
+    batch = function() return 2, 2 end, rows = function() return 2, 3 end, size = function() return 2 end,
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   },
 }
 
@@ -204,6 +218,8 @@ samples.core = {
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
   digest = function(o) return {o.x} end,
+  source = function(o) return 3, 4, function(first, n) return o.x:rows(first, first + n - 1) end, 2 end,
+  set_again = function() return function(v) error(v, 0) end end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
   idx_load = function() return samples.shapes .. "t10k-images-idx3-ubyte" end,
   npy_save = function(o) return o.path, o.x end,
@@ -291,9 +307,16 @@ samples.meta = {
     __tostring = {text_of "data"}, __len = {length_of "data"},
     __index = {op(read, function(o) return o.data, "rowz" end)},
   },
+<<<<<<< HEAD
   ["moonglass.scaler"] = {
     __tostring = {text_of "scaler"},
     __index = {op(read, function(o) return o.scaler, "offset" end), op(read, function(o) return o.scaler, "ofset" end)},
+=======
+  ["moonglass.source"] = {
+    __tostring = {text_of "source"}, __len = {length_of "source"},
+    __index = {op(read, function(o) return o.source, "shape" end), op(read, function(o) return o.source, "dtype" end),
+      op(read, function(o) return o.source, "shap" end)},
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   },
 }
 
@@ -315,7 +338,11 @@ add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state())
 
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
   ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data",
+<<<<<<< HEAD
   ["moonglass.scaler"] = "scaler"}
+=======
+  ["moonglass.source"] = "source"}
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 
 -- Fields that a net may lack are declared as false among its methods.
 local function add_methods(list, class, methods, missing)

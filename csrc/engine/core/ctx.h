@@ -20,6 +20,8 @@ struct moon_ctx {
   struct mooni_warm *warm;       /* gemm.c: shapes that BLIS has run already */
   struct mooni_pool *pool;       /* pool.c: NULL until it is needed */
   mooni_rng rng;
+  size_t failures; /* how many messages there were */
+  size_t reading;  /* readers of sources that run now (source.c) */
   char error[1024];
 };
 

@@ -13,6 +13,7 @@ moon_status mooni_fail(moon_ctx *ctx, moon_status status, const char *format, ..
   va_start(args, format);
   vsnprintf(ctx->error, sizeof ctx->error, format, args);
   va_end(args);
+  ctx->failures++;
   return status;
 }
 

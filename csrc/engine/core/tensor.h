@@ -24,6 +24,7 @@ struct moon_tensor {
   int rank;
   size_t shape[MOON_MAX_RANK];
   size_t numel;
+  size_t step; /* of windows over a series (source.c), which only gathering reads: elements from row to row. Else 0 */
 };
 
 /* float32 has every whole number up to this one: row numbers go no further. */
@@ -38,6 +39,9 @@ size_t mooni_element_size(moon_dtype dtype); /* bytes */
 /* The tensor as a matrix: rank 0 and 1 have one column a row; else shape[0] rows of all the rest. */
 size_t mooni_rows(const moon_tensor *t);
 size_t mooni_width(const moon_tensor *t);
+
+/* Elements from one row to the next. */
+static inline size_t mooni_row_step(const moon_tensor *t) { return t->step ? t->step : mooni_width(t); }
 
 /* "[2 x 3]" and "[2 x 3] uint8" (float32 is not named) into a buffer of MOONI_SHAPE_TEXT bytes, which is returned. */
 enum { MOONI_SHAPE_TEXT = 128 };

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -125,9 +126,26 @@ static ssize_t read_piece(const mooni_map *map, uint8_t *piece, size_t size, siz
   return n;
 }
 
+/* Some columns of rows on the mapping. */
+typedef struct strip {
+  const uint8_t *from; /* the first row's */
+  size_t step, width;  /* bytes from row to row; elements of a row */
+  bool floats;         /* else bytes, to be divided by scale */
+  float scale;
+} strip;
+
+static size_t strip_bytes(const strip *s) { return s->floats ? s->width * sizeof(float) : s->width; }
+
+static void copy_row(const mooni_map *map, float *dst, const uint8_t *row, const strip *s) {
+  if (s->floats)
+    memcpy(dst, row, s->width * sizeof *dst);
+  else
+    map->ctx->k->from_bytes(dst, row, s->width, s->scale);
+}
+
 /* dst [width] = a row's bytes as floats. False if some are not in memory yet; with wait, if the file has become
 ** shorter. */
-static bool read_row(const mooni_map *map, float *dst, size_t at, size_t width, float scale, bool wait) {
+static bool read_bytes(const mooni_map *map, float *dst, size_t at, size_t width, float scale, bool wait) {
   uint8_t piece[PIECE];
   for (size_t done = 0; done < width;) {
     size_t n = width - done < PIECE ? width - done : PIECE;
@@ -138,25 +156,29 @@ static bool read_row(const mooni_map *map, float *dst, size_t at, size_t width, 
   return true;
 }
 
-/* dst [count x width] = `width` bytes of each of at most BLOCK rows. A request for missing pages makes the kernel fetch
+static bool read_row(const mooni_map *map, float *dst, size_t at, const strip *s, bool wait) {
+  if (!s->floats) return read_bytes(map, dst, at, s->width, s->scale, wait);
+  return read_piece(map, (uint8_t *)dst, strip_bytes(s), at, wait) == (ssize_t)strip_bytes(s);
+}
+
+/* dst [count x width] = the strip of at most BLOCK rows. A request for missing pages makes the kernel fetch
 ** them, so all rows are requested before we wait for any. */
-static void gather_block(const mooni_map *map, float *dst, size_t stride, const uint8_t *bytes, size_t row_bytes,
-                         size_t width, const uint32_t *order, size_t first, size_t count, float scale) {
+static void gather_block(const mooni_map *map, float *dst, size_t stride, const strip *s, const uint32_t *order,
+                         size_t first, size_t count) {
   uint16_t missing[BLOCK];
   size_t misses = 0;
   for (size_t i = 0; i < count; i++) {
-    const uint8_t *row = bytes + (order ? order[first + i] : first + i) * row_bytes;
+    const uint8_t *row = s->from + (order ? order[first + i] : first + i) * s->step;
     size_t at = (size_t)(row - map->base);
-    if (is_written(map, at, width))
-      map->ctx->k->from_bytes(dst + i * stride, row, width, scale);
-    else if (!read_row(map, dst + i * stride, at, width, scale, false))
+    if (is_written(map, at, strip_bytes(s)))
+      copy_row(map, dst + i * stride, row, s);
+    else if (!read_row(map, dst + i * stride, at, s, false))
       missing[misses++] = (uint16_t)i;
   }
   for (size_t k = 0; k < misses; k++) {
     size_t i = missing[k];
-    const uint8_t *row = bytes + (order ? order[first + i] : first + i) * row_bytes;
-    if (!read_row(map, dst + i * stride, (size_t)(row - map->base), width, scale, true))
-      map->ctx->k->from_bytes(dst + i * stride, row, width, scale);
+    const uint8_t *row = s->from + (order ? order[first + i] : first + i) * s->step;
+    if (!read_row(map, dst + i * stride, (size_t)(row - map->base), s, true)) copy_row(map, dst + i * stride, row, s);
   }
 }
 
@@ -165,10 +187,15 @@ bool mooni_map_gather(mooni_columns dst, const moon_tensor *x, const uint32_t *o
   const mooni_map *map = x->storage->map;
   if (!map || map->owner != getpid() || !moon_tensor_byte(x)) return false;
   if (dst.from == dst.to) return true;
+  size_t element = mooni_element_size(x->dtype);
+  strip s = {.from = (const uint8_t *)moon_tensor_data(x) + dst.from * element,
+             .step = mooni_row_step(x) * element,
+             .width = dst.to - dst.from,
+             .floats = x->dtype == MOON_FLOAT32,
+             .scale = scale};
   for (size_t done = 0, n; done < count; done += n) {
     n = count - done < BLOCK ? count - done : BLOCK;
-    gather_block(map, dst.p + done * dst.stride + dst.from, dst.stride, moon_tensor_byte(x) + dst.from, mooni_width(x),
-                 dst.to - dst.from, order, first + done, n, scale);
+    gather_block(map, dst.p + done * dst.stride + dst.from, dst.stride, &s, order, first + done, n);
   }
   return true;
 }

@@ -1,5 +1,5 @@
 /* dataset.c - rows with their targets, in an order that can be shuffled. The tensors stay as they are, bytes included;
-** a batch is gathered and scaled to float32 in one pass. */
+** a batch is gathered and scaled to float32 in one pass. Rows that are read come through blocks (blocks.c). */
 #include "dataset.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ static float target_scale(const moon_tensor *t) {
   return bytes && i == t->numel ? 1 : 255;
 }
 
-moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y) {
+static moon_status check_shapes(moon_ctx *ctx, const moon_tensor *x, const moon_tensor *y) {
   char xt[MOONI_SHAPE_TEXT], yt[MOONI_SHAPE_TEXT];
   if (x->rank != 2 || !x->shape[0] || !x->shape[1])
     return mooni_fail(ctx, MOON_ESHAPE, "dataset: x is %s, expected [rows x width] with at least one row",
@@ -29,21 +29,47 @@ moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, 
     return mooni_fail(ctx, MOON_ESHAPE, "dataset: y is %s and x %s, expected [%zu x width], or class numbers [%zu]",
                       mooni_tensor_text(yt, y), mooni_tensor_text(xt, x), x->shape[0], x->shape[0]);
   if (x->shape[0] > UINT32_MAX) return mooni_fail(ctx, MOON_ESHAPE, "dataset: more than 2^32 - 1 rows");
+  return MOON_OK;
+}
+
+/* With all but the rows themselves. The order has no memory if rows are read. */
+static moon_status make(moon_ctx *ctx, moon_dataset **out, const moon_tensor *x, const moon_tensor *y, float scale,
+                        bool in_memory) {
+  MOONI_TRY(check_shapes(ctx, x, y));
   moon_dataset *d = mooni_alloc(ctx, sizeof *d);
-  uint32_t *order = mooni_calloc(ctx, x->shape[0], sizeof *order);
-  if (!d || !order) {
+  uint32_t *order = in_memory ? mooni_calloc(ctx, x->shape[0], sizeof *order) : NULL;
+  if (!d || (in_memory && !order)) {
     mooni_free(ctx, d);
     mooni_free(ctx, order);
     return mooni_nomem(ctx, sizeof *d + x->shape[0] * sizeof *order);
   }
   *d = (moon_dataset){.refs = 1,
                       .ctx = moon_ctx_retain(ctx),
-                      .x = moon_tensor_retain(x),
-                      .y = y ? moon_tensor_retain(y) : NULL,
+                      .x = x,
+                      .y = y,
                       .rows = x->shape[0],
                       .order = order,
-                      .target_scale = y ? target_scale(y) : 255};
-  moon_dataset_unshuffle(d);
+                      .target_scale = scale};
+  if (order) moon_dataset_unshuffle(d);
+  *out = d;
+  return MOON_OK;
+}
+
+moon_status moon_dataset_new(moon_ctx *ctx, moon_dataset **out, moon_tensor *x, moon_tensor *y) {
+  MOONI_TRY(make(ctx, out, x, y, y ? target_scale(y) : 255, true));
+  (*out)->tensors[0] = moon_tensor_retain(x);
+  (*out)->tensors[1] = y ? moon_tensor_retain(y) : NULL;
+  return MOON_OK;
+}
+
+moon_status moon_dataset_of(moon_ctx *ctx, moon_dataset **out, moon_source *x, moon_source *y) {
+  bool in_memory = x->base && (!y || y->base);
+  moon_dataset *d;
+  MOONI_TRY(make(ctx, &d, &x->rows, y ? &y->rows : NULL, y && y->base ? target_scale(y->base) : 255, in_memory));
+  d->sources[0] = moon_source_retain(x);
+  d->sources[1] = y ? moon_source_retain(y) : NULL;
+  moon_status status = in_memory ? MOON_OK : mooni_blocks_new(ctx, &d->blocks, x, y);
+  if (status != MOON_OK) return moon_dataset_release(d), status;
   *out = d;
   return MOON_OK;
 }
@@ -56,8 +82,11 @@ moon_dataset *moon_dataset_retain(moon_dataset *data) {
 void moon_dataset_release(moon_dataset *data) {
   if (!data || --data->refs) return;
   moon_ctx *ctx = data->ctx;
-  moon_tensor_release(data->x);
-  moon_tensor_release(data->y);
+  mooni_blocks_free(data->blocks);
+  for (int i = 0; i < 2; i++) {
+    moon_tensor_release(data->tensors[i]);
+    moon_source_release(data->sources[i]);
+  }
   mooni_free(ctx, data->order);
   mooni_free(ctx, data->shards);
   mooni_free(ctx, data);
@@ -92,10 +121,18 @@ moon_status moon_dataset_set_shards(moon_dataset *data, const size_t *rows, size
 }
 
 void moon_dataset_unshuffle(moon_dataset *data) {
+  if (data->blocks) {
+    mooni_blocks_unshuffle(data->blocks);
+    return;
+  }
   for (size_t i = 0; i < data->rows; i++) data->order[i] = (uint32_t)i;
 }
 
 void moon_dataset_shuffle(moon_dataset *data, uint64_t seed, uint64_t epoch) {
+  if (data->blocks) {
+    mooni_blocks_shuffle(data->blocks, seed, epoch);
+    return;
+  }
   mooni_rng rng;
   mooni_rng_seed(&rng, seed, epoch);
   moon_dataset_unshuffle(data);
@@ -111,18 +148,18 @@ static void prefetch(const uint8_t *bytes, size_t n) {
 void mooni_gather(moon_ctx *ctx, mooni_columns dst, const moon_tensor *x, const uint32_t *order, size_t first,
                   size_t count, float scale) {
   if (mooni_map_gather(dst, x, order, first, count, scale)) return;
-  size_t width = mooni_width(x), n = dst.to - dst.from;
+  size_t step = mooni_row_step(x), n = dst.to - dst.from;
   float *to = dst.p + dst.from;
   const float *floats = moon_tensor_float(x);
   const uint8_t *bytes = moon_tensor_byte(x);
   for (size_t i = 0; i < count; i++, to += dst.stride) {
     enum { AHEAD = 4 };
     size_t row = order ? order[first + i] : first + i;
-    if (bytes && order && i + AHEAD < count) prefetch(bytes + order[first + i + AHEAD] * width + dst.from, n);
+    if (bytes && order && i + AHEAD < count) prefetch(bytes + order[first + i + AHEAD] * step + dst.from, n);
     if (floats)
-      memcpy(to, floats + row * width + dst.from, n * sizeof *to);
+      memcpy(to, floats + row * step + dst.from, n * sizeof *to);
     else
-      ctx->k->from_bytes(to, bytes + row * width + dst.from, n, scale);
+      ctx->k->from_bytes(to, bytes + row * step + dst.from, n, scale);
   }
 }
 
@@ -137,20 +174,52 @@ static moon_status batch_shape(const moon_dataset *data, const moon_tensor *t, c
                     count, mooni_tensor_text(whole, source));
 }
 
-static void gather_rows(const moon_dataset *data, moon_tensor *to, const moon_tensor *from, size_t first, size_t count,
-                        float scale) {
-  size_t width = mooni_width(to);
+/* ---- batches in memory of the caller ---- */
+
+/* Rows skip..skip+count-1 of `to` = rows order[first..] of `from`. */
+static void gather_rows(moon_ctx *ctx, moon_tensor *to, size_t skip, const moon_tensor *from, const uint32_t *order,
+                        size_t first, size_t count, float scale) {
+  size_t width = mooni_width(to), step = mooni_row_step(from);
   uint8_t *bytes = moon_tensor_byte(to);
+  if (bytes) bytes += skip * width;
   for (size_t i = 0; bytes && i < count; i++, bytes += width)
-    memcpy(bytes, moon_tensor_byte(from) + data->order[first + i] * width, width);
+    memcpy(bytes, moon_tensor_byte(from) + order[first + i] * step, width);
   if (bytes) return;
-  mooni_columns all = mooni_columns_of(moon_tensor_float(to), count, width, false, 0, 1);
-  mooni_gather(data->ctx, all, from, data->order, first, count, scale);
+  mooni_columns all = mooni_columns_of(moon_tensor_float(to) + skip * width, count, width, false, 0, 1);
+  mooni_gather(ctx, all, from, order, first, count, scale);
 }
 
-/* Labels may be floats or bytes, and are copied unchanged. */
-static void copy_labels(const moon_dataset *data, moon_tensor *y, size_t first, size_t count) {
-  for (size_t i = 0; i < count; i++) moon_tensor_set(y, i, moon_tensor_get(data->y, data->order[first + i]));
+/* Rows of x and y (NULL: not wanted), which have the shapes for them. */
+typedef struct batch {
+  moon_tensor *x, *y;
+} batch;
+
+/* Rows skip..skip+count-1 of the batch = rows first.. of x and y, by their orders. Labels may be floats or bytes, and
+** are copied unchanged. */
+static void copy_rows(const moon_dataset *data, batch to, size_t skip, const moon_tensor *x, const uint32_t *x_order,
+                      const moon_tensor *y, const uint32_t *y_order, size_t first, size_t count) {
+  gather_rows(data->ctx, to.x, skip, x, x_order, first, count, 255);
+  if (!to.y) return;
+  if (y->rank == 2)
+    gather_rows(data->ctx, to.y, skip, y, y_order, first, count, data->y ? data->target_scale : 255);
+  else
+    for (size_t i = 0; i < count; i++) moon_tensor_set(to.y, skip + i, moon_tensor_get(y, y_order[first + i]));
+}
+
+/* The same from blocks: what is read lies in their buffers. */
+static moon_status copy_read_rows(const moon_dataset *data, batch to, size_t first, size_t count) {
+  mooni_blocks *b = data->blocks;
+  const moon_tensor *target = data->y ? data->y : data->x;
+  for (size_t done = 0, at, n; done < count; done += n) {
+    MOONI_TRY(mooni_blocks_load(b, first + done, &at, &n));
+    if (n > count - done) n = count - done;
+    const moon_tensor *x = b->buffer_x ? b->buffer_x : data->x;
+    const moon_tensor *y = !data->y ? x : b->buffer_y ? b->buffer_y : target;
+    const uint32_t *x_order = b->buffer_x ? b->slot : b->row;
+    const uint32_t *y_order = !data->y ? x_order : b->buffer_y ? b->slot : b->row;
+    copy_rows(data, to, done, x, x_order, y, y_order, at, n);
+  }
+  return MOON_OK;
 }
 
 moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first, size_t count) {
@@ -164,11 +233,56 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   if (y) MOONI_TRY(batch_shape(data, y, target, "y", count));
   MOONI_TRY(mooni_want_writable(x, "batch"));
   if (y) MOONI_TRY(mooni_want_writable(y, "batch"));
-  gather_rows(data, x, data->x, first, count, 255);
-  if (!y) return MOON_OK;
-  if (target->rank == 1)
-    copy_labels(data, y, first, count);
-  else
-    gather_rows(data, y, target, first, count, data->target_scale);
+  if (!data->blocks) {
+    copy_rows(data, (batch){x, y}, 0, data->x, data->order, target, data->order, first, count);
+    return MOON_OK;
+  }
+  moon_status status = copy_read_rows(data, (batch){x, y}, first, count);
+  return status == MOON_OK ? status : mooni_prepend(data->ctx, status, "batch: ");
+}
+
+/* ---- batches of a step whose rows are read ---- */
+
+/* A tensor for so many rows like t. */
+static moon_status make_stage(const moon_dataset *data, moon_tensor **out, moon_dtype dtype, const moon_tensor *t,
+                              size_t rows) {
+  return moon_tensor_new(data->ctx, out, dtype, t->rank, (size_t[]){rows, t->rank == 2 ? t->shape[1] : 0});
+}
+
+/* Of x floats, whatever its type; bytes of y stay bytes, for the loss. */
+static moon_status make_stages(const moon_dataset *data, size_t rows) {
+  mooni_blocks *b = data->blocks;
+  moon_tensor *x = NULL, *y = NULL;
+  if (rows <= b->batch_room) return MOON_OK;
+  MOONI_TRY(make_stage(data, &x, MOON_FLOAT32, data->x, rows));
+  moon_status status = data->y ? make_stage(data, &y, data->y->dtype, data->y, rows) : MOON_OK;
+  if (status != MOON_OK) return moon_tensor_release(x), status;
+  moon_tensor_release(b->batch_x);
+  moon_tensor_release(b->batch_y);
+  b->batch_x = x;
+  b->batch_y = y;
+  b->batch_room = rows;
+  return MOON_OK;
+}
+
+/* Only this dataset knows the tensor, so its shape may change. */
+static void set_rows(moon_tensor *t, size_t rows) {
+  if (!t) return;
+  t->shape[0] = rows;
+  t->numel = rows * mooni_width(t);
+}
+
+moon_status mooni_dataset_read(const moon_dataset *data, mooni_selection *rows) {
+  mooni_blocks *b = data->blocks;
+  if (!rows->count) return MOON_OK;
+  MOONI_TRY(mooni_blocks_free_to_read(b));
+  MOONI_TRY(make_stages(data, rows->count));
+  set_rows(b->batch_x, rows->count);
+  set_rows(b->batch_y, rows->count);
+  MOONI_TRY(copy_read_rows(data, (batch){b->batch_x, b->batch_y}, rows->first, rows->count));
+  rows->x = b->batch_x;
+  rows->y = b->batch_y;
+  rows->order = NULL;
+  rows->first = 0;
   return MOON_OK;
 }

@@ -64,9 +64,10 @@ bool mooni_are_labels(const moon_loss *loss, const moon_tensor *t, size_t width)
 
 moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, const uint32_t *order, size_t first, size_t count,
                               size_t classes) {
+  size_t step = mooni_row_step(t);
   for (size_t i = 0; i < count; i++) {
     size_t row = order ? order[first + i] : first + i;
-    double c = moon_tensor_get(t, row);
+    double c = moon_tensor_get(t, row * step);
     if (!(c >= 0 && c < (double)classes) || c != floor(c))
       return mooni_fail(t->storage->ctx, MOON_ERANGE,
                         "target of row %zu is class %g, expected a whole number of 0 to %zu", row + 1, c, classes - 1);

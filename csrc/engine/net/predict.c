@@ -21,10 +21,11 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
   size_t n = x->shape[0], width = x->shape[1];
   if (!size) size = GOOD_BATCH * (size_t)net->ctx->threads;
   if (size > n) size = n;
-  const float *floats = moon_tensor_float(x);
+  /* Rows of windows are not one behind the other; those of a large file are read, and not made resident. */
+  const float *floats = x->step || x->storage->map ? NULL : moon_tensor_float(x);
   for (size_t first = 0; first < n; first += size) {
     size_t rows = n - first < size ? n - first : size;
-    mooni_source from = {.x = x, .first = first, .count = rows};
+    mooni_selection from = {.x = x, .first = first, .count = rows};
     mooni_batch b = {.net = net, .rows = rows, .gather = floats ? NULL : &from, .forward = true};
     MOONI_TRY(mooni_interrupted(net->ctx));
     MOONI_TRY(mooni_plan_forward(net, &b.split, rows, width, false));

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "../core/ctx.h"
 #include "../core/error.h"
 #include "../core/memory.h"
 #include "../core/tensor.h"
@@ -77,6 +78,8 @@ static void place_sums(const moon_net *net, float *sums) {
 
 moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer) {
   mooni_ranks *ranks = net->ranks ? net->ranks : net->spare_ranks;
+  if (net->ctx->reading)
+    return mooni_fail(net->ctx, MOON_ESTATE, "reducer: a source's reader runs, expected no other reducer meanwhile");
   if (reducer) {
     MOONI_TRY(check_reducer(net->ctx, reducer));
     if (!ranks || ranks->reducer.ranks != reducer->ranks) {
@@ -95,7 +98,7 @@ moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer) {
 ** A batch is cut at multiples of MOONI_ROW_GRAIN rows: so many share a stream of noise. The first ranks get one grain
 ** more than the others, so that rank 0 has rows whenever the batch has any. */
 
-static void cut(mooni_source *rows, const moon_reducer *r) {
+static void cut(mooni_selection *rows, const moon_reducer *r) {
   size_t count = rows->count, grains = (count + MOONI_ROW_GRAIN - 1) / MOONI_ROW_GRAIN;
   size_t each = grains / r->ranks, more = grains % r->ranks;
   size_t from = MOONI_ROW_GRAIN * (r->rank * each + (r->rank < more ? r->rank : more));
@@ -160,7 +163,7 @@ static moon_status check_shards(const moon_net *net, const moon_dataset *data, c
 
 static size_t whole_grains(size_t rows) { return (rows + MOONI_ROW_GRAIN - 1) / MOONI_ROW_GRAIN * MOONI_ROW_GRAIN; }
 
-static void cut_shards(const mooni_ranks *ranks, mooni_source *rows, const moon_dataset *data) {
+static void cut_shards(const mooni_ranks *ranks, mooni_selection *rows, const moon_dataset *data) {
   size_t rank = ranks->reducer.rank, count = rows->count;
   take_first(data, rows->first, ranks->before);
   take_first(data, rows->first + count, ranks->after);
@@ -172,7 +175,7 @@ static void cut_shards(const mooni_ranks *ranks, mooni_source *rows, const moon_
   rows->follows = rows->place > 0 || !rows->count;
 }
 
-moon_status mooni_ranks_slice(const moon_net *net, mooni_source *rows, const moon_dataset *data, const char *what) {
+moon_status mooni_ranks_slice(const moon_net *net, mooni_selection *rows, const moon_dataset *data, const char *what) {
   if (!data || !data->shards) return cut(rows, &net->ranks->reducer), MOON_OK;
   MOONI_TRY(check_shards(net, data, what));
   cut_shards(net->ranks, rows, data);

@@ -17,7 +17,7 @@ typedef struct mooni_ranks {
 void mooni_ranks_drop(moon_net *net);
 
 /* From a whole batch to this rank's rows of it. data: of a step by rows, or NULL. */
-moon_status mooni_ranks_slice(const moon_net *net, mooni_source *rows, const moon_dataset *data, const char *what);
+moon_status mooni_ranks_slice(const moon_net *net, mooni_selection *rows, const moon_dataset *data, const char *what);
 
 /* What ranks tell each other beside numbers: their parts of the objective, and whether they could compute them. */
 typedef struct mooni_tally {

@@ -171,7 +171,7 @@ static const mooni_pass *pass_of(part *p, const stage *s, bool back) {
 
 /* to [rows x width] = the part's rows, or columns, of t. */
 static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, float scale) {
-  const mooni_source *rows = p->b->gather;
+  const mooni_selection *rows = p->b->gather;
   size_t width = mooni_width(t);
   mooni_columns own = mooni_columns_of(to + p->own.first * width, p->own.rows, width, parted, p->own.part,
                                        p->own.parts);
@@ -180,7 +180,7 @@ static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, f
 
 static void gather(part *p, const stage *s) {
   const mooni_batch *b = p->b;
-  const mooni_source *rows = b->gather;
+  const mooni_selection *rows = b->gather;
   const moon_net *net = b->net;
   (void)s;
   fetch(p, net->input, apart(b, 0), rows->x, 255);

@@ -6,7 +6,7 @@
 #include "plan.h"
 
 /* Rows first..first+count-1 of x and y (NULL: x) in an order (NULL: their own). */
-typedef struct mooni_source {
+typedef struct mooni_selection {
   const moon_tensor *x, *y;
   const uint32_t *order;
   size_t first, count;
@@ -14,7 +14,7 @@ typedef struct mooni_source {
   size_t place;     /* of the first row, a multiple of MOONI_ROW_GRAIN */
   size_t elsewhere; /* how many rows other ranks have */
   bool follows;     /* another rank counts what counts once for a batch */
-} mooni_source;
+} mooni_selection;
 
 enum { MOONI_MAX_PARTS = 256 };
 
@@ -22,7 +22,7 @@ typedef struct mooni_batch {
   moon_net *net;
   mooni_split split;
   size_t rows, parts;
-  const mooni_source *gather; /* fill input and target from these rows; NULL: they are there */
+  const mooni_selection *gather; /* fill input and target from these rows; NULL: they are there */
   bool forward, penalties, backward;
   bool fused;            /* the loss takes over the last activation */
   bool dx;               /* backward to the input */
@@ -34,7 +34,7 @@ typedef struct mooni_batch {
   double objective;        /* set by mooni_run: loss and penalties */
   size_t stages, phases;
   size_t result; /* index of the gradient buffer that holds the input's gradient in the end */
-  /* Over ranks. The fields of mooni_source are 0 otherwise. */
+  /* Over ranks. The fields of mooni_selection are 0 otherwise. */
   struct mooni_ranks *ranks; /* NULL: none */
   size_t place, elsewhere;
   bool follows;

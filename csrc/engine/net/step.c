@@ -19,7 +19,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
   MOONI_TRY(mooni_net_width(net, &width, x->shape[1]));
   MOONI_TRY(mooni_check_output(net, y, x->shape[0], width, "forward"));
   MOONI_TRY(mooni_want_writable(y, "forward"));
-  mooni_source all = {.x = x, .count = x->shape[0]};
+  mooni_selection all = {.x = x, .count = x->shape[0]};
   MOONI_TRY(mooni_plan_forward(net, &split, all.count, x->shape[1], true));
   const float *result = mooni_connect(net, net->input, NULL, training);
   mooni_batch b = {.net = net, .split = split, .rows = all.count, .gather = &all, .penalties = true, .forward = true};
@@ -49,7 +49,7 @@ moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor 
 
 /* ---- batches with a loss ---- */
 
-static moon_status check_target(const moon_net *net, const mooni_source *from, const moon_loss *loss, size_t out) {
+static moon_status check_target(const moon_net *net, const mooni_selection *from, const moon_loss *loss, size_t out) {
   const moon_tensor *y = from->y ? from->y : from->x;
   char text[MOONI_SHAPE_TEXT];
   if (from->y && y->shape[0] != from->x->shape[0])
@@ -66,7 +66,7 @@ static bool takes_over(const moon_net *net, const moon_loss *loss) {
 }
 
 /* Point the batch to its targets; labels are checked and read now. */
-static moon_status set_target(mooni_batch *b, const mooni_source *from, size_t out) {
+static moon_status set_target(mooni_batch *b, const mooni_selection *from, size_t out) {
   moon_net *net = b->net;
   if (!from->y || !mooni_are_labels(b->loss, from->y, out)) {
     b->target.values = from->y ? net->target : net->input;
@@ -77,8 +77,14 @@ static moon_status set_target(mooni_batch *b, const mooni_source *from, size_t o
   return mooni_read_labels(labels, from->y, from->order, from->first, from->count, out);
 }
 
+/* Rows that are read are read first: the reader may use the net. */
+static moon_status stage(const moon_net *net, mooni_selection *from, const moon_dataset *data, const char *what) {
+  moon_status status = mooni_dataset_stage(data, from);
+  return status == MOON_OK ? status : mooni_prepend(net->ctx, status, "%s: ", what);
+}
+
 /* Do all of a batch that can fail. opt NULL: to evaluate. what begins the messages. */
-static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_source *from, const moon_loss *loss,
+static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_selection *from, const moon_loss *loss,
                            moon_optim *opt, const char *what) {
   size_t in, out;
   MOONI_TRY(mooni_interrupted(net->ctx));
@@ -115,15 +121,16 @@ static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_source *fr
 
 /* From a whole batch to this rank's rows. What fails here, or has failed before (status), fails in all ranks: this one
 ** takes part in the sums with zeros. */
-static void prepare_own(moon_net *net, mooni_batch *b, mooni_source *from, const moon_dataset *data,
+static void prepare_own(moon_net *net, mooni_batch *b, mooni_selection *from, const moon_dataset *data,
                         const moon_loss *loss, moon_optim *opt, const char *what, moon_status status) {
   if (status == MOON_OK) status = mooni_ranks_slice(net, from, data, what);
+  if (status == MOON_OK) status = stage(net, from, data, what);
   if (status == MOON_OK) status = prepare(net, b, from, loss, opt, what);
   if (status != MOON_OK)
     *b = (mooni_batch){.net = net, .opt = opt, .ranks = net->ranks, .what = what, .failed = status};
 }
 
-static moon_status step_over_ranks(moon_net *net, double *objective, mooni_source from, const moon_dataset *data,
+static moon_status step_over_ranks(moon_net *net, double *objective, mooni_selection from, const moon_dataset *data,
                                    const moon_loss *loss, moon_optim *opt, moon_status status) {
   mooni_batch b;
   uint64_t draw = net->draw;
@@ -142,7 +149,7 @@ static moon_status evaluate_over_ranks(moon_net *net, double *objective, const m
   mooni_tally t = {.batch = moon_dataset_rows(data)};
   for (size_t first = 0; first < t.batch; first += size) {
     size_t count = t.batch - first < size ? t.batch - first : size;
-    mooni_source from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+    mooni_selection from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
     mooni_batch b;
     prepare_own(net, &b, &from, data, loss, NULL, "evaluate", t.failed);
     mooni_run(&b);
@@ -159,12 +166,13 @@ static moon_status evaluate_over_ranks(moon_net *net, double *objective, const m
 /* ---- step and evaluate ---- */
 
 /* status: of the caller's checks. */
-static moon_status step(moon_net *net, double *objective, const mooni_source *from, const moon_dataset *data,
+static moon_status step(moon_net *net, double *objective, mooni_selection *from, const moon_dataset *data,
                         const moon_loss *loss, moon_optim *opt, moon_status status) {
   MOONI_IEEE;
   mooni_batch b;
   if (net->ranks) return step_over_ranks(net, objective, *from, data, loss, opt, status);
   MOONI_TRY(status);
+  MOONI_TRY(stage(net, from, data, "step"));
   MOONI_TRY(prepare(net, &b, from, loss, opt, "step"));
   mooni_run(&b);
   if (objective) *objective = b.objective;
@@ -179,7 +187,7 @@ moon_status moon_net_step(moon_net *net, double *objective, const moon_tensor *x
     status = mooni_fail(net->ctx, MOON_ESHAPE, "step: input is %s and target %s, expected rows",
                         mooni_tensor_text(xt, x), mooni_tensor_text(yt, y));
   }
-  return step(net, objective, &(mooni_source){.x = x, .y = y, .count = mooni_rows(x)}, NULL, loss, opt, status);
+  return step(net, objective, &(mooni_selection){.x = x, .y = y, .count = mooni_rows(x)}, NULL, loss, opt, status);
 }
 
 /* Shards make sense only where all ranks take their part of a batch. */
@@ -197,7 +205,7 @@ moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_data
   if (!count || first >= rows || count > rows - first)
     status = mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu, but the dataset has %zu", first + 1,
                         first + count, rows);
-  mooni_source from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+  mooni_selection from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
   return step(net, objective, &from, data, loss, opt, status);
 }
 
@@ -210,8 +218,9 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
   MOONI_TRY(check_whole(net, data, "evaluate"));
   for (size_t first = 0; first < data->rows; first += size) {
     size_t count = data->rows - first < size ? data->rows - first : size;
-    mooni_source from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+    mooni_selection from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
     mooni_batch b;
+    MOONI_TRY(stage(net, &from, data, "evaluate"));
     MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));
     mooni_run(&b);
     total += b.objective * (double)count;

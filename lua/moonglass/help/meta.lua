@@ -243,6 +243,13 @@ function Tensor:totable() end
 ---@return moonglass.Tensor tensor of the same shape
 function Tensor:map(f) end
 
+---The windows of n rows over a series, as a source: row k of it has the n * d elements from row (k - 1) * step + 1 on.
+---They are gathered when they are needed, never copied as a whole. fit, evaluate, predict and others take them as rows.
+---@param n integer rows of the series in a window
+---@param step integer? default 1: rows from one window to the next
+---@return moonglass.Source source of float32 rows [n * d]; bytes become value/255
+function Tensor:windows(n, step) end
+
 ---Have both tensors the same shape and the same values? The operator == is the same. Bytes count by value.
 ---@param other any
 ---@return boolean same false if other is not a tensor
@@ -1038,13 +1045,13 @@ function Net:forward(x, training) end
 function Net:backward(dy) end
 
 ---The outputs for the rows of x, in inference.
----@param x moonglass.Tensor [rows x in]; for a single row x:reshape(1, -1)
+---@param x moonglass.Tensor|moonglass.Source [rows x in]; for a single row x:reshape(1, -1)
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor y [rows x out]
 function Net:predict(x, options) end
 
 ---The reconstruction error of each row: the mean squared difference of output and input.
----@param x moonglass.Tensor [rows x in], as wide as the output
+---@param x moonglass.Tensor|moonglass.Source [rows x in], as wide as the output
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor errors [rows]
 function Net:errors(x, options) end
@@ -1170,9 +1177,9 @@ function Net:summary() end
 ---@operator len: integer
 local Dataset = {}
 
----Rows to train on. The tensors are not copied.
----@param x moonglass.Tensor [rows x in], float32 or bytes
----@param y moonglass.Tensor? [rows x out], or class numbers [rows]; nil: x itself
+---Rows to train on. The tensors are not copied. Rows of a source are gathered or read when a batch needs them.
+---@param x moonglass.Tensor|moonglass.Source [rows x in], float32 or bytes
+---@param y (moonglass.Tensor|moonglass.Source)? [rows x out], or class numbers [rows]; nil: x itself
 ---@return moonglass.Dataset data
 function moon.dataset(x, y) end
 
@@ -1508,19 +1515,19 @@ function moon.autoencoder.restore(net) end
 local Autoencoder = {}
 
 ---The code of each row.
----@param x moonglass.Tensor [rows x in]
+---@param x moonglass.Tensor|moonglass.Source [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor code [rows x code]
 function Autoencoder:encode(x, options) end
 
 ---The rows that the codes stand for.
----@param code moonglass.Tensor [rows x code]
+---@param code moonglass.Tensor|moonglass.Source [rows x code]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor x [rows x out]
 function Autoencoder:decode(code, options) end
 
 ---The reconstruction of each row: decode(encode(x)).
----@param x moonglass.Tensor [rows x in]
+---@param x moonglass.Tensor|moonglass.Source [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, options) end
@@ -1594,6 +1601,7 @@ function moon.safetensors.load(path) end
 ---@return moonglass.Code? code
 function moon.safetensors.save(path, tensors, metadata) end
 
+<<<<<<< HEAD
 -- ---- Scaler ----
 
 ---An offset and a scale for each column: z = (x - offset) / scale. `moon.scaler` makes it.
@@ -1631,6 +1639,48 @@ function Scaler:apply(x) end
 ---@param z moonglass.Tensor [rows x width]
 ---@return moonglass.Tensor x [rows x width]
 function Scaler:invert(z) end
+=======
+-- ---- Source ----
+
+---Rows that are gathered or read when they are needed: windows over a series (`t:windows(n, step)`), or what a function
+---reads (`moon.source{...}`). `#s` is the number of rows. fit, evaluate, predict, encode, reconstruct and errors take
+---it in place of a tensor, for x and for targets.
+---@class moonglass.Source
+---@field shape integer[] {rows, width}
+---@field dtype "float32"
+---@operator len: integer
+local Source = {}
+
+---Options of `moon.source`.
+---@class moonglass.SourceOptions
+---@field rows integer required: how many rows there are
+---@field width integer required: elements of a row
+---@field read fun(first: integer, n: integer): moonglass.Tensor required: gives rows first to first + n - 1, float32
+---@field block integer? rows that are read at a time: n is at most that; default: as many as 2 MB hold
+
+---Rows that need not be in memory at once: `read` is called for a block of them when a batch needs it, and must give
+---the same rows each time. Blocks are cut at multiples of `block`, and no call crosses their borders.
+---@param options moonglass.SourceOptions
+---@return moonglass.Source source
+function moon.source(options) end
+
+---Copies of rows first to first + n - 1. They are read now, and not kept.
+---@param first integer
+---@param n integer
+---@return moonglass.Tensor rows [n x width] float32
+function Source:batch(first, n) end
+
+---The source of rows i to j.
+---@param i integer
+---@param j integer
+---@return moonglass.Source part
+function Source:rows(i, j) end
+
+---The number of rows (1), or their width (2).
+---@param i integer
+---@return integer size
+function Source:size(i) end
+>>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 
 -- ---- moon.data ----
 

@@ -7,6 +7,7 @@ local image = require "moonglass.pictures.image"
 local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
+local rows = require "moonglass.support.rows"
 
 local compatibility = {}
 
@@ -34,10 +35,14 @@ local sampled, chunk = 64, 4096 -- rows
 local function sample(t)
   local n = #t
   if n <= sampled then return t end
-  local rows = {}
-  for i = 1, sampled do rows[i] = (i - 1) * (n - 1) // (sampled - 1) + 1 end
-  return t:index(rows)
+  local list = {}
+  for i = 1, sampled do list[i] = (i - 1) * (n - 1) // (sampled - 1) + 1 end
+  return t:index(list)
 end
+
+-- A source is not read twice, and its rows may be dear to reach: its first ones stand for all. What is wrong in others
+-- the engine finds when it reads them (class numbers), or shows in the loss.
+local function first_rows(t) return rows.batch(t, 1, math.min(sampled, #t)) end
 
 -- The largest byte if all are 0 or 1, else one that is larger. For pictures the sample is enough.
 local function largest_byte(t)
@@ -63,8 +68,8 @@ end
 local slack = 1e-3 -- for rounding errors at the ends of [0, 1]
 
 local function check_shares(what, name, t, kind)
-  local rows = sample(t)
-  local low, high = rows:min(), rows:max()
+  local some = native.is_source(t) and first_rows(t) or sample(t)
+  local low, high = some:min(), some:max()
   if low < -slack or high > 1 + slack then
     errors.raise("%s: %s has values from %.4g to %.4g, expected [0, 1]: %s", what, name, low, high,
       advice(kind, low, high))
@@ -90,9 +95,9 @@ local takes_shares = {bce = true, cross_entropy = true} -- outside [0, 1] they f
 --- Targets that the loss cannot use. y nil: the target is x.
 function compatibility.check_targets(what, loss, x, y)
   local t, name = y or x, y and "y" or "x"
-  if not native.is_tensor(t) or t:numel() == 0 or t:rank() == 0 then return end
+  if not native.is_source(t) and (not native.is_tensor(t) or t:numel() == 0 or t:rank() == 0) then return end
   local labels = takes_labels(loss)
-  if labels and (not y or y:rank() ~= 2 or y:size(2) == 1) then return end -- x as it is, or class numbers
+  if labels and (not y or rows.rank(y) ~= 2 or y:size(2) == 1) then return end -- x as it is, or class numbers
   local kind = native.is_loss(loss) and loss:kind()
   if is_bytes(t) then
     if labels then
@@ -141,9 +146,10 @@ end
 -- t [rows x width], or class numbers [rows] or [rows x 1].
 local function check_target(what, loss, t, width)
   local labels = takes_labels(loss)
-  if labels and (t:rank() == 1 or (t:rank() == 2 and t:size(2) == 1 and width > 1)) then
-    check_classes(what, t, width)
-  elseif t:rank() ~= 2 or t:size(2) ~= width then
+  local rank = rows.rank(t)
+  if labels and (rank == 1 or (rank == 2 and t:size(2) == 1 and width > 1)) then
+    if native.is_tensor(t) then check_classes(what, t, width) end
+  elseif rank ~= 2 or t:size(2) ~= width then
     errors.raise("%s: target is %s, expected [rows x %d]%s", what, native.shape_text(t), width,
       labels and ", or class numbers [rows]" or "")
   end
@@ -152,7 +158,7 @@ end
 --- Checks each row of x and its target (y, or x if that is nil) before anything is trained. A layer or a loss written
 -- in Lua is not asked for its sizes: that would call it once too often. The dataset refuses tensors without rows.
 function compatibility.check_rows(what, net, loss, x, y)
-  if x:rank() ~= 2 then return end
+  if rows.rank(x) ~= 2 then return end
   check_input(what, x, net:inputs())
   if native.is_loss(loss) and net:outputs() ~= 0 then check_target(what, loss, y or x, net:outputs()) end
 end

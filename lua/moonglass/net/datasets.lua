@@ -15,6 +15,7 @@ function datasets.arguments(y, opts)
 end
 
 local function check_tensor(what, name, t)
+  if native.is_source(t) then return end
   checks.is_tensor(what, name, t)
   if #t == 0 then errors.raise("%s: %s is %s, expected at least one row", what, name, native.shape_text(t)) end
 end

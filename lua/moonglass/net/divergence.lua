@@ -3,6 +3,7 @@
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local describe = require "moonglass.net.describe"
+local rows = require "moonglass.support.rows"
 
 local divergence = {}
 
@@ -25,6 +26,14 @@ local function bad_element(t)
 end
 
 local function word(v) return v ~= v and "nan" or "infinity" end
+
+-- As many rows of a source as have so many elements are read again to find a cause; a tensor is searched as a whole.
+local searched = 1 << 24
+
+local function of_rows(t)
+  if not native.is_source(t) then return t end
+  return rows.batch(t, 1, math.max(1, math.min(#t, searched // t:size(2))))
+end
 
 -- "nan in row 3, column 2"; nil if all values are finite.
 local function where_bad(t)
@@ -89,11 +98,17 @@ local function of_output(net, x, target)
   return ("the loss itself, of finite numbers: the output goes %s, the targets %s"):format(from_to(y), from_to(target))
 end
 
+-- Where in all rows; of a source, where in the batch: to find it among all could take as long as an epoch.
+local function in_run(batch, all)
+  if not native.is_source(all) then return where_bad(all) end
+  return where_bad(batch) .. " of the batch"
+end
+
 --- The cause before any update, when it cannot be the learning rate. x, y: the batch.
 function divergence.at_first(run, x, y)
-  local where = where_bad(x) and where_bad(run.x)
+  local where = where_bad(x) and in_run(x, run.x)
   if where then return "x has " .. where end
-  where = y and where_bad(y) and where_bad(run.y)
+  where = y and where_bad(y) and in_run(y, run.y)
   if where then return "the targets have " .. where end
   local weights = not run.began_finite and of_weights(run.net)
   if weights then return weights end
@@ -105,8 +120,8 @@ end
 
 local usual = 10 -- standardised data lies within -10 to 10
 
-local function of_size(run)
-  local low, high = range(run.x)
+local function of_size(run, x)
+  local low, high = range(x)
   local rate = ("the learning rate%s is probably too high"):format(learning_rate(run.opt))
   if low >= 0 and high <= 1 then return rate end
   local goes = ("x goes from %.6g to %.6g"):format(low, high)
@@ -117,11 +132,12 @@ end
 --- The cause after an update. run: net, x, y (nil: the target is x), loss, opt; began_finite: were all weights finite
 -- when fit began?
 function divergence.cause(run)
-  local where = where_bad(run.x)
+  local x = of_rows(run.x)
+  local where = where_bad(x)
   if where then return "x has " .. where end
-  where = run.y and where_bad(run.y)
+  where = run.y and where_bad(of_rows(run.y))
   if where then return "the targets have " .. where end
-  return not run.began_finite and of_weights(run.net) or of_size(run)
+  return not run.began_finite and of_weights(run.net) or of_size(run, x)
 end
 
 return divergence

@@ -34,8 +34,8 @@ local function prepare(net, x, y, given, group)
   local loss = resolve.loss("evaluate", o.loss or net.loss)
   group:check_native(net, loss)
   last_activation.check("evaluate", net, loss)
-  -- The core checks the rows in its own passes, but not before other ranks wait for them.
-  if group.size > 1 or not native.is_net(net) then datasets.check("evaluate", net, loss, x, y) end
+  -- The core checks the rows in its own passes, but not before other ranks wait for them, or a source is read.
+  if group.size > 1 or not native.is_net(net) or native.is_source(x) then datasets.check("evaluate", net, loss, x, y) end
   local data = datasets.make("evaluate", loss, x, y)
   group:shard(o.sharded, data)
   return data, loss, o

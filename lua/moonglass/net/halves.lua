@@ -13,12 +13,12 @@ local halves = {}
 local Autoencoder = {}
 
 local function predict(what, net, x, given)
-  checks.is_tensor(what, "x", x)
+  if not native.is_source(x) then checks.is_tensor(what, "x", x) end
   return errors.guard_as(what, "predict", net.predict, net, x, given)
 end
 
 ---The code of each row.
----@param x moonglass.Tensor [rows x in]
+---@param x moonglass.Tensor|moonglass.Source [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor code [rows x code]
 function Autoencoder:encode(x, given)
@@ -27,7 +27,7 @@ function Autoencoder:encode(x, given)
 end
 
 ---The rows that the codes stand for.
----@param code moonglass.Tensor [rows x code]
+---@param code moonglass.Tensor|moonglass.Source [rows x code]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor x [rows x out]
 function Autoencoder:decode(code, given)
@@ -36,7 +36,7 @@ function Autoencoder:decode(code, given)
 end
 
 ---The reconstruction of each row: decode(encode(x)).
----@param x moonglass.Tensor [rows x in]
+---@param x moonglass.Tensor|moonglass.Source [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, given)

@@ -8,6 +8,7 @@ local errors = require "moonglass.support.errors"
 local halves = require "moonglass.net.halves"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
+local rows = require "moonglass.support.rows"
 
 local mixed = {}
 
@@ -140,12 +141,12 @@ local predict_options = options.checker("predict", {batch_size = {"count", 256}}
 
 function Mixed:predict(x, given)
   local batch = predict_options(given).batch_size
-  local n = native.is_tensor(x) and #x or 0
+  local n = (native.is_tensor(x) or native.is_source(x)) and #x or 0
   if n == 0 then return self:forward(x, false) end
   local y
   for first = 1, n, batch do
     local last = math.min(first + batch - 1, n)
-    local part = self:forward(x:rows(first, last), false)
+    local part = self:forward(rows.batch(x, first, last - first + 1), false)
     if not y then
       local shape = part.shape
       y = core.zeros(n, table.unpack(shape, 2))
@@ -157,6 +158,13 @@ end
 
 --- The mean squared difference of output and input for each row: [rows x in] -> [rows].
 function Mixed:errors(x, given)
+  if native.is_source(x) then
+    local all = core.zeros(#x)
+    for first, part in rows.each(x, predict_options(given).batch_size) do
+      all:rows(first, first + #part - 1):copy_(self:errors(part))
+    end
+    return all
+  end
   local y = self:predict(x, given)
   return (y - as_input(x)):square():mean(2)
 end

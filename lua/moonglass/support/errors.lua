@@ -6,6 +6,7 @@
 -- guard_by(explain, a, b, f, ...) the same; the message becomes explain(message, a, b)
 -- caught(f, ...)       true and the results of f, or false and its error
 -- text(raised)         the words of an error of any type
+local core = require "moonglass.core"
 local host = require "moonglass.support.host"
 
 local errors = {}
@@ -62,6 +63,8 @@ local function again(value)
   error(value, 0)
   return nil
 end
+
+core.set_again(again) -- what a hook raises in a reader of a source also comes out through the core
 
 local deepest = 1000 -- levels of the stack that are searched; endless recursion has many more
 

@@ -18,6 +18,9 @@ function rows.check(what, name, x)
   checks.rows(what, name, x)
 end
 
+--- The number of dimensions: 2 of a source.
+function rows.rank(x) return native.is_source(x) and 2 or x:rank() end
+
 --- The number of columns.
 function rows.width(x) return x:size(2) end
 

@@ -3,6 +3,7 @@
 local core = require "moonglass.core"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
+local rows = require "moonglass.support.rows"
 
 local equal = {}
 
@@ -38,12 +39,13 @@ end
 
 local sampled = 64
 
--- A number for some rows of t, evenly spread; "" where the ranks may have other rows.
+-- A number for some rows of t, evenly spread, or the first ones of a source; "" where the ranks may have other rows.
 local function contents(t, sharded)
   if t == nil or sharded then return "" end
-  local rows, n = {}, #t
-  for i = 1, math.min(sampled, n) do rows[i] = (i - 1) * (n - 1) // math.max(math.min(sampled, n) - 1, 1) + 1 end
-  return ("%x"):format(core.digest{t:index(rows)})
+  local list, n = {}, #t
+  if native.is_source(t) then return ("%x"):format(core.digest{rows.batch(t, 1, math.min(sampled, n))}) end
+  for i = 1, math.min(sampled, n) do list[i] = (i - 1) * (n - 1) // math.max(math.min(sampled, n) - 1, 1) + 1 end
+  return ("%x"):format(core.digest{t:index(list)})
 end
 
 local same_rows = "give all ranks the same rows, or sharded = true if each has rows of its own"
