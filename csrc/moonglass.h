@@ -62,11 +62,8 @@ typedef struct moon_loss moon_loss;       /* how far a prediction is from its ta
 typedef struct moon_optim moon_optim;     /* changes parameters by their gradients */
 typedef struct moon_net moon_net;         /* a stack of layers */
 typedef struct moon_dataset moon_dataset; /* rows to train on, in some order */
-<<<<<<< HEAD
 typedef struct moon_scaler moon_scaler;   /* an offset and a scale for each column */
-=======
 typedef struct moon_source moon_source;   /* rows that are gathered or read when a batch needs them */
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 typedef struct moon_archive moon_archive; /* named tensors and texts: the content of a file */
 
 /* ---- Context -------------------------------------------------------------------------------------------------- */

@@ -17,22 +17,20 @@ CLASS(loss)
 CLASS(optim)
 CLASS(net)
 CLASS(dataset)
-<<<<<<< HEAD
 CLASS(scaler)
-=======
 CLASS(source)
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 CLASS(archive)
 
 static const bind_class classes[BIND_CLASSES] = {
-    {BIND_TENSOR, retain_tensor, release_tensor}, {BIND_LAYER, retain_layer, release_layer},
-    {BIND_LOSS, retain_loss, release_loss},       {BIND_OPTIM, retain_optim, release_optim},
-    {BIND_NET, retain_net, release_net},          {BIND_DATASET, retain_dataset, release_dataset},
-<<<<<<< HEAD
-    {BIND_SCALER, retain_scaler, release_scaler}, {BIND_ARCHIVE, retain_archive, release_archive},
-=======
-    {BIND_SOURCE, retain_source, release_source}, {BIND_ARCHIVE, retain_archive, release_archive},
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
+    {BIND_TENSOR, retain_tensor, release_tensor},
+    {BIND_LAYER, retain_layer, release_layer},
+    {BIND_LOSS, retain_loss, release_loss},
+    {BIND_OPTIM, retain_optim, release_optim},
+    {BIND_NET, retain_net, release_net},
+    {BIND_DATASET, retain_dataset, release_dataset},
+    {BIND_SCALER, retain_scaler, release_scaler},
+    {BIND_SOURCE, retain_source, release_source},
+    {BIND_ARCHIVE, retain_archive, release_archive},
 };
 
 static const bind_class *class_of(const char *name) {

@@ -11,11 +11,8 @@
 #define BIND_OPTIM "moonglass.optimizer"
 #define BIND_NET "moonglass.net"
 #define BIND_DATASET "moonglass.dataset"
-<<<<<<< HEAD
 #define BIND_SCALER "moonglass.scaler"
-=======
 #define BIND_SOURCE "moonglass.source"
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 #define BIND_ARCHIVE "moonglass.archive" /* has no handles */
 
 /* Make the metatable `name`: the meta functions, __name, __index = index, and __gc and __close, which release the
@@ -47,12 +44,9 @@ static inline moon_loss *bind_check_loss(lua_State *L, int arg) { return bind_ch
 static inline moon_optim *bind_check_optim(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
 static inline moon_net *bind_check_net(lua_State *L, int arg) { return bind_check(L, arg, BIND_NET); }
 static inline moon_dataset *bind_check_dataset(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
-<<<<<<< HEAD
 static inline moon_scaler *bind_check_scaler(lua_State *L, int arg) { return bind_check(L, arg, BIND_SCALER); }
-=======
 static inline moon_source *bind_check_source(lua_State *L, int arg) { return bind_check(L, arg, BIND_SOURCE); }
 static inline moon_source *bind_test_source(lua_State *L, int arg) { return bind_test(L, arg, BIND_SOURCE); }
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 
 /* The same for a host, outside of our functions: the object is not held, and is good until its handle is closed. */
 void *bind_check_unheld(lua_State *L, int arg, const char *name);

@@ -11,11 +11,8 @@ void bind_open_loss(lua_State *L);     /* bind_loss.c */
 void bind_open_optim(lua_State *L);    /* bind_optim.c */
 void bind_open_net(lua_State *L);      /* bind_net.c */
 void bind_open_dataset(lua_State *L);  /* bind_dataset.c */
-<<<<<<< HEAD
 void bind_open_scaler(lua_State *L);   /* bind_scaler.c */
-=======
 void bind_open_source(lua_State *L);   /* bind_source.c: sources, and windows of tensors */
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 void bind_open_digest(lua_State *L);   /* bind_digest.c */
 void bind_open_files(lua_State *L);    /* bind_files.c: everything that reads or writes a format */
 

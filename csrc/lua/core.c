@@ -165,11 +165,8 @@ int luaopen_moonglass_core(lua_State *L) {
   bind_open_optim(L);
   bind_open_net(L);
   bind_open_dataset(L);
-<<<<<<< HEAD
   bind_open_scaler(L);
-=======
   bind_open_source(L);
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   bind_open_digest(L);
   bind_open_files(L);
   return 1;

@@ -823,12 +823,8 @@ static const scenario scenarios[] = {
     {"predict by rows", act_predict, 3, ROWS},
     {"errors", act_errors, 1, SMALL},
     {"share, clone", act_share, 2, SMALL},
-<<<<<<< HEAD
-    {"dataset", act_dataset, 1, SMALL},
-    {"scaler", act_scaler, 3, SMALL},
-=======
     {"dataset", act_dataset, 3, SMALL},
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
+    {"scaler", act_scaler, 3, SMALL},
     {"IDX", act_idx, 3, SMALL},
     {"NPY load", act_npy_load, 3, SMALL},
     {"NPY save", act_npy_save, 1, SMALL},

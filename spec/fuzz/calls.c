@@ -576,11 +576,8 @@ static moon_status (*const calls[])(void) = {
     eigh,        gather,      cat,         make_layer,  make_layer,  look_at_layer,  make_loss,
     apply_loss,  make_optim,  use_optim,   make_net,    make_net,    derive_net,     look_at_net,
     run_net,     run_net,     train_net,   train_net,   train_net,   make_dataset,   use_dataset,
-<<<<<<< HEAD
-    use_archive, use_archive, png,         disturb,     forget,      scale,
-=======
-    use_archive, use_archive, png,         disturb,     forget,      make_source,    use_source,
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
+    use_archive, use_archive, png,         disturb,     forget,      scale,          make_source,
+    use_source,
 };
 
 /* ---- a whole program ---- */

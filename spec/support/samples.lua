@@ -24,14 +24,11 @@ function samples.objects(folder)
   o.layer, o.loss, o.opt = core.dense(4, 4, {activation = "sigmoid"}), core.mse(), core.adam()
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
-<<<<<<< HEAD
   o.scaler = core.new_scaler("standard", 4)
   core.scaler_add(o.scaler, o.x)
   core.scaler_finish(o.scaler)
-=======
   local u = o.u
   o.source = core.source(3, 4, function(first, n) return u:rows(first, first + n - 1) end, 2)
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   o.list = function() return o.net:parameters() end
   return o
 end
@@ -45,11 +42,8 @@ function samples.of_classes()
     Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
     Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
     Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
-<<<<<<< HEAD
     Probe = moon.probe(x, labels, {epochs = 1}), Scaler = moon.scaler(x), Page = moon.page("a page"),
-=======
-    Probe = moon.probe(x, labels, {epochs = 1}), Page = moon.page("a page"), Source = x:windows(2),
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
+    Source = x:windows(2),
   }
 end
 
@@ -185,13 +179,11 @@ samples.methods = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
     own_rows = none, set_shards = function() return {3} end,
   },
-<<<<<<< HEAD
   ["moonglass.scaler"] = {
     apply = function(o) return o.x end, invert = function(o) return o.u end,
-=======
+  },
   ["moonglass.source"] = {
     batch = function() return 2, 2 end, rows = function() return 2, 3 end, size = function() return 2 end,
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   },
 }
 
@@ -307,16 +299,14 @@ samples.meta = {
     __tostring = {text_of "data"}, __len = {length_of "data"},
     __index = {op(read, function(o) return o.data, "rowz" end)},
   },
-<<<<<<< HEAD
   ["moonglass.scaler"] = {
     __tostring = {text_of "scaler"},
     __index = {op(read, function(o) return o.scaler, "offset" end), op(read, function(o) return o.scaler, "ofset" end)},
-=======
+  },
   ["moonglass.source"] = {
     __tostring = {text_of "source"}, __len = {length_of "source"},
     __index = {op(read, function(o) return o.source, "shape" end), op(read, function(o) return o.source, "dtype" end),
       op(read, function(o) return o.source, "shap" end)},
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
   },
 }
 
@@ -338,11 +328,7 @@ add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state())
 
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
   ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data",
-<<<<<<< HEAD
-  ["moonglass.scaler"] = "scaler"}
-=======
-  ["moonglass.source"] = "source"}
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
+  ["moonglass.scaler"] = "scaler", ["moonglass.source"] = "source"}
 
 -- Fields that a net may lack are declared as false among its methods.
 local function add_methods(list, class, methods, missing)

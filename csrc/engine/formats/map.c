@@ -185,7 +185,7 @@ static void gather_block(const mooni_map *map, float *dst, size_t stride, const 
 bool mooni_map_gather(mooni_columns dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                       float scale) {
   const mooni_map *map = x->storage->map;
-  if (!map || map->owner != getpid() || !moon_tensor_byte(x)) return false;
+  if (!map || map->owner != getpid()) return false;
   if (dst.from == dst.to) return true;
   size_t element = mooni_element_size(x->dtype);
   strip s = {.from = (const uint8_t *)moon_tensor_data(x) + dst.from * element,

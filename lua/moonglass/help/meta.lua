@@ -1601,7 +1601,6 @@ function moon.safetensors.load(path) end
 ---@return moonglass.Code? code
 function moon.safetensors.save(path, tensors, metadata) end
 
-<<<<<<< HEAD
 -- ---- Scaler ----
 
 ---An offset and a scale for each column: z = (x - offset) / scale. `moon.scaler` makes it.
@@ -1639,7 +1638,7 @@ function Scaler:apply(x) end
 ---@param z moonglass.Tensor [rows x width]
 ---@return moonglass.Tensor x [rows x width]
 function Scaler:invert(z) end
-=======
+
 -- ---- Source ----
 
 ---Rows that are gathered or read when they are needed: windows over a series (`t:windows(n, step)`), or what a function
@@ -1680,7 +1679,6 @@ function Source:rows(i, j) end
 ---@param i integer
 ---@return integer size
 function Source:size(i) end
->>>>>>> 00e4d41 (Sources: windows over a series, and rows that a reader gives, for fit, evaluate, predict and datasets; float rows of large mapped files are read)
 
 -- ---- moon.data ----
 
