@@ -35,7 +35,8 @@ local function prepare(net, x, y, given, group)
   group:check_native(net, loss)
   last_activation.check("evaluate", net, loss)
   -- The core checks the rows in its own passes, but not before other ranks wait for them, or a source is read.
-  if group.size > 1 or not native.is_net(net) or native.is_source(x) then datasets.check("evaluate", net, loss, x, y) end
+  local first = group.size > 1 or not native.is_net(net) or native.is_source(x)
+  if first then datasets.check("evaluate", net, loss, x, y) end
   local data = datasets.make("evaluate", loss, x, y)
   group:shard(o.sharded, data)
   return data, loss, o
