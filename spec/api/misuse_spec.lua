@@ -741,6 +741,12 @@ local cases = {
     {"moon.probe(x, {0, 1})", "probe: labels is a table, expected class numbers [8]"},
     {"moon.probe(x, labels, {epoch = 3})",
       "probe: unknown option 'epoch'; did you mean 'epochs'? (known: <ProbeOptions>)"},
+    {"moon.scaler({1, 2})", "scaler: x is a table, expected a tensor [rows x width] or a source: moon.tensor(list) makes a "
+      .. "tensor"},
+    {"moon.scaler(x, {methd = 'minmax'})",
+      "scaler: unknown option 'methd'; did you mean 'method'? (known: <ScalerOptions>)"},
+    {"moon.scaler(x, {method = 'zscore'})", "scaler: method is 'zscore' (known: standard, minmax, robust)"},
+    {"moon.scaler(x):aply(x)", "scaler has no field or method 'aply'; did you mean 'apply'?"},
     {"moon.pca(x)", "pca: k is nil, expected a whole number of 1 to 3"},
     {"moon.pca(x, 4)", "pca: k is 4, expected a whole number of 1 to 3"},
     {"moon.pca(x, 2):encdoe(x)", "a pca has no field or method 'encdoe'; did you mean 'encode'?"},
