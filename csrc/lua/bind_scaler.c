@@ -51,15 +51,16 @@ static int map_rows(lua_State *L, moon_status (*map)(const moon_scaler *, moon_t
 }
 
 /*** Scaler:apply(x)
-** The scaled rows: (x - offset) / scale, in double, then rounded to float32. NaN stay NaN.
-** @param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
-** @return moonglass.Tensor z [rows x width] */
+** The scaled rows: (x - offset) / scale, in double, then rounded to float32. NaN stay NaN. Of a source: a source, which
+** scales what it reads.
+** @param x moonglass.Tensor|moonglass.Source [rows x width], float32 or bytes, which count as value/255
+** @return moonglass.Tensor|moonglass.Source z [rows x width] */
 static int scaler_apply(lua_State *L) { return map_rows(L, moon_scaler_apply); }
 
 /*** Scaler:invert(z)
 ** The rows in their own units again: z * scale + offset.
-** @param z moonglass.Tensor [rows x width]
-** @return moonglass.Tensor x [rows x width] */
+** @param z moonglass.Tensor|moonglass.Source [rows x width]
+** @return moonglass.Tensor|moonglass.Source x [rows x width] */
 static int scaler_invert(lua_State *L) { return map_rows(L, moon_scaler_invert); }
 
 /* ---- fields ---- */

@@ -167,6 +167,33 @@ describe("moon.scaler", function()
     assert.is_true(s:apply(x):allclose(moon.tensor{{0, 0}, {1, 1}}, 1e-6))
   end)
 
+  it("takes sources: the rows of a reader, and windows over a series", function()
+    local x, most = mixed(9000), 0
+    local source = moon.source{rows = 9000, width = 5, block = 1000, read = function(first, n)
+      most = math.max(most, n)
+      return x:rows(first, first + n - 1)
+    end}
+    for _, method in ipairs(methods) do
+      local whole, s = moon.scaler(x, {method = method}), moon.scaler(source, {method = method})
+      assert.same(whole.offset, s.offset)
+      assert.same(whole.scale, s.scale)
+      local z = s:apply(source)
+      assert.same({9000, 5}, z.shape)
+      assert.same(whole:apply(x:rows(1502, 1502)):totable(), z:batch(1502, 1):totable())
+      assert.same(s:invert(z:batch(10, 1)):totable(), s:invert(z):batch(10, 1):totable())
+    end
+    assert.is_true(most <= 1000)
+    local series = moon.randn(300)
+    local windows = series:windows(10, 3)
+    local s = moon.scaler(windows)
+    assert.equal(10, s.width)
+    assert.same(s:apply(windows:batch(5, 2)):totable(), s:apply(windows):batch(5, 2):totable())
+    assert.matches("apply: the input has rows of 5, expected 10", failure(s.apply, s, source))
+    local net = moon.sequential{moon.dense(10, 3), moon.dense(3, 10)}
+    local history = net:fit(s:apply(windows), {loss = "mse", epochs = 2, verbose = 0, seed = 1})
+    assert.is_true(#history.loss == 2 and history.loss[2] < 3)
+  end)
+
   it("has fields and a text", function()
     local s = moon.scaler(moon.rand(4, 2))
     assert.equal("scaler standard, 2 columns", tostring(s))

@@ -1624,19 +1624,20 @@ local Scaler = {}
 ---minimum and the range, "robust" the median and the interquartile range / 1.349, which is the deviation of normal
 ---numbers (where the quartiles are equal: the deviation). The rows are read once, by "robust" twice; those of a source
 ---are never in memory as a whole.
----@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param x moonglass.Tensor|moonglass.Source [rows x width], float32 or bytes, which count as value/255
 ---@param options moonglass.ScalerOptions?
 ---@return moonglass.Scaler scaler
 function moon.scaler(x, options) end
 
----The scaled rows: (x - offset) / scale, in double, then rounded to float32. NaN stay NaN.
----@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
----@return moonglass.Tensor z [rows x width]
+---The scaled rows: (x - offset) / scale, in double, then rounded to float32. NaN stay NaN. Of a source: a source, which
+---scales what it reads.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], float32 or bytes, which count as value/255
+---@return moonglass.Tensor|moonglass.Source z [rows x width]
 function Scaler:apply(x) end
 
 ---The rows in their own units again: z * scale + offset.
----@param z moonglass.Tensor [rows x width]
----@return moonglass.Tensor x [rows x width]
+---@param z moonglass.Tensor|moonglass.Source [rows x width]
+---@return moonglass.Tensor|moonglass.Source x [rows x width]
 function Scaler:invert(z) end
 
 -- ---- Source ----

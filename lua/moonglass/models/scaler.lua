@@ -2,8 +2,10 @@
 --   s = moon.scaler(x, {method = "robust"})
 --   s:apply(x)   s:invert(z)   s.offset   s.scale
 -- The core counts; this file gives it the rows.
+local arity = require "moonglass.support.arity"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local rows = require "moonglass.support.rows"
 
@@ -26,6 +28,28 @@ local function fit(x, given)
   return scaler
 end
 
+-- ---- sources: the methods of the core take tensors ----
+
+local methods = core.methods["moonglass.scaler"]
+
+local function over_source(what, f, self, source)
+  if source:size(2) ~= self.width then
+    errors.raise("%s: the input has rows of %d, expected %d", what, source:size(2), self.width)
+  end
+  return core.source(#source, self.width, function(first, n) return f(self, source:batch(first, n)) end)
+end
+
+for _, name in ipairs{"apply", "invert"} do
+  local f = methods[name]
+  methods[name] = function(self, x)
+    if native.is(self, "moonglass.scaler") and native.is_source(x) then
+      return errors.guard(over_source, name, f, self, x)
+    end
+    return errors.guard(f, self, x)
+  end
+end
+arity.check_class(methods)
+
 ---An offset and a scale for each column, from rows: `s:apply(x)` is (x - offset) / scale. NaN are missing numbers: they
 ---are not counted, and stay NaN. A constant column has the scale 1; a column of nothing but NaN has the offset 0 and
 ---the scale 1. An infinity is an error. The methods: "standard" takes the mean and the standard deviation, "minmax" the
@@ -33,7 +57,7 @@ end
 ---numbers (where the quartiles are equal: the deviation). The rows are read once, by "robust" twice; those of a source
 ---are never in memory as a whole.
 ---@name moon.scaler(x, options)
----@param x moonglass.Tensor [rows x width], float32 or bytes, which count as value/255
+---@param x moonglass.Tensor|moonglass.Source [rows x width], float32 or bytes, which count as value/255
 ---@param options moonglass.ScalerOptions?
 ---@return moonglass.Scaler scaler
 return function(x, given) return errors.guard(fit, x, given) end
