@@ -741,8 +741,8 @@ local cases = {
     {"moon.probe(x, {0, 1})", "probe: labels is a table, expected class numbers [8]"},
     {"moon.probe(x, labels, {epoch = 3})",
       "probe: unknown option 'epoch'; did you mean 'epochs'? (known: <ProbeOptions>)"},
-    {"moon.scaler({1, 2})", "scaler: x is a table, expected a tensor [rows x width] or a source: moon.tensor(list) makes a "
-      .. "tensor"},
+    {"moon.scaler({1, 2})",
+      "scaler: x is a table, expected a tensor [rows x width] or a source: moon.tensor(list) makes a tensor"},
     {"moon.scaler(x, {methd = 'minmax'})",
       "scaler: unknown option 'methd'; did you mean 'method'? (known: <ScalerOptions>)"},
     {"moon.scaler(x, {method = 'zscore'})", "scaler: method is 'zscore' (known: standard, minmax, robust)"},
