@@ -32,6 +32,8 @@ end
 
 local methods = core.methods["moonglass.scaler"]
 
+local apply, invert = methods.apply, methods.invert
+
 local function over_source(what, f, self, source)
   if source:size(2) ~= self.width then
     errors.raise("%s: the input has rows of %d, expected %d", what, source:size(2), self.width)
@@ -39,15 +41,13 @@ local function over_source(what, f, self, source)
   return core.source(#source, self.width, function(first, n) return f(self, source:batch(first, n)) end)
 end
 
-for _, name in ipairs{"apply", "invert"} do
-  local f = methods[name]
-  methods[name] = function(self, x)
-    if native.is(self, "moonglass.scaler") and native.is_source(x) then
-      return errors.guard(over_source, name, f, self, x)
-    end
-    return errors.guard(f, self, x)
-  end
+local function map(what, f, self, x)
+  local is_source = native.is(self, "moonglass.scaler") and native.is_source(x)
+  return is_source and over_source(what, f, self, x) or f(self, x)
 end
+
+function methods.apply(self, x) return errors.guard(map, "apply", apply, self, x) end
+function methods.invert(self, z) return errors.guard(map, "invert", invert, self, z) end
 arity.check_class(methods)
 
 ---An offset and a scale for each column, from rows: `s:apply(x)` is (x - offset) / scale. NaN are missing numbers: they
