@@ -1,6 +1,6 @@
 /* moonglass.h - the public C interface of Moonglass, an engine for autoencoders.
 **
-** Read it in this order: context, tensors, layers, losses, optimisers, nets, data, files.
+** Read it in this order: context, tensors, layers, losses, optimisers, nets, data, files, detectors.
 ** What holds for every function:
 **
 ** - A function that can fail returns a moon_status. If it fails, it has written no output and changed no object, and
@@ -845,6 +845,133 @@ MOON_API moon_status moon_net_save(const moon_net *net, const char *path);
 MOON_API moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path);
 MOON_API moon_status moon_net_to_bytes(const moon_net *net, moon_tensor **bytes);
 MOON_API moon_status moon_net_from_bytes(moon_ctx *ctx, moon_net **out, const void *bytes, size_t size);
+
+/* ---- Detectors --------------------------------------------------------------------------------------------------
+** A detector tells rows that are unlike those it was trained on: an autoencoder rebuilds them badly. It is a net, or
+** several, with all that belongs to its data: the scaling, the names of the columns, the threshold. It takes rows as
+** they come, unscaled, and is one file.
+** Of column c of a row the nets see z = (x - offset[c]) * (1 / scale[c]), computed in double and rounded to float; bytes
+** count as value/255 before. A cell that is NaN is missing: the nets see 0 there, and by default it does not count. A
+** cell whose z is infinite has an infinite error. The error of a cell is (net(z) - z)^2, with several nets their mean. An error that
+** is not a number, because a net's output is not, counts as infinite.
+** The bits do not depend on how the rows come in calls, nor on the number of threads. */
+
+typedef struct moon_detector moon_detector;
+
+/* A column of texts, each of which has become a column of numbers, 1 or 0: "color" with "red" and "blue" is
+** "color=red" and "color=blue". */
+typedef struct moon_csv_category {
+  const char *column;        /* its name */
+  const char *const *values; /* the texts, in the order of their columns */
+  size_t count;              /* of values */
+} moon_csv_category;
+
+/* What a detector is made of. Zero is the default of every field but size and nets: moon_detector_config c =
+** {sizeof c}. Lists of numbers have an entry for each column. Fields are only ever added, at the end. */
+typedef struct moon_detector_config {
+  size_t size;                         /* sizeof(moon_detector_config), set by the caller */
+  moon_net *const *nets;               /* whose outputs are as wide as their inputs, the width of the rows; retained */
+  size_t net_count;                    /* 1 to 100 */
+  const char *score;                   /* of a row's errors: "mean" (NULL), "max", or "scaled": the mean of each error
+                                          divided by its spread */
+  const double *offset;                /* NULL: zeros */
+  const double *scale;                 /* above 0; NULL: ones */
+  const double *spread;                /* the usual error of each column, above 0; NULL: not known yet */
+  const double *low;                   /* the smallest number of the training data, NaN: not known; NULL: none known */
+  const double *high;                  /* the largest one, given if low is */
+  double margin;                       /* in ranges (high - low): a number is outside if it is farther than that from
+                                          them; 0: 3 */
+  const char *missing;                 /* what a NaN is: "skip" (NULL): not counted; "fill": the offset, counted;
+                                          "refuse": an error */
+  const char *const *columns;          /* names, each different, UTF-8; NULL: "1", "2", ... */
+  const moon_csv_category *categories; /* the columns that were texts */
+  size_t category_count;               /* of categories */
+  double quantile;                     /* of the scores of `rows` rows, from which the threshold came; 0: not known */
+  size_t rows;
+} moon_detector_config;
+
+/* CONSTRUCTOR: a detector. Everything but the nets is copied; the nets may be trained further. It has no threshold.
+** Fails with MOON_ERANGE (the message names the field), MOON_ESHAPE (widths), MOON_ETYPE (another context's net),
+** MOON_ENOMEM. */
+MOON_API moon_status moon_detector_new(moon_ctx *ctx, moon_detector **out, const moon_detector_config *config);
+MOON_API moon_detector *moon_detector_retain(moon_detector *d);
+MOON_API void moon_detector_release(moon_detector *d);
+
+/* CONSTRUCTOR: a detector of context ctx with what d has now, for scoring in another thread at the same time. Its nets
+** are shares: all that moon_net_share says holds, with d as the net. Fails with MOON_ENOMEM, with the message in
+** ctx. */
+MOON_API moon_status moon_detector_share(const moon_detector *d, moon_ctx *ctx, moon_detector **out);
+
+/* METHOD: its context; the number of columns; the name of one, NULL past the last. */
+MOON_API moon_ctx *moon_detector_ctx(const moon_detector *d);
+MOON_API size_t moon_detector_columns(const moon_detector *d);
+MOON_API const char *moon_detector_column(const moon_detector *d, size_t i);
+
+/* METHOD: fill *config, whose field size is set, with what the detector is made of; valid until it is changed. */
+MOON_API void moon_detector_describe(const moon_detector *d, moon_detector_config *config);
+
+/* METHOD: the threshold: a row with a higher score is an alarm. NaN: none. set forgets quantile and rows, which
+** set_calibration sets (0: not known). They fail with MOON_ERANGE (infinite; a quantile that is not 0 to below 1). */
+MOON_API double moon_detector_threshold(const moon_detector *d);
+MOON_API moon_status moon_detector_set_threshold(moon_detector *d, double threshold);
+MOON_API moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows);
+
+/* METHOD: change spread; low, high and margin. As in moon_detector_config. They fail as moon_detector_new does,
+** and then nothing is changed. */
+MOON_API moon_status moon_detector_set_spread(moon_detector *d, const double *spread);
+MOON_API moon_status moon_detector_set_range(moon_detector *d, const double *low, const double *high, double margin);
+
+/* METHOD: texts that belong to the detector and are saved with it, as in an archive; of a host's choice. set copies the
+** text. Fails with MOON_ERANGE (not UTF-8, or a key that belongs to the format), MOON_ENOMEM. */
+MOON_API const char *moon_detector_text(const moon_detector *d, const char *key);
+MOON_API moon_status moon_detector_set_text(moon_detector *d, const char *key, const char *text);
+
+/* METHOD: for each row of x [n x width], float32 or bytes, into float32; batch: rows at a time in each worker, at most
+** 128 (0: the engine chooses):
+**   score     scores [n]: the mean over the nets of "mean", "max" or "scaled" of the errors of the cells that are not
+**             missing; NaN for a row that has none
+**   features  features [n x width]: the errors, with "scaled" divided by spread; 0 where a cell is missing
+**   outside   counts [n]: how many cells are outside the range of the training data, infinite ones included: a net can
+**             rebuild what lies far away (Bouman and Heskes, 2025)
+**   alarms    alarms [n]: 1 where the score is above the threshold or NaN, or a cell is outside; else 0
+** Allocate nothing once they have seen as many rows. Fail with MOON_ESHAPE, MOON_ENOMEM, MOON_ERANGE (a
+** missing cell, if they are refused: the message names row and column), MOON_EINTERRUPT (the output is partly written), MOON_ESTATE ("scaled" without spread; alarms without a threshold; a frozen
+** output; workers cannot start). */
+MOON_API moon_status moon_detector_score(moon_detector *d, moon_tensor *scores, const moon_tensor *x, size_t batch);
+MOON_API moon_status moon_detector_features(moon_detector *d, moon_tensor *features, const moon_tensor *x,
+                                            size_t batch);
+MOON_API moon_status moon_detector_outside(moon_detector *d, moon_tensor *counts, const moon_tensor *x, size_t batch);
+MOON_API moon_status moon_detector_alarms(moon_detector *d, moon_tensor *alarms, const moon_tensor *x, size_t batch);
+
+/* What a column has to do with a row's score. */
+typedef struct moon_reason {
+  const char *column; /* its name, valid as long as the detector */
+  size_t index;       /* of the column */
+  double value;       /* as it came, NaN: missing */
+  double expected;    /* what the nets make of it, in the same unit; their mean */
+  double share;       /* of the sum of all errors, 0 to 1; infinite errors share alone */
+  bool outside;       /* the range of the training data */
+} moon_reason;
+
+/* METHOD: the first `count` (1 to width) columns of row x [width] or [1 x width]: those outside, then the others, each
+** by falling share. Fails with MOON_ERANGE (count), and as features does. */
+MOON_API moon_status moon_detector_explain(moon_detector *d, moon_reason *reasons, size_t count, const moon_tensor *x);
+
+/* METHOD: write one safetensors file, as moon_archive_save does: the net as moon_net_save writes it, and the text entry
+** "moonglass.detector" in JSON. So PyTorch and moon_net_load take the file of one net as that of the net. With several,
+** tensors and the texts "moonglass" are numbered: "0.0.weight", "1.0.weight"; "moonglass.0", "moonglass.1".
+** CONSTRUCTOR: the detector of such a file, or of its bytes; a file of a plain net makes one without scaling and
+** threshold. Fail with MOON_EIO (save, load), MOON_EFORMAT (the message names the field), MOON_ENOMEM. */
+MOON_API moon_status moon_detector_save(const moon_detector *d, const char *path);
+MOON_API moon_status moon_detector_to_bytes(const moon_detector *d, moon_tensor **bytes);
+MOON_API moon_status moon_detector_load(moon_ctx *ctx, moon_detector **out, const char *path);
+MOON_API moon_status moon_detector_from_bytes(moon_ctx *ctx, moon_detector **out, const void *bytes, size_t size);
+
+/* METHOD: is there a detector's entry in the archive? CONSTRUCTOR: the detector of an archive; METHOD: copy it into
+** one. They fail as the functions above. */
+MOON_API bool moon_archive_has_detector(const moon_archive *archive);
+MOON_API moon_status moon_detector_from_archive(moon_ctx *ctx, moon_detector **out, const moon_archive *archive);
+MOON_API moon_status moon_detector_to_archive(const moon_detector *d, moon_archive *archive);
 
 #ifdef __cplusplus
 }

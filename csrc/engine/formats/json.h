@@ -56,6 +56,7 @@ void mooni_json_text(mooni_json_writer *w, const char *text);
 void mooni_json_flag(mooni_json_writer *w, bool flag);
 void mooni_json_integer(mooni_json_writer *w, int64_t n);
 void mooni_json_real(mooni_json_writer *w, double v);
+void mooni_json_null(mooni_json_writer *w);
 
 /* The text, to be freed with mooni_free; MOON_ENOMEM. Or nothing: drop it. */
 moon_status mooni_json_finish(mooni_json_writer *w, char **text);

@@ -77,6 +77,11 @@ void mooni_json_flag(mooni_json_writer *w, bool flag) {
   add(w, flag ? "true" : "false", flag ? 4 : 5);
 }
 
+void mooni_json_null(mooni_json_writer *w) {
+  begin_value(w);
+  add(w, "null", 4);
+}
+
 void mooni_json_integer(mooni_json_writer *w, int64_t n) {
   char digits[32];
   begin_value(w);

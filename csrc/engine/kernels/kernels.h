@@ -40,6 +40,12 @@ void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
 void MOONI_K(keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
 double MOONI_K(squared_distance)(const float *x, const float *y, size_t n);
 size_t MOONI_K(next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);
+void MOONI_K(detect_scale)(float *z, float *weight, float *counts, const float *x, size_t rows, size_t width,
+                           const double *offset, const double *inverse, float missing);
+void MOONI_K(detect_errors)(float *e, const float *y, const float *z, const float *weight, size_t rows, size_t width,
+                            const float *share);
+void MOONI_K(detect_outside)(float *counts, const float *x, size_t rows, size_t width, const double *low,
+                             const double *high);
 void MOONI_K(eigen_reduce)(double *a, size_t n, size_t stride, const double *v, const double *q, const double *u,
                            double *p);
 void MOONI_K(eigen_rotate)(double *z, const mooni_rotation *rotation, size_t count);

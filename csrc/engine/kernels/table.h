@@ -69,6 +69,13 @@ typedef struct mooni_kernels {
   /* neighbours.c: the sum of (x - y)^2; the first j >= from that is within reach, or n */
   double (*squared_distance)(const float *x, const float *y, size_t n);
   size_t (*next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);
+  /* detect.c */
+  void (*detect_scale)(float *z, float *weight, float *counts, const float *x, size_t rows, size_t width,
+                       const double *offset, const double *inverse, float missing);
+  void (*detect_errors)(float *e, const float *y, const float *z, const float *weight, size_t rows, size_t width,
+                        const float *share);
+  void (*detect_outside)(float *counts, const float *x, size_t rows, size_t width, const double *low,
+                         const double *high);
   /* eigen.c */
   void (*eigen_reduce)(double *a, size_t n, size_t stride, const double *v, const double *q, const double *u,
                        double *p);

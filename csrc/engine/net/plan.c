@@ -158,6 +158,17 @@ moon_status mooni_plan_forward(moon_net *net, mooni_split *split, size_t rows, s
   return plan_layers(net, *split, rows, false, false);
 }
 
+moon_status mooni_plan_lane(moon_net *net, size_t rows, size_t in, size_t callers) {
+  mooni_plan plan = {net->ctx, callers, MOON_OK};
+  MOONI_TRY(mooni_pool_plan(net->ctx, callers));
+  MOONI_TRY(plan_buffers(net, rows, in));
+  for (size_t i = 0; i < net->count && plan.status == MOON_OK; i++) {
+    const moon_layer *l = net->layers[i];
+    if (l->class->plan_forward) l->class->plan_forward(l, &plan, rows, 0, 1);
+  }
+  return plan.status;
+}
+
 moon_status mooni_want_own_weights(const moon_net *net, const char *what) {
   if (!net->frozen) return MOON_OK;
   return mooni_fail(net->ctx, MOON_ESTATE,

@@ -26,6 +26,9 @@ moon_status mooni_plan_forward(moon_net *net, mooni_split *split, size_t rows, s
 moon_status mooni_plan_backward(moon_net *net, size_t rows, bool dx);
 moon_status mooni_plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt);
 
+/* The same for `callers` nets of the same layers, each on a worker of its own, serially, at the same time. */
+moon_status mooni_plan_lane(moon_net *net, size_t rows, size_t in, size_t callers);
+
 /* MOON_ESTATE for a net whose weights are shared. what begins the message. */
 moon_status mooni_want_own_weights(const moon_net *net, const char *what);
 
