@@ -55,16 +55,17 @@ typedef enum moon_status {
 } moon_status;
 
 /* The objects; all are opaque. */
-typedef struct moon_ctx moon_ctx;         /* what its objects have in common: memory, threads, error text */
-typedef struct moon_tensor moon_tensor;   /* numbers in a shape */
-typedef struct moon_layer moon_layer;     /* a function of rows, with parameters or without */
-typedef struct moon_loss moon_loss;       /* how far a prediction is from its target */
-typedef struct moon_optim moon_optim;     /* changes parameters by their gradients */
-typedef struct moon_net moon_net;         /* a stack of layers */
-typedef struct moon_dataset moon_dataset; /* rows to train on, in some order */
-typedef struct moon_scaler moon_scaler;   /* an offset and a scale for each column */
-typedef struct moon_source moon_source;   /* rows that are gathered or read when a batch needs them */
-typedef struct moon_archive moon_archive; /* named tensors and texts: the content of a file */
+typedef struct moon_ctx moon_ctx;           /* what its objects have in common: memory, threads, error text */
+typedef struct moon_tensor moon_tensor;     /* numbers in a shape */
+typedef struct moon_layer moon_layer;       /* a function of rows, with parameters or without */
+typedef struct moon_loss moon_loss;         /* how far a prediction is from its target */
+typedef struct moon_optim moon_optim;       /* changes parameters by their gradients */
+typedef struct moon_net moon_net;           /* a stack of layers */
+typedef struct moon_dataset moon_dataset;   /* rows to train on, in some order */
+typedef struct moon_scaler moon_scaler;     /* an offset and a scale for each column */
+typedef struct moon_detector moon_detector; /* nets that tell unusual rows, and what belongs to their data */
+typedef struct moon_source moon_source;     /* rows that are gathered or read when a batch needs them */
+typedef struct moon_archive moon_archive;   /* named tensors and texts: the content of a file */
 
 /* ---- Context -------------------------------------------------------------------------------------------------- */
 
@@ -850,13 +851,11 @@ MOON_API moon_status moon_net_from_bytes(moon_ctx *ctx, moon_net **out, const vo
 ** A detector tells rows that are unlike those it was trained on: an autoencoder rebuilds them badly. It is a net, or
 ** several, with all that belongs to its data: the scaling, the names of the columns, the threshold. It takes rows as
 ** they come, unscaled, and is one file.
-** Of column c of a row the nets see z = (x - offset[c]) * (1 / scale[c]), computed in double and rounded to float; bytes
-** count as value/255 before. A cell that is NaN is missing: the nets see 0 there, and by default it does not count. A
-** cell whose z is infinite has an infinite error. The error of a cell is (net(z) - z)^2, with several nets their mean. An error that
-** is not a number, because a net's output is not, counts as infinite.
+** Of column c of a row the nets see z = (x - offset[c]) * (1 / scale[c]), computed in double and rounded to float;
+** bytes count as value/255 before. A cell that is NaN is missing: the nets see 0 there, and by default it does not
+** count. A cell whose z is infinite has an infinite error. The error of a cell is (net(z) - z)^2, with several nets
+** their mean. An error that is not a number, because a net's output is not, counts as infinite.
 ** The bits do not depend on how the rows come in calls, nor on the number of threads. */
-
-typedef struct moon_detector moon_detector;
 
 /* A column of texts, each of which has become a column of numbers, 1 or 0: "color" with "red" and "blue" is
 ** "color=red" and "color=blue". */
@@ -934,9 +933,9 @@ MOON_API moon_status moon_detector_set_text(moon_detector *d, const char *key, c
 **   outside   counts [n]: how many cells are outside the range of the training data, infinite ones included: a net can
 **             rebuild what lies far away (Bouman and Heskes, 2025)
 **   alarms    alarms [n]: 1 where the score is above the threshold or NaN, or a cell is outside; else 0
-** Allocate nothing once they have seen as many rows. Fail with MOON_ESHAPE, MOON_ENOMEM, MOON_ERANGE (a
-** missing cell, if they are refused: the message names row and column), MOON_EINTERRUPT (the output is partly written), MOON_ESTATE ("scaled" without spread; alarms without a threshold; a frozen
-** output; workers cannot start). */
+** Allocate nothing once they have seen as many rows. Fail with MOON_ESHAPE, MOON_ENOMEM, MOON_ERANGE (a missing cell,
+** if they are refused: the message names row and column), MOON_EINTERRUPT (the output is partly written), MOON_ESTATE
+** ("scaled" without spread; alarms without a threshold; a frozen output; workers cannot start). */
 MOON_API moon_status moon_detector_score(moon_detector *d, moon_tensor *scores, const moon_tensor *x, size_t batch);
 MOON_API moon_status moon_detector_features(moon_detector *d, moon_tensor *features, const moon_tensor *x,
                                             size_t batch);

@@ -1,8 +1,8 @@
 /* detector_file.c - detectors to archives and back.
 **
-** With one net the archive is that of the net (formats/weights.c). With several, tensors and the text "moonglass" of each
-** have its number: "0.0.weight", as in a torch.nn.ModuleList of torch.nn.Sequential, and "moonglass.0". What is the
-** detector's own is JSON in the text entry "moonglass.detector":
+** With one net the archive is that of the net (formats/weights.c). With several, tensors and the text "moonglass" of
+** each have its number: "0.0.weight", as in a torch.nn.ModuleList of torch.nn.Sequential, and "moonglass.0".
+** What is the detector's own is JSON in the text entry "moonglass.detector":
 **   {"version": 1, "nets": 1, "score": "mean", "missing": "skip", "margin": 3.0, "threshold": 0.1, "quantile": 0.99,
 **    "rows": 1000, "columns": ["a", "b"], "categories": {"color": ["red", "blue"]}, "offset": [...], "scale": [...],
 **    "spread": [...], "low": [...], "high": [...]}
