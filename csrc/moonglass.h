@@ -776,6 +776,16 @@ MOON_API size_t moon_scaler_count(const moon_scaler *scaler, size_t column);
 MOON_API moon_status moon_scaler_apply(const moon_scaler *scaler, moon_tensor *z, const moon_tensor *x);
 MOON_API moon_status moon_scaler_invert(const moon_scaler *scaler, moon_tensor *x, const moon_tensor *z);
 
+/* FUNCTION: *kind = which format a file seems to have, by its first bytes: "PNG", "JPEG", "GIF", "TIFF", "BMP", "WebP"
+** and so on; NULL if it has none that is known. The name is static. Fails with MOON_EIO. */
+MOON_API moon_status moon_picture_kind(moon_ctx *ctx, const char **kind, const char *path);
+
+/* FUNCTION: y [h x w] (grey) or [h x w x 3] (RGB) = a picture [H x W] or [H x W x 1..4], as moon_png_read returns it,
+** at another size: each pixel is the average of the area that it covers, rounded. Transparent pixels lie on white; grey
+** is 0.299 R + 0.587 G + 0.114 B (Rec. 601). invert: 255 minus that. Both are bytes, and share none. Fails with
+** MOON_ESHAPE (other shapes or types, or no pixels), MOON_ESTATE (y is frozen), MOON_ENOMEM. */
+MOON_API moon_status moon_picture_resize(moon_tensor *y, const moon_tensor *picture, bool invert);
+
 /* ---- Any file --------------------------------------------------------------------------------------------------- */
 
 /* A part of the content of a file. */
@@ -800,6 +810,10 @@ MOON_API moon_status moon_file_write(moon_ctx *ctx, const char *path, const moon
 ** possible. For a symbolic link, versions of its file are kept beside the link. Nothing happens if path does not exist,
 ** or is path.1 already. keep is 1 (nothing to do) to 10. Fails with MOON_ERANGE (keep), MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_file_rotate(moon_ctx *ctx, const char *path, int keep);
+
+/* CONSTRUCTOR: the names in a folder but "." and "..", sorted by their bytes, as bytes [size]: each with a zero byte
+** behind it. Fails with MOON_EIO, MOON_ENOMEM. */
+MOON_API moon_status moon_folder_list(moon_ctx *ctx, moon_tensor **names, const char *path);
 
 /* ---- Files of tensors -------------------------------------------------------------------------------------------
 ** An archive is a list of named tensors and of text entries in memory: the content of one safetensors file. */

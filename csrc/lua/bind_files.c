@@ -74,6 +74,26 @@ static int file_kind(lua_State *L) {
   return 1;
 }
 
+/* core.folder_list(path) -> the names in a folder, sorted by bytes, each with a zero byte behind it | nil, message,
+** code */
+static int folder_list(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  const char *path = check_path(L, 1);
+  moon_tensor *names = NULL;
+  moon_status status;
+  BIND_TWICE(L, status, moon_folder_list(ctx, &names, path));
+  return status == MOON_OK ? bind_push_bytes(L, names) : bind_file_result(L, ctx, status);
+}
+
+/* core.picture_kind(path) -> "PNG", "JPEG", ..., or "" for no known picture | nil, message, code */
+static int picture_kind(lua_State *L) {
+  const char *path = check_path(L, 1), *kind = NULL;
+  moon_status status = moon_picture_kind(bind_ctx(L), &kind, path);
+  if (status != MOON_OK) return bind_file_result(L, bind_ctx(L), status);
+  lua_pushstring(L, kind ? kind : "");
+  return 1;
+}
+
 /* Push the folder of a file, as "folder/.". */
 static const char *push_folder(lua_State *L, const char *path) {
   const char *slash = strrchr(path, '/');
@@ -174,6 +194,14 @@ static int png_encode(lua_State *L) {
   return bind_push_bytes(L, bytes);
 }
 
+/* core.picture_resize(to, picture, invert): see moon_picture_resize */
+static int picture_resize(lua_State *L) {
+  moon_tensor *to = bind_check_tensor(L, 1);
+  const moon_tensor *picture = bind_check_tensor(L, 2);
+  BIND_TRY(L, bind_ctx(L), moon_picture_resize(to, picture, lua_toboolean(L, 3)));
+  return 0;
+}
+
 /* ---- safetensors ---- */
 
 /* Return what an archive has, or nil, message, code. */
@@ -260,6 +288,7 @@ static int net_save(lua_State *L) {
 /*** @alias moonglass.Code "I/O"|"format"|"range"|"type" */
 
 static const bind_reg in_memory[] = {
+    {"picture_resize", picture_resize, "to, picture, invert"},
     {"png_decode", png_decode, "bytes"},
     {"png_encode", png_encode, "picture"},
     {"safetensors_decode", safetensors_decode, "bytes"},
@@ -270,6 +299,8 @@ static const bind_reg in_memory[] = {
 static const bind_reg on_disk[] = {
     {"file_kind", file_kind, "path"},
     {"file_access", file_access, "path, in_place"},
+    {"folder_list", folder_list, "path"},
+    {"picture_kind", picture_kind, "path"},
     {"file_write", file_write, "path, parts"},
     {"file_rotate", file_rotate, "path, keep"},
     {"idx_load", idx_load, "path"},

@@ -8,7 +8,8 @@ local failure = expect.failure
 
 -- The functions that a core opened without files lacks.
 local file_functions = {
-  "idx_load", "npy_load", "npy_save", "png_read", "png_write", "safetensors_load", "safetensors_save", "load_net",
+  "idx_load", "npy_load", "npy_save", "folder_list", "picture_kind", "png_read", "png_write",
+  "safetensors_load", "safetensors_save", "load_net",
 }
 
 local function copy(t)

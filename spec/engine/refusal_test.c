@@ -645,6 +645,21 @@ static moon_status act_png_write(stage *s, int part) {
   return gave(s, status, t);
 }
 
+static moon_status act_resize(stage *s, int part) {
+  moon_tensor *t = NULL, *picture = NULL;
+  const char *kind = NULL;
+  (void)part;
+  moon_status status = moon_folder_list(s->ctx, &picture, folder);
+  moon_tensor_release(picture);
+  picture = NULL;
+  if (status == MOON_OK) status = moon_png_read(s->ctx, &picture, path_of("colour.png"));
+  if (status == MOON_OK) status = moon_picture_kind(s->ctx, &kind, path_of("colour.png"));
+  if (status == MOON_OK) status = moon_tensor_new(s->ctx, &t, MOON_UINT8, 2, (size_t[]){3, 9});
+  if (status == MOON_OK) status = moon_picture_resize(t, picture, false);
+  moon_tensor_release(picture);
+  return gave(s, status, t);
+}
+
 static moon_status act_archive(stage *s, int part) {
   if (part == 0) return moon_archive_add(s->archive, "second", s->x);
   if (part == 1) return moon_archive_set(s->archive, "key", "another text, and a longer one");
@@ -830,6 +845,7 @@ static const scenario scenarios[] = {
     {"NPY save", act_npy_save, 1, SMALL},
     {"PNG read", act_png_read, 2, SMALL},
     {"PNG write", act_png_write, 2, SMALL},
+    {"folder, resize", act_resize, 1, SMALL},
     {"archive", act_archive, 4, SMALL},
     {"archive of a net", act_archive_grow, 1, SMALL},
     {"safetensors", act_archive_load, 2, SMALL},

@@ -31,12 +31,29 @@ static void round_trip(moon_tensor *t) {
   moon_tensor_release(again);
 }
 
+/* At other sizes, in grey and in colours; every byte is written. */
+static void resize(moon_ctx *ctx, const moon_tensor *t) {
+  moon_tensor *grey = NULL, *colours = NULL;
+  if (moon_tensor_numel(t) > 1 << 20) return;
+  EXPECT(moon_tensor_new(ctx, &grey, MOON_UINT8, 2, (size_t[]){5, 7}) == MOON_OK);
+  EXPECT(moon_tensor_new(ctx, &colours, MOON_UINT8, 3, (size_t[]){40, 3, 3}) == MOON_OK);
+  moon_status status = moon_picture_resize(grey, t, true);
+  EXPECT(status == MOON_OK || status == MOON_ENOMEM);
+  status = moon_picture_resize(colours, t, false);
+  EXPECT(status == MOON_OK || status == MOON_ENOMEM);
+  fuzz_touch(grey);
+  fuzz_touch(colours);
+  moon_tensor_release(grey);
+  moon_tensor_release(colours);
+}
+
 static void decode(const uint8_t *data, size_t size) {
   moon_ctx *ctx = fuzz_ctx();
   moon_tensor *t = NULL;
   moon_status status = moon_png_decode(ctx, &t, data, size);
   fuzz_loaded(ctx, status, t);
   if (t) round_trip(t);
+  if (t) resize(ctx, t);
   moon_tensor_release(t);
   fuzz_done(ctx, 64 << 20);
 }
@@ -51,8 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   free(copy);
   moon_ctx *ctx = fuzz_ctx();
   moon_tensor *t = NULL;
-  moon_status status = moon_png_read(ctx, &t, fuzz_file(data, size));
+  const char *kind = NULL, *path = fuzz_file(data, size);
+  moon_status status = moon_png_read(ctx, &t, path);
   fuzz_loaded(ctx, status, t);
+  EXPECT(moon_picture_kind(ctx, &kind, path) == MOON_OK && (!t || !strcmp(kind, "PNG")));
   moon_tensor_release(t);
   fuzz_done(ctx, 64 << 20);
   return 0;

@@ -115,7 +115,8 @@ local elsewhere = {}
 for _, name in ipairs{"clock", "limits", "set_threads", "interrupt", "cat", "eigh", "net", "net_from", "dataset",
   "idx_load", "npy_load", "npy_save", "png_read", "png_write", "png_decode", "png_encode",
   "safetensors_load", "safetensors_save", "load_net",
-  "file_kind", "file_access", "file_write", "file_rotate", "methods", "public"} do elsewhere[name] = true end
+  "file_kind", "file_access", "folder_list", "picture_kind", "file_write", "file_rotate",
+  "methods", "public"} do elsewhere[name] = true end
 
 for _, name in ipairs(sorted_keys(core)) do
   local take = samples.take_of_core(name)
@@ -223,6 +224,20 @@ case("core.file_rotate", function()
   files.write(o.file, "a text")
   return o
 end, function(o) return assert(core.file_rotate(o.file, 2)) end)
+case("core.folder_list", function() return {} end, function()
+  return assert(core.folder_list(shapes))
+end)
+case("core.picture_kind", function() return {} end, function()
+  return assert(core.picture_kind(shapes .. "train-labels-idx1-ubyte.gz"))
+end)
+local pictures = path_of("pictures")
+assert(os.execute(("mkdir -p '%s/a' '%s/b'"):format(pictures, pictures)))
+assert(moon.png.write(pictures .. "/a/1.png", moon.rand(3, 4)))
+assert(moon.png.write(pictures .. "/b/1.png", moon.rand(5, 4)))
+case("data.images", function() return {} end, function()
+  local x, info = assert(moon.data.images(pictures, {size = {2, 2}}))
+  return {x, info.labels, info.names, info.classes}
+end)
 case("net:clone", training, function(o) return {o.net:clone():predict(o.x)} end)
 
 -- Functions that take a path. A reader reads a sample, which is kept; a writer overwrites another file. Callbacks
@@ -329,3 +344,4 @@ sweep_all("lua")
 if host.malloc then sweep_all("malloc") end
 if host.full then print(("%d points refused"):format(total)) end
 for _, name in ipairs{"text", "rotated", "rotated.1", table.unpack(paths.names)} do os.remove(path_of(name)) end
+for _, name in ipairs{"/a/1.png", "/a", "/b/1.png", "/b", ""} do os.remove(pictures .. name) end

@@ -91,6 +91,7 @@ return function(moon)
     ["moon.npy.load"] = {read = function(_, path) return moon.npy.load(path) end, sample = save_npy},
     ["moon.png.read"] = {read = function(_, path) return moon.png.read(path) end, sample = write_png},
     ["moon.data.mnist"] = {read = function(_, path) return moon.data.mnist(path, "test") end, folder = true},
+    ["moon.data.images"] = {read = function(_, path) return moon.data.images(path) end, folder = true},
     ["moon.data.find"] = {read = function(_, path) return moon.data.find(path) end, folder = true},
     -- writers
     ["Net:save"] = {write = save_net},

@@ -11,6 +11,7 @@
 #include "../core/memory.h"
 #include "../core/tensor.h"
 #include "file.h"
+#include "picture.h"
 
 enum {
   SIDE_MAX = 1000000,   /* pixels of width or height */
@@ -168,7 +169,10 @@ static moon_status check_signature(moon_ctx *ctx, const uint8_t *bytes, size_t s
   if (size < SIGNATURE) return mooni_fail(ctx, MOON_EFORMAT, "not a PNG: %zu bytes", size);
   if (png_sig_cmp(bytes, 0, SIGNATURE) == 0) return MOON_OK;
   for (int i = 0; i < SIGNATURE; i++) snprintf(begins + 3 * i, 4, " %02x", bytes[i]);
-  return mooni_fail(ctx, MOON_EFORMAT, "not a PNG: begins with%s, expected 89 50 4e 47 0d 0a 1a 0a", begins);
+  const char *kind = mooni_picture_kind(bytes, size);
+  return mooni_fail(ctx, MOON_EFORMAT, "not a PNG: begins with%s, expected 89 50 4e 47 0d 0a 1a 0a%s%s%s", begins,
+                    kind ? " (it is " : "", kind ? kind : "",
+                    kind ? ": convert it, for example by ImageMagick's mogrify -format png FILE)" : "");
 }
 
 static moon_status decode(moon_ctx *ctx, moon_tensor **out, const void *bytes, size_t size) {

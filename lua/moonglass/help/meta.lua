@@ -1687,6 +1687,33 @@ function Source:size(i) end
 ---@class moonglass.data
 moon.data = {}
 
+---Options of `moon.data.images`.
+---@class moonglass.ImagesOptions
+---@field size any? {height, width} of the rows, or one number for both: pictures are stretched; nil: all have one size
+---@field gray boolean? default true: grey, one byte a pixel. Otherwise RGB, three
+---@field invert boolean? default false: bytes as they are. Otherwise 255 minus each, for dark ink on white
+
+---What `moon.data.images` tells about its rows.
+---@class moonglass.ImagesInfo
+---@field names string[] the pictures' paths in the folder, one for each row
+---@field labels moonglass.Tensor? class numbers [n] from 0; nil if there are no folders of classes
+---@field classes string[]? the folders' names, sorted by bytes: class c is classes[c + 1]
+---@field skipped string[] files that are no pictures
+---@field height integer
+---@field width integer
+---@field channels integer 1 or 3
+
+---Read a folder of PNGs, or one PNG, as rows of bytes. Rows are sorted by the files' names. If the pictures lie in
+---folders in that folder, these are classes. Hidden files are left out, and so are files that are no pictures; a
+---picture of another format than PNG is an error that says how to convert it. Each pixel of a row is the average of the
+---area that it covers in the picture. Transparent pixels lie on white; grey is 0.299 R + 0.587 G + 0.114 B.
+---@param folder string
+---@param options moonglass.ImagesOptions?
+---@return moonglass.Tensor? x uint8 [n x height*width], with RGB [n x height*width*3]; nil if it cannot be read
+---@return moonglass.ImagesInfo|string info or the message
+---@return moonglass.Code? code
+function moon.data.images(folder, options) end
+
 ---Read an IDX file, plain or gzipped, as a tensor of the file's shape. Bytes stay bytes.
 ---@param path string
 ---@return moonglass.Tensor? tensor nil if it cannot be read

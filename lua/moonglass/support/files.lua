@@ -39,6 +39,8 @@ local function in_the_way(path, action)
   return ("cannot %s '%s': %s"):format(action, path, kind == "folder" and "Is a directory" or "not a regular file")
 end
 
+of_core("folder_list", "data.images")
+of_core("picture_kind", "data.images")
 of_core("idx_load", "data.idx")
 
 --- In words, why the file cannot be written; nil if it probably can. in_place: an existing file is opened, not
