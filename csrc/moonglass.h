@@ -222,21 +222,33 @@ MOON_API moon_status moon_tensor_normal(moon_tensor *t, double mean, double devi
 MOON_API moon_status moon_tensor_permutation(moon_tensor *t, double first);
 
 /* Element-wise function by name: out = f(a). out is float32 and of a's shape; it may be a itself.
-**   neg exp log sqrt abs sign square floor, clamp (to [p, q]), pow (exponent p), and every activation.
+**   neg exp log sqrt abs sign square floor, clamp (to [p, q]), pow (exponent p), isnan (1 or 0), and every
+**   activation.
 ** Fails with MOON_ERANGE (unknown name), MOON_ESHAPE, MOON_ETYPE. */
 MOON_API moon_status moon_tensor_unary(moon_tensor *out, const char *name, const moon_tensor *a, double p, double q);
 
 /* Element-wise operation by name: out = a op alpha b. The names are
-**   add sub mul div eq ne lt le gt ge max min; comparisons give 1 or 0.
-** One operand may have one element, or be a row [c] or [1 x c] where the other is [... x c]. out is float32 and of the
-** larger operand's shape; it may be that operand. Bytes count by value.
+**   add sub mul div eq ne lt le gt ge max min, and fill_nan: a, but alpha b where a is NaN. Comparisons give 1 or 0.
+** An operand may have one element, be a row [c] or [1 x c] where the result is [... x c], or a column [... x 1] where
+** the result is [... x c]. out is float32, of the shape that moon_tensor_result_shape tells; it may be an operand of
+** that shape. Bytes count by value.
 ** Fails with MOON_ERANGE (unknown name), MOON_ESHAPE, MOON_ETYPE. */
 MOON_API moon_status moon_tensor_binary(moon_tensor *out, const char *name, const moon_tensor *a, const moon_tensor *b,
                                         double alpha);
 
+/* Element-wise choice: out = a where condition is not 0, else b. Shapes, out and bytes as in moon_tensor_binary. Fails
+** with MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_tensor_where(moon_tensor *out, const moon_tensor *condition, const moon_tensor *a,
+                                       const moon_tensor *b);
+
+/* The shape of the result of moon_tensor_binary and _where, into shape [MOON_MAX_RANK]; returns its rank. A column
+** [r x 1] and a row [1 x c] make [r x c]. If the shapes do not fit, it is some shape; the operation tells. */
+MOON_API int moon_tensor_result_shape(size_t *shape, const moon_tensor *const *operands, size_t count);
+
 /* Reduction by name, of all elements: sum mean min max var std norm argmax. var divides by n, as numpy does. argmax
 ** counts from 0, and is the first of equal elements. Sums are accumulated in double; var and std subtract the mean
-** first. Fails with MOON_ESHAPE (no elements, except for sum and norm), MOON_ERANGE (unknown name). */
+** first. nanmean nanstd nanmin nanmax skip NaN; of nothing but NaN they are NaN. Fails with MOON_ESHAPE (no elements,
+** except for sum and norm), MOON_ERANGE (unknown name). */
 MOON_API moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a);
 
 /* The same along dimension dim, from 0: out is float32, of a's shape without that dimension. argmax takes at most 2^24
@@ -282,6 +294,14 @@ MOON_API moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, 
 /* out = the parts, concatenated along dimension dim (from 0), all of one element type. Fails with MOON_ESHAPE,
 ** MOON_ETYPE, MOON_ERANGE (dim). */
 MOON_API moon_status moon_tensor_cat(moon_tensor *out, const moon_tensor *const *parts, size_t count, int dim);
+
+/* The reverse: a, cut along dimension dim (from 0) into copies, of a's element type. In dim the sizes of the parts add
+** up to a's. Fails with MOON_ESHAPE, MOON_ETYPE, MOON_ERANGE (dim). */
+MOON_API moon_status moon_tensor_split(moon_tensor *const *parts, size_t count, const moon_tensor *a, int dim);
+
+/* out [n x count] = the columns index[0..count-1] of a [n x width], of the same element type. Fails with MOON_ERANGE (a
+** column past the end), MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_tensor_columns(moon_tensor *out, const moon_tensor *a, const size_t *index, size_t count);
 
 /* Are the shapes equal, and |a - b| <= atol + rtol |b| for every element? NaN is close to nothing. */
 MOON_API bool moon_tensor_allclose(const moon_tensor *a, const moon_tensor *b, double rtol, double atol);

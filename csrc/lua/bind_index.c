@@ -249,21 +249,38 @@ static int tensor_rows(lua_State *L) {
   return 1;
 }
 
-/* Push the k-th row number of argument 2: of the tensor `list`, or of a table. */
-static void push_row_number(lua_State *L, const moon_tensor *list, size_t k) {
+/* Push the k-th number of argument 2: of the tensor `list`, or of a table. */
+static void push_number(lua_State *L, const moon_tensor *list, size_t k) {
   if (list)
     lua_pushnumber(L, moon_tensor_get(list, k));
   else
     lua_rawgeti(L, 2, (lua_Integer)k + 1);
 }
 
-/* Refuse row numbers in float32 that may have been rounded: those from 2^24 on, where there are so many rows. */
-static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
+/* Refuse numbers in float32 that may have been rounded: those from 2^24 on, where there are so many rows. */
+static void check_counted(lua_State *L, const char *name, const char *noun, const moon_tensor *list, size_t n) {
   const size_t counted = (size_t)1 << 24;
   for (size_t k = 0; n > counted && k < moon_tensor_numel(list); k++)
     if (moon_tensor_get(list, k) >= (double)counted)
-      luaL_error(L, "index: row %I is %f, but float32 is exact only below %I; expected a list of numbers",
+      luaL_error(L, "%s: %s %I is %f, but float32 is exact only below %I; expected a list of numbers", name, noun,
                  (LUAI_UACINT)k + 1, (LUAI_UACNUMBER)moon_tensor_get(list, k), (LUAI_UACINT)counted);
+}
+
+size_t *bind_push_indices(lua_State *L, const char *name, const char *noun, size_t n, size_t *count) {
+  moon_tensor *list = bind_test_tensor(L, 2);
+  if (list ? moon_tensor_rank(list) != 1 : lua_type(L, 2) != LUA_TTABLE)
+    luaL_error(L, "%s: %ss is %s, expected a list or a tensor of one dimension", name, noun,
+               list ? push_shape_of(L, list) : bind_shown(L, 2));
+  *count = list ? moon_tensor_numel(list) : lua_rawlen(L, 2);
+  if (*count > SIZE_MAX / sizeof(size_t)) luaL_error(L, "%s: too many %ss", name, noun);
+  if (list) check_counted(L, name, noun, list, n);
+  size_t *indices = lua_newuserdatauv(L, *count * sizeof *indices, 0);
+  for (size_t k = 0; k < *count; k++) {
+    push_number(L, list, k);
+    indices[k] = (size_t)bind_whole(L, -1, name, noun, k < INT_MAX ? (int)k + 1 : 0, 1, (lua_Integer)n) - 1;
+    lua_pop(L, 1);
+  }
+  return indices;
 }
 
 /*** Tensor:index(rows)
@@ -271,20 +288,9 @@ static void check_counted(lua_State *L, const moon_tensor *list, size_t n) {
 ** @param rows integer[]|moonglass.Tensor row numbers from 1, a list or a tensor [k]; in any order, repeats allowed
 ** @return moonglass.Tensor tensor k rows */
 static int tensor_index_rows(lua_State *L) {
-  moon_tensor *t = bind_check_tensor(L, 1), *list = bind_test_tensor(L, 2);
+  moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK], n = length(L, t), count;
-  if (list ? moon_tensor_rank(list) != 1 : lua_type(L, 2) != LUA_TTABLE)
-    return luaL_error(L, "index: rows is %s, expected a list or a tensor of one dimension",
-                      list ? push_shape_of(L, list) : bind_shown(L, 2));
-  count = list ? moon_tensor_numel(list) : lua_rawlen(L, 2);
-  if (count > SIZE_MAX / sizeof(size_t)) return luaL_error(L, "index: too many rows");
-  if (list) check_counted(L, list, n);
-  size_t *rows = lua_newuserdatauv(L, count * sizeof *rows, 0);
-  for (size_t k = 0; k < count; k++) {
-    push_row_number(L, list, k);
-    rows[k] = (size_t)bind_whole(L, -1, "index", "row", k < INT_MAX ? (int)k + 1 : 0, 1, (lua_Integer)n) - 1;
-    lua_pop(L, 1);
-  }
+  size_t *rows = bind_push_indices(L, "index", "row", n, &count);
   for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
   shape[0] = count;
   moon_tensor *out = bind_new_tensor(L, moon_tensor_dtype(t), moon_tensor_rank(t), shape);

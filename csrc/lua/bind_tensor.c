@@ -12,12 +12,12 @@ static bool flag(lua_State *L) { return lua_toboolean(L, lua_upvalueindex(3)); }
 /* ---- two operands ---- */
 
 /* The tensor at an argument; a number is replaced on the stack by a tensor of one element. */
-static moon_tensor *operand(lua_State *L, int arg) {
+static moon_tensor *operand(lua_State *L, int arg, const char *name) {
   moon_tensor *t = bind_test_tensor(L, arg);
   if (t) return t;
   if (lua_type(L, arg) != LUA_TNUMBER) {
     if (!luaL_testudata(L, arg, BIND_TENSOR))
-      luaL_error(L, "%s: operand %d is %s, expected a tensor or a number", operation(L), arg, bind_shown(L, arg));
+      luaL_error(L, "%s: operand %d is %s, expected a tensor or a number", name, arg, bind_shown(L, arg));
     return bind_check_tensor(L, arg);
   }
   moon_ctx *ctx = bind_ctx(L);
@@ -29,13 +29,11 @@ static moon_tensor *operand(lua_State *L, int arg) {
   return bind_check_tensor(L, arg);
 }
 
-/* The operand whose shape the result has. Whether the shapes match, the engine checks. */
-static const moon_tensor *larger(const moon_tensor *a, const moon_tensor *b) {
-  bool a_single = moon_tensor_numel(a) == 1, b_single = moon_tensor_numel(b) == 1;
-  int a_rank = moon_tensor_rank(a), b_rank = moon_tensor_rank(b);
-  if (a_single != b_single) return a_single ? b : a;
-  if (a_rank != b_rank) return a_rank > b_rank ? a : b;
-  return a_rank && moon_tensor_shape(a)[0] == 1 ? b : a;
+/* Push a tensor for the result. Whether the shapes match, the engine checks. */
+static moon_tensor *new_result(lua_State *L, const moon_tensor *const *operands, size_t count) {
+  size_t shape[MOON_MAX_RANK];
+  int rank = moon_tensor_result_shape(shape, operands, count);
+  return bind_new_tensor(L, MOON_FLOAT32, rank, shape);
 }
 
 /* The alpha of t:add(u, alpha) = t + alpha u and t:sub(u, alpha) = t - alpha u; 1 for the others (flag unset). */
@@ -46,9 +44,8 @@ static double alpha(lua_State *L) {
 /* t:add(u), t + u: a new tensor. */
 static int binary(lua_State *L) {
   double scale = alpha(L);
-  moon_tensor *a = operand(L, 1), *b = operand(L, 2);
-  const moon_tensor *shape = larger(a, b);
-  moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(shape), moon_tensor_shape(shape));
+  moon_tensor *a = operand(L, 1, operation(L)), *b = operand(L, 2, operation(L));
+  moon_tensor *out = new_result(L, (const moon_tensor *const[]){a, b}, 2);
   BIND_TRY(L, bind_ctx(L), moon_tensor_binary(out, operation(L), a, b, scale));
   return 1;
 }
@@ -64,9 +61,22 @@ static int binary_(lua_State *L) {
   double scale = alpha(L);
   moon_tensor *t = bind_check_tensor(L, 1);
   check_in_place(L, t);
-  const moon_tensor *u = operand(L, 2);
+  const moon_tensor *u = operand(L, 2, operation(L));
   BIND_TRY(L, bind_ctx(L), moon_tensor_binary(t, operation(L), t, u, scale));
   lua_settop(L, 1);
+  return 1;
+}
+
+/*** Tensor:where(a, b)
+** a where an element of this tensor is not 0, else b, element by element: `t:gt(0):where(t, 0)`. Shapes as for `add`.
+** @param a moonglass.Tensor|number
+** @param b moonglass.Tensor|number
+** @return moonglass.Tensor tensor float32 */
+static int tensor_where(lua_State *L) {
+  const moon_tensor *operands[3] = {bind_check_tensor(L, 1)};
+  for (int k = 1; k < 3; k++) operands[k] = operand(L, k + 1, "where");
+  moon_tensor *out = new_result(L, operands, 3);
+  BIND_TRY(L, bind_ctx(L), moon_tensor_where(out, operands[0], operands[1], operands[2]));
   return 1;
 }
 
@@ -270,7 +280,8 @@ static int tensor_compare(lua_State *L) {
 /*** @class moonglass.Tensor
 ** A view of numbers in up to 4 dimensions, row-major: float32, or uint8 for stored images and labels. Bytes count by
 ** value in arithmetic, and as value/255 in nets. Operators are element-wise. The other operand is a number, a tensor of
-** the same shape, a tensor of one element, or a row against a matrix. `#t` is the first size. `t[i]` is a view of row
+** the same shape, a tensor of one element, or a row [c] or [1 x c] or a column [r x 1] against a matrix [r x c]; a
+** column and a row [1 x c] make a matrix. `#t` is the first size. `t[i]` is a view of row
 ** i; in one dimension it is a number. `t[i] = v` fills the row with a number or copies a tensor into it. `t == u` is
 ** `t:equal(u)`. `tostring(t)` is at most a page of text, whatever the size.
 ** @field shape integer[] the sizes, as a new list
@@ -287,9 +298,13 @@ static int tensor_compare(lua_State *L) {
 /*** @alias moonglass.Dtype "float32"|"uint8" */
 
 static const bind_reg methods[] = {
-    {"equal", tensor_equal, "other"},         {"allclose", tensor_allclose, "other, rtol, atol"},
-    {"matmul", tensor_matmul, "other"},       {"t", tensor_transpose, ""},
-    {"topk", tensor_topk, "k, dim, largest"}, {0},
+    {"equal", tensor_equal, "other"},
+    {"allclose", tensor_allclose, "other, rtol, atol"},
+    {"matmul", tensor_matmul, "other"},
+    {"t", tensor_transpose, ""},
+    {"topk", tensor_topk, "k, dim, largest"},
+    {"where", tensor_where, "a, b"},
+    {0},
 };
 
 static const luaL_Reg meta[] = {
@@ -312,7 +327,7 @@ typedef struct entry {
 ** The element-wise sum: t + alpha u.
 *** Tensor:sub(other, alpha)
 ** The element-wise difference: t - alpha u.
-** @param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+** @param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ** @param alpha number? default 1: the factor of other
 ** @return moonglass.Tensor tensor float32 */
 /*** Tensor:mul(other)
@@ -323,6 +338,8 @@ typedef struct entry {
 ** The larger of both elements, element-wise.
 *** Tensor:minimum(other)
 ** The smaller of both elements, element-wise.
+*** Tensor:fill_nan(other)
+** The tensor, but other where an element is NaN: `t:fill_nan(0)`, or `t:fill_nan(t:nanmean(1))`, the means of columns.
 *** Tensor:eq(other)
 ** 1 where an element is equal to the other's, else 0.
 *** Tensor:ne(other)
@@ -335,7 +352,7 @@ typedef struct entry {
 ** 1 where an element is greater than the other's, else 0.
 *** Tensor:ge(other)
 ** 1 where an element is at least the other's, else 0.
-** @param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+** @param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ** @return moonglass.Tensor tensor float32 */
 static const entry binaries[] = {
     {"add", "add_", "__add", "add", true},
@@ -350,6 +367,7 @@ static const entry binaries[] = {
     {"ge", NULL, NULL, "ge", false},
     {"maximum", "maximum_", NULL, "max", false},
     {"minimum", "minimum_", NULL, "min", false},
+    {"fill_nan", "fill_nan_", NULL, "fill_nan", false},
 };
 
 /*** Tensor:neg()
@@ -368,6 +386,8 @@ static const entry binaries[] = {
 ** The square.
 *** Tensor:floor()
 ** Rounded down to a whole number.
+*** Tensor:isnan()
+** 1 where an element is NaN, else 0.
 ** @return moonglass.Tensor tensor float32 */
 /*** Tensor:clamp(low, high)
 ** Each element clamped to two bounds.
@@ -379,6 +399,7 @@ static const entry binaries[] = {
 ** @param exponent number
 ** @return moonglass.Tensor tensor float32 */
 static const char *const functions[] = {"neg", "exp", "log", "sqrt", "abs", "sign", "square", "floor", "clamp", "pow"};
+
 /*** Tensor:sum(dim)
 ** The sum, added in double precision and correct to the last place of float32. So are mean, var, std and norm.
 *** Tensor:mean(dim)
@@ -394,13 +415,22 @@ static const char *const functions[] = {"neg", "exp", "log", "sqrt", "abs", "sig
 ** The standard deviation, over n, as exact as `var`.
 *** Tensor:norm(dim)
 ** The Euclidean norm. The squares are summed in double, so that none overflows.
+*** Tensor:nanmean(dim)
+** The mean of the elements that are not NaN; NaN if there are none. So are nanstd, nanmin and nanmax.
+*** Tensor:nanstd(dim)
+** The standard deviation of the elements that are not NaN, over their number.
+*** Tensor:nanmin(dim)
+** The smallest element that is not NaN.
+*** Tensor:nanmax(dim)
+** The largest element that is not NaN.
 ** @param dim integer? the dimension to reduce; nil: all elements
 ** @return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others */
 /*** Tensor:argmax(dim)
 ** The index of the largest element, from 1. Of equal elements the first counts.
 ** @param dim integer? the dimension to reduce, of at most 2^24 elements; nil: all elements, in row-major order
 ** @return integer|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others */
-static const char *const reductions[] = {"sum", "mean", "min", "max", "var", "std", "norm", "argmax"};
+static const char *const reductions[] = {"sum",  "mean",   "min",     "max",    "var",    "std",
+                                         "norm", "argmax", "nanmean", "nanstd", "nanmin", "nanmax"};
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -435,6 +465,7 @@ static void add_operations(lua_State *L, int table, int metatable) {
     add_function(L, table, name);
   for (size_t i = 0; i < COUNT(reductions); i++)
     add(L, table, reductions[i], &(bind_reg){reductions[i], reduce, "dim"}, strcmp(reductions[i], "argmax") == 0);
+  add(L, table, "isnan", &(bind_reg){"isnan", unary, ""}, false);
   add(L, metatable, "__unm", &(bind_reg){"neg", unary, "..."}, false);
   add(L, metatable, "__pow", &(bind_reg){"pow", tensor_pow, "..."}, false);
 }
@@ -446,6 +477,7 @@ void bind_open_tensor(lua_State *L) {
   bind_public(L, bind_tensor_makers);
   bind_new_class(L, BIND_TENSOR, meta, methods, bind_tensor_index);
   bind_more_methods(L, BIND_TENSOR, bind_tensor_elements);
+  bind_more_methods(L, BIND_TENSOR, bind_tensor_columns);
   luaL_getmetatable(L, BIND_TENSOR);
   lua_getfield(L, core, "methods");
   lua_getfield(L, -1, BIND_TENSOR);

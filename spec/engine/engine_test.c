@@ -668,6 +668,18 @@ static void misuse_from_c(void) {
   CHECK(moon_tensor_cat(wrong, (const moon_tensor *[]){t}, 0, 0) == MOON_ESHAPE);
   CHECK(moon_tensor_cat(wrong, (const moon_tensor *[]){t}, 1, 3) == MOON_ERANGE);
   CHECK(strcmp(moon_error(r.ctx), "cat: dimension 3 does not exist in [2 x 3 x 4]") == 0);
+  CHECK(moon_tensor_columns(wrong, wrong, (const size_t[]){0, 3, 1}, 3) == MOON_ESHAPE);
+  CHECK(strcmp(moon_error(r.ctx), "columns: the result overlaps an operand; clone that first") == 0);
+  CHECK(moon_tensor_columns(wrong, t, NULL, 0) == MOON_ESHAPE);
+  CHECK(strcmp(moon_error(r.ctx), "columns: [2 x 3 x 4] is not a matrix") == 0);
+  CHECK(moon_tensor_columns(bytes, r.x, (const size_t[]){0, 1, 2}, 3) == MOON_ETYPE);
+  CHECK(moon_tensor_split(&wrong, 1, t, 3) == MOON_ERANGE);
+  CHECK(strcmp(moon_error(r.ctx), "split: dimension 3 does not exist in [2 x 3 x 4]") == 0);
+  CHECK(moon_tensor_split(&wrong, 1, bytes, 0) == MOON_ETYPE);
+  CHECK(moon_tensor_split(NULL, 0, bytes, 1) == MOON_ESHAPE);
+  CHECK(strcmp(moon_error(r.ctx), "split: the parts have 0 in dimension 2 together, expected 3 as [2 x 3]") == 0);
+  CHECK(moon_tensor_where(bytes, wrong, wrong, wrong) == MOON_ETYPE);
+  CHECK(moon_tensor_where(wrong, t, wrong, wrong) == MOON_ESHAPE);
   CHECK(moon_tensor_reduce_dim(wrong, "sum", t, 3) == MOON_ERANGE);
   CHECK(strcmp(moon_error(r.ctx), "sum: dimension 3 does not exist in a tensor of rank 3") == 0);
   CHECK(moon_tensor_topk(t, t, t, 1, -1, true) == MOON_ERANGE);

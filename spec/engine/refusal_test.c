@@ -24,7 +24,7 @@
 #include "refuse.h"
 
 #define TRY(call) MOONI_TRY(call)
-enum { MAX_PARTS = 4, FOREVER = 0 };
+enum { MAX_PARTS = 8, FOREVER = 0 };
 
 static bool full;
 static const char *only; /* NULL: all scenarios */
@@ -352,9 +352,18 @@ static moon_status act_arrange(stage *s, int part) {
   } else if (part == 1) {
     status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, (size_t[]){3, shape[1]});
     if (status == MOON_OK) status = moon_tensor_gather(out, s->x, index, 3);
-  } else {
+  } else if (part == 2) {
     status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, (size_t[]){shape[0], 2 * shape[1]});
     if (status == MOON_OK) status = moon_tensor_cat(out, both, 2, 1);
+  } else if (part == 3) {
+    status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, (size_t[]){shape[0], 3});
+    if (status == MOON_OK) status = moon_tensor_columns(out, s->x, index, 3);
+  } else if (part == 4) {
+    status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, shape);
+    if (status == MOON_OK) status = moon_tensor_split(&out, 1, s->x, 1);
+  } else {
+    status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, shape);
+    if (status == MOON_OK) status = moon_tensor_where(out, s->x, s->x, s->x);
   }
   return gave(s, status, out);
 }
@@ -815,7 +824,7 @@ static const scenario scenarios[] = {
     {"topk", act_topk, 2, SMALL},
     {"products", act_products, 2, SMALL},
     {"products by BLIS", act_products, 2, SMALL, .blis = true},
-    {"transpose, gather, cat", act_arrange, 3, SMALL},
+    {"transpose, gather, cat", act_arrange, 6, SMALL},
     {"random", act_random, 3, SMALL},
     {"copies", act_copies, 1, SMALL},
     {"eigh", act_eigh, 1, SMALL},

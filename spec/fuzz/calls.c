@@ -277,6 +277,28 @@ static moon_status cat(void) {
   return t ? moon_tensor_cat(t, parts, n, (int)below(6) - 1) : MOON_OK;
 }
 
+static moon_status columns(void) {
+  moon_tensor *t = tensor(), *a = tensor();
+  size_t index[8], n = below(8);
+  for (size_t i = 0; i < n; i++) index[i] = byte() < 250 ? below(4) : dimension();
+  return t && a && apart(t, a) ? moon_tensor_columns(t, a, index, n) : MOON_OK;
+}
+
+static moon_status split(void) {
+  moon_tensor *a = tensor(), *parts[4];
+  size_t n = below(5);
+  for (size_t i = 0; i < n; i++)
+    if (!(parts[i] = tensor()) || !a || !apart(parts[i], a)) return MOON_OK;
+  return a ? moon_tensor_split(parts, n, a, (int)below(6) - 1) : MOON_OK;
+}
+
+static moon_status where(void) {
+  moon_tensor *t = tensor(), *c = tensor(), *a = tensor(), *b = tensor();
+  if (!t || !c || !a || !b || (t != c && !apart(t, c)) || (t != a && !apart(t, a)) || (t != b && !apart(t, b)))
+    return MOON_OK;
+  return moon_tensor_where(t, c, a, b);
+}
+
 static moon_status make_layer(void) {
   moon_option v[8];
   const char *kind = byte() < 128 ? "dense" : name_of(MOON_LAYERS);

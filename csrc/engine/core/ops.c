@@ -1,4 +1,4 @@
-/* ops.c - operations on whole tensors: element-wise functions, products, moving rows. */
+/* ops.c - operations on whole tensors: functions of one tensor, products, moving rows. */
 #include "ops.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ void mooni_read_tile(float *tile, const moon_tensor *a, size_t first, size_t wid
   }
 }
 
-static moon_status check_same_type(const char *what, const moon_tensor *out, const moon_tensor *a) {
+moon_status mooni_check_same_type(const char *what, const moon_tensor *out, const moon_tensor *a) {
   if (out->dtype == a->dtype) return MOON_OK;
   return mooni_fail(out->storage->ctx, MOON_ETYPE, "%s: expected %s as in the result, got %s", what,
                     mooni_dtype_name(out->dtype), mooni_dtype_name(a->dtype));
@@ -105,103 +105,7 @@ moon_status moon_tensor_unary(moon_tensor *out, const char *name, const moon_ten
   return MOON_OK;
 }
 
-/* ---- functions of two tensors ---- */
-
-/* One operand of a binary function, read piece by piece together with the result. */
-typedef struct operand {
-  const moon_tensor *t;
-  size_t step;   /* 0: a single element for all of the result */
-  size_t period; /* the length of a row that repeats; 0: no row, one element for each of the result */
-  float buffer[MOONI_CHUNK];
-} operand;
-
-/* Is r a row that repeats along the last dimension of t? If both could be the row of the other, the rank decides. */
-static bool is_row(const moon_tensor *r, const moon_tensor *t) {
-  bool row = r->rank == 1 || (r->rank == 2 && r->shape[0] == 1);
-  return row && t->rank >= r->rank && r->shape[r->rank - 1] == t->shape[t->rank - 1];
-}
-
-/* Broadcast a and b. Returns the one whose shape the result has, or NULL if they do not fit. */
-static const moon_tensor *broadcast(operand *a, operand *b) {
-  const moon_tensor *s = a->t, *t = b->t;
-  a->step = b->step = 1;
-  a->period = b->period = 0;
-  if (moon_tensor_same_shape(s, t)) return s;
-  if (t->numel == 1 && (s->numel != 1 || s->rank >= t->rank)) return b->step = 0, s;
-  if (s->numel == 1) return a->step = 0, t;
-  if (is_row(t, s)) return b->period = t->numel, s;
-  if (is_row(s, t)) return a->period = s->numel, t;
-  return NULL;
-}
-
-/* Read a single element or a short row in advance. A short row is repeated until the buffer is full, so that narrow
-** matrices have long loops too. */
-static void prepare(operand *o) {
-  if (!o->step) {
-    o->buffer[0] = (float)moon_tensor_get(o->t, 0);
-  } else if (o->period && o->period <= MOONI_CHUNK) {
-    const float *row = mooni_floats(o->t, 0, o->period, o->buffer);
-    if (row != o->buffer) memcpy(o->buffer, row, o->period * sizeof(float));
-    for (size_t i = o->period; i < MOONI_CHUNK; i++) o->buffer[i] = o->buffer[i - o->period];
-  }
-}
-
-/* How many elements of the operand can be read at once from element `at` on. A short row is always read from its
-** beginning. */
-static size_t reach(const operand *o, size_t at, size_t left) {
-  size_t most = left;
-  if (o->period > MOONI_CHUNK)
-    most = o->period - at % o->period;
-  else if (o->period)
-    most = MOONI_CHUNK / o->period * o->period;
-  if (o->step && o->t->dtype == MOON_UINT8 && most > MOONI_CHUNK) most = MOONI_CHUNK;
-  return most < left ? most : left;
-}
-
-static const float *read_operand(operand *o, size_t at, size_t n) {
-  if (!o->step || (o->period && o->period <= MOONI_CHUNK)) return o->buffer;
-  return mooni_floats(o->t, o->period ? at % o->period : at, n, o->buffer);
-}
-
-static const mooni_binary *find_binary(const moon_ctx *ctx, const char *name) {
-  for (const mooni_binary *f = ctx->k->binary; f->name; f++)
-    if (strcmp(f->name, name) == 0) return f;
-  return NULL;
-}
-
-static const char *binary_name(const void *ctx, size_t i) { return ((const moon_ctx *)ctx)->k->binary[i].name; }
-
-moon_status moon_tensor_binary(moon_tensor *out, const char *name, const moon_tensor *a, const moon_tensor *b,
-                               double alpha) {
-  MOONI_IEEE;
-  moon_ctx *ctx = out->storage->ctx;
-  const mooni_binary *f = find_binary(ctx, name);
-  operand left, right;
-  left.t = a, right.t = b;
-  if (!f) return mooni_unknown(ctx, "function", name, binary_name, ctx);
-  MOONI_TRY(mooni_want_float(out, name));
-  const moon_tensor *shape = broadcast(&left, &right);
-  if (!shape) {
-    char s[MOONI_SHAPE_TEXT], t[MOONI_SHAPE_TEXT];
-    return mooni_fail(ctx, MOON_ESHAPE,
-                      "%s: %s and %s do not fit: shapes must be equal, or one a row or a single element", name,
-                      mooni_shape_text(s, a->rank, a->shape), mooni_shape_text(t, b->rank, b->shape));
-  }
-  MOONI_TRY(mooni_check_out(name, out, shape->rank, shape->shape));
-  if (left.step) MOONI_TRY(mooni_check_overlap(name, out, a, true));
-  if (right.step) MOONI_TRY(mooni_check_overlap(name, out, b, true));
-  if (!out->numel) return MOON_OK;
-  prepare(&left);
-  prepare(&right);
-  float *y = moon_tensor_float(out);
-  for (size_t i = 0, n; i < out->numel; i += n) {
-    n = reach(&left, i, out->numel - i);
-    n = reach(&right, i, n);
-    const float *x = read_operand(&left, i, n), *z = read_operand(&right, i, n);
-    f->apply(y + i, x, left.step, z, right.step, n, (float)alpha);
-  }
-  return MOON_OK;
-}
+/* ---- functions of two tensors: see broadcast.c too ---- */
 
 /* Is a close to b? Equal infinities are; a finite number and an infinity are not, whatever the tolerance. */
 static bool is_close(float a, float b, double rtol, double atol) {
@@ -288,7 +192,7 @@ moon_status moon_tensor_transpose(moon_tensor *out, const moon_tensor *a) {
     return mooni_fail(out->storage->ctx, MOON_ESHAPE, "transpose: %s is not a matrix",
                       mooni_shape_text(text, a->rank, a->shape));
   }
-  MOONI_TRY(check_same_type("transpose", out, a));
+  MOONI_TRY(mooni_check_same_type("transpose", out, a));
   MOONI_TRY(mooni_check_out("transpose", out, 2, (const size_t[]){a->shape[1], a->shape[0]}));
   MOONI_TRY(mooni_check_overlap("transpose", out, a, false));
   if (a->dtype == MOON_UINT8)
@@ -306,7 +210,7 @@ moon_status moon_tensor_gather(moon_tensor *out, const moon_tensor *a, const siz
   if (!a->rank) return mooni_fail(ctx, MOON_ESHAPE, "gather: a tensor of rank 0 has no rows");
   size_t shape[MOON_MAX_RANK] = {count};
   for (int i = 1; i < a->rank; i++) shape[i] = a->shape[i];
-  MOONI_TRY(check_same_type("gather", out, a));
+  MOONI_TRY(mooni_check_same_type("gather", out, a));
   MOONI_TRY(mooni_check_out("gather", out, a->rank, shape));
   MOONI_TRY(mooni_check_overlap("gather", out, a, false));
   for (size_t i = 0; i < count; i++)
@@ -345,7 +249,7 @@ moon_status moon_tensor_cat(moon_tensor *out, const moon_tensor *const *parts, s
   MOONI_TRY(cat_shape(shape, parts, count, dim, out->storage->ctx));
   MOONI_TRY(mooni_check_out("cat", out, parts[0]->rank, shape));
   for (size_t p = 0; p < count; p++) {
-    MOONI_TRY(check_same_type("cat", out, parts[p]));
+    MOONI_TRY(mooni_check_same_type("cat", out, parts[p]));
     MOONI_TRY(mooni_check_overlap("cat", out, parts[p], false));
   }
   for (int i = 0; i < dim; i++) outer *= shape[i];

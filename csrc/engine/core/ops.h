@@ -27,6 +27,9 @@ void mooni_read_tile(float *tile, const moon_tensor *a, size_t first, size_t wid
 /* MOON_ESHAPE if a and out overlap in memory. With `in_place` they may be exactly the same elements. */
 moon_status mooni_check_overlap(const char *what, const moon_tensor *out, const moon_tensor *a, bool in_place);
 
+/* MOON_ETYPE unless a has the element type of out. */
+moon_status mooni_check_same_type(const char *what, const moon_tensor *out, const moon_tensor *a);
+
 /* MOON_ESHAPE unless out has this shape; MOON_ESTATE if it is frozen. */
 moon_status mooni_check_out(const char *what, const moon_tensor *out, int rank, const size_t *shape);
 

@@ -1,4 +1,5 @@
-/* reduce.c - sum, mean, max, ...: of a whole tensor, or along one dimension. Sums are kept in double. */
+/* reduce.c - sum, mean, max, ...: of a whole tensor, or along one dimension. Sums are kept in double. Those whose names
+** begin with nan skip NaN. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ typedef struct fold {
   double sum;  /* of the present pass */
   double mean; /* of the pass before */
   float best;
-  size_t at, seen;
+  size_t at, seen; /* seen: of nan...: how many were not NaN */
 } fold;
 
 /* A reduction reads its numbers in pieces, in order, once in each pass. */
@@ -22,6 +23,7 @@ typedef void step(fold *f, const float *x, size_t n);
 typedef struct reducer {
   const char *name;
   bool takes_none;      /* defined for no numbers at all */
+  bool skips_nan;       /* NaN is as if it were not there */
   step *first, *second; /* second NULL: one pass is enough */
   double (*result)(const fold *f, size_t n);
 } reducer;
@@ -63,6 +65,33 @@ static void find_min(fold *f, const float *x, size_t n) {
   f->seen += n;
 }
 
+/* ---- of the numbers that are not NaN ---- */
+
+static void add_up_present(fold *f, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    bool present = !isnan(x[i]);
+    f->sum += present ? (double)x[i] : 0;
+    f->seen += present;
+  }
+}
+
+static void add_deviations_present(fold *f, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!isnan(x[i])) f->sum += ((double)x[i] - f->mean) * ((double)x[i] - f->mean);
+}
+
+static void find_max_present(fold *f, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!isnan(x[i]) && (!f->seen++ || x[i] > f->best)) f->best = x[i];
+}
+
+static void find_min_present(fold *f, const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (!isnan(x[i]) && (!f->seen++ || x[i] < f->best)) f->best = x[i];
+}
+
+/* ---- results ---- */
+
 static double result_sum(const fold *f, size_t n) { return (void)n, f->sum; }
 static double result_mean(const fold *f, size_t n) { return f->sum / (double)n; }
 static double result_std(const fold *f, size_t n) { return sqrt(f->sum / (double)n); }
@@ -71,15 +100,33 @@ static double result_best(const fold *f, size_t n) { return (void)n, f->best; }
 static double result_at(const fold *f, size_t n) { return (void)n, (double)f->at; }
 
 static const reducer reducers[] = {
-    {"sum", true, add_up, NULL, result_sum},
-    {"mean", false, add_up, NULL, result_mean},
-    {"min", false, find_min, NULL, result_best},
-    {"max", false, find_max, NULL, result_best},
-    {"var", false, add_up, add_deviations, result_mean},
-    {"std", false, add_up, add_deviations, result_std},
-    {"norm", true, add_squares, NULL, result_norm},
-    {"argmax", false, find_max, NULL, result_at},
+    {"sum", true, false, add_up, NULL, result_sum},
+    {"mean", false, false, add_up, NULL, result_mean},
+    {"min", false, false, find_min, NULL, result_best},
+    {"max", false, false, find_max, NULL, result_best},
+    {"var", false, false, add_up, add_deviations, result_mean},
+    {"std", false, false, add_up, add_deviations, result_std},
+    {"norm", true, false, add_squares, NULL, result_norm},
+    {"argmax", false, false, find_max, NULL, result_at},
+    {"nanmean", false, true, add_up_present, NULL, result_mean},
+    {"nanstd", false, true, add_up_present, add_deviations_present, result_std},
+    {"nanmin", false, true, find_min_present, NULL, result_best},
+    {"nanmax", false, true, find_max_present, NULL, result_best},
 };
+
+/* The count that the sum is divided by: of n numbers, those that count. */
+static size_t counted(const reducer *r, const fold *f, size_t n) { return r->skips_nan ? f->seen : n; }
+
+static double mean_of(const reducer *r, const fold *f, size_t n) {
+  size_t count = counted(r, f, n);
+  return count ? f->sum / (double)count : 0;
+}
+
+/* NaN if no number counts. */
+static double finish(const reducer *r, const fold *f, size_t n) {
+  size_t count = counted(r, f, n);
+  return r->skips_nan && !count ? NAN : r->result(f, count);
+}
 
 static const char *reducer_name(const void *list, size_t i) {
   return i < MOONI_COUNT(reducers) ? ((const reducer *)list)[i].name : NULL;
@@ -107,14 +154,14 @@ static double reduce_run(const reducer *r, const moon_tensor *a, size_t first, s
   fold f = {0};
   step *const passes[] = {r->first, r->second};
   for (int pass = 0; pass < 2 && passes[pass]; pass++) {
-    f.mean = n ? f.sum / (double)n : 0;
+    f.mean = mean_of(r, &f, n);
     f.sum = 0;
     for (size_t i = 0; i < n; i += MOONI_CHUNK) {
       size_t count = n - i < MOONI_CHUNK ? n - i : MOONI_CHUNK;
       passes[pass](&f, mooni_floats(a, first + i, count, buffer), count);
     }
   }
-  return r->result(&f, n);
+  return finish(r, &f, n);
 }
 
 moon_status moon_tensor_reduce(double *value, const char *name, const moon_tensor *a) {
@@ -135,7 +182,7 @@ static void reduce_columns(float *y, const reducer *r, const moon_tensor *a, siz
   step *const passes[] = {r->first, r->second};
   for (int pass = 0; pass < 2 && passes[pass]; pass++) {
     for (size_t j = 0; j < count; j++) {
-      f[j].mean = n ? f[j].sum / (double)n : 0;
+      f[j].mean = mean_of(r, &f[j], n);
       f[j].sum = 0;
     }
     for (size_t i = 0; i < n; i += MOONI_TILE_ROWS) {
@@ -144,7 +191,7 @@ static void reduce_columns(float *y, const reducer *r, const moon_tensor *a, siz
       for (size_t j = 0; j < count; j++) passes[pass](&f[j], tile + j * MOONI_TILE_ROWS, depth);
     }
   }
-  for (size_t j = 0; j < count; j++) y[j] = (float)r->result(&f[j], n);
+  for (size_t j = 0; j < count; j++) y[j] = (float)finish(r, &f[j], n);
 }
 
 moon_status moon_tensor_reduce_dim(moon_tensor *out, const char *name, const moon_tensor *a, int dim) {

@@ -23,6 +23,7 @@ UNARY(sign, v_sign(x))
 UNARY(square, x *x)
 UNARY(floor, floorf(x))
 UNARY(pow, powf(x, p))
+UNARY(isnan, x != x ? 1.0f : 0.0f)
 
 /* NaN stays NaN: both comparisons are false. */
 static inline float clamp(float x, float low, float high) {
@@ -32,9 +33,9 @@ static inline float clamp(float x, float low, float high) {
 UNARY(clamp, clamp(x, p, q))
 
 const mooni_unary MOONI_K(unary)[] = {
-    {"neg", unary_neg},   {"exp", unary_exp},       {"log", unary_log},     {"sqrt", unary_sqrt},   {"abs", unary_abs},
-    {"sign", unary_sign}, {"square", unary_square}, {"floor", unary_floor}, {"clamp", unary_clamp}, {"pow", unary_pow},
-    {NULL, NULL},
+    {"neg", unary_neg},     {"exp", unary_exp},   {"log", unary_log},       {"sqrt", unary_sqrt},
+    {"abs", unary_abs},     {"sign", unary_sign}, {"square", unary_square}, {"floor", unary_floor},
+    {"clamp", unary_clamp}, {"pow", unary_pow},   {"isnan", unary_isnan},   {NULL, NULL},
 };
 
 /* y[i] = EXPR of x and z: one loop for each combination of steps, so that each is a plain vector loop. */
@@ -71,9 +72,21 @@ BINARY(ge, x >= z ? 1.0f : 0.0f)
 /* NaN on either side gives NaN: x != x is true for NaN alone, and a NaN z fails every comparison. */
 BINARY(max, x > z || x != x ? x : z)
 BINARY(min, x < z || x != x ? x : z)
+BINARY(fill_nan, x != x ? z : x)
 
 const mooni_binary MOONI_K(binary)[] = {
-    {"add", binary_add}, {"sub", binary_sub}, {"mul", binary_mul}, {"div", binary_div}, {"eq", binary_eq},
-    {"ne", binary_ne},   {"lt", binary_lt},   {"le", binary_le},   {"gt", binary_gt},   {"ge", binary_ge},
-    {"max", binary_max}, {"min", binary_min}, {NULL, NULL},
+    {"add", binary_add},
+    {"sub", binary_sub},
+    {"mul", binary_mul},
+    {"div", binary_div},
+    {"eq", binary_eq},
+    {"ne", binary_ne},
+    {"lt", binary_lt},
+    {"le", binary_le},
+    {"gt", binary_gt},
+    {"ge", binary_ge},
+    {"max", binary_max},
+    {"min", binary_min},
+    {"fill_nan", binary_fill_nan},
+    {NULL, NULL},
 };
