@@ -72,7 +72,8 @@ local moon = {}
 
 ---A view of numbers in up to 4 dimensions, row-major: float32, or uint8 for stored images and labels. Bytes count by
 ---value in arithmetic, and as value/255 in nets. Operators are element-wise. The other operand is a number, a tensor of
----the same shape, a tensor of one element, or a row against a matrix. `#t` is the first size. `t[i]` is a view of row
+---the same shape, a tensor of one element, or a row [c] or [1 x c] or a column [r x 1] against a matrix [r x c]; a
+---column and a row [1 x c] make a matrix. `#t` is the first size. `t[i]` is a view of row
 ---i; in one dimension it is a number. `t[i] = v` fills the row with a number or copies a tensor into it. `t == u` is
 ---`t:equal(u)`. `tostring(t)` is at most a page of text, whatever the size.
 ---@class moonglass.Tensor
@@ -168,6 +169,19 @@ function moon.cat(list, dim) end
 ---@return moonglass.Tensor vectors [n x n], one eigenvector per row, each of length 1
 function moon.eigh(t) end
 
+---Columns of a matrix, as a copy: those from i to j, both included, or those of a list, `t:columns{3, 1}`. Bytes stay
+---bytes. (Rows lie together in memory, so `rows` gives a view; columns do not.)
+---@param i integer|integer[]|moonglass.Tensor the first column; or column numbers from 1, in any order
+---@param j integer? default i: the last column; columns(i, i - 1) has none
+---@return moonglass.Tensor tensor [rows x count]
+function Tensor:columns(i, j) end
+
+---The tensor cut into pieces along a dimension, as copies: the reverse of `moon.cat`. Bytes stay bytes.
+---@param dim integer 1 to the rank
+---@param sizes integer[]|integer the size of each piece, all of dim together; or one size for all but the last
+---@return moonglass.Tensor[] pieces
+function Tensor:split(dim, sizes) end
+
 ---One element, by one index for each dimension.
 ---@param ... integer each from 1 to that dimension's size
 ---@return number value
@@ -250,6 +264,12 @@ function Tensor:map(f) end
 ---@return moonglass.Source source of float32 rows [n * d]; bytes become value/255
 function Tensor:windows(n, step) end
 
+---a where an element of this tensor is not 0, else b, element by element: `t:gt(0):where(t, 0)`. Shapes as for `add`.
+---@param a moonglass.Tensor|number
+---@param b moonglass.Tensor|number
+---@return moonglass.Tensor tensor float32
+function Tensor:where(a, b) end
+
 ---Have both tensors the same shape and the same values? The operator == is the same. Bytes count by value.
 ---@param other any
 ---@return boolean same false if other is not a tensor
@@ -280,96 +300,106 @@ function Tensor:matmul(other) end
 function Tensor:t() end
 
 ---The element-wise sum: t + alpha u.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor tensor float32
 function Tensor:add(other, alpha) end
 
 ---`add` in place. A uint8 tensor raises.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor self
 function Tensor:add_(other, alpha) end
 
 ---The element-wise difference: t - alpha u.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor tensor float32
 function Tensor:sub(other, alpha) end
 
 ---`sub` in place. A uint8 tensor raises.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@param alpha number? default 1: the factor of other
 ---@return moonglass.Tensor self
 function Tensor:sub_(other, alpha) end
 
 ---The element-wise product: t * u.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:mul(other) end
 
 ---`mul` in place. A uint8 tensor raises.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor self
 function Tensor:mul_(other) end
 
 ---The element-wise quotient: t / u.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:div(other) end
 
 ---`div` in place. A uint8 tensor raises.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor self
 function Tensor:div_(other) end
 
 ---The larger of both elements, element-wise.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:maximum(other) end
 
 ---`maximum` in place. A uint8 tensor raises.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor self
 function Tensor:maximum_(other) end
 
 ---The smaller of both elements, element-wise.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:minimum(other) end
 
 ---`minimum` in place. A uint8 tensor raises.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor self
 function Tensor:minimum_(other) end
 
+---The tensor, but other where an element is NaN: `t:fill_nan(0)`, or `t:fill_nan(t:nanmean(1))`, the means of columns.
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
+---@return moonglass.Tensor tensor float32
+function Tensor:fill_nan(other) end
+
+---`fill_nan` in place. A uint8 tensor raises.
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
+---@return moonglass.Tensor self
+function Tensor:fill_nan_(other) end
+
 ---1 where an element is equal to the other's, else 0.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:eq(other) end
 
 ---1 where an element is not equal to the other's, else 0.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:ne(other) end
 
 ---1 where an element is less than the other's, else 0.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:lt(other) end
 
 ---1 where an element is at most the other's, else 0.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:le(other) end
 
 ---1 where an element is greater than the other's, else 0.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:gt(other) end
 
 ---1 where an element is at least the other's, else 0.
----@param other moonglass.Tensor|number of the same shape, of one element, or a row against a matrix
+---@param other moonglass.Tensor|number of the same shape, of one element, or a row or a column of a matrix
 ---@return moonglass.Tensor tensor float32
 function Tensor:ge(other) end
 
@@ -437,6 +467,10 @@ function Tensor:floor() end
 ---@return moonglass.Tensor self
 function Tensor:floor_() end
 
+---1 where an element is NaN, else 0.
+---@return moonglass.Tensor tensor float32
+function Tensor:isnan() end
+
 ---Each element clamped to two bounds.
 ---@param low number? nil: no lower bound
 ---@param high number? nil: no upper bound; at least low
@@ -494,6 +528,26 @@ function Tensor:std(dim) end
 ---@param dim integer? the dimension to reduce; nil: all elements
 ---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
 function Tensor:norm(dim) end
+
+---The mean of the elements that are not NaN; NaN if there are none. So are nanstd, nanmin and nanmax.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:nanmean(dim) end
+
+---The standard deviation of the elements that are not NaN, over their number.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:nanstd(dim) end
+
+---The smallest element that is not NaN.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:nanmin(dim) end
+
+---The largest element that is not NaN.
+---@param dim integer? the dimension to reduce; nil: all elements
+---@return number|moonglass.Tensor result a number; with dim, a tensor without that dimension if it has others
+function Tensor:nanmax(dim) end
 
 ---The index of the largest element, from 1. Of equal elements the first counts.
 ---@param dim integer? the dimension to reduce, of at most 2^24 elements; nil: all elements, in row-major order
