@@ -146,7 +146,8 @@ samples.methods = {
   ["moonglass.tensor"] = {
     matmul = function(o) return o.v end, clamp = function() return 0.2, 0.8 end, topk = function() return 2 end,
     get = function() return 1, 2 end, set = function() return 5, 1, 2 end, rows = function() return 1, 2 end,
-    reshape = function() return 2, -1 end, index = function() return {3, 1, 3} end, pow = function() return 2 end,
+    reshape = function() return 2, -1 end, index = function() return {3, 1, 3} end,
+    columns = function() return {3, 1, 3} end, pow = function() return 2 end,
     map = function() return function(v) return v + 1 end end, equal = other, windows = function() return 2, 1 end,
   },
   ["moonglass.layer"] = {
