@@ -66,6 +66,7 @@ typedef struct moon_scaler moon_scaler;     /* an offset and a scale for each co
 typedef struct moon_detector moon_detector; /* nets that tell unusual rows, and what belongs to their data */
 typedef struct moon_source moon_source;     /* rows that are gathered or read when a batch needs them */
 typedef struct moon_archive moon_archive;   /* named tensors and texts: the content of a file */
+typedef struct moon_csv moon_csv;           /* rows of numbers in a text file, read one after the other */
 
 /* ---- Context -------------------------------------------------------------------------------------------------- */
 
@@ -740,6 +741,103 @@ MOON_API moon_status moon_npy_load(moon_ctx *ctx, moon_tensor **out, const char 
 ** does. Fails with MOON_EIO, MOON_ENOMEM. */
 MOON_API moon_status moon_npy_save(const moon_tensor *t, const char *path);
 
+/* ---- CSV -------------------------------------------------------------------------------------------------------
+** Rows of numbers from a text, plain or gzipped, in the memory of a buffer (256 KB, more if a line is longer):
+**
+**   moon_csv *csv;
+**   moon_csv_config config = {.size = sizeof config, .label = "fault"};
+**   status = moon_csv_open(ctx, &csv, "sensors.csv", &config);
+**   while ((status = moon_csv_read(csv, x, labels, &rows)) == MOON_OK && rows > 0) ...
+**
+** The text is CSV as RFC 4180 has it: a cell in quotes may hold delimiters, line breaks and quotes, each as two. Lines
+** end with a line feed, with a carriage return before it or not; the last one need not. UTF-8's byte order mark is
+** skipped, and so are blanks around a cell and blank lines at the end. Numbers are rounded correctly to double, then to
+** float32; the locale does not matter. A cell that is no number, or one that could be two, is an error. */
+
+/* A column whose texts become columns of 0 and 1, one for each text, named "column=text". A row whose text is not among
+** them, or is missing, has zeros. */
+typedef struct moon_csv_category {
+  const char *column;
+  const char *const *values; /* [count]; NULL: all that the column has, in the order of their appearance. For this the
+                             ** file is read twice */
+  size_t count;
+} moon_csv_category;
+
+/* How a file is read. Zero is the default of every field but size. All is copied. */
+typedef struct moon_csv_config {
+  size_t size;    /* sizeof(moon_csv_config) */
+  int header;     /* 1: the first line has names; -1: it is a row; 0: it has names if a cell in it is neither number nor
+                     ** missing, unless the second line has texts in the very same columns */
+  char delimiter; /* 0: a tab, else ';', else ',', else '|', whichever the first line has */
+  char decimal;   /* '.' or ','; 0: '.' with delimiter ',', else as in the first number that has either */
+  bool follow;    /* the file may grow: a last line without a line break is not a row yet, and behind the end reading
+                     ** goes on when there is more */
+  const char *const *columns; /* which, in this order, by name or by number ("1", "2", ...); NULL: all but the label */
+  size_t column_count;
+  const char *label;          /* a column of labels: numbers, or texts, which become class numbers from 0. NULL: none */
+  const char *const *missing; /* texts of cells that have no number; NULL: "", "NA", "nan", "?". "nan": in any case */
+  size_t missing_count;
+  const moon_csv_category *categories; /* of the label's column: the names of its classes, others are an error */
+  size_t category_count;
+} moon_csv_config;
+
+/* CONSTRUCTOR: open a file; "-" is the standard input, which is not closed. config NULL: all defaults. The first line
+** is read (of a pipe: waited for), sometimes the second. Fails with MOON_EIO, MOON_EFORMAT (also if there is no such
+** column), MOON_ERANGE (config), MOON_ESTATE (categories without values from the standard input), MOON_ENOMEM. */
+MOON_API moon_status moon_csv_open(moon_ctx *ctx, moon_csv **out, const char *path, const moon_csv_config *config);
+MOON_API moon_csv *moon_csv_retain(moon_csv *csv);
+MOON_API void moon_csv_close(moon_csv *csv);
+
+/* METHOD: read rows into x [n x width] float32, and their labels into labels [n] float32 (NULL: not wanted). Cells that
+** are missing are NaN. *rows is how many were read: n; fewer at the end of the file, or of what a pipe has at hand; 0
+** when no more rows will come (follow: not yet). It waits only for a first row. If a row is bad, those before it are
+** read, and the next call fails with MOON_EFORMAT: its message names line, column, what was found and what was
+** expected. The call after that goes on behind the bad row. What follows the last row in x is undefined.
+** moon_interrupt ends it.
+** skip goes past n rows without reading their cells.
+** Fails with MOON_EFORMAT, MOON_EIO, MOON_ESHAPE, MOON_ETYPE, MOON_ESTATE (no column of labels; a result that is
+** read-only), MOON_EINTERRUPT, MOON_ENOMEM. */
+MOON_API moon_status moon_csv_read(moon_csv *csv, moon_tensor *x, moon_tensor *labels, size_t *rows);
+MOON_API moon_status moon_csv_skip(moon_csv *csv, size_t n, size_t *rows);
+
+/* METHOD: from now on moon_csv_read also writes the line, from 1, where row i begins into lines[i], which is the host's
+** and has room for the rows of every x. NULL: no more. */
+MOON_API void moon_csv_set_lines(moon_csv *csv, size_t *lines);
+
+/* METHOD: how many rows the whole file has at most: its lines. It reads the file without parsing it, beside what csv
+** reads. Fails with MOON_ESTATE (the standard input), MOON_EIO, MOON_EFORMAT (gzip), MOON_ENOMEM. */
+MOON_API moon_status moon_csv_most_rows(moon_csv *csv, size_t *rows);
+
+/* A place in a file, between two rows. */
+typedef struct moon_csv_place {
+  uint64_t offset; /* bytes from the beginning */
+  uint64_t line;   /* of the next row, from 1 */
+} moon_csv_place;
+
+/* METHOD: where the next row begins; go there again. seek fails with MOON_ESTATE (standard input, gzip), MOON_EIO. */
+MOON_API moon_csv_place moon_csv_tell(const moon_csv *csv);
+MOON_API moon_status moon_csv_seek(moon_csv *csv, const moon_csv_place *place);
+
+/* METHOD: numbers in a row; the name of each ("5" where the file has none); NULL beyond the last. */
+MOON_API size_t moon_csv_width(const moon_csv *csv);
+MOON_API const char *moon_csv_column(const moon_csv *csv, size_t i);
+
+/* METHOD: the name of column i of the file, wanted or not; NULL beyond the last. */
+MOON_API const char *moon_csv_field(const moon_csv *csv, size_t i);
+
+/* METHOD: the line, from 1, where the last row that was read, or the bad one, begins; whether the first line has names;
+** how many cells of the rows so far were missing. */
+MOON_API size_t moon_csv_line(const moon_csv *csv);
+MOON_API bool moon_csv_has_header(const moon_csv *csv);
+MOON_API size_t moon_csv_missing(const moon_csv *csv);
+
+/* METHOD: the categorical columns with their texts, to be given when another file is read; the names of the classes
+** that labels have had so far, none if they are numbers. Valid until the next call that reads. */
+MOON_API const moon_csv_category *moon_csv_categories(const moon_csv *csv, size_t *count);
+MOON_API const char *const *moon_csv_classes(const moon_csv *csv, size_t *count);
+
+/* ---- Pictures --------------------------------------------------------------------------------------------------- */
+
 /* CONSTRUCTOR: a PNG as a byte tensor [height x width] (grey) or [height x width x c], c being 2 (grey and alpha), 3
 ** (RGB) or 4 (RGBA). Palettes and 16-bit channels become 8-bit channels. Fails with MOON_EIO, MOON_EFORMAT,
 ** MOON_ENOMEM. */
@@ -890,14 +988,6 @@ MOON_API moon_status moon_net_from_bytes(moon_ctx *ctx, moon_net **out, const vo
 ** count. A cell whose z is infinite has an infinite error. The error of a cell is (net(z) - z)^2, with several nets
 ** their mean. An error that is not a number, because a net's output is not, counts as infinite.
 ** The bits do not depend on how the rows come in calls, nor on the number of threads. */
-
-/* A column of texts, each of which has become a column of numbers, 1 or 0: "color" with "red" and "blue" is
-** "color=red" and "color=blue". */
-typedef struct moon_csv_category {
-  const char *column;        /* its name */
-  const char *const *values; /* the texts, in the order of their columns */
-  size_t count;              /* of values */
-} moon_csv_category;
 
 /* What a detector is made of. Zero is the default of every field but size and nets: moon_detector_config c =
 ** {sizeof c}. Lists of numbers have an entry for each column. Fields are only ever added, at the end. */

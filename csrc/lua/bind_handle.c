@@ -21,6 +21,9 @@ CLASS(scaler)
 CLASS(source)
 CLASS(archive)
 
+static void retain_csv(void *p) { moon_csv_retain(p); }
+static void release_csv(void *p) { moon_csv_close(p); }
+
 static const bind_class classes[BIND_CLASSES] = {
     {BIND_TENSOR, retain_tensor, release_tensor},
     {BIND_LAYER, retain_layer, release_layer},
@@ -31,6 +34,7 @@ static const bind_class classes[BIND_CLASSES] = {
     {BIND_SCALER, retain_scaler, release_scaler},
     {BIND_SOURCE, retain_source, release_source},
     {BIND_ARCHIVE, retain_archive, release_archive},
+    {BIND_CSV, retain_csv, release_csv},
 };
 
 static const bind_class *class_of(const char *name) {

@@ -14,6 +14,7 @@
 #define BIND_SCALER "moonglass.scaler"
 #define BIND_SOURCE "moonglass.source"
 #define BIND_ARCHIVE "moonglass.archive" /* has no handles */
+#define BIND_CSV "moonglass.csv"         /* has no methods: functions of the core work on it */
 
 /* Make the metatable `name`: the meta functions, __name, __index = index, and __gc and __close, which release the
 ** object. The methods go into core.methods[name], where Lua may add to them; __index has that table as upvalue 2. The

@@ -14,6 +14,7 @@ void bind_open_dataset(lua_State *L);  /* bind_dataset.c */
 void bind_open_scaler(lua_State *L);   /* bind_scaler.c */
 void bind_open_source(lua_State *L);   /* bind_source.c: sources, and windows of tensors */
 void bind_open_digest(lua_State *L);   /* bind_digest.c */
+void bind_open_csv(lua_State *L);      /* bind_csv.c */
 void bind_open_files(lua_State *L);    /* bind_files.c: everything that reads or writes a format */
 
 #endif

@@ -168,6 +168,7 @@ int luaopen_moonglass_core(lua_State *L) {
   bind_open_scaler(L);
   bind_open_source(L);
   bind_open_digest(L);
+  bind_open_csv(L);
   bind_open_files(L);
   return 1;
 }

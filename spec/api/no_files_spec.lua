@@ -10,6 +10,7 @@ local failure = expect.failure
 local file_functions = {
   "idx_load", "npy_load", "npy_save", "folder_list", "picture_kind", "png_read", "png_write",
   "safetensors_load", "safetensors_save", "load_net",
+  "csv_open",
 }
 
 local function copy(t)

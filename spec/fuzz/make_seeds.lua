@@ -42,7 +42,6 @@ local packed = os.tmpname()
 files.write(packed, idx_files.bytes_2x3)
 seed("idx_gz", "as_gzip_packs_it", (files.run(("gzip -nc %s"):format(packed))))
 seed("idx_gz", "named_as_gzip_packs_it", (files.run(("gzip -Nc %s"):format(packed))))
-os.remove(packed)
 seed("idx_gz", "wrong_checksum", "\x80" .. idx_files.int32)
 
 -- ---- NPY ----
@@ -66,6 +65,20 @@ seed("npy", "python_2", npy("|i1", "False", "(2L,)", "ab"))
 seed("npy", "claims_2_to_31_rows", npy("<f8", "True", "(2147483648, 2147483648)", "ab"))
 seed("npy", "records", npy("x", "False", "(1,)", "ab"):gsub("'x'", "[('a', '<f4')]"))
 seed("npy", "objects", npy("|O", "False", "(1,)", "\x80\4K\1."))
+
+-- ---- CSV ----
+
+-- The first byte chooses the options, as in csv.c: 3 finds out all.
+for name, bytes in pairs{
+  names = "\3a,b,c\n1,2,3\n4,5.5,-6e-3\n", no_names = "\3" .. "1,2\n3,4", semicolons = "\3a;b\n1,5;2\n3;4,25\n\n",
+  quotes = '\3"a","b ""c""\nd"\r\n"1", "2" \r\n', missing = "\3a,b\n?,NaN\n,NA\n", tabs = "\3a\tb\n1\t1,234\n",
+  bad_cells = "\3a,b\n1,x\n1,2\n3\n\n4,1e400\n5,\"6\n", chosen = "\27a,b,c\n1,2,x\n3,4,y\n",
+  categories = "\51a,b,c\n1,x,3\n2,yy,4\n", given = "\115a,b,c\n1,x,3\n2,zz,4\n", followed = "\131a,b\n1,2\n3,",
+  long_numbers = "\3" .. "0.1000000000000000055511151231257827,123456789012345678901234567890\n1e-320,4.9e-324\n",
+} do seed("csv", name, bytes) end
+files.write(packed, "a,b\n1,2\n3,4\n")
+seed("csv", "gzip", "\3" .. (files.run(("gzip -nc %s"):format(packed))))
+os.remove(packed)
 
 -- ---- PNG ----
 

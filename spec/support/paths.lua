@@ -89,6 +89,10 @@ return function(moon)
       gives = function(t) return t == moon.tensor{{97, 99, 101}, {98, 100, 102}} end,
     },
     ["moon.npy.load"] = {read = function(_, path) return moon.npy.load(path) end, sample = save_npy},
+    ["moon.data.csv"] = {
+      read = function(_, path) return moon.data.csv(path) end, bytes = "a,b\n1,2\n3,\n",
+      gives = function(t) return t[1] == moon.tensor{1, 2} and t[2][1] == 3 and t[2][2] ~= t[2][2] end,
+    },
     ["moon.png.read"] = {read = function(_, path) return moon.png.read(path) end, sample = write_png},
     ["moon.data.mnist"] = {read = function(_, path) return moon.data.mnist(path, "test") end, folder = true},
     ["moon.data.images"] = {read = function(_, path) return moon.data.images(path) end, folder = true},

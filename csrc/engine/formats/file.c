@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../core/ctx.h"
 #include "../core/error.h"
 #include "../core/memory.h"
 
@@ -76,6 +79,35 @@ moon_status mooni_reader_read(mooni_reader *r, void *bytes, size_t size) {
     r->at += (size_t)n;
   }
   return MOON_OK;
+}
+
+moon_status mooni_reader_stdin(mooni_reader *r, moon_ctx *ctx) {
+  *r = (mooni_reader){.ctx = ctx, .fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)};
+  return r->fd < 0 ? mooni_io_error(ctx, "read", "standard input", errno) : MOON_OK;
+}
+
+static bool wait_for(int fd, int milliseconds) {
+  struct pollfd one = {.fd = fd, .events = POLLIN};
+  int ready = poll(&one, 1, milliseconds);
+  return ready > 0 || (ready < 0 && errno != EINTR);
+}
+
+bool mooni_reader_at_hand(const mooni_reader *r) { return wait_for(r->fd, 0); }
+
+moon_status mooni_reader_some(mooni_reader *r, void *bytes, size_t size, size_t *got) {
+  enum { LOOK = 100 }; /* milliseconds between two looks at moon_interrupt, which another thread may call */
+  if (size > SSIZE_MAX) size = SSIZE_MAX;
+  for (;;) {
+    if (!r->path) {
+      MOONI_TRY(mooni_interrupted(r->ctx));
+      if (!wait_for(r->fd, LOOK)) continue;
+    }
+    ssize_t n = r->path ? pread(r->fd, bytes, size, (off_t)r->at) : read(r->fd, bytes, size);
+    if (n < 0 && (errno == EINTR || (!r->path && errno == EAGAIN))) continue;
+    if (n < 0) return mooni_io_error(r->ctx, "read", r->path ? r->path : "standard input", errno);
+    r->at += *got = (size_t)n;
+    return MOON_OK;
+  }
 }
 
 void mooni_reader_close(mooni_reader *r) {

@@ -22,7 +22,15 @@ void mooni_reader_of(mooni_reader *r, moon_ctx *ctx, const void *bytes, size_t s
 
 /* Read exactly size bytes, which the caller knows to be there; MOON_EIO if they no longer are. */
 moon_status mooni_reader_read(mooni_reader *r, void *bytes, size_t size);
+
+/* Read up to size bytes, as read(2) does: *got is 0 at the end, also behind the size that the file once had. */
+moon_status mooni_reader_some(mooni_reader *r, void *bytes, size_t size, size_t *got);
 void mooni_reader_close(mooni_reader *r);
+
+/* The standard input, whatever it is; path is NULL. It is read by mooni_reader_some alone, which waits until something
+** comes, and ends with MOON_EINTERRUPT when moon_interrupt was called. At hand: it would not wait. */
+moon_status mooni_reader_stdin(mooni_reader *r, moon_ctx *ctx);
+bool mooni_reader_at_hand(const mooni_reader *r);
 
 /* A file that appears whole: written beside the target, synced, renamed on commit. It gets the mode, and if possible
 ** the owner, of the file that it replaces; a symbolic link stays. abort, after a failure or instead of commit, leaves

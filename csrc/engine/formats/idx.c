@@ -2,12 +2,12 @@
 ** dimensions as 32-bit numbers, the elements; all big-endian. What a header claims is compared with the size of the
 ** file before memory is taken. Bytes in a plain file are mapped, not copied. */
 #include <string.h>
-#include <zlib.h>
 
 #include "../core/error.h"
 #include "../core/fpmode.h"
 #include "../core/memory.h"
 #include "../core/tensor.h"
+#include "gunzip.h"
 #include "map.h"
 #include "widen.h"
 
@@ -16,87 +16,6 @@ enum {
   DEFLATE_RATIO = 1032, /* the most that deflate shrinks by: 258 bytes in 2 bits */
   HEADER_MAX = 4 + 4 * MOON_MAX_RANK
 };
-
-/* ---- bytes of the file, unpacked ---- */
-
-typedef struct source {
-  mooni_reader file;
-  bool gzip, ended;
-  z_stream z;
-  uint8_t *input; /* [CHUNK] of packed bytes */
-} source;
-
-static void *take(void *ctx, unsigned count, unsigned size) {
-  size_t bytes;
-  return mooni_mul(&bytes, count, size) ? mooni_alloc(ctx, bytes) : NULL;
-}
-
-static void give_back(void *ctx, void *p) { mooni_free(ctx, p); }
-
-static moon_status bad_format(moon_ctx *ctx, const char *text) { return mooni_fail(ctx, MOON_EFORMAT, "%s", text); }
-
-static moon_status source_open(source *s, moon_ctx *ctx, const char *path) {
-  uint8_t magic[2];
-  memset(s, 0, sizeof *s);
-  MOONI_TRY(mooni_reader_open(&s->file, ctx, path));
-  if (s->file.size < sizeof magic) return MOON_OK;
-  MOONI_TRY(mooni_reader_read(&s->file, magic, sizeof magic));
-  s->file.at = 0;
-  if (magic[0] != 0x1f || magic[1] != 0x8b) return MOON_OK;
-  s->input = mooni_alloc(ctx, CHUNK);
-  if (!s->input) return mooni_nomem(ctx, CHUNK);
-  s->z.zalloc = take;
-  s->z.zfree = give_back;
-  s->z.opaque = ctx;
-  if (inflateInit2(&s->z, 15 + 16) != Z_OK) return mooni_nomem(ctx, CHUNK); /* 16: a gzip header and its CRC */
-  s->gzip = true;
-  return MOON_OK;
-}
-
-static void source_close(source *s) {
-  if (s->gzip) inflateEnd(&s->z);
-  mooni_free(s->file.ctx, s->input);
-  mooni_reader_close(&s->file);
-}
-
-static size_t file_left(const source *s) { return s->file.at < s->file.size ? s->file.size - s->file.at : 0; }
-
-static moon_status refill(source *s) {
-  size_t n = file_left(s) < CHUNK ? file_left(s) : CHUNK;
-  MOONI_TRY(mooni_reader_read(&s->file, s->input, n));
-  s->z.next_in = s->input;
-  s->z.avail_in = (uInt)n;
-  return MOON_OK;
-}
-
-/* Unpack up to n bytes of the gzip file, member after member; fewer only at its end. */
-static moon_status inflate_some(source *s, uint8_t *out, size_t n, size_t *got) {
-  moon_ctx *ctx = s->file.ctx;
-  for (*got = 0; *got < n && !s->ended;) {
-    if (!s->z.avail_in) MOONI_TRY(refill(s));
-    bool last_input = !file_left(s);
-    uInt room = n - *got < 1u << 30 ? (uInt)(n - *got) : 1u << 30;
-    s->z.next_out = out + *got;
-    s->z.avail_out = room;
-    int rc = inflate(&s->z, Z_NO_FLUSH);
-    *got += room - s->z.avail_out;
-    if (rc == Z_MEM_ERROR) return mooni_nomem(ctx, CHUNK);
-    if (rc == Z_BUF_ERROR && last_input) return bad_format(ctx, "truncated: the gzip data ends too soon");
-    if (rc == Z_STREAM_END) {
-      s->ended = last_input && !s->z.avail_in;
-      if (!s->ended) inflateReset(&s->z);
-    } else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-      return mooni_fail(ctx, MOON_EFORMAT, "damaged gzip data: %s", s->z.msg ? s->z.msg : "unknown error");
-    }
-  }
-  return MOON_OK;
-}
-
-static moon_status source_read(source *s, uint8_t *out, size_t n, size_t *got) {
-  if (s->gzip) return inflate_some(s, out, n, got);
-  *got = n < file_left(s) ? n : file_left(s);
-  return mooni_reader_read(&s->file, out, *got);
-}
 
 /* ---- the header ---- */
 
@@ -137,11 +56,11 @@ static moon_status too_short(moon_ctx *ctx, size_t got) {
   return mooni_fail(ctx, MOON_EFORMAT, "truncated: an IDX header takes 8 bytes or more, the file holds %zu", got);
 }
 
-static moon_status read_magic(source *s, header *h) {
+static moon_status read_magic(mooni_input *s, header *h) {
   uint8_t magic[4];
   size_t got;
   moon_ctx *ctx = s->file.ctx;
-  MOONI_TRY(source_read(s, magic, sizeof magic, &got));
+  MOONI_TRY(mooni_input_read(s, magic, sizeof magic, &got));
   if (got < sizeof magic) return too_short(ctx, got);
   h->type = find_element(magic[2]);
   if (magic[0] || magic[1] || !h->type)
@@ -155,13 +74,13 @@ static moon_status read_magic(source *s, header *h) {
   return MOON_OK;
 }
 
-static moon_status read_header(source *s, header *h) {
+static moon_status read_header(mooni_input *s, header *h) {
   uint8_t sizes[HEADER_MAX];
   size_t got, want;
   moon_ctx *ctx = s->file.ctx;
   MOONI_TRY(read_magic(s, h));
   want = 4 * (size_t)h->rank;
-  MOONI_TRY(source_read(s, sizes, want, &got));
+  MOONI_TRY(mooni_input_read(s, sizes, want, &got));
   if (got < want) return too_short(ctx, 4 + got);
   h->bytes = 4 + want;
   h->promised = h->type->size;
@@ -181,7 +100,7 @@ static moon_status truncated(moon_ctx *ctx, size_t promised, size_t holds) {
                     holds);
 }
 
-static moon_status check_promise(const source *s, const header *h) {
+static moon_status check_promise(const mooni_input *s, const header *h) {
   moon_ctx *ctx = s->file.ctx;
   if (s->gzip) {
     if (h->promised / DEFLATE_RATIO <= s->file.size) return MOON_OK;
@@ -198,16 +117,16 @@ static moon_status check_promise(const source *s, const header *h) {
 
 /* ---- the elements ---- */
 
-static moon_status read_bytes(source *s, const header *h, uint8_t *y) {
+static moon_status read_bytes(mooni_input *s, const header *h, uint8_t *y) {
   size_t got;
-  MOONI_TRY(source_read(s, y, h->promised, &got));
+  MOONI_TRY(mooni_input_read(s, y, h->promised, &got));
   return got == h->promised ? MOON_OK : truncated(s->file.ctx, h->promised, got);
 }
 
-static moon_status read_wide(source *s, const header *h, float *y, uint8_t *chunk) {
+static moon_status read_wide(mooni_input *s, const header *h, float *y, uint8_t *chunk) {
   for (size_t done = 0, got; done < h->promised; done += got) {
     size_t want = h->promised - done < CHUNK ? h->promised - done : CHUNK;
-    MOONI_TRY(source_read(s, chunk, want, &got));
+    MOONI_TRY(mooni_input_read(s, chunk, want, &got));
     if (got < want) return truncated(s->file.ctx, h->promised, done + got);
     mooni_swap_bytes(chunk, got / h->type->size, h->type->size);
     h->type->widen(y, chunk, got / h->type->size);
@@ -216,7 +135,7 @@ static moon_status read_wide(source *s, const header *h, float *y, uint8_t *chun
   return MOON_OK;
 }
 
-static moon_status read_elements(source *s, const header *h, moon_tensor *t) {
+static moon_status read_elements(mooni_input *s, const header *h, moon_tensor *t) {
   moon_ctx *ctx = s->file.ctx;
   if (h->type->dtype == MOON_UINT8) return read_bytes(s, h, moon_tensor_byte(t));
   uint8_t *chunk = mooni_alloc(ctx, CHUNK);
@@ -227,23 +146,23 @@ static moon_status read_elements(source *s, const header *h, moon_tensor *t) {
 }
 
 /* Nothing may follow. In a gzip file this also checks the checksum. */
-static moon_status expect_end(source *s, const header *h) {
+static moon_status expect_end(mooni_input *s, const header *h) {
   uint8_t extra;
   size_t got;
-  MOONI_TRY(source_read(s, &extra, 1, &got));
+  MOONI_TRY(mooni_input_read(s, &extra, 1, &got));
   if (!got) return MOON_OK;
   return mooni_fail(s->file.ctx, MOON_EFORMAT, "trailing bytes: header promises %zu bytes of data, the file holds more",
                     h->promised);
 }
 
 /* *out is NULL, with MOON_OK, for a file that is to be read instead. */
-static moon_status map(source *s, const header *h, moon_tensor **out) {
+static moon_status map(mooni_input *s, const header *h, moon_tensor **out) {
   *out = NULL;
   if (s->gzip || h->type->dtype != MOON_UINT8 || s->file.size < MOONI_MAP_FROM) return MOON_OK;
   return mooni_map_tensor(&s->file, out, MOON_UINT8, h->bytes, h->rank, h->shape);
 }
 
-static moon_status load(source *s, moon_tensor **out) {
+static moon_status load(mooni_input *s, moon_tensor **out) {
   header h;
   moon_tensor *t;
   MOONI_TRY(read_header(s, &h));
@@ -268,9 +187,9 @@ static moon_status load(source *s, moon_tensor **out) {
 
 moon_status moon_idx_load(moon_ctx *ctx, moon_tensor **out, const char *path) {
   MOONI_IEEE;
-  source s;
-  moon_status status = source_open(&s, ctx, path);
+  mooni_input s;
+  moon_status status = mooni_input_open(&s, ctx, path);
   if (status == MOON_OK) status = load(&s, out);
-  source_close(&s);
+  mooni_input_close(&s);
   return mooni_in_file(ctx, status, path);
 }

@@ -9,7 +9,7 @@ local files = require "moonglass.support.files"
 ---@class moonglass.data
 local data = {}
 
-for _, name in ipairs{"images", "mnist", "synthetic"} do
+for _, name in ipairs{"csv", "images", "mnist", "synthetic"} do
   for reader, f in pairs(require("moonglass.data." .. name)) do data[reader] = f end
 end
 

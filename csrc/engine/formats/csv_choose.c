@@ -1,0 +1,244 @@
+/* csv_choose.c - which columns of a CSV file are wanted, in which order, and what they become in a row. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../core/error.h"
+#include "../core/memory.h"
+#include "csv_open.h"
+
+/* ---- finding columns ---- */
+
+static moon_status not_there(moon_csv *csv, const char *name) {
+  char shown[MOONI_CSV_SHOWN + 8], near[MOONI_CSV_SHOWN + 8];
+  size_t best = SIZE_MAX, nearest = 0;
+  mooni_csv_shown(shown, name, strlen(name));
+  for (size_t i = 0; i < csv->fields; i++) {
+    const size_t distance = moon_name_distance(name, csv->field[i].name);
+    if (distance < best) best = distance, nearest = i;
+  }
+  if (best < SIZE_MAX) {
+    mooni_csv_shown(near, csv->field[nearest].name, strlen(csv->field[nearest].name));
+    return mooni_fail(csv->ctx, MOON_EFORMAT, "it has no column '%s'; did you mean '%s'?", shown, near);
+  }
+  return mooni_fail(csv->ctx, MOON_EFORMAT, "it has no column '%s': %s of 1 to %zu", shown,
+                    csv->header ? "expected a name of its first line, or a number"
+                                : "its first line has no names, expected a number",
+                    csv->fields);
+}
+
+/* The number from 1 that a text is; 0 if it is none. */
+static size_t place_of(const char *text) {
+  size_t n = 0;
+  for (; *text >= '0' && *text <= '9' && n < SIZE_MAX / 100; text++) n = 10 * n + (size_t)(*text - '0');
+  return *text ? 0 : n;
+}
+
+/* The column of a name, or of a number as text. */
+static moon_status find(moon_csv *csv, const char *name, size_t *found) {
+  char shown[MOONI_CSV_SHOWN + 8];
+  size_t count = 0;
+  for (size_t i = csv->fields; i-- > 0;)
+    if (strcmp(csv->field[i].name, name) == 0) count++, *found = i;
+  if (count == 1) return MOON_OK;
+  if (count > 1)
+    return mooni_fail(csv->ctx, MOON_EFORMAT, "%zu of its columns have the name '%s'; choose one by its number", count,
+                      mooni_csv_shown(shown, name, strlen(name)));
+  *found = place_of(name) - 1;
+  return *found < csv->fields ? MOON_OK : not_there(csv, name);
+}
+
+/* ---- which columns ---- */
+
+/* The wanted columns of the file in the order of the rows, [count]. */
+typedef struct choice {
+  moon_csv *csv;
+  size_t *fields, count;
+  bool *wanted; /* [csv->fields] */
+  bool *open;   /* [csv->fields] categorical, and the caller has given no values */
+} choice;
+
+static moon_status twice(moon_csv *csv, const char *what, size_t i) {
+  char shown[MOONI_CSV_SHOWN + 8];
+  const char *name = csv->field[i].name;
+  return mooni_fail(csv->ctx, MOON_EFORMAT, "column %zu ('%s') is %s", i + 1,
+                    mooni_csv_shown(shown, name, strlen(name)), what);
+}
+
+static moon_status choose_fields(choice *c, const moon_csv_config *config) {
+  moon_csv *csv = c->csv;
+  for (size_t k = 0; config->columns && k < config->column_count; k++) {
+    size_t i;
+    MOONI_TRY(find(csv, config->columns[k], &i));
+    if (c->wanted[i]) return twice(csv, "chosen twice", i);
+    if (i == csv->label) return twice(csv, "chosen and also the label", i);
+    c->wanted[i] = true;
+    c->fields[c->count++] = i;
+  }
+  for (size_t i = 0; !config->columns && i < csv->fields; i++) {
+    if (i == csv->label) continue;
+    c->wanted[i] = true;
+    c->fields[c->count++] = i;
+  }
+  return c->count ? MOON_OK : mooni_fail(csv->ctx, MOON_EFORMAT, "it has no column beside the label");
+}
+
+static bool comes_before(const moon_csv *csv, size_t i, size_t k) {
+  const int order = strcmp(csv->field[i].name, csv->field[k].name);
+  return order < 0 || (order == 0 && i < k);
+}
+
+/* Sort places by the names of their columns: a heap sort, since a hostile file may have a million in the
+** worst order. */
+static void sort_by_name(const moon_csv *csv, size_t *list, size_t n) {
+  for (size_t begin = n / 2, end = n; end > 1;) {
+    size_t moved, root;
+    if (begin > 0) {
+      moved = list[root = --begin];
+    } else {
+      moved = list[--end];
+      list[end] = list[root = 0];
+    }
+    for (size_t child; (child = 2 * root + 1) < end; list[root] = list[child], root = child) {
+      if (child + 1 < end && comes_before(csv, list[child], list[child + 1])) child++;
+      if (!comes_before(csv, moved, list[child])) break;
+    }
+    list[root] = moved;
+  }
+}
+
+/* Names tell columns apart, so those of the wanted ones must differ. */
+static moon_status check_names(const choice *c) {
+  moon_csv *csv = c->csv;
+  size_t *list = mooni_alloc(csv->ctx, c->count * sizeof *list), k = 1;
+  if (!list) return mooni_nomem(csv->ctx, c->count * sizeof *list);
+  memcpy(list, c->fields, c->count * sizeof *list);
+  sort_by_name(csv, list, c->count);
+  while (k < c->count && strcmp(csv->field[list[k - 1]].name, csv->field[list[k]].name) != 0) k++;
+  const size_t first = k < c->count ? list[k - 1] : 0, second = k < c->count ? list[k] : 0;
+  mooni_free(csv->ctx, list);
+  if (k >= c->count) return MOON_OK;
+  char shown[MOONI_CSV_SHOWN + 8];
+  const char *name = csv->field[first].name;
+  return mooni_fail(csv->ctx, MOON_EFORMAT,
+                    "columns %zu and %zu have the same name '%s'; rename one, or choose the columns by their numbers",
+                    first + 1, second + 1, mooni_csv_shown(shown, name, strlen(name)));
+}
+
+/* ---- categories ---- */
+
+static moon_status add_given(moon_csv *csv, mooni_texts *values, const char *const *list, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    const size_t size = strlen(list[i]);
+    if (mooni_texts_find(values, list[i], size) < values->count) {
+      char shown[MOONI_CSV_SHOWN + 8];
+      return mooni_fail(csv->ctx, MOON_ERANGE, "csv: the text '%s' is given twice",
+                        mooni_csv_shown(shown, list[i], size));
+    }
+    if (i == MOONI_TEXTS_MOST) return mooni_fail(csv->ctx, MOON_ERANGE, "csv: more than %d texts are given", (int)i);
+    MOONI_TRY(mooni_texts_add(values, list[i], size));
+  }
+  return MOON_OK;
+}
+
+static moon_status set_category(choice *c, const moon_csv_category *given, size_t k) {
+  moon_csv *csv = c->csv;
+  size_t i;
+  MOONI_TRY(find(csv, given->column, &i));
+  if (i == csv->label) return add_given(csv, &csv->classes, given->values, given->count);
+  if (!c->wanted[i]) return twice(csv, "categorical, and not among the chosen columns", i);
+  if (csv->field[i].values) return twice(csv, "given as categorical twice", i);
+  csv->values[k].ctx = csv->ctx;
+  csv->field[i].kind = MOONI_CSV_TEXT;
+  csv->field[i].values = &csv->values[k];
+  csv->categories[k].column = csv->field[i].name;
+  c->open[i] = !given->values;
+  return given->values ? add_given(csv, &csv->values[k], given->values, given->count) : MOON_OK;
+}
+
+static moon_status set_categories(choice *c, const moon_csv_config *config) {
+  moon_csv *csv = c->csv;
+  const size_t n = config->category_count;
+  bool open = false;
+  if (n) {
+    csv->categories = mooni_calloc(csv->ctx, n, sizeof *csv->categories);
+    csv->values = mooni_calloc(csv->ctx, n, sizeof *csv->values);
+    if (!csv->categories || !csv->values) return mooni_nomem(csv->ctx, n * sizeof *csv->values);
+    csv->category_count = n;
+  }
+  for (size_t k = 0; k < n; k++) MOONI_TRY(set_category(c, &config->categories[k], k));
+  csv->fixed_classes = csv->classes.count > 0;
+  for (size_t i = 0; i < csv->fields; i++) open = open || c->open[i];
+  if (!open) return MOON_OK;
+  if (!csv->path)
+    return mooni_fail(csv->ctx, MOON_ESTATE,
+                      "csv: the standard input is read once only; give the values of each categorical column");
+  return mooni_csv_find_categories(csv, c->open);
+}
+
+static void publish_categories(moon_csv *csv) {
+  size_t n = 0;
+  for (size_t k = 0; k < csv->category_count; k++) {
+    if (!csv->categories[k].column) continue; /* the classes of the label */
+    csv->categories[n].column = csv->categories[k].column;
+    csv->categories[n].values = (const char *const *)csv->values[k].list;
+    csv->categories[n++].count = csv->values[k].count;
+  }
+  csv->published = n;
+}
+
+/* ---- columns of a row ---- */
+
+static moon_status name_columns(moon_csv *csv, const mooni_csv_field *field, size_t *at) {
+  const size_t n = field->values ? field->values->count : 1;
+  for (size_t k = 0; k < n; k++) {
+    const char *value = field->values ? field->values->list[k] : "";
+    const size_t size = strlen(field->name) + strlen(value) + 2;
+    char *name = mooni_alloc(csv->ctx, size);
+    if (!name) return mooni_nomem(csv->ctx, size);
+    snprintf(name, size, field->values ? "%s=%s" : "%s%s", field->name, value);
+    csv->column[(*at)++] = name;
+  }
+  return MOON_OK;
+}
+
+static moon_status place_columns(const choice *c) {
+  moon_csv *csv = c->csv;
+  size_t at = 0;
+  for (size_t k = 0; k < c->count; k++) {
+    mooni_csv_field *field = &csv->field[c->fields[k]];
+    field->place = csv->width;
+    if (!field->values) field->kind = MOONI_CSV_NUMBER;
+    csv->width += field->values ? field->values->count : 1;
+  }
+  if (!csv->width)
+    return mooni_fail(csv->ctx, MOON_EFORMAT, "its categorical columns have no texts, so a row has no numbers");
+  csv->column = mooni_calloc(csv->ctx, csv->width, sizeof *csv->column);
+  if (!csv->column) return mooni_nomem(csv->ctx, csv->width * sizeof *csv->column);
+  for (size_t k = 0; k < c->count; k++) MOONI_TRY(name_columns(csv, &csv->field[c->fields[k]], &at));
+  return MOON_OK;
+}
+
+static moon_status choose(choice *c, const moon_csv_config *config) {
+  moon_csv *csv = c->csv;
+  csv->label = csv->fields;
+  if (config->label) MOONI_TRY(find(csv, config->label, &csv->label));
+  MOONI_TRY(choose_fields(c, config));
+  MOONI_TRY(check_names(c));
+  MOONI_TRY(set_categories(c, config));
+  publish_categories(csv);
+  return place_columns(c);
+}
+
+moon_status mooni_csv_choose(moon_csv *csv, const moon_csv_config *config) {
+  const size_t n = csv->fields;
+  choice c = {.csv = csv};
+  c.fields = mooni_calloc(csv->ctx, n, sizeof *c.fields);
+  c.wanted = mooni_calloc(csv->ctx, n, sizeof *c.wanted);
+  c.open = mooni_calloc(csv->ctx, n, sizeof *c.open);
+  moon_status status = c.fields && c.wanted && c.open ? choose(&c, config)
+                                                      : mooni_nomem(csv->ctx, n * sizeof *c.fields);
+  mooni_free(csv->ctx, c.fields);
+  mooni_free(csv->ctx, c.wanted);
+  mooni_free(csv->ctx, c.open);
+  return status;
+}

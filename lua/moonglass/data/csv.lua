@@ -1,0 +1,205 @@
+--- moon.data.csv: rows of numbers from a CSV file. The reader is the engine's (csrc/engine/formats/csv.c); here are its
+-- options, and reading all rows into one tensor: it is made once, for as many rows as the file has lines.
+local checks = require "moonglass.support.checks"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local files = require "moonglass.support.files"
+local options = require "moonglass.support.options"
+
+local what = "data.csv"
+
+---@class moonglass.data
+local data = {}
+
+---Options of `moon.data.csv`.
+---@class moonglass.CsvOptions
+---@field header boolean|"auto"? has the first line names? If not given: yes, if one of its cells is no number
+---@field delimiter string? default "auto": a tab, else ";", else ",", else "|", whichever the first line has
+---@field decimal "."|","|"auto"? default "auto": "." with delimiter ",", else as in the first number that has either
+---@field columns (string|integer)[]? which, in this order, by name or number; if not given: all but the label
+---@field label string|integer? a column of labels: numbers, or texts, which become class numbers from 0
+---@field classes string[]? `info.classes` of another file: the texts of the labels from class 0
+---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
+---@field missing string[]? texts of cells without a number; if not given: "", "NA", "nan" and "?"
+---@field rows integer[]? {from, to}: only these rows, from 1
+local check = options.checker(what, {
+  header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
+  columns = {"list"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
+  rows = {"list"},
+})
+
+---What `moon.data.csv` tells of a file.
+---@class moonglass.CsvInfo
+---@field columns string[] the names of the columns of x; "color=red" for a text of a categorical one
+---@field labels moonglass.Tensor? float32 [n]: the labels, NaN where missing
+---@field classes string[]? the names of the classes from 0, if the labels are texts
+---@field categories table<string, string[]> the texts of each categorical column
+---@field missing integer how many cells were missing
+---@field header boolean did the first line have names?
+
+-- ---- options ----
+
+-- The name or the number of a column, as text.
+local function column(name, v)
+  if type(v) == "number" then
+    checks.whole(what, name, v, 1, math.maxinteger)
+    return ("%d"):format(v)
+  end
+  if type(v) == "string" and not v:find("\0", 1, true) then return v end
+  errors.raise("%s: %s is %s, expected the name or the number of a column", what, name, options.show(v))
+end
+
+local function texts(name, list)
+  for i = 1, #list do
+    if type(list[i]) ~= "string" or list[i]:find("\0", 1, true) then
+      errors.raise("%s: %s[%d] is %s, expected a text", what, name, i, options.show(list[i]))
+    end
+  end
+  return list
+end
+
+-- A list of {column, texts or nil}, in the order of the list, or of the names.
+local function categories(given)
+  if type(given) ~= "table" then
+    errors.raise("%s: categorical is %s, expected a list of columns, or {column = {texts}}", what, options.show(given))
+  end
+  local list, names = {}, {}
+  for i, v in ipairs(given) do list[i] = {column(("categorical[%d]"):format(i), v)} end
+  for name, v in pairs(given) do
+    if type(name) == "string" then
+      if type(v) ~= "table" then
+        errors.raise("%s: categorical.%s is %s, expected a list of texts", what, name, options.show(v))
+      end
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do list[#list + 1] = {name, texts("categorical." .. name, given[name])} end
+  return list
+end
+
+local function columns_of(list)
+  if not list then return nil end
+  if #list == 0 then errors.raise("%s: columns is an empty list, expected names or numbers of columns", what) end
+  local result = {}
+  for i, v in ipairs(list) do result[i] = column(("columns[%d]"):format(i), v) end
+  return result
+end
+
+local function character(name, text)
+  if text == "auto" then return nil end
+  if #text ~= 1 then errors.raise("%s: %s is '%s', expected one character, or 'auto'", what, name, text) end
+  return text
+end
+
+local function header(v)
+  if v == nil or v == "auto" then return 0 end
+  if type(v) == "boolean" then return v and 1 or -1 end
+  errors.raise("%s: header is %s, expected true, false or 'auto'", what, options.show(v))
+end
+
+-- The core's configuration.
+local function config_of(o)
+  local list = categories(o.categorical or {})
+  local label = o.label ~= nil and column("label", o.label) or nil
+  if o.classes then
+    if not label then errors.raise("%s: classes are given, but no label", what) end
+    list[#list + 1] = {label, texts("classes", o.classes)}
+  end
+  return {
+    header = header(o.header), delimiter = character("delimiter", o.delimiter),
+    decimal = character("decimal", o.decimal), columns = columns_of(o.columns), label = label,
+    missing = o.missing and texts("missing", o.missing),
+    categories = list,
+  }
+end
+
+-- The first and the last row that are wanted.
+local function range(rows)
+  if not rows then return 1, math.maxinteger end
+  local from, to = rows[1], rows[2] or math.maxinteger
+  checks.whole(what, "rows[1]", from, 1, math.maxinteger)
+  checks.whole(what, "rows[2]", to, 1, math.maxinteger)
+  if from > to then errors.raise("%s: rows is {%d, %d}, expected a first and a last row", what, from, to) end
+  return math.tointeger(from), math.tointeger(to)
+end
+
+-- ---- reading ----
+
+local function lacking(path, from, found)
+  if from == 1 then return nil, ("'%s': it has no rows"):format(path), "format" end
+  return nil, ("'%s': row %d is wanted, it has %d"):format(path, from, found), "format"
+end
+
+-- Go past the rows before `from`. true | nil, message, code
+local function skip(path, csv, from)
+  local done = 0
+  while done < from - 1 do
+    local n, message, code = core.csv_skip(csv, from - 1 - done)
+    if not n then return nil, message, code end
+    if n == 0 then return lacking(path, from, done) end
+    done = done + n
+  end
+  return true
+end
+
+-- Fill x and labels as far as there are rows: how many | nil, message, code.
+local function fill(csv, x, labels)
+  local done, most = 0, #x
+  while done < most do
+    local n, message, code = core.csv_read(csv, x:rows(done + 1, most), labels and labels:rows(done + 1, most))
+    if not n then return nil, message, code end
+    if n == 0 then break end
+    done = done + n
+  end
+  return done
+end
+
+-- x, labels | nil, message, code
+local function read(path, csv, o)
+  local from, to = range(o.rows)
+  local most, message, code = core.csv_most_rows(csv)
+  if not most then return nil, message, code end
+  local ok
+  ok, message, code = skip(path, csv, from)
+  if not ok then return nil, message, code end
+  most = math.min(most - from + 1, to - from + 1) + (o.rows and o.rows[2] and 0 or 1) -- one more: is there an end?
+  local x = core.zeros(math.max(most, 1), #core.csv_columns(csv))
+  local labels = o.label ~= nil and core.zeros(#x) or nil
+  local rows
+  rows, message, code = fill(csv, x, labels)
+  if not rows then return nil, message, code end
+  if rows == 0 then return lacking(path, from, from - 1) end
+  return x:rows(1, rows), labels and labels:rows(1, rows)
+end
+
+-- x, info | nil, message, code
+local function load(path, o)
+  local csv <close>, message, code = core.csv_open(path, config_of(o))
+  if not csv then return nil, message, code end
+  local x, labels
+  x, labels, code = read(path, csv, o)
+  if not x then return nil, labels, code end
+  local has_names, missing = core.csv_state(csv)
+  return x, {
+    columns = core.csv_columns(csv), labels = labels, classes = core.csv_classes(csv),
+    categories = core.csv_categories(csv), missing = missing, header = has_names,
+  }
+end
+
+---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
+---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `columns` leaves
+---a column out, `categorical` makes columns of 0 and 1 of its texts.
+---@param path string
+---@param options moonglass.CsvOptions?
+---@return moonglass.Tensor? x float32 [n x d]; nil if the file cannot be read
+---@return moonglass.CsvInfo|string info or the message
+---@return moonglass.Code? code
+function data.csv(path, given)
+  checks.path(what, path)
+  local o = check(given)
+  if not core.csv_open then return files.refuse(what) end
+  return errors.guard(load, path, o)
+end
+
+return data
