@@ -1741,6 +1741,37 @@ function Source:size(i) end
 ---@class moonglass.data
 moon.data = {}
 
+---Options of `moon.data.csv`.
+---@class moonglass.CsvOptions
+---@field header boolean|"auto"? has the first line names? If not given: yes, if one of its cells is no number
+---@field delimiter string? default "auto": a tab, else ";", else ",", else "|", whichever the first line has
+---@field decimal "."|","|"auto"? default "auto": "." with delimiter ",", else as in the first number that has either
+---@field columns (string|integer)[]? which, in this order, by name or number; if not given: all but the label
+---@field label string|integer? a column of labels: numbers, or texts, which become class numbers from 0
+---@field classes string[]? `info.classes` of another file: the texts of the labels from class 0
+---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
+---@field missing string[]? texts of cells without a number; if not given: "", "NA", "nan" and "?"
+---@field rows integer[]? {from, to}: only these rows, from 1
+
+---What `moon.data.csv` tells of a file.
+---@class moonglass.CsvInfo
+---@field columns string[] the names of the columns of x; "color=red" for a text of a categorical one
+---@field labels moonglass.Tensor? float32 [n]: the labels, NaN where missing
+---@field classes string[]? the names of the classes from 0, if the labels are texts
+---@field categories table<string, string[]> the texts of each categorical column
+---@field missing integer how many cells were missing
+---@field header boolean did the first line have names?
+
+---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
+---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `columns` leaves
+---a column out, `categorical` makes columns of 0 and 1 of its texts.
+---@param path string
+---@param options moonglass.CsvOptions?
+---@return moonglass.Tensor? x float32 [n x d]; nil if the file cannot be read
+---@return moonglass.CsvInfo|string info or the message
+---@return moonglass.Code? code
+function moon.data.csv(path, options) end
+
 ---Options of `moon.data.images`.
 ---@class moonglass.ImagesOptions
 ---@field size any? {height, width} of the rows, or one number for both: pictures are stretched; nil: all have one size
