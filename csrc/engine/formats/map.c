@@ -182,6 +182,13 @@ static void gather_block(const mooni_map *map, float *dst, size_t stride, const 
   }
 }
 
+/* Do the rows lie one behind the other? */
+static bool is_run(const uint32_t *order, size_t first, size_t count) {
+  size_t i = 1;
+  while (order && i < count && order[first + i] == order[first] + i) i++;
+  return !order || i >= count;
+}
+
 bool mooni_map_gather(mooni_columns dst, const moon_tensor *x, const uint32_t *order, size_t first, size_t count,
                       float scale) {
   const mooni_map *map = x->storage->map;
@@ -193,9 +200,17 @@ bool mooni_map_gather(mooni_columns dst, const moon_tensor *x, const uint32_t *o
              .width = dst.to - dst.from,
              .floats = x->dtype == MOON_FLOAT32,
              .scale = scale};
+  bool whole = strip_bytes(&s) == s.step && dst.stride == s.width;
   for (size_t done = 0, n; done < count; done += n) {
     n = count - done < BLOCK ? count - done : BLOCK;
-    gather_block(map, dst.p + done * dst.stride + dst.from, dst.stride, &s, order, first + done, n);
+    float *to = dst.p + done * dst.stride + dst.from;
+    if (whole && is_run(order, first + done, n)) { /* as one long row */
+      strip all = s;
+      all.width *= n;
+      gather_block(map, to, all.width, &all, order, first + done, 1);
+    } else {
+      gather_block(map, to, dst.stride, &s, order, first + done, n);
+    }
   }
   return true;
 }
