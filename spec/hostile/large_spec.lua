@@ -1,4 +1,5 @@
--- Large data: plain IDX files of bytes are mapped, not copied, and nets train on them as on any other tensor.
+-- Large data: plain IDX files of bytes and NPY files of floats are mapped, not copied, and nets train on them as on any
+-- other tensor.
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -234,6 +235,85 @@ describe("a file of 256 MB and more", function()
   end)
 end)
 
+-- A sparse NPY file of 320 MB, of float32 in C order: a row of 100 numbers each 1000 rows, and zeros.
+describe("an NPY file of 256 MB and more", function()
+  local rows, width, every = 800000, 100, 1000
+  local drawn
+
+  before_each(function()
+    moon.seed(4)
+    drawn = moon.rand(rows // every, width)
+    local text = ("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }"):format(rows, width)
+    local begin = "\x93NUMPY\1\0" .. string.pack("<s2", text .. (" "):rep(-(#text + 11) % 64) .. "\n")
+    local file = assert(io.open(path, "wb"))
+    assert(file:write(begin))
+    for i = 1, #drawn do
+      assert(file:seek("set", #begin + (i - 1) * every * width * 4))
+      assert(file:write(string.pack("<" .. ("f"):rep(width), table.unpack(drawn[i]:totable()))))
+    end
+    assert(file:seek("set", #begin + rows * width * 4 - 1))
+    assert(file:write("\0"))
+    file:close()
+  end)
+
+  local function assert_same_training(a, b)
+    for threads = 1, 3, 2 do
+      local nets = {}
+      for i, x in ipairs{a, b} do
+        moon.seed(3)
+        nets[i] = moon.autoencoder.plain{input = x:size(2), hidden = 4}
+        nets[i]:fit(x, {loss = "bce", batch_size = 60, seed = 9, threads = threads})
+      end
+      for i, p in ipairs(nets[1]:parameters()) do
+        assert.is_true(p.value:equal(nets[2]:parameters()[i].value), p.name)
+      end
+      assert.equal(nets[1]:evaluate(a), nets[1]:evaluate(b))
+      assert.is_true(nets[1]:predict(a):equal(nets[1]:predict(b)))
+      assert.is_true(nets[1]:errors(a):equal(nets[1]:errors(b)))
+    end
+  end
+
+  it("gives the same rows and windows as memory, after writes too", function()
+    local part = assert(moon.data.npy(path)):rows(1, 2500)
+    assert.is_true(part:rows(every + 1, every + 1):equal(drawn:rows(2, 2)))
+    assert_same_training(part, part:clone())
+    part[3]:fill_(0.5)
+    part[every + 1][5] = 0.25
+    assert_same_training(part, part:clone())
+    assert_same_training(part:windows(3, 2), part:clone():windows(3, 2))
+  end)
+
+  it("does not become resident while a net trains on it, evaluates and predicts", function()
+    local script = path .. ".lua"
+    write_file(script, ([[
+      local moon = require "moonglass"
+      local function resident()
+        local file = io.open "/proc/self/status"
+        return file and tonumber(file:read("a"):match("VmHWM:%%s*(%%d+)")) or 0
+      end
+      local x = assert(moon.data.npy(%q))
+      local net = moon.autoencoder.plain{input = 400, hidden = 4}
+      local w = x:windows(4)
+      net:fit(w:rows(1, 1000), {loss = "bce", batch_size = 100})
+      net:errors(w:rows(1, 20000))
+      local before = resident()
+      net:fit(w, {batch_size = 100, callbacks = {{on_batch_end = function(_, s) s.stop = s.batch == 400 end}}})
+      local some = w:rows(200001, 300000)
+      net:evaluate(some)
+      net:errors(some)
+      print((resident() - before) * 1024 // 1)
+    ]]):format(path))
+    local pipe = assert(io.popen(("%s '%s' 2>&1"):format(disk.quote(program), script)))
+    local output = pipe:read("a")
+    pipe:close()
+    os.remove(script)
+    local grown = tonumber(output)
+    assert.is_truthy(grown, output)
+    -- The order of 800000 rows takes 3.2 MB; 140 MB of the file were read.
+    assert.is_true(grown < 24e6, output)
+  end)
+end)
+
 describe("scripts/large.lua", function()
   local function run(arguments)
     local command = ("%s scripts/large.lua --data %s %s 2>&1"):format(disk.quote(program), shapes, arguments)
@@ -269,6 +349,17 @@ describe("scripts/large.lua", function()
     assert.equal("file", lfs.attributes(path, "mode"))
   end)
 
+  it("trains on rows and on windows of an NPY file", function()
+    os.remove(path)
+    local output, status = run(("--format npy --width 10 --gigabytes 0.002 --steps 9 --keep --file %s"):format(path))
+    assert.equal(0, status, output)
+    has(output, "50000 rows of 10 numbers; memory held by Moonglass: 0.0 MB")
+    has(output, "step 9  loss ")
+    output, status = run(("--format npy --window 5 --file %s"):format(path))
+    assert.equal(0, status, output)
+    has(output, "10000 rows of 50 numbers")
+  end)
+
   it("reports a mistake in one line", function()
     local output, status = run("--gigabytes 0")
     assert.equal(2, status)
@@ -287,7 +378,8 @@ describe("scripts/large.lua", function()
   it("prints its options with --help", function()
     local output, status = run("--help")
     assert.equal(0, status)
-    for _, name in ipairs{"gigabytes", "epochs", "steps", "batch", "threads", "file", "keep", "in-order"} do
+    for _, name in ipairs{"gigabytes", "epochs", "steps", "batch", "threads", "file", "keep", "in-order", "format",
+      "width", "window"} do
       has(output, "--" .. name)
     end
   end)

@@ -3,6 +3,8 @@ local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
+---@alias moonglass.Rows moonglass.Tensor|moonglass.Source
+
 ---Options of `moon.source`.
 ---@class moonglass.SourceOptions
 ---@field rows integer required: how many rows there are

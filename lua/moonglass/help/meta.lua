@@ -65,6 +65,7 @@ local moon = {}
 ---@alias moonglass.Family "layers"|"losses"|"optimizers"|"activations"|"inits"
 ---@alias moonglass.Dtype "float32"|"uint8"
 ---@alias moonglass.Split "train"|"test"
+---@alias moonglass.Rows moonglass.Tensor|moonglass.Source
 ---@alias moonglass.Figure "val_loss"|"loss"
 ---@alias moonglass.Numbers number[]|moonglass.Tensor
 
@@ -1125,11 +1126,11 @@ function Net:plan(rows, loss, optimizer) end
 
 ---The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
 ---x.
----@param x moonglass.Tensor [rows x in]
----@param y moonglass.Tensor? targets, as for `fit`
+---@param x moonglass.Rows [rows x in]
+---@param y moonglass.Rows? targets, as for `fit`
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
----@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.EvaluateOptions): number
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number
 function Net:evaluate(x, y, options) end
 
 ---The objective over all rows of a dataset, in inference.
@@ -1148,7 +1149,7 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
 ---@field shuffle boolean? default true: a new order of the rows each epoch, which depends on seed and epoch only
 ---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
----@field validation moonglass.Tensor[]|moonglass.Tensor? {xv, yv}; or xv alone where the target is x
+---@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}; or xv alone where the target is x
 ---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
 ---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
@@ -1163,11 +1164,11 @@ function Net:evaluate_rows(data, loss, batch) end
 ---epoch's loss is the objective before each update, averaged over the rows, penalties included. uint8 rows count as
 ---value/255. After an error or Ctrl-C the net is as the last complete step left it. A step whose loss is NaN or
 ---infinite changes nothing.
----@param x moonglass.Tensor [rows x in], float32 or bytes
----@param y moonglass.Tensor? [rows x out], or class numbers [rows] for cross_entropy
+---@param x moonglass.Rows [rows x in], float32 or bytes
+---@param y moonglass.Rows? [rows x out], or class numbers [rows] for cross_entropy
 ---@param options moonglass.FitOptions?
 ---@return moonglass.History history
----@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.FitOptions): moonglass.History
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.FitOptions): moonglass.History
 function Net:fit(x, y, options) end
 
 ---Options of `net:load`.

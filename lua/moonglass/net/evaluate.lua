@@ -44,11 +44,11 @@ end
 
 ---The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
 ---x.
----@param x moonglass.Tensor [rows x in]
----@param y moonglass.Tensor? targets, as for `fit`
+---@param x moonglass.Rows [rows x in]
+---@param y moonglass.Rows? targets, as for `fit`
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
----@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.EvaluateOptions): number
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number
 function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)

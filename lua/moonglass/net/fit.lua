@@ -31,7 +31,7 @@ local Net = {}
 ---@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
 ---@field shuffle boolean? default true: a new order of the rows each epoch, which depends on seed and epoch only
 ---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
----@field validation moonglass.Tensor[]|moonglass.Tensor? {xv, yv}; or xv alone where the target is x
+---@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}; or xv alone where the target is x
 ---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
 ---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
@@ -269,11 +269,11 @@ end
 ---epoch's loss is the objective before each update, averaged over the rows, penalties included. uint8 rows count as
 ---value/255. After an error or Ctrl-C the net is as the last complete step left it. A step whose loss is NaN or
 ---infinite changes nothing.
----@param x moonglass.Tensor [rows x in], float32 or bytes
----@param y moonglass.Tensor? [rows x out], or class numbers [rows] for cross_entropy
+---@param x moonglass.Rows [rows x in], float32 or bytes
+---@param y moonglass.Rows? [rows x out], or class numbers [rows] for cross_entropy
 ---@param options moonglass.FitOptions?
 ---@return moonglass.History history
----@overload fun(self: moonglass.Net, x: moonglass.Tensor, options: moonglass.FitOptions): moonglass.History
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.FitOptions): moonglass.History
 function Net:fit(x, y, given)
   checks.net("fit", self)
   y, given = datasets.arguments(y, given)

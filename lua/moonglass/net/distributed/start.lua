@@ -76,7 +76,7 @@ end
 
 --- Before the first epoch of a prepared run: all ranks must mean the same training, and begin it with the same state.
 function Group:begin(run, state, o)
-  equal.check(self, facts_of_fit(run, state, o))
+  equal.check(self, self:protect(facts_of_fit, run, state, o)) -- a source may fail to give its first rows
   take_from_first(self, run, state)
   self:agree_on_events(run.listeners, o.callbacks)
   run.step = self:stepper(run.step)
@@ -84,7 +84,7 @@ end
 
 --- Before an evaluation: all ranks must have the same weights, and mean the same rows and loss.
 function Group:begin_evaluation(net, x, y, loss, o)
-  local facts = equal.facts(net, loss, {"x", "y"}, {x, y}, o.sharded)
+  local facts = self:protect(equal.facts, net, loss, {"x", "y"}, {x, y}, o.sharded)
   equal.add(facts, "batch_size", o.batch_size)
   equal.check(self, facts)
   self:agree(broadcasts.has_same_weights(self, net),
