@@ -48,7 +48,7 @@ interop-deps: $(INTEROP)/complete
 $(INTEROP)/complete:
 	$(call install_python,torch==2.13.0 numpy onnx onnxruntime safetensors)
 
-## test-interop: exchange ONNX and safetensors files with ONNX Runtime and PyTorch (after interop-deps)
+## test-interop: exchange ONNX, safetensors and NPY files with ONNX Runtime, PyTorch and numpy (after interop-deps)
 .PHONY: test-interop
 test-interop: all
 	$(call after,interop-deps,$(INTEROP)/complete)

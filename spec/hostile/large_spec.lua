@@ -1,5 +1,5 @@
--- Large data: plain IDX files of bytes and NPY files of floats are mapped, not copied, and nets train on them as on any
--- other tensor.
+-- Large data: plain IDX files of bytes, NPY files and safetensors of bytes or float32 are mapped, not copied, and nets
+-- train on them as on any other tensor.
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -166,6 +166,80 @@ describe("a plain IDX file of bytes", function()
 end)
 
 -- A sparse file of 300 MB: it has few rows and takes little space on the disk.
+describe("NPY and safetensors files", function()
+  -- 2.4 MB of bytes, 9.4 MB of floats; the floats of safetensors behind another tensor.
+  local picture = moon.tensor({1, 2, 3}, {dtype = "uint8"})
+  local function values() return moon.data.idx(path):float() / 255 end
+
+  local function load_npy() return moon.data.npy(path) end
+  local function load_safetensors() return assert(moon.safetensors.load(path)).x end
+  local files = {
+    {"NPY of float32", function(x) return moon.npy.save(path, x) end, load_npy},
+    {"NPY of bytes", function(x) return moon.npy.save(path, (x * 255):byte()) end, load_npy},
+    {"safetensors of float32", function(x)
+      return moon.safetensors.save(path, {first = moon.rand(33), picture = picture, x = x})
+    end, load_safetensors},
+    {"safetensors of bytes", function(x)
+      return moon.safetensors.save(path, {first = moon.rand(33), picture = picture, x = (x * 255):byte()})
+    end, load_safetensors},
+  }
+
+  for _, case in ipairs(files) do
+    local name, save, load = table.unpack(case)
+
+    it(name .. ": do not count as memory, and train as a copy of them", function()
+      assert(save(values()))
+      collect()
+      local before = held()
+      local x = assert(load())
+      assert.is_true(held() - before < 20000)
+      assert.same({some, pixels}, x.shape)
+      assert_trains_alike(x, x:clone())
+    end)
+
+    it(name .. ": writing changes memory only, and the file may be replaced", function()
+      assert(save(values()))
+      local on_disk = read_file(path)
+      local x = assert(load())
+      local copy = x:clone()
+      copy:set(1, 1, 1)
+      x:set(1, 1, 1)
+      assert.equal(on_disk, read_file(path))
+      assert(moon.npy.save(path, moon.zeros(some, pixels)))
+      assert.is_true(x == copy)
+    end)
+  end
+
+  it("a changed bit in a mapped tensor of ours is found by its checksum", function()
+    assert(moon.safetensors.save(path, {x = values()}))
+    local whole = read_file(path)
+    for _, at in ipairs{#whole, #whole // 2} do
+      write_file(path, whole:sub(1, at - 1) .. string.char(whole:byte(at) ~ 1) .. whole:sub(at + 1))
+      collect()
+      local before = held()
+      local x, problem, code = moon.safetensors.load(path)
+      assert.is_nil(x)
+      assert.equal("format", code)
+      assert.is_truthy(problem:find("damaged: the checksum of tensor 'x'", 1, true), problem)
+      collect()
+      assert.is_true(held() <= before)
+    end
+  end)
+
+  it("floats that are not at a multiple of four bytes are copied", function()
+    local x = moon.rand(600, 600)
+    assert(moon.npy.save(path, x))
+    local data = read_file(path):sub(129)
+    local header = "{'descr': '<f4', 'fortran_order': False, 'shape': (600, 600), }\n"
+    write_file(path, "\x93NUMPY\1\0" .. ("<s2"):pack(header .. (" "):rep(-(#header + 10) % 4 + 1)) .. data)
+    collect()
+    local before = held()
+    local y = assert(moon.data.npy(path))
+    assert.is_true(held() - before >= 600 * 600 * 4)
+    assert.is_true(x == y)
+  end)
+end)
+
 describe("a file of 256 MB and more", function()
   local rows, every = 400000, 1000
 

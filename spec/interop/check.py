@@ -22,6 +22,8 @@ import safetensors.torch
 import torch
 from torch import nn
 
+import arrays
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOLERANCE = 1e-5
 
@@ -352,6 +354,7 @@ def main(program):
         write_theirs(folder, names)
         check_theirs(program, folder, names)
     check_list(program)
+    arrays.check(program, count)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0
 
