@@ -230,8 +230,8 @@ describe("NPY and safetensors files", function()
     local x = moon.rand(600, 600)
     assert(moon.npy.save(path, x))
     local data = read_file(path):sub(129)
-    local header = "{'descr': '<f4', 'fortran_order': False, 'shape': (600, 600), }\n"
-    write_file(path, "\x93NUMPY\1\0" .. ("<s2"):pack(header .. (" "):rep(-(#header + 10) % 4 + 1)) .. data)
+    local text = "{'descr': '<f4', 'fortran_order': False, 'shape': (600, 600), }\n"
+    write_file(path, "\x93NUMPY\1\0" .. ("<s2"):pack(text .. (" "):rep(-(#text + 10) % 4 + 1)) .. data)
     collect()
     local before = held()
     local y = assert(moon.data.npy(path))
