@@ -10,6 +10,7 @@
 
 #include "bind_archive.h"
 #include "bind_args.h"
+#include "bind_detector.h"
 #include "bind_open.h"
 
 /* A path that holds a zero byte would name another file. */
@@ -264,16 +265,16 @@ static int safetensors_encode(lua_State *L) {
 
 /* ---- nets ---- */
 
-/* core.load_net(path) -> net */
+/* core.load_net(path) -> net, or detector */
 static int load_net(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   const char *path = check_path(L, 1);
   size_t before = moon_memory_used(ctx);
-  moon_net *net = NULL;
+  moon_archive *archive = NULL;
   moon_status status;
-  void **handle = bind_new(L, BIND_NET);
-  BIND_TWICE(L, status, moon_net_load(ctx, &net, path));
-  return made(L, status, handle, net, before);
+  BIND_TWICE(L, status, moon_archive_load(ctx, &archive, path));
+  if (status != MOON_OK) return bind_file_result(L, ctx, status);
+  return bind_load_archive(L, bind_adopt(L, BIND_ARCHIVE, archive), path, before);
 }
 
 /* net:save(path) -> true */

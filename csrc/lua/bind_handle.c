@@ -18,6 +18,7 @@ CLASS(optim)
 CLASS(net)
 CLASS(dataset)
 CLASS(scaler)
+CLASS(detector)
 CLASS(source)
 CLASS(archive)
 
@@ -25,15 +26,11 @@ static void retain_csv(void *p) { moon_csv_retain(p); }
 static void release_csv(void *p) { moon_csv_close(p); }
 
 static const bind_class classes[BIND_CLASSES] = {
-    {BIND_TENSOR, retain_tensor, release_tensor},
-    {BIND_LAYER, retain_layer, release_layer},
-    {BIND_LOSS, retain_loss, release_loss},
-    {BIND_OPTIM, retain_optim, release_optim},
-    {BIND_NET, retain_net, release_net},
-    {BIND_DATASET, retain_dataset, release_dataset},
-    {BIND_SCALER, retain_scaler, release_scaler},
-    {BIND_SOURCE, retain_source, release_source},
-    {BIND_ARCHIVE, retain_archive, release_archive},
+    {BIND_TENSOR, retain_tensor, release_tensor}, {BIND_LAYER, retain_layer, release_layer},
+    {BIND_LOSS, retain_loss, release_loss},       {BIND_OPTIM, retain_optim, release_optim},
+    {BIND_NET, retain_net, release_net},          {BIND_DATASET, retain_dataset, release_dataset},
+    {BIND_SCALER, retain_scaler, release_scaler}, {BIND_DETECTOR, retain_detector, release_detector},
+    {BIND_SOURCE, retain_source, release_source}, {BIND_ARCHIVE, retain_archive, release_archive},
     {BIND_CSV, retain_csv, release_csv},
 };
 

@@ -12,6 +12,7 @@
 #define BIND_NET "moonglass.net"
 #define BIND_DATASET "moonglass.dataset"
 #define BIND_SCALER "moonglass.scaler"
+#define BIND_DETECTOR "moonglass.detector"
 #define BIND_SOURCE "moonglass.source"
 #define BIND_ARCHIVE "moonglass.archive" /* has no handles */
 #define BIND_CSV "moonglass.csv"         /* has no methods: functions of the core work on it */
@@ -45,6 +46,7 @@ static inline moon_loss *bind_check_loss(lua_State *L, int arg) { return bind_ch
 static inline moon_optim *bind_check_optim(lua_State *L, int arg) { return bind_check(L, arg, BIND_OPTIM); }
 static inline moon_net *bind_check_net(lua_State *L, int arg) { return bind_check(L, arg, BIND_NET); }
 static inline moon_dataset *bind_check_dataset(lua_State *L, int arg) { return bind_check(L, arg, BIND_DATASET); }
+static inline moon_detector *bind_check_detector(lua_State *L, int arg) { return bind_check(L, arg, BIND_DETECTOR); }
 static inline moon_scaler *bind_check_scaler(lua_State *L, int arg) { return bind_check(L, arg, BIND_SCALER); }
 static inline moon_source *bind_check_source(lua_State *L, int arg) { return bind_check(L, arg, BIND_SOURCE); }
 static inline moon_source *bind_test_source(lua_State *L, int arg) { return bind_test(L, arg, BIND_SOURCE); }

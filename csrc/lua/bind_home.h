@@ -6,7 +6,7 @@
 #include "../moonglass_lua.h"
 #include "bind_hold.h"
 
-enum { BIND_CLASSES = 10 };
+enum { BIND_CLASSES = 11 };
 
 /* A userdata in the registry, and upvalue 1 of every function. Its user value is a table whose keys are the handles
 ** that finalisers have made: while the state closes, Lua gives those no finaliser, but may collect them. The table is

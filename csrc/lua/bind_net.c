@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bind_archive.h"
+#include "bind_detector.h"
 #include "bind_family.h"
 #include "bind_layer.h"
 #include "bind_open.h"
@@ -293,19 +294,16 @@ static int net_bytes(lua_State *L) {
   return bind_push_bytes(L, bytes);
 }
 
-/* core.net_from_bytes(bytes) -> net | nil, message, code */
+/* core.net_from_bytes(bytes) -> net, or detector | nil, message, code */
 static int net_from_bytes(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   size_t size, before = moon_memory_used(ctx);
   const char *bytes = luaL_checklstring(L, 1, &size);
-  void **handle = bind_new(L, BIND_NET);
-  moon_net *net = NULL;
+  moon_archive *archive = NULL;
   moon_status status;
-  BIND_TWICE(L, status, moon_net_from_bytes(ctx, &net, bytes, size));
+  BIND_TWICE(L, status, moon_archive_decode(ctx, &archive, bytes, size));
   if (status != MOON_OK) return bind_file_result(L, ctx, status);
-  *handle = net;
-  bind_weigh_growth(L, ctx, before);
-  return 1;
+  return bind_load_archive(L, bind_adopt(L, BIND_ARCHIVE, archive), NULL, before);
 }
 
 static const bind_reg methods[] = {

@@ -12,6 +12,7 @@ void bind_open_optim(lua_State *L);    /* bind_optim.c */
 void bind_open_net(lua_State *L);      /* bind_net.c */
 void bind_open_dataset(lua_State *L);  /* bind_dataset.c */
 void bind_open_scaler(lua_State *L);   /* bind_scaler.c */
+void bind_open_detector(lua_State *L); /* bind_detector.c */
 void bind_open_source(lua_State *L);   /* bind_source.c: sources, and windows of tensors */
 void bind_open_digest(lua_State *L);   /* bind_digest.c */
 void bind_open_csv(lua_State *L);      /* bind_csv.c */

@@ -166,6 +166,7 @@ int luaopen_moonglass_core(lua_State *L) {
   bind_open_net(L);
   bind_open_dataset(L);
   bind_open_scaler(L);
+  bind_open_detector(L);
   bind_open_source(L);
   bind_open_digest(L);
   bind_open_csv(L);

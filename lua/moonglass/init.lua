@@ -17,6 +17,7 @@ moon.callbacks = require "moonglass.net.callbacks"
 moon.checkpoint = require "moonglass.net.checkpoint"
 moon.gradcheck = require "moonglass.net.gradcheck"
 moon.data = require "moonglass.data"
+moon.detector = require "moonglass.models.detector"
 moon.dictionary = require "moonglass.models.dictionary"
 for name, f in pairs(require("moonglass.net.load").moon) do moon[name] = f end
 moon.image = require "moonglass.pictures.image"

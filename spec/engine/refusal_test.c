@@ -620,6 +620,25 @@ static moon_status act_scaler(stage *s, int part) {
   return gave(s, status, out);
 }
 
+static moon_status act_detector(stage *s, int part) {
+  size_t rows = s->x->shape[0], width = s->x->shape[1];
+  moon_detector_config c = {.size = sizeof c, .nets = &s->net, .net_count = 1};
+  moon_detector *d = NULL;
+  moon_tensor *out = NULL;
+  moon_reason reason;
+  moon_status status = moon_detector_new(s->ctx, &d, &c);
+  if (status == MOON_OK) moon_detector_release(moon_detector_retain(d));
+  if (status == MOON_OK) status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 1, &rows);
+  if (status == MOON_OK && !part) status = moon_detector_score(d, out, s->x, 0);
+  if (status == MOON_OK && part) status = moon_detector_outside(d, out, s->x, 0);
+  moon_tensor *row = NULL;
+  if (status == MOON_OK) status = moon_tensor_view(&row, s->x, 0, 1, &width);
+  if (status == MOON_OK && part) status = moon_detector_explain(d, &reason, 1, row);
+  moon_tensor_release(row);
+  moon_detector_release(d);
+  return gave(s, status, out);
+}
+
 /* ---- files ---- */
 
 static moon_status act_idx(stage *s, int part) {
@@ -849,6 +868,7 @@ static const scenario scenarios[] = {
     {"share, clone", act_share, 2, SMALL},
     {"dataset", act_dataset, 3, SMALL},
     {"scaler", act_scaler, 3, SMALL},
+    {"detector", act_detector, 2, SMALL},
     {"IDX", act_idx, 3, SMALL},
     {"NPY load", act_npy_load, 3, SMALL},
     {"NPY save", act_npy_save, 1, SMALL},

@@ -99,6 +99,7 @@ return function(moon)
     ["moon.data.find"] = {read = function(_, path) return moon.data.find(path) end, folder = true},
     -- writers
     ["Net:save"] = {write = save_net},
+    ["Detector:save"] = {write = function(o, path) return moon.detector(o.net):save(path) end},
     ["moon.safetensors.save"] = {write = save_tensors},
     ["moon.checkpoint.save"] = {write = save_checkpoint},
     ["moon.npy.save"] = {write = save_npy},

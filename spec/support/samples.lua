@@ -25,8 +25,10 @@ function samples.objects(folder)
   o.net = core.net{o.layer, core.dense(4, 4)}
   o.data = core.dataset(o.x, o.u)
   o.scaler = core.new_scaler("standard", 4)
-  core.scaler_add(o.scaler, o.x)
+  if not pcall(core.scaler_add, o.scaler, o.x) then core.scaler_add(o.scaler, o.x) end -- after core.interrupt()
   core.scaler_finish(o.scaler)
+  o.detector = core.new_detector({o.net}, {offset = {0, 1, 2, 3}, low = {0, 0, 0, 0}, high = {1, 1, 1, 1}})
+  o.detector.threshold = 0.5
   local u = o.u
   o.source = core.source(3, 4, function(first, n) return u:rows(first, first + n - 1) end, 2)
   o.list = function() return o.net:parameters() end
@@ -43,6 +45,7 @@ function samples.of_classes()
     Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
     Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
     Probe = moon.probe(x, labels, {epochs = 1}), Scaler = moon.scaler(x), Page = moon.page("a page"),
+    Detector = moon.detector(moon.sequential{moon.dense(4, 4)}),
     Source = x:windows(2),
   }
 end
@@ -183,6 +186,11 @@ samples.methods = {
   ["moonglass.scaler"] = {
     apply = function(o) return o.x end, invert = function(o) return o.u end,
   },
+  ["moonglass.detector"] = {
+    scores = function(o) return o.x end, features = function(o) return o.x end, outside = function(o) return o.x end,
+    alarms = function(o) return o.x end, explain = function(o) return o.x:rows(1, 1), 2 end, bytes = none,
+    save = function(o) return o.path end,
+  },
   ["moonglass.source"] = {
     batch = function() return 2, 2 end, rows = function() return 2, 3 end, size = function() return 2 end,
   },
@@ -216,6 +224,15 @@ samples.core = {
     core.scaler_add(scaler, o.x)
     return scaler
   end,
+  new_detector = function(o)
+    return {o.net}, {score = "scaled", missing = "fill", margin = 2, offset = {0, 1, 2, 3}, scale = {1, 2, 3, 4},
+      spread = {1, 1, 1, 1}, low = {0, 0, 0, 0}, high = {1, 1, 1, 1}, columns = own_name "a" .. "\0b\0c\0d\0",
+      category_columns = "x\0y\0", category_sizes = {1, 2}, category_values = "1\0002\0003\0"}
+  end,
+  detector_spread = function(o) return o.detector, {1, 2, 3, 4} end,
+  detector_range = function(o) return o.detector, {1, 2, 3, 4}, {2, 3, 4, 5}, 1 end,
+  detector_calibration = function(o) return o.detector, 0.9, 10 end,
+  detector_text = function(o) return o.detector, own_name "k", own_name "t" end,
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
@@ -322,6 +339,14 @@ samples.meta = {
     __tostring = {text_of "scaler"},
     __index = {op(read, function(o) return o.scaler, "offset" end), op(read, function(o) return o.scaler, "ofset" end)},
   },
+  ["moonglass.detector"] = {
+    __tostring = {text_of "detector"},
+    __index = {op(read, function(o) return o.detector, "columns" end),
+      op(read, function(o) return o.detector, "net" end),
+      op(read, function(o) return o.detector, "scaler" end), op(read, function(o) return o.detector, "colums" end)},
+    __newindex = {op(write, function(o) return o.detector, "threshold", 0.25 end),
+      op(write, function(o) return o.detector, "width", 2 end)},
+  },
   ["moonglass.source"] = {
     __tostring = {text_of "source"}, __len = {length_of "source"},
     __index = {op(read, function(o) return o.source, "shape" end), op(read, function(o) return o.source, "dtype" end),
@@ -347,7 +372,7 @@ add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state())
 
 samples.nouns = {["moonglass.tensor"] = "x", ["moonglass.layer"] = "layer", ["moonglass.loss"] = "loss",
   ["moonglass.optimizer"] = "opt", ["moonglass.net"] = "net", ["moonglass.dataset"] = "data",
-  ["moonglass.scaler"] = "scaler", ["moonglass.source"] = "source"}
+  ["moonglass.scaler"] = "scaler", ["moonglass.detector"] = "detector", ["moonglass.source"] = "source"}
 
 -- Fields that a net may lack are declared as false among its methods.
 local function add_methods(list, class, methods, missing)

@@ -1017,16 +1017,16 @@ function Optimizer:kind() end
 ---@operator len: integer
 local Net = {}
 
----Load a saved net. A saved autoencoder comes back as one. Loading runs no code from the file.
+---Load a saved net, or a detector. A saved autoencoder comes back as one. Loading runs no code from the file.
 ---@param path string
----@return moonglass.Net|moonglass.Autoencoder? net nil if it cannot be read
+---@return moonglass.Net|moonglass.Autoencoder|moonglass.Detector? net nil if it cannot be read
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.load(path) end
 
----Load a net from bytes in memory: those of `net:bytes`, or of a file that `net:save` has written.
+---Load a net, or a detector, from bytes in memory: those of `net:bytes`, or of a file that `net:save` has written.
 ---@param bytes string
----@return moonglass.Net|moonglass.Autoencoder? net nil if the bytes are not a net
+---@return moonglass.Net|moonglass.Autoencoder|moonglass.Detector? net nil if the bytes are not a net
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.load_bytes(bytes) end
@@ -1587,6 +1587,78 @@ function Autoencoder:decode(code, options) end
 ---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, options) end
 
+-- ---- Detector ----
+
+---Nets that tell rows unlike those they were trained on, with all that belongs to their data. `moon.detector` makes it.
+---@class moonglass.Detector
+---@field threshold number? rows with a higher score are alarms; it can be set
+---@field columns string[] the names of the columns
+---@field categories table<string, string[]> the columns that were texts, and their values
+---@field width integer the number of columns
+---@field net moonglass.Net the first net
+---@field nets moonglass.Net[]
+---@field scaler table? {offset = number[], scale = number[]}
+---@field score "mean"|"max"|"scaled"
+---@field missing "skip"|"fill"|"refuse"
+---@field spread number[]? the usual error of each column
+---@field low number[]? the smallest number of the training data
+---@field high number[]? the largest one
+---@field margin number in ranges
+---@field quantile number? of the scores of `rows` rows, from which the threshold came
+---@field rows integer?
+local Detector = {}
+
+---How unlike the training data each row is: by the detector's `score`, the mean of the squared errors of its columns,
+---the largest, or the mean of errors that are divided by each column's `spread`; with several nets the mean of theirs.
+---NaN for a row that has nothing but NaN.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled; float32 or bytes, which count as value/255
+---@return moonglass.Tensor scores [rows]
+function Detector:scores(x) end
+
+---Each column's error, of which the score is made: squared, in scaled units; 0 for a missing cell.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
+---@return moonglass.Tensor features [rows x width]
+function Detector:features(x) end
+
+---How many cells of each row lie far outside the training data: by more than `margin` times its range. A net can
+---rebuild such a row well, and give it a low score. Infinities are outside.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
+---@return moonglass.Tensor counts [rows]
+function Detector:outside(x) end
+
+---1 for each row whose score is above the threshold, or NaN, or that has a cell outside; else 0.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
+---@return moonglass.Tensor alarms [rows]
+function Detector:alarms(x) end
+
+---What a column has to do with a row's score.
+---@class moonglass.Reason
+---@field name string of the column
+---@field index integer of the column, from 1
+---@field value number as it came; NaN if it is missing
+---@field expected number what the nets make of the row, in the same unit
+---@field share number of the sum of all errors, 0 to 1
+---@field outside boolean does it lie far outside the training data?
+
+---Where a row's score comes from: its columns, first those far outside the training data, then the others, each by
+---falling share.
+---@param row moonglass.Tensor|number[] [width] or [1 x width], not scaled
+---@param count integer? how many columns; all if not given
+---@return moonglass.Reason[] reasons
+function Detector:explain(row, count) end
+
+---The bytes of the file that `save` writes. `moon.load_bytes` reads them.
+---@return string bytes
+function Detector:bytes() end
+
+---Save the detector as one safetensors file: the net as `net:save` writes it, so that others who read nets still read
+---it, and the rest as a text. `moon.load` reads it. Writing is atomic.
+---@param path string
+---@return true? ok nil if it cannot be written
+---@return string? message
+---@return moonglass.Code? code
+function Detector:save(path) end
+
 -- ---- moon.png ----
 
 ---PNG files.
@@ -1929,6 +2001,21 @@ function moon.npy.load(path) end
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.npy.save(path, tensor) end
+
+-- ---- moon.detector ----
+
+---Detectors: nets that find rows unlike those they were trained on.
+---@class moonglass.detector
+---@overload fun(net: moonglass.Net|moonglass.Net[], options?: moonglass.DetectorOptions): moonglass.Detector
+moon.detector = {}
+
+---A detector of trained nets, whose outputs are as wide as their inputs: it takes rows as they come, scales them, and
+---says how badly the nets rebuild them. With several nets the score is the mean of theirs. The same is
+---`moon.detector(net, options)`.
+---@param net moonglass.Net|moonglass.Net[]
+---@param options moonglass.DetectorOptions?
+---@return moonglass.Detector detector
+function moon.detector.build(net, options) end
 
 -- ---- moon.dictionary ----
 
@@ -2539,6 +2626,17 @@ function session.exit(status) end
 function session.quit(status) end
 
 -- ---- moon ----
+
+---Options of `moon.detector.build`.
+---@class moonglass.DetectorOptions
+---@field scaler moonglass.Scaler|table? how rows are scaled for the nets: a scaler, or {offset = list, scale = list}
+---@field columns string[]? the names of the columns; "1", "2", ... if not given
+---@field categories table<string, string[]>? the columns that were texts, and their values
+---@field score "mean"|"max"|"scaled"? default "mean": what is made of a row's squared errors
+---@field missing "skip"|"fill"|"refuse"? default "skip": NaN does not count; or counts as the offset; or is an error
+---@field low number[]? the smallest number of each column in the training data; the scaler's if not given
+---@field high number[]? the largest one
+---@field margin number? default 3: a cell is far outside if it is more than so many ranges (high - low) from them
 
 ---The record of a training. `tostring` makes a table of it.
 ---@class moonglass.History

@@ -1,9 +1,10 @@
---- moon.load, moon.load_bytes and net:load: nets, and parameters of nets, from safetensors files and bytes.
+--- moon.load, moon.load_bytes and net:load: nets, detectors and parameters from safetensors files and bytes.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 local halves = require "moonglass.net.halves"
+local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
 ---@class moonglass
@@ -12,27 +13,34 @@ local moon = {}
 ---@class moonglass.Net
 local Net = {}
 
----Load a saved net. A saved autoencoder comes back as one. Loading runs no code from the file.
+-- What was loaded, with names for the halves of autoencoders.
+local function restore(loaded)
+  if native.is_net(loaded) then return halves.restore(loaded) end
+  for _, net in ipairs(loaded.nets) do halves.restore(net) end
+  return loaded
+end
+
+---Load a saved net, or a detector. A saved autoencoder comes back as one. Loading runs no code from the file.
 ---@param path string
----@return moonglass.Net|moonglass.Autoencoder? net nil if it cannot be read
+---@return moonglass.Net|moonglass.Autoencoder|moonglass.Detector? net nil if it cannot be read
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.load(path)
   local net, message, code = errors.guard(files.load_net, path)
   if not net then return nil, message, code end
-  return halves.restore(net)
+  return restore(net)
 end
 
----Load a net from bytes in memory: those of `net:bytes`, or of a file that `net:save` has written.
+---Load a net, or a detector, from bytes in memory: those of `net:bytes`, or of a file that `net:save` has written.
 ---@param bytes string
----@return moonglass.Net|moonglass.Autoencoder? net nil if the bytes are not a net
+---@return moonglass.Net|moonglass.Autoencoder|moonglass.Detector? net nil if the bytes are not a net
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.load_bytes(bytes)
   if type(bytes) ~= "string" then errors.raise("load_bytes: bytes is %s, expected a string", options.show(bytes)) end
   local net, message, code = errors.guard_as("load_bytes", "net_from_bytes", core.net_from_bytes, bytes)
   if not net then return nil, message, code end
-  return halves.restore(net)
+  return restore(net)
 end
 
 -- The tensors whose names begin with the prefix, without it.
