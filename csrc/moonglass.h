@@ -626,8 +626,8 @@ typedef struct moon_reducer {
 ** they are given are the whole batch, the same in every rank, of which each rank computes some. Objective, gradients
 ** and weights are those of the whole batch: the same bits in every rank, and those of one process except for the order
 ** of sums. The noise of a row depends on its place in the batch, not on the rank. A step reduces once, and once more
-** for each layer with kl_weight; evaluate once, and once more for each such layer and batch. The calling thread does
-** it. All other methods stay local; after a step moon_net_penalty is that of the whole batch. NULL: no reducer. reducer
+** for each layer with kl_weight and for a mask; evaluate once, and once more for each of these and batch. The calling
+** thread does it. All other methods stay local; after a step moon_net_penalty is that of the whole batch. NULL: no reducer. reducer
 ** is copied. The memory for it is allocated here: a float for each parameter. The net keeps that until it is released:
 ** a later reducer of as many ranks takes it over, so to take the reducer away and to give it again allocates nothing.
 ** A rank that cannot compute its rows takes part in the sums all the same, so that nobody waits for it. It returns its
@@ -714,6 +714,12 @@ MOON_API void moon_dataset_unshuffle(moon_dataset *data);
 ** moon_net_share). */
 MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
                                         size_t count);
+
+/* METHOD: may cells be absent? If so, NaN is a cell that is absent, in steps and evaluations on this dataset: it is 0 in
+** the input, and in the target (x itself, or y) it counts neither in the loss nor in the number of elements of a mean; a
+** batch that has none has the loss 0. Then the loss is one of single cells: with cross_entropy, step and evaluate fail
+** with MOON_ESTATE. moon_dataset_batch gives NaN as it is. At first no cell may be absent. */
+MOON_API void moon_dataset_set_mask(moon_dataset *data, bool mask);
 
 /* METHOD: the dataset holds this rank's own rows, and the other ranks hold others: rows[r] in rank r, `ranks` numbers,
 ** which are copied. Then moon_dataset_rows is their sum; step_rows and evaluate, of a net with a reducer, count the

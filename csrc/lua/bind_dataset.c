@@ -137,6 +137,16 @@ static int dataset_rows(lua_State *L) {
   return 1;
 }
 
+/*** Dataset:set_mask(mask)
+** May cells be absent? If so, NaN is 0 in the input, and in the target it counts neither in the loss nor in its mean.
+** @param mask boolean */
+static int dataset_set_mask(lua_State *L) {
+  moon_dataset *data = bind_check_dataset(L, 1);
+  luaL_checktype(L, 2, LUA_TBOOLEAN);
+  moon_dataset_set_mask(data, lua_toboolean(L, 2));
+  return 0;
+}
+
 /*** Dataset:set_shards(rows)
 ** Of several processes that train one net, each has rows of its own. The tensors here hold those of this one. Then
 ** `#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.
@@ -197,6 +207,7 @@ static const bind_reg methods[] = {
     {"batch", dataset_batch, "first, count, bytes"},
     {"rows", dataset_rows, ""},
     {"own_rows", dataset_own_rows, ""},
+    {"set_mask", dataset_set_mask, "mask"},
     {"set_shards", dataset_set_shards, "rows"},
     {"shuffle", dataset_shuffle, "seed, epoch"},
     {"unshuffle", dataset_unshuffle, ""},

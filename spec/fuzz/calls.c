@@ -79,6 +79,12 @@ static const char *word(void) {
                                       "std",
                                       "norm",
                                       "argmax",
+                                      "nanmean",
+                                      "nanstd",
+                                      "nanmin",
+                                      "nanmax",
+                                      "isnan",
+                                      "fill_nan",
                                       "neg",
                                       "exp",
                                       "log",
@@ -496,6 +502,7 @@ static moon_status use_dataset(void) {
   if (!d || !x || (y && !apart(x, y))) return MOON_OK;
   if (byte() & 1) moon_dataset_shuffle(d, byte(), byte());
   if (byte() & 1) moon_dataset_unshuffle(d);
+  moon_dataset_set_mask(d, byte() < 64);
   return moon_dataset_batch(d, x, y, below(4), byte() < 240 ? below(5) : dimension());
 }
 
@@ -599,7 +606,7 @@ static moon_status (*const calls[])(void) = {
     apply_loss,  make_optim,  use_optim,   make_net,    make_net,    derive_net,     look_at_net,
     run_net,     run_net,     train_net,   train_net,   train_net,   make_dataset,   use_dataset,
     use_archive, use_archive, png,         disturb,     forget,      scale,          make_source,
-    use_source,
+    use_source,  columns,     split,       where,
 };
 
 /* ---- a whole program ---- */

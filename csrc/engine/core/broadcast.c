@@ -18,7 +18,8 @@ typedef struct operand {
 
 /* ---- shapes ---- */
 
-/* The last dimensions stand above each other. A single element of any rank has no say, unless all are single. */
+/* A single element of any rank has no say, unless all are single. Nor has a row [c] beside a column [r x 1]: a matrix
+** would hardly be meant, for instance of a prediction [n x 1] minus a target [n]. */
 int moon_tensor_result_shape(size_t *shape, const moon_tensor *const *operands, size_t count) {
   int rank = 0;
   bool single = true;
@@ -28,9 +29,8 @@ int moon_tensor_result_shape(size_t *shape, const moon_tensor *const *operands, 
   for (int i = 0; i < rank; i++) shape[i] = 1;
   for (size_t k = 0; k < count && !single; k++) {
     const moon_tensor *t = operands[k];
-    int above = rank - t->rank;
-    for (int i = 0; i < t->rank && t->numel != 1; i++)
-      if (shape[above + i] == 1) shape[above + i] = t->shape[i];
+    for (int i = 0; i < rank && t->rank == rank && t->numel != 1; i++)
+      if (shape[i] == 1) shape[i] = t->shape[i];
   }
   return rank;
 }

@@ -95,6 +95,8 @@ void moon_dataset_release(moon_dataset *data) {
 
 size_t moon_dataset_rows(const moon_dataset *data) { return data->shards ? data->shard_rows : data->rows; }
 
+void moon_dataset_set_mask(moon_dataset *data, bool mask) { data->mask = mask; }
+
 moon_status moon_dataset_set_shards(moon_dataset *data, const size_t *rows, size_t ranks) {
   size_t total = 0, *shards = NULL;
   bool own = false;

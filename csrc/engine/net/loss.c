@@ -52,6 +52,8 @@ double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width) {
   }
 }
 
+bool mooni_loss_is_mean(const moon_loss *loss) { return loss->reduction[0] == 'm'; }
+
 bool mooni_loss_fuses(const moon_loss *loss, const char *name) {
   return name && loss->class->fuses && !loss->from_logits && strcmp(loss->class->fuses, name) == 0;
 }

@@ -11,6 +11,11 @@ typedef struct mooni_target {
   size_t stride; /* from row to row of values */
 } mooni_target;
 
+/* Return scale times the loss, summed over p [rows x width], or, with logits, over fuses(p). Write its gradient to grad
+** [rows x width] unless that is NULL. Rows of p and grad are `stride` floats apart. */
+typedef double mooni_loss_fn(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows,
+                             size_t width, size_t stride, double scale, bool logits);
+
 typedef struct mooni_loss_class {
   const char *name;
   const char *aliases[3]; /* Keras's names, NULL at the end */
@@ -19,10 +24,7 @@ typedef struct mooni_loss_class {
   const char *fuses; /* the last layer's activation that the loss can take over, or NULL */
   bool takes_labels; /* the targets may be class numbers */
   bool rowwise;      /* needs whole rows of the prediction */
-  /* Return scale times the loss, summed over p [rows x width], or, with logits, over fuses(p). Write its gradient to
-  ** grad [rows x width] unless that is NULL. Rows of p and grad are `stride` floats apart. */
-  double (*apply)(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
-                  size_t stride, double scale, bool logits);
+  mooni_loss_fn *apply;
 } mooni_loss_class;
 
 struct moon_loss {
@@ -35,6 +37,9 @@ struct moon_loss {
 
 /* The factor of the sum over the elements, by the loss's reduction: 1/(rows * width), 1/rows or 1. */
 double mooni_loss_scale(const moon_loss *loss, size_t rows, size_t width);
+
+/* Is it a mean over all elements? */
+bool mooni_loss_is_mean(const moon_loss *loss);
 
 /* Can the loss take over the activation of this name? */
 bool mooni_loss_fuses(const moon_loss *loss, const char *name);

@@ -13,6 +13,7 @@
 #include "../core/tensor.h"
 #include "../kernels/table.h"
 #include "dataset.h"
+#include "mask.h"
 #include "optim.h"
 #include "ranks.h"
 
@@ -169,13 +170,14 @@ static const mooni_pass *pass_of(part *p, const stage *s, bool back) {
 ** A batch goes through these, one after the other. Each call does one part. Their list, and where the parts meet on the
 ** way, is made for each batch. What lies between two meetings is a phase of the pool's job. */
 
-/* to [rows x width] = the part's rows, or columns, of t. */
-static void fetch(const part *p, float *to, bool parted, const moon_tensor *t, float scale) {
+/* to [rows x width] = the part's rows, or columns, of t. Returns where these are. */
+static mooni_columns fetch(const part *p, float *to, bool parted, const moon_tensor *t, float scale) {
   const mooni_selection *rows = p->b->gather;
   size_t width = mooni_width(t);
   mooni_columns own = mooni_columns_of(to + p->own.first * width, p->own.rows, width, parted, p->own.part,
                                        p->own.parts);
   mooni_gather(p->b->net->ctx, own, t, rows->order, rows->first + p->own.first, p->own.rows, scale);
+  return own;
 }
 
 static void gather(part *p, const stage *s) {
@@ -185,6 +187,18 @@ static void gather(part *p, const stage *s) {
   (void)s;
   fetch(p, net->input, apart(b, 0), rows->x, 255);
   if (rows->y && b->target.values) fetch(p, net->target, apart(b, net->count), rows->y, mooni_target_scale(b->loss));
+}
+
+/* The same with a mask. The target is apart from the input, also where both are x. */
+static void gather_present(part *p, const stage *s) {
+  const mooni_batch *b = p->b;
+  const mooni_selection *rows = b->gather;
+  const moon_net *net = b->net;
+  (void)s;
+  mooni_columns x = fetch(p, net->input, apart(b, 0), rows->x, 255);
+  mooni_columns t = fetch(p, net->target, apart(b, net->count), rows->y ? rows->y : rows->x, 255);
+  mooni_mask_fill(x, p->own.rows);
+  b->present[p->index] = (double)mooni_mask_count(t, p->own.rows);
 }
 
 static void forward(part *p, const stage *s) {
@@ -205,6 +219,11 @@ static void add_penalty(part *p, const stage *s) {
   if (pass->rows) p->b->penalty[p->index] += l->class->penalty(l, pass);
 }
 
+/* The factor of the loss: with a mask a mean is over the cells that are present, in the whole batch. */
+static double loss_scale(const mooni_batch *b) {
+  return b->mask && mooni_loss_is_mean(b->loss) ? 1 / fmax(sum_of(b, b->present), 1) : b->scale;
+}
+
 /* The loss of the part's rows; or of its columns, if it has just computed these outputs of the last layer itself. */
 static void apply_loss(part *p, const stage *s) {
   mooni_batch *b = p->b;
@@ -222,10 +241,11 @@ static void apply_loss(part *p, const stage *s) {
   if (b->backward && b->split == MOONI_BY_ROWS) g.p += rows.from * (net->widest - last->out); /* as backward expects */
   mooni_target target = {t.p ? t.p + rows.from * t.stride + t.from : NULL,
                          b->target.labels ? b->target.labels + rows.from : NULL, t.stride};
+  mooni_loss_fn *apply = b->mask ? mooni_mask_loss : b->loss->class->apply;
   if (mooni_length(rows) && y.to > y.from)
-    b->value[p->index] = b->loss->class->apply(b->loss, g.p ? g.p + rows.from * g.stride + g.from : NULL,
-                                               y.p + rows.from * y.stride + y.from, target, mooni_length(rows),
-                                               y.to - y.from, y.stride, b->scale, b->fused || b->loss->from_logits);
+    b->value[p->index] = apply(b->loss, g.p ? g.p + rows.from * g.stride + g.from : NULL,
+                               y.p + rows.from * y.stride + y.from, target, mooni_length(rows), y.to - y.from, y.stride,
+                               loss_scale(b), b->fused || b->loss->from_logits);
 }
 
 static void derive(part *p, const stage *s) {
@@ -283,6 +303,12 @@ static void add_up_sums(part *p, const stage *s) {
   size_t n = l->class->sums(l);
   if (!b->rows) memset(sums, 0, n * sizeof *sums);
   mooni_ranks_sum(b, sums, n);
+}
+
+static void add_up_present(part *p, const stage *s) {
+  mooni_batch *b = p->b;
+  (void)s;
+  mooni_mask_sum(b, b->rows ? sum_of(b, b->present) : 0);
 }
 
 /* Now each rank has the gradients, the objective and the decision whether to update. */
@@ -344,10 +370,18 @@ static void list_sums(mooni_batch *b, size_t i) {
   add_alone(b, add_up_sums, i);
 }
 
+static void list_gather(mooni_batch *b) {
+  if (!b->gather) return;
+  add(b, b->mask ? gather_present : gather, 0);
+  if (!b->mask) return;
+  if (b->ranks) add_alone(b, add_up_present, 0);
+  meet(b); /* loss_scale adds up what all parts have counted */
+}
+
 static void list_forward(mooni_batch *b) {
   const moon_net *net = b->net;
   bool columns = b->split == MOONI_BY_COLUMNS;
-  if (b->gather) add(b, gather, 0);
+  list_gather(b);
   if (columns && !net->layers[0]->class->takes_columns) meet(b);
   for (size_t i = 0; i < net->count; i++) {
     const mooni_layer_class *class = net->layers[i]->class;
@@ -390,6 +424,7 @@ static void list_update_all(mooni_batch *b) {
 
 /* A rank without rows takes part in all that is summed over ranks. */
 static void list_absence(mooni_batch *b) {
+  if (b->mask) add_alone(b, add_up_present, 0);
   for (size_t i = 0; i < b->net->count; i++) list_sums(b, i);
   if (b->opt) list_update_all(b);
 }
@@ -454,10 +489,11 @@ static void run_over_ranks(mooni_batch *b) {
 
 void mooni_run(mooni_batch *b) {
   moon_net *net = b->net;
-  double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS];
+  double value[MOONI_MAX_PARTS], penalty[MOONI_MAX_PARTS], present[MOONI_MAX_PARTS];
   b->parts = mooni_parts(net, b->split);
   b->value = value;
   b->penalty = penalty;
+  b->present = present;
   for (size_t i = 0; i < b->parts; i++) value[i] = penalty[i] = 0;
   if (b->forward && net->training) net->draw++;
   if (b->opt && !b->ranks) mooni_optim_begin(b->opt);

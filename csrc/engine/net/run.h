@@ -10,6 +10,7 @@ typedef struct mooni_selection {
   const moon_tensor *x, *y;
   const uint32_t *order;
   size_t first, count;
+  bool mask; /* NaN is a cell that is absent (mask.h) */
   /* Where they are in the whole batch, if it is divided among ranks. */
   size_t place;     /* of the first row, a multiple of MOONI_ROW_GRAIN */
   size_t elsewhere; /* how many rows other ranks have */
@@ -31,7 +32,9 @@ typedef struct mooni_batch {
   double scale;            /* of the loss */
   moon_optim *opt;         /* NULL: no update */
   double *value, *penalty; /* of each part, while it runs */
-  double objective;        /* set by mooni_run: loss and penalties */
+  bool mask;
+  double *present;  /* with a mask: how many cells each part's targets have; over ranks part 0 has those of all */
+  double objective; /* set by mooni_run: loss and penalties */
   size_t stages, phases;
   size_t result; /* index of the gradient buffer that holds the input's gradient in the end */
   /* Over ranks. The fields of mooni_selection are 0 otherwise. */

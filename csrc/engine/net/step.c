@@ -6,6 +6,7 @@
 #include "../core/fpmode.h"
 #include "../core/tensor.h"
 #include "dataset.h"
+#include "mask.h"
 #include "ranks.h"
 
 /* ---- forward and backward by themselves ---- */
@@ -68,8 +69,9 @@ static bool takes_over(const moon_net *net, const moon_loss *loss) {
 /* Point the batch to its targets; labels are checked and read now. */
 static moon_status set_target(mooni_batch *b, const mooni_selection *from, size_t out) {
   moon_net *net = b->net;
+  if (from->mask) MOONI_TRY(mooni_mask_check(b->loss));
   if (!from->y || !mooni_are_labels(b->loss, from->y, out)) {
-    b->target.values = from->y ? net->target : net->input;
+    b->target.values = from->y || from->mask ? net->target : net->input;
     return MOON_OK;
   }
   uint32_t *labels = (uint32_t *)net->target;
@@ -106,6 +108,7 @@ static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_selection 
                      .place = from->place,
                      .elsewhere = from->elsewhere,
                      .follows = from->follows,
+                     .mask = from->mask,
                      .what = what};
   if (status == MOON_OK && (opt || from->count))
     status = opt ? mooni_plan_step(net, &b->split, from->count, in, opt)
@@ -127,7 +130,7 @@ static void prepare_own(moon_net *net, mooni_batch *b, mooni_selection *from, co
   if (status == MOON_OK) status = stage(net, from, data, what);
   if (status == MOON_OK) status = prepare(net, b, from, loss, opt, what);
   if (status != MOON_OK)
-    *b = (mooni_batch){.net = net, .opt = opt, .ranks = net->ranks, .what = what, .failed = status};
+    *b = (mooni_batch){.net = net, .opt = opt, .ranks = net->ranks, .mask = from->mask, .what = what, .failed = status};
 }
 
 static moon_status step_over_ranks(moon_net *net, double *objective, mooni_selection from, const moon_dataset *data,
@@ -143,13 +146,18 @@ static moon_status step_over_ranks(moon_net *net, double *objective, mooni_selec
   return b.status;
 }
 
+static mooni_selection select_rows(const moon_dataset *data, size_t first, size_t count) {
+  return (mooni_selection){
+      .x = data->x, .y = data->y, .order = data->order, .first = first, .count = count, .mask = data->mask};
+}
+
 /* Each rank adds up its part of every batch; what they make together is known at the end. */
 static moon_status evaluate_over_ranks(moon_net *net, double *objective, const moon_dataset *data,
                                        const moon_loss *loss, size_t size) {
   mooni_tally t = {.batch = moon_dataset_rows(data)};
   for (size_t first = 0; first < t.batch; first += size) {
     size_t count = t.batch - first < size ? t.batch - first : size;
-    mooni_selection from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+    mooni_selection from = select_rows(data, first, count);
     mooni_batch b;
     prepare_own(net, &b, &from, data, loss, NULL, "evaluate", t.failed);
     mooni_run(&b);
@@ -205,7 +213,7 @@ moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_data
   if (!count || first >= rows || count > rows - first)
     status = mooni_fail(net->ctx, MOON_ERANGE, "step: rows %zu to %zu, but the dataset has %zu", first + 1,
                         first + count, rows);
-  mooni_selection from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+  mooni_selection from = select_rows(data, first, count);
   return step(net, objective, &from, data, loss, opt, status);
 }
 
@@ -218,7 +226,7 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
   MOONI_TRY(check_whole(net, data, "evaluate"));
   for (size_t first = 0; first < data->rows; first += size) {
     size_t count = data->rows - first < size ? data->rows - first : size;
-    mooni_selection from = {.x = data->x, .y = data->y, .order = data->order, .first = first, .count = count};
+    mooni_selection from = select_rows(data, first, count);
     mooni_batch b;
     MOONI_TRY(stage(net, &from, data, "evaluate"));
     MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));

@@ -25,11 +25,13 @@ local function check_tensors(what, x, y)
   if y ~= nil then check_tensor(what, "y", y) end
 end
 
---- A dataset of x [rows x in] and y [rows x out] or class numbers [rows]; y nil: the target is x.
-function datasets.make(what, loss, x, y)
+--- A dataset of x [rows x in] and y [rows x out] or class numbers [rows]; y nil: the target is x. mask: NaN is absent.
+function datasets.make(what, loss, x, y, mask)
   check_tensors(what, x, y)
   compatibility.check_targets(what, loss, x, y)
-  return errors.guard_as(what, "dataset", core.dataset, x, y)
+  local data = errors.guard_as(what, "dataset", core.dataset, x, y)
+  if mask then data:set_mask(true) end
+  return data
 end
 
 --- Checks each row of x and y, before anything is trained.
@@ -78,8 +80,8 @@ function datasets.of_fit(net, loss, x, y, o)
   elseif o.validation_split then
     x, y, xv, yv = split(x, y, o.validation_split)
   end
-  local training = datasets.make("fit", loss, x, y)
-  return training, xv ~= nil and datasets.make("fit: validation", loss, xv, yv) or nil, x, y, xv, yv
+  local training = datasets.make("fit", loss, x, y, o.mask)
+  return training, xv ~= nil and datasets.make("fit: validation", loss, xv, yv, o.mask) or nil, x, y, xv, yv
 end
 
 return datasets

@@ -47,6 +47,17 @@ local function where_bad(t)
   return ("%s in row %d, column %d"):format(word(v), row, column)
 end
 
+-- The numbers of a run's tensor that count: absent cells are as 0.
+local function counted(run, t)
+  return run.mask and native.is_tensor(t) and t.dtype == "float32" and t:fill_nan(0) or t
+end
+
+-- "x has nan in row 3, column 2"
+local function has(name, where)
+  local advice = where:find("^nan") and ": mask = true leaves such cells out, fill_nan(v) fills them" or ""
+  return ("%s %s%s"):format(name, where, advice)
+end
+
 local function of_weights(net)
   for _, parameter in ipairs(net:parameters()) do
     local where = where_bad(parameter.value)
@@ -106,10 +117,11 @@ end
 
 --- The cause before any update, when it cannot be the learning rate. x, y: the batch.
 function divergence.at_first(run, x, y)
-  local where = where_bad(x) and in_run(x, run.x)
-  if where then return "x has " .. where end
-  where = y and where_bad(y) and in_run(y, run.y)
-  if where then return "the targets have " .. where end
+  x, y = counted(run, x), y and counted(run, y)
+  local where = where_bad(x) and in_run(x, counted(run, run.x))
+  if where then return has("x has", where) end
+  where = y and where_bad(y) and in_run(y, counted(run, run.y))
+  if where then return has("the targets have", where) end
   local weights = not run.began_finite and of_weights(run.net)
   if weights then return weights end
   local ok, words = errors.caught(of_output, run.net, x, y or x)
@@ -132,11 +144,11 @@ end
 --- The cause after an update. run: net, x, y (nil: the target is x), loss, opt; began_finite: were all weights finite
 -- when fit began?
 function divergence.cause(run)
-  local x = of_rows(run.x)
+  local x = counted(run, of_rows(run.x))
   local where = where_bad(x)
-  if where then return "x has " .. where end
-  where = run.y and where_bad(of_rows(run.y))
-  if where then return "the targets have " .. where end
+  if where then return has("x has", where) end
+  where = run.y and where_bad(counted(run, of_rows(run.y)))
+  if where then return has("the targets have", where) end
   return not run.began_finite and of_weights(run.net) or of_size(run, x)
 end
 

@@ -19,10 +19,11 @@ local default_batch = 32
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
+---@field mask boolean? default false; true: NaN is a cell that is absent, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
-  loss = {"any"}, batch_size = {"count", default_batch}, distributed = {"any"}, sharded = {"flag", false},
+  loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false}, distributed = {"any"}, sharded = {"flag", false},
 })
 
 -- The rows as a dataset, the loss and the options.
@@ -33,11 +34,12 @@ local function prepare(net, x, y, given, group)
   end
   local loss = resolve.loss("evaluate", o.loss or net.loss)
   group:check_native(net, loss)
+  passes.check_mask("evaluate", o.mask, net, loss)
   last_activation.check("evaluate", net, loss)
   -- The core checks the rows in its own passes, but not before other ranks wait for them, or a source is read.
   local first = group.size > 1 or not native.is_net(net) or native.is_source(x)
   if first then datasets.check("evaluate", net, loss, x, y) end
-  local data = datasets.make("evaluate", loss, x, y)
+  local data = datasets.make("evaluate", loss, x, y, o.mask)
   group:shard(o.sharded, data)
   return data, loss, o
 end

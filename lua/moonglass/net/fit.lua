@@ -39,6 +39,7 @@ local Net = {}
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
+---@field mask boolean? default false; true: NaN is an absent cell: 0 as input, and not counted as target
 ---@field distributed moonglass.mpi? all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 local fit_options = options.checker("fit", {
@@ -47,7 +48,7 @@ local fit_options = options.checker("fit", {
   shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
   validation = {"any"}, validation_split = {"fraction"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
-  on_nan = {{"error", "stop", "ignore"}, "error"}, distributed = {"any"}, sharded = {"flag", false},
+  on_nan = {{"error", "stop", "ignore"}, "error"}, mask = {"flag", false}, distributed = {"any"}, sharded = {"flag", false},
 })
 
 local default_batch = 32
@@ -122,6 +123,7 @@ end
 local function new_run(net, x, y, o, group)
   local loss, opt = resolve.loss("fit", o.loss or net.loss), resolve.optimizer("fit", o.optimizer)
   group:check_native(net, loss, opt)
+  passes.check_mask("fit", o.mask, net, loss, opt)
   warn(group, last_activation.check("fit", net, loss))
   local data, validation, xt, yt, xv, yv = datasets.of_fit(net, loss, x, y, o)
   warn(group, compatibility.doubt_about_input("fit", xt))
@@ -130,7 +132,7 @@ local function new_run(net, x, y, o, group)
     net = net, x = xt, y = yt, data = data, validation = validation, xv = xv, yv = yv, loss = loss, opt = opt,
     shuffle = o.shuffle, group = group, rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
     listeners = listeners.new(group:callbacks_of(o.callbacks, o.verbose)), on_nan = o.on_nan,
-    threads = o.threads,
+    threads = o.threads, mask = o.mask,
     step = passes.step_of_rows(net, loss, opt), remembered = o.resume and o.resume.callbacks,
   }
 end

@@ -17,6 +17,14 @@ function passes.all_native(net, loss, opt)
   return native.is_net(net) and native.is_loss(loss) and (opt == nil or native.is_optimizer(opt))
 end
 
+--- A mask works in the core only.
+function passes.check_mask(what, mask, net, loss, opt)
+  if not mask or passes.all_native(net, loss, opt) then return end
+  local name = not native.is_net(net) and "a layer" or not native.is_loss(loss) and "the loss" or "the optimizer"
+  errors.raise("%s: mask is true, but %s is written in Lua, expected native ones: fill_nan fills absent cells", what,
+    name)
+end
+
 -- A native loss decides itself how bytes count. A loss in Lua gets floats, except for class numbers.
 local function as_target(loss, t)
   if native.is_loss(loss) or t:rank() == 1 then return t end

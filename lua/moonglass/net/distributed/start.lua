@@ -58,7 +58,7 @@ local function facts_of_fit(run, state, o)
     {run.x, run.y, run.xv, run.yv}, o.sharded)
   equal.add_optimizer(facts, run.opt)
   for _, name in ipairs{"epochs", "batch_size"} do equal.add(facts, name, state[name]) end
-  for _, name in ipairs{"shuffle", "on_nan"} do equal.add(facts, name, run[name]) end
+  for _, name in ipairs{"shuffle", "on_nan", "mask"} do equal.add(facts, name, run[name]) end
   equal.add(facts, "resume", state.resumed and "given" or "not given")
   return facts
 end
@@ -85,7 +85,7 @@ end
 --- Before an evaluation: all ranks must have the same weights, and mean the same rows and loss.
 function Group:begin_evaluation(net, x, y, loss, o)
   local facts = self:protect(equal.facts, net, loss, {"x", "y"}, {x, y}, o.sharded)
-  equal.add(facts, "batch_size", o.batch_size)
+  for _, name in ipairs{"batch_size", "mask"} do equal.add(facts, name, o[name]) end
   equal.check(self, facts)
   self:agree(broadcasts.has_same_weights(self, net),
     "evaluate: the net's weights are not those of rank 0: load or train it on all ranks")
