@@ -627,14 +627,14 @@ typedef struct moon_reducer {
 ** and weights are those of the whole batch: the same bits in every rank, and those of one process except for the order
 ** of sums. The noise of a row depends on its place in the batch, not on the rank. A step reduces once, and once more
 ** for each layer with kl_weight and for a mask; evaluate once, and once more for each of these and batch. The calling
-** thread does it. All other methods stay local; after a step moon_net_penalty is that of the whole batch. NULL: no reducer. reducer
-** is copied. The memory for it is allocated here: a float for each parameter. The net keeps that until it is released:
-** a later reducer of as many ranks takes it over, so to take the reducer away and to give it again allocates nothing.
-** A rank that cannot compute its rows takes part in the sums all the same, so that nobody waits for it. It returns its
-** own status. The others return MOON_ESTATE, with a message that names the rank, or MOON_EINTERRUPT if that rank was
-** interrupted. If the rows of all ranks are not those of the batch, all return MOON_ESTATE. If reduce fails, its status
-** is returned. Whatever fails, no rank changes anything.
-** Fails with MOON_ERANGE (size, rank, ranks or reduce), MOON_ENOMEM. */
+** thread does it. All other methods stay local; after a step moon_net_penalty is that of the whole batch. NULL: no
+** reducer. reducer is copied. The memory for it is allocated here: a float for each parameter. The net keeps that
+** until it is released: a later reducer of as many ranks takes it over, so to take the reducer away and to give it
+** again allocates nothing. A rank that cannot compute its rows takes part in the sums all the same, so that nobody
+** waits for it. It returns its own status. The others return MOON_ESTATE, with a message that names the rank, or
+** MOON_EINTERRUPT if that rank was interrupted. If the rows of all ranks are not those of the batch, all return
+** MOON_ESTATE. If reduce fails, its status is returned. Whatever fails, no rank changes anything. Fails with
+** MOON_ERANGE (size, rank, ranks or reduce), MOON_ENOMEM. */
 MOON_API moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *reducer);
 
 /* ---- Sources ---------------------------------------------------------------------------------------------------
@@ -715,10 +715,10 @@ MOON_API void moon_dataset_unshuffle(moon_dataset *data);
 MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
                                         size_t count);
 
-/* METHOD: may cells be absent? If so, NaN is a cell that is absent, in steps and evaluations on this dataset: it is 0 in
-** the input, and in the target (x itself, or y) it counts neither in the loss nor in the number of elements of a mean; a
-** batch that has none has the loss 0. Then the loss is one of single cells: with cross_entropy, step and evaluate fail
-** with MOON_ESTATE. moon_dataset_batch gives NaN as it is. At first no cell may be absent. */
+/* METHOD: may cells be absent? If so, NaN is a cell that is absent, in steps and evaluations on this dataset: it is 0
+** in the input, and in the target (x itself, or y) it counts neither in the loss nor in the number of elements of a
+** mean; a batch that has none has the loss 0. Then the loss is one of single cells: with cross_entropy, step and
+** evaluate fail with MOON_ESTATE. moon_dataset_batch gives NaN as it is. At first no cell may be absent. */
 MOON_API void moon_dataset_set_mask(moon_dataset *data, bool mask);
 
 /* METHOD: the dataset holds this rank's own rows, and the other ranks hold others: rows[r] in rank r, `ranks` numbers,

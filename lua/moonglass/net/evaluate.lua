@@ -23,7 +23,8 @@ local default_batch = 32
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
-  loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false}, distributed = {"any"}, sharded = {"flag", false},
+  loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false},
+  distributed = {"any"}, sharded = {"flag", false},
 })
 
 -- The rows as a dataset, the loss and the options.

@@ -48,7 +48,8 @@ local fit_options = options.checker("fit", {
   shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
   validation = {"any"}, validation_split = {"fraction"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
-  on_nan = {{"error", "stop", "ignore"}, "error"}, mask = {"flag", false}, distributed = {"any"}, sharded = {"flag", false},
+  on_nan = {{"error", "stop", "ignore"}, "error"}, mask = {"flag", false},
+  distributed = {"any"}, sharded = {"flag", false},
 })
 
 local default_batch = 32
