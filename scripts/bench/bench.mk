@@ -3,6 +3,7 @@
 # Options of the scripts, e.g. make bench BENCH='--quick --peers jax'; BENCH=--help lists them.
 BENCH ?=
 PROFILE ?=
+CSV     ?=
 BENCH_SRC := $(wildcard scripts/bench/*.c)
 PEERS := $(B)/peers
 
@@ -30,6 +31,14 @@ bench-peers: $(PEERS)/complete
 
 $(PEERS)/complete:
 	$(call install_python,torch==2.13.0 numpy jax jaxlib optax tensorflow-cpu keras scikit-learn)
+
+## bench-csv: read 500,000 x 30 numbers with moon.data.csv and with pandas, in turns (CSV=--help: options)
+.PHONY: bench-csv
+bench-csv: all $(B)/csv-peer/complete
+	$(B)/moonglass scripts/bench/csv.lua --build $(B) --python $(B)/csv-peer/bin/python $(CSV)
+
+$(B)/csv-peer/complete:
+	$(call install_python,pandas)
 
 ## profile: measure with perf how long each part of a training step takes (PROFILE=--help: options)
 .PHONY: profile

@@ -104,6 +104,27 @@ describe("CSV", function()
     assert.matches("row 5 is wanted, it has 3$", (numbers(text, {rows = {5, 6}})))
   end)
 
+  it("streams the rows of a file that is larger than memory: a source", function()
+    local lines = {"a,b,kind"}
+    for i = 1, 300000 do lines[i + 1] = ("%d,%d.5,%s"):format(i, i % 7, i % 3 == 0 and "x" or "y") end
+    local text = table.concat(lines, "\n") .. "\n"
+    local whole, about = read(text, {label = "kind"})
+    local x, info = read(text, {label = "kind", stream = true})
+    assert.same({300000, 2}, x.shape)
+    for _, first in ipairs{1, 2, 150001, 262100, 299991} do
+      assert.is_true(x:batch(first, 10) == whole:rows(first, first + 9))
+      assert.is_true(info.labels:batch(first, 10):reshape(10) == about.labels:rows(first, first + 9))
+    end
+    assert.same(about.classes, info.classes)
+    local net = moon.sequential{moon.dense(2, 1), moon.dense(1, 2)}
+    net:fit(x, {loss = "mse", epochs = 1, batch_size = 10000, verbose = 0})
+    local part = read(text, {columns = {"b"}, rows = {100, 200}, stream = true})
+    assert.same({101, 1}, part.shape)
+    assert.equal(whole[200][2], part:batch(101, 1)[1][1])
+    local options = {label = "kind", stream = true}
+    assert.matches("line 300002, column 1 %(a%): found 'z'", (numbers(text .. "z,1,x\n", options)))
+  end)
+
   it("makes classes of labels, and columns of categories", function()
     local text = "a,color,kind\n1,red,x\n2,green,y\n3,red,\n"
     local x, info = numbers(text, {label = "kind", categorical = {"color"}})

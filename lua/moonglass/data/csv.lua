@@ -1,5 +1,6 @@
 --- moon.data.csv: rows of numbers from a CSV file. The reader is the engine's (csrc/engine/formats/csv.c); here are its
--- options, and reading all rows into one tensor: it is made once, for as many rows as the file has lines.
+-- options, and two ways to have the rows: in one tensor, which is made once, for as many rows as the file has lines; or as
+-- a source, which remembers where in the file each block of rows begins.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -22,16 +23,17 @@ local data = {}
 ---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
 ---@field missing string[]? texts of cells without a number; if not given: "", "NA", "nan" and "?"
 ---@field rows integer[]? {from, to}: only these rows, from 1
+---@field stream boolean? default false; true: x is a source, so that the file may be larger than memory
 local check = options.checker(what, {
   header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
   columns = {"list"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
-  rows = {"list"},
+  rows = {"list"}, stream = {"flag", false},
 })
 
 ---What `moon.data.csv` tells of a file.
 ---@class moonglass.CsvInfo
 ---@field columns string[] the names of the columns of x; "color=red" for a text of a categorical one
----@field labels moonglass.Tensor? float32 [n]: the labels, NaN where missing
+---@field labels moonglass.Tensor|moonglass.Source? float32 [n]: the labels, NaN where missing; a source if x is one
 ---@field classes string[]? the names of the classes from 0, if the labels are texts
 ---@field categories table<string, string[]> the texts of each categorical column
 ---@field missing integer how many cells were missing
@@ -173,12 +175,70 @@ local function read(path, csv, o)
   return x:rows(1, rows), labels and labels:rows(1, rows)
 end
 
+-- ---- streaming ----
+
+local block_bytes = 2 * 1024 * 1024
+
+-- Read all rows once, which checks them: the places where blocks begin, the number of rows | nil, message, code.
+local function scan(path, csv, o, block)
+  local from, to = range(o.rows)
+  local ok, message, code = skip(path, csv, from)
+  if not ok then return nil, message, code end
+  local places, rows = {}, 0
+  local x = core.zeros(block, #core.csv_columns(csv))
+  local labels = o.label ~= nil and core.zeros(block) or nil
+  while rows < to - from + 1 do
+    local offset, line = core.csv_tell(csv)
+    local most = math.min(block, to - from + 1 - rows)
+    local n
+    n, message, code = fill(csv, x:rows(1, most), labels and labels:rows(1, most))
+    if not n then return nil, message, code end
+    if n > 0 then places[#places + 1] = {offset, line} end
+    rows = rows + n
+    if n < block then break end
+  end
+  if rows == 0 then return lacking(path, from, from - 1) end
+  return places, rows
+end
+
+-- Reads rows first to first + n - 1, which lie in one block: x, labels.
+local function reader(path, csv, o, block, places)
+  local width = #core.csv_columns(csv)
+  return function(first, n)
+    local x, labels = core.zeros(n, width), o.label ~= nil and core.zeros(n) or nil
+    local number = (first - 1) // block
+    local before = first - 1 - number * block
+    core.csv_seek(csv, places[number + 1][1], places[number + 1][2])
+    local done, message = true, nil
+    if before > 0 then done, message = core.csv_skip(csv, before) end
+    if done then done, message = fill(csv, x, labels) end
+    if done ~= n then error(message or ("'%s' has become shorter since it was opened"):format(path), 0) end
+    return x, labels
+  end
+end
+
+-- Sources of x and labels | nil, message, code
+local function stream(path, csv, o)
+  local width = #core.csv_columns(csv)
+  local block = math.max(block_bytes // (4 * width), 1)
+  core.csv_seek(csv, core.csv_tell(csv)) -- raises for what cannot be read twice
+  local places, rows, code = scan(path, csv, o, block)
+  if not places then return nil, rows, code end
+  local get = reader(path, csv, o, block, places)
+  local x = core.source(rows, width, function(first, n) return (get(first, n)) end, block)
+  if o.label == nil then return x end
+  return x, core.source(rows, 1, function(first, n) return (select(2, get(first, n))) end, block)
+end
+
+-- ---- the whole ----
+
 -- x, info | nil, message, code
 local function load(path, o)
-  local csv <close>, message, code = core.csv_open(path, config_of(o))
+  local csv, message, code = core.csv_open(path, config_of(o))
   if not csv then return nil, message, code end
+  local _ <close> = not o.stream and csv or nil
   local x, labels
-  x, labels, code = read(path, csv, o)
+  x, labels, code = (o.stream and stream or read)(path, csv, o)
   if not x then return nil, labels, code end
   local has_names, missing = core.csv_state(csv)
   return x, {
@@ -189,10 +249,11 @@ end
 
 ---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
 ---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `columns` leaves
----a column out, `categorical` makes columns of 0 and 1 of its texts.
+---a column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to check
+---it, and then block by block whenever rows are needed; it must not be gzipped.
 ---@param path string
 ---@param options moonglass.CsvOptions?
----@return moonglass.Tensor? x float32 [n x d]; nil if the file cannot be read
+---@return moonglass.Tensor|moonglass.Source? x float32 [n x d]; nil if the file cannot be read
 ---@return moonglass.CsvInfo|string info or the message
 ---@return moonglass.Code? code
 function data.csv(path, given)

@@ -1831,11 +1831,12 @@ moon.data = {}
 ---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
 ---@field missing string[]? texts of cells without a number; if not given: "", "NA", "nan" and "?"
 ---@field rows integer[]? {from, to}: only these rows, from 1
+---@field stream boolean? default false; true: x is a source, so that the file may be larger than memory
 
 ---What `moon.data.csv` tells of a file.
 ---@class moonglass.CsvInfo
 ---@field columns string[] the names of the columns of x; "color=red" for a text of a categorical one
----@field labels moonglass.Tensor? float32 [n]: the labels, NaN where missing
+---@field labels moonglass.Tensor|moonglass.Source? float32 [n]: the labels, NaN where missing; a source if x is one
 ---@field classes string[]? the names of the classes from 0, if the labels are texts
 ---@field categories table<string, string[]> the texts of each categorical column
 ---@field missing integer how many cells were missing
@@ -1843,10 +1844,11 @@ moon.data = {}
 
 ---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
 ---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `columns` leaves
----a column out, `categorical` makes columns of 0 and 1 of its texts.
+---a column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to check
+---it, and then block by block whenever rows are needed; it must not be gzipped.
 ---@param path string
 ---@param options moonglass.CsvOptions?
----@return moonglass.Tensor? x float32 [n x d]; nil if the file cannot be read
+---@return moonglass.Tensor|moonglass.Source? x float32 [n x d]; nil if the file cannot be read
 ---@return moonglass.CsvInfo|string info or the message
 ---@return moonglass.Code? code
 function moon.data.csv(path, options) end
