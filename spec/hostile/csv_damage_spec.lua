@@ -1,5 +1,5 @@
---- A thousand damaged CSV files: the right numbers, or an error with its place. What is right says a slow reader that is
--- written here, from the words in moonglass.h.
+--- A thousand damaged CSV files: the right numbers, or an error with its place. What is right says a slow reader that
+-- is written here, from the words in moonglass.h.
 local files = dofile "spec/support/files.lua"
 local moon = require "moonglass"
 
@@ -132,7 +132,8 @@ local function whole_file(delimiter, point)
   return table.concat(lines, ending) .. ending
 end
 
-local nasty = {'"', ",", ";", "\n", "\r", "\r\n", ".", "-", "e", "0", "9", " ", "\t", "\0", "\xff", '""', "x", "e400", "1"}
+local nasty = {'"', ",", ";", "\n", "\r", "\r\n", ".", "-", "e", "0", "9", " ", "\t", "\0", "\xff", '""', "x",
+  "e400", "1"}
 
 local damages = {
   function(t, i) return t:sub(1, i - 1) .. nasty[math.random(#nasty)] .. t:sub(i + 1) end,

@@ -1,6 +1,6 @@
 --- moon.data.csv: rows of numbers from a CSV file. The reader is the engine's (csrc/engine/formats/csv.c); here are its
--- options, and two ways to have the rows: in one tensor, which is made once, for as many rows as the file has lines; or as
--- a source, which remembers where in the file each block of rows begins.
+-- options, and two ways to have the rows: in one tensor, which is made once, for as many rows as the file has lines; or
+-- as a source, which remembers where in the file each block of rows begins.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
@@ -249,8 +249,8 @@ end
 
 ---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
 ---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `columns` leaves
----a column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to check
----it, and then block by block whenever rows are needed; it must not be gzipped.
+---a column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to
+---check it, and then block by block whenever rows are needed; it must not be gzipped.
 ---@param path string
 ---@param options moonglass.CsvOptions?
 ---@return moonglass.Tensor|moonglass.Source? x float32 [n x d]; nil if the file cannot be read
