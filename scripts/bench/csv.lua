@@ -1,6 +1,6 @@
 --- Reading CSV: this library and pandas in turns, on one file. `moonglass scripts/bench/csv.lua --help` lists the
--- options. Each reading is a process of its own, which measures its time and its largest resident size. The best of the rounds
--- counts. The last column compares: above 1, moon.data.csv is faster, or smaller.
+-- options. Each reading is a process of its own, which measures its time and its largest resident size. The best of the
+-- rounds counts. The last column compares: above 1, moon.data.csv is faster, or smaller.
 local argparse = require "argparse"
 
 local parser = argparse("csv.lua", "Read a CSV file with moon.data.csv and with pandas, in turns.")
