@@ -648,6 +648,25 @@ static moon_status act_idx(stage *s, int part) {
   return gave(s, status, t);
 }
 
+/* Plain, with labels and one-hot columns; gzipped; a line that the buffer has to grow for. */
+static moon_status act_csv(stage *s, int part) {
+  static const char *const names[] = {"rows.csv", "rows.csv.gz", "long.csv"};
+  const moon_csv_category category = {"b", NULL, 0};
+  const moon_csv_config config = {
+      .size = sizeof config, .label = "c", .categories = &category, .category_count = part < 2};
+  moon_csv *csv = NULL;
+  moon_tensor *x = NULL, *labels = NULL;
+  size_t n = 1;
+  moon_status status = moon_csv_open(s->ctx, &csv, path_of(names[part]), part < 2 ? &config : NULL);
+  if (status == MOON_OK) status = moon_csv_most_rows(csv, &n);
+  if (status == MOON_OK) status = moon_tensor_new(s->ctx, &x, MOON_FLOAT32, 2, (size_t[]){1, moon_csv_width(csv)});
+  if (status == MOON_OK) status = moon_tensor_new(s->ctx, &labels, MOON_FLOAT32, 1, (size_t[]){1});
+  while (status == MOON_OK && n) status = moon_csv_read(csv, x, part < 2 ? labels : NULL, &n);
+  moon_tensor_release(labels);
+  moon_csv_close(csv);
+  return gave(s, status, x);
+}
+
 static moon_status act_npy_load(stage *s, int part) {
   static const char *const names[] = {"floats.npy", "columns.npy", "mapped.npy"};
   moon_tensor *t = NULL;
@@ -786,6 +805,18 @@ static void write_idx_files(void) {
 }
 
 /* A large array is mapped. Doubles in Fortran's order are converted, and transposed. */
+static void write_csv_files(void) {
+  static const char text[] = "a,b,c\n1,u,\"x\"\"y\"\n2,v,z\n3,u,z\n4,v,z\n";
+  static uint8_t longer[300000];
+  write_file("rows.csv", (const uint8_t *)text, sizeof text - 1);
+  gzFile gz = gzopen(path_of("rows.csv.gz"), "wb");
+  CHECK(gz && gzputs(gz, text) > 0 && gzclose(gz) == Z_OK);
+  memset(longer, ' ', sizeof longer);
+  memcpy(longer, "a,b\n1,2\n3,", 10);
+  longer[sizeof longer - 1] = '4';
+  write_file("long.csv", longer, sizeof longer);
+}
+
 static void write_npy_files(void) {
   static const char header[] = "{'descr':'<f8','fortran_order':True,'shape':(2,3)}";
   uint8_t file[10 + sizeof header - 1 + 48] = "\x93NUMPY\1";
@@ -816,6 +847,7 @@ static void write_files(void) {
   stage s;
   moon_tensor *t;
   write_idx_files();
+  write_csv_files();
   write_npy_files();
   write_doubles();
   CHECK(make_stage(&s, &(scenario){.rows = 10, .width = 12}, HOOK));
@@ -870,6 +902,7 @@ static const scenario scenarios[] = {
     {"scaler", act_scaler, 3, SMALL},
     {"detector", act_detector, 2, SMALL},
     {"IDX", act_idx, 3, SMALL},
+    {"CSV", act_csv, 3, SMALL},
     {"NPY load", act_npy_load, 3, SMALL},
     {"NPY save", act_npy_save, 1, SMALL},
     {"PNG read", act_png_read, 2, SMALL},

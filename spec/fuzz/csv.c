@@ -89,7 +89,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     EXPECT(status == MOON_EFORMAT || (status == MOON_OK && (many.errors || many.rows <= most)));
     status = moon_csv_seek(csv, &start);
     EXPECT(status == MOON_OK || status == MOON_ESTATE);
-    if (status == MOON_OK) EXPECT(read_all(ctx, csv, 3, labels).rows == many.rows);
+    /* A number that could be two is an error, unless a later row has told what separates decimals. */
+    if (status == MOON_OK) EXPECT(read_all(ctx, csv, 3, labels).rows == many.rows || many.errors);
   }
   moon_csv_close(csv);
   moon_csv_close(again);
