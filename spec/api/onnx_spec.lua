@@ -113,10 +113,29 @@ local function each(x, f)
   return out
 end
 
--- An operator of a matrix and a matrix or number.
+-- An operator of matrices, of which one may be a row, a column or a number.
 local function pairwise(f)
-  return function(_, a, b)
-    return each(a, function(v, i, j) return f(v, type(b) == "table" and b[i][j] or b) end)
+  local function at(m, i, j)
+    if type(m) ~= "table" then return m end
+    local row = m[#m == 1 and 1 or i]
+    return row[#row == 1 and 1 or j]
+  end
+  local function size(m) return type(m) == "table" and #m or 1, type(m) == "table" and #m[1] or 1 end
+  return function(_, ...)
+    local all, rows, columns, out = {...}, 1, 1, {}
+    for _, m in ipairs(all) do
+      local r, c = size(m)
+      rows, columns = math.max(rows, r), math.max(columns, c)
+    end
+    for i = 1, rows do
+      out[i] = {}
+      for j = 1, columns do
+        local values = {}
+        for k, m in ipairs(all) do values[k] = at(m, i, j) end
+        out[i][j] = f(table.unpack(values))
+      end
+    end
+    return out
   end
 end
 
@@ -133,6 +152,17 @@ local run = setmetatable({
   Erf = elementwise(formulas.erf),
   Gelu = elementwise(formulas.activations.gelu.element),
   Add = pairwise(function(a, b) return a + b end),
+  Sub = pairwise(function(a, b) return a - b end),
+  Div = pairwise(function(a, b) return a / b end),
+  Less = pairwise(function(a, b) return a < b end),
+  Greater = pairwise(function(a, b) return a > b end),
+  And = pairwise(function(a, b) return a and b end),
+  Or = pairwise(function(a, b) return a or b end),
+  Where = pairwise(function(condition, a, b) if condition then return a end return b end),
+  Not = elementwise(function(v) return not v end),
+  Abs = elementwise(math.abs),
+  IsNaN = elementwise(function(v) return v ~= v end),
+  Reshape = function(_, x) return x end, -- used only for [n x 1] to [n]
   Mul = pairwise(function(a, b) return a * b end),
 }, {__index = function(_, operator)
   for _, formula in pairs(formulas.activations) do
@@ -148,6 +178,26 @@ function run.Gemm(attributes, x, w, bias)
       local sum = bias and bias[1][j] or 0
       for k, v in ipairs(row) do sum = sum + v * (attributes.transB == 1 and w[j][k] or w[k][j]) end
       out[i][j] = sum
+    end
+  end
+  return out
+end
+
+-- 1 is float, 11 double; a float keeps 24 bits of a number.
+function run.Cast(attributes, x)
+  return each(x, function(v)
+    if type(v) == "boolean" then return v and 1 or 0 end
+    return attributes.to == 1 and string.unpack("<f", string.pack("<f", v)) or v
+  end)
+end
+
+function run.MatMul(_, a, b)
+  local out = {}
+  for i, row in ipairs(a) do
+    out[i] = {}
+    for j = 1, #b[1] do
+      out[i][j] = 0
+      for k, v in ipairs(row) do out[i][j] = out[i][j] + v * b[k][j] end
     end
   end
   return out
@@ -191,6 +241,7 @@ end
 local function tensor_value(t)
   local format, size = "<f", 4
   if t.type == 7 then format, size = "<i8", 8 end
+  if t.type == 11 then format, size = "<d", 8 end
   local columns = t.dims[#t.dims] or 1
   local rows = {}
   for i = 0, #t.raw // size - 1 do
@@ -201,8 +252,8 @@ local function tensor_value(t)
   return t.dims[1] and rows or rows[1][1]
 end
 
--- The graph's output for these rows. A name must be defined once, before it is used.
-local function evaluate(graph, rows)
+-- The graph's values by name for these rows. A name must be defined once, before it is used.
+local function evaluate_all(graph, rows)
   local values = {input = rows}
   for name, t in pairs(graph.tensors) do values[name] = tensor_value(t) end
   for _, node in ipairs(graph.nodes) do
@@ -214,8 +265,10 @@ local function evaluate(graph, rows)
       values[name] = results[i]
     end
   end
-  return moon.tensor(values.output)
+  return values
 end
+
+local function evaluate(graph, rows) return moon.tensor(evaluate_all(graph, rows).output) end
 
 -- ---- exporting ----
 
@@ -240,6 +293,26 @@ end
 local function bytes_of(t)
   local list = t:reshape(-1):totable()
   return string.pack("<" .. ("f"):rep(#list), table.unpack(list))
+end
+
+-- What a graph of a detector says of rows: scores [n], features [n x width], alarms [n], as nested lists.
+local function check_detector(d, x, given)
+  local graph = export(d, given)
+  local values = evaluate_all(graph, x:totable())
+  local width, features, scores = d.width, d:features(x), d:scores(x)
+  local alarms = d.threshold and d:alarms(x)
+  local function near(expected, got, what)
+    local same = expected == got or (expected ~= expected and got ~= got)
+    assert(same or math.abs(expected - got) <= 1e-5 * math.max(1, math.abs(expected)),
+      ("%s: %s, in ONNX %s"):format(what, expected, got))
+  end
+  for i = 1, #x do
+    near(scores[i], values.scores[i][1], "score of row " .. i)
+    for j = 1, width do near(features:get(i, j), values.features[i][j], ("error of row %d, column %d"):format(i, j)) end
+    if alarms then assert.equal(alarms[i], values.alarms[i][1], "alarm of row " .. i) end
+  end
+  assert.equal(d.threshold ~= nil, values.alarms ~= nil)
+  return graph
 end
 
 describe("moon.onnx.export:", function()
@@ -569,5 +642,65 @@ describe("net:load takes parameters by PyTorch's names:", function()
       failure(function() return moon.sequential{moon.dense(3, 2), square}:load(path) end))
     assert.equal(known.fill "load: unknown option 'strict' (known: <LoadOptions>)",
       failure(function() return small():load(path, {strict = true}) end))
+  end)
+end)
+
+describe("moon.onnx.export of a detector:", function()
+  local x, far
+
+  before_each(function()
+    moon.seed(8)
+    local units = moon.tensor{1, 100, 0.01, 0}
+    x = moon.randn(40, 4) * units + moon.tensor{5, -1e5, 0, 7}
+    far = moon.randn(12, 4) * units * 3 + moon.tensor{5, -1e5, 0, 7}
+    for i = 1, 12, 3 do far:set(0 / 0, i, 1 + i % 4) end
+    for j = 1, 4 do far:set(0 / 0, 2, j) end
+    far:set(1e9, 5, 2)
+    far:set(-1 / 0, 6, 3)
+  end)
+
+  local function net(activation)
+    return moon.sequential{moon.dense(4, 3, {activation = activation}), moon.dense(3, 4)}
+  end
+
+  for _, score in ipairs{"mean", "max", "scaled"} do
+    for _, missing in ipairs{"skip", "fill"} do
+      it(("the score %s, missing cells: %s; one net and three"):format(score, missing), function()
+        local options = {scaler = moon.scaler(x), score = score, missing = missing}
+        for _, nets in ipairs{net("relu"), {net("gelu"), net("elu"), net("tanh")}} do
+          local d = moon.detector(nets, options)
+          d:calibrate(x, {quantile = 0.5})
+          check_detector(d, far)
+          check_detector(d, x, {opset = 11})
+        end
+      end)
+    end
+  end
+
+  it("its names, widths and metadata; without scaler and threshold, too", function()
+    local d = moon.detector(net("relu"), {columns = {"a", "b", "c", "größe"}})
+    local graph, model = check_detector(d, far), decode(files.read(path))
+    assert.same({name = "input", shape = "batch x 4"}, read_value(graph.inputs[1]))
+    local outputs = {}
+    for i, output in ipairs(graph.outputs) do
+      local value = read_value(output)
+      outputs[i] = value.name .. ": " .. value.shape
+    end
+    assert.equal("features: batch x 4, scores: batch", table.concat(outputs, ", "))
+    local metadata = {}
+    for _, pair in ipairs(decode_all(model[14])) do metadata[pair[1][1]] = pair[2][1] end
+    assert.same({["column.1"] = "a", ["column.2"] = "b", ["column.3"] = "c", ["column.4"] = "größe"}, metadata)
+    d.threshold = 0.125
+    export(d)
+    metadata = {}
+    for _, pair in ipairs(decode_all(decode(files.read(path))[14])) do metadata[pair[1][1]] = pair[2][1] end
+    assert.equal("0.125", metadata.threshold)
+  end)
+
+  it("refuses a scaled score without spread", function()
+    local d = moon.detector(net("relu"), {score = "scaled"})
+    local ok, message = moon.onnx.export(path, d)
+    assert.is_nil(ok)
+    assert.equal("onnx.export: the score 'scaled' needs spread: calibrate the detector first", message)
   end)
 end)

@@ -171,6 +171,74 @@ def check_ours(folder, names):
             test(f"{name}, operators of version {opset}", check_onnx, path, f"{folder}/{name}.rows")
 
 
+# ---- our detectors in other programs ----
+
+
+def close_where_numbers(ours, theirs, name):
+    """Equal to 1e-5 of the larger of 1 and the number; the same infinities and NaN in the same places."""
+    assert ours.shape == theirs.shape, f"{name}: {ours.shape}, theirs {theirs.shape}"
+    finite = np.isfinite(ours)
+    assert np.array_equal(ours[~finite], theirs[~finite], equal_nan=True), f"{name}: {ours}, theirs {theirs}"
+    difference = np.abs(ours - theirs)[finite] / np.maximum(1, np.abs(ours[finite]))
+    assert difference.max(initial=0) <= TOLERANCE, f"{name}: largest difference {difference.max():g}"
+
+
+def check_detector(path, scores):
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    said = safetensors.numpy.load_file(scores)
+    x = said.pop("x")
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert sorted(o.name for o in session.get_outputs()) == sorted(said), session.get_outputs()
+    metadata = {p.key: p.value for p in model.metadata_props}
+    assert ("threshold" in metadata) == ("alarms" in said), metadata
+    for count in (len(x), 1, 0):
+        for name, values in said.items():
+            close_where_numbers(values[:count], session.run([name], {"input": x[:count]})[0], name)
+
+
+def stack_of(architecture):
+    stack = []
+    for layer in json.loads(architecture)["layers"]:
+        stack += modules_of(layer)
+    return nn.Sequential(*stack).eval()
+
+
+def check_detector_torch(path, scores):
+    """PyTorch's strict load_state_dict takes the file: of one net a Sequential, of several a ModuleList. Scores too."""
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    described, said = json.loads(metadata["moonglass.detector"]), safetensors.numpy.load_file(scores)
+    if "moonglass" in metadata:
+        whole = stack_of(metadata["moonglass"])
+        nets = [whole]
+    else:
+        count = sum(key.startswith("moonglass.") and key[10:].isdigit() for key in metadata)
+        nets = whole = nn.ModuleList(stack_of(metadata[f"moonglass.{i}"]) for i in range(count))
+    whole.load_state_dict(safetensors.torch.load_file(path), strict=True)
+    rows = np.isfinite(said["x"]).all(axis=1)
+    x = said["x"][rows].astype(np.float64)
+    if "offset" in described:
+        x = (x - np.array(described["offset"])) / np.array(described["scale"])
+    z = x.astype(np.float32)
+    errors = np.mean([(run_torch(net, z) - z) ** 2 for net in nets], axis=0)
+    if described["score"] == "scaled":
+        errors = errors / np.array(described["spread"], dtype=np.float32)
+    close_where_numbers(said["features"][rows], errors, "features")
+
+
+def check_detectors(folder):
+    names = sorted(name[: -len(".scores")] for name in os.listdir(folder) if name.endswith(".scores"))
+    assert names
+    for name in names:
+        scores = f"{folder}/{name}.scores"
+        test(f"{name} in ONNX Runtime", check_detector, f"{folder}/{name}.onnx", scores)
+        test(f"{name} in PyTorch", check_detector_torch, f"{folder}/{name}.safetensors", scores)
+    for opset in range(11, 24):
+        path = f"{folder}/detector_three_max.{opset}.onnx"
+        test(f"a detector, operators of version {opset}", check_detector, path, f"{folder}/detector_three_max.scores")
+
+
 # ---- other programs' files in Moonglass ----
 
 KINDS = {"F32": torch.float32, "F64": torch.float64, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -351,6 +419,7 @@ def main(program):
         moonglass(program, "ours.lua", folder)
         names = sorted(name[: -len(".rows")] for name in os.listdir(folder) if name.endswith(".rows"))
         check_ours(folder, names)
+        test("detectors", check_detectors, folder)
         write_theirs(folder, names)
         check_theirs(program, folder, names)
     check_list(program)
