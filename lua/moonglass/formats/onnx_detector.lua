@@ -117,9 +117,8 @@ end
 -- The detector's fields in one table: offset, scale, spread, low, high and threshold are nil if they are not known.
 local function described(detector)
   local d, scaler = {}, detector.scaler or {}
-  for _, name in ipairs{"nets", "width", "score", "missing", "spread", "low", "high", "margin", "threshold", "columns"} do
-    d[name] = detector[name]
-  end
+  local names = {"nets", "width", "score", "missing", "spread", "low", "high", "margin", "threshold", "columns"}
+  for _, name in ipairs(names) do d[name] = detector[name] end
   d.offset, d.scale = scaler.offset, scaler.scale
   return d
 end
@@ -130,7 +129,8 @@ function onnx_detector.obstacle(d)
     local why = onnx_graph.obstacle(net)
     if why then return ("net %d, %s"):format(i, why) end
   end
-  if d.score == "scaled" and not d.spread then return "the score 'scaled' needs spread: calibrate the detector first" end
+  if d.score ~= "scaled" or d.spread then return nil end
+  return "the score 'scaled' needs spread: calibrate the detector first"
 end
 
 --- The graph of a detector.
