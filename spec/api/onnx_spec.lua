@@ -500,7 +500,7 @@ describe("moon.onnx.export refuses", function()
     local function why(...) return failure(moon.onnx.export, ...) end
     assert.equal("onnx.export: path is nil, expected the name of a file", why(nil, net))
     assert.equal("onnx.export: the path holds a zero byte", why("a\0b", net))
-    assert.equal("onnx.export: net is a moonglass.layer, expected a net", why(path, moon.dense(3, 2)))
+    assert.equal("onnx.export: net is a moonglass.layer, expected a net or a detector", why(path, moon.dense(3, 2)))
     assert.equal("onnx.export: opset is 10, expected 11 to 23", why(path, net, {opset = 10}))
     assert.equal("onnx.export: opset is 24, expected 11 to 23", why(path, net, {opset = 24}))
     assert.equal("onnx.export: opset is '17', expected a whole number of at least 1", why(path, net, {opset = "17"}))
@@ -669,7 +669,8 @@ describe("moon.onnx.export of a detector:", function()
         local options = {scaler = moon.scaler(x), score = score, missing = missing}
         for _, nets in ipairs{net("relu"), {net("gelu"), net("elu"), net("tanh")}} do
           local d = moon.detector(nets, options)
-          d:calibrate(x, {quantile = 0.5})
+          core.detector_spread(d, {0.5, 2, 1, 0.125})
+          d.threshold = moon.metrics.quantile(d:scores(x), 0.5)
           check_detector(d, far)
           check_detector(d, x, {opset = 11})
         end

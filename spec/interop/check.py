@@ -179,7 +179,7 @@ def close_where_numbers(ours, theirs, name):
     assert ours.shape == theirs.shape, f"{name}: {ours.shape}, theirs {theirs.shape}"
     finite = np.isfinite(ours)
     assert np.array_equal(ours[~finite], theirs[~finite], equal_nan=True), f"{name}: {ours}, theirs {theirs}"
-    difference = np.abs(ours - theirs)[finite] / np.maximum(1, np.abs(ours[finite]))
+    difference = np.abs(ours[finite] - theirs[finite]) / np.maximum(1, np.abs(ours[finite]))
     assert difference.max(initial=0) <= TOLERANCE, f"{name}: largest difference {difference.max():g}"
 
 
