@@ -1,5 +1,5 @@
--- The detectors of `make test-interop`: a list of {name, detector}, and raw rows for all of them, some of whose cells are
--- missing, far away or infinite.
+-- The detectors of `make test-interop`: a list of {name, detector}, and raw rows for all of them, some of whose cells
+-- are missing, far away or infinite.
 local core = require "moonglass.core"
 local moon = require "moonglass"
 

@@ -1,5 +1,6 @@
 -- moonglass ours.lua folder: writes for each net of nets.lua <name>.safetensors, <name>.onnx, and <name>.rows with rows
--- and the net's outputs; and the same for detectors. The net "deep" is also written for each version of ONNX's operators: <name>.<version>.onnx.
+-- and the net's outputs. The net "deep" is also written for each version of ONNX's operators: <name>.<version>.onnx.
+-- The same for the detectors of detectors.lua, below.
 local moon = require "moonglass"
 
 local here, folder = arg[0]:match("^(.*/)"), assert(arg[1], "which folder?")
