@@ -205,6 +205,17 @@ describe("a source with a reader", function()
       source_of(labels:clone():fill_(7), 9), options{loss = "cross_entropy"}))
   end)
 
+  it("may have absent cells (mask)", function()
+    for i = 1, 100, 3 do x:set(0 / 0, i, 1 + i % 6) end
+    local a, b, c = net(), net(), net()
+    local expected = a:fit(x, options{mask = true}).loss
+    assert.same(expected, b:fit(source_of(x, 9), options{mask = true}).loss)
+    assert.same(expected, c:fit(x:windows(1), options{mask = true}).loss)
+    assert.equal(weights(a), weights(b))
+    assert.equal(weights(a), weights(c))
+    assert.equal(a:evaluate(x, {mask = true}), a:evaluate(source_of(x, 9), {mask = true}))
+  end)
+
   it("is for nets with layers in Lua, too", function()
     local function mixed()
       moon.seed(3)
