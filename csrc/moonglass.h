@@ -1069,8 +1069,8 @@ MOON_API moon_status moon_detector_set_text(moon_detector *d, const char *key, c
 MOON_API moon_status moon_detector_score(moon_detector *d, moon_tensor *scores, const moon_tensor *x, size_t batch);
 MOON_API moon_status moon_detector_features(moon_detector *d, moon_tensor *features, const moon_tensor *x,
                                             size_t batch);
-MOON_API moon_status moon_detector_outside(moon_detector *d, moon_tensor *counts, const moon_tensor *x, size_t batch);
-MOON_API moon_status moon_detector_alarms(moon_detector *d, moon_tensor *alarms, const moon_tensor *x, size_t batch);
+MOON_API moon_status moon_detector_outside(moon_detector *d, moon_tensor *counts, const moon_tensor *x);
+MOON_API moon_status moon_detector_alarms(moon_detector *d, moon_tensor *alarms, const moon_tensor *x);
 
 /* What a column has to do with a row's score. */
 typedef struct moon_reason {
@@ -1095,6 +1095,11 @@ MOON_API moon_status moon_detector_save(const moon_detector *d, const char *path
 MOON_API moon_status moon_detector_to_bytes(const moon_detector *d, moon_tensor **bytes);
 MOON_API moon_status moon_detector_load(moon_ctx *ctx, moon_detector **out, const char *path);
 MOON_API moon_status moon_detector_from_bytes(moon_ctx *ctx, moon_detector **out, const void *bytes, size_t size);
+
+/* CONSTRUCTOR: open a CSV file for the detector: moon_csv_read then gives its columns, found by name, in its order,
+** with its categories. Other columns are passed over; moon_csv_field tells which the file has. A detector without names
+** takes all columns as they come. Fails as moon_csv_open does; MOON_EFORMAT names a column that is missing. */
+MOON_API moon_status moon_detector_open_csv(const moon_detector *d, moon_csv **out, const char *path);
 
 /* METHOD: is there a detector's entry in the archive? CONSTRUCTOR: the detector of an archive; METHOD: copy it into
 ** one. They fail as the functions above. */

@@ -172,7 +172,15 @@ int bind_load_archive(lua_State *L, const moon_archive *archive, const char *pat
 
 /* ---- rows ---- */
 
-typedef moon_status judge(moon_detector *d, moon_tensor *out, const moon_tensor *x, size_t batch);
+typedef moon_status judge(moon_detector *d, moon_tensor *out, const moon_tensor *x);
+
+static moon_status score(moon_detector *d, moon_tensor *out, const moon_tensor *x) {
+  return moon_detector_score(d, out, x, 0);
+}
+
+static moon_status features(moon_detector *d, moon_tensor *out, const moon_tensor *x) {
+  return moon_detector_features(d, out, x, 0);
+}
 
 static int judge_rows(lua_State *L, judge *f, bool matrix) {
   moon_detector *d = bind_check_detector(L, 1);
@@ -181,7 +189,7 @@ static int judge_rows(lua_State *L, judge *f, bool matrix) {
   size_t rows = moon_tensor_rank(x) == 2 ? moon_tensor_shape(x)[0] : 1, before = moon_memory_used(ctx);
   size_t shape[] = {rows, moon_detector_columns(d)};
   moon_tensor *out = bind_new_tensor(L, MOON_FLOAT32, matrix ? 2 : 1, shape);
-  BIND_TRY(L, ctx, f(d, out, x, 0));
+  BIND_TRY(L, ctx, f(d, out, x));
   bind_weigh_growth(L, ctx, before);
   return 1;
 }
@@ -192,13 +200,13 @@ static int judge_rows(lua_State *L, judge *f, bool matrix) {
 ** NaN for a row that has nothing but NaN.
 ** @param x moonglass.Tensor|moonglass.Source [rows x width], not scaled; float32 or bytes, which count as value/255
 ** @return moonglass.Tensor scores [rows] */
-static int detector_scores(lua_State *L) { return judge_rows(L, moon_detector_score, false); }
+static int detector_scores(lua_State *L) { return judge_rows(L, score, false); }
 
 /*** Detector:features(x)
 ** Each column's error, of which the score is made: squared, in scaled units; 0 for a missing cell.
 ** @param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
 ** @return moonglass.Tensor features [rows x width] */
-static int detector_features(lua_State *L) { return judge_rows(L, moon_detector_features, true); }
+static int detector_features(lua_State *L) { return judge_rows(L, features, true); }
 
 /*** Detector:outside(x)
 ** How many cells of each row lie far outside the training data: by more than `margin` times its range. A net can

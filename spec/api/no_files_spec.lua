@@ -41,12 +41,16 @@ local function world_without(...)
   return world
 end
 
--- Load the library again, with that core and those globals. The methods of nets are in one table of the core: restore()
--- removes what the new library has put there.
+-- The classes to whose methods, in tables of the core, the library adds its own.
+local classes = {"moonglass.net", "moonglass.detector"}
+
+-- Load the library again, with that core and those globals. restore() removes what it has put into the core's tables.
 local function load_library(c, world)
-  local methods = core.methods["moonglass.net"]
-  local before = copy(methods)
-  if not c.info().files then methods.save = nil end
+  local before = {}
+  for _, class in ipairs(classes) do
+    before[class] = copy(core.methods[class])
+    if not c.info().files then core.methods[class].save = nil end
+  end
   local loaded = {["moonglass.core"] = c}
   world.package = {loaded = loaded}
   function world.require(name)
@@ -57,8 +61,11 @@ local function load_library(c, world)
     return loaded[name]
   end
   local function restore()
-    for name in pairs(copy(methods)) do methods[name] = before[name] end
-    for name, method in pairs(before) do methods[name] = method end
+    for class, known in pairs(before) do
+      local methods = core.methods[class]
+      for name in pairs(copy(methods)) do methods[name] = known[name] end
+      for name, method in pairs(known) do methods[name] = method end
+    end
   end
   local ok, moon = pcall(world.require, "moonglass")
   if ok then return moon, restore end

@@ -214,15 +214,15 @@ static void test_outside(void) {
   moon_tensor_set(x, 3 * COLUMNS + 2, -(double)INFINITY);
   moon_tensor_set(x, 4 * COLUMNS + 3, (double)FLT_MAX);
   for (size_t i = 0; i < COLUMNS; i++) moon_tensor_set(x, 5 * COLUMNS + i, (double)NAN);
-  CHECK(moon_detector_outside(d, counts, x, 0) == MOON_OK);
+  CHECK(moon_detector_outside(d, counts, x) == MOON_OK);
   const double expected[] = {0, 1, 0, 2, 1, 0};
   for (size_t i = 0; i < 6; i++) CHECK(moon_tensor_get(counts, i) == expected[i]);
   scores = score_all(ctx, d, x, 0);
   CHECK(moon_tensor_get(scores, 3) == (double)INFINITY && !isnan(moon_tensor_get(scores, 4)));
-  CHECK(moon_detector_set_threshold(d, 1e9) == MOON_OK && moon_detector_alarms(d, alarms, x, 0) == MOON_OK);
+  CHECK(moon_detector_set_threshold(d, 1e9) == MOON_OK && moon_detector_alarms(d, alarms, x) == MOON_OK);
   const double alarm[] = {0, 1, 0, 1, 1, 1}; /* the last one: no cell at all */
   for (size_t i = 0; i < 6; i++) CHECK(moon_tensor_get(alarms, i) == alarm[i]);
-  CHECK(moon_detector_set_range(d, NULL, NULL, 0) == MOON_OK && moon_detector_outside(d, counts, x, 0) == MOON_OK);
+  CHECK(moon_detector_set_range(d, NULL, NULL, 0) == MOON_OK && moon_detector_outside(d, counts, x) == MOON_OK);
   CHECK(moon_tensor_get(counts, 1) == 0 && moon_tensor_get(counts, 3) == 2 && moon_tensor_get(counts, 4) == 0);
   moon_tensor *list[] = {x, counts, alarms, scores};
   for (size_t i = 0; i < COUNT(list); i++) moon_tensor_release(list[i]);
@@ -355,7 +355,7 @@ static void test_calls(void) {
   CHECK(moon_detector_new(ctx, &d, &c) == MOON_OK);
   FAILS(moon_detector_score(d, scores, x, 0), MOON_ESTATE, "\"scaled\" needs spread");
   CHECK(moon_detector_set_spread(d, spread) == MOON_OK && moon_detector_score(d, scores, x, 0) == MOON_OK);
-  FAILS(moon_detector_alarms(d, scores, x, 0), MOON_ESTATE, "no threshold");
+  FAILS(moon_detector_alarms(d, scores, x), MOON_ESTATE, "no threshold");
   FAILS(moon_detector_score(d, short_list, x, 0), MOON_ESHAPE, "result is [3], expected [4] float32");
   FAILS(moon_detector_score(d, scores, scores, 0), MOON_ESHAPE, "rows are [4], expected [rows x 5]");
   FAILS(moon_detector_features(d, scores, x, 0), MOON_ESHAPE, "expected [4 x 5] float32");
@@ -575,6 +575,46 @@ static void test_share(void) {
   moon_ctx_release(other);
 }
 
+/* ---- rows from a file ---- */
+
+static void write_text(const char *path, const char *text) {
+  FILE *f = fopen(path, "w");
+  CHECK(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+/* Another order, a column more, texts that become numbers. */
+static void test_csv(void) {
+  moon_ctx *ctx = new_ctx(1);
+  moon_detector *d = new_detector(ctx, 1, "mean"), *plain = NULL;
+  moon_csv *csv = NULL;
+  moon_tensor *x = new_rows(ctx, 3);
+  size_t rows = 0;
+  const char *path = path_of("rows.csv");
+  write_text(path, "flow,extra,color,heat,\"height \"\"m\"\"\",\xc3\xa4\n-3,9,red,10,1e6,0.5\n-4,9,blue,,1e6,0.25\n");
+  CHECK(moon_detector_open_csv(d, &csv, path) == MOON_OK && moon_csv_width(csv) == COLUMNS);
+  for (size_t i = 0; i < COLUMNS; i++) CHECK(strcmp(moon_csv_column(csv, i), columns[i]) == 0);
+  CHECK(moon_csv_read(csv, x, NULL, &rows) == MOON_OK && rows == 2);
+  const double expected[] = {10, -3, 1, 1e6, 0.5, (double)NAN, -4, 0, 1e6, 0.25};
+  for (size_t i = 0; i < COUNT(expected); i++) CHECK(near(moon_tensor_get(x, i), expected[i]));
+  moon_csv_close(csv);
+  write_text(path, "flow,color,heat,height\n1,red,2,3\n");
+  FAILS(moon_detector_open_csv(d, &csv, path), MOON_EFORMAT, "height");
+  moon_detector_config c = {.size = sizeof c};
+  moon_detector_describe(d, &c);
+  c.columns = NULL;
+  CHECK(moon_detector_new(ctx, &plain, &c) == MOON_OK);
+  write_text(path, "1,2,3\n");
+  FAILS(moon_detector_open_csv(plain, &csv, path), MOON_EFORMAT, "rows of 3 numbers, expected 5");
+  write_text(path, "1,2,3,4,5\n");
+  CHECK(moon_detector_open_csv(plain, &csv, path) == MOON_OK);
+  moon_csv_close(csv);
+  FAILS(moon_detector_open_csv(d, &csv, path_of("none.csv")), MOON_EIO, "none.csv");
+  moon_tensor_release(x);
+  moon_detector_release(d);
+  moon_detector_release(plain);
+  moon_ctx_release(ctx);
+}
+
 /* ---- out of memory ---- */
 
 typedef struct budget {
@@ -661,6 +701,7 @@ int main(void) {
   test_widths_in_file();
   test_damage();
   test_share();
+  test_csv();
   test_refusals();
   remove_folder();
   return check_report();

@@ -630,7 +630,7 @@ static moon_status act_detector(stage *s, int part) {
   if (status == MOON_OK) moon_detector_release(moon_detector_retain(d));
   if (status == MOON_OK) status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 1, &rows);
   if (status == MOON_OK && !part) status = moon_detector_score(d, out, s->x, 0);
-  if (status == MOON_OK && part) status = moon_detector_outside(d, out, s->x, 0);
+  if (status == MOON_OK && part) status = moon_detector_outside(d, out, s->x);
   moon_tensor *row = NULL;
   if (status == MOON_OK) status = moon_tensor_view(&row, s->x, 0, 1, &width);
   if (status == MOON_OK && part) status = moon_detector_explain(d, &reason, 1, row);

@@ -268,19 +268,19 @@ moon_status moon_detector_features(moon_detector *d, moon_tensor *features, cons
   return run(&(task){.d = d, .x = x, .batch = batch, .features = moon_tensor_float(features)});
 }
 
-moon_status moon_detector_outside(moon_detector *d, moon_tensor *counts, const moon_tensor *x, size_t batch) {
+moon_status moon_detector_outside(moon_detector *d, moon_tensor *counts, const moon_tensor *x) {
   MOONI_IEEE;
   MOONI_TRY(check_list(d, counts, x, "outside"));
-  return run(&(task){.d = d, .x = x, .batch = batch, .outside = moon_tensor_float(counts)});
+  return run(&(task){.d = d, .x = x, .outside = moon_tensor_float(counts)});
 }
 
-moon_status moon_detector_alarms(moon_detector *d, moon_tensor *alarms, const moon_tensor *x, size_t batch) {
+moon_status moon_detector_alarms(moon_detector *d, moon_tensor *alarms, const moon_tensor *x) {
   MOONI_IEEE;
   MOONI_TRY(check_list(d, alarms, x, "alarms"));
   MOONI_TRY(check_ready(d, "alarms"));
   if (isnan(d->threshold))
     return mooni_fail(d->ctx, MOON_ESTATE, "alarms: the detector has no threshold: calibrate it, or set one");
-  return run(&(task){.d = d, .x = x, .batch = batch, .alarms = moon_tensor_float(alarms)});
+  return run(&(task){.d = d, .x = x, .alarms = moon_tensor_float(alarms)});
 }
 
 moon_status mooni_detector_look(moon_detector *d, float *features, double *expected, float *raw, const moon_tensor *x) {
