@@ -38,7 +38,7 @@ ifeq ($(DEPS),)
 
 include csrc/build.mk csrc/install.mk csrc/abi.mk csrc/mpi/mpi.mk
 include scripts/scripts.mk scripts/hosts/hosts.mk scripts/jupyter/jupyter.mk scripts/bench/bench.mk
-include scripts/playground/playground.mk scripts/scaling/scaling.mk
+include scripts/playground/playground.mk scripts/anomaly/anomaly.mk scripts/scaling/scaling.mk
 include lua/doc/doc.mk
 # fuzz.mk comes before test.mk, whose prerequisites use its variables and are expanded when they are read.
 include spec/fuzz/fuzz.mk spec/test.mk spec/checkers.mk spec/coverage/coverage.mk spec/gates/gates.mk

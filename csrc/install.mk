@@ -19,13 +19,14 @@ PC_BLIS   = $(filter-out -Wl$(comma)--exclude-libs%,$(BLIS_LIBS))
 # $(call to,path): that path below DESTDIR, in quotes.
 to = $(call quote,$(DESTDIR)$(1))
 
-## install: the program, the Lua library, the C libraries, headers and moonglass.pc (PREFIX=/usr/local, DESTDIR=)
+## install: the programs, the Lua library, the C libraries, headers and moonglass.pc (PREFIX=/usr/local, DESTDIR=)
 .PHONY: install
 install: all install-lua install-playground
 	$(hush)install -d $(call to,$(LIBDIR)) $(call to,$(PC_DIR))
 	$(hush)install -m 755 $(B)/$(SO_FILE) $(call to,$(LIBDIR))
 	$(hush)for link in $(SO_LINKS); do ln -sfn $(SO_FILE) $(call to,$(LIBDIR))/$$link || exit 1; done
 	$(hush)install -m 644 $(B)/libmoonglass.a $(B)/libmoonglass_lua.a $(call to,$(LIBDIR))
+	$(hush)install -D -m 755 $(B)/moonglass-anomaly $(call to,$(BINDIR)/moonglass-anomaly)
 	$(hush)install -D -m 644 -t $(call to,$(INCLUDEDIR)) $(HEADERS)
 	$(hush)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@PREFIX@|'$(call quote,$(PC_PREFIX))'|' \
 	  -e 's|@LIBDIR@|'$(call quote,$(call PC_PLACE,$(LIBDIR)))'|' \
@@ -57,7 +58,7 @@ endif
 .PHONY: uninstall
 uninstall:
 	$(hush)rm -f $(call to,$(BINDIR)/moonglass) $(call to,$(BINDIR)/moonglass-playground) \
-	  $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc) \
+	  $(call to,$(BINDIR)/moonglass-anomaly) $(call to,$(LUA_CDIR)/moonglass/core.so) $(call to,$(PC_DIR)/moonglass.pc) \
 	  $(foreach m,openmpi mpich,$(call to,$(LUA_CDIR)/moonglass/$(m).so))
 	$(hush)for f in $(LUA_FILES); do rm -f $(call to,$(LUA_LDIR))/$$f || exit 1; done
 	$(hush)for f in $(notdir $(HEADERS)); do rm -f $(call to,$(INCLUDEDIR))/$$f || exit 1; done

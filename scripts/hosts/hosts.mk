@@ -1,6 +1,6 @@
 # Example programs in C and C++ that embed the library.
 
-HOSTS := $(addprefix $(B)/hosts/,reconstruct anomaly train embed scripted)
+HOSTS := $(addprefix $(B)/hosts/,reconstruct alarm train embed scripted)
 HOST_CC = $(CC) $(ALL_CFLAGS) -Werror -Icsrc $(LUA_CFLAGS)
 HOST_CXX = $(CXX) -std=c++17 -Wall -Wextra -Wpedantic -Werror $(OPT) -g $(SANFLAGS) -Icsrc
 

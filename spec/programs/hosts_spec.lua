@@ -125,18 +125,11 @@ describe("the same net gives the same bits", function()
     assert.is_true(moon.png.read(path("out.png")) == moon.png.decode(moon.png.encode(net:predict(row):reshape(8, 8))))
   end)
 
-  it("in anomaly and embed, as errors", function()
+  it("in embed, as errors", function()
     local expected = {}
     for i, e in ipairs(net:errors(x):totable()) do expected[i] = ("%.9g\n"):format(e) end
-    expected = table.concat(expected)
-    for _, given in ipairs{
-      {{"--idx", path("rows.idx")}}, {{"--format", "u8"}, bytes(x)}, {{"--format", "f32"}, floats(values)},
-      {{}, csv(values)},
-    } do
-      table.insert(given[1], path("net.safetensors"))
-      assert.same({expected, "", 0}, {run("anomaly", given[1], given[2])})
-    end
-    assert.equal(expected, (run("embed", {path("net.safetensors"), path("rows.idx")}):gsub("digest.*", "")))
+    local out = run("embed", {path("net.safetensors"), path("rows.idx")}):gsub("digest.*", "")
+    assert.equal(table.concat(expected), out)
   end)
 end)
 
@@ -233,126 +226,32 @@ describe("embed", function()
   end)
 end)
 
-describe("anomaly", function()
-  local function lines(text)
-    local list = {}
-    for line in text:gmatch("(.-)\n") do list[#list + 1] = line end
-    return list
-  end
-
-  local function score(input, ...) return run("anomaly", {path("net.safetensors"), ...}, input) end
-
-  it("flags rows above the threshold, or prints only these", function()
-    local errors = net:errors(x)
-    local threshold = moon.metrics.quantile(errors, 0.75)
-    local flagged, only = lines(score(csv(values), "--threshold", threshold)), {}
-    assert.equal(20, #flagged)
-    for i, line in ipairs(flagged) do
-      local above = errors[i] > threshold
-      assert.equal(("%.9g\t%d"):format(errors[i], above and 1 or 0), line)
-      if above then only[#only + 1] = ("%d\t%.9g"):format(i, errors[i]) end
+describe("alarm", function()
+  it("gives the scores that Lua gives, and the column that each has most to do with", function()
+    local rows = moon.randn(6, 3) * moon.tensor{{1, 10, 100}}
+    local detector = moon.detector(moon.autoencoder.deep{input = 3, hidden = {4}, code = 2},
+      {scaler = moon.scaler(rows), columns = {"a", "b", "c"}})
+    rows[4][2] = 5000
+    assert(detector:save(path("d.safetensors")))
+    write_file(path("rows.csv"), "a,b,c\n" .. csv(rows))
+    local out, err, status = run("alarm", {path("d.safetensors"), path("rows.csv")})
+    assert.same({"", 0}, {err, status})
+    local i, scores = 0, detector:scores(rows)
+    for line in out:gmatch("(.-)\n") do
+      i = i + 1
+      local score, column = line:match("^(%S+)\t(%a) %S+ %(expected %S+%)$")
+      assert.equal(("%.9g"):format(scores[i]), score)
+      if i == 4 then assert.equal("b", column) end
     end
-    assert.is_true(#only > 0 and #only < 20)
-    assert.same(only, lines(score(csv(values), "--threshold", threshold, "--only")))
-    local nans = (" "):rep(256):gsub("....", "\0\0\xc0\x7f")
-    assert.equal(1, #lines(score(nans, "--format", "f32", "--threshold", threshold, "--only")))
-  end)
-
-  it("scores more rows than one batch", function()
-    local expected = net:errors(x):totable()
-    for _, batch in ipairs{1, 7, 20} do
-      for _, arguments in ipairs{{csv(values)}, {bytes(x), "--format", "u8"}, {"", "--idx", path("rows.idx")}} do
-        local got = lines(score(arguments[1], "--batch", batch, table.unpack(arguments, 2)))
-        assert.equal(20, #got)
-        for i, e in ipairs(expected) do assert.is_true(math.abs(tonumber(got[i]) - e) < 1e-6) end
-      end
-    end
-  end)
-
-  it("takes blanks, CRLF, a last line without an end, and no rows at all", function()
-    local text = csv(values:rows(1, 2))
-    local expected = score(text)
-    assert.equal(2, #lines(expected))
-    assert.same({expected, "", 0}, {score((text:gsub(",", " ,\t"):gsub("\n", "\r\n"):gsub("\r\n$", "")))})
-    assert.same({"", "", 0}, {score("")})
-    assert.same({"", "", 0}, {score("", "--format", "u8")})
-  end)
-
-  it("answers each row at once, and ends when its output is closed", function()
-    write_file(path("line"), csv(values:rows(1, 1)))
-    write_file(path("answer"), "")
-    local out, err = sh(([[
-      { cat %s; i=0; while [ ! -s %s ] && [ $i -lt 400 ]; do sleep 0.01; i=$((i + 1)); done; cat %s >&2; } |
-      %s --batch 1 %s >%s]]):format(path("line"), path("answer"), path("answer"), host_of("anomaly"),
-      path("net.safetensors"), path("answer")))
-    assert.equal("", out)
-    assert.equal(read_file(path("answer")), err)
-    assert.equal(1, #lines(err))
-    local first, complaint, status = sh(([[
-      { yes "$(cat %s)" | { %s %s; echo $? >%s; } | head -n 1; }]]):format(path("line"), host_of("anomaly"),
-      path("net.safetensors"), path("status")))
-    assert.same({err, "", 0}, {first, complaint, status})
-    assert.equal("0\n", read_file(path("status")))
-  end)
-
-  it("names the place of a mistake, after the scores before it", function()
-    local good = csv(values:rows(1, 3))
-    local expected = score(good)
-    local row = csv(values:rows(1, 1))
-    for bad, part in pairs{
-      ["\n"] = "line 4, number 1: expected a number",
-      ["\n" .. row] = "line 4, number 1: expected a number",
-      ["1,2,3\n" .. row] = "line 4 has 3 numbers, expected 64",
-      [row:sub(1, -2) .. ",1\n"] = "line 4 has more than 64 numbers",
-      [row:sub(1, -2) .. ",\n"] = "line 4 has more than 64 numbers",
-      ["1,x" .. row] = "line 4, number 2: expected a number",
-      ["1 2," .. row] = "line 4, number 1: expected a number",
-      ["nan," .. row] = "line 4, number 1: expected a number",
-      ["1e39," .. row] = "line 4, number 1: expected a number",
-      ["1,\0002," .. row] = "line 4, number 2: expected a number",
-      ["1,2,,3" .. row] = "line 4, number 3: expected a number",
-      ["1," .. ("0"):rep(100) .. row] = "line 4, number 2: expected a number",
-      ["1,2"] = "line 4 has 2 numbers, expected 64",
-    } do fails(1, part, expected, score(good .. bad)) end
-    fails(1, "row 4 ends after 9 bytes, expected 64", expected, score(bytes(x:rows(1, 3)) .. "123456789", "--format",
-      "u8"))
-    fails(1, "row 1 ends after 255 bytes, expected 256", "", score(floats(values):sub(1, 255), "--format", "f32"))
-  end)
-
-  it("holds one batch, for any number of rows", function()
-    if hosts:find("/san/") then return pending("sanitizers reserve address space") end
-    local function bounded(input)
-      return sh(("ulimit -v 150000; %s | %s --format %s %s | tail -n 1"):format(input[1], host_of("anomaly"), input[2],
-        path("net.safetensors")))
-    end
-    local out, err = bounded{"head -c 192000000 /dev/zero", "u8"}
-    assert.equal("", err)
-    assert.equal(1, #lines(out))
-    out, err = bounded{"head -c 200000000 /dev/zero | tr '\\0' 7", "csv"}
-    fails(1, "line 1, number 1", "", out, err, 1)
+    assert.equal(6, i)
   end)
 
   it("refuses in one line", function()
-    local model = path("net.safetensors")
-    local function refuses(status, part, ...) fails(status, part, "", run("anomaly", {...}, csv(values))) end
-    refuses(2, "no net is given")
-    refuses(2, "two nets", model, model)
-    refuses(2, "--frobnicate", model, "--frobnicate", 1)
-    refuses(2, "--threshold", model, "--threshold")
-    refuses(2, "--threshold is 'much'", model, "--threshold", "much")
-    refuses(2, "--only needs --threshold", model, "--only")
-    refuses(2, "--format is 'xls'", model, "--format", "xls")
-    refuses(2, "--format is for the standard input", model, "--format", "u8", "--idx", path("rows.idx"))
-    for _, batch in ipairs{"0", "-1", "1.5", "1e9", ""} do refuses(2, "--batch is", model, "--batch", batch) end
-    refuses(1, "no.idx", model, "--idx", path("no.idx"))
-    write_file(path("narrow.idx"), string.pack(">I4I4I4", 0x802, 1, 3), "abc")
-    refuses(1, "a row has 3 numbers, expected 64", model, "--idx", path("narrow.idx"))
-    each_bad_net(function(bad, part) refuses(1, part, bad) end)
-    assert(moon.sequential{moon.dense(64, 3)}:save(path("narrow.safetensors")))
-    refuses(1, "the net makes 3 numbers of 64", path("narrow.safetensors"))
-    local out, err, status = sh(("%s --idx %s %s >/dev/full"):format(host_of("anomaly"), path("rows.idx"), model))
-    fails(1, "cannot write the scores", "", out, err, status)
-    has(run("anomaly", {"--help"}), "--threshold T")
+    local function refuses(status, part, ...) fails(status, part, "", run("alarm", {...})) end
+    write_file(path("rows.csv"), csv(values))
+    refuses(2, "usage: alarm", path("net.safetensors"))
+    refuses(1, "no.csv", path("net.safetensors"), path("no.csv"))
+    each_bad_net(function(bad, part) refuses(1, part, bad, path("rows.csv")) end)
   end)
 end)
 

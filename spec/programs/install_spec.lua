@@ -165,7 +165,8 @@ suite("an installation", function()
   it("has its files, and no others", function()
     local expected = lines((run("cd lua && find moonglass -name '*.lua'"):gsub("[^\n]+", "share/lua/5.4/%0")))
     for _, path in ipairs{
-      "bin/moonglass", "include/moonglass.h", "include/moonglass_lua.h", "lib/libmoonglass.a", "lib/libmoonglass_lua.a",
+      "bin/moonglass", "bin/moonglass-anomaly", "include/moonglass.h", "include/moonglass_lua.h",
+      "lib/libmoonglass.a", "lib/libmoonglass_lua.a",
       "lib/libmoonglass.so", "lib/" .. soname, "lib/libmoonglass.so." .. version, "lib/lua/5.4/moonglass/core.so",
       "lib/pkgconfig/moonglass.pc",
     } do

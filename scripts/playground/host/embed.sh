@@ -9,6 +9,7 @@ name_of() {
   case $1 in
     scripts/playground/page/*) echo "/${1#scripts/playground/page/}" ;;
     scripts/playground/lua/*) echo "playground/${1#scripts/playground/lua/}" ;;
+    scripts/anomaly/lua/*) echo "anomaly/${1#scripts/anomaly/lua/}" ;;
     scripts/*) echo "/$1" ;;
     lua/*) echo "${1#lua/}" ;;
     *) echo "embed.sh: no place for $1" >&2; exit 1 ;;
