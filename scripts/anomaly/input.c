@@ -23,12 +23,21 @@ static const char *name_of(const input *in) { return in->o->rows ? in->o->rows :
 
 /* ---- CSV ---- */
 
+/* What moon_error says of the CSV file. One that is followed comes as the standard input, and gets its own name. */
+static const char *csv_error(input *in) {
+  static const char alias[] = "'standard input'";
+  const char *text = moon_error(in->ctx);
+  if (!in->follower || strncmp(text, alias, sizeof alias - 1) != 0) return text;
+  snprintf(in->message, sizeof in->message, "'%s'%s", in->o->rows, text + sizeof alias - 1);
+  return in->message;
+}
+
 /* A file that is followed comes as the standard input, which has no other use then. The columns are told once. */
 static outcome open_csv(input *in) {
   const char *path = in->o->rows && !in->follower ? in->o->rows : "-";
   if (in->follower && dup2(follow_stream(in->follower), STDIN_FILENO) < 0)
     return fail(in, "%s: cannot use a pipe: %s", name_of(in), strerror(errno));
-  if (moon_detector_open_csv(in->detector, &in->csv, path) != MOON_OK) return fail(in, "%s", moon_error(in->ctx));
+  if (moon_detector_open_csv(in->detector, &in->csv, path) != MOON_OK) return fail(in, "%s", csv_error(in));
   if (!in->told) columns_tell(in->detector, in->csv, name_of(in));
   in->told = true;
   return GOING;
@@ -46,8 +55,8 @@ static outcome follow_on(input *in) {
 ** where it stays. */
 static outcome skip_row(input *in) {
   uint64_t offset = moon_csv_tell(in->csv).offset;
-  if (in->skipped && offset == in->bad_offset) return fail(in, "%s", moon_error(in->ctx));
-  say("%s; the row is skipped", moon_error(in->ctx));
+  if (in->skipped && offset == in->bad_offset) return fail(in, "%s", csv_error(in));
+  say("%s; the row is skipped", csv_error(in));
   in->bad_offset = offset;
   in->done++;
   in->skipped++;
@@ -64,7 +73,7 @@ static outcome read_stream(input *in, block *b) {
   moon_status status = moon_csv_read(in->csv, x, NULL, &b->rows);
   moon_tensor_release(x);
   if (status == MOON_OK) return GOING;
-  return status == MOON_EFORMAT && in->o->skip ? skip_row(in) : fail(in, "%s", moon_error(in->ctx));
+  return status == MOON_EFORMAT && in->o->skip ? skip_row(in) : fail(in, "%s", csv_error(in));
 }
 
 static outcome read_csv(input *in, block *b) {

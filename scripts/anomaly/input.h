@@ -31,6 +31,7 @@ typedef struct input {
   _Atomic size_t done;    /* rows that were read, good or bad; another thread may ask */
   _Atomic size_t skipped; /* bad rows that were left out */
   uint64_t bad_offset;    /* behind the last of them, in the file */
+  char message[2048];     /* of the CSV file, with its own name */
   char failure[2048];     /* the message, if input_read has failed: to be told after the scores of the rows before */
 } input;
 

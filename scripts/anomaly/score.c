@@ -213,9 +213,8 @@ static void clean_up(program *p) {
 
 /* Read, score, and tell what was wrong after the scores of the rows before it. */
 static outcome run_threads(program *p) {
-  pthread_t scorer, signals;
-  if (start_thread(&signals, await_signal, p) != GOING || start_thread(&scorer, score_blocks, p) != GOING)
-    return FAILED;
+  pthread_t scorer;
+  if (start_thread(&scorer, score_blocks, p) != GOING) return FAILED;
   outcome result = read_blocks(p);
   pthread_join(scorer, NULL);
   if (result == FAILED) say("%s", p->in.failure);
@@ -228,15 +227,15 @@ int score_run(const options *o) {
                .lock = PTHREAD_MUTEX_INITIALIZER,
                .output_lock = PTHREAD_MUTEX_INITIALIZER,
                .changed = PTHREAD_COND_INITIALIZER};
+  pthread_t waiter;
   signal(SIGPIPE, SIG_IGN); /* a write then fails instead */
   sigemptyset(&p.signals);
   await(&p, SIGINT);
   await(&p, SIGTERM);
-  outcome result = prepare(&p);
-  if (result == GOING) {
-    pthread_sigmask(SIG_BLOCK, &p.signals, NULL);
-    result = run_threads(&p);
-  }
+  pthread_sigmask(SIG_BLOCK, &p.signals, NULL); /* in all threads but one, so it comes before any other starts */
+  outcome result = start_thread(&waiter, await_signal, &p);
+  if (result == GOING) result = prepare(&p);
+  if (result == GOING) result = run_threads(&p);
   bool skipped = p.in.skipped > 0;
   clean_up(&p);
   return result == FAILED ? STATUS_FAILED : skipped ? STATUS_SKIPPED : STATUS_OK;
