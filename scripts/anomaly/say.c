@@ -1,5 +1,5 @@
-/* say.c - what the program says on the standard error. A line is one write, so lines of two threads do not mix. Names of
-** columns and cells come from files: control characters in them, which a terminal would obey, become '?'. */
+/* say.c - what the program says on the standard error. A line is one write, so lines of two threads do not mix.
+** Names of columns and cells come from files: control characters in them, which a terminal would obey, become '?'. */
 #include "say.h"
 
 #include <stdarg.h>
