@@ -97,8 +97,9 @@ local function report_rows(o, x, info)
     info.missing > 0 and ", " .. counted(info.missing, "missing cell") or ""))
 end
 
-local function report_detector(o, detector)
-  local c = detector.calibration or {}
+-- calibration: the false-alarm rate on held-out rows with its interval, as moon.detector.fit returns it.
+local function report_detector(o, detector, calibration)
+  local c = calibration or {}
   print(("threshold %.6g: %.3g %% of normal rows are below it"):format(detector.threshold, 100 * (o.quantile or 0.99)))
   if c.rate then print(("false alarms: %.2f %% (%.2f to %.2f %%)"):format(100 * c.rate, 100 * c.low, 100 * c.high)) end
   print(("written: %s"):format(o.output))
@@ -119,11 +120,11 @@ local function run(o)
     if #list == 0 then return nil, ("%s: no row has the label of normal rows, which are trained on"):format(o.rows) end
     train = x:index(list)
   end
-  local detector = fit(o, train, info)
+  local detector, calibration = fit(o, train, info)
   local saved, message = detector:save(o.output)
   if not saved then return nil, message end
   if o.quiet then return true end
-  report_detector(o, detector)
+  report_detector(o, detector, calibration)
   if o.label then report_test(detector, x, kept, anomalies) end
   return true
 end
