@@ -1657,6 +1657,29 @@ function Detector:explain(row, count) end
 ---@return string bytes
 function Detector:bytes() end
 
+---Options of `detector:calibrate`.
+---@class moonglass.CalibrateOptions
+---@field quantile number? default 0.99: the share of normal rows below the threshold
+
+---Set the threshold to a quantile of the scores of normal rows, which the nets must not have learnt: the
+---median-unbiased quantile (Hyndman and Fan 1996, definition 8). With the score "scaled" also the spread. Fewer than
+---10 / (1 - quantile) rows make a rough threshold, and a warning. Rows of nothing but NaN do not count.
+---@param held_out moonglass.Tensor|moonglass.Source [rows x width], not scaled
+---@param options moonglass.CalibrateOptions?
+---@return moonglass.Calibration calibration
+function Detector:calibrate(held_out, options) end
+
+---How a detector got its threshold.
+---@class moonglass.Calibration
+---@field quantile number
+---@field rows integer that were held out
+---@field rate number the share of them that are alarms, also by the range of the training data
+---@field interval number[] {low, high}: 95 % for the rate of other normal rows (Wilson 1927)
+
+---How the detector got its threshold; nil if it was not calibrated, or its threshold was set since. Its file keeps it.
+---@return moonglass.Calibration? calibration
+function Detector:calibration() end
+
 ---Save the detector as one safetensors file: the net as `net:save` writes it, so that others who read nets still read
 ---it, and the rest as a text. `moon.load` reads it. Writing is atomic.
 ---@param path string
@@ -2019,6 +2042,36 @@ function moon.npy.save(path, tensor) end
 ---@class moonglass.detector
 ---@overload fun(net: moonglass.Net|moonglass.Net[], options?: moonglass.DetectorOptions): moonglass.Detector
 moon.detector = {}
+
+---Options of `moon.detector.fit`.
+---@class moonglass.DetectorFitOptions
+---@field columns string[]? the names of the columns
+---@field categories table<string, string[]>? the columns that were texts, and their values
+---@field scaler "standard"|"minmax"|"robust"? default "standard"
+---@field score "mean"|"max"|"scaled"? default "mean"
+---@field missing "skip"|"fill"|"refuse"? default "skip": what NaN is in the rows to be scored
+---@field quantile number? default 0.99: the share of normal rows below the threshold
+---@field ensemble integer? default 1: the number of nets, whose scores are averaged
+---@field hidden integer? default 256: units of a net
+---@field activation moonglass.ActivationName? default "tanh": of these units
+---@field noise number? default 0.3: deviation of the noise in the training, in scaled units
+---@field epochs integer? at most; if not given, as many as `steps` need
+---@field steps integer? default 6000: training steps at most, if there are enough rows for 3 epochs
+---@field batch_size integer? 32 to 256, growing with the number of rows
+---@field lr number? default 0.002: the learning rate of Adam
+---@field seed integer? restarts the stream of `moon.seed`, from which all is drawn
+---@field verbose 0|1|2? default 0: as in `fit`, for each net
+---@field threads integer? worker threads of the training
+
+---A detector of rows like x, ready to score: scaling, one or several denoising nets with early stopping, and the
+---threshold are made from x, which should be normal rows (a few others do little harm). Of up to 20,000 rows, if a
+---fifth would be too few for the threshold, each is held out once, by nets of five folds; else a part at the end of the
+---mixed rows. Rows of a source keep their order. NaN is a missing number. The same seed and number of threads give the
+---same detector.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
+---@param options moonglass.DetectorFitOptions?
+---@return moonglass.Detector detector
+function moon.detector.fit(x, options) end
 
 ---A detector of trained nets, whose outputs are as wide as their inputs: it takes rows as they come, scales them, and
 ---says how badly the nets rebuild them. With several nets the score is the mean of theirs. The same is

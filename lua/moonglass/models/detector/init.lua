@@ -2,6 +2,7 @@
 --   d = moon.detector(net, {scaler = s, columns = names})
 --   d:scores(x)   d:alarms(x)   d:explain(x:rows(7, 7))   d:save("d.safetensors")
 require "moonglass.models.detector.judge" -- the methods
+local fit = require "moonglass.models.detector.fit"
 local make = require "moonglass.models.detector.make"
 
 ---Detectors: nets that find rows unlike those they were trained on.
@@ -16,5 +17,7 @@ local detector = {}
 ---@param options moonglass.DetectorOptions?
 ---@return moonglass.Detector detector
 function detector.build(net, given) return make(net, given) end
+
+detector.fit = fit
 
 return setmetatable(detector, {__call = function(_, net, given) return detector.build(net, given) end})

@@ -73,6 +73,7 @@ function Detector:save(path)
 end
 
 methods.save = Detector.save
+for name, f in pairs(require("moonglass.models.detector.calibrate").methods) do methods[name] = f end
 arity.check_class(methods)
 
 return methods

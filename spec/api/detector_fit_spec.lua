@@ -1,0 +1,139 @@
+-- moon.detector.fit and d:calibrate on drawn rows: anomalies are found, false alarms are near the nominal rate, the
+-- calibration is told and kept in the file; missing cells, sources, constant columns, refusals.
+local moon = require "moonglass"
+
+local nan = 0 / 0
+
+-- Rows of 6 columns that depend on 2 numbers; strange: each column by itself is as usual, together they are not.
+local function draw(n, strange)
+  local code = moon.randn(n, 2)
+  local x = code:matmul(moon.tensor{{1, 2, 0, -1, 1, 3}, {0, 1, 2, 1, -2, 1}}):add_(moon.randn(n, 6):mul_(0.2))
+  if strange then
+    local columns = {}
+    for c = 1, 6 do columns[c] = x:t():rows(c, c):t():index(moon.randperm(n)) end
+    x = moon.cat(columns, 2)
+  end
+  return x:mul_(moon.tensor{1, 100, 0.01, 5, 1, 1}):add_(moon.tensor{0, 1e4, 3, 0, 0, -7})
+end
+
+local function quiet(f)
+  local lines = {}
+  moon.set_log(function(line) lines[#lines + 1] = line end)
+  local ok, result = pcall(f)
+  moon.set_log(nil)
+  return ok, result, lines
+end
+
+local function fit(x, options)
+  local o = {seed = 1, hidden = 64, steps = 1500}
+  for name, v in pairs(options or {}) do o[name] = v end
+  local ok, d, lines = quiet(function() return moon.detector.fit(x, o) end)
+  if not ok then error(d, 0) end
+  return d, lines
+end
+
+local function auc(d, normal, strange)
+  local scores = moon.cat({d:scores(normal), d:scores(strange)}, 1)
+  return moon.metrics.auc(scores, moon.cat({moon.zeros(#normal), moon.ones(#strange)}, 1))
+end
+
+describe("moon.detector.fit", function()
+  it("finds rows that only together are strange, and few others", function()
+    moon.seed(5)
+    local x, normal, strange = draw(600), draw(2000), draw(200, true)
+    local d, lines = fit(x)
+    assert.is_true(auc(d, normal, strange) > 0.95)
+    local rate = d:alarms(normal):mean()
+    assert.is_true(rate > 0.002 and rate < 0.04, rate)
+    assert.is_true(d:alarms(strange):mean() > 0.5)
+    assert.equal(1, #lines)
+    assert.matches("the quantile 0.99 needs 1000 rows, so that 10 are above it; there are 600", lines[1], 1, true)
+  end)
+
+  it("gives the same detector for the same seed", function()
+    moon.seed(5)
+    local x = draw(100)
+    assert.equal(fit(x, {threads = 1}):bytes(), fit(x, {threads = 1}):bytes())
+    assert.are_not.equal(fit(x):bytes(), fit(x, {seed = 2}):bytes())
+  end)
+
+  it("keeps columns, calibration and several nets in the file", function()
+    moon.seed(5)
+    local x = draw(200)
+    local d = fit(x, {columns = {"a", "b", "c", "d", "e", "f"}, ensemble = 2, score = "scaled", quantile = 0.9})
+    local again = assert(moon.load_bytes(d:bytes()))
+    assert.same(d:calibration(), again:calibration())
+    assert.same({"a", "b", "c", "d", "e", "f"}, again.columns)
+    assert.equal(2, #again.nets)
+    assert.equal(200, d:calibration().rows)
+    assert.is_true(math.abs(d:calibration().rate - 0.1) < 0.02)
+    assert.is_true(d:scores(x):equal(again:scores(x)))
+  end)
+
+  it("learns from rows with missing cells and constant columns", function()
+    moon.seed(5)
+    local x, normal, strange = draw(600), draw(300), draw(300, true)
+    for i = 1, 600, 3 do x[i][i % 6 + 1] = nan end
+    local function widened(t) return moon.cat({t, moon.ones(#t, 1):mul_(8)}, 2) end
+    local d = fit(widened(x))
+    assert.is_true(auc(d, widened(normal), widened(strange)) > 0.9)
+  end)
+
+  it("takes windows over a series", function()
+    local t = moon.arange(1, 1200):mul_(0.3)
+    local series = (t:clone() / 1):totable()
+    for i, v in ipairs(series) do series[i] = math.sin(v) end
+    local x = moon.tensor(series)
+    local d = fit(x:windows(12, 1))
+    for i = 601, 612 do series[i] = -series[i] end
+    local scores = d:scores(moon.tensor(series):windows(12, 1))
+    local worst = scores:argmax()
+    assert.is_true(worst > 585 and worst < 615, worst)
+  end)
+
+  it("refuses what makes no detector", function()
+    assert.error_matches(function() moon.detector.fit(moon.randn(5, 3)) end, "x has 5 rows, expected at least 10")
+    assert.error_matches(function() moon.detector.fit(moon.randn(50, 3), {columns = {"a"}}) end,
+      "columns has 1 names, expected one for each of the 3 columns")
+    assert.error_matches(function() moon.detector.fit(moon.randn(50, 3), {epoch = 3}) end, "did you mean 'epochs'")
+    assert.error_matches(function() moon.detector.fit("rows.csv") end, "x is 'rows.csv', expected a tensor")
+  end)
+end)
+
+describe("detector:calibrate", function()
+  local function detector() return moon.detector(moon.autoencoder.plain{input = 3, hidden = 8, output = "linear"}) end
+
+  it("takes the quantile of the scores, and says what it has seen", function()
+    moon.seed(2)
+    local d, x = detector(), moon.randn(2000, 3)
+    local calibration = d:calibrate(x, {quantile = 0.95})
+    assert.equal(2000, calibration.rows)
+    assert.equal(0.05, calibration.rate)
+    -- Wilson's interval of 100 in 2000, from its formula
+    assert.is_true(math.abs(calibration.interval[1] - 0.04128) < 1e-4)
+    assert.is_true(math.abs(calibration.interval[2] - 0.06045) < 1e-4)
+    assert.equal(100, d:alarms(x):sum())
+    d.threshold = 3
+    assert.is_nil(d:calibration())
+  end)
+
+  it("warns of few rows, and leaves rows of nothing but NaN out", function()
+    moon.seed(2)
+    local d, x = detector(), moon.randn(50, 3)
+    local _, _, lines = quiet(function() d:calibrate(x) end)
+    assert.matches("calibrate: the threshold is rough", lines[1], 1, true)
+    local limit = d.threshold
+    quiet(function() d:calibrate(moon.cat({x, moon.ones(2, 3):mul_(nan)}, 1)) end)
+    assert.equal(limit, d.threshold)
+    local ok, message = quiet(function() d:calibrate(moon.ones(20, 3):mul_(nan)) end)
+    assert.is_false(ok)
+    assert.matches("nothing but NaN", message, 1, true)
+    assert.equal(limit, d.threshold)
+  end)
+
+  it("refuses other widths", function()
+    local d = detector()
+    assert.error_matches(function() d:calibrate(moon.randn(20, 4)) end, "held_out has rows of 4, expected 3 columns")
+    assert.error_matches(function() d.calibrate(moon.randn(20, 3)) end, "with a colon")
+  end)
+end)
