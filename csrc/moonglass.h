@@ -1045,8 +1045,8 @@ MOON_API double moon_detector_threshold(const moon_detector *d);
 MOON_API moon_status moon_detector_set_threshold(moon_detector *d, double threshold);
 MOON_API moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows);
 
-/* METHOD: change spread; low, high and margin. As in moon_detector_config. They fail as moon_detector_new does,
-** and then nothing is changed. */
+/* METHOD: change spread; low, high and margin. As in moon_detector_config. Fails with MOON_ERANGE as moon_detector_new
+** does, and then nothing is changed. */
 MOON_API moon_status moon_detector_set_spread(moon_detector *d, const double *spread);
 MOON_API moon_status moon_detector_set_range(moon_detector *d, const double *low, const double *high, double margin);
 
@@ -1102,7 +1102,7 @@ MOON_API moon_status moon_detector_from_bytes(moon_ctx *ctx, moon_detector **out
 MOON_API moon_status moon_detector_open_csv(const moon_detector *d, moon_csv **out, const char *path);
 
 /* METHOD: is there a detector's entry in the archive? CONSTRUCTOR: the detector of an archive; METHOD: copy it into
-** one. They fail as the functions above. */
+** one. They fail with MOON_EFORMAT, MOON_ENOMEM, as the functions above. */
 MOON_API bool moon_archive_has_detector(const moon_archive *archive);
 MOON_API moon_status moon_detector_from_archive(moon_ctx *ctx, moon_detector **out, const moon_archive *archive);
 MOON_API moon_status moon_detector_to_archive(const moon_detector *d, moon_archive *archive);

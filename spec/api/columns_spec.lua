@@ -93,6 +93,13 @@ describe("missing values", function()
     assert.equal(4, t:isnan():sum())
   end)
 
+  it("are filled in place", function()
+    local own = t:clone()
+    assert.equal(own, own:fill_nan_(moon.tensor{10, 20, 30}))
+    same(moon.tensor{{1, 20, 3}, {4, 5, 30}, {7, 20, 30}}, own)
+    assert.matches("^fill_nan: the tensor is uint8", failure(own.fill_nan_, moon.zeros(2, {dtype = "uint8"}), 0))
+  end)
+
   it("do not count in means and deviations", function()
     assert.equal(4, t:nanmean())
     same(moon.tensor{4, 5, 3}, t:nanmean(1))
