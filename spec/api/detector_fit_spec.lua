@@ -137,3 +137,55 @@ describe("detector:calibrate", function()
     assert.error_matches(function() d.calibrate(moon.randn(20, 3)) end, "with a colon")
   end)
 end)
+
+describe("detector:update", function()
+  -- 40 blocks of 250 normal rows whose means wander by 1.5 deviations; 5 planted faults in each.
+  local function drift(follow)
+    moon.seed(5)
+    local d, x = fit(draw(1200), {threads = 1}), nil
+    local shift = moon.tensor{1.5, 200, 0.02, 7, -1.5, 4}
+    local false_alarms, caught = 0, 0
+    for i = 1, 40 do
+      x = moon.cat({draw(250):add_(shift * (i / 40)), draw(5, true):add_(moon.tensor{0, 900, 0, 0, 0, 0})}, 1)
+      local alarms = follow and d:update(x) or d:alarms(x)
+      if i > 20 then
+        false_alarms = false_alarms + alarms:rows(1, 250):sum() / 5000
+        caught = caught + alarms:rows(251, 255):sum() / 100
+      end
+    end
+    return false_alarms, caught
+  end
+
+  it("keeps false alarms near the nominal rate while the rows drift, and faults stay alarms", function()
+    local left = drift(false)
+    local followed, caught = drift(true)
+    assert.is_true(left > 0.04, left)
+    assert.is_true(followed < 0.02 and followed < left / 2, followed)
+    assert.is_true(caught > 0.9, caught)
+  end)
+
+  it("does not learn from faults, and keeps the calibration", function()
+    moon.seed(5)
+    local d = fit(draw(300))
+    local t, weight, calibration = d.threshold, d.net:layer(2).weight:clone(), d:calibration()
+    local far = draw(100):mul_(1000)
+    assert.equal(100, d:update(far):sum())
+    assert.equal(t, d.threshold)
+    assert.is_true(d.net:layer(2).weight:equal(weight))
+    d:update(draw(100))
+    assert.is_false(d.net:layer(2).weight:equal(weight))
+    assert.are_not.equal(t, d.threshold)
+    assert.same(calibration, d:calibration())
+  end)
+
+  it("takes missing cells, and refuses a detector without a threshold", function()
+    moon.seed(5)
+    local d, x = fit(draw(300)), draw(64)
+    x[3][2], x[9][1] = nan, nan
+    d:update(x)
+    assert.is_true(d:scores(x):isnan():sum() == 0)
+    assert.is_true(d.threshold > 0 and d.threshold < math.huge)
+    d.threshold = nil
+    assert.error_matches(function() d:update(x) end, "no threshold: d:calibrate(held_out) sets it", 1, true)
+  end)
+end)

@@ -1688,6 +1688,21 @@ function Detector:calibration() end
 ---@return moonglass.Code? code
 function Detector:save(path) end
 
+---Options of `detector:update`.
+---@class moonglass.UpdateOptions
+---@field lr number? default 0.0005: the learning rate of Adam
+---@field rate number? default 0.02: how fast the threshold follows, in its logarithm for each row above it
+---@field gross number? default 4: a row with a score of more than so many thresholds is a fault, not drift
+---@field quantile number? default that of the calibration, else 0.99
+
+---Judge rows, and then follow slow drift: rows that are no alarms teach the nets by a step of Adam for 256 of them, and
+---the threshold stays the quantile of the scores of rows that are no faults. Give the rows once, in their order.
+---Scaling and the range of the training data stay as they are, and so does what `calibration` tells.
+---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
+---@param options moonglass.UpdateOptions?
+---@return moonglass.Tensor alarms [rows], before the rows were learnt
+function Detector:update(x, options) end
+
 -- ---- moon.png ----
 
 ---PNG files.

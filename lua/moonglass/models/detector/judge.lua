@@ -74,6 +74,7 @@ end
 
 methods.save = Detector.save
 for name, f in pairs(require("moonglass.models.detector.calibrate").methods) do methods[name] = f end
+methods.update = require("moonglass.models.detector.update").update
 arity.check_class(methods)
 
 return methods
