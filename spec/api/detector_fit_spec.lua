@@ -142,11 +142,11 @@ describe("detector:update", function()
   -- 40 blocks of 250 normal rows whose means wander by 1.5 deviations; 5 planted faults in each.
   local function drift(follow)
     moon.seed(5)
-    local d, x = fit(draw(1200), {threads = 1}), nil
+    local d = fit(draw(1200), {threads = 1})
     local shift = moon.tensor{1.5, 200, 0.02, 7, -1.5, 4}
     local false_alarms, caught = 0, 0
     for i = 1, 40 do
-      x = moon.cat({draw(250):add_(shift * (i / 40)), draw(5, true):add_(moon.tensor{0, 900, 0, 0, 0, 0})}, 1)
+      local x = moon.cat({draw(250):add_(shift * (i / 40)), draw(5, true):add_(moon.tensor{0, 900, 0, 0, 0, 0})}, 1)
       local alarms = follow and d:update(x) or d:alarms(x)
       if i > 20 then
         false_alarms = false_alarms + alarms:rows(1, 250):sum() / 5000
