@@ -22,7 +22,7 @@ Usage: experiments [names] [--out <folder>] [--launcher <words>] [options]
 Run the named scripts, or else all of the lecture's, one after the other, and make <folder>/index.html of what they
 leave. Each script gets those of the options that it has: --epochs 2, --rows 1000, --data <folder>, ...
 
-   names        %s; also series, stacked
+   names        %s; also anomaly_table, series, stacked
    --out <folder>   default: out, or MOONGLASS_OUT
    --launcher <words>   "mpirun -n 4": these words start each script that has --distributed, which it then gets]]
 
@@ -59,7 +59,7 @@ local function parse(words)
   end
   for _, name in ipairs(names) do
     if not name:find("^[%w_]+$") or not files.exists(("%s/%s.lua"):format(scripts, name)) or name == "experiments" then
-      fail("there is no script '%s' (known: %s, series, stacked)", name, table.concat(all, ", "))
+      fail("there is no script '%s' (known: %s, anomaly_table, series, stacked)", name, table.concat(all, ", "))
     end
   end
   return #names > 0 and names or all, options, out, launcher

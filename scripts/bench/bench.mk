@@ -4,6 +4,7 @@
 BENCH ?=
 PROFILE ?=
 CSV     ?=
+DETECTOR ?=
 BENCH_SRC := $(wildcard scripts/bench/*.c)
 PEERS := $(B)/peers
 
@@ -39,6 +40,11 @@ bench-csv: all $(B)/csv-peer/complete
 
 $(B)/csv-peer/complete:
 	$(call install_python,pandas)
+
+## bench-detector: moon.detector.fit beside PCA on a folder of CSV files, last column label (DETECTOR=folder; --help)
+.PHONY: bench-detector
+bench-detector: all
+	$(B)/moonglass scripts/bench/detector.lua $(DETECTOR)
 
 ## profile: measure with perf how long each part of a training step takes (PROFILE=--help: options)
 .PHONY: profile
