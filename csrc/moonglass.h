@@ -780,6 +780,8 @@ typedef struct moon_csv_config {
                      ** goes on when there is more */
   const char *const *columns; /* which, in this order, by name or by number ("1", "2", ...); NULL: all but the label */
   size_t column_count;
+  const char *const *ignore; /* if columns is NULL: those that are left out, too, such as times and notes */
+  size_t ignore_count;
   const char *label;          /* a column of labels: numbers, or texts, which become class numbers from 0. NULL: none */
   const char *const *missing; /* texts of cells that have no number; NULL: "", "NA", "nan", "?". "nan": in any case */
   size_t missing_count;

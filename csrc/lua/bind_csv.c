@@ -88,6 +88,7 @@ static int csv_open(lua_State *L) {
   config.decimal = field_char(L, "decimal");
   config.label = field_text(L, "label");
   config.columns = field_texts(L, "columns", &config.column_count);
+  config.ignore = field_texts(L, "ignore", &config.ignore_count);
   config.missing = field_texts(L, "missing", &config.missing_count);
   config.categories = push_categories(L, &config.category_count);
   size_t before = moon_memory_used(ctx);

@@ -49,7 +49,7 @@ describe("CSV", function()
       ["a,b\n1,2,3\n"] = "line 2: it has 3 cells, expected 2 as in the first line (delimiter ',')",
       ["a,b\n1,2\n\n3,4\n"] = "line 3: it is blank, and rows follow; expected 2 cells. Blank lines may stand at the "
         .. "end",
-      ["a,b\n1,abc\n"] = "line 2, column 2 (b): found 'abc', expected a number; leave the column out, make it "
+      ["a,b\n1,abc\n"] = "line 2, column 2 (b): found 'abc', expected a number; ignore the column, make it "
         .. "categorical, or name the text as a missing one",
       ["a,b\n1,\"2\n3,4\n"] = "line 2, column 2 (b): a quote is not closed: the file ends within the text that "
         .. "begins here",
@@ -101,6 +101,15 @@ describe("CSV", function()
     assert.same({{7, 8, 9}}, (numbers(text, {rows = {3}})))
     assert.same({{2}}, (numbers("t,a\n2014-04-01 00:00:00,2\n", {columns = {"a"}})))
     assert.equal("it has no column 'colour'; did you mean 'color'?", numbers("color\n1\n", {columns = {"colour"}}))
+    assert.same({{2}, {5}}, (numbers("a,b,c\nx,2,p\ny,5,q\n", {ignore = {"a"}, label = "c"})))
+    assert.same({{1, 2}, {4, 5}, {7, 8}}, (numbers(text, {ignore = {3}})))
+    assert.same({{1, 2}, {4, 5}, {7, 8}}, (numbers(text, {ignore = {"c"}, label = "c"})))
+    assert.equal("it has no column 'd': expected a name of its first line, or a number of 1 to 3",
+      numbers(text, {ignore = {"d"}}))
+    assert.equal("it has no column beside the label and those to ignore",
+      numbers(text, {ignore = {"a", 2}, label = "c"}))
+    assert.error_matches(function() numbers(text, {ignore = {1}, columns = {2}}) end,
+      "data.csv: columns and ignore are given, expected one of them")
     assert.matches("row 5 is wanted, it has 3$", (numbers(text, {rows = {5, 6}})))
   end)
 

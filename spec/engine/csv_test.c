@@ -293,6 +293,14 @@ static void test_gzip(void) {
   const moon_csv_place place = moon_csv_tell(csv);
   FAILS(moon_csv_seek(csv, &place), MOON_ESTATE, "it is gzipped; unpack it first");
   moon_csv_close(csv);
+  config.ignore = config.columns;
+  config.ignore_count = 1;
+  FAILS(moon_csv_open(ctx, &csv, path, &config), MOON_ERANGE, "columns and ignore are given, expected one of them");
+  config.columns = NULL;
+  config.category_count = 0;
+  WORKS(moon_csv_open(ctx, &csv, path, &config));
+  CHECK(moon_csv_width(csv) == 1 && !strcmp(moon_csv_column(csv, 0), "a"));
+  moon_csv_close(csv);
   moon_tensor_release(labels);
   moon_tensor_release(rows);
   moon_tensor_release(x);

@@ -24,6 +24,7 @@ static moon_csv *open_csv(moon_ctx *ctx, const char *path, uint8_t choice) {
   config.header = (choice & 3) == 3 ? 0 : (choice & 3) - 1;
   if (choice & 4) config.decimal = ',';
   if (choice & 8) config.columns = columns, config.column_count = 2;
+  if ((choice & 24) == 16) config.ignore = columns, config.ignore_count = 1;
   if (choice & 16) config.label = "c";
   if (choice & 32) config.categories = &category, config.category_count = 1;
   config.follow = choice & 128;

@@ -64,18 +64,33 @@ static moon_status twice(moon_csv *csv, const char *what, size_t i) {
                     mooni_csv_shown(shown, name, strlen(name)), what);
 }
 
+/* Choose all columns but the label and those that are ignored. */
+static moon_status choose_others(choice *c, const moon_csv_config *config) {
+  moon_csv *csv = c->csv;
+  for (size_t k = 0; config->ignore && k < config->ignore_count; k++) {
+    size_t i;
+    MOONI_TRY(find(csv, config->ignore[k], &i));
+    c->wanted[i] = true; /* until the loop below */
+  }
+  for (size_t i = 0; i < csv->fields; i++) {
+    c->wanted[i] = !c->wanted[i] && i != csv->label;
+    if (c->wanted[i]) c->fields[c->count++] = i;
+  }
+  return c->count ? MOON_OK
+                  : mooni_fail(csv->ctx, MOON_EFORMAT, "it has no column beside the label%s",
+                               config->ignore_count ? " and those to ignore" : "");
+}
+
 static moon_status choose_fields(choice *c, const moon_csv_config *config) {
   moon_csv *csv = c->csv;
-  for (size_t k = 0; config->columns && k < config->column_count; k++) {
+  if (!config->columns) return choose_others(c, config);
+  if (config->ignore && config->ignore_count)
+    return mooni_fail(csv->ctx, MOON_ERANGE, "csv: columns and ignore are given, expected one of them");
+  for (size_t k = 0; k < config->column_count; k++) {
     size_t i;
     MOONI_TRY(find(csv, config->columns[k], &i));
     if (c->wanted[i]) return twice(csv, "chosen twice", i);
     if (i == csv->label) return twice(csv, "chosen and also the label", i);
-    c->wanted[i] = true;
-    c->fields[c->count++] = i;
-  }
-  for (size_t i = 0; !config->columns && i < csv->fields; i++) {
-    if (i == csv->label) continue;
     c->wanted[i] = true;
     c->fields[c->count++] = i;
   }

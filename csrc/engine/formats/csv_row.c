@@ -54,7 +54,7 @@ static moon_status no_number(const row *r, size_t i, const mooni_csv_cell *cell)
     return mooni_csv_bad_cell(csv, i, r->lines, cell,
                               "expected a number with a point or a comma; write it without thousands separators");
   return mooni_csv_bad_cell(csv, i, r->lines, cell,
-                            "expected a number; leave the column out, make it categorical, or name the text as a "
+                            "expected a number; ignore the column, make it categorical, or name the text as a "
                             "missing one");
 }
 

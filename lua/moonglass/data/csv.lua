@@ -18,6 +18,7 @@ local data = {}
 ---@field delimiter string? default "auto": a tab, else ";", else ",", else "|", whichever the first line has
 ---@field decimal "."|","|"auto"? default "auto": "." with delimiter ",", else as in the first number that has either
 ---@field columns (string|integer)[]? which, in this order, by name or number; if not given: all but the label
+---@field ignore (string|integer)[]? in place of `columns`: which not, such as times and notes
 ---@field label string|integer? a column of labels: numbers, or texts, which become class numbers from 0
 ---@field classes string[]? `info.classes` of another file: the texts of the labels from class 0
 ---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
@@ -26,7 +27,7 @@ local data = {}
 ---@field stream boolean? default false; true: x is a source, so that the file may be larger than memory
 local check = options.checker(what, {
   header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
-  columns = {"list"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
+  columns = {"list"}, ignore = {"list"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
   rows = {"list"}, stream = {"flag", false},
 })
 
@@ -80,11 +81,11 @@ local function categories(given)
   return list
 end
 
-local function columns_of(list)
+local function columns_of(name, list)
   if not list then return nil end
-  if #list == 0 then errors.raise("%s: columns is an empty list, expected names or numbers of columns", what) end
+  if #list == 0 then errors.raise("%s: %s is an empty list, expected names or numbers of columns", what, name) end
   local result = {}
-  for i, v in ipairs(list) do result[i] = column(("columns[%d]"):format(i), v) end
+  for i, v in ipairs(list) do result[i] = column(("%s[%d]"):format(name, i), v) end
   return result
 end
 
@@ -108,9 +109,11 @@ local function config_of(o)
     if not label then errors.raise("%s: classes are given, but no label", what) end
     list[#list + 1] = {label, texts("classes", o.classes)}
   end
+  if o.columns and o.ignore then errors.raise("%s: columns and ignore are given, expected one of them", what) end
   return {
     header = header(o.header), delimiter = character("delimiter", o.delimiter),
-    decimal = character("decimal", o.decimal), columns = columns_of(o.columns), label = label,
+    decimal = character("decimal", o.decimal), label = label,
+    columns = columns_of("columns", o.columns), ignore = columns_of("ignore", o.ignore),
     missing = o.missing and texts("missing", o.missing),
     categories = list,
   }

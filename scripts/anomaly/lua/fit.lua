@@ -10,29 +10,8 @@ local function counted(n, what) return ("%d %s%s"):format(n, what, n == 1 and ""
 
 -- ---- rows ----
 
--- The columns of the file without those that are ignored, and without the label; or nil and a message.
-local function columns_but(o)
-  local rows, info = moon.data.csv(o.rows, {stream = true, delimiter = o.delimiter})
-  if not rows then return nil, info end
-  local left_out, columns = {}, {}
-  for _, name in ipairs(o.ignore) do left_out[name] = true end
-  for _, name in ipairs(info.columns) do
-    if not left_out[name] and name ~= o.label then columns[#columns + 1] = name end
-    left_out[name] = nil
-  end
-  local unknown = next(left_out)
-  if unknown then
-    return nil, ("--ignore: %s has no column %s; its columns are %s"):format(o.rows, unknown,
-      table.concat(info.columns, ", "))
-  end
-  return columns
-end
-
 local function read(o)
-  local columns, message = o.columns, nil
-  if o.ignore then columns, message = columns_but(o) end
-  if message then return nil, message end
-  return moon.data.csv(o.rows, {columns = columns, label = o.label, categorical = o.categorical,
+  return moon.data.csv(o.rows, {columns = o.columns, ignore = o.ignore, label = o.label, categorical = o.categorical,
     missing = o.missing, delimiter = o.delimiter})
 end
 
