@@ -1,6 +1,7 @@
 --- The command `moonglass-anomaly fit`: rows of a CSV file to a detector's file. Returns the function that fit.c calls
 -- with the list of arguments; it returns the exit status. What has failed is told on the standard error.
 local moon = require "moonglass"
+local terminal = require "moonglass.support.terminal"
 local read_arguments = require "anomaly.arguments"
 
 local function say(...) io.stderr:write("moonglass-anomaly: ", string.format(...), "\n") end
@@ -51,7 +52,7 @@ end
 local function fit(o, x, info)
   return moon.detector.fit(x, {columns = info.columns, categories = info.categories, quantile = o.quantile,
     ensemble = o.ensemble, score = o.score, epochs = o.epochs, seed = o.seed or 0, threads = o.threads,
-    verbose = o.quiet and 0 or 1})
+    verbose = not o.quiet and terminal.is_terminal() and 1 or 0})
 end
 
 local function share(alarms) return ("%.1f %% (%d of %d)"):format(100 * alarms:mean(), alarms:sum(), #alarms) end
@@ -76,11 +77,11 @@ local function report_rows(o, x, info)
     info.missing > 0 and ", " .. counted(info.missing, "missing cell") or ""))
 end
 
--- calibration: the false-alarm rate on held-out rows with its interval, as moon.detector.fit returns it.
-local function report_detector(o, detector, calibration)
-  local c = calibration or {}
-  print(("threshold %.6g: %.3g %% of normal rows are below it"):format(detector.threshold, 100 * (o.quantile or 0.99)))
-  if c.rate then print(("false alarms: %.2f %% (%.2f to %.2f %%)"):format(100 * c.rate, 100 * c.low, 100 * c.high)) end
+local function report_detector(o, detector)
+  local c = detector:calibration()
+  print(("threshold %.6g: %.3g %% of normal rows are below it"):format(detector.threshold, 100 * c.quantile))
+  print(("false alarms among %d rows that were held out: %.2f %% (%.2f to %.2f %% of others)"):format(c.rows,
+    100 * c.rate, 100 * c.interval[1], 100 * c.interval[2]))
   print(("written: %s"):format(o.output))
 end
 
@@ -99,11 +100,11 @@ local function run(o)
     if #list == 0 then return nil, ("%s: no row has the label of normal rows, which are trained on"):format(o.rows) end
     train = x:index(list)
   end
-  local detector, calibration = fit(o, train, info)
+  local detector = fit(o, train, info)
   local saved, message = detector:save(o.output)
   if not saved then return nil, message end
   if o.quiet then return true end
-  report_detector(o, detector, calibration)
+  report_detector(o, detector)
   if o.label then report_test(detector, x, kept, anomalies) end
   return true
 end
