@@ -91,6 +91,20 @@ describe("moon.detector.fit", function()
     assert.is_true(worst > 585 and worst < 615, worst)
   end)
 
+  it("reads rows that are too many for memory block by block, the last of them held out", function()
+    moon.seed(5)
+    local some, most = moon.randn(4096, 500), 0
+    local x = moon.source{rows = 140000, width = 500, read = function(first, n)
+      most = math.max(most, n)
+      local from = first % (4097 - n) + 1
+      return some:rows(from, from + n - 1)
+    end}
+    local d = fit(x, {hidden = 2, epochs = 1})
+    assert.equal(14000, d:calibration().rows)
+    assert.is_true(most <= 4096)
+    assert.is_true(d:calibration().rate > 0.005 and d:calibration().rate < 0.02)
+  end)
+
   it("refuses what makes no detector", function()
     assert.error_matches(function() moon.detector.fit(moon.randn(5, 3)) end, "x has 5 rows, expected at least 10")
     assert.error_matches(function() moon.detector.fit(moon.randn(50, 3), {columns = {"a"}}) end,

@@ -8,6 +8,7 @@ local core = require "moonglass.core"
 local native = require "moonglass.support.native"
 local nets = require "moonglass.models.detector.nets"
 local rows = require "moonglass.support.rows"
+local source = require("moonglass.data.source").source
 
 local holdout = {}
 
@@ -44,7 +45,7 @@ function holdout.new(x, scaler, quantile)
   local n = #x
   local self = {n = n, scaler = scaler, held_rows = held_count(n, quantile)}
   if n * rows.width(x) > most_in_memory then
-    self.x, self.parts = x, 1
+    self.x, self.parts, self.masked = x, 1, true -- whether a number is missing is not known before
     return setmetatable(self, Streamed)
   end
   self.raw = native.is_source(x) and gathered(x) or x:index(core.randperm(n))
@@ -83,7 +84,7 @@ function Whole:all() return self.parts > 1 and self.z or nil end
 
 function Streamed:training()
   local x, scaler = self.x, self.scaler
-  return core.source{
+  return source{
     rows = self.n - self.held_rows, width = rows.width(x),
     read = function(first, n) return scaler:apply(rows.batch(x, first, n)) end,
   }
