@@ -2080,10 +2080,10 @@ moon.detector = {}
 ---@field threads integer? worker threads of the training
 
 ---A detector of rows like x, ready to score: scaling, one or several denoising nets with early stopping, and the
----threshold are made from x, which should be normal rows (a few others do little harm). Of up to 20,000 rows, if a
----fifth would be too few for the threshold, each is held out once, by nets of five folds; else a part at the end of the
----mixed rows. Rows of a source keep their order. NaN is a missing number. The same seed and number of threads give the
----same detector.
+---threshold are made from x, which should be normal rows: a strange one may be learnt. Of up to 20,000 rows, if a fifth
+---would be too few for the threshold, each is held out once, by nets of five folds; else a part at the end of the mixed
+---rows. Rows of a source keep their order. NaN is a missing number. The same seed and number of threads give the same
+---detector.
 ---@param x moonglass.Tensor|moonglass.Source [rows x width], not scaled
 ---@param options moonglass.DetectorFitOptions?
 ---@return moonglass.Detector detector
