@@ -1693,7 +1693,7 @@ function Detector:save(path) end
 ---@field lr number? default 0.0005: the learning rate of Adam
 ---@field rate number? default 0.02: how fast the threshold follows, in its logarithm for each row above it
 ---@field gross number? default 4: a row with a score of more than so many thresholds is a fault, not drift
----@field quantile number? default that of the calibration, else 0.99
+---@field quantile number? that of the calibration if not given, else 0.99
 
 ---Judge rows, and then follow slow drift: rows that are no alarms teach the nets by a step of Adam for 256 of them, and
 ---the threshold stays the quantile of the scores of rows that are no faults. Give the rows once, in their order.
@@ -2063,8 +2063,8 @@ moon.detector = {}
 ---@class moonglass.DetectorFitOptions
 ---@field columns string[]? the names of the columns
 ---@field categories table<string, string[]>? the columns that were texts, and their values
----@field scaler "standard"|"minmax"|"robust"? default "standard"
----@field score "mean"|"max"|"scaled"? default "mean"
+---@field scaler "standard"|"minmax"|"robust"? default "standard": how columns are scaled
+---@field score "mean"|"max"|"scaled"? default "mean": what is made of a row's squared errors
 ---@field missing "skip"|"fill"|"refuse"? default "skip": what NaN is in the rows to be scored
 ---@field quantile number? default 0.99: the share of normal rows below the threshold
 ---@field ensemble integer? default 1: the number of nets, whose scores are averaged

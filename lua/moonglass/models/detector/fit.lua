@@ -16,8 +16,8 @@ local rows = require "moonglass.support.rows"
 ---@class moonglass.DetectorFitOptions
 ---@field columns string[]? the names of the columns
 ---@field categories table<string, string[]>? the columns that were texts, and their values
----@field scaler "standard"|"minmax"|"robust"? default "standard"
----@field score "mean"|"max"|"scaled"? default "mean"
+---@field scaler "standard"|"minmax"|"robust"? default "standard": how columns are scaled
+---@field score "mean"|"max"|"scaled"? default "mean": what is made of a row's squared errors
 ---@field missing "skip"|"fill"|"refuse"? default "skip": what NaN is in the rows to be scored
 ---@field quantile number? default 0.99: the share of normal rows below the threshold
 ---@field ensemble integer? default 1: the number of nets, whose scores are averaged

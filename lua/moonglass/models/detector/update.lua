@@ -18,7 +18,7 @@ local Detector = {}
 ---@field lr number? default 0.0005: the learning rate of Adam
 ---@field rate number? default 0.02: how fast the threshold follows, in its logarithm for each row above it
 ---@field gross number? default 4: a row with a score of more than so many thresholds is a fault, not drift
----@field quantile number? default that of the calibration, else 0.99
+---@field quantile number? that of the calibration if not given, else 0.99
 local update_options = options.checker("update", {
   lr = {"positive", 0.0005}, rate = {"positive", 0.02}, gross = {"positive", 4}, quantile = {"fraction"},
 })
