@@ -8,6 +8,7 @@
 
 #include "../core/error.h"
 #include "../core/memory.h"
+#include "../core/sort.h"
 #include "../formats/archive.h"
 #include "../formats/json.h"
 
@@ -194,28 +195,9 @@ static moon_status number_columns(moon_detector *d) {
   return MOON_OK;
 }
 
-static void sift_down(char **list, size_t root, size_t n) {
-  for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && strcmp(list[child], list[child + 1]) < 0) child++;
-    if (strcmp(list[root], list[child]) >= 0) return;
-    char *swap = list[root];
-    list[root] = list[child];
-    list[child] = swap;
-  }
-}
-
-/* The names in another list, sorted: a hostile file may have millions of them. Returns one that is there twice. */
-static const char *sort_names(char **list, size_t n) {
-  const char *twice = NULL;
-  for (size_t i = n / 2; i--;) sift_down(list, i, n);
-  for (size_t i = n; i-- > 1;) {
-    char *swap = list[0];
-    list[0] = list[i];
-    list[i] = swap;
-    sift_down(list, 0, i);
-    if (strcmp(list[0], list[i]) == 0) twice = list[0];
-  }
-  return twice;
+static bool text_before(const void *a, const void *b, const void *ud) {
+  (void)ud;
+  return strcmp(*(char *const *)a, *(char *const *)b) < 0;
 }
 
 static moon_status want_different(moon_detector *d) {
@@ -223,7 +205,10 @@ static moon_status want_different(moon_detector *d) {
   char **sorted = mooni_alloc(d->ctx, bytes);
   if (!sorted) return mooni_nomem(d->ctx, bytes);
   memcpy(sorted, d->columns, bytes);
-  const char *twice = sort_names(sorted, d->width);
+  mooni_sort(sorted, d->width, sizeof *sorted, text_before, NULL);
+  size_t i = 1;
+  while (i < d->width && strcmp(sorted[i - 1], sorted[i]) != 0) i++;
+  const char *twice = i < d->width ? sorted[i] : NULL;
   mooni_free(d->ctx, sorted);
   if (!twice) return MOON_OK;
   return mooni_fail(d->ctx, MOON_ERANGE, "detector: columns: '%.*s' is there twice", SHOWN, twice);

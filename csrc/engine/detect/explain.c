@@ -4,6 +4,7 @@
 #include "../core/error.h"
 #include "../core/fpmode.h"
 #include "../core/memory.h"
+#include "../core/sort.h"
 #include "detector.h"
 
 /* What each column has of the sum of all errors. If some are infinite, these share alone. */
@@ -18,32 +19,12 @@ static void set_shares(moon_reason *list, const float *features, size_t n) {
                               : 0;
 }
 
-/* Does a stand before b? */
-static bool before(const moon_reason *a, const moon_reason *b) {
-  if (a->outside != b->outside) return a->outside;
-  if (a->share != b->share) return a->share > b->share;
-  return a->index < b->index;
-}
-
-/* By a heap whose first is the last in order: a row may have many columns. */
-static void sift_down(moon_reason *list, size_t root, size_t n) {
-  for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && before(&list[child], &list[child + 1])) child++;
-    if (!before(&list[root], &list[child])) return;
-    moon_reason swap = list[root];
-    list[root] = list[child];
-    list[child] = swap;
-  }
-}
-
-static void sort(moon_reason *list, size_t n) {
-  for (size_t i = n / 2; i--;) sift_down(list, i, n);
-  for (size_t i = n; i-- > 1;) {
-    moon_reason swap = list[0];
-    list[0] = list[i];
-    list[i] = swap;
-    sift_down(list, 0, i);
-  }
+static bool reason_before(const void *a, const void *b, const void *ud) {
+  const moon_reason *x = a, *y = b;
+  (void)ud;
+  if (x->outside != y->outside) return x->outside;
+  if (x->share != y->share) return x->share > y->share;
+  return x->index < y->index;
 }
 
 static void list_columns(const moon_detector *d, moon_reason *list, const float *raw, const double *expected) {
@@ -69,7 +50,7 @@ moon_status moon_detector_explain(moon_detector *d, moon_reason *reasons, size_t
   if (status == MOON_OK) {
     list_columns(d, list, raw, expected);
     set_shares(list, features, n);
-    sort(list, n);
+    mooni_sort(list, n, sizeof *list, reason_before, NULL);
     for (size_t i = 0; i < count; i++) reasons[i] = list[i];
   }
   mooni_free(d->ctx, list);

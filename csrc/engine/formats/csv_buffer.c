@@ -49,7 +49,7 @@ moon_status mooni_csv_go(moon_csv *csv, uint64_t offset, uint64_t line) {
     csv->begin = (size_t)(offset - csv->offset);
     return MOON_OK;
   }
-  MOONI_TRY(mooni_input_rewind(&csv->input));
+  mooni_input_rewind(&csv->input);
   csv->begin = csv->end = 0;
   csv->over = false;
   csv->offset = csv->input.gzip ? 0 : offset;

@@ -4,6 +4,7 @@
 
 #include "../core/error.h"
 #include "../core/memory.h"
+#include "../core/sort.h"
 #include "csv_open.h"
 
 /* ---- finding columns ---- */
@@ -97,28 +98,12 @@ static moon_status choose_fields(choice *c, const moon_csv_config *config) {
   return c->count ? MOON_OK : mooni_fail(csv->ctx, MOON_EFORMAT, "it has no column beside the label");
 }
 
-static bool comes_before(const moon_csv *csv, size_t i, size_t k) {
+/* Of two places: by the names of their columns. */
+static bool name_before(const void *a, const void *b, const void *ud) {
+  const moon_csv *csv = ud;
+  const size_t i = *(const size_t *)a, k = *(const size_t *)b;
   const int order = strcmp(csv->field[i].name, csv->field[k].name);
   return order < 0 || (order == 0 && i < k);
-}
-
-/* Sort places by the names of their columns: a heap sort, since a hostile file may have a million in the
-** worst order. */
-static void sort_by_name(const moon_csv *csv, size_t *list, size_t n) {
-  for (size_t begin = n / 2, end = n; end > 1;) {
-    size_t moved, root;
-    if (begin > 0) {
-      moved = list[root = --begin];
-    } else {
-      moved = list[--end];
-      list[end] = list[root = 0];
-    }
-    for (size_t child; (child = 2 * root + 1) < end; list[root] = list[child], root = child) {
-      if (child + 1 < end && comes_before(csv, list[child], list[child + 1])) child++;
-      if (!comes_before(csv, moved, list[child])) break;
-    }
-    list[root] = moved;
-  }
 }
 
 /* Names tell columns apart, so those of the wanted ones must differ. */
@@ -127,7 +112,7 @@ static moon_status check_names(const choice *c) {
   size_t *list = mooni_alloc(csv->ctx, c->count * sizeof *list), k = 1;
   if (!list) return mooni_nomem(csv->ctx, c->count * sizeof *list);
   memcpy(list, c->fields, c->count * sizeof *list);
-  sort_by_name(csv, list, c->count);
+  mooni_sort(list, c->count, sizeof *list, name_before, csv);
   while (k < c->count && strcmp(csv->field[list[k - 1]].name, csv->field[list[k]].name) != 0) k++;
   const size_t first = k < c->count ? list[k - 1] : 0, second = k < c->count ? list[k] : 0;
   mooni_free(csv->ctx, list);

@@ -1,11 +1,11 @@
 /* folder.c - the names in a folder. */
 #include <dirent.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../core/error.h"
 #include "../core/memory.h"
+#include "../core/sort.h"
 #include "../core/tensor.h"
 #include "file.h"
 
@@ -45,14 +45,17 @@ static moon_status read_names(listing *l, DIR *folder, const char *path) {
 }
 
 /* By bytes: a locale would give another order on another machine. */
-static int compare(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static bool name_before(const void *a, const void *b, const void *ud) {
+  (void)ud;
+  return strcmp(*(const char *const *)a, *(const char *const *)b) < 0;
+}
 
 static moon_status sort_names(const listing *l, moon_tensor **out) {
   moon_tensor *t;
   const char **sorted = mooni_alloc(l->ctx, (l->count + 1) * sizeof *sorted), *name = l->names;
   if (!sorted) return mooni_nomem(l->ctx, (l->count + 1) * sizeof *sorted);
   for (size_t i = 0; i < l->count; i++, name += strlen(name) + 1) sorted[i] = name;
-  qsort(sorted, l->count, sizeof *sorted, compare);
+  mooni_sort(sorted, l->count, sizeof *sorted, name_before, NULL);
   moon_status status = moon_tensor_new(l->ctx, &t, MOON_UINT8, 1, &l->size);
   if (status == MOON_OK) {
     char *to = (char *)moon_tensor_byte(t);

@@ -136,11 +136,10 @@ bool mooni_input_at_hand(const mooni_input *in) {
   return !is_stream(in) || in->held || in->z.avail_in || mooni_reader_at_hand(&in->file);
 }
 
-moon_status mooni_input_rewind(mooni_input *in) {
+void mooni_input_rewind(mooni_input *in) {
   in->file.at = 0;
   in->over = false;
   in->between = true;
   in->z.avail_in = 0;
   if (in->gzip) inflateReset(&in->z);
-  return MOON_OK;
 }

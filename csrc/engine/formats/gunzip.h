@@ -32,6 +32,6 @@ moon_status mooni_input_some(mooni_input *in, void *out, size_t n, size_t *got);
 bool mooni_input_at_hand(const mooni_input *in);
 
 /* Go back to the first byte. Not of the standard input. */
-moon_status mooni_input_rewind(mooni_input *in);
+void mooni_input_rewind(mooni_input *in);
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "../core/error.h"
 #include "../core/memory.h"
+#include "../core/sort.h"
 
 enum { DEEPEST = 64, LONGEST_NUMBER = 300 };
 
@@ -215,31 +216,19 @@ static void skip_space(parser *p) {
   while (p->at < p->end && (*p->at == ' ' || *p->at == '\t' || *p->at == '\n' || *p->at == '\r')) p->at++;
 }
 
-static void sift_down(mooni_json **list, size_t root, size_t n) {
-  for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && strcmp(list[child]->key, list[child + 1]->key) < 0) child++;
-    if (strcmp(list[root]->key, list[child]->key) >= 0) return;
-    mooni_json *swap = list[root];
-    list[root] = list[child];
-    list[child] = swap;
-  }
+static bool key_before(const void *a, const void *b, const void *ud) {
+  (void)ud;
+  return strcmp((*(mooni_json *const *)a)->key, (*(mooni_json *const *)b)->key) < 0;
 }
 
-/* Is a key there twice? By a heap sort: a hostile object may have a million keys in the worst order. */
+/* Is a key there twice? */
 static bool has_duplicates(parser *p, const mooni_json *object) {
   mooni_json **list = p->sorted;
-  size_t n = 0;
-  bool duplicates = false;
+  size_t n = 0, i = 1;
   for (mooni_json *v = object->first; v; v = v->next) list[n++] = v;
-  for (size_t i = n / 2; i--;) sift_down(list, i, n);
-  for (size_t i = n; i-- > 1;) {
-    mooni_json *swap = list[0];
-    list[0] = list[i];
-    list[i] = swap;
-    sift_down(list, 0, i);
-    duplicates = duplicates || strcmp(list[0]->key, list[i]->key) == 0;
-  }
-  return duplicates;
+  mooni_sort(list, n, sizeof *list, key_before, NULL);
+  while (i < n && strcmp(list[i - 1]->key, list[i]->key) != 0) i++;
+  return i < n;
 }
 
 static bool read_value(parser *p, mooni_json *v);

@@ -13,6 +13,7 @@
 #include "../core/error.h"
 #include "../core/fpmode.h"
 #include "../core/memory.h"
+#include "../core/sort.h"
 #include "../core/tensor.h"
 #include "archive.h"
 #include "file.h"
@@ -161,32 +162,17 @@ static moon_status parse_claim(moon_ctx *ctx, claim *c, const mooni_json *value)
   return check_offsets(ctx, c);
 }
 
-static bool before(const claim *a, const claim *b) {
-  return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
+static bool begins_before(const void *a, const void *b, const void *ud) {
+  const claim *x = a, *y = b;
+  (void)ud;
+  return x->begin != y->begin ? x->begin < y->begin : x->end < y->end;
 }
 
-static void sift_down(claim *c, size_t root, size_t n) {
-  for (size_t child; (child = 2 * root + 1) < n; root = child) {
-    if (child + 1 < n && before(&c[child], &c[child + 1])) child++;
-    if (!before(&c[root], &c[child])) return;
-    claim swap = c[root];
-    c[root] = c[child];
-    c[child] = swap;
-  }
-}
-
-/* Sort by offset, by a heap sort: a hostile header may list a million tensors in the worst order. */
+/* Sort by offset. Most files are sorted. */
 static void sort_claims(claim *c, size_t n) {
-  bool sorted = true;
-  for (size_t i = 1; i < n; i++) sorted = sorted && !before(&c[i], &c[i - 1]);
-  if (sorted) return;
-  for (size_t i = n / 2; i--;) sift_down(c, i, n);
-  for (size_t i = n; i-- > 1;) {
-    claim swap = c[0];
-    c[0] = c[i];
-    c[i] = swap;
-    sift_down(c, 0, i);
-  }
+  size_t i = 1;
+  while (i < n && !begins_before(&c[i], &c[i - 1], NULL)) i++;
+  if (i < n) mooni_sort(c, n, sizeof *c, begins_before, NULL);
 }
 
 /* The tensors must cover the data exactly: no hole, no overlap, nothing left. */
