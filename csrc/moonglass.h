@@ -1,6 +1,6 @@
 /* moonglass.h - the public C interface of Moonglass, an engine for autoencoders.
 **
-** Read it in this order: context, tensors, layers, losses, optimisers, nets, data, files, detectors.
+** Read it in this order: context, tensors, layers, losses, optimisers, nets, sources and data, files, detectors.
 ** What holds for every function:
 **
 ** - A function that can fail returns a moon_status. If it fails, it has written no output and changed no object, and
@@ -715,10 +715,10 @@ MOON_API void moon_dataset_unshuffle(moon_dataset *data);
 MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_tensor *y, size_t first,
                                         size_t count);
 
-/* METHOD: may cells be absent? If so, NaN is a cell that is absent, in steps and evaluations on this dataset: it is 0
+/* METHOD: may cells be missing? If so, NaN is a cell that is missing, in steps and evaluations on this dataset: it is 0
 ** in the input, and in the target (x itself, or y) it counts neither in the loss nor in the number of elements of a
-** mean; a batch that has none has the loss 0. Then the loss is one of single cells: with cross_entropy, step and
-** evaluate fail with MOON_ESTATE. moon_dataset_batch gives NaN as it is. At first no cell may be absent. */
+** mean; a batch of nothing else has the loss 0. Then the loss is one of single cells: with cross_entropy, step and
+** evaluate fail with MOON_ESTATE. moon_dataset_batch gives NaN as it is. At first no cell may be missing. */
 MOON_API void moon_dataset_set_mask(moon_dataset *data, bool mask);
 
 /* METHOD: the dataset holds this rank's own rows, and the other ranks hold others: rows[r] in rank r, `ranks` numbers,
@@ -858,50 +858,6 @@ MOON_API moon_status moon_png_decode(moon_ctx *ctx, moon_tensor **out, const voi
 MOON_API moon_status moon_png_write(const moon_tensor *image, const char *path);
 MOON_API moon_status moon_png_encode(const moon_tensor *image, moon_tensor **bytes);
 
-/* ---- Scaling ----------------------------------------------------------------------------------------------------
-** Columns of different sizes are brought to one: z = (x - offset) / scale, in double, then rounded to float32. */
-
-/* CONSTRUCTOR: a scaler for rows of width columns, without numbers yet. It gets them from rows:
-**   "standard" offset: the mean; scale: the standard deviation, over n
-**   "minmax"   offset: the minimum; scale: maximum - minimum. So the rows seen become 0 to 1
-**   "robust"   offset: the median; scale: the interquartile range / 1.349, which is the deviation of normal numbers.
-**              Where both quartiles are equal: the deviation
-** NaN are missing numbers, and not counted. A constant column has the scale 1; a column of nothing but NaN has the
-** offset 0 and the scale 1. Sums are in double, of deviations from the first number: exact also far from zero. Fails
-** with MOON_ERANGE (unknown method), MOON_ESHAPE (width is 0), MOON_ENOMEM. */
-MOON_API moon_status moon_scaler_new(moon_ctx *ctx, moon_scaler **out, const char *method, size_t width);
-MOON_API moon_scaler *moon_scaler_retain(moon_scaler *scaler);
-MOON_API void moon_scaler_release(moon_scaler *scaler);
-
-/* METHOD: count the rows x [n x width], float32 or bytes, which count as value/255. Rows may come in blocks of any
-** sizes; the result has the same bits. Fails with MOON_ESHAPE, MOON_ERANGE (an infinity: the message names the row,
-** from 1 on through all blocks, and the column), MOON_ESTATE (finished), MOON_ENOMEM, MOON_EINTERRUPT. */
-MOON_API moon_status moon_scaler_add(moon_scaler *scaler, const moon_tensor *x);
-
-/* METHOD: all rows have come. *again is true after the first pass of "robust", which needs two: add the same rows once
-** more, in any order, and call this again. No rows are kept meanwhile: exact quantiles take 0.5 to 3 MB for each
-** column, or 12 bytes for each row if that is less. Otherwise the scaler can now be used, and takes no more rows.
-** Fails with MOON_ESTATE (no rows; finished; other rows in the second pass), MOON_ENOMEM. */
-MOON_API moon_status moon_scaler_finish(moon_scaler *scaler, bool *again);
-
-/* METHOD: its method, a static text, and its width. */
-MOON_API const char *moon_scaler_method(const moon_scaler *scaler);
-MOON_API size_t moon_scaler_width(const moon_scaler *scaler);
-
-/* METHOD: [width] numbers, valid as long as the scaler; NULL before it is finished. low and high are the smallest and
-** the largest number seen, NaN if there was none. count: how many numbers a column has had, without NaN. */
-MOON_API const double *moon_scaler_offset(const moon_scaler *scaler);
-MOON_API const double *moon_scaler_scale(const moon_scaler *scaler);
-MOON_API const double *moon_scaler_low(const moon_scaler *scaler);
-MOON_API const double *moon_scaler_high(const moon_scaler *scaler);
-MOON_API size_t moon_scaler_count(const moon_scaler *scaler, size_t column);
-
-/* METHOD: z = (x - offset) * (1 / scale), of x [n x width], float32 or bytes; x = z * scale + offset, of z float32.
-** In double, then rounded. NaN stay NaN. The output is float32 and may be the input. Fail with MOON_ESTATE (not
-** finished; the output is frozen), MOON_ESHAPE, MOON_ETYPE. */
-MOON_API moon_status moon_scaler_apply(const moon_scaler *scaler, moon_tensor *z, const moon_tensor *x);
-MOON_API moon_status moon_scaler_invert(const moon_scaler *scaler, moon_tensor *x, const moon_tensor *z);
-
 /* FUNCTION: *kind = which format a file seems to have, by its first bytes: "PNG", "JPEG", "GIF", "TIFF", "BMP", "WebP"
 ** and so on; NULL if it has none that is known. The name is static. Fails with MOON_EIO. */
 MOON_API moon_status moon_picture_kind(moon_ctx *ctx, const char **kind, const char *path);
@@ -986,6 +942,50 @@ MOON_API moon_status moon_net_save(const moon_net *net, const char *path);
 MOON_API moon_status moon_net_load(moon_ctx *ctx, moon_net **out, const char *path);
 MOON_API moon_status moon_net_to_bytes(const moon_net *net, moon_tensor **bytes);
 MOON_API moon_status moon_net_from_bytes(moon_ctx *ctx, moon_net **out, const void *bytes, size_t size);
+
+/* ---- Scaling ----------------------------------------------------------------------------------------------------
+** Columns of different sizes are brought to one: z = (x - offset) / scale, in double, then rounded to float32. */
+
+/* CONSTRUCTOR: a scaler for rows of width columns, without numbers yet. It gets them from rows:
+**   "standard" offset: the mean; scale: the standard deviation, over n
+**   "minmax"   offset: the minimum; scale: maximum - minimum. So the rows seen become 0 to 1
+**   "robust"   offset: the median; scale: the interquartile range / 1.349, which is the deviation of normal numbers.
+**              Where both quartiles are equal: the deviation
+** NaN are missing numbers, and not counted. A constant column has the scale 1; a column of nothing but NaN has the
+** offset 0 and the scale 1. Sums are in double, of deviations from the first number: exact also far from zero. Fails
+** with MOON_ERANGE (unknown method), MOON_ESHAPE (width is 0), MOON_ENOMEM. */
+MOON_API moon_status moon_scaler_new(moon_ctx *ctx, moon_scaler **out, const char *method, size_t width);
+MOON_API moon_scaler *moon_scaler_retain(moon_scaler *scaler);
+MOON_API void moon_scaler_release(moon_scaler *scaler);
+
+/* METHOD: count the rows x [n x width], float32 or bytes, which count as value/255. Rows may come in blocks of any
+** sizes; the result has the same bits. Fails with MOON_ESHAPE, MOON_ERANGE (an infinity: the message names the row,
+** from 1 on through all blocks, and the column), MOON_ESTATE (finished), MOON_ENOMEM, MOON_EINTERRUPT. */
+MOON_API moon_status moon_scaler_add(moon_scaler *scaler, const moon_tensor *x);
+
+/* METHOD: all rows have come. *again is true after the first pass of "robust", which needs two: add the same rows once
+** more, in any order, and call this again. No rows are kept meanwhile: exact quantiles take 0.5 to 3 MB for each
+** column, or 12 bytes for each row if that is less. Otherwise the scaler can now be used, and takes no more rows.
+** Fails with MOON_ESTATE (no rows; finished; other rows in the second pass), MOON_ENOMEM. */
+MOON_API moon_status moon_scaler_finish(moon_scaler *scaler, bool *again);
+
+/* METHOD: its method, a static text, and its width. */
+MOON_API const char *moon_scaler_method(const moon_scaler *scaler);
+MOON_API size_t moon_scaler_width(const moon_scaler *scaler);
+
+/* METHOD: [width] numbers, valid as long as the scaler; NULL before it is finished. low and high are the smallest and
+** the largest number seen, NaN if there was none. count: how many numbers a column has had, without NaN. */
+MOON_API const double *moon_scaler_offset(const moon_scaler *scaler);
+MOON_API const double *moon_scaler_scale(const moon_scaler *scaler);
+MOON_API const double *moon_scaler_low(const moon_scaler *scaler);
+MOON_API const double *moon_scaler_high(const moon_scaler *scaler);
+MOON_API size_t moon_scaler_count(const moon_scaler *scaler, size_t column);
+
+/* METHOD: z = (x - offset) * (1 / scale), of x [n x width], float32 or bytes; x = z * scale + offset, of z float32.
+** In double, then rounded. NaN stay NaN. The output is float32 and may be the input. Fail with MOON_ESTATE (not
+** finished; the output is frozen), MOON_ESHAPE, MOON_ETYPE. */
+MOON_API moon_status moon_scaler_apply(const moon_scaler *scaler, moon_tensor *z, const moon_tensor *x);
+MOON_API moon_status moon_scaler_invert(const moon_scaler *scaler, moon_tensor *x, const moon_tensor *z);
 
 /* ---- Detectors --------------------------------------------------------------------------------------------------
 ** A detector tells rows that are unlike those it was trained on: an autoencoder rebuilds them badly. It is a net, or

@@ -138,7 +138,7 @@ static int dataset_rows(lua_State *L) {
 }
 
 /*** Dataset:set_mask(mask)
-** May cells be absent? If so, NaN is 0 in the input, and in the target it counts neither in the loss nor in its mean.
+** May cells be missing? If so, NaN is 0 in the input, and in the target it counts neither in the loss nor in its mean.
 ** @param mask boolean */
 static int dataset_set_mask(lua_State *L) {
   moon_dataset *data = bind_check_dataset(L, 1);

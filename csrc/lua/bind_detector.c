@@ -380,24 +380,27 @@ static const char *const fields[] = {"threshold", "columns",  "categories", "wid
                                      "scaler",    "score",    "missing",    "spread", "low", "high",
                                      "margin",    "quantile", "rows",       NULL};
 
+/* Their places in the list. */
+enum {
+  THRESHOLD,
+  COLUMNS,
+  CATEGORIES,
+  WIDTH,
+  NET,
+  NETS,
+  SCALER,
+  SCORE,
+  MISSING,
+  SPREAD,
+  LOW,
+  HIGH,
+  MARGIN,
+  QUANTILE,
+  ROWS
+};
+
 /* Push the field of that name; nil if it has no value. False if there is none of that name. */
 static bool push_field(lua_State *L, const moon_detector *d, const char *name) {
-  enum {
-    THRESHOLD,
-    COLUMNS,
-    CATEGORIES,
-    WIDTH,
-    NET,
-    NETS,
-    SCALER,
-    SCORE,
-    MISSING,
-    SPREAD,
-    LOW,
-    HIGH,
-    MARGIN,
-    QUANTILE
-  };
   moon_detector_config c = {.size = sizeof c};
   size_t i = 0, width = moon_detector_columns(d);
   while (fields[i] && strcmp(fields[i], name) != 0) i++;
@@ -418,7 +421,8 @@ static bool push_field(lua_State *L, const moon_detector *d, const char *name) {
     case HIGH: push_numbers(L, c.high, width); break;
     case MARGIN: lua_pushnumber(L, c.margin); break;
     case QUANTILE: push_number(L, c.quantile, c.quantile > 0); break;
-    default: c.rows ? lua_pushinteger(L, (lua_Integer)c.rows) : lua_pushnil(L); break;
+    case ROWS: c.rows ? lua_pushinteger(L, (lua_Integer)c.rows) : lua_pushnil(L); break;
+    default: lua_pushnil(L); break;
   }
   return true;
 }

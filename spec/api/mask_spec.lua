@@ -1,11 +1,11 @@
--- Test absent cells: fit and evaluate with mask = true, against the same computed by hand in Lua.
+-- Test missing cells: fit and evaluate with mask = true, against the same computed by hand in Lua.
 local moon = require "moonglass"
 local core = require "moonglass.core"
 local failure = dofile("spec/support/expect.lua").failure
 
 local nan = 0 / 0
 
--- Rows in [0, 1], of which a share of the cells is absent.
+-- Rows in [0, 1], of which a share of the cells is missing.
 local function rows_with_gaps(n, d, share, seed)
   moon.seed(seed or 1)
   local x, gaps = moon.rand(n, d), moon.rand(n, d):lt(share)
@@ -44,7 +44,7 @@ local losses = {mse = "linear", mae = "linear", huber = "linear", bce = "sigmoid
 describe("a mask", function()
   for name, last in pairs(losses) do
     for reduction, factor in pairs(factors) do
-      it(("leaves out absent cells: %s, %s"):format(name, reduction), function()
+      it(("leaves out missing cells: %s, %s"):format(name, reduction), function()
         local x, gaps, filled = rows_with_gaps(12, 6, 0.3)
         local net, copy = make_net(6, last), make_net(6, last)
         local loss = moon[name]{reduction = reduction}
@@ -64,7 +64,7 @@ describe("a mask", function()
     end
   end
 
-  it("without any absent cell gives the bits that fit gives without a mask", function()
+  it("without any missing cell gives the bits that fit gives without a mask", function()
     local x = moon.rand(50, 6)
     local nets = {make_net(6), make_net(6)}
     for i, net in ipairs(nets) do
@@ -82,7 +82,7 @@ describe("a mask", function()
     assert.near(sum / count, net:evaluate(x, y, {loss = "mse", mask = true}), 1e-6)
   end)
 
-  it("knows absent cells by the clean rows, not by the noisy ones", function()
+  it("knows missing cells by the clean rows, not by the noisy ones", function()
     local x, gaps, filled = rows_with_gaps(9, 6, 0.4)
     local ae = moon.autoencoder.denoising{input = 6, hidden = 3, output = "linear", noise = moon.masking_noise(0.5)}
     local sum, count = by_hand(moon.mse{reduction = "sum"}, ae:predict(filled), filled, gaps)

@@ -205,7 +205,7 @@ describe("a source with a reader", function()
       source_of(labels:clone():fill_(7), 9), options{loss = "cross_entropy"}))
   end)
 
-  it("may have absent cells (mask)", function()
+  it("may have missing cells (mask)", function()
     for i = 1, 100, 3 do x:set(0 / 0, i, 1 + i % 6) end
     local a, b, c = net(), net(), net()
     local expected = a:fit(x, options{mask = true}).loss

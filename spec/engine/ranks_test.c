@@ -109,7 +109,7 @@ typedef struct training {
   const char *name;
   void (*layers)(stack *s);
   const char *loss, *reduction, *optim;
-  bool mask; /* some cells are absent */
+  bool mask; /* some cells are missing */
 } training;
 
 static const training trainings[] = {

@@ -7,10 +7,10 @@
 
 /* ---- which rows a block has ---- */
 
-static size_t begin_of(const mooni_blocks *b, size_t k) { return k ? k * b->block - b->missing : 0; }
+static size_t begin_of(const mooni_blocks *b, size_t k) { return k ? k * b->block - b->lacking : 0; }
 
 static size_t end_of(const mooni_blocks *b, size_t k) {
-  size_t end = (k + 1) * b->block - b->missing;
+  size_t end = (k + 1) * b->block - b->lacking;
   return end < b->rows ? end : b->rows;
 }
 
@@ -32,8 +32,8 @@ moon_status mooni_blocks_new(moon_ctx *ctx, mooni_blocks **out, const moon_sourc
   mooni_blocks *b = mooni_alloc(ctx, sizeof *b);
   if (!b) return mooni_nomem(ctx, sizeof *b);
   *b = (mooni_blocks){.ctx = ctx, .x = x, .y = y, .rows = moon_source_rows(x), .block = mooni_source_block(leader)};
-  b->missing = leader->first % b->block;
-  b->count = (b->missing + b->rows + b->block - 1) / b->block;
+  b->lacking = leader->first % b->block;
+  b->count = (b->lacking + b->rows + b->block - 1) / b->block;
   b->together = choose_together(b);
   b->order = mooni_calloc(ctx, b->count, sizeof *b->order);
   if (!b->order) {

@@ -10,7 +10,7 @@ typedef struct mooni_blocks {
   moon_ctx *ctx;
   const moon_source *x, *y; /* the dataset's; y may be NULL. At least one is read */
   size_t rows;
-  size_t block, missing; /* rows of a whole block; how many the first one lacks, of a part of a source */
+  size_t block, lacking; /* rows of a whole block; how many the first one lacks, of a part of a source */
   size_t count, together;
   uint32_t *order; /* [count] of the blocks */
   bool shuffled;

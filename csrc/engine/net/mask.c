@@ -1,4 +1,4 @@
-/* mask.c - cells that are absent. */
+/* mask.c - missing cells. */
 #include "mask.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ size_t mooni_mask_count(mooni_columns m, size_t rows) {
   return n;
 }
 
-/* The first cell from `at` on that is absent (or, with `present`, that is present); n if there is none. */
+/* The first cell from `at` on that is missing (or, with `present`, that is present); n if there is none. */
 static size_t find(const float *t, size_t at, size_t n, bool present) {
   while (at < n && isnan(t[at]) == present) at++;
   return at;

@@ -1,5 +1,5 @@
-/* mask.h - cells that are absent: NaN in the rows of a dataset with a mask. In the input they are 0. In the target they
-** do not count: neither in the loss, nor in the number of elements that its mean is over. */
+/* mask.h - missing cells: NaN in the rows of a dataset with a mask. In the input they are 0. In the target they do not
+** count: neither in the loss, nor in the number of elements that its mean is over. */
 #ifndef MOONI_MASK_H
 #define MOONI_MASK_H
 

@@ -1121,7 +1121,7 @@ function Net:plan(rows, loss, optimizer) end
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
----@field mask boolean? default false; true: NaN is a cell that is absent, as in `fit`
+---@field mask boolean? default false; true: NaN is a cell that is missing, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 
@@ -1158,7 +1158,7 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
----@field mask boolean? default false; true: NaN is an absent cell: 0 as input, and not counted as target
+---@field mask boolean? default false; true: NaN is a missing cell: 0 as input, and not counted as target
 ---@field distributed moonglass.mpi? all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 
@@ -1261,7 +1261,7 @@ function Dataset:unshuffle() end
 ---@return integer rows
 function Dataset:rows() end
 
----May cells be absent? If so, NaN is 0 in the input, and in the target it counts neither in the loss nor in its mean.
+---May cells be missing? If so, NaN is 0 in the input, and in the target it counts neither in the loss nor in its mean.
 ---@param mask boolean
 function Dataset:set_mask(mask) end
 

@@ -69,7 +69,7 @@ local slack = 1e-3 -- for rounding errors at the ends of [0, 1]
 
 local function check_shares(what, name, t, kind)
   local some = native.is_source(t) and first_rows(t) or sample(t)
-  local low, high = some:nanmin(), some:nanmax() -- NaN is told of later, or absent
+  local low, high = some:nanmin(), some:nanmax() -- NaN is told of later, or missing
   if low < -slack or high > 1 + slack then
     errors.raise("%s: %s has values from %.4g to %.4g, expected [0, 1]: %s", what, name, low, high,
       advice(kind, low, high))

@@ -25,7 +25,7 @@ local function check_tensors(what, x, y)
   if y ~= nil then check_tensor(what, "y", y) end
 end
 
---- A dataset of x [rows x in] and y [rows x out] or class numbers [rows]; y nil: the target is x. mask: NaN is absent.
+--- A dataset of x [rows x in] and y [rows x out] or class numbers [rows]; y nil: the target is x. mask: NaN is missing.
 function datasets.make(what, loss, x, y, mask)
   check_tensors(what, x, y)
   compatibility.check_targets(what, loss, x, y)

@@ -47,7 +47,7 @@ local function where_bad(t)
   return ("%s in row %d, column %d"):format(word(v), row, column)
 end
 
--- The numbers of a run's tensor that count: absent cells are as 0.
+-- The numbers of a run's tensor that count: missing cells are as 0.
 local function counted(run, t)
   return run.mask and native.is_tensor(t) and t.dtype == "float32" and t:fill_nan(0) or t
 end

@@ -19,7 +19,7 @@ local default_batch = 32
 ---@class moonglass.EvaluateOptions
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
----@field mask boolean? default false; true: NaN is a cell that is absent, as in `fit`
+---@field mask boolean? default false; true: NaN is a cell that is missing, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {

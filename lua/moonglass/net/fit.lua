@@ -39,7 +39,7 @@ local Net = {}
 ---@field history moonglass.History? a history to continue
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
----@field mask boolean? default false; true: NaN is an absent cell: 0 as input, and not counted as target
+---@field mask boolean? default false; true: NaN is a missing cell: 0 as input, and not counted as target
 ---@field distributed moonglass.mpi? all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 local fit_options = options.checker("fit", {

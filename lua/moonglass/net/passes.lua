@@ -21,7 +21,7 @@ end
 function passes.check_mask(what, mask, net, loss, opt)
   if not mask or passes.all_native(net, loss, opt) then return end
   local name = not native.is_net(net) and "a layer" or not native.is_loss(loss) and "the loss" or "the optimizer"
-  errors.raise("%s: mask is true, but %s is written in Lua, expected native ones: fill_nan fills absent cells", what,
+  errors.raise("%s: mask is true, but %s is written in Lua, expected native ones: fill_nan fills missing cells", what,
     name)
 end
 

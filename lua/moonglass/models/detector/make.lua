@@ -16,7 +16,7 @@ local options = require "moonglass.support.options"
 ---@field margin number? default 3: a cell is far outside if it is more than so many ranges (high - low) from them
 local detector_options = options.checker("detector.build", {
   scaler = {"any"}, columns = {"list"}, categories = {"list"}, low = {"list"}, high = {"list"},
-  score = {{"mean", "max", "scaled"}, "mean"}, missing = {{"skip", "fill", "refuse"}, "skip"}, margin = {"number", 3},
+  score = {{"mean", "max", "scaled"}, "mean"}, missing = {{"skip", "fill", "refuse"}, "skip"}, margin = {"positive", 3},
 })
 
 -- The list of nets of a net or a list.
@@ -72,7 +72,6 @@ end
 local function make(given_nets, given)
   local nets, o = nets_of(given_nets), detector_options(given)
   local scaler = scaling(o.scaler)
-  if o.margin < 0 then errors.raise("detector: margin is %s, expected 0 or more", o.margin) end
   if (o.low == nil) ~= (o.high == nil) then
     errors.raise("detector: %s is missing, expected both low and high", o.low and "high" or "low")
   end
