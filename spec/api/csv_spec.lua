@@ -134,6 +134,22 @@ describe("CSV", function()
     assert.matches("line 300002, column 1 %(a%): found 'z'", (numbers(text .. "z,1,x\n", options)))
   end)
 
+  it("reads another file like a first one, or like a detector's rows", function()
+    local _, info = numbers("a,color,kind\n1,red,x\n2,blue,y\n", {categorical = {"color"}, label = "kind"})
+    local text = "kind,color,b,a\ny,blue,9,5\n"
+    local rows, later = numbers(text, {like = info, label = "kind"})
+    assert.same({{5, 0, 1}}, rows)
+    assert.same({info.columns, info.categories, info.classes, 1}, {later.columns, later.categories, later.classes,
+      later.labels[1]})
+    local net = moon.sequential{moon.dense(3, 3)}
+    local d = moon.detector(net, {columns = info.columns, categories = info.categories})
+    assert.same({{5, 0, 1}}, (numbers(text, {like = d})))
+    assert.error_matches(function() numbers(text, {like = d, ignore = {"b"}}) end,
+      "data.csv: like and ignore are given, expected one of them")
+    assert.error_matches(function() numbers(text, {like = {"a"}}) end,
+      "data.csv: like is a table, expected a detector, or the info of another file")
+  end)
+
   it("makes classes of labels, and columns of categories", function()
     local text = "a,color,kind\n1,red,x\n2,green,y\n3,red,\n"
     local x, info = numbers(text, {label = "kind", categorical = {"color"}})

@@ -4,6 +4,7 @@
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
 local files = require "moonglass.support.files"
 local options = require "moonglass.support.options"
 
@@ -19,6 +20,7 @@ local data = {}
 ---@field decimal "."|","|"auto"? default "auto": "." with delimiter ",", else as in the first number that has either
 ---@field columns (string|integer)[]? which, in this order, by name or number; if not given: all but the label
 ---@field ignore (string|integer)[]? in place of `columns`: which not, such as times and notes
+---@field like moonglass.Detector|moonglass.CsvInfo? a detector, or `info` of another file: its columns, categories, classes
 ---@field label string|integer? a column of labels: numbers, or texts, which become class numbers from 0
 ---@field classes string[]? `info.classes` of another file: the texts of the labels from class 0
 ---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
@@ -27,7 +29,7 @@ local data = {}
 ---@field stream boolean? default false; true: x is a source, so that the file may be larger than memory
 local check = options.checker(what, {
   header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
-  columns = {"list"}, ignore = {"list"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
+  columns = {"list"}, ignore = {"list"}, like = {"any"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
   rows = {"list"}, stream = {"flag", false},
 })
 
@@ -87,6 +89,30 @@ local function columns_of(name, list)
   local result = {}
   for i, v in ipairs(list) do result[i] = column(("%s[%d]"):format(name, i), v) end
   return result
+end
+
+-- The options that give rows the columns of a detector, or of another file: "valve=open" comes from the column "valve".
+local function with_like(o)
+  local like = o.like
+  if like == nil then return o end
+  for _, name in ipairs{"columns", "ignore", "categorical"} do
+    if o[name] then errors.raise("%s: like and %s are given, expected one of them", what, name) end
+  end
+  if not native.is(like, "moonglass.detector") and (type(like) ~= "table" or not like.columns or not like.categories) then
+    errors.raise("%s: like is %s, expected a detector, or the info of another file", what, options.show(like))
+  end
+  local source, columns, taken = {}, {}, {}
+  for name, list in pairs(like.categories) do
+    for _, text in ipairs(list) do source[name .. "=" .. text] = name end
+  end
+  for _, name in ipairs(like.columns) do
+    local wanted = source[name] or name
+    if not taken[wanted] then columns[#columns + 1] = wanted end
+    taken[wanted] = true
+  end
+  o.columns, o.categorical = columns, like.categories
+  if o.label ~= nil and not o.classes and type(like) == "table" then o.classes = like.classes end
+  return o
 end
 
 local function character(name, text)
@@ -261,7 +287,7 @@ end
 ---@return moonglass.Code? code
 function data.csv(path, given)
   checks.path(what, path)
-  local o = check(given)
+  local o = with_like(check(given))
   if not core.csv_open then return files.refuse(what) end
   return errors.guard(load, path, o)
 end
