@@ -20,7 +20,7 @@ local data = {}
 ---@field decimal "."|","|"auto"? default "auto": "." with delimiter ",", else as in the first number that has either
 ---@field columns (string|integer)[]? which, in this order, by name or number; if not given: all but the label
 ---@field ignore (string|integer)[]? in place of `columns`: which not, such as times and notes
----@field like moonglass.Detector|moonglass.CsvInfo? a detector, or `info` of another file: its columns, categories, classes
+---@field like moonglass.Detector|moonglass.CsvInfo? a detector, or `info` of another file: its columns and texts
 ---@field label string|integer? a column of labels: numbers, or texts, which become class numbers from 0
 ---@field classes string[]? `info.classes` of another file: the texts of the labels from class 0
 ---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
@@ -29,7 +29,8 @@ local data = {}
 ---@field stream boolean? default false; true: x is a source, so that the file may be larger than memory
 local check = options.checker(what, {
   header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
-  columns = {"list"}, ignore = {"list"}, like = {"any"}, label = {"any"}, classes = {"list"}, categorical = {"any"}, missing = {"list"},
+  columns = {"list"}, ignore = {"list"}, like = {"any"}, label = {"any"}, classes = {"list"}, categorical = {"any"},
+  missing = {"list"},
   rows = {"list"}, stream = {"flag", false},
 })
 
@@ -98,7 +99,8 @@ local function with_like(o)
   for _, name in ipairs{"columns", "ignore", "categorical"} do
     if o[name] then errors.raise("%s: like and %s are given, expected one of them", what, name) end
   end
-  if not native.is(like, "moonglass.detector") and (type(like) ~= "table" or not like.columns or not like.categories) then
+  local is_info = type(like) == "table" and like.columns and like.categories
+  if not is_info and not native.is(like, "moonglass.detector") then
     errors.raise("%s: like is %s, expected a detector, or the info of another file", what, options.show(like))
   end
   local source, columns, taken = {}, {}, {}
@@ -111,7 +113,7 @@ local function with_like(o)
     taken[wanted] = true
   end
   o.columns, o.categorical = columns, like.categories
-  if o.label ~= nil and not o.classes and type(like) == "table" then o.classes = like.classes end
+  if o.label ~= nil and not o.classes and is_info then o.classes = like.classes end
   return o
 end
 
