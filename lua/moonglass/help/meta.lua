@@ -1865,7 +1865,7 @@ moon.data = {}
 ---@field decimal "."|","|"auto"? default "auto": "." with delimiter ",", else as in the first number that has either
 ---@field columns (string|integer)[]? which, in this order, by name or number; if not given: all but the label
 ---@field ignore (string|integer)[]? in place of `columns`: which not, such as times and notes
----@field like moonglass.Detector|moonglass.CsvInfo? a detector, or `info` of another file: its columns, categories, classes
+---@field like moonglass.Detector|moonglass.CsvInfo? a detector, or `info` of another file: its columns and texts
 ---@field label string|integer? a column of labels: numbers, or texts, which become class numbers from 0
 ---@field classes string[]? `info.classes` of another file: the texts of the labels from class 0
 ---@field categorical table? columns of texts, to be columns of 0 and 1: names, or `info.categories` of another file
