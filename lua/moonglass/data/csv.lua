@@ -30,8 +30,7 @@ local data = {}
 local check = options.checker(what, {
   header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
   columns = {"list"}, ignore = {"list"}, like = {"any"}, label = {"any"}, classes = {"list"}, categorical = {"any"},
-  missing = {"list"},
-  rows = {"list"}, stream = {"flag", false},
+  missing = {"list"}, rows = {"list"}, stream = {"flag", false},
 })
 
 ---What `moon.data.csv` tells of a file.
