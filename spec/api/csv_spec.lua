@@ -60,10 +60,18 @@ describe("CSV", function()
       ["a,b\n1,inf\n"] = "line 2, column 2 (b): found 'inf', expected a finite number; name it as a missing text",
       ["a,b\n1,1e39\n"] = "line 2, column 2 (b): found '1e39', expected at most 3.40282e+38: numbers become float32",
       ["a,b\n"] = "it has no rows",
-      ["a,a\n1,2\n"] = "columns 1 and 2 have the same name 'a'; rename one, or choose the columns by their numbers",
+      ["a,a\n1,2\n"] = "columns 1 and 2 have the same name 'a'; rename one, or choose one of them by its number",
     } do
       assert.equal(message, (numbers(text)), text)
     end
+  end)
+
+  it("is there if a text makes a column of a name that is there", function()
+    local message = "a categorical column would make a second column 'c=x'; rename one, or leave one out"
+    assert.equal(message, (numbers("c,c=x\nx,1\nz,2\n", {categorical = {"c"}})))
+    assert.equal(message, (numbers("c=x,c\n1,x\n2,z\n", {categorical = {"c"}})))
+    assert.equal("a categorical column would make a second column 'a=b=c'; rename one, or leave one out",
+      (numbers("a,a=b\nb=c,c\n", {categorical = {"a", "a=b"}})))
   end)
 
   it("never takes one decimal separator for another", function()

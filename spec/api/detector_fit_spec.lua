@@ -79,6 +79,16 @@ describe("moon.detector.fit", function()
     assert.is_true(auc(d, widened(normal), widened(strange)) > 0.9)
   end)
 
+  it("does not alarm at the rows it was made from if nets rebuild them but for rounding", function()
+    for seed = 1, 3 do
+      local x = moon.ones(100, 4)
+      local ok, d = quiet(function() return moon.detector.fit(x, {seed = seed, steps = 200}) end)
+      assert.is_true(ok, d)
+      assert.is_true(d:alarms(x):sum() <= 1)
+      assert.equal(100, d:alarms(x + 1):sum())
+    end
+  end)
+
   it("takes windows over a series", function()
     local t = moon.arange(1, 1200):mul_(0.3)
     local series = (t:clone() / 1):totable()
@@ -149,6 +159,47 @@ describe("detector:calibrate", function()
     local d = detector()
     assert.error_matches(function() d:calibrate(moon.randn(20, 4)) end, "held_out has rows of 4, expected 3 columns")
     assert.error_matches(function() d.calibrate(moon.randn(20, 3)) end, "with a colon")
+  end)
+end)
+
+describe("a calibration that fails", function()
+  local function state(d)
+    local c = d:calibration()
+    return {d.threshold, d.spread[1], d.spread[6], c.rate, c.rows, d.quantile}
+  end
+
+  it("leaves the detector as it was", function()
+    moon.seed(8)
+    local x = draw(1000)
+    local d = moon.detector(moon.autoencoder.plain{input = 6, hidden = 2}, {scaler = moon.scaler(x), score = "scaled"})
+    quiet(function() d:calibrate(x, {quantile = 0.98}) end)
+    local before, other = state(d), x * 1.5
+    for fail_at = 1, 4 do
+      local calls = 0
+      local source = moon.source{rows = 1000, width = 6, block = 1000, read = function(first, n)
+        calls = calls + 1
+        if calls == fail_at then error("the disk is gone") end
+        return other:rows(first, first + n - 1)
+      end}
+      local ok, message = quiet(function() d:calibrate(source) end)
+      assert.is_true(ok or message:find("the disk is gone", 1, true) ~= nil, message)
+      if ok then assert.is_true(fail_at > 3) else assert.same(before, state(d)) end
+    end
+  end)
+
+  it("says that scores are infinite", function()
+    local x = draw(200)
+    local far = moon.cat({x, x:rows(1, 100) * 1e38}, 1)
+    for score, message in pairs{
+      mean = "calibrate: more than 1 %% of the rows have infinite scores, expected rows like those of the training",
+      scaled = 'calibrate: rows have infinite errors, which the score "scaled" cannot be fitted to: expected rows like',
+    } do
+      local d = moon.detector(moon.autoencoder.plain{input = 6, hidden = 2}, {scaler = moon.scaler(x), score = score})
+      d.threshold = 5
+      assert.error_matches(function() d:calibrate(far) end, message)
+      assert.equal(5, d.threshold)
+      assert.is_nil(d.spread)
+    end
   end)
 end)
 

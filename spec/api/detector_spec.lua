@@ -205,6 +205,15 @@ describe("a detector", function()
     assert.equal(tostring(moon.detector(d.net)), tostring(moon.detector.build(d.net)))
   end)
 
+  it("refuses lists with holes, and a margin that would be the default", function()
+    local function refused(options, message)
+      assert.error_matches(function() detector(options) end, message)
+    end
+    refused({columns = {"a", nil, "c", "d"}}, "columns has nil at place 2, expected a text")
+    refused({categories = {k = {"u", nil, "v"}}}, "categories.k has nil at place 2, expected a text")
+    refused({margin = 0}, "margin is 0, expected a number above 0")
+  end)
+
   it("sees further training of its nets", function()
     local d, scaler = detector()
     local x = rows(300)

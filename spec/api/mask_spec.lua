@@ -92,6 +92,19 @@ describe("a mask", function()
     assert.is_true(history.loss[5] == history.loss[5])
   end)
 
+  it("is evaluated over all cells that are present, in batches of any size", function()
+    local x, gaps, filled = rows_with_gaps(23, 6, 0.4)
+    local net = moon.sequential{moon.dense(6, 4, {weight_l2 = 0.01}), moon.dense(4, 6)}
+    local penalty = net:evaluate(filled, {loss = "mse"}) - net:errors(filled):mean()
+    assert.is_true(penalty > 0.001)
+    local sum, count = by_hand(moon.mse{reduction = "sum"}, net:forward(filled, true), filled, gaps)
+    for batch = 1, 23 do
+      local options = {loss = "mse", mask = true, batch_size = batch}
+      assert.near(sum / count + penalty, net:evaluate(x, options), 1e-6)
+      assert.near(sum / count + penalty, net:evaluate(x:windows(1), options), 1e-6)
+    end
+  end)
+
   it("gives a batch without any cell the loss 0, and no gradient", function()
     local net = make_net(6)
     local before = net:layer(1).weight:clone()

@@ -97,9 +97,13 @@ moon_status mooni_quantiles_plan(mooni_quantiles *q, const float *row) {
   return MOON_OK;
 }
 
-static void count_upper(column *c, uint32_t key) {
-  c->pages[key >> 24][key >> 16 & (PAGE - 1)]++;
+/* False: it was not planned for. A mapped file may have changed since. */
+static bool count_upper(column *c, uint32_t key) {
+  uint64_t *page = c->pages[key >> 24];
+  if (!page) return false;
+  page[key >> 16 & (PAGE - 1)]++;
   c->count++;
+  return true;
 }
 
 /* The numbers a column's quantiles lie between: ranks[2 i] and ranks[2 i + 1], in the order of their size from 0, and
@@ -181,10 +185,7 @@ bool mooni_quantiles_add(mooni_quantiles *q, const float *row) {
   for (size_t j = 0; j < q->width; j++) {
     if (isnan(row[j])) continue;
     uint32_t key = key_of(row[j]);
-    if (q->second)
-      known &= count_lower(&q->columns[j], key);
-    else
-      count_upper(&q->columns[j], key);
+    known &= q->second ? count_lower(&q->columns[j], key) : count_upper(&q->columns[j], key);
   }
   return known;
 }

@@ -34,29 +34,51 @@ static size_t place_of(const char *text) {
   return *text ? 0 : n;
 }
 
-/* The column of a name, or of a number as text. */
-static moon_status find(moon_csv *csv, const char *name, size_t *found) {
-  char shown[MOONI_CSV_SHOWN + 8];
-  size_t count = 0;
-  for (size_t i = csv->fields; i-- > 0;)
-    if (strcmp(csv->field[i].name, name) == 0) count++, *found = i;
-  if (count == 1) return MOON_OK;
-  if (count > 1)
-    return mooni_fail(csv->ctx, MOON_EFORMAT, "%zu of its columns have the name '%s'; choose one by its number", count,
-                      mooni_csv_shown(shown, name, strlen(name)));
-  *found = place_of(name) - 1;
-  return *found < csv->fields ? MOON_OK : not_there(csv, name);
-}
-
-/* ---- which columns ---- */
-
 /* The wanted columns of the file in the order of the rows, [count]. */
 typedef struct choice {
   moon_csv *csv;
   size_t *fields, count;
-  bool *wanted; /* [csv->fields] */
-  bool *open;   /* [csv->fields] categorical, and the caller has given no values */
+  size_t *by_name; /* [csv->fields] all columns, sorted by their names */
+  bool *wanted;    /* [csv->fields] */
+  bool *open;      /* [csv->fields] categorical, and the caller has given no values */
 } choice;
+
+/* Of two places: by the names of their columns. */
+static bool name_before(const void *a, const void *b, const void *ud) {
+  const moon_csv *csv = ud;
+  const size_t i = *(const size_t *)a, k = *(const size_t *)b;
+  const int order = strcmp(csv->field[i].name, csv->field[k].name);
+  return order < 0 || (order == 0 && i < k);
+}
+
+/* The first in by_name whose name does not come before this one. */
+static size_t lower_bound(const choice *c, const char *name) {
+  size_t from = 0, to = c->csv->fields;
+  while (from < to) {
+    const size_t middle = from + (to - from) / 2;
+    if (strcmp(c->csv->field[c->by_name[middle]].name, name) < 0)
+      from = middle + 1;
+    else
+      to = middle;
+  }
+  return from;
+}
+
+/* The column of a name, or of a number as text. */
+static moon_status find(const choice *c, const char *name, size_t *found) {
+  moon_csv *csv = c->csv;
+  char shown[MOONI_CSV_SHOWN + 8];
+  const size_t first = lower_bound(c, name);
+  size_t end = first;
+  while (end < csv->fields && strcmp(csv->field[c->by_name[end]].name, name) == 0) end++;
+  *found = end > first ? c->by_name[first] : place_of(name) - 1;
+  if (end - first > 1)
+    return mooni_fail(csv->ctx, MOON_EFORMAT, "%zu of its columns have the name '%s'; choose one by its number",
+                      end - first, mooni_csv_shown(shown, name, strlen(name)));
+  return *found < csv->fields ? MOON_OK : not_there(csv, name);
+}
+
+/* ---- which columns ---- */
 
 static moon_status twice(moon_csv *csv, const char *what, size_t i) {
   char shown[MOONI_CSV_SHOWN + 8];
@@ -70,7 +92,7 @@ static moon_status choose_others(choice *c, const moon_csv_config *config) {
   moon_csv *csv = c->csv;
   for (size_t k = 0; config->ignore && k < config->ignore_count; k++) {
     size_t i;
-    MOONI_TRY(find(csv, config->ignore[k], &i));
+    MOONI_TRY(find(c, config->ignore[k], &i));
     c->wanted[i] = true; /* until the loop below */
   }
   for (size_t i = 0; i < csv->fields; i++) {
@@ -89,7 +111,7 @@ static moon_status choose_fields(choice *c, const moon_csv_config *config) {
     return mooni_fail(csv->ctx, MOON_ERANGE, "csv: columns and ignore are given, expected one of them");
   for (size_t k = 0; k < config->column_count; k++) {
     size_t i;
-    MOONI_TRY(find(csv, config->columns[k], &i));
+    MOONI_TRY(find(c, config->columns[k], &i));
     if (c->wanted[i]) return twice(csv, "chosen twice", i);
     if (i == csv->label) return twice(csv, "chosen and also the label", i);
     c->wanted[i] = true;
@@ -98,30 +120,23 @@ static moon_status choose_fields(choice *c, const moon_csv_config *config) {
   return c->count ? MOON_OK : mooni_fail(csv->ctx, MOON_EFORMAT, "it has no column beside the label");
 }
 
-/* Of two places: by the names of their columns. */
-static bool name_before(const void *a, const void *b, const void *ud) {
-  const moon_csv *csv = ud;
-  const size_t i = *(const size_t *)a, k = *(const size_t *)b;
-  const int order = strcmp(csv->field[i].name, csv->field[k].name);
-  return order < 0 || (order == 0 && i < k);
-}
-
 /* Names tell columns apart, so those of the wanted ones must differ. */
 static moon_status check_names(const choice *c) {
   moon_csv *csv = c->csv;
-  size_t *list = mooni_alloc(csv->ctx, c->count * sizeof *list), k = 1;
-  if (!list) return mooni_nomem(csv->ctx, c->count * sizeof *list);
-  memcpy(list, c->fields, c->count * sizeof *list);
-  mooni_sort(list, c->count, sizeof *list, name_before, csv);
-  while (k < c->count && strcmp(csv->field[list[k - 1]].name, csv->field[list[k]].name) != 0) k++;
-  const size_t first = k < c->count ? list[k - 1] : 0, second = k < c->count ? list[k] : 0;
-  mooni_free(csv->ctx, list);
-  if (k >= c->count) return MOON_OK;
   char shown[MOONI_CSV_SHOWN + 8];
-  const char *name = csv->field[first].name;
-  return mooni_fail(csv->ctx, MOON_EFORMAT,
-                    "columns %zu and %zu have the same name '%s'; rename one, or choose the columns by their numbers",
-                    first + 1, second + 1, mooni_csv_shown(shown, name, strlen(name)));
+  size_t last = csv->fields;
+  for (size_t k = 0; k < csv->fields; k++) {
+    const size_t i = c->by_name[k];
+    if (!c->wanted[i]) continue;
+    const char *name = csv->field[i].name;
+    if (last < csv->fields && strcmp(csv->field[last].name, name) == 0)
+      return mooni_fail(csv->ctx, MOON_EFORMAT,
+                        "columns %zu and %zu have the same name '%s'; rename one, or choose one of them by its "
+                        "number",
+                        last + 1, i + 1, mooni_csv_shown(shown, name, strlen(name)));
+    last = i;
+  }
+  return MOON_OK;
 }
 
 /* ---- categories ---- */
@@ -143,7 +158,7 @@ static moon_status add_given(moon_csv *csv, mooni_texts *values, const char *con
 static moon_status set_category(choice *c, const moon_csv_category *given, size_t k) {
   moon_csv *csv = c->csv;
   size_t i;
-  MOONI_TRY(find(csv, given->column, &i));
+  MOONI_TRY(find(c, given->column, &i));
   if (i == csv->label) return add_given(csv, &csv->classes, given->values, given->count);
   if (!c->wanted[i]) return twice(csv, "categorical, and not among the chosen columns", i);
   if (csv->field[i].values) return twice(csv, "given as categorical twice", i);
@@ -201,6 +216,24 @@ static moon_status name_columns(moon_csv *csv, const mooni_csv_field *field, siz
   return MOON_OK;
 }
 
+static moon_status add_name(moon_csv *csv, mooni_texts *seen, const char *name) {
+  char shown[MOONI_CSV_SHOWN + 8];
+  const size_t size = strlen(name);
+  if (mooni_texts_find(seen, name, size) == seen->count) return mooni_texts_add(seen, name, size);
+  return mooni_fail(csv->ctx, MOON_EFORMAT,
+                    "a categorical column would make a second column '%s'; rename one, or leave one out",
+                    mooni_csv_shown(shown, name, size));
+}
+
+/* The text "x" of a column "c" becomes a column "c=x": the file may have such a name, too. */
+static moon_status check_joined_names(moon_csv *csv) {
+  mooni_texts seen = {.ctx = csv->ctx};
+  moon_status status = MOON_OK;
+  for (size_t i = 0; status == MOON_OK && i < csv->width; i++) status = add_name(csv, &seen, csv->column[i]);
+  mooni_texts_free(&seen);
+  return status;
+}
+
 static moon_status place_columns(const choice *c) {
   moon_csv *csv = c->csv;
   size_t at = 0;
@@ -215,13 +248,15 @@ static moon_status place_columns(const choice *c) {
   csv->column = mooni_calloc(csv->ctx, csv->width, sizeof *csv->column);
   if (!csv->column) return mooni_nomem(csv->ctx, csv->width * sizeof *csv->column);
   for (size_t k = 0; k < c->count; k++) MOONI_TRY(name_columns(csv, &csv->field[c->fields[k]], &at));
-  return MOON_OK;
+  return csv->published ? check_joined_names(csv) : MOON_OK;
 }
 
 static moon_status choose(choice *c, const moon_csv_config *config) {
   moon_csv *csv = c->csv;
   csv->label = csv->fields;
-  if (config->label) MOONI_TRY(find(csv, config->label, &csv->label));
+  for (size_t i = 0; i < csv->fields; i++) c->by_name[i] = i;
+  mooni_sort(c->by_name, csv->fields, sizeof *c->by_name, name_before, csv);
+  if (config->label) MOONI_TRY(find(c, config->label, &csv->label));
   MOONI_TRY(choose_fields(c, config));
   MOONI_TRY(check_names(c));
   MOONI_TRY(set_categories(c, config));
@@ -233,11 +268,13 @@ moon_status mooni_csv_choose(moon_csv *csv, const moon_csv_config *config) {
   const size_t n = csv->fields;
   choice c = {.csv = csv};
   c.fields = mooni_calloc(csv->ctx, n, sizeof *c.fields);
+  c.by_name = mooni_calloc(csv->ctx, n, sizeof *c.by_name);
   c.wanted = mooni_calloc(csv->ctx, n, sizeof *c.wanted);
   c.open = mooni_calloc(csv->ctx, n, sizeof *c.open);
-  moon_status status = c.fields && c.wanted && c.open ? choose(&c, config)
-                                                      : mooni_nomem(csv->ctx, n * sizeof *c.fields);
+  moon_status status = c.fields && c.by_name && c.wanted && c.open ? choose(&c, config)
+                                                                   : mooni_nomem(csv->ctx, n * sizeof *c.fields);
   mooni_free(csv->ctx, c.fields);
+  mooni_free(csv->ctx, c.by_name);
   mooni_free(csv->ctx, c.wanted);
   mooni_free(csv->ctx, c.open);
   return status;

@@ -507,6 +507,8 @@ void mooni_run(mooni_batch *b) {
   if (b->ranks && b->opt) return; /* add_up_gradients has set the results */
   if (!b->ranks) mooni_pool_run(net->ctx, b->parts, b->phases, run_phase, b);
   b->objective = objective(b);
+  b->all_penalties = sum_of(b, b->penalty);
+  if (b->mask) b->all_present = sum_of(b, b->present);
   if (b->opt && !isfinite(b->objective)) b->opt->steps--;
-  if (b->forward) net->penalty = sum_of(b, b->penalty);
+  if (b->forward) net->penalty = b->all_penalties;
 }

@@ -33,8 +33,9 @@ typedef struct mooni_batch {
   moon_optim *opt;         /* NULL: no update */
   double *value, *penalty; /* of each part, while it runs */
   bool mask;
-  double *present;  /* with a mask: how many cells each part's targets have; over ranks part 0 has those of all */
-  double objective; /* set by mooni_run: loss and penalties */
+  double *present; /* with a mask: how many cells each part's targets have; over ranks part 0 has those of all */
+  /* Set by mooni_run: loss and penalties; the penalties; with a mask: how many cells the targets have. */
+  double objective, all_penalties, all_present;
   size_t stages, phases;
   size_t result; /* index of the gradient buffer that holds the input's gradient in the end */
   /* Over ranks. The fields of mooni_selection are 0 otherwise. */

@@ -151,10 +151,32 @@ static mooni_selection select_rows(const moon_dataset *data, size_t first, size_
       .x = data->x, .y = data->y, .order = data->order, .first = first, .count = count, .mask = data->mask};
 }
 
+/* What the batches of an evaluation add up to. A mean over the cells that are present is one over all batches, which
+** may have more or fewer of them: then `weight` is what they are worth in whole rows. */
+typedef struct sums {
+  double value, penalty, weight;
+} sums;
+
+static void add_batch(sums *s, const mooni_batch *b, size_t count, const moon_dataset *data, const moon_loss *loss) {
+  double weight = (double)count, penalty = 0;
+  if (data->mask && mooni_loss_is_mean(loss)) {
+    weight = b->all_present / (double)mooni_width(data->y ? data->y : data->x);
+    penalty = b->all_penalties;
+  }
+  s->value += (b->objective - penalty) * weight;
+  s->penalty += penalty * (double)count;
+  s->weight += weight;
+}
+
+static double average(const sums *s, size_t rows) {
+  return (s->weight > 0 ? s->value / s->weight : 0) + s->penalty / (double)rows;
+}
+
 /* Each rank adds up its part of every batch; what they make together is known at the end. */
 static moon_status evaluate_over_ranks(moon_net *net, double *objective, const moon_dataset *data,
                                        const moon_loss *loss, size_t size) {
   mooni_tally t = {.batch = moon_dataset_rows(data)};
+  sums all = {0};
   for (size_t first = 0; first < t.batch; first += size) {
     size_t count = t.batch - first < size ? t.batch - first : size;
     mooni_selection from = select_rows(data, first, count);
@@ -163,11 +185,15 @@ static moon_status evaluate_over_ranks(moon_net *net, double *objective, const m
     mooni_run(&b);
     if (b.status != MOON_OK) return b.status;
     t.failed = b.failed;
-    t.value += b.objective * (double)count;
+    add_batch(&all, &b, count, data, loss);
     t.rows += b.rows;
   }
+  t.value = all.value;
+  t.penalty = all.penalty;
   MOONI_TRY(mooni_ranks_agree(net, net->ranks->tail, &t, "evaluate"));
-  *objective = t.value / (double)t.batch;
+  all.value = t.value;
+  all.penalty = t.penalty;
+  *objective = average(&all, t.batch);
   return MOON_OK;
 }
 
@@ -220,7 +246,7 @@ moon_status moon_net_step_rows(moon_net *net, double *objective, const moon_data
 moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data, const moon_loss *loss,
                               size_t size) {
   MOONI_IEEE;
-  double total = 0;
+  sums all = {0};
   if (!size) size = 32;
   if (net->ranks) return evaluate_over_ranks(net, objective, data, loss, size);
   MOONI_TRY(check_whole(net, data, "evaluate"));
@@ -231,8 +257,8 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
     MOONI_TRY(stage(net, &from, data, "evaluate"));
     MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));
     mooni_run(&b);
-    total += b.objective * (double)count;
+    add_batch(&all, &b, count, data, loss);
   }
-  *objective = total / (double)data->rows;
+  *objective = average(&all, data->rows);
   return MOON_OK;
 }

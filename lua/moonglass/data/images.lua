@@ -190,6 +190,7 @@ function data.images(folder, given)
   if type(folder) ~= "string" then
     errors.raise("%s: folder is %s, expected the name of a folder", what, options.show(folder))
   end
+  if folder:find("\0", 1, true) then errors.raise("%s: the path holds a zero byte", what) end
   local o = check_options(given)
   o.size = read_size(o.size)
   if files.lacking(what) then return files.refuse(what) end

@@ -1125,7 +1125,8 @@ function Net:plan(rows, loss, optimizer) end
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 
----The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
+---The objective in inference, averaged over the rows, penalties included; with `mask` a mean is over all cells that are
+---present, in batches of any size. In `net:evaluate(x, options)` the target is
 ---x.
 ---@param x moonglass.Rows [rows x in]
 ---@param y moonglass.Rows? targets, as for `fit`
@@ -2717,7 +2718,7 @@ function session.quit(status) end
 ---@field missing "skip"|"fill"|"refuse"? default "skip": NaN does not count; or counts as the offset; or is an error
 ---@field low number[]? the smallest number of each column in the training data; the scaler's if not given
 ---@field high number[]? the largest one
----@field margin number? default 3: a cell is far outside if it is more than so many ranges (high - low) from them
+---@field margin number? default 3, above 0: a cell more than so many ranges (high - low) from them is far outside
 
 ---The record of a training. `tostring` makes a table of it.
 ---@class moonglass.History

@@ -45,7 +45,8 @@ local function prepare(net, x, y, given, group)
   return data, loss, o
 end
 
----The objective in inference, averaged over the rows, penalties included. In `net:evaluate(x, options)` the target is
+---The objective in inference, averaged over the rows, penalties included; with `mask` a mean is over all cells that are
+---present, in batches of any size. In `net:evaluate(x, options)` the target is
 ---x.
 ---@param x moonglass.Rows [rows x in]
 ---@param y moonglass.Rows? targets, as for `fit`

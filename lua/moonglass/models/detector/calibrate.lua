@@ -13,7 +13,7 @@ local block = 4096
 
 -- The mean error of each column over all present cells of all parts, for the score "scaled". A column that a net always
 -- rebuilds exactly, or that has no cell, has the mean of the others: its error shall not count without bounds.
-local function set_spreads(parts)
+local function set_spreads(what, parts)
   local width = parts[1].detector.width
   local sums, counts, sum, n = {}, {}, 0, 0
   for c = 1, width do sums[c], counts[c] = 0, 0 end
@@ -27,6 +27,10 @@ local function set_spreads(parts)
     end
   end
   for c = 1, width do sum, n = sum + sums[c], n + counts[c] end
+  if sum == math.huge then
+    errors.raise("%s: rows have infinite errors, which the score \"scaled\" cannot be fitted to: expected rows like "
+      .. "those of the training", what)
+  end
   local spread, usual = {}, sum > 0 and sum / n or 1
   for c = 1, width do
     local mean = sums[c] / math.max(1, counts[c])
@@ -64,26 +68,48 @@ end
 -- What calibration() gives is a text of the detector, so that its file keeps it.
 local key, format = "calibration", '{"rate": %.17g, "low": %.17g, "high": %.17g}'
 
---- Sets threshold and spread of a detector from parts: {{detector =, rows =}, ...}, each with the nets that have not
--- learnt these rows: the detector itself, or those of other folds.
-function calibrate.from_parts(what, d, parts, quantile)
-  local spread = d.score == "scaled" and set_spreads(parts)
+-- The threshold for d. Nets of folds that have not learnt the rows score them higher than those of d, but not if all of
+-- them rebuild the rows but for rounding: then d must not alarm at what it was made from.
+local function limit_of(what, d, parts, quantile)
   local scores = all_scores(parts)
   if not scores then errors.raise("%s: the rows have nothing but NaN, expected numbers", what) end
   local limit = threshold.quantile(scores, quantile)
-  if limit == math.huge then
-    errors.raise("%s: more than %g %% of the rows have infinite scores, expected rows like those of the training", what,
-      100 * (1 - quantile))
+  if #parts > 1 then
+    local own = {}
+    for i, part in ipairs(parts) do own[i] = {detector = d, rows = part.rows} end
+    limit = math.max(limit, threshold.quantile(all_scores(own), quantile))
   end
-  local alarms, n = count_alarms(parts, limit)
+  if limit < math.huge then return limit end
+  errors.raise("%s: more than %g %% of the rows have infinite scores, expected rows like those of the training", what,
+    100 * (1 - quantile))
+end
+
+local function set_all(what, d, parts, quantile)
+  local spread = d.score == "scaled" and set_spreads(what, parts)
   if spread then core.detector_spread(d, spread) end
+  local limit = limit_of(what, d, parts, quantile)
+  local alarms, n = count_alarms(parts, limit)
   d.threshold = limit
   core.detector_calibration(d, quantile, n)
   core.detector_text(d, key, format:format(alarms / n, threshold.interval(alarms, n)))
+  return n
+end
+
+--- Sets threshold and spread of a detector from parts: {{detector =, rows =}, ...}, each with the nets that have not
+-- learnt these rows: the detector itself, or those of other folds. If that fails, the detector is as it was.
+function calibrate.from_parts(what, d, parts, quantile)
+  local before = {threshold = d.threshold, quantile = d.quantile, rows = d.rows, spread = d.spread}
+  local ok, result = pcall(set_all, what, d, parts, quantile)
+  if not ok then
+    core.detector_spread(d, before.spread)
+    d.threshold = before.threshold or 0 / 0
+    if before.quantile then core.detector_calibration(d, before.quantile, before.rows or 0) end
+    error(result, 0)
+  end
   local wanted = math.ceil(10 / (1 - quantile) - 1e-6)
-  if n < wanted then
+  if result < wanted then
     log.warn(("%s: the threshold is rough: the quantile %g needs %d rows, so that 10 are above it; there are %d")
-      :format(what, quantile, wanted, n))
+      :format(what, quantile, wanted, result))
   end
 end
 

@@ -13,7 +13,7 @@ local options = require "moonglass.support.options"
 ---@field missing "skip"|"fill"|"refuse"? default "skip": NaN does not count; or counts as the offset; or is an error
 ---@field low number[]? the smallest number of each column in the training data; the scaler's if not given
 ---@field high number[]? the largest one
----@field margin number? default 3: a cell is far outside if it is more than so many ranges (high - low) from them
+---@field margin number? default 3, above 0: a cell more than so many ranges (high - low) from them is far outside
 local detector_options = options.checker("detector.build", {
   scaler = {"any"}, columns = {"list"}, categories = {"list"}, low = {"list"}, high = {"list"},
   score = {{"mean", "max", "scaled"}, "mean"}, missing = {{"skip", "fill", "refuse"}, "skip"}, margin = {"positive", 3},
@@ -35,9 +35,9 @@ end
 
 -- The texts, with a zero byte behind each.
 local function joined(what, list)
-  for i, text in ipairs(list) do
-    if type(text) ~= "string" or text:find("\0", 1, true) then
-      errors.raise("detector: %s has %s at place %d, expected a text", what, options.show(text), i)
+  for i = 1, #list do
+    if type(list[i]) ~= "string" or list[i]:find("\0", 1, true) then
+      errors.raise("detector: %s has %s at place %d, expected a text", what, options.show(list[i]), i)
     end
   end
   return #list > 0 and table.concat(list, "\0") .. "\0" or ""
@@ -55,8 +55,10 @@ local function flat_categories(categories)
   end
   table.sort(columns)
   for i, column in ipairs(columns) do
-    sizes[i] = #categories[column]
-    for _, value in ipairs(categories[column]) do values[#values + 1] = value end
+    local list = categories[column]
+    joined("categories." .. column, list)
+    sizes[i] = #list
+    table.move(list, 1, #list, #values + 1, values)
   end
   return joined("categories", columns), sizes, joined("categories", values)
 end

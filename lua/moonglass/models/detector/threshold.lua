@@ -10,6 +10,7 @@ function threshold.quantile(scores, q)
   local below = math.floor(place)
   local largest = scores:topk(n - below + 1)
   local low, high = largest:get(#largest), largest:get(math.max(1, #largest - 1))
+  if place == below or low == high then return low end -- they may be infinite
   if low <= 0 then return low + (place - below) * (high - low) end
   return low * (high / low) ^ (place - below)
 end
