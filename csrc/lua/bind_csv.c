@@ -53,15 +53,15 @@ static char field_char(lua_State *L, const char *name) {
   return text ? *text : 0;
 }
 
-/* The categories, a list of {column, list of texts or nil}. */
+/* The categories, a list of {column, list of texts or nil}; nil: none. */
 static const moon_csv_category *push_categories(lua_State *L, size_t *n) {
-  lua_getfield(L, 2, "categories");
+  if (lua_getfield(L, 2, "categories") == LUA_TNIL) return NULL;
   luaL_checktype(L, -1, LUA_TTABLE);
   const int list = lua_gettop(L);
   *n = lua_rawlen(L, list);
   moon_csv_category *categories = lua_newuserdatauv(L, *n * sizeof *categories + 1, 0);
   for (size_t i = 0; i < *n; i++) {
-    luaL_checkstack(L, 8, "too many categorical columns");
+    bind_want_stack(L, 8, "csv_open");
     lua_rawgeti(L, list, (lua_Integer)i + 1);
     luaL_checktype(L, -1, LUA_TTABLE);
     lua_rawgeti(L, -1, 1);

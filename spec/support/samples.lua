@@ -197,14 +197,17 @@ samples.methods = {
   },
 }
 
-local csv_config = {header = 1, columns = {own_name "a", "b"}, missing = {own_name "n"}, categories = {}}
+-- A new one each time: finalisers.lua takes fields away.
+local function csv_config()
+  return {header = 1, columns = {own_name "a", "b"}, missing = {own_name "n"}, categories = {}}
+end
 
 local function written_csv(o)
   assert(core.file_write(o.file, {own_name "a", ",b\n1,2\n3,", own_name "n", "\n"}))
   return o.file
 end
 
-local function opened(o) return assert(core.csv_open(written_csv(o), csv_config)) end
+local function opened(o) return assert(core.csv_open(written_csv(o), csv_config())) end
 
 --- The arguments of functions of the core, if they cannot be made from their annotations.
 samples.core = {
@@ -241,7 +244,7 @@ samples.core = {
   source = function(o) return 3, 4, function(first, n) return o.x:rows(first, first + n - 1) end, 2 end,
   set_again = function() return function(v) error(v, 0) end end,
   nearest = function() return "colour", {own_name "c", "color", size = true} end,
-  csv_open = function(o) return written_csv(o), csv_config end,
+  csv_open = function(o) return written_csv(o), csv_config() end,
   csv_read = function(o) return opened(o), core.zeros(2, 2) end,
   csv_skip = function(o) return opened(o), 1 end, csv_most_rows = function(o) return opened(o) end,
   csv_tell = function(o) return opened(o) end, csv_seek = function(o) return opened(o), 63, 2 end,

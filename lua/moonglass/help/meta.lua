@@ -1660,7 +1660,7 @@ function Detector:bytes() end
 
 ---Options of `detector:calibrate`.
 ---@class moonglass.CalibrateOptions
----@field quantile number? default 0.99: the share of normal rows below the threshold
+---@field quantile number? default 0.99, above 0 and below 1: the share of normal rows below the threshold
 
 ---Set the threshold to a quantile of the scores of normal rows, which the nets must not have learnt: the
 ---median-unbiased quantile (Hyndman and Fan 1996, definition 8). With the score "scaled" also the spread. Fewer than
@@ -1691,10 +1691,10 @@ function Detector:save(path) end
 
 ---Options of `detector:update`.
 ---@class moonglass.UpdateOptions
----@field lr number? default 0.0005: the learning rate of Adam
----@field rate number? default 0.02: how fast the threshold follows, in its logarithm for each row above it
----@field gross number? default 4: a row with a score of more than so many thresholds is a fault, not drift
----@field quantile number? that of the calibration if not given, else 0.99
+---@field lr number? default 0.0005, above 0: the learning rate of Adam
+---@field rate number? default 0.02, above 0: how fast the threshold follows, in its logarithm for a row above it
+---@field gross number? default 4, above 0: a row with a score of more than so many thresholds is a fault, not drift
+---@field quantile number? above 0 and below 1: that of the calibration if not given, else 0.99
 
 ---Judge rows, and then follow slow drift: rows that are no alarms teach the nets by a step of Adam for 256 of them, and
 ---the threshold stays the quantile of the scores of rows that are no faults. Give the rows once, in their order.
@@ -2068,15 +2068,15 @@ moon.detector = {}
 ---@field scaler "standard"|"minmax"|"robust"? default "standard": how columns are scaled
 ---@field score "mean"|"max"|"scaled"? default "mean": what is made of a row's squared errors
 ---@field missing "skip"|"fill"|"refuse"? default "skip": what NaN is in the rows to be scored
----@field quantile number? default 0.99: the share of normal rows below the threshold
+---@field quantile number? default 0.99, above 0 and below 1: the share of normal rows below the threshold
 ---@field ensemble integer? default 1: the number of nets, whose scores are averaged
 ---@field hidden integer? default 256: units of a net
 ---@field activation moonglass.ActivationName? default "tanh": of these units
----@field noise number? default 0.3: deviation of the noise in the training, in scaled units
+---@field noise number? default 0.3, above 0: deviation of the noise in the training, in scaled units
 ---@field epochs integer? at most; if not given, as many as `steps` need
 ---@field steps integer? default 6000: training steps at most, if there are enough rows for 3 epochs
 ---@field batch_size integer? 32 to 256, growing with the number of rows
----@field lr number? default 0.002: the learning rate of Adam
+---@field lr number? default 0.002, above 0: the learning rate of Adam
 ---@field seed integer? restarts the stream of `moon.seed`, from which all is drawn
 ---@field verbose 0|1|2? default 0: as in `fit`, for each net
 ---@field threads integer? worker threads of the training

@@ -120,7 +120,7 @@ local Detector = {}
 
 ---Options of `detector:calibrate`.
 ---@class moonglass.CalibrateOptions
----@field quantile number? default 0.99: the share of normal rows below the threshold
+---@field quantile number? default 0.99, above 0 and below 1: the share of normal rows below the threshold
 local calibrate_options = options.checker("calibrate", {quantile = {"fraction", 0.99}})
 
 local function run(d, held_out, given)

@@ -19,15 +19,15 @@ local rows = require "moonglass.support.rows"
 ---@field scaler "standard"|"minmax"|"robust"? default "standard": how columns are scaled
 ---@field score "mean"|"max"|"scaled"? default "mean": what is made of a row's squared errors
 ---@field missing "skip"|"fill"|"refuse"? default "skip": what NaN is in the rows to be scored
----@field quantile number? default 0.99: the share of normal rows below the threshold
+---@field quantile number? default 0.99, above 0 and below 1: the share of normal rows below the threshold
 ---@field ensemble integer? default 1: the number of nets, whose scores are averaged
 ---@field hidden integer? default 256: units of a net
 ---@field activation moonglass.ActivationName? default "tanh": of these units
----@field noise number? default 0.3: deviation of the noise in the training, in scaled units
+---@field noise number? default 0.3, above 0: deviation of the noise in the training, in scaled units
 ---@field epochs integer? at most; if not given, as many as `steps` need
 ---@field steps integer? default 6000: training steps at most, if there are enough rows for 3 epochs
 ---@field batch_size integer? 32 to 256, growing with the number of rows
----@field lr number? default 0.002: the learning rate of Adam
+---@field lr number? default 0.002, above 0: the learning rate of Adam
 ---@field seed integer? restarts the stream of `moon.seed`, from which all is drawn
 ---@field verbose 0|1|2? default 0: as in `fit`, for each net
 ---@field threads integer? worker threads of the training

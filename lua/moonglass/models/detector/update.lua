@@ -15,10 +15,10 @@ local Detector = {}
 
 ---Options of `detector:update`.
 ---@class moonglass.UpdateOptions
----@field lr number? default 0.0005: the learning rate of Adam
----@field rate number? default 0.02: how fast the threshold follows, in its logarithm for each row above it
----@field gross number? default 4: a row with a score of more than so many thresholds is a fault, not drift
----@field quantile number? that of the calibration if not given, else 0.99
+---@field lr number? default 0.0005, above 0: the learning rate of Adam
+---@field rate number? default 0.02, above 0: how fast the threshold follows, in its logarithm for a row above it
+---@field gross number? default 4, above 0: a row with a score of more than so many thresholds is a fault, not drift
+---@field quantile number? above 0 and below 1: that of the calibration if not given, else 0.99
 local update_options = options.checker("update", {
   lr = {"positive", 0.0005}, rate = {"positive", 0.02}, gross = {"positive", 4}, quantile = {"fraction"},
 })
