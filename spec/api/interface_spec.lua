@@ -287,7 +287,8 @@ local function class_of(of, checker)
     local class = annotations.options_of(of, f)
     if class and f.path == "moon." .. checker.what then exact = class end
     local ends = class and f.path:gsub(":", "."):sub(-#checker.what - 1) == "." .. checker.what
-    if ends and (not ending or f.path:find(":", 1, true)) then ending = class end -- a method's checker has its bare name
+    -- The checker of a method has its bare name.
+    if ends and (not ending or f.path:find(":", 1, true)) then ending = class end
   end
   local class = exact or ending
   if class then return class.name:match("%w+$") end
