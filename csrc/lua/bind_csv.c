@@ -5,6 +5,7 @@
 #include "bind_args.h"
 #include "bind_handle.h"
 #include "bind_open.h"
+#include "bind_texts.h"
 
 static moon_csv *check_csv(lua_State *L) { return bind_check(L, 1, BIND_CSV); }
 
@@ -19,29 +20,10 @@ static const char *check_text(lua_State *L, int index, const char *what) {
   return text;
 }
 
-/* Push the strings of the list on the top as a buffer, and a list that keeps them alive below it; *n is their number.
-** NULL, and nothing is pushed, if there is no list. */
-static const char **push_texts(lua_State *L, const char *what, size_t *n) {
-  const int list = lua_gettop(L);
-  *n = 0;
-  if (!lua_toboolean(L, list)) return NULL;
-  luaL_checktype(L, list, LUA_TTABLE);
-  *n = lua_rawlen(L, list);
-  if (*n > INT_MAX / sizeof(char *)) luaL_error(L, "csv_open: %s are too many", what);
-  lua_createtable(L, (int)*n, 0);
-  const char **texts = lua_newuserdatauv(L, *n * sizeof *texts + 1, 0);
-  for (size_t i = 0; i < *n; i++) {
-    lua_rawgeti(L, list, (lua_Integer)i + 1);
-    texts[i] = check_text(L, -1, what);
-    lua_rawseti(L, -3, (lua_Integer)i + 1);
-  }
-  return texts;
-}
-
 /* The texts of a field of the configuration at argument 2. They stay on the stack. */
 static const char **field_texts(lua_State *L, const char *name, size_t *n) {
   lua_getfield(L, 2, name);
-  return push_texts(L, name, n);
+  return bind_read_texts(L, "csv_open", name, n);
 }
 
 static const char *field_text(lua_State *L, const char *name) {
@@ -51,25 +33,6 @@ static const char *field_text(lua_State *L, const char *name) {
 static char field_char(lua_State *L, const char *name) {
   const char *text = field_text(L, name);
   return text ? *text : 0;
-}
-
-/* The categories, a list of {column, list of texts or nil}; nil: none. */
-static const moon_csv_category *push_categories(lua_State *L, size_t *n) {
-  if (lua_getfield(L, 2, "categories") == LUA_TNIL) return NULL;
-  luaL_checktype(L, -1, LUA_TTABLE);
-  const int list = lua_gettop(L);
-  *n = lua_rawlen(L, list);
-  moon_csv_category *categories = lua_newuserdatauv(L, *n * sizeof *categories + 1, 0);
-  for (size_t i = 0; i < *n; i++) {
-    bind_want_stack(L, 8, "csv_open");
-    lua_rawgeti(L, list, (lua_Integer)i + 1);
-    luaL_checktype(L, -1, LUA_TTABLE);
-    lua_rawgeti(L, -1, 1);
-    categories[i].column = check_text(L, -1, "a categorical column");
-    lua_rawgeti(L, -2, 2);
-    categories[i].values = push_texts(L, "a category", &categories[i].count);
-  }
-  return categories;
 }
 
 /* core.csv_open(path, config) -> csv. config has the fields of moon_csv_config; categories is a list of {column, list
@@ -90,7 +53,8 @@ static int csv_open(lua_State *L) {
   config.columns = field_texts(L, "columns", &config.column_count);
   config.ignore = field_texts(L, "ignore", &config.ignore_count);
   config.missing = field_texts(L, "missing", &config.missing_count);
-  config.categories = push_categories(L, &config.category_count);
+  lua_getfield(L, 2, "categories");
+  config.categories = bind_read_categories(L, "csv_open", &config.category_count);
   size_t before = moon_memory_used(ctx);
   moon_csv *csv = NULL;
   moon_status status;
@@ -157,14 +121,6 @@ static int csv_seek(lua_State *L) {
 
 /* ---- what it has ---- */
 
-static void push_list(lua_State *L, const char *const *texts, size_t n) {
-  lua_createtable(L, n < INT_MAX ? (int)n : 0, 0);
-  for (size_t i = 0; i < n; i++) {
-    lua_pushstring(L, texts[i]);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-}
-
 /* core.csv_columns(csv) -> list of names */
 static int csv_columns(lua_State *L) {
   const moon_csv *csv = check_csv(L);
@@ -181,11 +137,7 @@ static int csv_columns(lua_State *L) {
 static int csv_categories(lua_State *L) {
   size_t n;
   const moon_csv_category *categories = moon_csv_categories(check_csv(L), &n);
-  lua_newtable(L);
-  for (size_t i = 0; i < n; i++) {
-    push_list(L, categories[i].values, categories[i].count);
-    lua_setfield(L, -2, categories[i].column);
-  }
+  bind_push_categories(L, categories, n);
   return 1;
 }
 
@@ -194,7 +146,7 @@ static int csv_classes(lua_State *L) {
   size_t n;
   const char *const *classes = moon_csv_classes(check_csv(L), &n);
   if (!n) return 0;
-  push_list(L, classes, n);
+  bind_push_texts(L, classes, n);
   return 1;
 }
 

@@ -8,6 +8,7 @@
 #include "bind_detector.h"
 #include "bind_family.h"
 #include "bind_open.h"
+#include "bind_texts.h"
 
 /* ---- making ---- */
 
@@ -38,19 +39,6 @@ static const double *field_numbers(lua_State *L, const char *field, size_t count
   return read_numbers(L, field, count);
 }
 
-/* The texts of a field, which are one string here, with a zero byte behind each. NULL for nil. */
-static const char *const *field_texts(lua_State *L, const char *field, size_t *count) {
-  size_t size, n = 0;
-  lua_getfield(L, 2, field);
-  const char *text = lua_tolstring(L, -1, &size);
-  *count = 0;
-  if (!text) return NULL;
-  for (size_t i = 0; i < size; i++) *count += text[i] == 0;
-  const char **list = lua_newuserdatauv(L, *count * sizeof *list + 1, 0);
-  for (const char *at = text; n < *count; at += strlen(at) + 1) list[n++] = at;
-  return list;
-}
-
 static double field_number(lua_State *L, const char *field) {
   lua_getfield(L, 2, field);
   double number = lua_tonumber(L, -1);
@@ -76,26 +64,16 @@ static moon_net **read_nets(lua_State *L, size_t n) {
 }
 
 static void read_categories(lua_State *L, moon_detector_config *c) {
-  size_t count, values, at = 0;
-  const char *const *columns = field_texts(L, "category_columns", &count);
-  if (!columns) return;
-  const double *sizes = field_numbers(L, "category_sizes", count);
-  const char *const *texts = field_texts(L, "category_values", &values);
-  moon_csv_category *list = lua_newuserdatauv(L, count * sizeof *list + 1, 0);
-  for (size_t i = 0; i < count; i++) {
-    size_t size = sizes && texts && sizes[i] >= 0 && sizes[i] <= (double)(values - at) ? (size_t)sizes[i] : 0;
-    list[i] = (moon_csv_category){columns[i], texts ? texts + at : NULL, size};
-    at += size;
-  }
-  c->categories = list;
-  c->category_count = count;
+  lua_getfield(L, 2, "categories");
+  c->categories = bind_read_categories(L, "detector", &c->category_count);
 }
 
 static void read_columns(lua_State *L, moon_detector_config *c, size_t width) {
   size_t count;
-  c->columns = field_texts(L, "columns", &count);
+  lua_getfield(L, 2, "columns");
+  c->columns = bind_read_texts(L, "detector", "columns", &count);
   if (c->columns && count != width)
-    luaL_error(L, "detector: columns are %I names, expected one for each of the %I columns", (LUAI_UACINT)count,
+    luaL_error(L, "detector: columns has %I names, expected one for each of the %I columns", (LUAI_UACINT)count,
                (LUAI_UACINT)width);
 }
 
@@ -345,18 +323,6 @@ static void push_columns(lua_State *L, const moon_detector *d) {
   }
 }
 
-static void push_categories(lua_State *L, const moon_detector_config *c) {
-  lua_createtable(L, 0, (int)c->category_count);
-  for (size_t i = 0; i < c->category_count; i++) {
-    lua_createtable(L, (int)c->categories[i].count, 0);
-    for (size_t k = 0; k < c->categories[i].count; k++) {
-      lua_pushstring(L, c->categories[i].values[k]);
-      lua_rawseti(L, -2, (lua_Integer)k + 1);
-    }
-    lua_setfield(L, -2, c->categories[i].column);
-  }
-}
-
 static void push_scaler(lua_State *L, const moon_detector_config *c, size_t width) {
   if (!c->offset) {
     lua_pushnil(L);
@@ -409,7 +375,7 @@ static bool push_field(lua_State *L, const moon_detector *d, const char *name) {
   switch (i) {
     case THRESHOLD: push_number(L, moon_detector_threshold(d), !isnan(moon_detector_threshold(d))); break;
     case COLUMNS: push_columns(L, d); break;
-    case CATEGORIES: push_categories(L, &c); break;
+    case CATEGORIES: bind_push_categories(L, c.categories, c.category_count); break;
     case WIDTH: lua_pushinteger(L, (lua_Integer)width); break;
     case NET: push_nets(L), lua_rawgeti(L, -1, 1); break;
     case NETS: push_nets(L); break;

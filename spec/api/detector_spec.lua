@@ -209,8 +209,8 @@ describe("a detector", function()
     local function refused(options, message)
       assert.error_matches(function() detector(options) end, message)
     end
-    refused({columns = {"a", nil, "c", "d"}}, "columns has nil at place 2, expected a text")
-    refused({categories = {k = {"u", nil, "v"}}}, "categories.k has nil at place 2, expected a text")
+    refused({columns = {"a", nil, "c", "d"}}, "columns%[2%] is nil, expected a text")
+    refused({categories = {k = {"u", nil, "v"}}}, "categories.k%[2%] is nil, expected a text")
     refused({margin = 0}, "margin is 0, expected a number above 0")
   end)
 

@@ -781,7 +781,7 @@ local cases = {
     {"moon.detector(moon.sequential{moon.dense(3, 3)}, {scaler = {offset = {1}, scale = {1}}})",
       "detector: offset is a list of 1, expected a list of 3 numbers, one for each column"},
     {"moon.detector(moon.sequential{moon.dense(3, 3)}, {columns = {'a', 'b'}})",
-      "detector: columns are 2 names, expected one for each of the 3 columns"},
+      "detector: columns has 2 names, expected one for each of the 3 columns"},
     {"moon.detector(moon.sequential{moon.dense(3, 3)}, {columns = {'a', 'b', 'a'}})",
       "detector: columns: 'a' is there twice"},
     {"moon.detector(moon.sequential{moon.dense(3, 3)}, {low = {1, 2, 3}})",

@@ -230,8 +230,8 @@ samples.core = {
   end,
   new_detector = function(o)
     return {o.net}, {score = "scaled", missing = "fill", margin = 2, offset = {0, 1, 2, 3}, scale = {1, 2, 3, 4},
-      spread = {1, 1, 1, 1}, low = {0, 0, 0, 0}, high = {1, 1, 1, 1}, columns = own_name "a" .. "\0b\0c\0d\0",
-      category_columns = "x\0y\0", category_sizes = {1, 2}, category_values = "1\0002\0003\0"}
+      spread = {1, 1, 1, 1}, low = {0, 0, 0, 0}, high = {1, 1, 1, 1}, columns = {own_name "a", "b", "c", "d"},
+      categories = {{"x", {"1"}}, {"y", {"2", "3"}}}}
   end,
   detector_spread = function(o) return o.detector, {1, 2, 3, 4} end,
   detector_range = function(o) return o.detector, {1, 2, 3, 4}, {2, 3, 4, 5}, 1 end,

@@ -33,34 +33,18 @@ local function nets_of(given)
   return given
 end
 
--- The texts, with a zero byte behind each.
-local function joined(what, list)
-  for i = 1, #list do
-    if type(list[i]) ~= "string" or list[i]:find("\0", 1, true) then
-      errors.raise("detector: %s has %s at place %d, expected a text", what, options.show(list[i]), i)
-    end
-  end
-  return #list > 0 and table.concat(list, "\0") .. "\0" or ""
-end
-
--- Columns, the numbers of their values, and all values, in the order of the columns' names.
-local function flat_categories(categories)
-  local columns, sizes, values = {}, {}, {}
-  for column in pairs(categories) do columns[#columns + 1] = column end
-  for _, column in ipairs(columns) do
-    if type(column) ~= "string" or type(categories[column]) ~= "table" then
+-- A list of {column, values}, in the order of the columns' names.
+local function listed(categories)
+  local list = {}
+  for column, values in pairs(categories) do
+    if type(column) ~= "string" or type(values) ~= "table" then
       errors.raise("detector: categories has %s = %s, expected a column's name and the list of its values",
-        options.show(column), options.show(categories[column]))
+        options.show(column), options.show(values))
     end
+    list[#list + 1] = {column, values}
   end
-  table.sort(columns)
-  for i, column in ipairs(columns) do
-    local list = categories[column]
-    joined("categories." .. column, list)
-    sizes[i] = #list
-    table.move(list, 1, #list, #values + 1, values)
-  end
-  return joined("categories", columns), sizes, joined("categories", values)
+  table.sort(list, function(a, b) return a[1] < b[1] end)
+  return list
 end
 
 local function scaling(scaler)
@@ -79,11 +63,9 @@ local function make(given_nets, given)
   end
   local fields = {
     score = o.score, missing = o.missing, margin = o.margin, offset = scaler.offset, scale = scaler.scale,
-    low = o.low or scaler.low, high = o.high or scaler.high, columns = o.columns and joined("columns", o.columns),
+    low = o.low or scaler.low, high = o.high or scaler.high, columns = o.columns,
+    categories = listed(o.categories or {}),
   }
-  if o.categories and next(o.categories) ~= nil then
-    fields.category_columns, fields.category_sizes, fields.category_values = flat_categories(o.categories)
-  end
   return core.new_detector(nets, fields)
 end
 
