@@ -822,7 +822,8 @@ typedef struct moon_csv_place {
   uint64_t line;   /* of the next row, from 1 */
 } moon_csv_place;
 
-/* METHOD: where the next row begins; go there again. seek fails with MOON_ESTATE (standard input, gzip), MOON_EIO. */
+/* METHOD: where the next row begins; go there again. seek fails with MOON_ESTATE (standard input, gzip),
+** MOON_EIO (also if the file has been written since it was opened, unless it is followed). */
 MOON_API moon_csv_place moon_csv_tell(const moon_csv *csv);
 MOON_API moon_status moon_csv_seek(moon_csv *csv, const moon_csv_place *place);
 

@@ -175,4 +175,19 @@ describe("CSV", function()
     assert.matches("found 'z', expected one of the 2 classes given",
       (numbers("a,kind\n1,z\n", {label = "kind", classes = info.classes})))
   end)
+
+  it("is no longer streamed once it has been written to", function()
+    local lines = {"a,b"}
+    for i = 1, 400000 do lines[#lines + 1] = ("%d,%d"):format(i, i + 1) end
+    local whole = table.concat(lines, "\n")
+    local x = assert(read(whole, {stream = true}))
+    assert.equal(399001, x:batch(399000, 1):get(1, 2))
+    local message = "'" .. path .. "' has been written since it was opened; open it again"
+    for _, text in ipairs{whole:sub(1, 3000000), whole:gsub("300000,", "30000,"), ""} do
+      files.write(path, text)
+      local ok, said = pcall(x.batch, x, 1, 1)
+      assert.is_false(ok)
+      assert.is_truthy(tostring(said):find(message, 1, true), said)
+    end
+  end)
 end)

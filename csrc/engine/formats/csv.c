@@ -256,6 +256,7 @@ moon_status moon_csv_seek(moon_csv *csv, const moon_csv_place *place) {
   if (!csv->path || csv->input.gzip)
     return mooni_fail(csv->ctx, MOON_ESTATE, "csv: '%.200s' is read from the beginning to the end only: it is %s",
                       path_of(csv), csv->path ? "gzipped; unpack it first" : "a stream");
+  if (!csv->follow) MOONI_TRY(mooni_reader_unchanged(&csv->input.file));
   return mooni_csv_go(csv, place->offset, place->line);
 }
 

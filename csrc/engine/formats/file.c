@@ -54,8 +54,19 @@ moon_status mooni_reader_open(mooni_reader *r, moon_ctx *ctx, const char *path) 
     status = mooni_io_error(ctx, "read", path, EFBIG); /* never reached: addresses have 64 bits */
   else
     r->size = (size_t)about.st_size;
+  r->written = about.st_mtim;
   if (status != MOON_OK) mooni_reader_close(r);
   return status;
+}
+
+moon_status mooni_reader_unchanged(const mooni_reader *r) {
+  struct stat about;
+  if (fstat(r->fd, &about)) return mooni_io_error(r->ctx, "read", r->path, errno);
+  if ((uintmax_t)about.st_size == r->size && about.st_mtim.tv_sec == r->written.tv_sec &&
+      about.st_mtim.tv_nsec == r->written.tv_nsec)
+    return MOON_OK;
+  return mooni_fail(r->ctx, MOON_EIO, "'%.*s' has been written since it was opened; open it again", PATH_SHOWN,
+                    r->path);
 }
 
 void mooni_reader_of(mooni_reader *r, moon_ctx *ctx, const void *bytes, size_t size) {

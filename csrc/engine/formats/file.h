@@ -2,6 +2,8 @@
 #ifndef MOONI_FILE_H
 #define MOONI_FILE_H
 
+#include <time.h>
+
 #include "../../moonglass.h"
 
 /* A regular file, open for reading; or bytes in memory. path and bytes are the caller's. */
@@ -10,8 +12,9 @@ typedef struct mooni_reader {
   int fd; /* -1: of bytes */
   const char *path;
   const uint8_t *bytes;
-  size_t size; /* when it was opened: a header's claims are checked against it */
-  size_t at;   /* the next byte; may be set back */
+  size_t size;             /* when it was opened: a header's claims are checked against it */
+  size_t at;               /* the next byte; may be set back */
+  struct timespec written; /* when it was written last before it was opened */
 } mooni_reader;
 
 /* MOON_EIO for a file that is not there, a folder, a FIFO or a device (it never waits for one). After a failure there
@@ -26,6 +29,9 @@ moon_status mooni_reader_read(mooni_reader *r, void *bytes, size_t size);
 /* Read up to size bytes, as read(2) does: *got is 0 at the end, also behind the size that the file once had. */
 moon_status mooni_reader_some(mooni_reader *r, void *bytes, size_t size, size_t *got);
 void mooni_reader_close(mooni_reader *r);
+
+/* MOON_EIO if the file has been written since it was opened: places in it that were noted would lie elsewhere. */
+moon_status mooni_reader_unchanged(const mooni_reader *r);
 
 /* The standard input, whatever it is; path is NULL. It is read by mooni_reader_some alone, which waits until something
 ** comes, and ends with MOON_EINTERRUPT when moon_interrupt was called. At hand: it would not wait. */

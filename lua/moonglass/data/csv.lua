@@ -238,9 +238,8 @@ local function reader(path, csv, o, block, places)
     local x, labels = core.zeros(n, width), o.label ~= nil and core.zeros(n) or nil
     local number = (first - 1) // block
     local before = first - 1 - number * block
-    core.csv_seek(csv, places[number + 1][1], places[number + 1][2])
-    local done, message = true, nil
-    if before > 0 then done, message = core.csv_skip(csv, before) end
+    local done, message = core.csv_seek(csv, places[number + 1][1], places[number + 1][2])
+    if done and before > 0 then done, message = core.csv_skip(csv, before) end
     if done then done, message = fill(csv, x, labels) end
     if done ~= n then error(message or ("'%s' has become shorter since it was opened"):format(path), 0) end
     return x, labels
