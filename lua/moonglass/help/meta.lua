@@ -1692,15 +1692,9 @@ function Detector:save(path) end
 ---Options of `detector:update`.
 ---@class moonglass.UpdateOptions
 ---@field lr number? default 0.0005, above 0: the learning rate of Adam
-<<<<<<< HEAD
 ---@field rate number? default 0.02, above 0: how fast the threshold follows, in its logarithm for a row above it
 ---@field gross number? default 4, above 0: a row with a score of more than so many thresholds is a fault, not drift
 ---@field quantile number? above 0 and below 1: that of the calibration if not given, else 0.99
-=======
----@field rate number? default 0.02, above 0: how fast the threshold follows, in its logarithm for each row above it
----@field gross number? default 4, above 0: a row with a score of more than so many thresholds is a fault, not drift
----@field quantile number? that of the calibration if not given, else 0.99
->>>>>>> 0007ebe (A streamed CSV file that has been written since is an error; options of detectors are described with their bounds)
 
 ---Judge rows, and then follow slow drift: rows that are no alarms teach the nets by a step of Adam for 256 of them, and
 ---the threshold stays the quantile of the scores of rows that are no faults. Give the rows once, in their order.
