@@ -89,6 +89,16 @@ describe("moon.detector.fit", function()
     end
   end)
 
+  it("has a threshold for other rows than those it has learnt, also if there are few and wide ones", function()
+    moon.seed(5)
+    local rate = 0
+    for seed = 1, 4 do
+      local d = fit(moon.randn(30, 200), {hidden = 32, seed = seed})
+      rate = rate + d:alarms(moon.randn(1000, 200)):mean() / 4
+    end
+    assert.is_true(rate < 0.06, rate)
+  end)
+
   it("takes windows over a series", function()
     local t = moon.arange(1, 1200):mul_(0.3)
     local series = (t:clone() / 1):totable()
@@ -237,7 +247,7 @@ describe("detector:update", function()
     assert.equal(100, d:update(far):sum())
     assert.equal(t, d.threshold)
     assert.is_true(d.net:layer(2).weight:equal(weight))
-    d:update(draw(100))
+    d:update(draw(150)) -- 1.5 of them should be above the threshold, so that it moves
     assert.is_false(d.net:layer(2).weight:equal(weight))
     assert.are_not.equal(t, d.threshold)
     assert.same(calibration, d:calibration())

@@ -25,7 +25,7 @@ local rows = require "moonglass.support.rows"
 ---@field activation moonglass.ActivationName? default "tanh": of these units
 ---@field noise number? default 0.3, above 0: deviation of the noise in the training, in scaled units
 ---@field epochs integer? at most; if not given, as many as `steps` need
----@field steps integer? default 6000: training steps at most, if there are enough rows for 3 epochs
+---@field steps integer? at most, but 3 epochs; if not given, 6000, or fewer for more than 120 columns
 ---@field batch_size integer? 32 to 256, growing with the number of rows
 ---@field lr number? default 0.002, above 0: the learning rate of Adam
 ---@field seed integer? restarts the stream of `moon.seed`, from which all is drawn
@@ -35,11 +35,14 @@ local fit_options = options.checker("detector.fit", {
   columns = {"list"}, categories = {"list"}, scaler = {{"standard", "minmax", "robust"}, "standard"},
   score = {{"mean", "max", "scaled"}, "mean"}, missing = {{"skip", "fill", "refuse"}, "skip"},
   quantile = {"fraction", 0.99}, ensemble = {"count", 1}, hidden = {"count", 256}, activation = {"text", "tanh"},
-  noise = {"positive", 0.3}, epochs = {"count"}, steps = {"count", 6000}, batch_size = {"count"},
+  noise = {"positive", 0.3}, epochs = {"count"}, steps = {"count"}, batch_size = {"count"},
   lr = {"positive", 0.002}, seed = {"seed"}, verbose = {{0, 1, 2}, 0}, threads = {"count"},
 })
 
 local least_rows, most_nets = 10, 100
+
+-- Training steps of a net of so many columns: wide ones cost more, and learn in fewer.
+local function usual_steps(width) return math.ceil(6000 * math.min(1, 120 / width)) end
 
 local function check(x, o)
   rows.check("detector.fit", "x", x)
@@ -69,24 +72,27 @@ end
 local function train(o, data, new)
   local list, epochs = train_all(o, data:training(1), data:validation(1))
   if data.parts == 1 then
-    local d = new(list)
+    local d = new(list, data:scaler_of(1))
     return d, {{detector = d, rows = data:held(1)}}
   end
   local parts = {}
   for part = 1, data.parts do
-    parts[part] = {detector = new((train_all(o, data:training(part), nil, epochs))), rows = data:held(part)}
+    list = train_all(o, data:training(part), nil, epochs)
+    parts[part] = {detector = new(list, data:scaler_of(part)), rows = data:held(part)}
   end
-  return new((train_all(o, data:all(), nil, epochs))), parts
+  list = train_all(o, data:all(), nil, epochs)
+  return new(list, data.scaler), parts
 end
 
 local function fit(x, given)
   local o = fit_options(given)
   check(x, o)
-  local scaler = new_scaler(x, {method = o.scaler})
+  local whole = new_scaler(x, {method = o.scaler})
   if o.seed then core.seed(o.seed) end
-  local data = holdout.new(x, scaler, o.quantile)
-  o.masked = data.masked
-  local d, parts = train(o, data, function(list)
+  local data = holdout.new(x, whole, o.quantile)
+  o.steps = o.steps or usual_steps(rows.width(x))
+  o.masked, o.repeats = data.masked, o.epochs and 1 or data.repeats
+  local d, parts = train(o, data, function(list, scaler)
     return make(list, {
       scaler = scaler, columns = o.columns, categories = o.categories, score = o.score, missing = o.missing,
     })

@@ -27,11 +27,17 @@ local function epochs_for(o, x, batch)
   return math.max(native.is_source(x) and 1 or 3, math.ceil(o.steps * batch / #x))
 end
 
+-- The rows several times.
+local function repeated(x, times)
+  if times == 1 then return x end
+  local list = {}
+  for i = 1, times do list[i] = x end
+  return core.cat(list, 1)
+end
+
 -- {noisy rows, clean rows}: what a net has to do in the training, with the same noise in each epoch.
 local function validation(o, held)
-  local times, list = math.ceil(least_validation / #held), {}
-  for i = 1, times do list[i] = held end
-  local clean = times > 1 and core.cat(list, 1) or held
+  local clean = repeated(held, math.ceil(least_validation / #held))
   return {core.randn(clean.shape):mul_(o.noise):add_(clean), clean}
 end
 
@@ -45,8 +51,9 @@ end
 
 --- A net that has learnt x: a tensor or a source of scaled rows, NaN where a number is missing. held: a tensor of other
 -- rows, for early stopping; nil: it learns `epochs` epochs. Returns the net and the number of its best epoch.
--- o: hidden, noise, activation, steps, epochs, batch_size, lr, masked, verbose, threads
+-- o: hidden, noise, activation, steps, epochs, batch_size, lr, masked, repeats, verbose, threads
 function nets.train(o, x, held, epochs)
+  x = repeated(x, o.repeats or 1)
   local batch = batch_size(o, #x)
   epochs = epochs or epochs_for(o, x, batch)
   local net, stopping = build(o, x:size(2)), nil
