@@ -2074,7 +2074,7 @@ moon.detector = {}
 ---@field activation moonglass.ActivationName? default "tanh": of these units
 ---@field noise number? default 0.3, above 0: deviation of the noise in the training, in scaled units
 ---@field epochs integer? at most; if not given, as many as `steps` need
----@field steps integer? default 6000: training steps at most, if there are enough rows for 3 epochs
+---@field steps integer? at most, but 3 epochs; if not given, 6000, or fewer for more than 120 columns
 ---@field batch_size integer? 32 to 256, growing with the number of rows
 ---@field lr number? default 0.002, above 0: the learning rate of Adam
 ---@field seed integer? restarts the stream of `moon.seed`, from which all is drawn
