@@ -35,8 +35,8 @@ static char field_char(lua_State *L, const char *name) {
   return text ? *text : 0;
 }
 
-/* core.csv_open(path, config) -> csv. config has the fields of moon_csv_config; categories is a list of {column, list
-** of texts or nil}. */
+/* core.csv_open(path, config) -> csv. config has the fields of moon_csv_config but follow; categories is a list of
+** {column, list of texts or nil}. */
 static int csv_open(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -45,8 +45,6 @@ static int csv_open(lua_State *L) {
   moon_csv_config config = {.size = sizeof config};
   lua_getfield(L, 2, "header");
   config.header = (int)luaL_optinteger(L, -1, 0);
-  lua_getfield(L, 2, "follow");
-  config.follow = lua_toboolean(L, -1);
   config.delimiter = field_char(L, "delimiter");
   config.decimal = field_char(L, "decimal");
   config.label = field_text(L, "label");
@@ -150,13 +148,12 @@ static int csv_classes(lua_State *L) {
   return 1;
 }
 
-/* core.csv_state(csv) -> has it a header, missing cells so far, line of the last row or error */
+/* core.csv_state(csv) -> has it a header, missing cells so far */
 static int csv_state(lua_State *L) {
   const moon_csv *csv = check_csv(L);
   lua_pushboolean(L, moon_csv_has_header(csv));
   lua_pushinteger(L, (lua_Integer)moon_csv_missing(csv));
-  lua_pushinteger(L, (lua_Integer)moon_csv_line(csv));
-  return 3;
+  return 2;
 }
 
 static const bind_reg functions[] = {
