@@ -1,33 +1,41 @@
 -- Strange rows in a table. A detector learns rows that are normal; the error with which it rebuilds a row is its score,
--- and the columns with the largest errors say why. With labels, it learns a half of the normal rows, and the rest is
+-- and the columns with the largest errors say why. With labels it learns half of the normal rows, and the rest is
 -- judged. Without, the rows are halves, each judged by a detector that has learnt the other: a net knows a strange row
 -- that it has learnt. Scores are in thresholds: above 1 a row is an alarm.
 package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
 local experiment = require "experiment.run"
+local faulty_pump = require "experiment.faulty_pump"
+local reports = require "experiment.report"
 
 local run <close> = experiment.start{
   name = "anomaly_table",
   about = "Find the strange rows of a table: a CSV file becomes a detector, with a page of what it finds.",
+  argument = "file",
   options = {
-    {"file", nil, "a CSV file (default: a drawn table with faults)", "text"},
-    {"label", nil, "the column of labels, by name or number: 0 or the first text is normal", "text"},
+    {"file", nil, "a CSV file (default: a drawn one, a pump's sensors with faults)", "text"},
+    {"label", nil, "the column of labels, by name or number: 0, or the most frequent text, is normal", "text"},
     {"normal", nil, "the label that is normal", "text"},
     {"categorical", nil, "columns of texts, with commas between them", "text"},
     {"columns", nil, "only these columns, with commas between them", "text"},
+    {"ignore", nil, "all columns but these: times, numbers of rows", "text"},
     {"quantile", 0.99, "fraction of the normal rows below the threshold", "fraction"},
-    {"nets", 1, "nets in the detector"},
+    {"ensemble", 1, "nets in the detector"},
     {"score", "mean", "of the errors of a row", {"mean", "max", "scaled"}},
     {"show", 12, "how many of the strangest rows are shown"},
-    {"reasons", 3, "how many columns are named for each"},
   },
   training = false, data = false,
-  check = function(o) return not o.file and (o.label or o.columns or o.categorical) and
-    "--label, --columns and --categorical are for --file" end,
+  check = function(o)
+    if not o.file and (o.label or o.columns or o.ignore or o.categorical) then
+      return "--label, --columns, --ignore and --categorical are for a file"
+    end
+    if o.columns and o.ignore then return "--columns and --ignore are given, expected one of them" end
+    return o.normal and not o.label and "--normal is for --label" or nil
+  end,
 }
 local o = run.options
 
--- ---- the table ----
+-- ---- the table: x [n x d], NaN where a cell is missing ----
 
 local function texts(list)
   if not list then return nil end
@@ -36,215 +44,293 @@ local function texts(list)
   return parts
 end
 
--- A machine's sensors, which depend on its load and on the weather. 40 of 3000 rows have a fault: a sensor that shows
--- what it showed at another time, so that each number is as usual, but not beside the others.
-local function draw_table()
-  local n, names = 3000, {"power", "current", "speed", "flow", "pressure", "inlet", "outlet", "vibration"}
-  local code = moon.randn(n, 2)
-  local mixing = moon.tensor{{2, 2, 1, 1.5, 1, 0, 1, 0.5}, {0, 0.2, 0, 0.3, -0.5, 2, 1.5, 0}}
-  local x = code:matmul(mixing):add_(moon.randn(n, #names):mul_(0.15))
-  x:mul_(moon.tensor{20, 4, 150, 3, 0.4, 4, 5, 0.2}):add_(moon.tensor{120, 25, 1450, 30, 6, 18, 41, 1.1})
-  local labels, order = moon.zeros(n), moon.randperm(n):totable()
-  for i = 1, 40 do
-    local row, other, column = math.tointeger(order[i]), math.tointeger(order[i + 40]), i % #names + 1
-    x[row][column], labels[row] = x:get(other, column), 1
+if not o.file then
+  run:write("pump.csv", faulty_pump(3200))
+  o.file, o.label, o.categorical, o.ignore = run:path("pump.csv"), "fault", "mode", "time"
+end
+local x, info = moon.data.csv(o.file, {
+  label = o.label, columns = texts(o.columns), ignore = texts(o.ignore), categorical = texts(o.categorical),
+})
+if not x then error(info, 0) end
+
+-- For people. In the detector a column without a name has its number.
+local function name_of(c) return info.header and info.columns[c] or "column " .. info.columns[c] end
+
+
+-- The names of the rows' labels, in their order, and for each label how many rows have it.
+local function read_labels()
+  local list, counts = info.labels:totable(), {}
+  for i, v in ipairs(list) do
+    if v ~= v then error(("%s: row %d has no label"):format(o.file, i), 0) end
+    list[i] = info.classes and info.classes[math.tointeger(v) + 1] or ("%g"):format(v)
+    counts[list[i]] = (counts[list[i]] or 0) + 1
   end
-  return x, {columns = names, labels = labels, categories = {}}
+  return list, counts
 end
 
-local function read_table()
-  local x, info = moon.data.csv(o.file, {
-    label = math.tointeger(tonumber(o.label)) or o.label, columns = texts(o.columns),
-    categorical = texts(o.categorical),
-  })
-  if not x then error(info, 0) end
-  return x, info
+-- The label that is normal: 0, or the most frequent text.
+local function normal_label(counts)
+  local names, found = {}, o.normal or "0"
+  for name in pairs(counts) do names[#names + 1] = name end
+  table.sort(names, function(a, b) return counts[a] > counts[b] or counts[a] == counts[b] and a < b end)
+  if info.classes and not o.normal then found = names[1] end
+  if counts[found] then return found end
+  error(("%s: no row has the label '%s', expected --normal with one of %s%s"):format(o.file, found,
+    table.concat(names, ", ", 1, math.min(10, #names)), #names > 10 and " ..." or ""), 0)
 end
 
-local x, info
-if o.file then x, info = read_table() else x, info = draw_table() end
-
--- 1 for each row whose label is not the normal one; nil without labels.
-local function strange_rows()
-  if not info.labels then return nil end
-  local normal = o.normal and (tonumber(o.normal) or o.normal) or 0
-  for i, class in ipairs(info.classes or {}) do
-    if class == o.normal then normal = i - 1 end
-  end
-  if type(normal) == "string" then
-    error(("--normal %s: no row has this label (known: %s)"):format(normal, table.concat(info.classes or {}, ", ")), 0)
-  end
-  return info.labels:ne(normal)
+local labels, counts, normal
+if o.label then
+  labels, counts = read_labels()
+  normal = normal_label(counts)
 end
-
-local strange = strange_rows()
+-- ---- the detectors ----
 
 -- Pairs of lists: the numbers of rows that are learnt, and of those that are judged by what is learnt from them.
 local function divide()
-  local strange_ones, normal = {}, {}
-  for i = 1, #x do table.insert(strange and strange[i] == 1 and strange_ones or normal, i) end
-  if #normal < 20 then error(("%d rows are normal, expected at least 20"):format(#normal), 0) end
-  local order = moon.tensor(normal):index(moon.randperm(#normal))
-  local first, second = order:rows(1, #normal // 2):totable(), order:rows(#normal // 2 + 1, #normal):totable()
-  if not strange then return {{first, second}, {second, first}} end
-  return {{first, table.move(strange_ones, 1, #strange_ones, #second + 1, second)}}
+  local strange, usual = {}, {}
+  for i = 1, #x do table.insert(labels and labels[i] ~= normal and strange or usual, i) end
+  if #usual < 20 then error(("%s: %d rows are normal, expected at least 20"):format(o.file, #usual), 0) end
+  local order = moon.tensor(usual):index(moon.randperm(#usual))
+  local first, second = order:rows(1, #usual // 2):totable(), order:rows(#usual // 2 + 1, #usual):totable()
+  if not labels then return {{first, second}, {second, first}} end
+  return {{first, table.move(strange, 1, #strange, #second + 1, second)}}
 end
 
-local pairs_of_rows = divide()
-
--- ---- the detectors ----
+-- Without labels nobody has taken out the rows with a broken sensor, and a few numbers of another order of magnitude
+-- spoil scaling and net. What lies 30 deviations from the median, by the quartiles, is learnt as missing.
+local far = 30
+local function without_far(rows)
+  local z = moon.scaler(rows, {method = "robust"}):apply(rows)
+  return z:abs():gt(far):where(0 / 0, rows)
+end
 
 local function fit(rows)
-  local d = moon.detector.fit(rows, {
-    columns = info.columns, categories = info.categories, quantile = o.quantile, ensemble = o.nets, score = o.score,
-    seed = o.seed, threads = o.threads,
+  if not labels then rows = without_far(rows) end
+  return moon.detector.fit(rows, {
+    columns = info.columns, categories = info.categories, quantile = o.quantile, ensemble = o.ensemble,
+    score = o.score, seed = o.seed, threads = o.threads,
   })
-  return d
 end
 
--- Of all that are judged: row numbers, scores, alarms, errors of columns, detectors.
-local judged, judges, parts = {}, {}, {scores = {}, alarms = {}, features = {}}
-moon.set_log(function(line) run:remark("%s", line) end) -- a warning, if there are few rows for the threshold
-local detector
-for _, pair in ipairs(pairs_of_rows) do
-  detector = fit(x:index(pair[1]))
-  local rows = x:index(pair[2])
-  table.insert(parts.scores, detector:scores(rows) / detector.threshold)
-  table.insert(parts.alarms, detector:alarms(rows))
-  table.insert(parts.features, detector:features(rows) / detector.threshold)
-  for _, i in ipairs(pair[2]) do
-    judged[#judged + 1], judges[#judges + 1] = math.tointeger(i), detector
+-- One entry for each judged row, in the order of the file.
+local judged = {} -- {row =, score =, alarm =, label =, errors = of the columns, detector =}
+
+local function judge(detector, numbers)
+  local rows = x:index(numbers)
+  local scores, alarms, errors = detector:scores(rows), detector:alarms(rows), detector:features(rows):totable()
+  for i, number in ipairs(numbers) do
+    number = math.tointeger(number)
+    local score = scores[i] / detector.threshold
+    judged[#judged + 1] = {
+      row = number, score = score == score and score or math.huge, alarm = alarms[i] == 1, errors = errors[i],
+      label = labels and labels[number], detector = detector,
+    }
   end
 end
-if not strange then detector = fit(x) end -- the one that is saved
+
+local warned
+moon.set_log(function(line) warned = warned or line end) -- few rows for the threshold
+local detector
+for _, pair in ipairs(divide()) do
+  detector = fit(x:index(pair[1]))
+  judge(detector, pair[2])
+end
+if not labels then detector = fit(x) end -- the one that is saved
 moon.set_log(nil)
 run:save(detector, "detector")
+table.sort(judged, function(a, b) return a.row < b.row end)
 
-local rows = x:index(judged)
-local scores, alarms = moon.cat(parts.scores, 1), moon.cat(parts.alarms, 1)
-local features = moon.cat(parts.features, 1)
-local odd = strange and strange:index(judged)
+-- A list of what f gives for each judged row, or for those that `which` chooses.
+local function collect(f, which)
+  local list = {}
+  for _, j in ipairs(judged) do
+    if not which or which(j) then list[#list + 1] = f(j) end
+  end
+  return list
+end
+
+local function score_of(j) return j.score end
+local function is_alarm(j) return j.alarm end
+local function is_strange(j) return j.label and j.label ~= normal end
+
+-- ---- how good it is ----
+
+local report = reports.new(run, "Strange rows of " .. (o.file:match("[^/]+$") or o.file))
+report:say("%s has %d rows of %d columns; %d cells are missing.%s", o.file, #x, x:size(2), info.missing,
+  normal and (" Normal is '%s', which %d rows have."):format(normal, counts[normal]) or "")
+if labels then
+  report:say("The detector has learnt half of the normal rows. The other half and all that have another label are "
+    .. "judged: %d rows.", #judged)
+else
+  report:say("Each half of the rows is judged by a detector that has learnt the other; the saved one has learnt all.")
+end
 local calibration = detector:calibration()
-run:print(("%d rows of %d columns, %s missing cells; %d rows are judged"):format(#x, x:size(2), info.missing or "no",
-  #judged))
+report:say("A score of 1 is the threshold: %g %% of %d normal rows that were held out lie below it. Of others like "
+  .. "them %.2f to %.2f %% should be alarms.", 100 * o.quantile, calibration.rows, 100 * calibration.interval[1],
+  100 * calibration.interval[2])
+if warned then report:say("%s.", (warned:gsub("^warning: ", "A warning: "))) end
 run:figure("threshold", detector.threshold)
-run:say("Of other normal rows %.2f to %.2f %% are alarms, by the %d rows that set the threshold.",
-  100 * calibration.interval[1], 100 * calibration.interval[2], calibration.rows)
-local page = moon.page(o.file and ("Strange rows of %s"):format(o.file) or "Strange rows of a drawn table")
+run:figure("rows judged", #judged, "%d")
+run:figure("alarms", #collect(score_of, is_alarm), "%d")
 
--- Prints and writes a table, and puts it on the page.
-local function show(name, list, formats, caption)
-  run:table(name, list, formats, caption)
-  local shown = {list[1]}
-  for i = 2, #list do
-    shown[i] = {}
-    for k, v in ipairs(list[i]) do
-      shown[i][k] = formats[k] and type(v) == "number" and formats[k]:format(v) or v
+-- Why a row is strange: its columns, first the guiltiest.
+local function reasons(j, count) return j.detector:explain(x[j.row], math.min(count, x:size(2))) end
+
+-- For the alarms with a label: the column that is named first most often.
+local function named_first(label)
+  local times, most = {}, nil
+  for _, j in ipairs(judged) do
+    if j.label == label and j.alarm then
+      local name = name_of(reasons(j, 1)[1].index)
+      times[name] = (times[name] or 0) + 1
+      if not most or times[name] > times[most] then most = name end
     end
   end
-  page:text(caption .. "."):table(shown)
+  return most and ("%s (%d)"):format(most, times[most]) or ""
 end
 
-local function draw(kind, name, ...)
-  local options = select(-1, ...)
-  if run:plot(kind, name, ...) then page:picture(run:read(name .. ".png"), options.caption) end
-end
-
--- The rows of a tensor where the mask is v.
-local function where(t, mask, v)
-  local numbers = {}
-  for i, m in ipairs(mask:totable()) do
-    if m == v then numbers[#numbers + 1] = i end
+-- A row for each label, the normal one first: how many of its rows are alarms.
+local function of_labels()
+  local rows, place = {{"label", "rows judged", "alarms", "share", "named first most often"}}, {}
+  for _, j in ipairs(judged) do
+    if not place[j.label] then
+      place[j.label] = #rows + 1
+      rows[#rows + 1] = {j.label, 0, 0, 0}
+    end
+    local row = rows[place[j.label]]
+    row[2], row[3] = row[2] + 1, row[3] + (j.alarm and 1 or 0)
   end
-  return t:index(numbers)
+  for i = 2, #rows do rows[i][4], rows[i][5] = rows[i][3] / rows[i][2], named_first(rows[i][1]) end
+  table.insert(rows, 2, table.remove(rows, place[normal]))
+  return rows
 end
 
-run:figure("alarms", math.tointeger(alarms:sum()), "%d")
-if odd then
-  local caught, false_alarms = where(alarms, odd, 1), where(alarms, odd, 0)
-  run:figure("AUC", moon.metrics.auc(scores, odd), "%.4f")
-  run:figure("caught", caught:mean(), "%.4f")
-  run:figure("false alarms", false_alarms:mean(), "%.4f")
-  show("confusion", {
-    {"rows", "alarms", "no alarms"},
-    {"normal", false_alarms:sum(), #false_alarms - false_alarms:sum()},
-    {"strange", caught:sum(), #caught - caught:sum()},
-  }, {nil, "%d", "%d"}, "Judged rows above and below the threshold")
+-- What is caught, at which cost: as figures, and for every threshold as a curve.
+local function draw_roc()
+  local scores, strange = moon.tensor(collect(score_of)), moon.tensor(collect(function(j)
+    return is_strange(j) and 1 or 0
+  end))
+  local count = strange:sum()
+  local caught = #collect(score_of, function(j) return j.alarm and is_strange(j) end) / count
+  local false_alarms = #collect(score_of, function(j) return j.alarm and not is_strange(j) end) / (#judged - count)
+  local auc, roc = moon.metrics.auc(scores, strange), moon.metrics.roc(scores, strange)
+  run:figure("AUC", auc, "%.4f")
+  run:figure("caught", caught, "%.4f")
+  run:figure("false alarms", false_alarms, "%.4f")
+  run:columns("roc", {"threshold", "false alarms", "caught"}, {roc.thresholds, roc.fpr, roc.tpr})
+  report:plot("lines", "roc", {
+    {x = roc.fpr, y = roc.tpr, label = ("scores, area %.4f"):format(auc)},
+    {x = {0, 1}, y = {0, 1}, label = "chance"},
+    {x = {0, 1}, y = {caught, caught}, label = ("alarms: %.1f %% caught, %.1f %% false"):format(100 * caught,
+      100 * false_alarms)},
+  }, {title = "ROC curve", xlabel = "share of the normal rows above a threshold",
+    ylabel = "share of the strange rows above it", legend = "bottom right", width = 700,
+    caption = "Every threshold: how many of the strange rows lie above it, and how many of the normal ones"})
 end
 
--- ---- the strangest rows and their columns ----
+if labels then
+  report:heading("What is caught")
+  report:table("labels", of_labels(), {nil, "%d", "%d", "%.3f"}, "Alarms among the judged rows of each label")
+  if #collect(score_of, is_strange) > 0 then draw_roc() end
+end
 
-local _, places = scores:topk(math.min(o.show, #scores))
-local list = {{"row", "score", odd and "label" or "alarm"}}
-for i = 1, o.reasons do list[1][#list[1] + 1] = "reason " .. i end
-for i, place in ipairs(places:totable()) do
-  place = math.tointeger(place)
-  list[i + 1] = {judged[place], scores[place], odd and (odd[place] == 1 and "strange" or "normal") or alarms[place]}
-  for _, r in ipairs(judges[place]:explain(rows[place], math.min(o.reasons, x:size(2)))) do
-    table.insert(list[i + 1], ("%s %.4g, expected %.4g (%.0f %%)"):format(r.name, r.value, r.expected, 100 * r.share))
+-- ---- the scores ----
+
+-- The share of rows in bins of the logarithm, because scores differ by powers of ten.
+local bins = 60
+local function histogram(which, low, high, label)
+  local x_bins, y, list = {}, {}, collect(score_of, which)
+  local width = (math.log(high) - math.log(low)) / bins
+  for i = 1, bins + 1 do x_bins[i], y[i] = low * math.exp((i - 1) * width), 0 end
+  for _, score in ipairs(list) do
+    local place = (math.log(math.max(low, math.min(high, score))) - math.log(low)) / width
+    local i = math.min(bins, math.floor(place) + 1)
+    y[i] = y[i] + 100 / #list
   end
-end
-show("strangest", list, {"%d", "%.4g"}, "The strangest rows, and the columns with the largest errors: value, expected "
-  .. "value, share of the error")
-
--- The share of each column in the errors of the alarms, and in those of the other rows.
-local function shares(of)
-  local sums = of:sum(1)
-  local total = sums:sum()
-  return total > 0 and (sums / total):totable() or nil
+  return {x = x_bins, y = y, label = ("%s (%d)"):format(label, #list), style = "steps"}
 end
 
-local most_bars = 20
-local of_alarms = alarms:sum() > 0 and shares(where(features, alarms, 1))
-local of_others = alarms:mean() < 1 and shares(where(features, alarms, 0))
+local function histograms()
+  local finite = collect(score_of, function(j) return j.score < math.huge end)
+  local low, high = math.max(1e-6, math.min(0.5, table.unpack(finite, 1, 1))), 2
+  for _, score in ipairs(finite) do low, high = math.max(1e-6, math.min(low, score)), math.max(high, score) end
+  local list = {histogram(function(j) return not is_strange(j) end, low, high, labels and "normal" or "rows")}
+  if #collect(score_of, is_strange) > 0 then list[2] = histogram(is_strange, low, high, "strange") end
+  local top = 0
+  for _, h in ipairs(list) do top = math.max(top, moon.tensor(h.y):max()) end
+  list[#list + 1] = {x = {1, 1}, y = {0, top}, label = "threshold"}
+  return list
+end
 
-local function largest_shares()
-  local order = {}
+report:heading("Scores")
+report:plot("lines", "scores", histograms(), {
+  title = "Scores of the judged rows", xlabel = "score: 1 is the threshold", logx = true,
+  ylabel = labels and "% of the rows with this label" or "% of the rows",
+  caption = "Histogram of the scores: rows to the right of the threshold are alarms",
+})
+run:columns("scores", {"row", "score", "alarm", labels and "label"}, {
+  collect(function(j) return j.row end), collect(score_of), collect(function(j) return j.alarm and 1 or 0 end),
+  labels and collect(function(j) return j.label end),
+})
+
+-- ---- the guilty columns ----
+
+-- The mean share of each column in the errors of the rows that `which` chooses.
+local function shares(which)
+  local errors = collect(function(j) return j.errors end, which)
+  if #errors == 0 then return nil end
+  errors = moon.tensor(errors)
+  return (errors / errors:sum(2):reshape(#errors, 1)):nanmean(1):totable()
+end
+
+local most_bars = 12
+local of_alarms, of_others = shares(is_alarm), shares(function(j) return not j.alarm end)
+
+local function guilty_columns()
+  local order, names, here, others = {}, {}, {}, {}
   for c = 1, x:size(2) do order[c] = c end
-  table.sort(order, function(a, b) return of_alarms[a] > of_alarms[b] or (of_alarms[a] == of_alarms[b] and a < b) end)
-  local names, here, others = {}, {}, {}
-  for i = 1, math.min(most_bars, #order) do
-    names[i], here[i] = detector.columns[order[i]], of_alarms[order[i]]
-    others[i] = of_others and of_others[order[i]] or 0
+  table.sort(order, function(a, b) return of_alarms[a] > of_alarms[b] or of_alarms[a] == of_alarms[b] and a < b end)
+  for i, c in ipairs(order) do
+    names[i], here[i], others[i] = name_of(c), 100 * of_alarms[c], of_others and 100 * of_others[c] or 0
   end
   return names, here, others
 end
 
 if of_alarms then
-  local names, here, others = largest_shares()
-  draw("bars", "columns", names, {{y = here, label = "alarms"}, {y = others, label = "other rows"}}, {
-    title = "Share of the columns in the errors", ylabel = "share", width = 1000,
-    caption = "The guilty columns: the share of each in the errors of the alarms, and in those of the other rows",
+  local names, here, others = guilty_columns()
+  run:columns("columns", {"column", "% of alarms' errors", "% of other rows' errors"}, {names, here, others})
+  local function first(list) return table.move(list, 1, math.min(most_bars, #list), 1, {}) end
+  report:heading("Guilty columns")
+  report:plot("bars", "columns", first(names), {
+    {y = first(here), label = "in alarms"}, {y = first(others), label = "in other rows"},
+  }, {
+    title = "Share of the columns in the errors", ylabel = "mean share of a row's error [%]", width = 1100,
+    legend = "top right",
+    caption = "Which part of a row's error each column has, on average over the alarms, and over the other rows",
   })
 end
 
--- ---- every score ----
+-- ---- the strangest rows ----
 
--- The base-10 logarithm: scores differ by powers of ten.
-local function logs(t) return t:clone():clamp_(1e-12, 1e30):log():div_(math.log(10)) end
-
-local known = where(scores, scores:isnan(), 0)
-local low, high = logs(known):min(), math.max(logs(known):max(), logs(known):min() + 1e-3)
-local function densities()
-  local function density(t, label) return {values = logs(t), label = label} end
-  if not odd then return {density(known, "rows")} end
-  return {density(where(scores, odd, 0), "normal"), density(where(scores, odd, 1), "strange")}
+table.sort(judged, function(a, b) return a.score > b.score or a.score == b.score and a.row < b.row end)
+local most_reasons, least_share = 3, 0.1
+local list = {{"row", "score", labels and "label" or "alarm", "column", "value", "expected", "share of the error"}}
+for i = 1, math.min(o.show, #judged) do
+  local j = judged[i]
+  for k, r in ipairs(reasons(j, most_reasons)) do
+    if k == 1 or r.share >= least_share then
+      list[#list + 1] = {
+        k == 1 and j.row or "", k == 1 and ("%.3g"):format(j.score) or "",
+        k == 1 and (labels and j.label or j.alarm and "yes" or "no") or "", name_of(r.index), r.value, r.expected,
+        r.outside and "far outside" or ("%.0f %%"):format(100 * r.share),
+      }
+    end
+  end
 end
-
-draw("histogram", "scores", densities(), {
-  title = "Scores; the threshold is at 0", xlabel = "log10 of the score in thresholds",
-  ylabel = "share of the rows per unit", range = {low, high}, style = "steps", bins = 60,
-  caption = "Histogram of the scores, in powers of ten of the threshold: above 0 a row is an alarm",
-})
-if odd then
-  local roc = moon.metrics.roc(scores, odd)
-  run:columns("roc", {"threshold", "false alarms", "caught"}, {roc.thresholds, roc.fpr, roc.tpr})
-  draw("lines", "roc", {
-    {x = roc.fpr, y = roc.tpr, label = ("scores, area %.4f"):format(moon.metrics.auc(scores, odd))},
-    {x = {0, 1}, y = {0, 1}, label = "chance"},
-  }, {title = "ROC curve", xlabel = "false alarms", ylabel = "caught", legend = "bottom right", width = 700,
-    caption = "Every threshold: the rate of false alarms, and of strange rows that are caught"})
-end
-run:columns("scores", {"row", "score", "alarm"}, {judged, scores, alarms})
-page:code(tostring(detector))
-run:write("anomaly_table.html", page:html(), "The page of this table")
+report:heading("The strangest rows")
+report:table("strangest", list, {nil, nil, nil, nil, "%.5g", "%.5g"}, "Row 1 is the first below the names. The "
+  .. "columns are those with the largest errors: what they have, and what the detector expected beside the others")
+report:heading("The detector")
+report.page:code(("%s\n\nmoonglass-anomaly score %s new.csv --why"):format(detector, run:path("detector.safetensors")))
+report:finish("anomaly_table.html", "The page of this table")

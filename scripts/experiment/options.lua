@@ -163,6 +163,9 @@ end
 
 local function make_parser(spec)
   local parser = argparse(spec.name, spec.about):help_max_width(100)
+  if spec.argument then
+    parser:argument(spec.argument):args("?"):target("argument"):description("the same as --" .. spec.argument)
+  end
   for _, o in ipairs(spec.options or {}) do
     add_option(parser, o[1], o[2], o[3], o[4] or reader_for(o[2]))
   end
@@ -190,10 +193,19 @@ local function join_negatives(given)
   return list
 end
 
+-- Makes the word without a name the value of its option. Returns a text if both are given.
+local function take_argument(spec, result)
+  local name, given = spec.argument, result.argument
+  if not name or not given then return nil end
+  if result[name] then return ("'%s' is too much: --%s is given"):format(given, name) end
+  result[name] = given
+end
+
 --- The options of a command line | nil, message
 function options.parse(spec, given)
   local ok, result = make_parser(spec):pparse(join_negatives(given))
-  local problem = not ok and result:gsub("%s*\n%s*", " ") or spec.check and spec.check(result)
+  local problem = not ok and result:gsub("%s*\n%s*", " ") or take_argument(spec, result)
+    or spec.check and spec.check(result)
   if problem then return nil, problem .. " (--help lists the options)" end
   return result
 end

@@ -114,6 +114,7 @@ end
 --                 if the default of choices is a list, several can be named. Without a reader the default tells the
 -- type:
 --                 a whole number, a list ("256,128"), a text, or false for a flag.
+--   argument      the name of an option that may also be given without its name: anomaly_table rows.csv
 --   training, data   false: without the options of training, without images
 --   distributed      true, false: with --distributed or without; default: as training
 --   defaults, without   {epochs = 20}: other defaults of the shared options; {"lr"}: shared options to leave out
