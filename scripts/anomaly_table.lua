@@ -21,6 +21,7 @@ local run <close> = experiment.start{
     {"ignore", nil, "all columns but these: times, numbers of rows", "text"},
     {"quantile", 0.99, "fraction of the normal rows below the threshold", "fraction"},
     {"ensemble", 1, "nets in the detector"},
+    {"steps", 6000, "training steps of a net, at most"},
     {"score", "mean", "of the errors of a row", {"mean", "max", "scaled"}},
     {"show", 12, "how many of the strangest rows are shown"},
   },
@@ -109,7 +110,7 @@ local function fit(rows)
   if not labels then rows = without_far(rows) end
   return moon.detector.fit(rows, {
     columns = info.columns, categories = info.categories, quantile = o.quantile, ensemble = o.ensemble,
-    score = o.score, seed = o.seed, threads = o.threads,
+    steps = o.steps, score = o.score, seed = o.seed, threads = o.threads,
   })
 end
 

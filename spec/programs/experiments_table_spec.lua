@@ -66,7 +66,7 @@ describe("scripts/anomaly_table.lua", function()
 
   it("reads a CSV file without labels, and finds the row that is wrong", function()
     local path = write_table(runs.folder .. ".csv")
-    runs.succeeds("anomaly_table", path .. " --categorical kind --show 1")
+    runs.succeeds("anomaly_table", path .. " --steps 1000 --categorical kind --show 1")
     os.remove(path)
     assert.matches("^150,", lines_of("strangest.csv")[2])
     assert.is_nil(figures().AUC)
@@ -74,7 +74,7 @@ describe("scripts/anomaly_table.lua", function()
 
   it("finds it beside numbers that are far away, which are not learnt", function()
     local path, far = write_table(runs.folder .. ".csv", nil, {[20] = 99999, [60] = 99999, [101] = 99999}), {}
-    runs.succeeds("anomaly_table", path .. " --categorical kind --show 4")
+    runs.succeeds("anomaly_table", path .. " --steps 1000 --categorical kind --show 4")
     os.remove(path)
     for _, line in ipairs(lines_of("strangest.csv")) do
       local row = line:match("^(%d+),.*,b,99999,.*far outside$")
@@ -89,9 +89,9 @@ describe("scripts/anomaly_table.lua", function()
 
   it("takes texts as labels, and says which there are", function()
     local path = write_table(runs.folder .. ".csv", true)
-    runs.succeeds("anomaly_table", "--file " .. path .. " --categorical kind --label state --show 1")
+    runs.succeeds("anomaly_table", "--file " .. path .. " --steps 1000 --categorical kind --label state --show 1")
     assert.matches("^150,.*broken", lines_of("strangest.csv")[2])
-    runs.fails("anomaly_table", "--file " .. path .. " --categorical kind --label state --normal fine", 1,
+    runs.fails("anomaly_table", "--file " .. path .. " --steps 1000 --categorical kind --label state --normal fine", 1,
       "no row has the label 'fine', expected --normal with one of good, broken")
     os.remove(path)
   end)
