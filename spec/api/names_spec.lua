@@ -104,12 +104,37 @@ describe("a name that another library has", function()
     option(moon.autoencoder.plain, "latent_dim", "hidden")
     option(moon.autoencoder.deep, "encoding_dim", "code")
     option(moon.knn, "n_neighbors", "k", x, moon.zeros(4))
+    for theirs, ours in pairs{
+      contamination = "quantile", percentile = "quantile", n_estimators = "ensemble", nets = "ensemble",
+      feature_names = "columns", na_values = "missing",
+    } do
+      option(moon.detector.fit, theirs, ours, x)
+    end
+    for theirs, ours in pairs{
+      usecols = "columns", exclude = "ignore", drop = "ignore", sep = "delimiter", na_values = "missing", nrows = "rows",
+      chunksize = "stream",
+    } do
+      option(moon.data.csv, theirs, ours, "x.csv")
+    end
+    for theirs, ours in pairs{target_size = "size", grayscale = "gray"} do option(moon.data.images, theirs, ours, "x") end
   end)
 
   it("is suggested among fields and methods", function()
     local t, layer = moon.rand(2, 2), moon.dense(2, 2)
     for theirs, ours in pairs{view = "reshape", mm = "matmul", dot = "matmul", tolist = "totable", clip = "clamp"} do
       assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return t[theirs] end))
+    end
+    for theirs, ours in pairs{fillna = "fill_nan", nan_to_num = "fill_nan", isna = "isnan", unfold = "windows"} do
+      assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return t[theirs] end))
+    end
+    local detector, scaler = moon.detector(moon.sequential{layer}), moon.scaler(t)
+    for theirs, ours in pairs{
+      predict = "alarms", decision_function = "scores", score_samples = "scores", partial_fit = "update",
+    } do
+      assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return detector[theirs] end))
+    end
+    for theirs, ours in pairs{transform = "apply", inverse_transform = "invert"} do
+      assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return scaler[theirs] end))
     end
     assert.matches("did you mean 'weight'", failure(function() return layer.kernel end))
     assert.matches("did you mean 'fit'", failure(function() return moon.sequential{layer}.compile end))
