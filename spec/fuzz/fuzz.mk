@@ -1,6 +1,6 @@
 # Fuzzing: each target is a C file here. The targets in FUZZ_LUA also contain the binding.
 
-FUZZ_TARGETS := csv idx idx_gz npy png safetensors net checkpoint readers calls script
+FUZZ_TARGETS := csv idx idx_gz npy png safetensors net detector checkpoint readers calls script
 FUZZ_LUA     := checkpoint readers script
 FUZZ         ?= $(FUZZ_TARGETS)
 T            ?= 60

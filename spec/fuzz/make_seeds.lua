@@ -181,6 +181,24 @@ for name, net in pairs(nets) do
   seed("safetensors", "net_" .. name, saved(net:save(path)))
   seed("net", name, as_text(net))
 end
+
+-- The format of detector.c.
+local function detector_text(d) return #d.nets .. select(2, moon.safetensors.decode(d:bytes()))["moonglass.detector"] end
+
+local wide, names = {moon.sequential{moon.dense(3, 3)}, moon.sequential{moon.dense(3, 3)}}, {"a", "b=x", "b=y"}
+local detectors = {
+  plain = moon.detector(wide[1]),
+  whole = moon.detector(wide, {
+    scaler = {offset = {1, 2, 3}, scale = {1, 0.5, 1e9}}, columns = names, categories = {b = {"x", "y"}},
+    low = {0, 0, -1}, high = {1, 1, 1},
+  }),
+  refuses = moon.detector(wide[1], {score = "max", missing = "refuse", margin = 0.5}),
+  fills = moon.detector(wide[1], {score = "scaled", missing = "fill"}),
+}
+for name, d in pairs(detectors) do
+  if name ~= "plain" then d:calibrate(moon.rand(20, 3), {quantile = 0.5}) end
+  seed("detector", name, detector_text(d))
+end
 seed("safetensors", "small_archive", saved(moon.safetensors.save(path, {
   bytes = moon.tensor({1, 2, 3}, {dtype = "uint8"}),
   ["f/\"\\\n\xc3\xa9"] = moon.tensor{{0.5, -3}}, none = moon.zeros(0, 4),
