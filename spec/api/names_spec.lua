@@ -111,12 +111,13 @@ describe("a name that another library has", function()
       option(moon.detector.fit, theirs, ours, x)
     end
     for theirs, ours in pairs{
-      usecols = "columns", exclude = "ignore", drop = "ignore", sep = "delimiter", na_values = "missing", nrows = "rows",
-      chunksize = "stream",
+      usecols = "columns", exclude = "ignore", drop = "ignore", sep = "delimiter", na_values = "missing",
+      nrows = "rows", chunksize = "stream",
     } do
       option(moon.data.csv, theirs, ours, "x.csv")
     end
-    for theirs, ours in pairs{target_size = "size", grayscale = "gray"} do option(moon.data.images, theirs, ours, "x") end
+    option(moon.data.images, "target_size", "size", "x")
+    option(moon.data.images, "grayscale", "gray", "x")
   end)
 
   it("is suggested among fields and methods", function()
@@ -131,7 +132,8 @@ describe("a name that another library has", function()
     for theirs, ours in pairs{
       predict = "alarms", decision_function = "scores", score_samples = "scores", partial_fit = "update",
     } do
-      assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return detector[theirs] end))
+      local text = failure(function() return detector[theirs] end)
+      assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), text)
     end
     for theirs, ours in pairs{transform = "apply", inverse_transform = "invert"} do
       assert.matches(("'%s'; did you mean '%s'%%?"):format(theirs, ours), failure(function() return scaler[theirs] end))

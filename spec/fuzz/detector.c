@@ -1,6 +1,6 @@
 /* detector.c - fuzz target: the text of a detector, in an archive with one net of three columns, or with two if the
-** first byte is a 2. A detector that loads judges rows, whatever is in them, and is the same after going into an archive
-** and back. */
+** first byte is a 2. A detector that loads judges rows, whatever is in them, and is the same after going into an
+** archive and back. */
 #include <math.h>
 
 #include "fuzz.h"

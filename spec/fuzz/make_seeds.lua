@@ -183,7 +183,10 @@ for name, net in pairs(nets) do
 end
 
 -- The format of detector.c.
-local function detector_text(d) return #d.nets .. select(2, moon.safetensors.decode(d:bytes()))["moonglass.detector"] end
+local function detector_text(d)
+  local _, texts = moon.safetensors.decode(d:bytes())
+  return #d.nets .. texts["moonglass.detector"]
+end
 
 local wide, names = {moon.sequential{moon.dense(3, 3)}, moon.sequential{moon.dense(3, 3)}}, {"a", "b=x", "b=y"}
 local detectors = {

@@ -277,8 +277,8 @@ local function load(path, o)
 end
 
 ---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
----are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `ignore` leaves a
----column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to
+---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `ignore` leaves
+---a column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to
 ---check it, and then block by block whenever rows are needed; it must not be gzipped.
 ---@param path string
 ---@param options moonglass.CsvOptions?

@@ -1884,8 +1884,8 @@ moon.data = {}
 ---@field header boolean did the first line have names?
 
 ---Read a CSV file, plain or gzipped: `x, info = assert(moon.data.csv("sensors.csv", {label = "fault"}))`. Cells that
----are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `ignore` leaves a
----column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to
+---are missing are NaN. A cell that is no number, or one that could be two, is an error with its place: `ignore` leaves
+---a column out, `categorical` makes columns of 0 and 1 of its texts. With `stream = true` the file is read once to
 ---check it, and then block by block whenever rows are needed; it must not be gzipped.
 ---@param path string
 ---@param options moonglass.CsvOptions?
