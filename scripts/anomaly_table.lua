@@ -239,7 +239,7 @@ end
 -- ---- the scores ----
 
 -- The share of rows in bins of the logarithm, because scores differ by powers of ten.
-local bins = 60
+local bins = 40
 local function histogram(which, low, high, label)
   local x_bins, y, list = {}, {}, collect(score_of, which)
   local width = (math.log(high) - math.log(low)) / bins

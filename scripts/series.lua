@@ -4,21 +4,21 @@
 package.path = arg[0]:gsub("[^/]*$", "?.lua;") .. package.path -- finds experiment/ beside this script
 local moon = require "moonglass"
 local experiment = require "experiment.run"
+local reports = require "experiment.report"
 
 local run <close> = experiment.start{
   name = "series",
   about = "Find what is strange in a sensor's series: windows over it, a detector, scores over time.",
+  argument = "file",
   options = {
     {"file", nil, "a CSV file with a header (default: a drawn series with faults)", "text"},
     {"column", "value", "the column of the numbers: a name, or its place from 1"},
     {"time", nil, "the column of the times, if the events should have them: texts or numbers", "text"},
     {"normal", nil, "learn another CSV file of the same sensor, not the first part of --file", "text"},
     {"train", 0.4, "the first part of the series, which is learnt; 1: all of it", "share"},
-    {"held-out", 0.3, "fraction of the windows that sets the threshold", "fraction"},
     {"window", 96, "numbers in a window"},
-    {"epochs", 60, "at most so many passes over the windows"},
-    {"lr", 0.002, "learning rate", "positive"},
-    {"nets", 1, "nets in the detector"},
+    {"steps", 2500, "training steps of a net, at most"},
+    {"ensemble", 1, "nets in the detector"},
     {"quantile", 0.99, "fraction of the normal windows below the threshold", "fraction"},
     {"least", 5, "alarms in a row that make an event"},
     {"show", 6, "how many of the strangest windows are drawn"},
@@ -66,33 +66,17 @@ run:print(("%d numbers; learnt are %s"):format(count, o.normal and ("the %d of %
 
 -- ---- the detector ----
 
--- Some windows, drawn by the seed, are held out: they end the training, and set the threshold. Gaps are filled with the
--- mean to learn from; in what is scored they stay, and do not count.
-local filled = learnt:fill_nan(learnt:nanmean()):windows(n)
-local order, held = moon.randperm(#filled), math.max(1, math.floor(o.held_out * #filled))
-local all = filled:batch(1, #filled)
-local held_out, train = all:index(order:rows(1, held)), all:index(order:rows(held + 1, #all))
-local scaler, nets = moon.scaler(train), {}
-for i = 1, o.nets do
-  nets[i] = moon.autoencoder.deep{
-    input = n, hidden = {math.max(4, n // 2)}, code = math.max(2, n // 8), output = "linear",
-  }
-  nets[i]:fit(scaler:apply(train), {
-    loss = "mse", optimizer = moon.adam{lr = o.lr}, epochs = o.epochs, batch_size = math.min(64, #train),
-    validation = scaler:apply(held_out), seed = o.seed + i, verbose = 0,
-    callbacks = {moon.callbacks.early_stopping{patience = 10, restore_best = true}},
-  })
-end
-local detector = moon.detector(nets, {scaler = scaler})
-detector.threshold = moon.metrics.quantile(detector:scores(held_out), o.quantile)
-local enough = math.ceil(10 / (1 - o.quantile) - 1e-6)
-if held < enough then
-  run:say("The quantile %g needs at least %d held-out windows, so that 10 of them are above it; there are %d, and the "
-    .. "threshold is rough.", o.quantile, enough, held)
-end
+-- Windows overlap, so those that are held out for the threshold are other parts of the series, not some of all windows.
+-- Gaps do not count.
+local warned
+moon.set_log(function(line) warned = warned or line end) -- few windows for the threshold
+local detector = moon.detector.fit(learnt:windows(n), {
+  quantile = o.quantile, ensemble = o.ensemble, steps = o.steps, seed = o.seed, threads = o.threads,
+})
+moon.set_log(nil)
 local windows = series:windows(n, 1)
 local scores, alarms = detector:scores(windows), detector:alarms(windows):totable()
-detector:save(run:path("detector.safetensors"))
+run:save(detector, "detector")
 
 -- Window i ends at number i + n - 1.
 local ends = moon.arange(n, count + 1)
@@ -123,25 +107,9 @@ local rows = {{"event", "first alarm", "last alarm", "score", "of the threshold"
 for i, e in ipairs(events) do
   rows[i + 1] = {i, e.first, e.last, e.score, e.score / detector.threshold, times and times[e.first]}
 end
-local page = moon.page(o.file and ("%s: %s"):format(o.file, o.column) or "A drawn series")
-
--- Prints and writes a table, and puts it on the page.
-local function show(name, list, formats, caption)
-  run:table(name, list, formats, caption)
-  local shown = {list[1]}
-  for i = 2, #list do
-    shown[i] = {}
-    for k, v in ipairs(list[i]) do shown[i][k] = formats[k] and formats[k]:format(v) or v end
-  end
-  page:text(caption .. "."):table(shown)
-end
-
--- Draws panels, and puts them on the page if there is gnuplot.
-local function draw(name, panels, options)
-  if run:plot("panels", name, panels, options) then page:picture(run:read(name .. ".png"), options.caption) end
-end
-
-show("events", rows, {nil, nil, nil, "%.4g", "%.1f"}, "Events: at least " .. o.least .. " alarms in a row")
+local report = reports.new(run, o.file and ("%s: %s"):format(o.file, o.column) or "A drawn series")
+if warned then report:say("%s.", (warned:gsub("^warning: ", "A warning: "))) end
+report:table("events", rows, {nil, nil, nil, "%.4g", "%.1f"}, "Events: at least " .. o.least .. " alarms in a row")
 run:figure("threshold", detector.threshold)
 run:figure("events", #events, "%d")
 if not o.normal and #learnt < count then
@@ -163,13 +131,13 @@ if faults then
     if e then of_faults[e] = true end
     found[i + 1] = {fault[1], fault[2], fault[3], e and math.max(e.first, fault[2]) or "none"}
   end
-  show("faults", found, {}, "What is wrong in the drawn series, and when the first alarm came")
+  report:table("faults", found, {}, "What is wrong in the drawn series, and when the first alarm came")
   local caught, false_events = 0, 0
   for i = 2, #found do caught = caught + (found[i][4] ~= "none" and 1 or 0) end
   for _, e in ipairs(events) do false_events = false_events + (of_faults[e] and 0 or 1) end
   run:figure("faults found", caught, "%d")
   run:figure("false events", false_events, "%d")
-  run:say("%d of %d faults were found; %d other events.", caught, #faults, false_events)
+  report:say("%d of %d faults were found; %d other events.", caught, #faults, false_events)
 end
 
 -- ---- pictures: the series and its scores over time; the strangest windows ----
@@ -181,7 +149,7 @@ end
 local over_time = {{y = series:reshape(-1), label = o.file and o.column or "drawn"}}
 if #events > 0 then over_time[2] = {y = marked, label = "events"} end
 run:columns("scores", {"time", "value", "score", "alarm"}, {ends, series:rows(n, count):reshape(-1), scores, alarms})
-draw("series", {
+report:plot("panels", "series", {
   {series = over_time, title = "the series", xrange = {1, count}, legend = "top left"},
   {series = {{x = ends, y = scores, label = "score"}, {x = {1, count}, y = {detector.threshold, detector.threshold},
     label = "threshold"}}, title = "score of the window that ends here", xrange = {1, count}, logy = true,
@@ -215,7 +183,7 @@ local function strangest()
   return chosen
 end
 
-draw("strangest", strangest(), {columns = 3, width = 1500,
+report:plot("panels", "strangest", strangest(), {columns = 3, width = 1500,
   caption = "The windows with the largest scores that do not overlap, and what the detector expected"})
-page:code(tostring(detector))
-run:write("series.html", page:html(), "The page of this series")
+report.page:code(tostring(detector))
+report:finish("series.html", "The page of this series")

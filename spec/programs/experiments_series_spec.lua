@@ -72,7 +72,7 @@ describe("scripts/series.lua", function()
     write_sensor(path, 1500, 1200, 1230)
     write_sensor(normal, 1000)
     for _, how in ipairs{"--train 0.6", "--column 2 --normal " .. normal} do
-      runs.succeeds("series", ("--file %s --window 40 %s"):format(path, how))
+      runs.succeeds("series", ("%s --window 40 %s"):format(path, how))
       local events = read_csv("events.csv")
       assert.is_true(#events >= 2)
       assert.is_true(events[2][2] >= 1200 and events[2][2] <= 1205) -- the strangest event comes first
