@@ -1020,6 +1020,7 @@ typedef struct moon_detector_config {
   size_t category_count;               /* of categories */
   double quantile;                     /* of the scores of `rows` rows, from which the threshold came; 0: not known */
   size_t rows;
+  size_t alarms; /* how many of these rows are alarms */
 } moon_detector_config;
 
 /* CONSTRUCTOR: a detector. Everything but the nets is copied; the nets may be trained further. It has no threshold.
@@ -1042,11 +1043,11 @@ MOON_API const char *moon_detector_column(const moon_detector *d, size_t i);
 /* METHOD: fill *config, whose field size is set, with what the detector is made of; valid until it is changed. */
 MOON_API void moon_detector_describe(const moon_detector *d, moon_detector_config *config);
 
-/* METHOD: the threshold: a row with a higher score is an alarm. NaN: none. set forgets quantile and rows, which
-** set_calibration sets (0: not known). They fail with MOON_ERANGE (infinite; a quantile that is not 0 to below 1). */
+/* METHOD: the threshold: a row with a higher score is an alarm. NaN: none. set forgets quantile, rows and alarms,
+** which set_calibration sets (0: not known). They fail with MOON_ERANGE (infinite; a quantile that is not 0 to below 1). */
 MOON_API double moon_detector_threshold(const moon_detector *d);
 MOON_API moon_status moon_detector_set_threshold(moon_detector *d, double threshold);
-MOON_API moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows);
+MOON_API moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows, size_t alarms);
 
 /* METHOD: change spread; low, high and margin. As in moon_detector_config. Fails with MOON_ERANGE as moon_detector_new
 ** does, and then nothing is changed. */

@@ -271,13 +271,23 @@ static int set_range(lua_State *L) {
   return 0;
 }
 
-/* core.detector_calibration(detector, quantile, rows): after the threshold has been set */
-static int set_calibration(lua_State *L) {
+/* core.detector_calibration(detector, quantile, rows, alarms) -> quantile, rows, alarms, after they have been set unless
+** quantile is nil. Nothing if they are not known, as after the threshold has been set. */
+static int calibration(lua_State *L) {
   moon_detector *d = bind_check_detector(L, 1);
-  double quantile = luaL_checknumber(L, 2);
-  lua_Integer rows = bind_whole(L, 3, "detector", "rows", 0, 0, LUA_MAXINTEGER);
-  BIND_TRY(L, bind_ctx(L), moon_detector_set_calibration(d, quantile, (size_t)rows));
-  return 0;
+  moon_detector_config c = {.size = sizeof c};
+  if (!lua_isnoneornil(L, 2)) {
+    double quantile = luaL_checknumber(L, 2);
+    size_t rows = (size_t)bind_whole(L, 3, "detector", "rows", 0, 0, LUA_MAXINTEGER);
+    size_t alarms = (size_t)bind_whole(L, 4, "detector", "alarms", 0, 0, LUA_MAXINTEGER);
+    BIND_TRY(L, bind_ctx(L), moon_detector_set_calibration(d, quantile, rows, alarms));
+  }
+  moon_detector_describe(d, &c);
+  if (!(c.quantile > 0)) return 0;
+  lua_pushnumber(L, c.quantile);
+  lua_pushinteger(L, (lua_Integer)c.rows);
+  lua_pushinteger(L, (lua_Integer)c.alarms);
+  return 3;
 }
 
 /* core.detector_text(detector, key, text) -> the text of the key, after it has been set unless it is nil */
@@ -487,7 +497,7 @@ static const luaL_Reg meta[] = {{"__tostring", detector_tostring}, {"__newindex"
 static const bind_reg functions[] = {{"new_detector", detector_new, "nets, fields"},
                                      {"detector_spread", set_spread, "detector, spread"},
                                      {"detector_range", set_range, "detector, low, high, margin"},
-                                     {"detector_calibration", set_calibration, "detector, quantile, rows"},
+                                     {"detector_calibration", calibration, "detector, quantile, rows, alarms"},
                                      {"detector_text", detector_text, "detector, key, text"},
                                      {0}};
 

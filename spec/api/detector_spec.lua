@@ -142,7 +142,7 @@ describe("a detector's file", function()
     local x = rows(40)
     core.detector_spread(d, {1, 2, 3, 4})
     d.threshold = 0.1 + 0.2
-    core.detector_calibration(d, 0.99, 1234)
+    core.detector_calibration(d, 0.99, 1234, 12)
     core.detector_text(d, "note", "ours")
     assert(d:save(path))
     for _, e in ipairs{assert(moon.load(path)), assert(moon.load_bytes(d:bytes()))} do

@@ -66,7 +66,7 @@ static moon_detector *new_detector(moon_ctx *ctx, size_t nets, const char *score
   c.category_count = 1;
   CHECK(moon_detector_new(ctx, &d, &c) == MOON_OK);
   for (size_t i = 0; i < nets; i++) moon_net_release(made[i]);
-  CHECK(moon_detector_set_threshold(d, 2.5) == MOON_OK && moon_detector_set_calibration(d, 0.99, 123) == MOON_OK);
+  CHECK(moon_detector_set_threshold(d, 2.5) == MOON_OK && moon_detector_set_calibration(d, 0.99, 123, 2) == MOON_OK);
   CHECK(moon_detector_set_text(d, "note", "by hand") == MOON_OK);
   return d;
 }
@@ -337,6 +337,7 @@ static void test_config(void) {
   REFUSED((c.low = high, c.high = low), MOON_ERANGE, "low and high of column 1 are 15 and 5");
   REFUSED(c.margin = -1, MOON_ERANGE, "margin is -1");
   REFUSED(c.quantile = 1, MOON_ERANGE, "quantile is 1");
+  REFUSED(c.alarms = 1, MOON_ERANGE, "alarms is 1, expected at most the 0 rows");
   REFUSED(c.columns = twice, MOON_ERANGE, "columns: 'b' is there twice");
   REFUSED(c.columns = bad, MOON_ERANGE, "columns: name 2 is not UTF-8");
   moon_net_release(net);
@@ -393,7 +394,7 @@ static void test_round_trip(size_t nets) {
   CHECK(moon_detector_save(d, path) == MOON_OK && moon_detector_load(ctx, &e, path) == MOON_OK);
   moon_detector_describe(e, &c);
   CHECK(c.net_count == nets && strcmp(c.score, "scaled") == 0 && strcmp(c.missing, "skip") == 0 && c.margin == 3);
-  CHECK(c.quantile == 0.99 && c.rows == 123 && moon_detector_threshold(e) == 2.5 && c.category_count == 1);
+  CHECK(c.quantile == 0.99 && c.rows == 123 && c.alarms == 2 && moon_detector_threshold(e) == 2.5 && c.category_count == 1);
   CHECK(strcmp(c.categories[0].column, "color") == 0 && strcmp(c.categories[0].values[0], "red") == 0);
   for (size_t i = 0; i < COLUMNS; i++)
     CHECK(c.offset[i] == offset[i] && c.scale[i] == scale[i] && c.low[i] == low[i] && c.high[i] == high[i] &&

@@ -235,7 +235,7 @@ samples.core = {
   end,
   detector_spread = function(o) return o.detector, {1, 2, 3, 4} end,
   detector_range = function(o) return o.detector, {1, 2, 3, 4}, {2, 3, 4, 5}, 1 end,
-  detector_calibration = function(o) return o.detector, 0.9, 10 end,
+  detector_calibration = function(o) return o.detector, 0.9, 10, 1 end,
   detector_text = function(o) return o.detector, own_name "k", own_name "t" end,
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,

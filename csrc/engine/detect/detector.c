@@ -48,9 +48,11 @@ static moon_status check_range(moon_ctx *ctx, const double *low, const double *h
   return MOON_OK;
 }
 
-static moon_status check_calibration(moon_ctx *ctx, double quantile) {
-  if (quantile >= 0 && quantile < 1) return MOON_OK;
-  return mooni_fail(ctx, MOON_ERANGE, "detector: quantile is %g, expected 0 to below 1", quantile);
+static moon_status check_calibration(moon_ctx *ctx, double quantile, size_t rows, size_t alarms) {
+  if (!(quantile >= 0 && quantile < 1))
+    return mooni_fail(ctx, MOON_ERANGE, "detector: quantile is %g, expected 0 to below 1", quantile);
+  if (alarms <= rows) return MOON_OK;
+  return mooni_fail(ctx, MOON_ERANGE, "detector: alarms is %zu, expected at most the %zu rows", alarms, rows);
 }
 
 static moon_status check_names(moon_ctx *ctx, const char *const *names, size_t n) {
@@ -112,7 +114,7 @@ static moon_status check_config(moon_ctx *ctx, const moon_detector_config *c, si
   MOONI_TRY(check_nets(ctx, c, width));
   MOONI_TRY(find(ctx, score, score_names, "score", c->score));
   MOONI_TRY(find(ctx, missing, missing_names, "missing", c->missing));
-  MOONI_TRY(check_calibration(ctx, c->quantile));
+  MOONI_TRY(check_calibration(ctx, c->quantile, c->rows, c->alarms));
   MOONI_TRY(check_finite(ctx, "offset", c->offset, *width, false));
   MOONI_TRY(check_finite(ctx, "scale", c->scale, *width, true));
   MOONI_TRY(check_finite(ctx, "spread", c->spread, *width, true));
@@ -267,6 +269,7 @@ moon_status moon_detector_new(moon_ctx *ctx, moon_detector **out, const moon_det
   d->missing = (mooni_missing)missing;
   d->quantile = config->quantile;
   d->rows = config->rows;
+  d->alarms = config->alarms;
   moon_status status = take_all(d, config);
   if (status == MOON_OK)
     *out = d;
@@ -347,6 +350,7 @@ static void describe(const moon_detector *d, moon_detector_config *c) {
   c->missing = missing_names[d->missing];
   c->quantile = d->quantile;
   c->rows = d->rows;
+  c->alarms = d->alarms;
   c->offset = d->scaled ? d->offset : NULL;
   c->scale = d->scaled ? d->scale : NULL;
   c->spread = d->learned ? d->spread : NULL;
@@ -370,14 +374,15 @@ moon_status moon_detector_set_threshold(moon_detector *d, double threshold) {
     return mooni_fail(d->ctx, MOON_ERANGE, "detector: threshold is infinite, expected a number, or NaN for none");
   d->threshold = threshold;
   d->quantile = 0;
-  d->rows = 0;
+  d->rows = d->alarms = 0;
   return MOON_OK;
 }
 
-moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows) {
-  MOONI_TRY(check_calibration(d->ctx, quantile));
+moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows, size_t alarms) {
+  MOONI_TRY(check_calibration(d->ctx, quantile, rows, alarms));
   d->quantile = quantile;
   d->rows = rows;
+  d->alarms = alarms;
   return MOON_OK;
 }
 

@@ -23,7 +23,7 @@ struct moon_detector {
   mooni_score score;
   mooni_missing missing;
   double threshold, margin, quantile;
-  size_t rows;                      /* of the calibration */
+  size_t rows, alarms;              /* of the calibration */
   bool scaled, ranged, learned;     /* were offset and scale given; low and high; spread? */
   double *offset, *scale, *inverse; /* [width], zeros and ones if not given; 1 / scale */
   double *spread, *low, *high;      /* [width], NaN if not given */

@@ -4,7 +4,7 @@
 ** each have its number: "0.0.weight", as in a torch.nn.ModuleList of torch.nn.Sequential, and "moonglass.0".
 ** What is the detector's own is JSON in the text entry "moonglass.detector":
 **   {"version": 1, "nets": 1, "score": "mean", "missing": "skip", "margin": 3.0, "threshold": 0.1, "quantile": 0.99,
-**    "rows": 1000, "columns": ["a", "b"], "categories": {"color": ["red", "blue"]}, "offset": [...], "scale": [...],
+**    "rows": 1000, "alarms": 10, "columns": ["a", "b"], "categories": {"color": ["red", "blue"]}, "offset": [...], "scale": [...],
 **    "spread": [...], "low": [...], "high": [...]}
 ** Only the version must be there. An unknown bound in low and high is null. */
 #include <math.h>
@@ -71,6 +71,8 @@ static moon_status describe(const moon_detector *d, char **text) {
   if (c.quantile > 0) mooni_json_real(&w, c.quantile);
   if (c.rows) mooni_json_key(&w, "rows");
   if (c.rows) mooni_json_integer(&w, (int64_t)c.rows);
+  if (c.rows) mooni_json_key(&w, "alarms");
+  if (c.rows) mooni_json_integer(&w, (int64_t)c.alarms);
   write_texts(&w, "columns", c.columns, d->width);
   write_categories(&w, &c);
   write_numbers(&w, "offset", c.offset, d->width);
@@ -257,7 +259,7 @@ static moon_status read_categories(reading *r, const mooni_json *v) {
 
 static moon_status check_fields(const reading *r, const mooni_json *root) {
   static const char *const known[] = {"version",    "nets",     "score", "missing", "margin",
-                                      "threshold",  "quantile", "rows",  "spread",  "columns",
+                                      "threshold",  "quantile", "rows",  "alarms", "spread",  "columns",
                                       "categories", "offset",   "scale", "low",     "high"};
   for (const mooni_json *v = root->first; v; v = v->next) {
     size_t i = 0;
@@ -299,17 +301,22 @@ static moon_status read_text(const reading *r, const char **out, const char *fie
   return v && !*out ? bad(r, field, "a text", v) : MOON_OK;
 }
 
+static moon_status read_count(const reading *r, size_t *out, const char *field, const mooni_json *root) {
+  const mooni_json *v = mooni_json_get(root, field);
+  if (v && (v->type != MOONI_JSON_INTEGER || v->integer < 0)) return bad(r, field, "a count", v);
+  if (v) *out = (size_t)v->integer;
+  return MOON_OK;
+}
+
 static moon_status read_settings(reading *r, const mooni_json *root) {
   moon_detector_config *c = &r->config;
-  const mooni_json *rows = mooni_json_get(root, "rows");
   MOONI_TRY(read_text(r, &c->score, "score", root));
   MOONI_TRY(read_text(r, &c->missing, "missing", root));
   MOONI_TRY(read_number(r, &c->margin, "margin", root));
   MOONI_TRY(read_number(r, &r->threshold, "threshold", root));
   MOONI_TRY(read_number(r, &c->quantile, "quantile", root));
-  if (rows && (rows->type != MOONI_JSON_INTEGER || rows->integer < 0)) return bad(r, "rows", "a count", rows);
-  if (rows) c->rows = (size_t)rows->integer;
-  return MOON_OK;
+  MOONI_TRY(read_count(r, &c->rows, "rows", root));
+  return read_count(r, &c->alarms, "alarms", root);
 }
 
 static moon_status read_fields(reading *r, const mooni_json *root) {

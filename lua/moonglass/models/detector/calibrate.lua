@@ -65,9 +65,6 @@ local function count_alarms(parts, limit)
   return alarms, n
 end
 
--- What calibration() gives is a text of the detector, so that its file keeps it.
-local key, format = "calibration", '{"rate": %.17g, "low": %.17g, "high": %.17g}'
-
 -- The threshold for d. Nets of folds that have not learnt the rows score them higher than those of d, but not if all of
 -- them rebuild the rows but for rounding: then d must not alarm at what it was made from.
 local function limit_of(what, d, parts, quantile)
@@ -90,20 +87,19 @@ local function set_all(what, d, parts, quantile)
   local limit = limit_of(what, d, parts, quantile)
   local alarms, n = count_alarms(parts, limit)
   d.threshold = limit
-  core.detector_calibration(d, quantile, n)
-  core.detector_text(d, key, format:format(alarms / n, threshold.interval(alarms, n)))
+  core.detector_calibration(d, quantile, n, math.tointeger(alarms))
   return n
 end
 
 --- Sets threshold and spread of a detector from parts: {{detector =, rows =}, ...}, each with the nets that have not
 -- learnt these rows: the detector itself, or those of other folds. If that fails, the detector is as it was.
 function calibrate.from_parts(what, d, parts, quantile)
-  local before = {threshold = d.threshold, quantile = d.quantile, rows = d.rows, spread = d.spread}
+  local before = {threshold = d.threshold, spread = d.spread, calibration = {core.detector_calibration(d)}}
   local ok, result = pcall(set_all, what, d, parts, quantile)
   if not ok then
     core.detector_spread(d, before.spread)
     d.threshold = before.threshold or 0 / 0
-    if before.quantile then core.detector_calibration(d, before.quantile, before.rows or 0) end
+    core.detector_calibration(d, table.unpack(before.calibration))
     error(result, 0)
   end
   local wanted = math.ceil(10 / (1 - quantile) - 1e-6)
@@ -154,11 +150,9 @@ function Detector:calibrate(held_out, given) return errors.guard(run, self, held
 ---How the detector got its threshold; nil if it was not calibrated, or its threshold was set since. Its file keeps it.
 ---@return moonglass.Calibration? calibration
 function Detector:calibration()
-  local text = self.quantile and core.detector_text(self, key)
-  if not text then return nil end
-  local number = {}
-  for name, v in text:gmatch('"(%w+)": ([^,}]+)') do number[name] = tonumber(v) end
-  return {quantile = self.quantile, rows = self.rows, rate = number.rate, interval = {number.low, number.high}}
+  local quantile, n, alarms = core.detector_calibration(self)
+  if not quantile or n == 0 then return nil end
+  return {quantile = quantile, rows = n, rate = alarms / n, interval = {threshold.interval(alarms, n)}}
 end
 
 calibrate.methods = Detector

@@ -60,9 +60,9 @@ local function followed(d, scores, o)
 end
 
 local function set_threshold(d, t)
-  local quantile, count = d.quantile, d.rows
+  local calibration = {core.detector_calibration(d)}
   d.threshold = t
-  if quantile then core.detector_calibration(d, quantile, count or 0) end
+  core.detector_calibration(d, table.unpack(calibration))
 end
 
 local function update_block(d, x, o)
