@@ -1044,7 +1044,8 @@ MOON_API const char *moon_detector_column(const moon_detector *d, size_t i);
 MOON_API void moon_detector_describe(const moon_detector *d, moon_detector_config *config);
 
 /* METHOD: the threshold: a row with a higher score is an alarm. NaN: none. set forgets quantile, rows and alarms,
-** which set_calibration sets (0: not known). They fail with MOON_ERANGE (infinite; a quantile that is not 0 to below 1). */
+** which set_calibration sets (0: not known). They fail with MOON_ERANGE (infinite; a quantile that is not 0 to below 1;
+** more alarms than rows). */
 MOON_API double moon_detector_threshold(const moon_detector *d);
 MOON_API moon_status moon_detector_set_threshold(moon_detector *d, double threshold);
 MOON_API moon_status moon_detector_set_calibration(moon_detector *d, double quantile, size_t rows, size_t alarms);
