@@ -271,8 +271,8 @@ static int set_range(lua_State *L) {
   return 0;
 }
 
-/* core.detector_calibration(detector, quantile, rows, alarms) -> quantile, rows, alarms, after they have been set unless
-** quantile is nil. Nothing if they are not known, as after the threshold has been set. */
+/* core.detector_calibration(detector, quantile, rows, alarms) -> quantile, rows, alarms, after they have been set
+** unless quantile is nil. Nothing if they are not known, as after the threshold has been set. */
 static int calibration(lua_State *L) {
   moon_detector *d = bind_check_detector(L, 1);
   moon_detector_config c = {.size = sizeof c};
