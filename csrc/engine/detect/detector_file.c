@@ -4,8 +4,8 @@
 ** each have its number: "0.0.weight", as in a torch.nn.ModuleList of torch.nn.Sequential, and "moonglass.0".
 ** What is the detector's own is JSON in the text entry "moonglass.detector":
 **   {"version": 1, "nets": 1, "score": "mean", "missing": "skip", "margin": 3.0, "threshold": 0.1, "quantile": 0.99,
-**    "rows": 1000, "alarms": 10, "columns": ["a", "b"], "categories": {"color": ["red", "blue"]}, "offset": [...], "scale": [...],
-**    "spread": [...], "low": [...], "high": [...]}
+**    "rows": 1000, "alarms": 10, "columns": ["a", "b"], "categories": {"color": ["red", "blue"]}, "offset": [...],
+**    "scale": [...], "spread": [...], "low": [...], "high": [...]}
 ** Only the version must be there. An unknown bound in low and high is null. */
 #include <math.h>
 #include <stdio.h>
@@ -258,9 +258,9 @@ static moon_status read_categories(reading *r, const mooni_json *v) {
 }
 
 static moon_status check_fields(const reading *r, const mooni_json *root) {
-  static const char *const known[] = {"version",    "nets",     "score", "missing", "margin",
-                                      "threshold",  "quantile", "rows",  "alarms", "spread",  "columns",
-                                      "categories", "offset",   "scale", "low",     "high"};
+  static const char *const known[] = {"version",  "nets",  "score",  "missing", "margin",  "threshold",
+                                      "quantile", "rows",  "alarms", "spread",  "columns", "categories",
+                                      "offset",   "scale", "low",    "high"};
   for (const mooni_json *v = root->first; v; v = v->next) {
     size_t i = 0;
     while (i < MOONI_COUNT(known) && strcmp(known[i], v->key) != 0) i++;
