@@ -133,7 +133,8 @@ assert.is_true(after < 0.6 * before, ("error before %.3f, after %.3f"):format(be
     end
     local whole = moon.png.encode(moon.zeros(28, 28))
     refused("", "png: not a PNG: 0 bytes")
-    refused("GIF89a and so on", "png: not a PNG: begins with 47 49 46 38 39 61 20 61, expected 89 50 4e 47 0d 0a 1a 0a")
+    refused("GIF89a and so on", "png: not a PNG: begins with 47 49 46 38 39 61 20 61, expected 89 50 4e 47 0d 0a 1a 0a "
+      .. "(it is GIF: convert it, for example by ImageMagick's mogrify -format png FILE)")
     refused(whole:sub(1, -20), "png: damaged PNG: truncated")
     refused(moon.png.encode(moon.zeros(28, 32)), "the image is 32 x 28, expected 28 x 28 in shades of grey")
     refused(moon.png.encode(moon.zeros(28, 28, 3)),
