@@ -235,6 +235,34 @@ static void test_written_numbers(void) {
   }
 }
 
+/* Rounded to the nearest double; the last two lie beside the middle of 1 and the next double, 772 digits away. */
+static void test_read_numbers(void) {
+  static const struct {
+    const char *first;
+    int zeros; /* that follow */
+    const char *last;
+    double number;
+  } cases[] = {{"0.1", 0, "", 0x1.999999999999ap-4},
+               {"-2.5e-3", 0, "", -0x1.47ae147ae147bp-9},
+               {"1E+2", 0, "", 100},
+               {"4.9406564584124654e-324", 0, "", 0x1p-1074},
+               {"2.4703282292062327e-324", 0, "", 0},
+               {"0.", 400, "1e401", 1},
+               {"1", 300, ".0", 1e300},
+               {"1.00000000000000011102230246251565404236316680908203125", 720, "", 1},
+               {"1.00000000000000011102230246251565404236316680908203125", 720, "1", 0x1.0000000000001p0}};
+  char text[1000];
+  for (size_t i = 0; i < MOONI_COUNT(cases); i++) {
+    mooni_json *root = NULL;
+    int n = cases[i].zeros ? snprintf(text, sizeof text, "%s%0*d%s", cases[i].first, cases[i].zeros, 0, cases[i].last)
+                           : snprintf(text, sizeof text, "%s", cases[i].first);
+    WORKS(mooni_json_parse(ctx, &root, text, (size_t)n, "the text"));
+    CHECK(root && root->type == MOONI_JSON_REAL && root->number == cases[i].number);
+    if (root && root->number != cases[i].number) fprintf(stderr, "%s is read as %a\n", text, root->number);
+    mooni_free(ctx, root);
+  }
+}
+
 static void test_written_json(void) {
   mooni_json_writer w = {.ctx = ctx};
   mooni_json_open(&w, '{');
@@ -284,6 +312,7 @@ int main(void) {
   test_large_header();
   test_nets_that_cannot_be_saved();
   test_written_numbers();
+  test_read_numbers();
   test_written_json();
   test_writing_without_memory();
   moon_net_release(net);

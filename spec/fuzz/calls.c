@@ -21,7 +21,9 @@ static struct {
   moon_dataset *data[FEW];
   moon_archive *archive[FEW];
   moon_source *source[FEW];
+  moon_detector *detector[FEW];
   unsigned reading;     /* readers that run */
+  bool unread;          /* a reader has failed with MOON_EIO */
   size_t held, allowed; /* bytes of the context; allocations until memory runs out */
 } s;
 
@@ -159,6 +161,7 @@ KEEPER(optim, moon_optim, s.optim)
 KEEPER(dataset, moon_dataset, s.data)
 KEEPER(archive, moon_archive, s.archive)
 KEEPER(source, moon_source, s.source)
+KEEPER(detector, moon_detector, s.detector)
 
 /* ---- calls: each also returns MOON_OK if there are no objects for it ---- */
 
@@ -463,7 +466,11 @@ static moon_status read_rows(void *ud, moon_tensor *rows, size_t first) {
   moon_status status = MOON_OK;
   (void)ud;
   moon_tensor_fill(rows, (double)first);
-  if (byte() < 8) return (moon_status)(1 + below(8));
+  if (byte() < 8) {
+    status = (moon_status)(1 + below(8));
+    s.unread = s.unread || status == MOON_EIO;
+    return status;
+  }
   if (s.reading++ < 3 && byte() < 32) status = byte() & 1 ? train_net() : use_dataset();
   s.reading--;
   return status;
@@ -528,6 +535,133 @@ static moon_status scale(void) {
   return status;
 }
 
+/* ---- detectors ---- */
+
+enum { WIDE = 16, LISTS = 5 }; /* columns of which something is known; lists of numbers */
+
+/* Numbers of columns that are most often valid, or NULL. */
+static const double *numbers(double *list) {
+  const unsigned kind = byte();
+  for (size_t i = 0; i < WIDE; i++) list[i] = kind < 240 ? (double)(1 + (kind >> i % 8 & 3)) : number();
+  return kind & 1 ? list : NULL;
+}
+
+static const char *const *names(const char **list) {
+  static const char *const letters[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"};
+  const unsigned kind = byte();
+  for (size_t i = 0; i < WIDE; i++) list[i] = kind < 240 ? letters[i] : word();
+  return kind & 1 ? list : NULL;
+}
+
+static void describe(moon_detector_config *c, double (*lists)[WIDE], const char **columns) {
+  static const char *const scores[] = {NULL, "mean", "max", "scaled", "scaled", "median"};
+  static const char *const missing[] = {NULL, "skip", "fill", "refuse", ""};
+  c->offset = numbers(lists[0]);
+  c->scale = numbers(lists[1]);
+  c->spread = numbers(lists[2]);
+  c->low = numbers(lists[3]);
+  c->high = byte() < 240 ? c->low : numbers(lists[4]);
+  c->margin = byte() < 240 ? 0 : number();
+  c->score = scores[below(COUNT(scores))];
+  c->missing = missing[below(COUNT(missing))];
+  c->columns = names(columns);
+  c->quantile = byte() < 240 ? 0 : number();
+  c->rows = byte();
+}
+
+/* One to three nets, with all that a detector knows of its columns if they are few. */
+static moon_status make_detector(void) {
+  double lists[LISTS][WIDE];
+  const char *columns[WIDE], *values[2] = {"x", word()};
+  moon_net *nets[3] = {net(), net(), net()};
+  const moon_csv_category category = {"a", values, below(3)};
+  moon_detector_config c = {.size = sizeof c, .nets = nets, .net_count = 1 + (byte() > 128 ? below(3) : 0)};
+  moon_detector *d = NULL;
+  if (!nets[0]) return MOON_OK;
+  if (c.net_count == 2) nets[1] = nets[0];
+  if (moon_net_inputs(nets[0]) <= WIDE) describe(&c, lists, columns);
+  if (byte() > 200) c.categories = &category, c.category_count = 1;
+  moon_status status = moon_detector_new(s.ctx, &d, &c);
+  if (status == MOON_OK) keep_detector(d);
+  return status;
+}
+
+static moon_status change_detector(moon_detector *d) {
+  double low[WIDE], high[WIDE];
+  switch (below(6)) {
+    case 0: return moon_detector_set_threshold(d, number());
+    case 1: return moon_detector_set_calibration(d, number(), byte());
+    case 2: return moon_detector_columns(d) <= WIDE ? moon_detector_set_spread(d, numbers(low)) : MOON_OK;
+    case 3: {
+      const double *from = numbers(low), *to = byte() < 240 ? from : numbers(high);
+      return moon_detector_columns(d) <= WIDE ? moon_detector_set_range(d, from, to, number()) : MOON_OK;
+    }
+    case 4: return moon_detector_set_text(d, word(), word());
+    default: moon_detector_text(d, word()); return MOON_OK;
+  }
+}
+
+static moon_status explain(moon_detector *d, const moon_tensor *x) {
+  moon_reason reasons[WIDE];
+  const size_t width = moon_detector_columns(d), count = byte() < 240 ? below(WIDE + 1) : dimension();
+  if (width > WIDE && count > WIDE && count <= width) return MOON_OK; /* there is no room for so many */
+  moon_status status = moon_detector_explain(d, reasons, count, x);
+  for (size_t i = 0; status == MOON_OK && i < count; i++)
+    EXPECT(reasons[i].column == moon_detector_column(d, reasons[i].index));
+  return status;
+}
+
+static moon_status judge(moon_detector *d) {
+  moon_tensor *x = tensor(), *y = tensor();
+  const size_t batch = byte() < 240 ? below(5) : dimension();
+  if (!x || !y || !apart(x, y)) return MOON_OK;
+  switch (below(5)) {
+    case 0: return moon_detector_score(d, y, x, batch);
+    case 1: return moon_detector_features(d, y, x, batch);
+    case 2: return moon_detector_outside(d, y, x);
+    case 3: return moon_detector_alarms(d, y, x);
+    default: return explain(d, x);
+  }
+}
+
+/* Through an archive of its own, one of ours, or bytes. */
+static moon_status pass_on(moon_detector *d) {
+  moon_archive *a = s.archive[below(FEW)];
+  moon_detector *made = NULL;
+  moon_tensor *bytes = NULL;
+  moon_status status = MOON_OK;
+  switch (below(4)) {
+    case 0: status = a ? moon_detector_to_archive(d, a) : MOON_OK; break;
+    case 1:
+      if (a && moon_archive_has_detector(a)) status = moon_detector_from_archive(s.ctx, &made, a);
+      break;
+    case 2: status = moon_detector_share(d, s.ctx, &made); break;
+    default:
+      status = moon_detector_to_bytes(d, &bytes);
+      if (status == MOON_OK)
+        status = moon_detector_from_bytes(s.ctx, &made, moon_tensor_data(bytes), moon_tensor_bytes(bytes));
+      moon_tensor_release(bytes);
+  }
+  EXPECT(!made || status == MOON_OK);
+  if (made) keep_detector(made);
+  return status;
+}
+
+static moon_status use_detector(void) {
+  moon_detector *d = s.detector[below(FEW)];
+  moon_detector_config c = {.size = sizeof c};
+  if (!d) return MOON_OK;
+  moon_detector_describe(d, &c);
+  EXPECT(c.net_count && moon_net_inputs(c.nets[0]) == moon_detector_columns(d));
+  switch (below(5)) {
+    case 0: return change_detector(d);
+    case 1: return pass_on(d);
+    default: return judge(d);
+  }
+}
+
+/* ---- files ---- */
+
 static moon_status through_bytes(const moon_archive *a) {
   moon_tensor *bytes = NULL;
   moon_archive *again = NULL;
@@ -588,25 +722,26 @@ static moon_status disturb(void) {
 }
 
 static moon_status forget(void) {
-  switch (below(6)) {
+  switch (below(7)) {
     case 0: keep_tensor(NULL); break;
     case 1: keep_layer(NULL); break;
     case 2: keep_net(NULL); break;
     case 3: keep_dataset(NULL); break;
     case 4: keep_source(NULL); break;
+    case 5: keep_detector(NULL); break;
     default: keep_archive(NULL); break;
   }
   return MOON_OK;
 }
 
 static moon_status (*const calls[])(void) = {
-    make_tensor, make_tensor, make_tensor, wrap_tensor, view_tensor, look_at_tensor, copy,
-    draw,        unary,       binary,      reduce,      topk,        matmul,         transpose,
-    eigh,        gather,      cat,         make_layer,  make_layer,  look_at_layer,  make_loss,
-    apply_loss,  make_optim,  use_optim,   make_net,    make_net,    derive_net,     look_at_net,
-    run_net,     run_net,     train_net,   train_net,   train_net,   make_dataset,   use_dataset,
-    use_archive, use_archive, png,         disturb,     forget,      scale,          make_source,
-    use_source,  columns,     split,       where,
+    make_tensor, make_tensor, make_tensor, wrap_tensor, view_tensor,   look_at_tensor, copy,
+    draw,        unary,       binary,      reduce,      topk,          matmul,         transpose,
+    eigh,        gather,      cat,         make_layer,  make_layer,    look_at_layer,  make_loss,
+    apply_loss,  make_optim,  use_optim,   make_net,    make_net,      derive_net,     look_at_net,
+    run_net,     run_net,     train_net,   train_net,   train_net,     make_dataset,   use_dataset,
+    use_archive, use_archive, png,         disturb,     forget,        scale,          make_source,
+    use_source,  columns,     split,       where,       make_detector, use_detector,   use_detector,
 };
 
 /* ---- a whole program ---- */
@@ -621,6 +756,7 @@ static void release_all(void) {
     moon_dataset_release(s.data[i]);
     moon_archive_release(s.archive[i]);
     moon_source_release(s.source[i]);
+    moon_detector_release(s.detector[i]);
   }
   moon_ctx_release(s.ctx);
 }
@@ -634,7 +770,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   EXPECT(moon_ctx_new(&s.ctx, &config) == MOON_OK);
   for (int i = 0; i < CALLS_MAX && s.at < s.end; i++) {
     moon_status status = calls[below(COUNT(calls))]();
-    EXPECT(status >= MOON_OK && status <= MOON_EINTERRUPT && status != MOON_EIO);
+    EXPECT(status >= MOON_OK && status <= MOON_EINTERRUPT && (status != MOON_EIO || s.unread));
     EXPECT(status == MOON_OK || *moon_error(s.ctx));
   }
   release_all();

@@ -201,6 +201,7 @@ local detectors = {
 for name, d in pairs(detectors) do
   if name ~= "plain" then d:calibrate(moon.rand(20, 3), {quantile = 0.5}) end
   seed("detector", name, detector_text(d))
+  seed("safetensors", "detector_" .. name, without_checksums(d:bytes()))
 end
 seed("safetensors", "small_archive", saved(moon.safetensors.save(path, {
   bytes = moon.tensor({1, 2, 3}, {dtype = "uint8"}),

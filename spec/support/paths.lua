@@ -26,6 +26,14 @@ return function(moon)
   end
 
   local function save_net(o, path) return o.net:save(path) end
+  local function save_detector(o, path)
+    local d = moon.detector({o.net, o.net}, {
+      scaler = moon.scaler(o.x), columns = {"a", "b=x", "b=y", "c"}, categories = {b = {"x", "y"}}, low = {0, 0, 0, 0},
+      high = {1, 1, 1, 1},
+    })
+    d.threshold = 0.5
+    return d:save(path)
+  end
   local function save_tensors(o, path) return moon.safetensors.save(path, {x = o.x, y = o.labels}, {key = "text"}) end
   local function save_checkpoint(o, path)
     local history = {loss = {1}, val_loss = {}, epoch_seconds = {0}, epochs = 1}
@@ -64,6 +72,10 @@ return function(moon)
   paths.entries = {
     -- readers
     ["moon.load"] = {read = function(_, path) return moon.load(path) end, sample = save_net},
+    ["moon.load, a detector"] = {
+      read = function(_, path) return moon.load(path) end, sample = save_detector,
+      gives = function(d) return d.threshold == 0.5 and #d.nets == 2 and d.columns[3] == "b=y" end,
+    },
     ["Net:load"] = {read = function(o, path) return o.net:load(path) end, sample = save_net},
     ["moon.safetensors.load"] = {
       read = function(_, path)
@@ -99,7 +111,7 @@ return function(moon)
     ["moon.data.find"] = {read = function(_, path) return moon.data.find(path) end, folder = true},
     -- writers
     ["Net:save"] = {write = save_net},
-    ["Detector:save"] = {write = function(o, path) return moon.detector(o.net):save(path) end},
+    ["Detector:save"] = {write = save_detector},
     ["moon.safetensors.save"] = {write = save_tensors},
     ["moon.checkpoint.save"] = {write = save_checkpoint},
     ["moon.npy.save"] = {write = save_npy},

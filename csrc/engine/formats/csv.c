@@ -65,6 +65,7 @@ static moon_status open_csv(moon_csv *csv, const char *path, const moon_csv_conf
   csv->missing.ctx = csv->classes.ctx = csv->ctx;
   csv->input.file.fd = -1;
   csv->follow = config->follow;
+  if (!path) path = ""; /* refused with the reason of all readers */
   if (strcmp(path, "-") != 0 && !(csv->path = mooni_strdup(csv->ctx, path))) return mooni_nomem(csv->ctx, strlen(path));
   MOONI_TRY(add_missing(csv, config));
   return in_file(csv, mooni_csv_begin(csv, config));

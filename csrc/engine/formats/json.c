@@ -5,15 +5,14 @@
 ** holds. */
 #include "json.h"
 
-#include <locale.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../core/error.h"
 #include "../core/memory.h"
 #include "../core/sort.h"
+#include "number.h"
 
-enum { DEEPEST = 64, LONGEST_NUMBER = 300 };
+enum { DEEPEST = 64 };
 
 typedef struct parser {
   const char *at, *end;
@@ -161,24 +160,9 @@ static bool read_integer(parser *p, mooni_json *v, const char *from) {
   return fits ? true : fail(p, "an integer of more than 64 bits");
 }
 
-/* strtod expects the decimal point of the host's locale. */
 static bool read_real(parser *p, mooni_json *v, const char *from) {
-  char digits[LONGEST_NUMBER + 16] = "", *end = digits;
-  const char *point = localeconv()->decimal_point;
-  size_t width = strlen(point);
-  if (p->at - from > LONGEST_NUMBER || width > 8) return fail(p, "a number of too many digits");
-  for (; from < p->at; from++) {
-    if (*from == '.') {
-      memcpy(end, point, width);
-      end += width;
-    } else {
-      *end++ = *from;
-    }
-  }
-  *end = 0;
   v->type = MOONI_JSON_REAL;
-  v->number = strtod(digits, NULL);
-  return v->number - v->number == 0 ? true : fail(p, "a number that is too large");
+  return mooni_number_read(from, p->at, '.', &v->number) == MOONI_NUMBER || fail(p, "a number that is too large");
 }
 
 static bool read_number(parser *p, mooni_json *v) {
