@@ -567,6 +567,7 @@ static void describe(moon_detector_config *c, double (*lists)[WIDE], const char 
   c->columns = names(columns);
   c->quantile = byte() < 240 ? 0 : number();
   c->rows = byte();
+  c->alarms = below(4);
 }
 
 /* One to three nets, with all that a detector knows of its columns if they are few. */
@@ -590,7 +591,7 @@ static moon_status change_detector(moon_detector *d) {
   double low[WIDE], high[WIDE];
   switch (below(6)) {
     case 0: return moon_detector_set_threshold(d, number());
-    case 1: return moon_detector_set_calibration(d, number(), byte());
+    case 1: return moon_detector_set_calibration(d, number(), byte(), byte());
     case 2: return moon_detector_columns(d) <= WIDE ? moon_detector_set_spread(d, numbers(low)) : MOON_OK;
     case 3: {
       const double *from = numbers(low), *to = byte() < 240 ? from : numbers(high);
