@@ -641,17 +641,17 @@ MOON_API moon_status moon_net_set_reducer(moon_net *net, const moon_reducer *red
 ** Rows that memory does not hold at once: windows over a series, or what a function of the host reads, from a file, a
 ** data base or a formula. moon_dataset_of makes a dataset of them. */
 
-/* How rows are read. Zero is the default of block, release and ud. */
+/* How rows are read. Zero is the default of block, release and ud. read fills rows [n x width] float32 with rows
+** first..first+n-1, which are in one block: n is at most block, and first / block is the same for all of them. The
+** same rows must come each time. Only the thread that trains calls it. It may use its context: also moon_net_step,
+** on the net that is trained, but not the dataset that it reads for. A status other than MOON_OK, with the message
+** of the last call that failed in it, ends the call that needs the rows. */
 typedef struct moon_source_config {
   size_t size;  /* sizeof(moon_source_config), set by the caller */
   size_t rows;  /* how many there are, at least 1 and fewer than 2^32 */
   size_t width; /* elements of each */
   size_t block; /* rows that are read at a time; 0: as many as 2 MB hold */
-  /* Fill rows [n x width] float32 with rows first..first+n-1, which are in one block: n is at most block, and first /
-  ** block is the same for all of them. The same rows must come each time. Only the thread that trains calls it. It may
-  ** use its context: also moon_net_step, on the net that is trained, but not the dataset that it reads for. A status
-  ** other than MOON_OK, with the message of the last call that failed in it, ends the call that needs the rows. */
-  moon_status (*read)(void *ud, moon_tensor *rows, size_t first);
+  moon_status (*read)(void *ud, moon_tensor *rows, size_t first); /* see above */
   void (*release)(void *ud); /* called once, when the source and its parts are gone; NULL: nothing */
   void *ud;                  /* first argument of read and release */
 } moon_source_config;
@@ -763,10 +763,10 @@ MOON_API moon_status moon_npy_save(const moon_tensor *t, const char *path);
 /* A column whose texts become columns of 0 and 1, one for each text, named "column=text". A row whose text is not among
 ** them, or is missing, has zeros. */
 typedef struct moon_csv_category {
-  const char *column;
+  const char *column;        /* its name or number */
   const char *const *values; /* [count]; NULL: all that the column has, in the order of their appearance. For this the
                              ** file is read twice */
-  size_t count;
+  size_t count;              /* of values */
 } moon_csv_category;
 
 /* How a file is read. Zero is the default of every field but size. All is copied. */
@@ -779,14 +779,14 @@ typedef struct moon_csv_config {
   bool follow;    /* the file may grow: a last line without a line break is not a row yet, and behind the end reading
                      ** goes on when there is more */
   const char *const *columns; /* which, in this order, by name or by number ("1", "2", ...); NULL: all but the label */
-  size_t column_count;
-  const char *const *ignore; /* if columns is NULL: those that are left out, too, such as times and notes */
-  size_t ignore_count;
+  size_t column_count;        /* of columns */
+  const char *const *ignore;  /* if columns is NULL: those that are left out, too, such as times and notes */
+  size_t ignore_count;        /* of ignore */
   const char *label;          /* a column of labels: numbers, or texts, which become class numbers from 0. NULL: none */
   const char *const *missing; /* texts of cells that have no number; NULL: "", "NA", "nan", "?". "nan": in any case */
-  size_t missing_count;
+  size_t missing_count;       /* of missing */
   const moon_csv_category *categories; /* of the label's column: the names of its classes, others are an error */
-  size_t category_count;
+  size_t category_count;               /* of categories */
 } moon_csv_config;
 
 /* CONSTRUCTOR: open a file; "-" is the standard input, which is not closed. config NULL: all defaults. The first line
@@ -1019,8 +1019,8 @@ typedef struct moon_detector_config {
   const moon_csv_category *categories; /* the columns that were texts */
   size_t category_count;               /* of categories */
   double quantile;                     /* of the scores of `rows` rows, from which the threshold came; 0: not known */
-  size_t rows;
-  size_t alarms; /* how many of these rows are alarms */
+  size_t rows;                         /* that were held out for the threshold */
+  size_t alarms;                       /* how many of these rows are alarms */
 } moon_detector_config;
 
 /* CONSTRUCTOR: a detector. Everything but the nets is copied; the nets may be trained further. It has no threshold.

@@ -148,7 +148,7 @@ describe("a mask", function()
 
   it("is an option: without it NaN is an error that names it", function()
     local x = rows_with_gaps(20, 6, 0.3)
-    assert.matches("x has nan in row %d+, column %d+: mask = true leaves such cells out, fill_nan%(v%) fills them",
+    assert.matches("x has nan in row %d+, column %d+ %(mask = true leaves such cells out, fill_nan%(v%) fills them%)",
       failure(function() make_net(6):fit(x, {loss = "mse"}) end))
   end)
 

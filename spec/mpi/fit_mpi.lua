@@ -287,8 +287,8 @@ if mpi.size > 1 then
     local x = plain.x:clone()
     if mpi.rank == last then x:rows(3, 3):fill_(0 / 0) end
     local text = failure(plain.net(), {sharded = true, batch_size = #x * mpi.size}, {x = x, options = {}})
-    check.equal(text, ("fit: loss is nan after batch 1 of epoch 1, before any update: x has nan in row 3, column 1, "
-      .. "on rank %d"):format(last))
+    check.equal(text, ("fit: loss is nan after batch 1 of epoch 1, before any update: x has nan in row 3, column 1 "
+      .. "(mask = true leaves such cells out, fill_nan(v) fills them), on rank %d"):format(last))
   end)
 end
 

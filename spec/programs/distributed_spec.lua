@@ -75,7 +75,7 @@ describe("--distributed", function()
       end
     end
     table.sort(others)
-    assert.same({"activations.lua", "by_hand.lua", "experiments.lua"}, others)
+    assert.same({"activations.lua", "anomaly_table.lua", "by_hand.lua", "experiments.lua", "series.lua"}, others)
     assert.is_true(#having >= 13)
   end)
 

@@ -54,7 +54,7 @@ end
 
 -- "x has nan in row 3, column 2"
 local function has(name, where)
-  local advice = where:find("^nan") and ": mask = true leaves such cells out, fill_nan(v) fills them" or ""
+  local advice = where:find("^nan") and " (mask = true leaves such cells out, fill_nan(v) fills them)" or ""
   return ("%s %s%s"):format(name, where, advice)
 end
 
