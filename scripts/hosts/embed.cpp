@@ -1,47 +1,17 @@
 // embed.cpp - a host in C++17: the errors of a file of images, row by row. Nothing is released by hand.
 //
 //   embed MODEL.safetensors IMAGES-idx3-ubyte
-//
-// A unique_ptr owns what a constructor of moonglass.h returns, and releases it. A status that is not MOON_OK becomes an
-// exception with the engine's message.
 #include <moonglass.h>
 
 #include <cinttypes>
 #include <cstdio>
-#include <memory>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
 #include "digest.h"
+#include "owned.h"
 
 namespace {
-
-struct Release {
-  void operator()(moon_ctx *p) const { moon_ctx_release(p); }
-  void operator()(moon_net *p) const { moon_net_release(p); }
-  void operator()(moon_tensor *p) const { moon_tensor_release(p); }
-};
-
-template <class T> using Owned = std::unique_ptr<T, Release>;
-
-void check(const moon_ctx *ctx, moon_status status) {
-  if (status != MOON_OK) throw std::runtime_error(moon_error(ctx));
-}
-
-// The object that constructor(ctx, &out, arguments...) makes.
-template <class T, class... Parameters, class... Arguments>
-Owned<T> make(moon_ctx *ctx, moon_status (*constructor)(moon_ctx *, T **, Parameters...), Arguments &&...arguments) {
-  T *out = nullptr;
-  check(ctx, constructor(ctx, &out, std::forward<Arguments>(arguments)...));
-  return Owned<T>(out);
-}
-
-Owned<moon_ctx> make_context() {
-  moon_ctx *ctx = nullptr;
-  if (moon_ctx_new(&ctx, nullptr) != MOON_OK) throw std::bad_alloc();
-  return Owned<moon_ctx>(ctx);
-}
 
 // A tensor on the vector's memory, which must outlive it.
 Owned<moon_tensor> wrap(moon_ctx *ctx, std::vector<float> &data, const std::vector<std::size_t> &shape) {
