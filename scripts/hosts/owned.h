@@ -1,5 +1,5 @@
-// owned.h - what hosts in C++17 need to use moonglass.h without releasing by hand: a unique_ptr owns what a constructor
-// returns; a status that is not MOON_OK becomes an exception with the engine's message.
+/* owned.h - what hosts in C++17 need to use moonglass.h without releasing by hand: a unique_ptr owns what a constructor
+** returns; a status that is not MOON_OK becomes an exception with the engine's message. */
 #ifndef OWNED_H
 #define OWNED_H
 

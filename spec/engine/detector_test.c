@@ -637,6 +637,7 @@ static moon_status load_and_score(moon_ctx *ctx, const moon_tensor *bytes) {
   moon_tensor *x = NULL, *scores = NULL, *back = NULL;
   moon_reason r[2];
   moon_status status = moon_detector_from_bytes(ctx, &d, moon_tensor_data(bytes), moon_tensor_bytes(bytes));
+  CHECK((status == MOON_OK) == (d != NULL)); /* a failure does not touch it */
   if (status == MOON_OK) status = moon_tensor_new(ctx, &x, MOON_FLOAT32, 2, (size_t[]){300, COLUMNS});
   if (status == MOON_OK) status = moon_tensor_new(ctx, &scores, MOON_FLOAT32, 1, (size_t[]){300});
   if (status == MOON_OK) status = moon_detector_score(d, scores, x, 0);

@@ -400,11 +400,15 @@ static moon_status take_texts(moon_detector *d, const moon_archive *archive) {
 
 /* A field that is not allowed is a format error here. */
 static moon_status make(reading *r, moon_detector **out, const moon_archive *archive) {
-  moon_status status = moon_detector_new(r->ctx, out, &r->config);
+  moon_detector *d;
+  moon_status status = moon_detector_new(r->ctx, &d, &r->config);
   if (status != MOON_OK) return status == MOON_ENOMEM ? status : MOON_EFORMAT;
-  (*out)->threshold = r->threshold;
-  status = take_texts(*out, archive);
-  if (status != MOON_OK) moon_detector_release(*out);
+  d->threshold = r->threshold;
+  status = take_texts(d, archive);
+  if (status == MOON_OK)
+    *out = d;
+  else
+    moon_detector_release(d);
   return status;
 }
 
