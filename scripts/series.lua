@@ -173,7 +173,7 @@ local function strangest()
     if free then
       taken[#taken + 1] = i
       local row = windows:batch(i, 1)
-      chosen[#chosen + 1] = {title = ("at %d, score %.3g"):format(i + n - 1, scores[i]), legend = "top left", series = {
+      chosen[#chosen + 1] = {title = ("at %d, score %.3g"):format(i + n - 1, scores[i]), legend = "below", series = {
         {x = moon.arange(i, i + n), y = row[1], label = "window"},
         {x = moon.arange(i, i + n), y = expected(row[1]), label = "expected"},
       }}

@@ -38,8 +38,11 @@ static size_t list_columns(const moon_detector *d, const char **list) {
 /* The detector knows its columns by their place only. */
 static moon_status check_width(const moon_detector *d, const moon_csv *csv, const char *path) {
   if (moon_csv_width(csv) == d->width) return MOON_OK;
-  return mooni_fail(d->ctx, MOON_EFORMAT, "'%.*s': rows of %zu numbers, expected %zu, the detector's columns",
-                    4 * SHOWN, path, moon_csv_width(csv), d->width);
+  return mooni_fail(
+      d->ctx, MOON_EFORMAT,
+      "'%.*s': rows of %zu numbers, expected %zu: the detector was made without names of columns, by which "
+      "it would find its own among others",
+      4 * SHOWN, path, moon_csv_width(csv), d->width);
 }
 
 static moon_status open_named(const moon_detector *d, moon_csv **out, const char *path) {
