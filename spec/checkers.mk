@@ -23,11 +23,13 @@ test-valgrind: valgrind $(VALGRIND_TESTS:%=$(B)/spec/%)
 	  echo "$$s" && $(TREE) $(VALGRIND) $(LUA) spec/support/busted.lua spec/api/$${s}_spec.lua || exit 1; \
 	done
 
-## tsan: test the worker pool, several contexts at once and ranks under the thread sanitizer
+## tsan: test the worker pool, several contexts at once, detectors, sources and ranks under the thread sanitizer
 .PHONY: tsan
 tsan:
 	@$(MAKE) --no-print-directory SAN=thread B=$(B)/tsan $(B)/tsan/spec/threads_test $(B)/tsan/spec/embed_test \
-	  $(B)/tsan/spec/ranks_faults_test
+	  $(B)/tsan/spec/ranks_faults_test $(B)/tsan/spec/detector_test $(B)/tsan/spec/sources_test
 	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/threads_test
 	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/embed_test
 	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/ranks_faults_test
+	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/detector_test
+	TSAN_OPTIONS=halt_on_error=1 setarch -R $(B)/tsan/spec/sources_test

@@ -306,6 +306,112 @@ static void test_gzip(void) {
   moon_tensor_release(x);
 }
 
+/* ---- names, texts, labels ---- */
+
+static moon_status open_text(const char *text, const moon_csv_config *config) {
+  moon_csv *csv = NULL;
+  moon_status status = moon_csv_open(ctx, &csv, file_of(text), config);
+  CHECK(!csv == (status != MOON_OK));
+  moon_csv_close(csv);
+  return status;
+}
+
+static void test_choices(void) {
+  const char *const a[] = {"a"}, *const twice[] = {"x", "x"};
+  moon_csv_category category = {"a", twice, 2};
+  moon_csv_config config = {.size = sizeof config, .columns = a, .column_count = 1};
+  FAILS(open_text("a,b,a\n1,2,3\n", &config), MOON_EFORMAT, "2 of its columns have the name 'a'; choose one by its");
+  FAILS(open_text("\xfd"
+                  "7zXZ\n",
+                  NULL),
+        MOON_EFORMAT, "not a CSV file: it is packed by xz");
+  config.categories = &category;
+  config.category_count = 1;
+  FAILS(open_text("a,b\nx,2\n", &config), MOON_ERANGE, "the text 'x' is given twice");
+  category.values = NULL;
+  FAILS(open_text("a,b\n?,2\n,3\n", &config), MOON_EFORMAT, "its categorical columns have no texts");
+  moon_csv *none = NULL;
+  FAILS(moon_csv_open(ctx, &none, NULL, NULL), MOON_EIO, "the path is empty");
+  FAILS(moon_csv_open(ctx, &none, "", NULL), MOON_EIO, "the path is empty");
+}
+
+/* A missing text is zeros, and counts as missing. */
+static void test_missing_text(void) {
+  const char *const values[] = {"x", "y"};
+  const moon_csv_category category = {"a", values, 2};
+  const moon_csv_config config = {.size = sizeof config, .categories = &category, .category_count = 1};
+  moon_csv *csv = opened("a,b\nx,1\nNA,2\nz,3\n", &config);
+  moon_tensor *x = matrix(3, 3);
+  expect(csv, x, 3, (const double[]){1, 0, 1, 0, 0, 2, 0, 0, 3});
+  CHECK(moon_csv_missing(csv) == 1);
+  moon_csv_close(csv);
+  moon_tensor_release(x);
+}
+
+static void test_labels(void) {
+  const moon_csv_config config = {.size = sizeof config, .label = "y"};
+  moon_csv *csv = opened("a,y\n1,5\n2,?\n3,bad\n4,6\n", &config);
+  moon_tensor *x = matrix(2, 1), *labels = NULL, *wrong = matrix(2, 1);
+  size_t rows = 9;
+  WORKS(moon_tensor_new(ctx, &labels, MOON_FLOAT32, 1, (size_t[]){2}));
+  FAILS(moon_csv_read(csv, x, wrong, &rows), MOON_ESHAPE, "the labels are [2 x 1], expected [2]");
+  WORKS(moon_csv_read(csv, x, labels, &rows));
+  CHECK(rows == 2 && moon_tensor_get(labels, 0) == 5 && isnan(moon_tensor_get(labels, 1)));
+  FAILS(moon_csv_read(csv, x, labels, &rows), MOON_EFORMAT, "line 4, column 2 (y): found 'bad'");
+  CHECK(strstr(moon_error(ctx), "expected a number, as the labels before it"));
+  WORKS(moon_csv_read(csv, x, labels, &rows));
+  CHECK(rows == 1 && moon_tensor_get(x, 0) == 4 && moon_tensor_get(labels, 0) == 6);
+  moon_csv_close(csv);
+  moon_tensor *list[] = {x, labels, wrong};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) moon_tensor_release(list[i]);
+}
+
+/* n rows, each with another text. */
+static char *many_texts(size_t n) {
+  const size_t room = 16 + 16 * n;
+  char *text = malloc(room);
+  size_t at = (size_t)snprintf(text, room, "a,y\n");
+  for (size_t i = 0; i < n; i++) at += (size_t)snprintf(text + at, room - at, "%zu,t%zu\n", i, i);
+  return text;
+}
+
+static void test_many_texts(void) {
+  enum { CATEGORIES = 4096, CLASSES = 1 << 16 };
+  const moon_csv_category category = {"y", NULL, 0};
+  const moon_csv_config hot = {.size = sizeof hot, .categories = &category, .category_count = 1};
+  const moon_csv_config labelled = {.size = sizeof labelled, .label = "y"};
+  char *text = many_texts(CATEGORIES);
+  WORKS(open_text(text, &hot));
+  free(text);
+  text = many_texts(CATEGORIES + 1);
+  FAILS(open_text(text, &hot), MOON_EFORMAT, "expected at most 4096 different texts in a categorical column");
+  free(text);
+  text = many_texts(CLASSES + 1);
+  moon_csv *csv = opened(text, &labelled);
+  free(text);
+  moon_tensor *x = matrix(CLASSES + 1, 1), *labels = NULL;
+  size_t rows = 0, count = 0;
+  WORKS(moon_tensor_new(ctx, &labels, MOON_FLOAT32, 1, (size_t[]){CLASSES + 1}));
+  WORKS(moon_csv_read(csv, x, labels, &rows));
+  CHECK(rows == CLASSES && moon_tensor_get(labels, CLASSES - 1) == CLASSES - 1);
+  FAILS(moon_csv_read(csv, x, labels, &rows), MOON_EFORMAT, "expected at most 65536 different labels");
+  CHECK(!strcmp(moon_csv_classes(csv, &count)[CLASSES - 1], "t65535") && count == CLASSES);
+  moon_csv_close(csv);
+  moon_tensor_release(labels);
+  moon_tensor_release(x);
+}
+
+/* Categories have to be known before the standard input is read. */
+static void test_texts_of_the_standard_input(void) {
+  const int before = dup(0), file = open(file_of("a,b\nx,1\n"), O_RDONLY);
+  const moon_csv_category category = {"a", NULL, 0};
+  const moon_csv_config config = {.size = sizeof config, .categories = &category, .category_count = 1};
+  moon_csv *csv = NULL;
+  CHECK(before >= 0 && file >= 0 && dup2(file, 0) == 0);
+  FAILS(moon_csv_open(ctx, &csv, "-", &config), MOON_ESTATE, "the standard input is read once only; give the values");
+  CHECK(dup2(before, 0) == 0 && close(before) == 0 && close(file) == 0);
+}
+
 int main(void) {
   CHECK(mkdtemp(folder) && moon_ctx_new(&ctx, NULL) == MOON_OK);
   test_numbers();
@@ -318,6 +424,11 @@ int main(void) {
   test_growing_file();
   test_places();
   test_gzip();
+  test_choices();
+  test_missing_text();
+  test_labels();
+  test_many_texts();
+  test_texts_of_the_standard_input();
   CHECK(moon_memory_used(ctx) == 0);
   moon_ctx_release(ctx);
   remove_folder();

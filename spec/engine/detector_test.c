@@ -441,6 +441,7 @@ static moon_status load_text(moon_ctx *ctx, size_t nets, const char *text) {
   moon_archive *archive = NULL;
   CHECK(moon_archive_new(ctx, &archive) == MOON_OK && moon_detector_to_archive(d, archive) == MOON_OK);
   CHECK(moon_archive_has_detector(archive));
+  CHECK(moon_detector_to_archive(d, archive) == MOON_ERANGE && strstr(moon_error(ctx), "already"));
   CHECK(moon_archive_set(archive, "moonglass.detector", text) == MOON_OK);
   moon_status status = moon_detector_from_archive(ctx, &e, archive);
   CHECK((status == MOON_OK) == (e != NULL));
