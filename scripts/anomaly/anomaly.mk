@@ -38,4 +38,4 @@ all: $(B)/moonglass-anomaly
 ## bench-anomaly: rows a second that moonglass-anomaly scores, and how soon it answers to an appended row
 .PHONY: bench-anomaly
 bench-anomaly: all
-	$(B)/moonglass $(ANOMALY_DIR)/bench/bench.lua $(ANOMALY_BENCH)
+	$(B)/moonglass $(ANOMALY_DIR)/bench.lua $(ANOMALY_BENCH)

@@ -207,14 +207,15 @@ moon_status moon_csv_skip(moon_csv *csv, size_t n, size_t *rows) {
 
 /* Count line breaks outside of quotes. */
 static size_t count_lines(const char *p, size_t n, bool *quoted) {
+  const char *end = p + n;
   size_t lines = 0;
-  if (!*quoted && !memchr(p, '"', n)) { /* the usual case, which the compiler turns into vector code */
-    for (size_t i = 0; i < n; i++) lines += p[i] == '\n';
+  if (!*quoted && !memchr(p, '"', n)) { /* the usual case */
+    while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) lines++, p++;
     return lines;
   }
-  for (size_t i = 0; i < n; i++) {
-    *quoted ^= p[i] == '"';
-    lines += p[i] == '\n' && !*quoted;
+  for (; p < end; p++) {
+    *quoted ^= *p == '"';
+    lines += *p == '\n' && !*quoted;
   }
   return lines;
 }
