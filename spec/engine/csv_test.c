@@ -61,7 +61,25 @@ static void same_as_strtod(const char *text) {
   const mooni_number kind = mooni_number_read(text, text + strlen(text), '.', &value);
   CHECK(isinf(expected) ? kind == MOONI_TOO_LARGE : kind == MOONI_NUMBER && !memcmp(&value, &expected, sizeof value));
   const char *end = mooni_number_fast(text, '.', &fast);
-  if (end) CHECK(!*end && !memcmp(&fast, &expected, sizeof fast));
+  if (!end) return;
+  const float as_float = (float)fast, wanted = (float)expected;
+  CHECK(!*end && !memcmp(&as_float, &wanted, sizeof wanted));
+  CHECK(fabs(fast - expected) <= 2 * (nextafter(fabs(expected), INFINITY) - fabs(expected)));
+}
+
+/* 19 digits around the middle between two floats, where the nearest double decides. */
+static void test_middles(void) {
+  char text[64];
+  for (int i = 0; i < 20000; i++) {
+    const float v = (float)(random_bits() >> 11) / (float)((uint64_t)1 << random_bits() % 60);
+    double middle = ((double)v + (double)nextafterf(v, INFINITY)) / 2;
+    for (int step = (int)(random_bits() % 13) - 6; step; step += step < 0 ? 1 : -1)
+      middle = nextafter(middle, step < 0 ? -INFINITY : INFINITY);
+    snprintf(text, sizeof text, "%.*g", 16 + (int)(random_bits() % 4), middle);
+    same_as_strtod(text);
+    snprintf(text, sizeof text, "%.*f", (int)(random_bits() % 19), middle);
+    same_as_strtod(text);
+  }
 }
 
 /* Numbers of any kind; those in the middle between two doubles; at the limits. */
@@ -415,6 +433,7 @@ static void test_texts_of_the_standard_input(void) {
 int main(void) {
   CHECK(mkdtemp(folder) && moon_ctx_new(&ctx, NULL) == MOON_OK);
   test_numbers();
+  test_middles();
   test_no_numbers();
   test_locale();
   test_errors_between_rows();
