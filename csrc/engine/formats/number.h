@@ -58,15 +58,13 @@ static inline const char *mooni_number_fast(const char *p, int point, double *va
     if (p == first || digit <= 9) return 0;
     e += down ? -exponent : exponent;
   }
+  const bool exact = w <= (uint64_t)1 << 53;
+  const bool near = e >= -22 && e <= (exact ? 22 : 18); /* w * 10^18 is below the largest float */
   double size = 0;
-  if (w <= (uint64_t)1 << 53 && e >= -22 && e <= 22) {
-    size = e < 0 ? (double)w / mooni_powers_of_ten[-e] : (double)w * mooni_powers_of_ten[e];
-  } else if (e >= -27 && e <= 27) {
-    const bool near = e >= -22 && e <= 18; /* w * 10^18 is below the largest float */
-    if (near) size = e < 0 ? (double)w / mooni_powers_of_ten[-e] : (double)w * mooni_powers_of_ten[e];
-    if (!near || !mooni_number_settled(size)) size = mooni_number_scale(w, e);
-  } else {
-    return 0;
+  if (near) size = e < 0 ? (double)w / mooni_powers_of_ten[-e] : (double)w * mooni_powers_of_ten[e];
+  if (!near || !(exact || mooni_number_settled(size))) {
+    if (e < -27 || e > 27) return 0;
+    size = mooni_number_scale(w, e);
   }
   *value = negative ? -size : size;
   return p;

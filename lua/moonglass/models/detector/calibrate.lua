@@ -102,7 +102,7 @@ function calibrate.from_parts(what, d, parts, quantile)
     core.detector_calibration(d, table.unpack(before.calibration))
     error(result, 0)
   end
-  local wanted = math.ceil(10 / (1 - quantile) - 1e-6)
+  local wanted = threshold.steady(quantile)
   if result < wanted then
     log.warn(("%s: the threshold is rough: the quantile %g needs %d rows, so that 10 are above it; there are %d")
       :format(what, quantile, wanted, result))

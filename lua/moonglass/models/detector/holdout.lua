@@ -10,6 +10,7 @@ local nets = require "moonglass.models.detector.nets"
 local new_scaler = require "moonglass.models.scaler"
 local rows = require "moonglass.support.rows"
 local source = require("moonglass.data.source").source
+local threshold = require "moonglass.models.detector.threshold"
 
 local holdout = {}
 
@@ -28,12 +29,9 @@ local function gathered(x)
   return core.cat(list, 1)
 end
 
--- Scores above the quantile that a threshold needs to be steady: 10 of them.
-local function wanted(quantile) return math.ceil(10 / (1 - quantile) - 1e-6) end
-
 -- How many rows are held out at the end.
 local function held_count(n, quantile)
-  return math.max(1, math.min(n // 5, math.max(n // 10, wanted(quantile))))
+  return math.max(1, math.min(n // 5, math.max(n // 10, threshold.steady(quantile))))
 end
 
 --- The rows of x for a scaler and a quantile of the threshold. It has
@@ -57,7 +55,7 @@ function holdout.new(x, scaler, quantile)
   self.z = scaler:apply(self.raw)
   local sum = self.z:sum()
   self.masked = sum ~= sum
-  self.parts, self.scalers = n // folds < wanted(quantile) and n <= most_crossed and folds or 1, {}
+  self.parts, self.scalers = n // folds < threshold.steady(quantile) and n <= most_crossed and folds or 1, {}
   return setmetatable(self, Whole)
 end
 

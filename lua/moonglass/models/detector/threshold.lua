@@ -15,6 +15,9 @@ function threshold.quantile(scores, q)
   return low * (high / low) ^ (place - below)
 end
 
+--- How many scores make the quantile steady: so many that 10 are above it.
+function threshold.steady(q) return math.ceil(10 / (1 - q) - 1e-6) end
+
 local z95 = 1.959964 -- of the normal distribution: 95 % lie within
 
 --- low, high: the interval of 95 % for a rate of `count` in n: Wilson 1927 (Probable inference, the law of succession,
