@@ -61,6 +61,24 @@ end
 
 local path
 
+-- By how many bytes the memory of a program has grown, by a field of /proc/self/status, since its code set `before` to
+-- resident().
+local function growth(field, code)
+  local script = path .. ".lua"
+  write_file(script, ([[
+    local moon = require "moonglass"
+    local function resident()
+      local file = io.open "/proc/self/status"
+      return file and tonumber(file:read("a"):match(%q)) or 0
+    end
+  ]]):format(field .. ":%s*(%d+)") .. code .. "\nprint((resident() - before) * 1024 // 1)\n")
+  local pipe = assert(io.popen(("%s '%s' 2>&1"):format(disk.quote(program), script)))
+  local output = pipe:read("a")
+  pipe:close()
+  os.remove(script)
+  return assert(tonumber(output), output)
+end
+
 before_each(function()
   path = os.tmpname()
   write_file(path, header(some), bytes)
@@ -282,13 +300,7 @@ describe("a file of 256 MB and more", function()
   end)
 
   it("does not become resident while a net trains on it", function()
-    local script = path .. ".lua"
-    write_file(script, ([[
-      local moon = require "moonglass"
-      local function resident()
-        local file = io.open "/proc/self/status"
-        return file and tonumber(file:read("a"):match("VmRSS:%%s*(%%d+)")) or 0
-      end
+    local grown = growth("VmRSS", ([[
       local x = assert(moon.data.idx(%q))
       local net = moon.sequential{moon.dense(784, 8), moon.dense(8, 784, {activation = "sigmoid"})}
       local few = x:rows(1, 1000)
@@ -296,16 +308,9 @@ describe("a file of 256 MB and more", function()
       local before = resident()
       net:fit(x, x, {loss = "bce", batch_size = 100, epochs = 1,
         callbacks = {{on_batch_end = function(_, state) state.stop = state.batch == 400 end}}})
-      print((resident() - before) * 1024 // 1)
     ]]):format(path))
-    local pipe = assert(io.popen(("%s '%s' 2>&1"):format(disk.quote(program), script)))
-    local output = pipe:read("a")
-    pipe:close()
-    os.remove(script)
-    local grown = tonumber(output)
-    assert.is_truthy(grown, output)
     -- The order of 400000 rows takes 1.6 MB; 40000 rows were read.
-    assert.is_true(grown < 16e6, output)
+    assert.is_true(grown < 16e6, grown)
   end)
 end)
 
@@ -358,13 +363,7 @@ describe("an NPY file of 256 MB and more", function()
   end)
 
   it("does not become resident while a net trains on it, evaluates and predicts", function()
-    local script = path .. ".lua"
-    write_file(script, ([[
-      local moon = require "moonglass"
-      local function resident()
-        local file = io.open "/proc/self/status"
-        return file and tonumber(file:read("a"):match("VmHWM:%%s*(%%d+)")) or 0
-      end
+    local grown = growth("VmHWM", ([[
       local x = assert(moon.data.npy(%q))
       local net = moon.autoencoder.plain{input = 400, hidden = 4}
       local w = x:windows(4)
@@ -375,16 +374,9 @@ describe("an NPY file of 256 MB and more", function()
       local some = w:rows(200001, 300000)
       net:evaluate(some)
       net:errors(some)
-      print((resident() - before) * 1024 // 1)
     ]]):format(path))
-    local pipe = assert(io.popen(("%s '%s' 2>&1"):format(disk.quote(program), script)))
-    local output = pipe:read("a")
-    pipe:close()
-    os.remove(script)
-    local grown = tonumber(output)
-    assert.is_truthy(grown, output)
     -- The order of 800000 rows takes 3.2 MB; 140 MB of the file were read.
-    assert.is_true(grown < 24e6, output)
+    assert.is_true(grown < 24e6, grown)
   end)
 end)
 

@@ -7,22 +7,7 @@ local read_file = dofile("spec/support/files.lua").read
 local runs = dofile("spec/support/script_runs.lua")(after_each, "--data " .. shapes)
 local folder, succeeds, rejects, has = runs.folder, runs.succeeds, runs.rejects, runs.has
 
--- A CSV file without quoted fields as a list of rows.
-local function read_csv(name)
-  local rows = {}
-  for line in io.lines(folder .. "/" .. name) do
-    local row = {}
-    for field in (line .. ","):gmatch("([^,]*),") do row[#row + 1] = tonumber(field) or field end
-    rows[#rows + 1] = row
-  end
-  return rows
-end
-
-local function figures()
-  local list = {}
-  for _, row in ipairs(read_csv("figures.csv")) do list[row[1]] = row[2] end
-  return list
-end
+local read_csv, figures = runs.csv, runs.figures
 
 local function picture(name) return assert(moon.png.read(folder .. "/" .. name)) end
 

@@ -5,23 +5,6 @@ local files = dofile "spec/support/files.lua"
 
 local runs = dofile("spec/support/script_runs.lua")(after_each, "--threads 1")
 
--- Rows of fields, numbers where they are numbers; the first row has the names.
-local function read_csv(name)
-  local rows = {}
-  for line in io.lines(runs.folder .. "/" .. name) do
-    local row = {}
-    for field in (line .. ","):gmatch("([^,]*),") do row[#row + 1] = tonumber(field) or field end
-    rows[#rows + 1] = row
-  end
-  return rows
-end
-
-local function read_figures()
-  local figures = {}
-  for _, row in ipairs(read_csv("figures.csv")) do figures[row[1]] = row[2] end
-  return figures
-end
-
 -- The largest score of the windows that end at numbers first to last.
 local function peak(scores, first, last)
   local most = 0
@@ -46,11 +29,11 @@ end
 describe("scripts/series.lua", function()
   it("finds the faults of a drawn series, and draws them", function()
     local output = runs.succeeds("series", "--window 60")
-    local figures, scores = read_figures(), read_csv("scores.csv")
+    local figures, scores = runs.figures(), runs.csv("scores.csv")
     assert.is_true(figures["faults found"] >= 4, output)
     assert.is_true(figures["false events"] <= 5, output)
     assert.equal(9000 - 60 + 2, #scores)
-    for _, fault in ipairs(read_csv("faults.csv")) do
+    for _, fault in ipairs(runs.csv("faults.csv")) do
       if fault[2] ~= "first" and fault[4] ~= "none" then
         assert.is_true(fault[4] >= fault[2] and fault[4] <= fault[3] + 60)
         assert.is_true(peak(scores, fault[2], fault[3] + 60) > figures.threshold)
@@ -73,7 +56,7 @@ describe("scripts/series.lua", function()
     write_sensor(normal, 1000)
     for _, how in ipairs{"--train 0.6", "--column 2 --normal " .. normal} do
       runs.succeeds("series", ("%s --window 40 %s"):format(path, how))
-      local events = read_csv("events.csv")
+      local events = runs.csv("events.csv")
       assert.is_true(#events >= 2)
       assert.is_true(events[2][2] >= 1200 and events[2][2] <= 1205) -- the strangest event comes first
       runs.has(files.read(runs.folder .. "/series.html"), path)

@@ -22,41 +22,17 @@ local quote = files.quote
 -- The host as a quoted word for the shell.
 local function host_of(name) return quote(hosts .. name) end
 
--- Run a shell command. Return stdout, stderr, exit status.
-local function sh(command)
-  local out, err = path("stdout"), path("stderr")
-  local _, _, status = os.execute(("{ %s\n} >%s 2>%s </dev/null"):format(command, out, err))
-  return read_file(out), read_file(err), status
-end
+local runs = dofile("spec/support/program_runs.lua")(path)
+local sh, fails, floats = runs.sh, runs.fails, runs.floats
 
 -- Run a host with `arguments`, and with `input` as standard input if it is given.
-local function run(host, arguments, input)
-  local words = {"timeout 60 " .. host_of(host)}
-  for _, word in ipairs(arguments) do words[#words + 1] = quote(tostring(word)) end
-  if input then
-    write_file(path("stdin"), input)
-    words[#words + 1] = "<" .. path("stdin")
-  end
-  return sh(table.concat(words, " "))
-end
-
--- Check that it failed with this status and one line that contains `part`, and printed `output`, by default nothing.
-local function fails(status, part, output, got, complaint, got_status)
-  has(complaint, part)
-  assert.same({output, 1, status}, {got, select(2, complaint:gsub("\n", "")), got_status})
-end
+local function run(host, arguments, input) return runs.run(host_of(host), arguments, input) end
 
 -- FNV-1a of 64 bits.
 local function fnv(bytes)
   local h = 0xcbf29ce484222325
   for i = 1, #bytes do h = (h ~ bytes:byte(i)) * 0x100000001b3 end
   return ("digest %016x"):format(h)
-end
-
-local function floats(t)
-  local parts = {}
-  for i, v in ipairs(t:reshape(-1):totable()) do parts[i] = string.pack("=f", v) end
-  return table.concat(parts)
 end
 
 local function bytes(t) return string.char(table.unpack(t:reshape(-1):totable())) end

@@ -5,6 +5,8 @@
 --   runs.fails(script, arguments, status, ...) -> stdout; stderr must be one line with all the parts
 --   runs.rejects(script, arguments, ...)       the same with status 2, and nothing written
 --   runs.has(text, part)                       the text has that part
+--   runs.csv(name)                             a CSV file of the script's without quoted fields, as a list of rows
+--   runs.figures()                             its figures.csv: {name = number}
 --   runs.tiles(picture, height, width, left)   the tiles of a picture, which are below its labels and right of them, or
 --                                              with `left` only below them, in a frame of 4 pixels
 local files = dofile("spec/support/files.lua")
@@ -50,6 +52,22 @@ return function(after_each, options)
     for _, part in ipairs{...} do runs.has(errors, part) end
     is(expected, status, "the exit status")
     return output
+  end
+
+  function runs.csv(name)
+    local rows = {}
+    for line in io.lines(runs.folder .. "/" .. name) do
+      local row = {}
+      for field in (line .. ","):gmatch("([^,]*),") do row[#row + 1] = tonumber(field) or field end
+      rows[#rows + 1] = row
+    end
+    return rows
+  end
+
+  function runs.figures()
+    local figures = {}
+    for _, row in ipairs(runs.csv("figures.csv")) do figures[row[1]] = row[2] end
+    return figures
   end
 
   function runs.rejects(script, arguments, ...)
