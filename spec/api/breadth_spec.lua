@@ -1,0 +1,106 @@
+-- Steps against Keras: normalisation, clipping, weights of rows, label smoothing, frozen layers, other optimisers. The
+-- files breadth_*.safetensors of MOONGLASS_REFERENCE hold what Keras computed in float64 (make_breadth.py beside them).
+local moon = require "moonglass"
+
+local ready = {}
+
+local folder = os.getenv "MOONGLASS_REFERENCE"
+
+-- Keras's names of parameters, of loss names, and of optimisers' options.
+local fields = {kernel = "weight", bias = "bias", gamma = "weight", beta = "bias", moving_mean = "running_mean",
+  moving_variance = "running_var"}
+local opt_options = {learning_rate = "lr", clipvalue = "clip_value", clipnorm = "clip_norm",
+  global_clipnorm = "global_clip_norm"}
+
+local function read_json(path)
+  local file = assert(io.open(path))
+  local text = file:read "a"
+  file:close()
+  text = text:gsub('"([%w_]+)":', "%1="):gsub("%[", "{"):gsub("%]", "}"):gsub("null", "nil")
+  return assert(load("return " .. text, path, "t", {}))()
+end
+
+local function layer_of(spec, width)
+  local kind, a, b, trainable = table.unpack(spec, 1, 4)
+  if kind == "dense" then
+    local layer = moon.dense(width, a, {activation = b})
+    if trainable == false then layer.trainable = false end
+    return layer, a
+  elseif kind == "batch_norm" then
+    return moon.batch_norm(width, {momentum = a, eps = b}), width
+  end
+  return moon.layer_norm(width, {eps = a}), width
+end
+
+-- f(layer, its field, the name in the file) for each array of the file's layers.
+local function each_array(net, file, f)
+  for i = 1, #net do
+    for keras, field in pairs(fields) do
+      local name = ("%d.%s"):format(i - 1, keras)
+      if file[name] then f(net:layer(i), field, name) end
+    end
+  end
+end
+
+local function build(case, file)
+  local layers, width = {}, case.input
+  for i, spec in ipairs(case.layers) do layers[i], width = layer_of(spec, width) end
+  local net = moon.sequential(layers)
+  each_array(net, file, function(layer, field, name) layer[field] = file[name] end)
+  local options, kind = {}, case.optimizer.name:lower()
+  for name, value in pairs(case.optimizer) do
+    if name ~= "name" then options[opt_options[name] or name] = value end
+  end
+  return net, moon[case.loss]{label_smoothing = case.label_smoothing}, moon[kind](options)
+end
+
+local function near(expected, got, tolerance, what)
+  local off = (got - expected):abs():max()
+  assert(off <= tolerance, ("%s is off by %g, allowed %g"):format(what, off, tolerance))
+end
+
+local function gradients_near(net, file)
+  each_array(net, file, function(layer, field, name)
+    local expected = file["grad." .. name]
+    if expected then near(expected, layer[field .. "_grad"], 2e-6 * expected:abs():max(), "grad." .. name) end
+  end)
+end
+
+local function arrays_near(net, file, steps)
+  each_array(net, file, function(layer, field, name)
+    name = ("%s.%d"):format(name, steps)
+    near(file[name], layer[field], 3e-6, name)
+  end)
+end
+
+local function stepper(net, file, loss, opt)
+  if not file.sample_weight then return function() return net:step(file.x, file.y, loss, opt) end end
+  return function()
+    return net:fit(file.x, file.y, {loss = loss, optimizer = opt, batch_size = #file.x, shuffle = false,
+      sample_weight = file.sample_weight}).loss[1]
+  end
+end
+
+describe("Keras's result", function()
+  for _, name in ipairs(ready) do
+    it(name .. ": output, gradients, ten steps", function()
+      local path = ("%s/breadth_%s"):format(folder, name)
+      if not folder then return pending "set MOONGLASS_REFERENCE" end
+      local file, case = assert(moon.safetensors.load(path .. ".safetensors")), read_json(path .. ".json")
+      local net, loss, opt = build(case, file)
+      near(file.out, net:clone():forward(file.x, true), 1e-6, "output")
+      local step = stepper(net, file, loss, opt)
+      for i = 1, 10 do
+        local objective, expected = step(), file.losses:get(i)
+        assert(math.abs(objective - expected) <= 2e-6 * math.max(1, expected), ("objective %d is %.9g, Keras's %.9g")
+          :format(i, objective, expected))
+        if i == 1 then
+          gradients_near(net, file)
+          arrays_near(net, file, 1)
+        end
+      end
+      arrays_near(net, file, 10)
+      near(file["predict.10"], net:predict(file.x), 3e-6, "predict.10")
+    end)
+  end
+end)
