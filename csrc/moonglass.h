@@ -399,6 +399,7 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 **   masking_noise     p
 **   salt_pepper_noise p
 **   k_sparse          k, alpha
+**   gaussian_code     k, beta
 ** end
 ** Parameters are initialised from the context's random stream. Fails with MOON_ERANGE (unknown kind or option, value
 ** not allowed; the message lists the known ones), MOON_ETYPE, MOON_ESHAPE or MOON_ESTATE (tied), MOON_ENOMEM. */

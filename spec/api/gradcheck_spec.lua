@@ -51,7 +51,7 @@ describe("gradient of", function()
   before_each(function() moon.seed(7) end)
 
   for _, kind in ipairs(moon.registered("layers")) do
-    local function make() return (samples.layer(kind, 6)) end
+    local function make() return (samples.net(kind, 6)) end
     if make() then -- registry_spec reports a missing sample
       it("layer " .. kind, function()
         local x = away_from_zero(4, 6, 0.3, 0.9)

@@ -313,7 +313,9 @@ describe("sizes", function()
     for _, v in ipairs(wrong) do
       raises(whole, "dense", moon.dense, v, 3)
       if type(v) ~= "table" then raises(whole, "dense", moon.dense, 3, v) end
-      if type(v) ~= "table" then raises(whole, "k_sparse", moon.k_sparse, v) end
+      for _, kind in ipairs{"k_sparse", "gaussian_code"} do
+        if type(v) ~= "table" then raises(whole, kind, moon[kind], v) end
+      end
     end
     raises(whole, "dense", moon.dense, 0, 3)
     raises(whole, "dense", moon.dense, 3, 0)

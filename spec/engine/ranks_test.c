@@ -86,6 +86,14 @@ static void k_sparse(stack *s) {
   ending(s);
 }
 
+/* Means and log variances of HIDDEN / 2 elements. */
+static void gaussian_code(stack *s) {
+  moon_option options[] = {number("k", HIDDEN / 2), number("beta", 0.5)};
+  dense(s, WIDTH, HIDDEN, "linear", no_option, no_option);
+  add(s, "gaussian_code", options, 2);
+  dense(s, HIDDEN / 2, WIDTH, "sigmoid", no_option, no_option);
+}
+
 static void tied(stack *s) {
   dense(s, WIDTH, HIDDEN, "tanh", no_option, no_option);
   dense(s, HIDDEN, WIDTH, "sigmoid", (moon_option){"tied", MOON_LAYER, 0, 0, NULL, s->layers[s->n - 1]}, no_option);
@@ -130,6 +138,8 @@ static const training trainings[] = {
     {"weight_l1 and weight_l2", decayed, "bce", NULL, "adam", false},
     /* Where two outputs are equal to the last digit, another one of them passes: adam would make a whole step of it. */
     {"k_sparse", k_sparse, "bce", NULL, "sgd", false},
+    {"gaussian_code", gaussian_code, "bce", NULL, "sgd", false},
+    {"gaussian_code, masked", gaussian_code, "bce", "batchmean", "sgd", true},
     {"tied", tied, "bce", NULL, "adam", false},
     {"a layer used twice", again, "bce", NULL, "adam", false},
     {"classifier", classifier, "cross_entropy", NULL, "adam", false},

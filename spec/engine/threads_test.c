@@ -22,7 +22,7 @@ static moon_option text(const char *name, const char *v) { return (moon_option){
 
 /* A net of `sizes`, ended by 0. `noise` is a layer before it, or NULL. Every layer has the same activation, the last
 ** one has `end`. `with` may name: "again", the last layer once more; "l1" (and l2), "kl", "contractive", penalties in
-** every layer; "tied", weights of the last layer; "k_sparse", a layer after the first. */
+** every layer; "tied", weights of the last layer; "k_sparse" or "gaussian_code", a layer after the first. */
 typedef struct design {
   size_t sizes[6];
   const char *activation, *end, *loss, *noise, *with;
@@ -31,7 +31,8 @@ typedef struct design {
 static bool has(const design *d, const char *what) { return strstr(d->with, what) != NULL; }
 
 static moon_layer *dense(moon_ctx *ctx, const design *d, size_t i, bool last, moon_layer *tied) {
-  moon_option options[10] = {number("in", (double)d->sizes[i]), number("out", (double)d->sizes[i + 1]),
+  size_t in = i == 1 && has(d, "gaussian_code") ? d->sizes[1] / 2 : d->sizes[i];
+  moon_option options[10] = {number("in", (double)in), number("out", (double)d->sizes[i + 1]),
                              text("activation", last ? d->end : d->activation)};
   size_t n = 3;
   if (has(d, "l1")) {
@@ -61,6 +62,9 @@ static moon_net *build(moon_ctx *ctx, const design *d) {
     moon_layer *layer = dense(ctx, d, i, last, has(d, "tied") && last ? layers[n - 1] : NULL);
     moon_option k = number("k", 5);
     layers[n++] = layer;
+    moon_option half = number("k", (double)(d->sizes[1] / 2));
+    if (i == 0 && has(d, "gaussian_code"))
+      CHECK(moon_layer_new(ctx, &layers[n++], "gaussian_code", &half, 1) == MOON_OK);
     if (i == 0 && has(d, "k_sparse")) CHECK(moon_layer_new(ctx, &layers[n++], "k_sparse", &k, 1) == MOON_OK);
   }
   CHECK(moon_net_new(ctx, &net, layers, n) == MOON_OK);
@@ -147,6 +151,7 @@ static const design designs[] = {
     {{150, 300, 30, 150}, "gelu", "tanh", "mse", "masking_noise", "contractive"},
     {{200, 80, 16, 200}, "linear", "sigmoid", "bce", NULL, "k_sparse"},
     {{150, 60, 150}, "relu", "sigmoid", "bce", "dropout", "again"},
+    {{200, 80, 200}, "linear", "sigmoid", "bce", NULL, "gaussian_code"},
 };
 
 /* After one step, different numbers of threads agree to 1e-6. The same number agrees bit for bit. */
@@ -211,7 +216,7 @@ static void whole_batches(void) {
   moon_ctx_release(ctx);
 }
 
-/* ---- the kernels of penalties and k-sparse codes give the same numbers on every instruction set ---- */
+/* ---- the kernels of penalties and codes give the same numbers on every instruction set ---- */
 
 static bool is_before(const float *x, size_t i, size_t j) { return x[i] == x[j] ? i < j : !(x[i] < x[j]); }
 
@@ -260,8 +265,33 @@ static void slopes_of(const mooni_act *act) {
   }
 }
 
+/* A code's kernels against libm in double, for n elements. */
+static void gaussian_code_of(const mooni_kernels *k, size_t n) {
+  enum { MOST = 40 };
+  float x[2 * MOST], y[MOST], draws[MOST], slope[MOST], dy[MOST], dx[2 * MOST];
+  double divergence = 0;
+  for (size_t i = 0; i < n; i++) {
+    x[i] = 0.3f * (float)i - 4;
+    x[n + i] = 0.21f * (float)(i * 7 % 31) - 3;
+    draws[i] = slope[i] = 1.5f - 0.11f * (float)i;
+    dy[i] = 0.2f * (float)i - 1;
+  }
+  k->code_sample(y, slope, x, n);
+  k->code_backward(dx, dy, slope, x, n, 0.25f);
+  for (size_t i = 0; i < n; i++) {
+    double mean = (double)x[i], l = (double)x[n + i], shift = exp(l / 2) * (double)draws[i], d = (double)dy[i];
+    divergence += (mean * mean + exp(l) - 1 - l) / 2;
+    CHECK(fabs((double)y[i] - (mean + shift)) <= 1e-6 * (fabs(mean) + fabs(shift)));
+    CHECK(fabs((double)slope[i] - shift / 2) <= 1e-6 * fabs(shift));
+    CHECK(fabs((double)dx[i] - (d + 0.25 * mean)) <= 1e-6);
+    CHECK(fabs((double)dx[n + i] - (d * shift / 2 + 0.125 * expm1(l))) <= 1e-6 * (1 + exp(l) + fabs(d * shift)));
+  }
+  CHECK(fabs(k->code_divergence(x, n) - divergence) <= 1e-6 * divergence);
+}
+
 static void kernels(const mooni_kernels *k) {
   largest(k);
+  for (size_t n = 1; n <= 40; n++) gaussian_code_of(k, n);
   for (const mooni_act *act = k->activations; act->name; act++) {
     CHECK(act->rowwise == !act->slopes);
     if (act->slopes) slopes_of(act);

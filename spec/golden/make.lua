@@ -44,7 +44,7 @@ local function make_others(nets, width)
       if not saved:find('"' .. name .. '"', 1, true) then list[#list + 1] = make(name, width) end
     end
   end
-  add("layers", samples.layer)
+  add("layers", samples.net)
   add("activations", function(name) return moon.activation(name) end)
   return #list > 1 and moon.sequential(list) or nil
 end

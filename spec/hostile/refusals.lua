@@ -142,10 +142,10 @@ end)
 
 for _, kind in ipairs(core.registered("layers")) do
   local function make() moon.seed(5) return {x = moon.rand(4, 5)} end
-  if samples.layer(kind, 5) then case("a net of " .. kind, make, function(o)
+  if samples.net(kind, 5) then case("a net of " .. kind, make, function(o)
     moon.seed(6)
     local penalties = {activation = "sigmoid", kl_weight = 0.1, weight_l1 = 0.1, weight_l2 = 0.1}
-    local layer = kind == "dense" and moon.dense(5, 5, penalties) or samples.layer(kind, 5)
+    local layer = kind == "dense" and moon.dense(5, 5, penalties) or samples.net(kind, 5)
     local net = moon.sequential{layer, moon.dense(5, 2)}
     net:seed(1)
     local y = net:forward(o.x, true)

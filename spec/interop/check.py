@@ -62,6 +62,17 @@ def moonglass(program, script, folder):
 # ---- the same layers in PyTorch ----
 
 
+class Means(nn.Module):
+    """The first k elements of a row."""
+
+    def __init__(self, k):
+        super().__init__()
+        self.k = k
+
+    def forward(self, x):
+        return x[:, : self.k]
+
+
 class KSparse(nn.Module):
     """Keeps the k largest of each row; of equal ones the first."""
 
@@ -102,6 +113,8 @@ def modules_of(layer):
         return [nn.Dropout(options["p"])]
     if kind == "k_sparse":
         return [KSparse(round(options["k"] * options["alpha"] + 1e-9))]
+    if kind == "gaussian_code":
+        return [Means(options["k"])]
     assert kind in ("gaussian_noise", "masking_noise", "salt_pepper_noise"), kind
     return []
 
@@ -148,7 +161,7 @@ def check_initializers(folder, name):
         if initializer.name in saved:
             assert np.array_equal(onnx.numpy_helper.to_array(initializer), saved[initializer.name]), initializer.name
         else:
-            assert initializer.name.startswith(("gelu.", "k_sparse.")), initializer.name
+            assert initializer.name.startswith(("gelu.", "k_sparse.", "gaussian_code.")), initializer.name
 
 
 def check_torch(folder, name):
@@ -165,7 +178,7 @@ def check_ours(folder, names):
         test(f"{name} in ONNX Runtime", check_onnx, f"{folder}/{name}.onnx", rows)
         test(f"initializers of {name}", check_initializers, folder, name)
         test(f"{name} in PyTorch", check_torch, folder, name)
-    for name in ("deep", "dense_gelu", "k_sparse"):
+    for name in ("deep", "dense_gelu", "k_sparse", "gaussian_code"):
         for opset in range(11, 24):
             path = f"{folder}/{name}.{opset}.onnx"
             test(f"{name}, operators of version {opset}", check_onnx, path, f"{folder}/{name}.rows")

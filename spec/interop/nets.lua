@@ -35,6 +35,7 @@ add("dropout", moon.sequential{moon.dropout(0.2), moon.dense(30, 8, {activation 
 add("k_sparse", moon.autoencoder.sparse{input = pixels, hidden = 100, k = 25}, digits)
 add("k_sparse_ties", moon.sequential{moon.k_sparse(3)}, (moon.randn(40, 9) * 1.5):floor())
 add("k_sparse_alpha", moon.sequential{moon.dense(9, 12), moon.k_sparse(3, {alpha = 1.5})}, moon.randn(10, 9))
+add("gaussian_code", moon.sequential{moon.dense(9, 8), moon.gaussian_code(4), moon.dense(4, 9)}, moon.randn(10, 9))
 add("no_bias", moon.sequential{moon.dense(6, 5, {bias = false, activation = "selu"}), moon.dense(5, 1, {bias = false})},
   moon.randn(8, 6))
 

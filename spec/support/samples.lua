@@ -127,7 +127,7 @@ function samples.required_options(kind, width)
   return options
 end
 
---- A layer of that kind, for rows of `width` and as many outputs; nil and what is missing.
+--- A layer of that kind, for rows of `width` and as many outputs if the kind can; nil and what is missing.
 function samples.layer(kind, width)
   local options, missing = samples.required_options(kind, width)
   local more = samples.layer_options[kind]
@@ -138,6 +138,18 @@ function samples.layer(kind, width)
   if ok then return layer end
   if tostring(layer):find("memory", 1, true) then error(layer, 0) end -- refused by the test, not by the options
   return nil, ("layer %s: options that it takes (%s), to samples.layer_options in %s"):format(kind, layer, here)
+end
+
+-- Layers from rows of `width` to as many outputs, for kinds whose input and output differ.
+samples.stacks = {
+  gaussian_code = function(width) return {core.dense(width, 2 * width), core.gaussian_code(width)} end,
+}
+
+--- A net from rows of `width` to as many outputs, with a layer of that kind; nil and what is missing.
+function samples.net(kind, width)
+  if samples.stacks[kind] then return core.net(samples.stacks[kind](width)) end
+  local layer, missing = samples.layer(kind, width)
+  return layer and core.net{layer}, missing
 end
 
 -- ---- calls ----

@@ -15,11 +15,11 @@
 #include "names.h"
 
 extern const mooni_layer_class mooni_dense, mooni_activation, mooni_dropout, mooni_gaussian_noise, mooni_masking_noise,
-    mooni_salt_pepper_noise, mooni_k_sparse;
+    mooni_salt_pepper_noise, mooni_k_sparse, mooni_gaussian_code;
 
-const mooni_layer_class *const mooni_layers[] = {
-    &mooni_dense,         &mooni_activation,        &mooni_dropout,  &mooni_gaussian_noise,
-    &mooni_masking_noise, &mooni_salt_pepper_noise, &mooni_k_sparse, NULL};
+const mooni_layer_class *const mooni_layers[] = {&mooni_dense,          &mooni_activation,    &mooni_dropout,
+                                                 &mooni_gaussian_noise, &mooni_masking_noise, &mooni_salt_pepper_noise,
+                                                 &mooni_k_sparse,       &mooni_gaussian_code, NULL};
 
 static bool is_alias(const char *const *aliases, const char *name) {
   while (*aliases && !mooni_names(name, *aliases)) aliases++;

@@ -38,6 +38,9 @@ double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n)
 void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
 void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
 void MOONI_K(keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
+void MOONI_K(code_sample)(float *y, float *draws, const float *x, size_t n);
+double MOONI_K(code_divergence)(const float *x, size_t n);
+void MOONI_K(code_backward)(float *dx, const float *dy, const float *slope, const float *x, size_t n, float scale);
 double MOONI_K(squared_distance)(const float *x, const float *y, size_t n);
 size_t MOONI_K(next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);
 void MOONI_K(detect_scale)(float *z, float *weight, float *counts, const float *x, size_t rows, size_t width,

@@ -66,6 +66,11 @@ typedef struct mooni_kernels {
   /* largest.c: y = x where x is among the k largest of n, else 0; mask is 1 or 0. Of equal elements the first ones
   ** count; NaN is larger than any number. 1 <= k <= n */
   void (*keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
+  /* gaussian_code.c: n of x are means, n behind them logarithms of variances. y = a sample, made of n normal draws,
+  ** which become dy/d log variance; the divergence from the standard normal distribution; dx of both */
+  void (*code_sample)(float *y, float *draws, const float *x, size_t n);
+  double (*code_divergence)(const float *x, size_t n);
+  void (*code_backward)(float *dx, const float *dy, const float *slope, const float *x, size_t n, float scale);
   /* neighbours.c: the sum of (x - y)^2; the first j >= from that is within reach, or n */
   double (*squared_distance)(const float *x, const float *y, size_t n);
   size_t (*next_near)(const float *product, const mooni_reach *r, size_t from, size_t n);

@@ -111,6 +111,15 @@ char *mooni_layer_text(char *buffer, const moon_layer *layer) {
   return buffer;
 }
 
+mooni_rng mooni_noise_stream(const mooni_pass *pass, size_t r) {
+  enum {
+    STREAMS = 1 << 20
+  }; /* more than the grains of rows in a batch: otherwise a later draw would repeat the noise */
+  mooni_rng rng;
+  mooni_rng_seed(&rng, pass->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
+  return rng;
+}
+
 void mooni_layer_backward_mask(moon_layer *layer, const mooni_pass *pass) {
   mooni_span rows = mooni_own_rows(pass);
   size_t at = rows.from * pass->in, n = mooni_length(rows) * pass->in;

@@ -5,6 +5,7 @@
 #include "../core/gemm.h"
 #include "../core/option.h"
 #include "../core/parts.h"
+#include "../core/rng.h"
 
 typedef struct mooni_param {
   size_t refs;
@@ -108,6 +109,11 @@ moon_status mooni_layer_tie_param(moon_layer *layer, mooni_param *param);
 static inline mooni_span mooni_own_rows(const mooni_pass *pass) {
   return mooni_span_of(pass->rows, MOONI_ROW_GRAIN, pass->part, pass->parts);
 }
+
+/* The random stream for the MOONI_ROW_GRAIN rows from row r of the pass on. It is chosen by the seed of the layer's
+** place in the net, the number of the draw, and the rows' place in the batch. So a run makes the same noise however it
+** is stopped and resumed, and whoever computes which rows. */
+mooni_rng mooni_noise_stream(const mooni_pass *pass, size_t r);
 
 /* Backward of a layer that kept dy/dx [rows x in] in its scratch: dx = dy * scratch. */
 void mooni_layer_backward_mask(moon_layer *layer, const mooni_pass *pass);

@@ -1,9 +1,7 @@
 /* noise.c - layers that corrupt their input in training, and pass it on unchanged in inference: dropout (what is kept
 ** is divided by 1 - p), masking noise (what is kept stays), Gaussian noise (clipped if asked), salt and pepper.
 **
-** Each MOONI_ROW_GRAIN rows have a separate random stream. It is chosen by the seed of the layer's place in the net,
-** the number of the draw, and the rows' place in the batch. So a run makes the same noise however it is stopped and
-** resumed, and whoever computes which rows. scratch [rows x in] holds dy/dx. */
+** Each MOONI_ROW_GRAIN rows have a separate random stream (mooni_noise_stream). scratch [rows x in] holds dy/dx. */
 #include <math.h>
 #include <stddef.h>
 
@@ -56,14 +54,10 @@ typedef void make_noise(const noise *n, const mooni_kernels *k, mooni_rng *rng, 
 
 /* y [rows x in] = x with noise, in the part's rows. */
 static void forward(const moon_layer *layer, const mooni_pass *pass, make_noise *make) {
-  enum {
-    STREAMS = 1 << 20
-  }; /* more than the grains of rows in a batch: otherwise a later draw would repeat the noise */
   mooni_span own = mooni_own_rows(pass);
   for (size_t r = own.from; r < own.to; r += MOONI_ROW_GRAIN) {
     size_t rows = own.to - r < MOONI_ROW_GRAIN ? own.to - r : MOONI_ROW_GRAIN, at = r * pass->in;
-    mooni_rng rng;
-    mooni_rng_seed(&rng, pass->seed, pass->draw * STREAMS + (pass->first + r) / MOONI_ROW_GRAIN);
+    mooni_rng rng = mooni_noise_stream(pass, r);
     make((const noise *)layer, layer->ctx->k, &rng, pass->y + at, pass->scratch + at, pass->x + at, rows * pass->in);
   }
 }

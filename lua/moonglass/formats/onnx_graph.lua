@@ -130,6 +130,14 @@ function layers.k_sparse(graph, x, layer, width)
   return graph:node("ScatterElements", {zeros, index, values}, {{"axis", 1}})
 end
 
+-- In inference the code is the means, the first half of a row.
+function layers.gaussian_code(graph, x, layer)
+  local function bound(n)
+    return graph:initializer("gaussian_code." .. n, {1}, "int64", function() return string.pack("<i8", n) end)
+  end
+  return graph:node("Slice", {x, bound(0), bound(layer.k), bound(1)})
+end
+
 -- These are identities in inference.
 local function pass(_, x) return x end
 layers.dropout, layers.gaussian_noise, layers.masking_noise, layers.salt_pepper_noise = pass, pass, pass, pass
@@ -156,7 +164,7 @@ local function widths(net)
   for i = 1, #net do
     list[i] = width
     local layer = net:layer(i)
-    if native.is_layer(layer) and layer:kind() == "dense" then width = layer.out end
+    if native.is_layer(layer) then width = describe.width_after(layer, width) end
   end
   return list
 end

@@ -18,6 +18,7 @@ local moon = {}
 ---| "masking_noise"
 ---| "salt_pepper_noise"
 ---| "k_sparse"
+---| "gaussian_code"
 ---@alias moonglass.LossName
 ---| "mse"
 ---| "mae"
@@ -700,6 +701,24 @@ function moon.activation(activation) end
 ---@return moonglass.Dense layer
 ---@overload fun(options: moonglass.DenseOptions): moonglass.Dense
 function moon.dense(n_in, n_out, options) end
+
+---The code of a variational autoencoder (Kingma and Welling 2014).
+---@class moonglass.GaussianCode: moonglass.Layer, moonglass.GaussianCodeOptions
+
+---Options of `moon.gaussian_code`.
+---@class moonglass.GaussianCodeOptions
+---@field k integer? required, at least 1: elements of the code; the layer takes rows of 2k
+---@field beta number? default 1, at least 0: weight of the penalty on the divergence from the standard normal distribution
+
+---The code of a variational autoencoder (Kingma and Welling 2014). Each row has k means and behind them k logarithms of
+---variances: [rows x 2k] becomes [rows x k]. In training the code is drawn from these normal distributions; in
+---inference it is the means. The penalty is beta times the divergence from the standard normal distribution, summed
+---over the code and averaged over the rows: it belongs to a loss that is summed over a row, reduction "batchmean".
+---@param k integer at least 1: elements of the code; the layer takes rows of 2k
+---@param options moonglass.GaussianCodeOptions?
+---@return moonglass.GaussianCode layer
+---@overload fun(options: moonglass.GaussianCodeOptions): moonglass.GaussianCode
+function moon.gaussian_code(k, options) end
 
 ---The k largest elements of a row pass, and the others become 0 (Makhzani and Frey 2013).
 ---@class moonglass.KSparse: moonglass.Layer, moonglass.KSparseOptions

@@ -10,6 +10,12 @@ function describe.widths(layer)
   return net:inputs() or 0, net:outputs() or 0
 end
 
+--- The width behind a native layer that takes rows of `width`.
+function describe.width_after(layer, width)
+  local _, outputs = describe.widths(layer)
+  return outputs > 0 and outputs or width
+end
+
 --- "dense 784->128", "dropout"; a layer written in Lua by its name, if it has one.
 function describe.layer(layer)
   if not native.is_layer(layer) then

@@ -8,9 +8,7 @@ local Net = {}
 
 -- The width after this layer, "?" where it cannot be known.
 local function width_after(layer, width)
-  if not native.is_layer(layer) then return "?" end
-  local _, outputs = describe.widths(layer)
-  return outputs > 0 and outputs or width
+  return native.is_layer(layer) and describe.width_after(layer, width) or "?"
 end
 
 -- 100480 -> "100,480"
