@@ -471,6 +471,10 @@ MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_
 **   sgd               lr, momentum, nesterov, weight_decay
 **   rmsprop           lr, rho, momentum, eps, centered, weight_decay
 **   adagrad           lr, initial_accumulator, eps, weight_decay
+**   adamw             lr, beta1, beta2, eps, weight_decay
+**   adamax            lr, beta1, beta2, eps, weight_decay
+**   nadam             lr, beta1, beta2, eps, weight_decay
+**   adadelta          lr, rho, eps, weight_decay
 ** end
 ** Fails with MOON_ERANGE (unknown kind or option, value not allowed), MOON_ENOMEM. */
 MOON_API moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,

@@ -363,7 +363,8 @@ describe("an optimiser", function()
   it("is made by its constructor, or by name", function()
     for _, pair in ipairs{
       {core.adam{lr = 0.5}, "adam"}, {core.sgd{lr = 0.5}, "sgd"}, {core.rmsprop{lr = 0.5}, "rmsprop"},
-      {core.adagrad{lr = 0.5}, "adagrad"},
+      {core.adagrad{lr = 0.5}, "adagrad"}, {core.adamw{lr = 0.5}, "adamw"}, {core.adamax{lr = 0.5}, "adamax"},
+      {core.nadam{lr = 0.5}, "nadam"}, {core.adadelta{lr = 0.5}, "adadelta"},
     } do
       assert.equal(pair[2], pair[1]:kind())
       assert.same(core.optimizer(pair[2], {lr = 0.5}):state(), pair[1]:state())

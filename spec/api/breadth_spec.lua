@@ -2,7 +2,7 @@
 -- files breadth_*.safetensors of MOONGLASS_REFERENCE hold what Keras computed in float64 (make_breadth.py beside them).
 local moon = require "moonglass"
 
-local ready = {}
+local ready = {"adamw", "adamax", "nadam", "adadelta"}
 
 local folder = os.getenv "MOONGLASS_REFERENCE"
 

@@ -11,7 +11,7 @@ end
 -- ---- optimisers ----
 
 local kinds = {
-  moon.sgd, moon.adam, moon.rmsprop, moon.adagrad,
+  moon.sgd, moon.adam, moon.rmsprop, moon.adagrad, moon.adamax, moon.nadam, moon.adadelta,
   function(o) return moon.sgd{momentum = 0.9, nesterov = true, lr = o.lr} end,
   function(o) return moon.rmsprop{centered = true, lr = o.lr, eps = o.eps} end,
   function(o) return moon.rmsprop{centered = true, momentum = 0.9, rho = 0.5, lr = o.lr, eps = o.eps} end,

@@ -22,7 +22,7 @@ end
 local function check(kind, options)
   moon.seed(3)
   local opt, value, grad = moon[kind](options), moon.randn(1, width), moon.zeros(1, width)
-  local expected, states, decay = value:totable()[1], {}, options.lr * (options.weight_decay or 0)
+  local expected, states, decay = value:totable()[1], {}, options.lr * opt.weight_decay
   for i = 1, width do states[i] = {} end
   for _ = 1, steps do
     grad:copy_(moon.randn(1, width))

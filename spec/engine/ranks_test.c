@@ -116,8 +116,9 @@ static void classifier(stack *s) {
 typedef struct training {
   const char *name;
   void (*layers)(stack *s);
-  const char *loss, *reduction, *optim;
-  bool mask; /* some cells are missing */
+  const char *loss, *reduction;
+  const char *optim; /* its kind, or kind, option and value */
+  bool mask;         /* some cells are missing */
 } training;
 
 static const training trainings[] = {
@@ -129,6 +130,10 @@ static const training trainings[] = {
     {"gaussian noise", gaussian, "mse", NULL, "rmsprop", false},
     {"salt and pepper", salt_pepper, "bce", NULL, "adam", false},
     {"dropout", dropout, "huber", NULL, "adagrad", false},
+    /* The smaller eps, the more a rounding error in a small gradient changes the first step. */
+    {"adamax", plain, "bce", NULL, "adamax eps 1e-5", false},
+    {"nadam", plain, "bce", NULL, "nadam eps 1e-5", false},
+    {"adadelta", plain, "bce", NULL, "adadelta", false},
     {"activity, batchmean", activity_mean, "bce", NULL, "adam", false},
     {"activity, sum", activity_sum, "bce", NULL, "adam", false},
     {"divergence", divergence, "bce", NULL, "adam", false},
@@ -261,6 +266,16 @@ static void take_steps(run *r, moon_net *net, moon_dataset *data, moon_loss *los
   r->optim_steps = moon_optim_steps(opt);
 }
 
+static moon_optim *make_optim(moon_ctx *ctx, const char *text) {
+  moon_optim *opt;
+  char kind[16], name[32];
+  double value = 0;
+  int given = sscanf(text, "%15s %31s %lf", kind, name, &value);
+  moon_option option = number(name, value);
+  TEAM_CHECK(moon_optim_new(ctx, &opt, kind, &option, given == 3) == MOON_OK);
+  return opt;
+}
+
 static void *train(void *arg) {
   run *r = arg;
   moon_ctx *ctx;
@@ -271,7 +286,7 @@ static void *train(void *arg) {
   moon_net *net = make_net(r, ctx);
   moon_dataset *data = make_data(r, ctx);
   TEAM_CHECK(moon_loss_new(ctx, &loss, r->t->loss, &reduction, r->t->reduction ? 1 : 0) == MOON_OK);
-  TEAM_CHECK(moon_optim_new(ctx, &opt, r->t->optim, NULL, 0) == MOON_OK);
+  opt = make_optim(ctx, r->t->optim);
   moon_reducer reducer = r->own.team ? team_reducer(&r->own) : (moon_reducer){0};
   TEAM_CHECK(moon_net_set_reducer(net, r->own.team ? &reducer : NULL) == MOON_OK);
   take_steps(r, net, data, loss, opt);

@@ -58,7 +58,10 @@ add("plain, all rows in one batch", plain(), {batch_size = 90})
 add("plain, bytes", plain(), {loss = "bce"}, {x = (rows(90) * 255):byte()})
 add("plain, in order", plain(), {shuffle = false})
 add("plain, two threads in each rank", plain(), {threads = 2})
-for _, kind in ipairs{{"sgd", {lr = 0.1}}, {"adam", {lr = 0.01}}, {"rmsprop", {}}, {"adagrad", {}}} do
+for _, kind in ipairs{
+  {"sgd", {lr = 0.1}}, {"adam", {lr = 0.01}}, {"rmsprop", {}}, {"adagrad", {}}, {"adamax", {}}, {"nadam", {}},
+  {"adadelta", {lr = 1}},
+} do
   local name, o = table.unpack(kind)
   add("plain, " .. name, plain(), {optimizer = function() return moon[name](o) end})
 end

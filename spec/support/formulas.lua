@@ -95,6 +95,37 @@ function formulas.optimizers.adam(w, g, o, state)
   return w - alpha * state.m / (math.sqrt(state.v) + (o.eps or 1e-7))
 end
 
+function formulas.optimizers.adamw(w, g, o, state)
+  return formulas.optimizers.adam(w, g, o, state)
+end
+
+function formulas.optimizers.adamax(w, g, o, state)
+  local b1, b2 = o.beta1 or 0.9, o.beta2 or 0.999
+  state.t = (state.t or 0) + 1
+  state.m = (state.m or 0) + (g - (state.m or 0)) * (1 - b1)
+  state.u = math.max(b2 * (state.u or 0), math.abs(g))
+  return w - o.lr * state.m / ((1 - b1 ^ state.t) * (state.u + (o.eps or 1e-7)))
+end
+
+function formulas.optimizers.nadam(w, g, o, state)
+  local b1, b2 = o.beta1 or 0.9, o.beta2 or 0.999
+  state.t = (state.t or 0) + 1
+  local u, ahead = b1 * (1 - 0.5 * 0.96 ^ state.t), b1 * (1 - 0.5 * 0.96 ^ (state.t + 1))
+  state.product = (state.product or 1) * u
+  state.m = (state.m or 0) + (g - (state.m or 0)) * (1 - b1)
+  state.v = (state.v or 0) + (g * g - (state.v or 0)) * (1 - b2)
+  local m = ahead * state.m / (1 - state.product * ahead) + (1 - u) * g / (1 - state.product)
+  return w - o.lr * m / (math.sqrt(state.v / (1 - b2 ^ state.t)) + (o.eps or 1e-7))
+end
+
+function formulas.optimizers.adadelta(w, g, o, state)
+  local rho, eps = o.rho or 0.95, o.eps or 1e-7
+  state.a = rho * (state.a or 0) + (1 - rho) * g * g
+  local step = math.sqrt((state.b or 0) + eps) / math.sqrt(state.a + eps) * g
+  state.b = rho * (state.b or 0) + (1 - rho) * step * step
+  return w - o.lr * step
+end
+
 --- Options to test each optimiser with, with and without weight decay.
 formulas.options = {
   sgd = {{}, {momentum = 0.9}, {momentum = 0.9, nesterov = true}},
@@ -102,6 +133,10 @@ formulas.options = {
              {centered = true, momentum = 0.8, eps = 1e-3}},
   adagrad = {{}, {initial_accumulator = 1}, {eps = 0.5}},
   adam = {{}, {beta1 = 0.5, beta2 = 0.9}, {eps = 0.1}},
+  adamw = {{}, {beta1 = 0.5, beta2 = 0.9}},
+  adamax = {{}, {beta1 = 0.5, beta2 = 0.9}, {eps = 0.1}},
+  nadam = {{}, {beta1 = 0.5, beta2 = 0.9}, {eps = 0.1}},
+  adadelta = {{}, {rho = 0.5, eps = 1e-3}},
 }
 
 -- ---- initialisers ----

@@ -12,15 +12,9 @@ static size_t slots(const moon_optim *opt) {
   return 2;
 }
 
-/* 1 - 1e-9 is 1 as float32, and 1 minus a power of 1 is no divisor. */
-static double as_float(double beta) { return (float)beta < 1 ? (double)(float)beta : beta; }
-
-/* The powers are those of the betas in float32, as in Keras: 1 - 0.999 is 1.3e-5 off then. Otherwise a run would differ
-** from Keras's by more than spec/api/keras_spec.lua allows. */
 static void prepare(moon_optim *opt, uint64_t t) {
   const adam *o = (const adam *)opt;
-  double beta1 = as_float(o->beta1), beta2 = as_float(o->beta2);
-  opt->rate[0] = opt->lr * sqrt(1 - pow(beta2, (double)t)) / (1 - pow(beta1, (double)t));
+  opt->rate[0] = opt->lr * sqrt(without_bias(o->beta2, t)) / without_bias(o->beta1, t);
 }
 
 static void update(UPDATE_ARGUMENTS) {
@@ -37,15 +31,17 @@ static void update(UPDATE_ARGUMENTS) {
   }
 }
 
+#define ADAM_OPTIONS                                                                                    \
+  LR_OPTION(1e-3), FRACTION_OPTION(adam, beta1, 0.9, "decay rate of the running mean of the gradient"), \
+      FRACTION_OPTION(adam, beta2, 0.999, "decay rate of the running mean of the squared gradient"), EPS_OPTION(adam)
+
 /*** moon.adam(options)
 ** Adam (Kingma and Ba 2015) as Keras has it: the paper's efficient form. With weight_decay it is AdamW. */
-static const mooni_option_spec options[] = {
-    LR_OPTION(1e-3),
-    FRACTION_OPTION(adam, beta1, 0.9, "decay rate of the running mean of the gradient"),
-    FRACTION_OPTION(adam, beta2, 0.999, "decay rate of the running mean of the squared gradient"),
-    EPS_OPTION(adam),
-    WEIGHT_DECAY_OPTION,
-    {0}};
+static const mooni_option_spec options[] = {ADAM_OPTIONS, WEIGHT_DECAY_OPTION, {0}};
+
+/*** moon.adamw(options)
+** AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) as Keras has it: Adam whose weight_decay is not 0 by default. */
+static const mooni_option_spec adamw_options[] = {ADAM_OPTIONS, DECAY_OPTION(4e-3), {0}};
 
 const mooni_optim_class MOONI_K(adam) = {.name = "adam",
                                          .size = sizeof(adam),
@@ -54,3 +50,11 @@ const mooni_optim_class MOONI_K(adam) = {.name = "adam",
                                          .slots = slots,
                                          .prepare = prepare,
                                          .update = update};
+
+const mooni_optim_class MOONI_K(adamw) = {.name = "adamw",
+                                          .size = sizeof(adam),
+                                          .options = adamw_options,
+                                          .slot_names = {"m", "v"},
+                                          .slots = slots,
+                                          .prepare = prepare,
+                                          .update = update};

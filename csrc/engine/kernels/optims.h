@@ -15,12 +15,13 @@
     .number = default_lr, .low = 0, .high = INFINITY, .help = "learning rate"                       \
   }
 
-#define WEIGHT_DECAY_OPTION                                                   \
-  {                                                                           \
-    .name = "weight_decay", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE,     \
-    .offset = offsetof(moon_optim, weight_decay), .low = 0, .high = INFINITY, \
-    .help = "each step subtracts lr times weight_decay times the weight"      \
+#define DECAY_OPTION(default_decay)                                                                    \
+  {                                                                                                    \
+    .name = "weight_decay", .kind = MOON_NUMBER, .flags = MOONI_SETTABLE,                              \
+    .offset = offsetof(moon_optim, weight_decay), .number = default_decay, .low = 0, .high = INFINITY, \
+    .help = "each step subtracts lr times weight_decay times the weight"                               \
   }
+#define WEIGHT_DECAY_OPTION DECAY_OPTION(0)
 
 /* A fraction in [0, 1). */
 #define FRACTION_OPTION(type, field, value, text)                                                                    \
@@ -41,6 +42,13 @@
 
 /* A denormal eps would count as 0, and the step of a weight without gradient would be 0 / 0. */
 static inline float as_divisor(double eps) { return eps < (double)FLT_MIN ? FLT_MIN : (float)eps; }
+
+/* 1 - 1e-9 is 1 as float32, and 1 minus a power of 1 is no divisor. */
+static inline double as_float(double beta) { return (float)beta < 1 ? (double)(float)beta : beta; }
+
+/* 1 - beta^t. The powers are those of the betas in float32, as in Keras: 1 - 0.999 is 1.3e-5 off then. Otherwise a run
+** would differ from Keras's by more than spec/api/keras_spec.lua allows. */
+static inline double without_bias(double beta, uint64_t t) { return 1 - pow(as_float(beta), (double)t); }
 
 /* g^2, but at most the largest float: a mean of squares would never lose an infinity. Compared by bits, which have the
 ** order of the numbers. If g is NaN, the weight itself is NaN by then. */

@@ -4,7 +4,7 @@
 #include "kernels.h"
 
 #define LOSSES(X) X(mse) X(mae) X(bce) X(cross_entropy) X(huber)
-#define OPTIMS(X) X(adam) X(sgd) X(rmsprop) X(adagrad)
+#define OPTIMS(X) X(adam) X(sgd) X(rmsprop) X(adagrad) X(adamw) X(adamax) X(nadam) X(adadelta)
 
 #define DECLARE_LOSS(name) extern const mooni_loss_class MOONI_K(name);
 #define DECLARE_OPTIM(name) extern const mooni_optim_class MOONI_K(name);

@@ -35,6 +35,10 @@ local moon = {}
 ---| "sgd"
 ---| "rmsprop"
 ---| "adagrad"
+---| "adamw"
+---| "adamax"
+---| "nadam"
+---| "adadelta"
 ---@alias moonglass.ActivationName
 ---| "linear"
 ---| "relu"
@@ -924,13 +928,13 @@ function Loss:kind() end
 ---An optimiser with its moments. Its options can be read as fields; most can be set between steps.
 ---@class moonglass.Optimizer
 ---@field lr number learning rate; may be set
----@field beta1 number of adam: decay rate of the running mean of the gradient; may be set
----@field beta2 number of adam: decay rate of the running mean of the squared gradient; may be set
----@field eps number of adam, rmsprop and adagrad: added in the denominator, which keeps the division finite; may be set
+---@field beta1 number of adam, adamw, adamax and nadam: decay rate of the running mean of the gradient; may be set
+---@field beta2 number of adam, adamw and nadam: decay rate of the running mean of the squared gradient; of adamax: decay rate of the largest gradient so far; may be set
+---@field eps number of adam, rmsprop, adagrad, adamw, adamax, nadam and adadelta: added in the denominator, which keeps the division finite; may be set
 ---@field weight_decay number each step subtracts lr times weight_decay times the weight; may be set
 ---@field momentum number of sgd and rmsprop: fraction of the previous step that is added to this one
 ---@field nesterov boolean of sgd: take the step from where the momentum leads (Nesterov)
----@field rho number of rmsprop: decay rate of the running mean of the squared gradient; may be set
+---@field rho number of rmsprop: decay rate of the running mean of the squared gradient; of adadelta: decay rate of the running means of the squared gradient and step; may be set
 ---@field centered boolean of rmsprop: divide by the root of the variance of the gradient, not of its mean square
 ---@field initial_accumulator number of adagrad: initial value of the sum of squared gradients
 local Optimizer = {}
@@ -940,6 +944,18 @@ local Optimizer = {}
 ---@param options table? the options of that optimiser
 ---@return moonglass.Optimizer optimizer
 function moon.optimizer(kind, options) end
+
+---Options of `moon.adadelta`.
+---@class moonglass.AdadeltaOptions
+---@field lr number? default 0.001, at least 0: learning rate
+---@field rho number? default 0.95, at least 0 and below 1: decay rate of the running means of the squared gradient and step
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+
+---Adadelta (Zeiler 2012) as Keras has it. The paper's steps have lr = 1.
+---@param options moonglass.AdadeltaOptions?
+---@return moonglass.Optimizer optimizer
+function moon.adadelta(options) end
 
 ---Options of `moon.adagrad`.
 ---@class moonglass.AdagradOptions
@@ -965,6 +981,45 @@ function moon.adagrad(options) end
 ---@param options moonglass.AdamOptions?
 ---@return moonglass.Optimizer optimizer
 function moon.adam(options) end
+
+---Options of `moon.adamw`.
+---@class moonglass.AdamwOptions
+---@field lr number? default 0.001, at least 0: learning rate
+---@field beta1 number? default 0.9, at least 0 and below 1: decay rate of the running mean of the gradient
+---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the running mean of the squared gradient
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field weight_decay number? default 0.004, at least 0: each step subtracts lr times weight_decay times the weight
+
+---AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) as Keras has it: Adam whose weight_decay is not 0 by default.
+---@param options moonglass.AdamwOptions?
+---@return moonglass.Optimizer optimizer
+function moon.adamw(options) end
+
+---Options of `moon.adamax`.
+---@class moonglass.AdamaxOptions
+---@field lr number? default 0.001, at least 0: learning rate
+---@field beta1 number? default 0.9, at least 0 and below 1: decay rate of the running mean of the gradient
+---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the largest gradient so far
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+
+---AdaMax (Kingma and Ba 2015) as Keras has it: Adam that divides by the largest gradient, which fades.
+---@param options moonglass.AdamaxOptions?
+---@return moonglass.Optimizer optimizer
+function moon.adamax(options) end
+
+---Options of `moon.nadam`.
+---@class moonglass.NadamOptions
+---@field lr number? default 0.001, at least 0: learning rate
+---@field beta1 number? default 0.9, at least 0 and below 1: decay rate of the running mean of the gradient
+---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the running mean of the squared gradient
+---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
+---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+
+---Nadam (Dozat 2016) as Keras has it: Adam with Nesterov's momentum.
+---@param options moonglass.NadamOptions?
+---@return moonglass.Optimizer optimizer
+function moon.nadam(options) end
 
 ---Options of `moon.rmsprop`.
 ---@class moonglass.RmspropOptions
