@@ -20,7 +20,9 @@ describe("a name that another library has", function()
     } do
       assert.equal(ours, moon.loss(theirs):kind())
     end
-    for theirs, ours in pairs{Adam = "adam", SGD = "sgd", RMSprop = "rmsprop", AdaGrad = "adagrad", AdamW = "adamw", Nadam = "nadam"} do
+    for theirs, ours in pairs{
+      Adam = "adam", SGD = "sgd", RMSprop = "rmsprop", AdaGrad = "adagrad", AdamW = "adamw", Nadam = "nadam",
+    } do
       assert.equal(ours, moon.optimizer(theirs):kind())
     end
     for theirs, ours in pairs{
