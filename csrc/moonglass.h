@@ -726,6 +726,13 @@ MOON_API moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x
 ** evaluate fail with MOON_ESTATE. moon_dataset_batch gives NaN as it is. At first no cell may be missing. */
 MOON_API void moon_dataset_set_mask(moon_dataset *data, bool mask);
 
+/* METHOD: give each row a weight, in steps and evaluations on this dataset: w is [rows] float32, each finite and at
+** least 0, and is copied. NULL: all are 1, as at first. A row's terms of the loss, and their gradients, are multiplied
+** by its weight, and divided as before: by the number of rows, not by the sum of the weights. Penalties are not
+** weighted. With moon_dataset_set_shards the weights are of this rank's own rows.
+** Fails with MOON_ESHAPE, MOON_ERANGE (names the row), MOON_ENOMEM, MOON_ESTATE (a reader of its rows runs). */
+MOON_API moon_status moon_dataset_set_weights(moon_dataset *data, const moon_tensor *w);
+
 /* METHOD: the dataset holds this rank's own rows, and the other ranks hold others: rows[r] in rank r, `ranks` numbers,
 ** which are copied. Then moon_dataset_rows is their sum; step_rows and evaluate, of a net with a reducer, count the
 ** rows of all, and take from each rank a part that is proportional to its rows, in its own order. batch, shuffle and

@@ -147,6 +147,20 @@ static int dataset_set_mask(lua_State *L) {
   return 0;
 }
 
+/*** Dataset:set_weights(weights)
+** Give each row a weight. A step and an evaluation multiply a row's loss by it, and still divide by the number of rows;
+** penalties are not weighted. The weights are copied.
+** @param weights moonglass.Tensor? [rows] float32, finite and at least 0; nil: all are 1 */
+static int dataset_set_weights(lua_State *L) {
+  moon_ctx *ctx = bind_ctx(L);
+  size_t before = moon_memory_used(ctx);
+  moon_dataset *data = bind_check_dataset(L, 1);
+  const moon_tensor *weights = lua_isnoneornil(L, 2) ? NULL : bind_check_tensor(L, 2);
+  BIND_TRY(L, ctx, moon_dataset_set_weights(data, weights));
+  bind_weigh_growth(L, ctx, before);
+  return 0;
+}
+
 /*** Dataset:set_shards(rows)
 ** Of several processes that train one net, each has rows of its own. The tensors here hold those of this one. Then
 ** `#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.
@@ -208,6 +222,7 @@ static const bind_reg methods[] = {
     {"rows", dataset_rows, ""},
     {"own_rows", dataset_own_rows, ""},
     {"set_mask", dataset_set_mask, "mask"},
+    {"set_weights", dataset_set_weights, "weights"},
     {"set_shards", dataset_set_shards, "rows"},
     {"shuffle", dataset_shuffle, "seed, epoch"},
     {"unshuffle", dataset_unshuffle, ""},

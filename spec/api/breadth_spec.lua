@@ -2,7 +2,9 @@
 -- files breadth_*.safetensors of MOONGLASS_REFERENCE hold what Keras computed in float64 (make_breadth.py beside them).
 local moon = require "moonglass"
 
-local ready = {"adamw", "adamax", "nadam", "adadelta"}
+local ready = {
+  "adamw", "adamax", "nadam", "adadelta", "sample_weight", "class_rows_weight",
+}
 
 local folder = os.getenv "MOONGLASS_REFERENCE"
 

@@ -150,6 +150,10 @@ static const training trainings[] = {
     {"classifier", classifier, "cross_entropy", NULL, "adam", false},
     {"masked, mean", deep, "bce", NULL, "adam", true},
     {"masked, batchmean", divergence, "mse", "batchmean", "adam", true},
+    {"weighted", deep, "bce", NULL, "adam", false},
+    {"weighted, batchmean", activity_mean, "mse", "batchmean", "sgd", false},
+    {"weighted and masked", divergence, "huber", NULL, "adam", true},
+    {"weighted classifier", classifier, "cross_entropy", NULL, "adam", false},
 };
 
 /* ---- one run, as a rank or alone ---- */
@@ -174,8 +178,21 @@ static void fill(moon_tensor *t, uint32_t seed, double low, double high) {
   }
 }
 
+/* Have the rows weights? */
+static bool weighted(const training *t) { return strncmp(t->name, "weighted", strlen("weighted")) == 0; }
+
+/* Weights of 0 to 1.5, some of them alike. */
+static void weigh(moon_dataset *data, moon_ctx *ctx, const size_t *rows, size_t count) {
+  moon_tensor *w;
+  TEAM_CHECK(moon_tensor_new(ctx, &w, MOON_FLOAT32, 1, &count) == MOON_OK);
+  for (size_t i = 0; i < count; i++) moon_tensor_set(w, i, (double)(rows[i] / 2 * 13 % 7) / 4);
+  TEAM_CHECK(moon_dataset_set_weights(data, w) == MOON_OK);
+  moon_tensor_release(w);
+}
+
 /* Some rows of a set that is the same in every rank: values in [0, 1), with class numbers. */
-static moon_dataset *make_rows(moon_ctx *ctx, const size_t *rows, size_t count, bool labels, bool mask) {
+static moon_dataset *make_rows(moon_ctx *ctx, const size_t *rows, size_t count, bool labels, const training *t) {
+  bool mask = t->mask;
   moon_tensor *all, *x, *y = NULL;
   moon_dataset *data;
   TEAM_CHECK(moon_tensor_new(ctx, &all, MOON_FLOAT32, 2, (size_t[]){ROWS, WIDTH}) == MOON_OK);
@@ -192,6 +209,7 @@ static moon_dataset *make_rows(moon_ctx *ctx, const size_t *rows, size_t count, 
   }
   TEAM_CHECK(moon_dataset_new(ctx, &data, x, y) == MOON_OK);
   moon_dataset_set_mask(data, mask);
+  if (weighted(t)) weigh(data, ctx, rows, count);
   moon_tensor_release(all);
   moon_tensor_release(x);
   moon_tensor_release(y);
@@ -222,7 +240,7 @@ static moon_dataset *make_data(const run *r, moon_ctx *ctx) {
   for (size_t i = 0; i < ROWS; i++) order[i] = i;
   if (r->shards && !shard) order_of_shards(order, r->shards, r->ranks);
   for (size_t i = 0; shard && i < r->own.rank; i++) first += r->shards[i];
-  moon_dataset *data = make_rows(ctx, order + first, shard ? r->shards[r->own.rank] : ROWS, labels, r->t->mask);
+  moon_dataset *data = make_rows(ctx, order + first, shard ? r->shards[r->own.rank] : ROWS, labels, r->t);
   if (shard) TEAM_CHECK(moon_dataset_set_shards(data, r->shards, r->ranks) == MOON_OK);
   TEAM_CHECK(moon_dataset_rows(data) == ROWS);
   return data;
@@ -399,7 +417,8 @@ static void test_shards(void) {
   static const size_t shards[][MAX_RANKS] = {
       {ROWS}, {500, 703}, {1, 1200, 2}, {401, 401, 401}, {600, 1, 601, 1}, {150, 150, 150, 150, 150, 150, 150, 153}};
   static const size_t ranks[] = {1, 2, 3, 3, 4, 8}, batches[] = {FEW, 64, MANY};
-  const training *kinds[] = {find("plain"), find("two divergences and more"), find("classifier")};
+  const training *kinds[] = {find("plain"), find("two divergences and more"), find("classifier"),
+                             find("weighted and masked")};
   for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
       for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {

@@ -194,7 +194,7 @@ samples.methods = {
   ["moonglass.dataset"] = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
     own_rows = none, set_shards = function() return {3} end,
-    set_mask = function() return true end,
+    set_mask = function() return true end, set_weights = function() return core.tensor{1, 2, 0} end,
   },
   ["moonglass.scaler"] = {
     apply = function(o) return o.x end, invert = function(o) return o.u end,

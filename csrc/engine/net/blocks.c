@@ -58,6 +58,7 @@ void mooni_blocks_free(mooni_blocks *b) {
   drop_buffers(b);
   moon_tensor_release(b->batch_x);
   moon_tensor_release(b->batch_y);
+  mooni_free(b->ctx, b->batch_weights);
   mooni_free(b->ctx, b->order);
   mooni_free(b->ctx, b);
 }

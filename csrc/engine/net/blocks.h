@@ -24,6 +24,7 @@ typedef struct mooni_blocks {
   moon_tensor *buffer_x, *buffer_y; /* [room x width]; NULL if these rows are in memory */
   size_t room;
   moon_tensor *batch_x, *batch_y; /* of a step: see mooni_dataset_stage */
+  float *batch_weights;
   size_t batch_room;
 } mooni_blocks;
 

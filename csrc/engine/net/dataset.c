@@ -2,6 +2,7 @@
 ** a batch is gathered and scaled to float32 in one pass. Rows that are read come through blocks (blocks.c). */
 #include "dataset.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "../core/ctx.h"
@@ -88,6 +89,7 @@ void moon_dataset_release(moon_dataset *data) {
     moon_source_release(data->sources[i]);
   }
   mooni_free(ctx, data->order);
+  mooni_free(ctx, data->weights);
   mooni_free(ctx, data->shards);
   mooni_free(ctx, data);
   moon_ctx_release(ctx);
@@ -96,6 +98,33 @@ void moon_dataset_release(moon_dataset *data) {
 size_t moon_dataset_rows(const moon_dataset *data) { return data->shards ? data->shard_rows : data->rows; }
 
 void moon_dataset_set_mask(moon_dataset *data, bool mask) { data->mask = mask; }
+
+static moon_status check_weights(const moon_dataset *data, const moon_tensor *w) {
+  char text[MOONI_SHAPE_TEXT];
+  const float *floats = moon_tensor_float(w);
+  if (w->rank != 1 || w->shape[0] != data->rows || !floats)
+    return mooni_fail(data->ctx, MOON_ESHAPE, "weights: got %s, expected [%zu] float32, one for each row",
+                      mooni_tensor_text(text, w), data->rows);
+  for (size_t i = 0; i < data->rows; i++)
+    if (!(floats[i] >= 0 && floats[i] < INFINITY))
+      return mooni_fail(data->ctx, MOON_ERANGE, "weights: row %zu has %g, expected a finite number of at least 0",
+                        i + 1, (double)floats[i]);
+  return MOON_OK;
+}
+
+moon_status moon_dataset_set_weights(moon_dataset *data, const moon_tensor *w) {
+  float *weights = NULL;
+  if (data->blocks) MOONI_TRY(mooni_blocks_free_to_read(data->blocks));
+  if (w) {
+    MOONI_TRY(check_weights(data, w));
+    weights = mooni_calloc(data->ctx, data->rows, sizeof *weights);
+    if (!weights) return mooni_nomem(data->ctx, data->rows * sizeof *weights);
+    memcpy(weights, moon_tensor_float(w), data->rows * sizeof *weights);
+  }
+  mooni_free(data->ctx, data->weights);
+  data->weights = weights;
+  return MOON_OK;
+}
 
 moon_status moon_dataset_set_shards(moon_dataset *data, const size_t *rows, size_t ranks) {
   size_t total = 0, *shards = NULL;
@@ -191,9 +220,10 @@ static void gather_rows(moon_ctx *ctx, moon_tensor *to, size_t skip, const moon_
   mooni_gather(ctx, all, from, order, first, count, scale);
 }
 
-/* Rows of x and y (NULL: not wanted), which have the shapes for them. */
+/* Rows of x, y and weights (NULL: not wanted), which have the shapes for them. */
 typedef struct batch {
   moon_tensor *x, *y;
+  float *weights;
 } batch;
 
 /* Rows skip..skip+count-1 of the batch = rows first.. of x and y, by their orders. Labels may be floats or bytes, and
@@ -220,6 +250,7 @@ static moon_status copy_read_rows(const moon_dataset *data, batch to, size_t fir
     const uint32_t *x_order = b->buffer_x ? b->slot : b->row;
     const uint32_t *y_order = !data->y ? x_order : b->buffer_y ? b->slot : b->row;
     copy_rows(data, to, done, x, x_order, y, y_order, at, n);
+    for (size_t i = 0; to.weights && i < n; i++) to.weights[done + i] = data->weights[b->row[at + i]];
   }
   return MOON_OK;
 }
@@ -236,10 +267,10 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   MOONI_TRY(mooni_want_writable(x, "batch"));
   if (y) MOONI_TRY(mooni_want_writable(y, "batch"));
   if (!data->blocks) {
-    copy_rows(data, (batch){x, y}, 0, data->x, data->order, target, data->order, first, count);
+    copy_rows(data, (batch){x, y, NULL}, 0, data->x, data->order, target, data->order, first, count);
     return MOON_OK;
   }
-  moon_status status = copy_read_rows(data, (batch){x, y}, first, count);
+  moon_status status = copy_read_rows(data, (batch){x, y, NULL}, first, count);
   return status == MOON_OK ? status : mooni_prepend(data->ctx, status, "batch: ");
 }
 
@@ -258,11 +289,19 @@ static moon_status make_stages(const moon_dataset *data, size_t rows) {
   if (rows <= b->batch_room) return MOON_OK;
   MOONI_TRY(make_stage(data, &x, MOON_FLOAT32, data->x, rows));
   moon_status status = data->y ? make_stage(data, &y, data->y->dtype, data->y, rows) : MOON_OK;
-  if (status != MOON_OK) return moon_tensor_release(x), status;
+  float *weights = status == MOON_OK ? mooni_calloc(data->ctx, rows, sizeof *weights) : NULL;
+  if (!weights) {
+    if (status == MOON_OK) status = mooni_nomem(data->ctx, rows * sizeof *weights);
+    moon_tensor_release(x);
+    moon_tensor_release(y);
+    return status;
+  }
   moon_tensor_release(b->batch_x);
   moon_tensor_release(b->batch_y);
+  mooni_free(data->ctx, b->batch_weights);
   b->batch_x = x;
   b->batch_y = y;
+  b->batch_weights = weights;
   b->batch_room = rows;
   return MOON_OK;
 }
@@ -281,9 +320,11 @@ moon_status mooni_dataset_read(const moon_dataset *data, mooni_selection *rows) 
   MOONI_TRY(make_stages(data, rows->count));
   set_rows(b->batch_x, rows->count);
   set_rows(b->batch_y, rows->count);
-  MOONI_TRY(copy_read_rows(data, (batch){b->batch_x, b->batch_y}, rows->first, rows->count));
+  float *weights = data->weights ? b->batch_weights : NULL;
+  MOONI_TRY(copy_read_rows(data, (batch){b->batch_x, b->batch_y, weights}, rows->first, rows->count));
   rows->x = b->batch_x;
   rows->y = b->batch_y;
+  rows->weights = weights;
   rows->order = NULL;
   rows->first = 0;
   return MOON_OK;

@@ -16,6 +16,7 @@ struct moon_dataset {
   mooni_blocks *blocks;                    /* rows that are read. NULL: all are in memory */
   size_t rows;                             /* of this rank */
   uint32_t *order;                         /* NULL if rows are read */
+  float *weights;                          /* [rows]; NULL: all are 1 */
   bool mask;                               /* NaN is a cell that is missing */
   float target_scale;                      /* for moon_dataset_batch: the divisor for bytes of y, a matrix */
   size_t *shards, shard_count, shard_rows; /* the rows of each rank, and all together; NULL, 0, 0: all are here */

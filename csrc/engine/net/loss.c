@@ -78,6 +78,21 @@ moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, const uint32_
   return MOON_OK;
 }
 
+/* Rows of one weight go together, in one call: if all weights are 1, the bits are those without weights. */
+double mooni_loss_of_rows(mooni_loss_fn *apply, const moon_loss *loss, float *grad, const float *p, mooni_target t,
+                          size_t rows, size_t width, size_t stride, double scale, bool logits) {
+  const float *weights = t.weights;
+  if (!weights) return apply(loss, grad, p, t, rows, width, stride, scale, logits);
+  double sum = 0;
+  for (size_t row = 0, end; row < rows; row = end) {
+    for (end = row + 1; end < rows && weights[end] == weights[row];) end++;
+    mooni_target some = {t.values ? t.values + row * t.stride : NULL, t.labels ? t.labels + row : NULL, t.stride, NULL};
+    sum += apply(loss, grad ? grad + row * stride : NULL, p + row * stride, some, end - row, width, stride,
+                 scale * (double)weights[row], logits);
+  }
+  return sum;
+}
+
 static moon_status shape_error(const moon_loss *loss, const moon_tensor *prediction, const moon_tensor *target) {
   char p[MOONI_SHAPE_TEXT], t[MOONI_SHAPE_TEXT];
   return mooni_fail(loss->ctx, MOON_ESHAPE, "%s: target is %s, expected %s as the prediction", loss->class->name,
@@ -99,7 +114,7 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
   if (labels ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
     return shape_error(loss, prediction, target);
 
-  mooni_target t = {moon_tensor_float(target), NULL, width};
+  mooni_target t = {moon_tensor_float(target), NULL, width, NULL};
   void *scratch = NULL;
   moon_status status = MOON_OK;
   if (labels || !t.values) {
@@ -109,7 +124,7 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
       status = mooni_read_labels(scratch, target, NULL, 0, rows, width);
     else
       ctx->k->from_bytes(scratch, moon_tensor_byte(target), rows * width, mooni_target_scale(loss));
-    t = labels ? (mooni_target){NULL, scratch, 0} : (mooni_target){scratch, NULL, width};
+    t = labels ? (mooni_target){NULL, scratch, 0, NULL} : (mooni_target){scratch, NULL, width, NULL};
   }
   if (status == MOON_OK) {
     double v = loss->class->apply(loss, grad ? moon_tensor_float(grad) : NULL, moon_tensor_float(prediction), t, rows,

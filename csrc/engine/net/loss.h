@@ -8,13 +8,18 @@
 typedef struct mooni_target {
   const float *values; /* NULL for labels */
   const uint32_t *labels;
-  size_t stride; /* from row to row of values */
+  size_t stride;        /* from row to row of values */
+  const float *weights; /* [rows]; NULL: all are 1. No kernel reads them: see mooni_loss_of_rows */
 } mooni_target;
 
 /* Return scale times the loss, summed over p [rows x width], or, with logits, over fuses(p). Write its gradient to grad
 ** [rows x width] unless that is NULL. Rows of p and grad are `stride` floats apart. */
 typedef double mooni_loss_fn(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows,
                              size_t width, size_t stride, double scale, bool logits);
+
+/* What apply gives, with the term of each row, and its gradient, times the row's weight. */
+double mooni_loss_of_rows(mooni_loss_fn *apply, const moon_loss *loss, float *grad, const float *p, mooni_target t,
+                          size_t rows, size_t width, size_t stride, double scale, bool logits);
 
 typedef struct mooni_loss_class {
   const char *name;

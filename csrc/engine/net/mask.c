@@ -38,7 +38,7 @@ typedef struct region {
 
 static double apply(const region *g, size_t row, size_t column, size_t rows, size_t width) {
   size_t at = row * g->stride + column;
-  mooni_target t = {g->t.values + row * g->t.stride + column, NULL, g->t.stride};
+  mooni_target t = {g->t.values + row * g->t.stride + column, NULL, g->t.stride, NULL};
   return g->loss->class->apply(g->loss, g->grad ? g->grad + at : NULL, g->p + at, t, rows, width, g->stride, g->scale,
                                g->logits);
 }

@@ -50,10 +50,10 @@ struct moon_net {
   bool frozen;       /* other contexts use the parameters too: they cannot be trained */
   moon_net *half[2]; /* encoder and decoder, made when first needed */
 
-  float *arena; /* input, targets, and each place's y and scratch, for `rows` rows of width `in` */
+  float *arena; /* input, targets, weights, and each place's y and scratch, for `rows` rows of width `in` */
   size_t rows, in;
-  float *input, *target; /* in the arena */
-  float *gradient[2];    /* allocated at the first backward: for each part [rows x widest] */
+  float *input, *target, *weights; /* in the arena; weights: of the rows */
+  float *gradient[2];              /* allocated at the first backward: for each part [rows x widest] */
   size_t gradient_rows, gradient_parts, widest;
   float *part_grads; /* by rows: a set of the parameters' gradients for each part but the first, one behind the other */
   size_t part_grad_sets;

@@ -68,7 +68,7 @@ static moon_status measure(moon_net *net, size_t in, size_t *row) {
     if (s->out > net->widest) net->widest = s->out;
     *row += s->out + s->scratch_width;
   }
-  *row += in + net->widest; /* input and targets */
+  *row += in + net->widest + 1; /* input, targets and weight */
   return MOON_OK;
 }
 
@@ -81,7 +81,7 @@ static moon_status plan_buffers(moon_net *net, size_t rows, size_t in) {
   net->gradient_rows = 0;
   MOONI_TRY(measure(net, in, &row));
   if (!mooni_mul(&floats, rows, row) || floats > SIZE_MAX / 8) return mooni_nomem(net->ctx, SIZE_MAX);
-  floats += 16 * (2 * net->count + 2);
+  floats += 16 * (2 * net->count + 3);
   float *arena = mooni_calloc(net->ctx, floats, sizeof *arena);
   if (!arena) return mooni_nomem(net->ctx, floats * sizeof *arena);
   mooni_free(net->ctx, net->arena);
@@ -90,6 +90,7 @@ static moon_status plan_buffers(moon_net *net, size_t rows, size_t in) {
   net->in = in;
   net->input = carve(&arena, rows * in);
   net->target = carve(&arena, rows * net->widest);
+  net->weights = carve(&arena, rows);
   for (size_t i = 0; i < net->count; i++) {
     mooni_place *s = &net->places[i];
     s->made = s->y = carve(&arena, rows * s->out);

@@ -240,12 +240,13 @@ static void apply_loss(part *p, const stage *s) {
   if (b->backward) g = mooni_columns_of(net->gradient[0], b->rows, last->out, columns, own, parts);
   if (b->backward && b->split == MOONI_BY_ROWS) g.p += rows.from * (net->widest - last->out); /* as backward expects */
   mooni_target target = {t.p ? t.p + rows.from * t.stride + t.from : NULL,
-                         b->target.labels ? b->target.labels + rows.from : NULL, t.stride};
+                         b->target.labels ? b->target.labels + rows.from : NULL, t.stride,
+                         b->target.weights ? b->target.weights + rows.from : NULL};
   mooni_loss_fn *apply = b->mask ? mooni_mask_loss : b->loss->class->apply;
   if (mooni_length(rows) && y.to > y.from)
-    b->value[p->index] = apply(b->loss, g.p ? g.p + rows.from * g.stride + g.from : NULL,
-                               y.p + rows.from * y.stride + y.from, target, mooni_length(rows), y.to - y.from, y.stride,
-                               loss_scale(b), b->fused || b->loss->from_logits);
+    b->value[p->index] = mooni_loss_of_rows(apply, b->loss, g.p ? g.p + rows.from * g.stride + g.from : NULL,
+                                            y.p + rows.from * y.stride + y.from, target, mooni_length(rows),
+                                            y.to - y.from, y.stride, loss_scale(b), b->fused || b->loss->from_logits);
 }
 
 static void derive(part *p, const stage *s) {

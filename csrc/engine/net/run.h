@@ -10,7 +10,8 @@ typedef struct mooni_selection {
   const moon_tensor *x, *y;
   const uint32_t *order;
   size_t first, count;
-  bool mask; /* NaN is a cell that is missing (mask.h) */
+  const float *weights; /* of all rows, in the same order; NULL: all are 1 */
+  bool mask;            /* NaN is a cell that is missing (mask.h) */
   /* Where they are in the whole batch, if it is divided among ranks. */
   size_t place;     /* of the first row, a multiple of MOONI_ROW_GRAIN */
   size_t elsewhere; /* how many rows other ranks have */

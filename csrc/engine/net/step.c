@@ -66,10 +66,19 @@ static bool takes_over(const moon_net *net, const moon_loss *loss) {
   return last->class->activation && mooni_loss_fuses(loss, last->class->activation(last));
 }
 
-/* Point the batch to its targets; labels are checked and read now. */
+static void set_weights(mooni_batch *b, const mooni_selection *from) {
+  float *weights = b->net->weights;
+  if (!from->weights) return;
+  for (size_t i = 0; i < from->count; i++)
+    weights[i] = from->weights[from->order ? from->order[from->first + i] : from->first + i];
+  b->target.weights = weights;
+}
+
+/* Point the batch to its targets and weights; labels are checked and read now. */
 static moon_status set_target(mooni_batch *b, const mooni_selection *from, size_t out) {
   moon_net *net = b->net;
   if (from->mask) MOONI_TRY(mooni_mask_check(b->loss));
+  set_weights(b, from);
   if (!from->y || !mooni_are_labels(b->loss, from->y, out)) {
     b->target.values = from->y || from->mask ? net->target : net->input;
     return MOON_OK;
@@ -147,8 +156,13 @@ static moon_status step_over_ranks(moon_net *net, double *objective, mooni_selec
 }
 
 static mooni_selection select_rows(const moon_dataset *data, size_t first, size_t count) {
-  return (mooni_selection){
-      .x = data->x, .y = data->y, .order = data->order, .first = first, .count = count, .mask = data->mask};
+  return (mooni_selection){.x = data->x,
+                           .y = data->y,
+                           .order = data->order,
+                           .first = first,
+                           .count = count,
+                           .weights = data->weights,
+                           .mask = data->mask};
 }
 
 /* What the batches of an evaluation add up to. A mean over the cells that are present is one over all batches, which

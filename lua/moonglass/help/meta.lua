@@ -1196,6 +1196,8 @@ function Net:plan(rows, loss, optimizer) end
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
 ---@field mask boolean? default false; true: NaN is a cell that is missing, as in `fit`
+---@field sample_weight moonglass.Tensor? [rows]: the loss of each row is multiplied by its weight, then averaged
+---@field class_weight table<integer, number>? by class number, from 0, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 
@@ -1225,7 +1227,7 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
 ---@field shuffle boolean? default true: a new order of the rows each epoch, which depends on seed and epoch only
 ---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
----@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}; or xv alone where the target is x
+---@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}, or {xv, yv, weights}; or xv alone where the target is x
 ---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
 ---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
@@ -1234,6 +1236,8 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
 ---@field mask boolean? default false; true: NaN is a missing cell: 0 as input, and not counted as target
+---@field sample_weight moonglass.Tensor? [rows]: the loss of each row is multiplied by its weight, then averaged
+---@field class_weight table<integer, number>? by class number, from 0: {[0] = 1, [1] = 5}; classes without one have 1
 ---@field distributed moonglass.mpi? all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 
@@ -1339,6 +1343,11 @@ function Dataset:rows() end
 ---May cells be missing? If so, NaN is 0 in the input, and in the target it counts neither in the loss nor in its mean.
 ---@param mask boolean
 function Dataset:set_mask(mask) end
+
+---Give each row a weight. A step and an evaluation multiply a row's loss by it, and still divide by the number of rows;
+---penalties are not weighted. The weights are copied.
+---@param weights moonglass.Tensor? [rows] float32, finite and at least 0; nil: all are 1
+function Dataset:set_weights(weights) end
 
 ---Of several processes that train one net, each has rows of its own. The tensors here hold those of this one. Then
 ---`#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.

@@ -9,6 +9,7 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local passes = require "moonglass.net.passes"
 local resolve = require "moonglass.net.resolve"
+local weights = require "moonglass.net.weights"
 
 ---@class moonglass.Net
 local Net = {}
@@ -20,14 +21,17 @@ local default_batch = 32
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
 ---@field mask boolean? default false; true: NaN is a cell that is missing, as in `fit`
+---@field sample_weight moonglass.Tensor? [rows]: the loss of each row is multiplied by its weight, then averaged
+---@field class_weight table<integer, number>? by class number, from 0, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
   loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false},
+  sample_weight = {"any"}, class_weight = {"list"},
   distributed = {"any"}, sharded = {"flag", false},
 })
 
--- The rows as a dataset, the loss and the options.
+-- The rows as a dataset, the loss, the options and the weights.
 local function prepare(net, x, y, given, group)
   local o = evaluate_options(given)
   if o.loss == nil and net.loss == nil then
@@ -41,8 +45,13 @@ local function prepare(net, x, y, given, group)
   local first = group.size > 1 or not native.is_net(net) or native.is_source(x)
   if first then datasets.check("evaluate", net, loss, x, y) end
   local data = datasets.make("evaluate", loss, x, y, o.mask)
+  local w = weights.of("evaluate", net, x, y, o)
+  if w then
+    weights.check_native("evaluate", net, loss)
+    data:set_weights(w)
+  end
   group:shard(o.sharded, data)
-  return data, loss, o
+  return data, loss, o, w
 end
 
 ---The objective in inference, averaged over the rows, penalties included; with `mask` a mean is over all cells that are
@@ -57,8 +66,8 @@ function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)
   local group, leave <close> = join("evaluate", given) -- luacheck: ignore leave
-  local data, loss, o = group:protect(prepare, self, x, y, given, group)
-  group:begin_evaluation(self, x, y, loss, o)
+  local data, loss, o, w = group:protect(prepare, self, x, y, given, group)
+  group:begin_evaluation(self, x, y, w, loss, o)
   return group:evaluate(self, data, loss, o.batch_size)
 end
 

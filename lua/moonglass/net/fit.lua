@@ -16,6 +16,7 @@ local passes = require "moonglass.net.passes"
 local resolve = require "moonglass.net.resolve"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 local threads = require "moonglass.net.threads"
+local weights = require "moonglass.net.weights"
 
 ---@class moonglass.Net
 local Net = {}
@@ -31,7 +32,7 @@ local Net = {}
 ---@field batch_size integer? 32, or all rows if they are fewer; at most the rows of x. The last batch may be smaller
 ---@field shuffle boolean? default true: a new order of the rows each epoch, which depends on seed and epoch only
 ---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
----@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}; or xv alone where the target is x
+---@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}, or {xv, yv, weights}; or xv alone where the target is x
 ---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
 ---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
@@ -40,6 +41,8 @@ local Net = {}
 ---@field resume moonglass.Checkpoint? a checkpoint of this net: optimizer, initial_epoch, seed and history
 ---@field on_nan "error"|"stop"|"ignore"? default "error": what to do when the loss is NaN or infinite
 ---@field mask boolean? default false; true: NaN is a missing cell: 0 as input, and not counted as target
+---@field sample_weight moonglass.Tensor? [rows]: the loss of each row is multiplied by its weight, then averaged
+---@field class_weight table<integer, number>? by class number, from 0: {[0] = 1, [1] = 5}; classes without one have 1
 ---@field distributed moonglass.mpi? all ranks train this net, each with a slice of every batch
 ---@field sharded boolean? default false: every rank has all rows; true: x, y and validation are this rank's own rows
 local fit_options = options.checker("fit", {
@@ -49,6 +52,7 @@ local fit_options = options.checker("fit", {
   validation = {"any"}, validation_split = {"fraction"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
   on_nan = {{"error", "stop", "ignore"}, "error"}, mask = {"flag", false},
+  sample_weight = {"any"}, class_weight = {"list"},
   distributed = {"any"}, sharded = {"flag", false},
 })
 
@@ -126,11 +130,13 @@ local function new_run(net, x, y, o, group)
   group:check_native(net, loss, opt)
   passes.check_mask("fit", o.mask, net, loss, opt)
   warn(group, last_activation.check("fit", net, loss))
-  local data, validation, xt, yt, xv, yv = datasets.of_fit(net, loss, x, y, o)
-  warn(group, compatibility.doubt_about_input("fit", xt))
+  local data, validation, tensors = datasets.of_fit(net, loss, x, y, o)
+  if tensors[3] or tensors[6] then weights.check_native("fit", net, loss, opt) end
+  warn(group, compatibility.doubt_about_input("fit", tensors[1]))
   group:shard(o.sharded, data, validation)
   return {
-    net = net, x = xt, y = yt, data = data, validation = validation, xv = xv, yv = yv, loss = loss, opt = opt,
+    net = net, x = tensors[1], y = tensors[2], data = data, validation = validation, tensors = tensors,
+    loss = loss, opt = opt,
     shuffle = o.shuffle, group = group, rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
     listeners = listeners.new(group:callbacks_of(o.callbacks, o.verbose)), on_nan = o.on_nan,
     threads = o.threads, mask = o.mask,

@@ -54,8 +54,8 @@ function Group:callbacks_of(callbacks, verbose)
 end
 
 local function facts_of_fit(run, state, o)
-  local facts = equal.facts(run.net, run.loss, {"x", "y", "the x of validation", "the y of validation"},
-    {run.x, run.y, run.xv, run.yv}, o.sharded)
+  local facts = equal.facts(run.net, run.loss, {"x", "y", "the weights of rows", "the x of validation",
+    "the y of validation", "the weights of validation"}, run.tensors, o.sharded)
   equal.add_optimizer(facts, run.opt)
   for _, name in ipairs{"epochs", "batch_size"} do equal.add(facts, name, state[name]) end
   for _, name in ipairs{"shuffle", "on_nan", "mask"} do equal.add(facts, name, run[name]) end
@@ -83,8 +83,8 @@ function Group:begin(run, state, o)
 end
 
 --- Before an evaluation: all ranks must have the same weights, and mean the same rows and loss.
-function Group:begin_evaluation(net, x, y, loss, o)
-  local facts = self:protect(equal.facts, net, loss, {"x", "y"}, {x, y}, o.sharded)
+function Group:begin_evaluation(net, x, y, w, loss, o)
+  local facts = self:protect(equal.facts, net, loss, {"x", "y", "the weights of rows"}, {x, y, w}, o.sharded)
   for _, name in ipairs{"batch_size", "mask"} do equal.add(facts, name, o[name]) end
   equal.check(self, facts)
   self:agree(broadcasts.has_same_weights(self, net),
