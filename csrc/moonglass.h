@@ -378,7 +378,7 @@ typedef struct moon_option_values {
   double high;                /* upper bound, in the same way */
   bool open_low;              /* low itself is not allowed */
   bool open_high;             /* high itself is not allowed */
-  bool settable;              /* may change after construction: moon_optim_set */
+  bool settable;              /* may change after construction: moon_layer_set, moon_optim_set */
   const char *const *choices; /* the allowed texts, NULL at the end; NULL: `family` tells, or any text is allowed */
   int family;                 /* a moon_family, whose registered names are the allowed texts; -1: none */
 } moon_option_values;
@@ -392,7 +392,7 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 /* CONSTRUCTOR: a layer by its registered kind. The kinds and their options:
 ** made by make reference: kinds LayerName
 **   dense             in, out, activation, bias, init, name, activity_l1, activity_reduction, kl_weight, kl_target,
-**                     contractive, weight_l1, weight_l2, tied
+**                     contractive, weight_l1, weight_l2, tied, trainable
 **   activation        activation
 **   dropout           p
 **   gaussian_noise    sigma, clip
@@ -419,16 +419,26 @@ MOON_API moon_status moon_layer_width(const moon_layer *layer, size_t *out, size
 ** name). */
 MOON_API moon_status moon_layer_get(const moon_layer *layer, const char *name, moon_option *value);
 
-/* A parameter of a layer. */
+/* METHOD: set an option; the next step has it. Which ones may be set, moon_option_allows says: "trainable", the
+** strengths of noise, the factors of penalties. It is checked as at construction. Fails with MOON_ERANGE (unknown name,
+** value not allowed), MOON_ETYPE, MOON_ESTATE (fixed at construction); then nothing has changed. A MOON_RANGE of two
+** NaN: not given. */
+MOON_API moon_status moon_layer_set(moon_layer *layer, const moon_option *value);
+
+/* A parameter of a layer, or a buffer: state that no optimiser sees, such as a running mean. Buffers come last. */
 typedef struct moon_parameter {
   const char *name;   /* "weight", "bias" */
   moon_tensor *value; /* dense: weight [in x out], bias [out]. Not retained; valid as long as the layer */
-  moon_tensor *grad;  /* of the same shape: the gradient from the last backward */
+  moon_tensor *grad;  /* of the same shape: the gradient from the last backward. NULL: a buffer */
   bool shared;        /* belongs to another layer (tied weights), with which it is updated */
 } moon_parameter;
 
 /* METHOD: the layer's i-th parameter; false past the last. */
 MOON_API bool moon_layer_parameter(const moon_layer *layer, size_t i, moon_parameter *parameter);
+
+/* METHOD: does a step train the layer's i-th parameter? false: it is frozen ("trainable" of the layer that owns it is
+** false), a buffer, or past the last. */
+MOON_API bool moon_layer_trains(const moon_layer *layer, size_t i);
 
 /* ---- Losses --------------------------------------------------------------------------------------------------- */
 

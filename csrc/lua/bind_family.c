@@ -47,6 +47,9 @@ FAMILY(layer)
 FAMILY(loss)
 FAMILY(optim)
 
+static moon_status set_layer(void *object, const moon_option *value) { return moon_layer_set(object, value); }
+static moon_status set_optim(void *object, const moon_option *value) { return moon_optim_set(object, value); }
+
 /*** moon.layer(kind, ...)
 ** A layer by the name of its kind: `moon.layer("dense", 784, 32, {activation = "relu"})`.
 ** @param kind moonglass.LayerName
@@ -75,7 +78,8 @@ const bind_family bind_layers = {.family = MOON_LAYERS,
                                  .construct = construct_layer,
                                  .make = make_layer,
                                  .kind = kind_of_layer,
-                                 .get = get_layer};
+                                 .get = get_layer,
+                                 .set = set_layer};
 
 const bind_family bind_losses = {.family = MOON_LOSSES,
                                  .class = BIND_LOSS,
@@ -92,7 +96,8 @@ const bind_family bind_optims = {.family = MOON_OPTIMS,
                                  .construct = construct_optim,
                                  .make = make_optim,
                                  .kind = kind_of_optim,
-                                 .get = get_optim};
+                                 .get = get_optim,
+                                 .set = set_optim};
 
 void bind_constructors(lua_State *L, const bind_family *f) {
   const char *name;
@@ -139,13 +144,32 @@ int bind_no_option_field(lua_State *L, const bind_family *f, bind_nearest *n) {
   return bind_no_field(L, f->noun, n);
 }
 
-int bind_fixed_field(lua_State *L, const bind_family *f, bind_nearest *n) {
-  const char *kind = f->kind(bind_check(L, 1, f->class));
+static bool may_be_set(lua_State *L, const bind_family *f, const char *kind, const char *name) {
   moon_option_info info;
-  if (bind_find_option(L, f->family, kind, n->name, &info))
+  moon_option_values values = {.size = sizeof values};
+  for (size_t i = 0; moon_option_describe(bind_ctx(L), f->family, kind, i, &info); i++)
+    if (strcmp(info.name, name) == 0)
+      return moon_option_allows(bind_ctx(L), f->family, kind, i, &values) && values.settable;
+  return false;
+}
+
+int bind_set_field(lua_State *L, const bind_family *f, bind_nearest *n) {
+  void *object = bind_check(L, 1, f->class);
+  const char *kind = f->kind(object);
+  moon_option_info info;
+  moon_option value;
+  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, f->family, kind, n->name, &info)) {
+    bind_offer_options(L, n, f->family, kind);
+    return luaL_error(L, "%s has no field '%s' that can be set%s", f->noun, n->name, bind_push_question(L, n));
+  }
+  if (!f->set || !may_be_set(L, f, kind, n->name))
     return luaL_error(L, "%s: option '%s' is fixed at construction", kind, n->name);
-  bind_offer_options(L, n, f->family, kind);
-  return luaL_error(L, "%s has no field '%s' that can be set%s", f->noun, n->name, bind_push_question(L, n));
+  if (info.kind == MOON_RANGE && lua_isnil(L, 3))
+    value = (moon_option){.name = info.name, .kind = MOON_RANGE, .number = NAN, .upper = NAN};
+  else
+    bind_read_option(L, 3, kind, &info, &value);
+  BIND_TRY(L, bind_ctx(L), f->set(object, &value));
+  return 0;
 }
 
 /* ---- as text ---- */

@@ -17,6 +17,7 @@ typedef struct bind_family {
   moon_status (*make)(moon_ctx *ctx, void **out, const char *kind, const moon_option *options, size_t count);
   const char *(*kind)(const void *object);
   moon_status (*get)(const void *object, const char *name, moon_option *value);
+  moon_status (*set)(void *object, const moon_option *value); /* NULL: all options are fixed at construction */
 } bind_family;
 
 extern const bind_family bind_layers, bind_losses, bind_optims;
@@ -39,8 +40,9 @@ int bind_no_field(lua_State *L, const char *noun, bind_nearest *n);
 /* The same with the options offered too. */
 int bind_no_option_field(lua_State *L, const bind_family *f, bind_nearest *n);
 
-/* __newindex of a field that cannot be set: raise why; the options are offered to n. */
-int bind_fixed_field(lua_State *L, const bind_family *f, bind_nearest *n);
+/* __newindex of object, key, value: set an option, of which the engine checks the value; nil takes a pair away. Raises
+** for a field that cannot be set; the options are offered to n, which may have other names. */
+int bind_set_field(lua_State *L, const bind_family *f, bind_nearest *n);
 
 /* Push the object as text: its kind and the options that differ from their defaults, "dense 784->128 relu". */
 void bind_push_text(lua_State *L, const bind_family *f, const void *object);

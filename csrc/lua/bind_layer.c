@@ -9,14 +9,19 @@
 
 /* ---- parameters ---- */
 
-void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *parameter) {
+void bind_push_parameter(lua_State *L, const char *name, const moon_layer *layer, size_t i) {
+  moon_parameter p;
+  moon_layer_parameter(layer, i, &p);
   lua_createtable(L, 0, 4);
-  lua_pushstring(L, name ? name : parameter->name);
+  lua_pushstring(L, name ? name : p.name);
   lua_setfield(L, -2, "name");
-  bind_push(L, BIND_TENSOR, parameter->value);
+  bind_push(L, BIND_TENSOR, p.value);
   lua_setfield(L, -2, "value");
-  bind_push(L, BIND_TENSOR, parameter->grad);
+  bind_push(L, BIND_TENSOR, p.grad);
   lua_setfield(L, -2, "grad");
+  if (moon_layer_trains(layer, i)) return;
+  lua_pushboolean(L, false);
+  lua_setfield(L, -2, "trainable");
 }
 
 /*** Layer:parameters()
@@ -26,8 +31,8 @@ static int layer_parameters(lua_State *L) {
   moon_parameter p;
   const moon_layer *layer = bind_check_layer(L, 1);
   lua_newtable(L);
-  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
-    bind_push_parameter(L, NULL, &p);
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p) && p.grad; i++) {
+    bind_push_parameter(L, NULL, layer, i);
     if (p.shared) {
       lua_pushboolean(L, true);
       lua_setfield(L, -2, "shared");
@@ -73,13 +78,13 @@ static int layer_index(lua_State *L) {
   return 1;
 }
 
-/* layer.weight = t copies the elements of t. */
+/* layer.weight = t copies the elements of t; layer.sigma = v sets an option. */
 static int layer_newindex(lua_State *L) {
   moon_tensor *t = parameter_at(L);
   if (!t) {
     bind_nearest n = bind_key(L);
     offer_parameters(&n, bind_check_layer(L, 1));
-    return bind_fixed_field(L, &bind_layers, &n);
+    return bind_set_field(L, &bind_layers, &n);
   }
   if (!luaL_testudata(L, 3, BIND_TENSOR))
     return luaL_error(L, "%s: %s is %s, expected a tensor", moon_layer_kind(bind_check_layer(L, 1)), lua_tostring(L, 2),
@@ -165,14 +170,16 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 
 /*** @class moonglass.Layer
 ** A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
-** fields. Assigning a tensor to `weight` or `bias` copies the elements. Two handles on one layer are equal. */
+** fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements.
+** Two handles on one layer are equal. */
 
 /*** @class moonglass.Parameter
 ** One parameter of a layer or a net.
 ** @field name string "weight" or "bias"; in a net "1.weight", with the layer's number
 ** @field value moonglass.Tensor live
 ** @field grad moonglass.Tensor live, of the same shape
-** @field shared boolean? true: another layer owns it (tied weights) */
+** @field shared boolean? true: another layer owns it (tied weights)
+** @field trainable boolean? false: it is frozen, an optimiser's step leaves it out */
 
 /*** @class moonglass.LuaLayer
 ** A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.

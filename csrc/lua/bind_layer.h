@@ -4,7 +4,7 @@
 
 #include "bind_handle.h"
 
-/* Push {name =, value =, grad =}; name NULL: the parameter's own. */
-void bind_push_parameter(lua_State *L, const char *name, const moon_parameter *parameter);
+/* Push the layer's i-th parameter, {name =, value =, grad =, trainable = false if frozen}; name NULL: its own. */
+void bind_push_parameter(lua_State *L, const char *name, const moon_layer *layer, size_t i);
 
 #endif

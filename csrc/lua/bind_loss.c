@@ -62,7 +62,7 @@ static int loss_index(lua_State *L) {
 
 static int loss_newindex(lua_State *L) {
   bind_nearest n = bind_key(L);
-  return bind_fixed_field(L, &bind_losses, &n);
+  return bind_set_field(L, &bind_losses, &n);
 }
 
 static int loss_call(lua_State *L) {

@@ -115,9 +115,10 @@ static int net_parameters(lua_State *L) {
   const moon_net *net = bind_check_net(L, 1);
   lua_newtable(L);
   for (size_t i = 0; i < moon_net_count(net); i++)
-    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
+    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p) && p.grad; j++) {
       if (seen_before(net, p.value, i, j)) continue;
-      bind_push_parameter(L, lua_pushfstring(L, "%I.%s", (LUAI_UACINT)(i + 1), p.name), &p);
+      const char *name = lua_pushfstring(L, "%I.%s", (LUAI_UACINT)(i + 1), p.name);
+      bind_push_parameter(L, name, moon_net_layer(net, i), j);
       lua_rawseti(L, 2, ++n);
       lua_settop(L, 2);
     }

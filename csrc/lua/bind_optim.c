@@ -177,19 +177,9 @@ static int optim_index(lua_State *L) {
   return bind_no_option_field(L, &bind_optims, &n);
 }
 
-/* opt.lr = v. The engine checks whether the option may be set, and the value. */
 static int optim_newindex(lua_State *L) {
-  moon_optim *opt = bind_check_optim(L, 1);
-  const char *name = moon_optim_kind(opt);
-  moon_option_info info;
-  moon_option value;
-  if (lua_type(L, 2) != LUA_TSTRING || !bind_find_option(L, MOON_OPTIMS, name, lua_tostring(L, 2), &info)) {
-    bind_nearest n = bind_key(L);
-    return bind_fixed_field(L, &bind_optims, &n);
-  }
-  bind_read_option(L, 3, name, &info, &value);
-  BIND_TRY(L, bind_ctx(L), moon_optim_set(opt, &value));
-  return 0;
+  bind_nearest n = bind_key(L);
+  return bind_set_field(L, &bind_optims, &n);
 }
 
 static int optim_tostring(lua_State *L) { return bind_family_tostring(L, &bind_optims); }

@@ -31,7 +31,7 @@ end
 describe("core.options", function()
   it("gives the kind, default, bounds and choices of each option", function()
     assert.same({name = "kl_target", kind = "number", default = 0.05, low = 0, high = 1, open_low = true,
-      open_high = true, settable = false, positional = false, required = false,
+      open_high = true, settable = true, positional = false, required = false,
       help = "the mean output that the kl_weight penalty draws to"}, option_of("layers", "dense", "kl_target"))
     local out = option_of("layers", "dense", "out")
     assert.same({"count", 1, true, true, nil}, {out.kind, out.low, out.positional, out.required, out.default})
@@ -390,7 +390,7 @@ describe("an optimiser", function()
     assert.matches("^adam: lr is %-1, expected", failure(setter(opt, "lr", -1)))
     assert.matches("^adam: lr is %-?nan, expected", failure(setter(opt, "lr", 0 / 0)))
     assert.equal(0.25, opt.lr)
-    assert.equal("sgd: momentum is fixed at construction", failure(setter(core.sgd(), "momentum", 0.5)))
+    assert.equal("sgd: option 'momentum' is fixed at construction", failure(setter(core.sgd(), "momentum", 0.5)))
     assert.equal("optimizer has no field 'foo' that can be set", failure(setter(opt, "foo", 1)))
     assert.equal("optimizer has no field or method 'foo'", failure(getter(opt, "foo")))
   end)

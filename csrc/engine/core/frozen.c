@@ -71,5 +71,5 @@ static moon_status frozen_tensor(moon_ctx *ctx, moon_tensor **out, const moon_te
 moon_status mooni_frozen_tensors(moon_ctx *ctx, moon_tensor **value, moon_tensor **grad, const moon_tensor *t,
                                  mooni_frozen *f) {
   MOONI_TRY(frozen_tensor(ctx, value, t, f->value, f));
-  return frozen_tensor(ctx, grad, t, f->grad, f);
+  return grad ? frozen_tensor(ctx, grad, t, f->grad, f) : MOON_OK;
 }

@@ -14,7 +14,8 @@ mooni_frozen *mooni_freeze(const moon_tensor *t, mooni_frozen **kept);
 /* Release the copy, in any thread. Takes NULL. */
 void mooni_frozen_release(mooni_frozen *f);
 
-/* Read-only tensors of ctx, in the shape of t, on the frozen value and on its gradient, which is all zeros. */
+/* Read-only tensors of ctx, in the shape of t, on the frozen value and, unless grad is NULL, on its gradient, which is
+** all zeros. */
 moon_status mooni_frozen_tensors(moon_ctx *ctx, moon_tensor **value, moon_tensor **grad, const moon_tensor *t,
                                  mooni_frozen *f);
 

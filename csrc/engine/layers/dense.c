@@ -29,10 +29,10 @@
   }
 
 /* The factor of a penalty, 0 if not given. */
-#define FACTOR_OPTION(field, text)                                                                     \
-  {                                                                                                    \
-    .name = #field, .kind = MOON_NUMBER, .offset = offsetof(dense, field), .low = 0, .high = INFINITY, \
-    .help = "factor of a penalty" text                                                                 \
+#define FACTOR_OPTION(field, text)                                                                            \
+  {                                                                                                           \
+    .name = #field, .kind = MOON_NUMBER, .flags = MOONI_SETTABLE, .offset = offsetof(dense, field), .low = 0, \
+    .high = INFINITY, .help = "factor of a penalty" text                                                      \
   }
 
 /*** moon.dense(n_in, n_out, options)
@@ -76,7 +76,7 @@ static const mooni_option_spec options[] = {
     FACTOR_OPTION(kl_weight, " that draws the mean of each output over the batch to kl_target; for outputs in [0, 1]"),
     {.name = "kl_target",
      .kind = MOON_NUMBER,
-     .flags = MOONI_OPEN_LOW | MOONI_OPEN_HIGH,
+     .flags = MOONI_OPEN_LOW | MOONI_OPEN_HIGH | MOONI_SETTABLE,
      .offset = offsetof(dense, kl_target),
      .number = 0.05,
      .low = 0,
@@ -85,7 +85,7 @@ static const mooni_option_spec options[] = {
     FACTOR_OPTION(contractive, ": the squared derivatives of the outputs by the inputs, mean over the rows"),
     {.name = "weight_l1",
      .kind = MOON_NUMBER,
-     .flags = MOONI_ADDED,
+     .flags = MOONI_ADDED | MOONI_SETTABLE,
      .offset = offsetof(dense, weight_l1),
      .low = 0,
      .high = INFINITY,
@@ -96,6 +96,7 @@ static const mooni_option_spec options[] = {
      .kind = MOON_LAYER,
      .offset = offsetof(dense, tied),
      .help = "a dense layer out -> in, whose weight is used transposed"},
+    MOONI_TRAINABLE_OPTION,
     {0}};
 
 static moon_status take_tied(dense *d, moon_layer *owner) {
@@ -112,7 +113,20 @@ static moon_status take_tied(dense *d, moon_layer *owner) {
   return mooni_layer_tie_param(&d->base, owner->params[0]);
 }
 
-/* Find the activation and the initialiser by name, and check that the penalties can use this activation. */
+/* Can the penalties use this activation? */
+static moon_status check(moon_layer *layer) {
+  const dense *d = (const dense *)layer;
+  if (d->kl_weight > 0 && !d->act->unit)
+    return mooni_fail(layer->ctx, MOON_ERANGE,
+                      "dense: activation is %s, expected one with outputs in [0, 1], such as sigmoid, for kl_weight",
+                      d->activation);
+  if (d->contractive > 0 && !d->act->slopes)
+    return mooni_fail(layer->ctx, MOON_ERANGE, "dense: activation is %s, expected an element-wise one for contractive",
+                      d->activation);
+  return MOON_OK;
+}
+
+/* Find the activation and the initialiser by name. */
 static moon_status check_names(dense *d) {
   moon_ctx *ctx = d->base.ctx;
   d->act = mooni_find_act(ctx, d->activation);
@@ -122,13 +136,6 @@ static moon_status check_names(dense *d) {
   /* Show and save the registered names. */
   snprintf(d->activation, sizeof d->activation, "%s", d->act->name);
   snprintf(d->init, sizeof d->init, "%s", init);
-  if (d->kl_weight > 0 && !d->act->unit)
-    return mooni_fail(ctx, MOON_ERANGE,
-                      "dense: activation is %s, expected one with outputs in [0, 1], such as sigmoid, for kl_weight",
-                      d->activation);
-  if (d->contractive > 0 && !d->act->slopes)
-    return mooni_fail(ctx, MOON_ERANGE, "dense: activation is %s, expected an element-wise one for contractive",
-                      d->activation);
   return MOON_OK;
 }
 
@@ -137,6 +144,7 @@ static moon_status init(moon_layer *layer) {
   moon_layer *tied = d->tied;
   d->tied = NULL; /* finish releases only what was retained */
   MOONI_TRY(check_names(d));
+  MOONI_TRY(check(layer));
   if (tied)
     MOONI_TRY(take_tied(d, tied));
   else
@@ -365,6 +373,7 @@ const mooni_layer_class mooni_dense = {.name = "dense",
                                        .size = sizeof(dense),
                                        .options = options,
                                        .init = init,
+                                       .check = check,
                                        .finish = finish,
                                        .inputs = inputs,
                                        .outputs = outputs,

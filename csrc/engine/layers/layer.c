@@ -20,21 +20,29 @@ static void param_release(moon_ctx *ctx, mooni_param *p) {
   mooni_free(ctx, p);
 }
 
-mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name) {
+mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name, bool buffer) {
   mooni_param *p = mooni_calloc(layer->ctx, 1, sizeof *p);
   if (!p) return NULL;
   p->refs = 1;
   p->name = name;
-  layer->params[layer->param_count++] = p;
+  p->owner = layer;
+  layer->params[mooni_layer_tensors(layer)] = p;
+  ++*(buffer ? &layer->buffer_count : &layer->param_count);
   return p;
 }
 
 /* After a failure the parameter is released with the layer. */
 moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape) {
-  mooni_param *p = mooni_layer_new_param(layer, name);
+  mooni_param *p = mooni_layer_new_param(layer, name, false);
   if (!p) return mooni_nomem(layer->ctx, sizeof *p);
   MOONI_TRY(moon_tensor_new(layer->ctx, &p->value, MOON_FLOAT32, rank, shape));
   return moon_tensor_new(layer->ctx, &p->grad, MOON_FLOAT32, rank, shape);
+}
+
+moon_status mooni_layer_add_buffer(moon_layer *layer, const char *name, int rank, const size_t *shape) {
+  mooni_param *p = mooni_layer_new_param(layer, name, true);
+  if (!p) return mooni_nomem(layer->ctx, sizeof *p);
+  return moon_tensor_new(layer->ctx, &p->value, MOON_FLOAT32, rank, shape);
 }
 
 moon_status mooni_layer_tie_param(moon_layer *layer, mooni_param *param) {
@@ -71,7 +79,7 @@ moon_layer *moon_layer_retain(moon_layer *layer) {
 void moon_layer_release(moon_layer *layer) {
   if (!layer || --layer->refs) return;
   moon_ctx *ctx = layer->ctx;
-  for (size_t i = 0; i < layer->param_count; i++) param_release(ctx, layer->params[i]);
+  for (size_t i = 0; i < mooni_layer_tensors(layer); i++) param_release(ctx, layer->params[i]);
   if (layer->class->finish) layer->class->finish(layer);
   mooni_free(ctx, layer);
   moon_ctx_release(ctx);
@@ -95,11 +103,26 @@ moon_status moon_layer_get(const moon_layer *layer, const char *name, moon_optio
   return mooni_options_get(layer->ctx, layer, layer->class->name, layer->class->options, name, value);
 }
 
+/* An option that the others do not allow gets its old value back. */
+moon_status moon_layer_set(moon_layer *layer, const moon_option *value) {
+  const mooni_layer_class *class = layer->class;
+  moon_option before;
+  MOONI_TRY(moon_layer_get(layer, value->name, &before));
+  MOONI_TRY(mooni_options_set(layer->ctx, layer, class->name, class->options, value));
+  moon_status status = class->check ? class->check(layer) : MOON_OK;
+  if (status != MOON_OK) mooni_options_set(layer->ctx, layer, class->name, class->options, &before);
+  return status;
+}
+
 bool moon_layer_parameter(const moon_layer *layer, size_t i, moon_parameter *parameter) {
-  if (i >= layer->param_count) return false;
+  if (i >= mooni_layer_tensors(layer)) return false;
   const mooni_param *p = layer->params[i];
-  *parameter = (moon_parameter){p->name, p->value, p->grad, layer->borrowed[i]};
+  *parameter = (moon_parameter){p->name, p->value, p->grad, i < layer->param_count && layer->borrowed[i]};
   return true;
+}
+
+bool moon_layer_trains(const moon_layer *layer, size_t i) {
+  return i < layer->param_count && layer->params[i]->owner->trainable;
 }
 
 char *mooni_layer_text(char *buffer, const moon_layer *layer) {

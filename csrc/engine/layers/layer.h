@@ -2,6 +2,8 @@
 #ifndef MOONI_LAYER_H
 #define MOONI_LAYER_H
 
+#include <stddef.h>
+
 #include "../core/gemm.h"
 #include "../core/option.h"
 #include "../core/parts.h"
@@ -10,11 +12,13 @@
 typedef struct mooni_param {
   size_t refs;
   const char *name;
-  moon_tensor *value, *grad;
+  const moon_layer *owner; /* for which it was made. A layer that is tied to it keeps it alive */
+  moon_tensor *value;
+  moon_tensor *grad;           /* NULL: a buffer, state that no optimiser sees, such as a running mean */
   struct mooni_frozen *frozen; /* a copy of value as it was when last shared (moon_net_share), or NULL */
 } mooni_param;
 
-enum { MOONI_MAX_PARAMS = 4 };
+enum { MOONI_MAX_PARAMS = 4, MOONI_MAX_BUFFERS = 4 };
 
 /* One part of a batch in one layer. A batch is divided in one of two ways. By rows: each part is a batch by itself
 ** (part 0 of 1) with its own gradients, which are added up later. By columns: each part sees the whole batch and
@@ -61,11 +65,12 @@ typedef struct mooni_layer_class {
   ** these a part works on its span of the rows (MOONI_ROW_GRAIN). */
   bool takes_columns;
   bool (*gives_columns)(const moon_layer *layer);
-  moon_status (*init)(moon_layer *layer);                /* options are set; make the parameters. NULL: nothing to do */
-  void (*finish)(moon_layer *layer);                     /* NULL: nothing to release */
-  size_t (*inputs)(const moon_layer *layer);             /* the input width; NULL: any, and out = in */
-  size_t (*outputs)(const moon_layer *layer);            /* the output width; goes with inputs */
-  size_t (*least)(const moon_layer *layer);              /* where any width goes: the smallest one; NULL: 1 */
+  moon_status (*init)(moon_layer *layer);     /* options are set; make the parameters. NULL: nothing to do */
+  moon_status (*check)(moon_layer *layer);    /* what options mean together, when one is set. NULL: nothing */
+  void (*finish)(moon_layer *layer);          /* NULL: nothing to release */
+  size_t (*inputs)(const moon_layer *layer);  /* the input width; NULL: any, and out = in */
+  size_t (*outputs)(const moon_layer *layer); /* the output width; goes with inputs */
+  size_t (*least)(const moon_layer *layer);   /* where any width goes: the smallest one; NULL: 1 */
   size_t (*scratch)(const moon_layer *layer, size_t in); /* floats of scratch for each row; NULL: none */
   /* Announce every product that forward, or backward (dx: with the input's gradient), makes of these rows as part
   ** `part` of `parts`, so that none can fail. NULL: there are none. */
@@ -79,8 +84,9 @@ typedef struct mooni_layer_class {
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* once y is complete; NULL: none */
   bool (*whole_batch)(const moon_layer *layer); /* does its penalty need all rows? Then never by rows. NULL: no */
-  /* If a batch is divided among ranks: how many sums over all its rows the layer needs, after y is complete; put into
-  ** pass->sums those of the part's columns over the rows here. The engine then adds up all ranks. NULL: none. */
+  /* If a batch is divided among ranks: how many sums over all its rows the layer needs at most, after y is complete;
+  ** put into pass->sums those of the part's columns over the rows here. The engine then adds up all ranks. While
+  ** whole_batch says no it does not. NULL: none. */
   size_t (*sums)(const moon_layer *layer);
   void (*sum)(const moon_layer *layer, const mooni_pass *pass);
   int torch_modules; /* how many modules it is in torch.nn.Sequential; -1: 1, and 1 more for an activation */
@@ -90,9 +96,10 @@ struct moon_layer {
   size_t refs;
   moon_ctx *ctx;
   const mooni_layer_class *class;
-  mooni_param *params[MOONI_MAX_PARAMS];
-  bool borrowed[MOONI_MAX_PARAMS]; /* another layer's parameter (tied) */
-  size_t param_count;
+  mooni_param *params[MOONI_MAX_PARAMS + MOONI_MAX_BUFFERS]; /* buffers come behind the parameters */
+  bool borrowed[MOONI_MAX_PARAMS];                           /* another layer's parameter (tied) */
+  size_t param_count, buffer_count;
+  bool trainable;  /* false: its parameters are frozen. An option of the kinds that have parameters */
   uint64_t seed;   /* of its noise */
   uint64_t placed; /* how often it was put into a net: each place has its own noise */
 };
@@ -100,10 +107,23 @@ struct moon_layer {
 /* The layer classes, NULL at the end. */
 extern const mooni_layer_class *const mooni_layers[];
 
-/* Add a parameter without tensors (NULL when out of memory); one of zeros, with its gradient; another layer's. */
-mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name);
+/* The option of every kind that has parameters. */
+#define MOONI_TRAINABLE_OPTION                                                                                   \
+  {                                                                                                              \
+    .name = "trainable", .kind = MOON_FLAG, .flags = MOONI_SETTABLE | MOONI_ADDED,                               \
+    .offset = offsetof(moon_layer, trainable), .number = 1,                                                      \
+    .help = "false: the layer is frozen: steps compute no gradient of its parameters and leave them as they are" \
+  }
+
+/* Add a parameter without tensors (NULL when out of memory); one of zeros, with its gradient; another layer's; a buffer
+** of zeros. Buffers are added last: the first param_count of layer->params are parameters. */
+mooni_param *mooni_layer_new_param(moon_layer *layer, const char *name, bool buffer);
 moon_status mooni_layer_add_param(moon_layer *layer, const char *name, int rank, const size_t *shape);
 moon_status mooni_layer_tie_param(moon_layer *layer, mooni_param *param);
+moon_status mooni_layer_add_buffer(moon_layer *layer, const char *name, int rank, const size_t *shape);
+
+/* Parameters and buffers. */
+static inline size_t mooni_layer_tensors(const moon_layer *layer) { return layer->param_count + layer->buffer_count; }
 
 /* The part's rows, for layers that work on whole rows. */
 static inline mooni_span mooni_own_rows(const mooni_pass *pass) {

@@ -14,10 +14,10 @@ typedef struct noise {
   double p, sigma, clip[2];
 } noise;
 
-#define P_OPTION(more_flags, text)                                                                         \
-  {                                                                                                        \
-    .name = "p", .kind = MOON_NUMBER, .flags = MOONI_POSITIONAL | MOONI_REQUIRED | (more_flags),           \
-    .offset = offsetof(noise, p), .low = 0, .high = 1, .help = "probability that an element becomes " text \
+#define P_OPTION(more_flags, text)                                                                                \
+  {                                                                                                               \
+    .name = "p", .kind = MOON_NUMBER, .flags = MOONI_POSITIONAL | MOONI_REQUIRED | MOONI_SETTABLE | (more_flags), \
+    .offset = offsetof(noise, p), .low = 0, .high = 1, .help = "probability that an element becomes " text        \
   }
 
 static const mooni_option_spec dropout_options[] = {P_OPTION(MOONI_OPEN_HIGH, "0; the others are divided by 1 - p"),
@@ -27,13 +27,14 @@ static const mooni_option_spec salt_pepper_options[] = {P_OPTION(0, "0 or 1, eac
 
 static const mooni_option_spec gaussian_options[] = {{.name = "sigma",
                                                       .kind = MOON_NUMBER,
-                                                      .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
+                                                      .flags = MOONI_POSITIONAL | MOONI_REQUIRED | MOONI_SETTABLE,
                                                       .offset = offsetof(noise, sigma),
                                                       .low = 0,
                                                       .high = INFINITY,
                                                       .help = "standard deviation of the noise"},
                                                      {.name = "clip",
                                                       .kind = MOON_RANGE,
+                                                      .flags = MOONI_SETTABLE,
                                                       .offset = offsetof(noise, clip),
                                                       .number = NAN,
                                                       .help = "{low, high}: the result is clipped to this interval"},

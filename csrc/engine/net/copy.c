@@ -32,20 +32,23 @@ typedef struct copying {
 
 static moon_status share_param(moon_layer *layer, mooni_param *from) {
   moon_ctx *ctx = layer->ctx;
-  mooni_param *p = mooni_layer_new_param(layer, from->name);
+  mooni_param *p = mooni_layer_new_param(layer, from->name, !from->grad);
   if (!p) return mooni_nomem(ctx, sizeof *p);
   mooni_frozen *f = mooni_freeze(from->value, &from->frozen);
   if (!f) return mooni_nomem(ctx, 2 * moon_tensor_bytes(from->value));
-  moon_status status = mooni_frozen_tensors(ctx, &p->value, &p->grad, from->value, f);
+  moon_status status = mooni_frozen_tensors(ctx, &p->value, from->grad ? &p->grad : NULL, from->value, f);
   mooni_frozen_release(f);
   return status;
 }
 
 static moon_status clone_param(moon_layer *layer, mooni_param *from) {
-  MOONI_TRY(mooni_layer_add_param(layer, from->name, from->value->rank, from->value->shape));
-  const mooni_param *p = layer->params[layer->param_count - 1];
+  int rank = from->value->rank;
+  const size_t *shape = from->value->shape;
+  MOONI_TRY(from->grad ? mooni_layer_add_param(layer, from->name, rank, shape)
+                       : mooni_layer_add_buffer(layer, from->name, rank, shape));
+  const mooni_param *p = layer->params[mooni_layer_tensors(layer) - 1];
   MOONI_TRY(moon_tensor_copy(p->value, from->value));
-  return moon_tensor_copy(p->grad, from->grad);
+  return from->grad ? moon_tensor_copy(p->grad, from->grad) : MOON_OK;
 }
 
 /* The copy of a parameter that another layer owns; NULL if that layer has not been copied. */
@@ -57,8 +60,8 @@ static mooni_param *find_param(const copying *c, const mooni_param *from) {
 }
 
 static moon_status copy_params(const copying *c, moon_layer *layer, const moon_layer *from) {
-  for (size_t i = 0; i < from->param_count; i++) {
-    mooni_param *p = from->borrowed[i] ? find_param(c, from->params[i]) : NULL;
+  for (size_t i = 0; i < mooni_layer_tensors(from); i++) {
+    mooni_param *p = i < from->param_count && from->borrowed[i] ? find_param(c, from->params[i]) : NULL;
     MOONI_TRY(p ? mooni_layer_tie_param(layer, p) : c->copy(layer, from->params[i]));
   }
   return MOON_OK;
@@ -79,6 +82,7 @@ static moon_layer *copy_options(moon_ctx *ctx, const moon_layer *from) {
   layer->ctx = moon_ctx_retain(ctx);
   layer->class = class;
   layer->seed = from->seed;
+  layer->trainable = from->trainable;
   for (const mooni_option_spec *o = class->options; o && o->name; o++)
     if (o->kind == MOON_LAYER) *layer_option(layer, o) = NULL;
   return layer;

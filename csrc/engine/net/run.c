@@ -366,7 +366,7 @@ static void add_alone(mooni_batch *b, stage_fn *run, size_t layer) {
 
 static void list_sums(mooni_batch *b, size_t i) {
   const moon_net *net = b->net;
-  if (!b->ranks || !net->places[i].sums) return;
+  if (!b->ranks || !net->places[i].sums || !net->layers[i]->class->whole_batch(net->layers[i])) return;
   if (b->rows) add(b, sum, i);
   add_alone(b, add_up_sums, i);
 }

@@ -651,7 +651,8 @@ function Tensor:softmax_() end
 -- ---- Layer ----
 
 ---A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
----fields. Assigning a tensor to `weight` or `bias` copies the elements. Two handles on one layer are equal.
+---fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements. Two
+---handles on one layer are equal.
 ---@class moonglass.Layer
 local Layer = {}
 
@@ -697,6 +698,7 @@ function moon.activation(activation) end
 ---@field weight_l1 number? default 0, at least 0: factor of a penalty: the sum of the absolute weights, as Keras's L1, with slope 0 at 0. It may change a weight's sign; the TensorFlow playground sets such a weight to 0 for good
 ---@field weight_l2 number? default 0, at least 0: factor of a penalty: the sum of the squared weights
 ---@field tied moonglass.Layer? a dense layer out -> in, whose weight is used transposed
+---@field trainable boolean? default true: false: the layer is frozen: steps compute no gradient of its parameters and leave them as they are
 
 ---A dense layer: y = activation(x W + b). W [in x out] is drawn from the stream that `moon.seed` restarts.
 ---@param n_in integer at least 1: width of the input
@@ -830,6 +832,7 @@ function Layer:kind() end
 ---@field value moonglass.Tensor live
 ---@field grad moonglass.Tensor live, of the same shape
 ---@field shared boolean? true: another layer owns it (tied weights)
+---@field trainable boolean? false: it is frozen, an optimiser's step leaves it out
 
 ---A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
 ---@class moonglass.LuaLayer
