@@ -651,8 +651,8 @@ function Tensor:softmax_() end
 -- ---- Layer ----
 
 ---A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
----fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements. Two
----handles on one layer are equal.
+---fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements.
+---Two handles on one layer are equal.
 ---@class moonglass.Layer
 local Layer = {}
 
