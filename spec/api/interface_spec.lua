@@ -72,6 +72,11 @@ local function public_methods()
   local own = {forward = function(_, v) return v end, backward = function(_, dy) return dy end}
   local ae = moon.autoencoder{encoder = {own}, decoder = {moon.dense(4, 4)}}
   found["moonglass.Autoencoder"] = ae
+  local drawn = moon.autoencoder{encoder = {own, moon.gaussian_code(2)}, decoder = {moon.dense(2, 4)}}
+  for name, method in pairs(ae) do
+    if drawn[name] == method then drawn[name] = nil end -- those that every autoencoder has
+  end
+  found["moonglass.Variational"] = drawn
   for class, methods in pairs(found) do
     local names = {}
     for name, method in pairs(methods) do

@@ -43,6 +43,7 @@ function samples.of_classes()
   return {
     Tensor = x, Layer = moon.dense(4, 2), Loss = moon.mse(), Optimizer = moon.adam(), Dataset = moon.dataset(x),
     Net = moon.sequential{moon.dense(4, 2)}, Autoencoder = moon.autoencoder.plain{input = 4, hidden = 2},
+    Variational = moon.autoencoder.variational{input = 4, hidden = {3}, code = 2},
     Pca = moon.pca(x, 2), Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), Knn = moon.knn(x, labels),
     Probe = moon.probe(x, labels, {epochs = 1}), Scaler = moon.scaler(x), Page = moon.page("a page"),
     Detector = moon.detector(moon.sequential{moon.dense(4, 4)}),

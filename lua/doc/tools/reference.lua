@@ -21,7 +21,7 @@ the comments beside the code.
 -- The name of an object of each class in signatures.
 local objects = {
   Tensor = "t", Layer = "layer", Loss = "loss", Optimizer = "opt", Net = "net", Dataset = "data", Autoencoder = "ae",
-  Pca = "pca", Dictionary = "dictionary", Knn = "knn", Probe = "probe", Page = "page",
+  Variational = "ae", Pca = "pca", Dictionary = "dictionary", Knn = "knn", Probe = "probe", Page = "page",
 }
 
 local function short(name) return (name:gsub("moonglass%.(%u)", "%1")) end

@@ -12,7 +12,7 @@ local head = [[
 
 -- The sections that come first; the others follow in the order of the files, and `moon` ends the list.
 local first = {"Tensor", "Layer", "Loss", "Optimizer", "Net", "Dataset", "moon.callbacks", "moon.checkpoint",
-  "moon.autoencoder", "Autoencoder"}
+  "moon.autoencoder", "Autoencoder", "Variational"}
 
 -- ---- classes ----
 

@@ -1623,6 +1623,23 @@ function moon.autoencoder.deep(options) end
 ---@return moonglass.Autoencoder autoencoder
 function moon.autoencoder.denoising(options) end
 
+---Options of `moon.autoencoder.variational`.
+---@class moonglass.VariationalOptions
+---@field input integer required: the width of a row
+---@field hidden integer|integer[] required: the widths of the layers before the code; the decoder mirrors them
+---@field code integer required: the width of the code
+---@field beta number? default 1, at least 0: weight of the divergence from the standard normal distribution
+---@field activation moonglass.ActivationName? default "relu": the activation of the hidden layers
+---@field output moonglass.ActivationName? default "sigmoid": the activation of the last layer
+---@field init moonglass.InitName? default "glorot_uniform": the initialiser of the weights
+
+---A variational autoencoder (Kingma and Welling 2014): the encoder gives means and log variances, and the layer
+---`moon.gaussian_code` draws the code from them, as in
+---`moon.autoencoder.variational{input = 784, hidden = {400}, code = 20}`.
+---@param options moonglass.VariationalOptions
+---@return moonglass.Variational autoencoder
+function moon.autoencoder.variational(options) end
+
 ---Options of `moon.autoencoder.sparse`. There are three kinds of sparsity: l1, kl_weight and k. Options of two kinds
 ---raise.
 ---@class moonglass.SparseOptions: moonglass.SizesOptions
@@ -1679,6 +1696,31 @@ function Autoencoder:decode(code, options) end
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, options) end
+
+-- ---- Variational ----
+
+---An autoencoder whose code is drawn from normal distributions in training, and is their means otherwise. If it ends
+---with sigmoid, its loss is `moon.bce{reduction = "batchmean"}` unless `fit` or `evaluate` get another one.
+---@class moonglass.Variational: moonglass.Autoencoder
+local Variational = {}
+
+---The distribution of each row's code: means, and logarithms of variances.
+---@param x moonglass.Tensor|moonglass.Source [rows x in]
+---@param options moonglass.BatchOptions?
+---@return moonglass.Tensor mean [rows x code], the code in inference
+---@return moonglass.Tensor log_variance [rows x code]
+function Variational:encode(x, options) end
+
+---The rows that the codes stand for. Log variances behind the code change nothing: `ae:decode(ae:encode(x))`.
+---@param code moonglass.Tensor|moonglass.Source [rows x code]
+---@param options moonglass.BatchOptions|moonglass.Tensor?
+---@return moonglass.Tensor x [rows x out]
+function Variational:decode(code, options) end
+
+---Rows that no row stands behind: codes drawn from the standard normal distribution, decoded.
+---@param n integer how many, at least 1
+---@return moonglass.Tensor x [n x out]
+function Variational:sample(n) end
 
 -- ---- Detector ----
 

@@ -78,7 +78,8 @@ function values.class_of(v)
   local noun = name:match("^moonglass%.(.*)$")
   if noun == "net" or noun == "mixed_net" then
     local halved = values.field(values.field(v, "encoder"), "forward") ~= nil
-    return known.classes[halved and "moonglass.Autoencoder" or "moonglass.Net"]
+    local kind = halved and (values.field(v, "sample") and "Variational" or "Autoencoder") or "Net"
+    return known.classes["moonglass." .. kind]
   end
   return noun and known.by_class[noun:gsub("^%l", string.upper)]
 end

@@ -202,6 +202,39 @@ end
 ---@return moonglass.Autoencoder autoencoder
 function autoencoder.denoising(given) return hourglass("autoencoder.denoising", denoising_options(given)) end
 
+-- ---- variational ----
+
+---Options of `moon.autoencoder.variational`.
+---@class moonglass.VariationalOptions
+---@field input integer required: the width of a row
+---@field hidden integer|integer[] required: the widths of the layers before the code; the decoder mirrors them
+---@field code integer required: the width of the code
+---@field beta number? default 1, at least 0: weight of the divergence from the standard normal distribution
+---@field activation moonglass.ActivationName? default "relu": the activation of the hidden layers
+---@field output moonglass.ActivationName? default "sigmoid": the activation of the last layer
+---@field init moonglass.InitName? default "glorot_uniform": the initialiser of the weights
+local variational_options = options.checker("autoencoder.variational", {
+  input = {"count", required = true}, hidden = {"any", required = true}, code = {"count", required = true},
+  beta = {"number", 1}, activation = {"text", "relu"}, output = {"text", "sigmoid"}, init = {"text", "glorot_uniform"},
+})
+
+---A variational autoencoder (Kingma and Welling 2014): the encoder gives means and log variances, and the layer
+---`moon.gaussian_code` draws the code from them, as in
+---`moon.autoencoder.variational{input = 784, hidden = {400}, code = 20}`.
+---@param options moonglass.VariationalOptions
+---@return moonglass.Variational autoencoder
+function autoencoder.variational(given)
+  local what, o = "autoencoder.variational", variational_options(given)
+  local width = widths(what, o)
+  local last = errors.guard_as(what, "gaussian_code", core.gaussian_code, o.code, {beta = o.beta})
+  local doubled = table.move(width, 1, #width - 1, 1, {})
+  doubled[#width], o.code_activation = 2 * o.code, "linear"
+  local encoder = down(what, doubled, o, {})
+  local decoder = up(what, width, o, {}, encoder)
+  encoder[#encoder + 1] = last
+  return autoencoder.build{encoder = encoder, decoder = decoder}
+end
+
 -- ---- sparse codes ----
 
 -- The options of each kind of sparsity. The first one selects the kind; without any, the kind is l1. An option without

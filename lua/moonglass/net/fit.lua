@@ -16,6 +16,7 @@ local passes = require "moonglass.net.passes"
 local resolve = require "moonglass.net.resolve"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 local threads = require "moonglass.net.threads"
+local variational = require "moonglass.net.variational"
 local weights = require "moonglass.net.weights"
 
 ---@class moonglass.Net
@@ -130,6 +131,7 @@ local function new_run(net, x, y, o, group)
   group:check_native(net, loss, opt)
   passes.check_mask("fit", o.mask, net, loss, opt)
   warn(group, last_activation.check("fit", net, loss))
+  warn(group, variational.doubt("fit", net, loss))
   local data, validation, tensors = datasets.of_fit(net, loss, x, y, o)
   if tensors[3] or tensors[6] then weights.check_native("fit", net, loss, opt) end
   warn(group, compatibility.doubt_about_input("fit", tensors[1]))

@@ -1,8 +1,9 @@
 --- The halves of an autoencoder: what makes a net one, and its methods.
 local arity = require "moonglass.support.arity"
 local checks = require "moonglass.support.checks"
-local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
+local passes = require "moonglass.net.passes"
+local variational = require "moonglass.net.variational"
 
 local halves = {}
 
@@ -12,18 +13,13 @@ local halves = {}
 ---@field decoder moonglass.Net the layers after the code; it shares the parameters
 local Autoencoder = {}
 
-local function predict(what, net, x, given)
-  if not native.is_source(x) then checks.is_tensor(what, "x", x) end
-  return errors.guard_as(what, "predict", net.predict, net, x, given)
-end
-
 ---The code of each row.
 ---@param x moonglass.Tensor|moonglass.Source [rows x in]
 ---@param options moonglass.BatchOptions?
 ---@return moonglass.Tensor code [rows x code]
 function Autoencoder:encode(x, given)
   checks.net("encode", self)
-  return predict("encode", self.encoder, x, given)
+  return passes.predict("encode", self.encoder, x, given)
 end
 
 ---The rows that the codes stand for.
@@ -32,7 +28,7 @@ end
 ---@return moonglass.Tensor x [rows x out]
 function Autoencoder:decode(code, given)
   checks.net("decode", self)
-  return predict("decode", self.decoder, code, given)
+  return passes.predict("decode", self.decoder, code, given)
 end
 
 ---The reconstruction of each row: decode(encode(x)).
@@ -41,7 +37,7 @@ end
 ---@return moonglass.Tensor reconstruction [rows x out]
 function Autoencoder:reconstruct(x, given)
   checks.net("reconstruct", self)
-  return predict("reconstruct", self, x, given)
+  return passes.predict("reconstruct", self, x, given)
 end
 
 arity.check_class(Autoencoder)
@@ -57,6 +53,7 @@ function halves.adopt(net, layers)
   for name, method in pairs(Autoencoder) do net[name] = method end
   net.encoder, net.decoder = net:slice(1, layers), net:slice(layers + 1, #net)
   if native.is_net(net) then net:set_encoder_layers(layers) end
+  variational.extend(net)
   return net
 end
 

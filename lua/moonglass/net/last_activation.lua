@@ -24,8 +24,8 @@ end
 
 local noises = {dropout = true, gaussian_noise = true, masking_noise = true, salt_pepper_noise = true}
 
--- The last activation; nil if it is unknown, as after a layer written in Lua.
-local function find(net)
+--- The last activation; nil if it is unknown, as after a layer written in Lua.
+function last_activation.of(net)
   for i = #net, 1, -1 do
     local layer = net:layer(i)
     if not native.is_layer(layer) then return nil end
@@ -79,7 +79,7 @@ end
 
 --- Raises, returns words for a warning, or returns nil. what: the function that the user called.
 function last_activation.check(what, net, loss)
-  local activation = find(net)
+  local activation = last_activation.of(net)
   if not activation then return nil end
   local kind = native.is_loss(loss) and loss:kind()
   check_single_output(what, net, activation, kind)

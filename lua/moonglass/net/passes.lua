@@ -79,6 +79,12 @@ function passes.step_of_rows(net, loss, opt)
   return passes.all_native(net, loss, opt) and native_net.step_rows or step_rows_in_lua
 end
 
+--- net:predict for another function, `what`.
+function passes.predict(what, net, x, given)
+  if not native.is_source(x) then checks.is_tensor(what, "x", x) end
+  return errors.guard_as(what, "predict", net.predict, net, x, given)
+end
+
 --- The mean objective over all rows of a dataset, in inference.
 function passes.evaluate_rows(net, data, loss, batch)
   local evaluate = passes.all_native(net, loss) and native_net.evaluate_rows or evaluate_rows_in_lua
