@@ -446,8 +446,8 @@ MOON_API bool moon_layer_trains(const moon_layer *layer, size_t i);
 ** made by make reference: kinds LossName
 **   mse               reduction
 **   mae               reduction
-**   bce               reduction, from_logits
-**   cross_entropy     from_logits
+**   bce               reduction, from_logits, label_smoothing
+**   cross_entropy     from_logits, label_smoothing
 **   huber             reduction, delta
 **   mean_squared_error, mean_absolute_error, binary_crossentropy, categorical_crossentropy,
 **   sparse_categorical_crossentropy

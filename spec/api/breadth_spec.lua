@@ -4,6 +4,7 @@ local moon = require "moonglass"
 
 local ready = {
   "adamw", "adamax", "nadam", "adadelta", "sample_weight", "class_rows_weight",
+  "label_smoothing", "bce_smoothing",
 }
 
 local folder = os.getenv "MOONGLASS_REFERENCE"

@@ -221,14 +221,18 @@ describe("gradient of loss", function()
       end
     end
     if #variants == 0 then variants = {{}, takes(name, {from_logits = true}) and {from_logits = true} or nil} end
+    if takes(name, {label_smoothing = 0.3}) then
+      variants[#variants + 1] = {label_smoothing = 0.3}
+      variants[#variants + 1] = {label_smoothing = 0.3, from_logits = true}
+    end
 
     for _, opts in ipairs(variants) do
-      it(("%s, reduction %s%s"):format(name, opts.reduction or "default", opts.from_logits and ", from logits" or ""),
-        function()
-          local p, t = (cases[name] or probabilities)()
-          if opts.from_logits then p = moon.randn(n, k) * 2 end
-          check(moon.activation("linear"), p, {loss = moon.loss(name, opts), target = t})
-        end)
+      it(("%s, reduction %s%s%s"):format(name, opts.reduction or "default", opts.from_logits and ", from logits" or "",
+        opts.label_smoothing and ", smoothed labels" or ""), function()
+        local p, t = (cases[name] or probabilities)()
+        if opts.from_logits then p = moon.randn(n, k) * 2 end
+        check(moon.activation("linear"), p, {loss = moon.loss(name, opts), target = t})
+      end)
     end
   end
 

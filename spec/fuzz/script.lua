@@ -71,6 +71,7 @@ local keys = {
   "clip", "net", "opt", "epoch", "patience", "min_delta", "monitor", "restore_best", "every", "best", "append", "dim",
   "opset", "name", "prefix", "forward", "backward", "parameters", "components", "iterations", "l1", "step", "p",
   "sigma", "largest", "in", "out", "snapshot", "restore", "on_epoch_end", "on_batch_end",
+  "label_smoothing", "sample_weight", "class_weight",
 }
 
 -- ---- reading the program ----

@@ -82,6 +82,7 @@ static const synonym near_things[] = {
     {"maxval", "peak"},
     {"datarange", "peak"},
     {"logits", "from_logits"},
+    {"smoothing", "label_smoothing"},
     {"beta", "delta"},
     {"eta", "lr"},
     {"rate", "lr"},

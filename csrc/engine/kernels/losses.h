@@ -21,6 +21,14 @@
     .help = "the prediction is logits: " activation " has not been applied to it"         \
   }
 
+/* uniform: what the targets are mixed with. */
+#define LABEL_SMOOTHING_OPTION(uniform)                                                               \
+  {                                                                                                   \
+    .name = "label_smoothing", .kind = MOON_NUMBER, .flags = MOONI_ADDED,                             \
+    .offset = offsetof(moon_loss, label_smoothing), .high = 1,                                        \
+    .help = "share of " uniform " in the targets: t (1 - label_smoothing) + label_smoothing " uniform \
+  }
+
 /* LOSS_ROWS(name, value_of, gradient_of) defines name: the sum of value_of(p, t) over p [rows x width], with s *
 ** gradient_of(p, t) into grad unless that is NULL, in one pass. name_stretch does a part of a row. */
 #define LOSS_ROWS(name, value_of, gradient_of)                                                                         \

@@ -38,6 +38,7 @@ struct moon_loss {
   const mooni_loss_class *class;
   char reduction[MOONI_TEXT]; /* "mean", "batchmean" or "sum"; set if the loss has this option */
   bool from_logits;           /* likewise */
+  double label_smoothing;     /* likewise */
 };
 
 /* The factor of the sum over the elements, by the loss's reduction: 1/(rows * width), 1/rows or 1. */

@@ -849,6 +849,7 @@ function Layer:kind() end
 ---@class moonglass.Loss
 ---@field reduction moonglass.Reduction of mse, mae, bce and huber: mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
 ---@field from_logits boolean of bce: the prediction is logits: sigmoid has not been applied to it; of cross_entropy: the prediction is logits: softmax has not been applied to it
+---@field label_smoothing number of bce: share of 1/2 in the targets: t (1 - label_smoothing) + label_smoothing 1/2; of cross_entropy: share of 1/classes in the targets: t (1 - label_smoothing) + label_smoothing 1/classes
 ---@field delta number of huber: absolute error from which the loss grows linearly instead of with the square
 local Loss = {}
 
@@ -862,6 +863,7 @@ function moon.loss(kind, options) end
 ---@class moonglass.BceOptions
 ---@field reduction moonglass.Reduction? default "mean": mean: over all elements; batchmean: summed over the features, mean over the rows; sum: over all elements
 ---@field from_logits boolean? default false: the prediction is logits: sigmoid has not been applied to it
+---@field label_smoothing number? default 0, 0 to 1: share of 1/2 in the targets: t (1 - label_smoothing) + label_smoothing 1/2
 
 ---Binary cross-entropy, -(t ln p + (1 - t) ln(1 - p)), for targets in [0, 1]. It is fused with a final sigmoid. p is
 ---clamped to [1e-7, 1 - 1e-7], as in Keras. Targets outside [0, 1] can make the value negative.
@@ -872,6 +874,7 @@ function moon.bce(options) end
 ---Options of `moon.cross_entropy`.
 ---@class moonglass.CrossEntropyOptions
 ---@field from_logits boolean? default false: the prediction is logits: softmax has not been applied to it
+---@field label_smoothing number? default 0, 0 to 1: share of 1/classes in the targets: t (1 - label_smoothing) + label_smoothing 1/classes
 
 ---Categorical cross-entropy, -sum t ln p over the classes, averaged over the rows. It is fused with a final softmax.
 ---Targets are one-hot rows or probabilities [rows x classes], or class numbers [rows] from 0.
