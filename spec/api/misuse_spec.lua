@@ -773,7 +773,7 @@ local cases = {
     {"moon.metrics.accuracy(t, v)", "accuracy: prediction is [2] and labels [3], expected the same shape"},
     {"moon.metrics.auc(v, v)", "auc: positive of row 2 is 2, expected a whole number of 0 to 1"},
     {"moon.metrics.roc({1, 2}, {0, 1})", "roc: scores is a table, expected a tensor: moon.tensor(list) makes one"},
-    {"moon.metrics.quantile(v, 50)", "quantile: q is 50, expected a number of at least 0 and at most 1"},
+    {"moon.metrics.quantile(v, 50)", "quantile: q is 50, expected a number of 0 to 1"},
     {[[moon.metrics.confusion(v, v, "3")]], "confusion: prediction of row 3 is 3, expected a whole number of 0 to 2"},
     {"moon.knn(x)", "knn: labels is nil, expected class numbers [8]"},
     {"moon.knn(x, labels, 3)", "knn: options are 3, expected a table of named options"},

@@ -3,7 +3,8 @@
 ** rows of class probabilities, or class numbers from 0. */
 #include "losses.h"
 
-/* The target of one row: its probabilities, or its class. Smoothed, `keep` of it is left, and each class gets `share`. */
+/* The target of one row: its probabilities, or its class. Smoothed, `keep` of it is left, and each class gets `share`,
+** as Keras has it: t (1 - a) + a / classes. */
 typedef struct row_target {
   const float *values;
   size_t class;
