@@ -619,6 +619,26 @@ MOON_API moon_status moon_net_step_rows(moon_net *net, double *objective, const 
 MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_dataset *data,
                                        const moon_loss *loss, size_t batch);
 
+/* METHOD: from now on each batch of step, step_rows and evaluate adds a figure of its outputs to sums, beside the
+** objective, and before the update; it changes nothing else. kind:
+**   "accuracy": the fraction of rows whose largest output is that of their class; of a single output, that is on the
+**     right side of 0.5 (logits: of 0)
+**   "binary_accuracy": the same of every output by itself
+**   "loss": the value of `loss`, which may be another one than that of the batch, and must not need other targets
+**   "data", "penalty": the objective without its penalties, and these
+** loss is retained; for the other kinds it is NULL. With a mask missing cells do not count. With a reducer each rank
+** counts its own rows. A step whose objective is not finite does not count. A batch takes memory for three copies of
+** its outputs. Fails with MOON_ERANGE (kind, or loss missing), MOON_ETYPE (a loss of another context), MOON_ENOMEM.
+** The batch fails with MOON_ESHAPE (the loss needs other targets), MOON_ESTATE (a mask, and a loss of whole rows). */
+MOON_API moon_status moon_net_add_measure(moon_net *net, const char *kind, moon_loss *loss);
+
+/* METHOD: the i-th measure, from 0: *sum / *weight is its mean over the batches since it was added. The weight is the
+** number of rows; with a mask, of cells, for what is a mean over cells. Fails with MOON_ERANGE. */
+MOON_API moon_status moon_net_measured(const moon_net *net, size_t i, double *sum, double *weight);
+
+/* METHOD: no measures from now on. */
+MOON_API void moon_net_drop_measures(moon_net *net);
+
 /* METHOD: errors [n] float32: for each row the mean over the features of (net(x) - x)^2, in inference mode; x and batch
 ** as in predict. Fails with MOON_ESHAPE (input and output have different widths), MOON_ENOMEM, MOON_EINTERRUPT (errors
 ** is partly written). */

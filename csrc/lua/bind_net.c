@@ -337,6 +337,7 @@ void bind_open_net(lua_State *L) {
   bind_new_class(L, BIND_NET, meta, methods, net_index);
   bind_more_methods(L, BIND_NET, bind_run_methods);
   bind_more_methods(L, BIND_NET, bind_reduce_methods);
+  bind_more_methods(L, BIND_NET, bind_measure_methods);
   bind_functions(L, functions);
   bind_functions(L, bind_reduce_functions);
 }

@@ -8,6 +8,7 @@
 int bind_forward(lua_State *L, int net, int x, bool training);
 int bind_backward(lua_State *L, int net, int dy);
 
-extern const bind_reg bind_run_methods[]; /* methods of nets */
+extern const bind_reg bind_run_methods[];     /* methods of nets */
+extern const bind_reg bind_measure_methods[]; /* more of them (bind_measure.c) */
 
 #endif

@@ -144,6 +144,7 @@ void moon_net_release(moon_net *net) {
   moon_ctx *ctx = net->ctx;
   drop_halves(net);
   mooni_ranks_drop(net);
+  moon_net_drop_measures(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
   void *blocks[] = {net->layers, net->places, net->stages,      net->values,     net->grads,
                     net->uses,   net->arena,  net->gradient[0], net->part_grads, net};

@@ -59,7 +59,7 @@ static bool same_columns(const mooni_batch *b, size_t i) {
 
 /* Do each part's columns lie apart (mooni_columns_of) in the input of layer i, or (i = count) of the loss? If the input
 ** is the target too, its layout must suit both. */
-static bool apart(const mooni_batch *b, size_t i) {
+bool mooni_apart(const mooni_batch *b, size_t i) {
   const moon_net *net = b->net;
   if (b->split != MOONI_BY_COLUMNS) return false;
   if (i) return same_columns(b, i - 1);
@@ -96,8 +96,8 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .job = b,
                        .layer = i,
                        .step = mooni_padded(net->rows * net->widest),
-                       .x_apart = apart(b, i),
-                       .y_apart = apart(b, i + 1),
+                       .x_apart = mooni_apart(b, i),
+                       .y_apart = mooni_apart(b, i + 1),
                        .spare = net->gradient[(net->count - i) % 2],
                        .dy = NULL,
                        .dx = NULL,
@@ -185,8 +185,8 @@ static void gather(part *p, const stage *s) {
   const mooni_selection *rows = b->gather;
   const moon_net *net = b->net;
   (void)s;
-  fetch(p, net->input, apart(b, 0), rows->x, 255);
-  if (rows->y && b->target.values) fetch(p, net->target, apart(b, net->count), rows->y, mooni_target_scale(b->loss));
+  fetch(p, net->input, mooni_apart(b, 0), rows->x, 255);
+  if (rows->y && b->target.values) fetch(p, net->target, mooni_apart(b, net->count), rows->y, mooni_target_scale(b->loss));
 }
 
 /* The same with a mask. The target is apart from the input, also where both are x. */
@@ -195,8 +195,8 @@ static void gather_present(part *p, const stage *s) {
   const mooni_selection *rows = b->gather;
   const moon_net *net = b->net;
   (void)s;
-  mooni_columns x = fetch(p, net->input, apart(b, 0), rows->x, 255);
-  mooni_columns t = fetch(p, net->target, apart(b, net->count), rows->y ? rows->y : rows->x, 255);
+  mooni_columns x = fetch(p, net->input, mooni_apart(b, 0), rows->x, 255);
+  mooni_columns t = fetch(p, net->target, mooni_apart(b, net->count), rows->y ? rows->y : rows->x, 255);
   mooni_mask_fill(x, p->own.rows);
   b->present[p->index] = (double)mooni_mask_count(t, p->own.rows);
 }
@@ -230,11 +230,11 @@ static void apply_loss(part *p, const stage *s) {
   const moon_net *net = b->net;
   const mooni_place *last = &net->places[net->count - 1];
   (void)s;
-  bool columns = apart(b, net->count);
+  bool columns = mooni_apart(b, net->count);
   mooni_span rows = {p->own.first, p->own.first + p->own.rows};
   size_t parts = columns ? p->own.parts : 1, own = columns ? p->own.part : 0;
   if (b->split == MOONI_BY_COLUMNS && !columns) rows = mooni_span_of(b->rows, 1, p->own.part, p->own.parts);
-  bool target_apart = apart(b, b->target.values == net->input ? 0 : net->count);
+  bool target_apart = mooni_apart(b, b->target.values == net->input ? 0 : net->count);
   mooni_columns y = mooni_columns_of(last->y, b->rows, last->out, columns, own, parts), t = {0}, g = {0};
   if (b->target.values) t = mooni_columns_of(b->target.values, b->rows, last->out, target_apart, own, parts);
   if (b->backward) g = mooni_columns_of(net->gradient[0], b->rows, last->out, columns, own, parts);
@@ -440,7 +440,7 @@ static void list_stages(mooni_batch *b) {
   const moon_net *net = b->net;
   if (b->forward) list_forward(b);
   if (b->loss) add(b, apply_loss, 0);
-  if (b->loss && b->split == MOONI_BY_COLUMNS && !apart(b, net->count)) meet(b);
+  if (b->loss && b->split == MOONI_BY_COLUMNS && !mooni_apart(b, net->count)) meet(b);
   if (!b->backward) return;
   list_backward(b);
   if (b->ranks)

@@ -50,6 +50,9 @@ typedef struct mooni_batch {
 /* Set each place's x and y: from x, through the arena, to y unless that is NULL. Returns the last y. */
 float *mooni_connect(moon_net *net, const float *x, float *y, bool training);
 
+/* Do each part's columns lie apart (mooni_columns_of) in the input of layer i, or (i = count) of the loss? */
+bool mooni_apart(const mooni_batch *b, size_t i);
+
 /* Run a batch that has been planned and connected. Cannot fail. */
 void mooni_run(mooni_batch *b);
 

@@ -7,6 +7,7 @@
 #include "../core/tensor.h"
 #include "dataset.h"
 #include "mask.h"
+#include "meter.h"
 #include "ranks.h"
 
 /* ---- forward and backward by themselves ---- */
@@ -124,6 +125,7 @@ static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_selection 
                  : mooni_plan_forward(net, &b->split, from->count, in, true);
   net->forward_rows = 0; /* the buffers are about to change */
   if (status == MOON_OK) status = set_target(b, from, out);
+  if (status == MOON_OK) status = mooni_meter_plan(b);
   if (status != MOON_OK) return mooni_prepend(net->ctx, status, "%s: ", what);
   mooni_connect(net, net->input, NULL, opt != NULL);
   return MOON_OK;
@@ -148,6 +150,7 @@ static moon_status step_over_ranks(moon_net *net, double *objective, mooni_selec
   uint64_t draw = net->draw;
   prepare_own(net, &b, &from, data, loss, opt, "step", status);
   mooni_run(&b);
+  if (b.status == MOON_OK) mooni_meter_take(&b);
   if (b.status != MOON_OK)
     net->draw = draw; /* the next step has the same noise in every rank */
   else if (objective)
@@ -198,6 +201,7 @@ static moon_status evaluate_over_ranks(moon_net *net, double *objective, const m
     prepare_own(net, &b, &from, data, loss, NULL, "evaluate", t.failed);
     mooni_run(&b);
     if (b.status != MOON_OK) return b.status;
+    mooni_meter_take(&b);
     t.failed = b.failed;
     add_batch(&all, &b, count, data, loss);
     t.rows += b.rows;
@@ -223,6 +227,7 @@ static moon_status step(moon_net *net, double *objective, mooni_selection *from,
   MOONI_TRY(stage(net, from, data, "step"));
   MOONI_TRY(prepare(net, &b, from, loss, opt, "step"));
   mooni_run(&b);
+  mooni_meter_take(&b);
   if (objective) *objective = b.objective;
   return MOON_OK;
 }
@@ -271,6 +276,7 @@ moon_status moon_net_evaluate(moon_net *net, double *objective, const moon_datas
     MOONI_TRY(stage(net, &from, data, "evaluate"));
     MOONI_TRY(prepare(net, &b, &from, loss, NULL, "evaluate"));
     mooni_run(&b);
+    mooni_meter_take(&b);
     add_batch(&all, &b, count, data, loss);
   }
   *objective = average(&all, data->rows);

@@ -1,0 +1,266 @@
+/* meter.c - figures of batches beside the objective. Each is a sum over the batches, of a mean times what it is a mean
+** of: rows, or with a mask cells. They are made of the outputs that the batch has left in the net's buffers, by the
+** calling thread, and change nothing that a step uses. */
+#include "meter.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "../core/ctx.h"
+#include "../core/error.h"
+#include "../core/memory.h"
+#include "../kernels/act.h"
+#include "../kernels/table.h"
+#include "mask.h"
+
+/* A batch that has run. */
+typedef struct outcome {
+  const mooni_batch *b;
+  const float *y, *p; /* the outputs [rows x width], as the loss has seen them, and with the last activation */
+  mooni_target target;
+  size_t rows, width;
+  bool logits; /* y are logits */
+} outcome;
+
+/* Returns a mean over the batch; sets *weight to what it is a mean of. */
+typedef double measure_fn(const moon_loss *loss, const outcome *o, double *weight);
+
+typedef struct kind {
+  const char *name;
+  measure_fn *apply;
+  bool takes_loss, outputs; /* outputs: it is made of the outputs */
+} kind;
+
+typedef struct measure {
+  const kind *kind;
+  moon_loss *loss; /* or NULL */
+  double sum, weight;
+} measure;
+
+struct mooni_meter {
+  measure *measures;
+  size_t count;
+  float *buffer; /* outputs as the loss has seen them, with their activation, and targets: [rows x width] each */
+  size_t floats; /* of each */
+};
+
+/* ---- kinds ---- */
+
+/* The index of the largest element; the first of equal ones, and NaN if there is any, as in NumPy. */
+static size_t largest(const float *x, size_t n) {
+  size_t at = 0;
+  for (size_t i = 1; i < n && !isnan(x[at]); i++)
+    if (x[i] > x[at] || isnan(x[i])) at = i;
+  return at;
+}
+
+static bool any_nan(const float *x, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (isnan(x[i])) return true;
+  return false;
+}
+
+/* The fraction of cells that are on the right side of one half. Missing ones do not count. */
+static double binary_accuracy(const moon_loss *loss, const outcome *o, double *weight) {
+  float threshold = o->logits ? 0 : 0.5f;
+  size_t right = 0, present = 0;
+  (void)loss;
+  for (size_t r = 0; r < o->rows; r++)
+    for (size_t c = 0; c < o->width; c++) {
+      float t = o->target.labels ? (float)(o->target.labels[r] == c) : o->target.values[r * o->target.stride + c];
+      if (isnan(t)) continue;
+      right += t == (float)(o->y[r * o->width + c] > threshold);
+      present++;
+    }
+  *weight = o->b->mask ? (double)present : (double)o->rows;
+  return present ? (double)right / (double)present : 0;
+}
+
+/* The fraction of rows whose largest output is that of their class; of a single output, the one above. */
+static double accuracy(const moon_loss *loss, const outcome *o, double *weight) {
+  size_t right = 0, present = 0;
+  if (o->width == 1) return binary_accuracy(loss, o, weight);
+  for (size_t r = 0; r < o->rows; r++) {
+    const float *t = o->target.values ? o->target.values + r * o->target.stride : NULL;
+    if (t && o->b->mask && any_nan(t, o->width)) continue;
+    right += largest(o->y + r * o->width, o->width) == (t ? largest(t, o->width) : o->target.labels[r]);
+    present++;
+  }
+  *weight = (double)present;
+  return present ? (double)right / (double)present : 0;
+}
+
+/* Another loss; on logits, if it could take over the same activation. */
+static double of_loss(const moon_loss *loss, const outcome *o, double *weight) {
+  bool fuses = o->b->fused && mooni_loss_fuses(loss, o->b->loss->class->fuses);
+  double scale = mooni_loss_scale(loss, o->rows, o->width);
+  *weight = (double)o->rows;
+  if (o->b->mask && mooni_loss_is_mean(loss)) {
+    mooni_columns t = mooni_columns_of(o->target.values, o->rows, o->width, false, 0, 1);
+    *weight = (double)mooni_mask_count(t, o->rows);
+    scale = 1 / fmax(*weight, 1);
+  }
+  mooni_loss_fn *apply = o->b->mask ? mooni_mask_loss : loss->class->apply;
+  return apply(loss, NULL, fuses ? o->y : o->p, o->target, o->rows, o->width, o->width, scale,
+               fuses || loss->from_logits);
+}
+
+/* The two parts of the objective. An evaluation over ranks has only this rank's share of them: what the ranks' sums add
+** up to is the same. */
+static double share(const outcome *o, double part, double *weight) {
+  const mooni_batch *b = o->b;
+  *weight = (double)b->rows;
+  return b->ranks && !b->opt ? part * (double)(b->rows + b->elsewhere) / (double)b->rows : part;
+}
+
+static double penalty(const moon_loss *loss, const outcome *o, double *weight) {
+  (void)loss;
+  return share(o, o->b->net->penalty, weight);
+}
+
+/* With a mask an evaluation is a mean over all cells that are present (add_batch in step.c). */
+static double data(const moon_loss *loss, const outcome *o, double *weight) {
+  const mooni_batch *b = o->b;
+  double value = share(o, b->objective - b->net->penalty, weight);
+  (void)loss;
+  if (b->mask && !b->opt && mooni_loss_is_mean(b->loss))
+    *weight *= b->all_present / (double)o->width / (double)(b->rows + b->elsewhere);
+  return value;
+}
+
+static const kind kinds[] = {{"accuracy", accuracy, false, true}, {"binary_accuracy", binary_accuracy, false, true},
+                             {"loss", of_loss, true, true},       {"data", data, false, false},
+                             {"penalty", penalty, false, false},  {0}};
+
+/* ---- the measures of a net ---- */
+
+static const kind *find_kind(const char *name) {
+  const kind *k = kinds;
+  while (k->name && (!name || strcmp(k->name, name) != 0)) k++;
+  return k->name ? k : NULL;
+}
+
+static moon_status reserve(moon_net *net, size_t count) {
+  if (!net->meter) net->meter = mooni_calloc(net->ctx, 1, sizeof *net->meter);
+  if (!net->meter) return mooni_nomem(net->ctx, sizeof *net->meter);
+  measure *more = mooni_calloc(net->ctx, count, sizeof *more);
+  if (!more) return mooni_nomem(net->ctx, count * sizeof *more);
+  if (net->meter->count) memcpy(more, net->meter->measures, net->meter->count * sizeof *more);
+  mooni_free(net->ctx, net->meter->measures);
+  net->meter->measures = more;
+  return MOON_OK;
+}
+
+moon_status moon_net_add_measure(moon_net *net, const char *name, moon_loss *loss) {
+  const kind *k = find_kind(name);
+  if (!k)
+    return mooni_fail(net->ctx, MOON_ERANGE,
+                      "measure: kind is '%s', expected accuracy, binary_accuracy, loss, data or penalty",
+                      name ? name : "NULL");
+  if (k->takes_loss != (loss != NULL))
+    return mooni_fail(net->ctx, MOON_ERANGE, "measure: kind %s %s", name, loss ? "takes no loss" : "needs a loss");
+  if (loss && loss->ctx != net->ctx)
+    return mooni_fail(net->ctx, MOON_ETYPE, "measure: the loss belongs to another context");
+  size_t count = net->meter ? net->meter->count : 0;
+  MOONI_TRY(reserve(net, count + 1));
+  net->meter->measures[count] = (measure){k, loss ? moon_loss_retain(loss) : NULL, 0, 0};
+  net->meter->count++;
+  return MOON_OK;
+}
+
+void moon_net_drop_measures(moon_net *net) {
+  struct mooni_meter *m = net->meter;
+  if (!m) return;
+  for (size_t i = 0; i < m->count; i++) moon_loss_release(m->measures[i].loss);
+  mooni_free(net->ctx, m->measures);
+  mooni_free(net->ctx, m->buffer);
+  mooni_free(net->ctx, m);
+  net->meter = NULL;
+}
+
+moon_status moon_net_measured(const moon_net *net, size_t i, double *sum, double *weight) {
+  size_t count = net->meter ? net->meter->count : 0;
+  if (i >= count) return mooni_fail(net->ctx, MOON_ERANGE, "measured: there is no measure %zu of %zu", i, count);
+  *sum = net->meter->measures[i].sum;
+  *weight = net->meter->measures[i].weight;
+  return MOON_OK;
+}
+
+/* ---- batches ---- */
+
+static bool needs_outputs(const struct mooni_meter *m) {
+  bool needs = false;
+  for (size_t i = 0; i < m->count; i++) needs |= m->measures[i].kind->outputs;
+  return needs;
+}
+
+static moon_status check_loss(const mooni_batch *b, const moon_loss *loss) {
+  if (b->mask) MOONI_TRY(mooni_mask_check(loss));
+  if (!b->target.labels || loss->class->takes_labels) return MOON_OK;
+  return mooni_fail(b->net->ctx, MOON_ESHAPE,
+                    "metric %s takes targets of the outputs' shape, but the targets are class numbers: give one-hot rows",
+                    loss->class->name);
+}
+
+moon_status mooni_meter_plan(const mooni_batch *b) {
+  struct mooni_meter *m = b->net->meter;
+  if (!m || !needs_outputs(m)) return MOON_OK;
+  for (size_t i = 0; i < m->count; i++)
+    if (m->measures[i].loss) MOONI_TRY(check_loss(b, m->measures[i].loss));
+  size_t floats = b->rows * b->net->places[b->net->count - 1].out;
+  if (floats <= m->floats) return MOON_OK;
+  float *buffer = mooni_calloc(b->net->ctx, floats, 3 * sizeof *buffer);
+  if (!buffer) return mooni_nomem(b->net->ctx, 3 * floats * sizeof *buffer);
+  mooni_free(b->net->ctx, m->buffer);
+  m->buffer = buffer;
+  m->floats = floats;
+  return MOON_OK;
+}
+
+/* x [rows x width], whose parts' columns may lie apart, as a matrix: x itself, or a copy in `to`. */
+static const float *joined(const mooni_batch *b, float *to, const float *x, size_t width, bool apart) {
+  if (!apart) return x;
+  for (size_t i = 0; i < b->parts; i++) {
+    mooni_columns c = mooni_columns_of(x, b->rows, width, true, i, b->parts);
+    for (size_t r = 0; r < b->rows && c.to > c.from; r++)
+      memcpy(to + r * width + c.from, c.p + r * c.stride + c.from, (c.to - c.from) * sizeof *to);
+  }
+  return to;
+}
+
+/* The outputs with the activation that the loss has taken over. */
+static const float *activated(const mooni_batch *b, float *to, const float *y, size_t width) {
+  if (!b->fused) return y;
+  const mooni_act *act = b->net->ctx->k->activations;
+  while (strcmp(act->name, b->loss->class->fuses) != 0) act++;
+  memcpy(to, y, b->rows * width * sizeof *to);
+  act->forward(to, NULL, NULL, b->rows, width, width);
+  return to;
+}
+
+static outcome outcome_of(const mooni_batch *b) {
+  const moon_net *net = b->net;
+  const struct mooni_meter *m = net->meter;
+  size_t width = net->places[net->count - 1].out;
+  outcome o = {.b = b, .rows = b->rows, .width = width, .logits = b->fused || b->loss->from_logits};
+  if (!needs_outputs(m)) return o;
+  o.y = joined(b, m->buffer, net->places[net->count - 1].y, width, mooni_apart(b, net->count));
+  o.p = activated(b, m->buffer + m->floats, o.y, width);
+  o.target = (mooni_target){.labels = b->target.labels, .stride = width};
+  if (b->target.values)
+    o.target.values = joined(b, m->buffer + 2 * m->floats, b->target.values, width,
+                             mooni_apart(b, b->target.values == net->input ? 0 : net->count));
+  return o;
+}
+
+void mooni_meter_take(const mooni_batch *b) {
+  struct mooni_meter *m = b->net->meter;
+  if (!m || !b->rows || (b->opt && !isfinite(b->objective))) return;
+  outcome o = outcome_of(b);
+  for (size_t i = 0; i < m->count; i++) {
+    measure *s = &m->measures[i];
+    double weight, value = s->kind->apply(s->loss, &o, &weight);
+    s->sum += value * weight;
+    s->weight += weight;
+  }
+}
