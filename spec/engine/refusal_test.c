@@ -538,6 +538,18 @@ static moon_status act_evaluate(stage *s, int part) {
   return MOON_OK;
 }
 
+static moon_status act_measure(stage *s, int part) {
+  double objective, sums[2] = {0, 0}, weight;
+  moon_status status = moon_net_add_measure(s->net, "accuracy", NULL);
+  (void)part;
+  if (status == MOON_OK) status = moon_net_add_measure(s->net, "loss", s->loss);
+  if (status == MOON_OK) status = moon_net_evaluate(s->net, &objective, s->data, s->loss, 7);
+  for (size_t i = 0; status == MOON_OK && i < 2; i++) status = moon_net_measured(s->net, i, &sums[i], &weight);
+  moon_net_drop_measures(s->net);
+  if (status == MOON_OK) s->result = mix(s->result, sums, sizeof sums);
+  return status;
+}
+
 static moon_status act_predict(stage *s, int part) {
   moon_tensor *out = NULL;
   moon_status status = new_like(s, &out, s->x);
@@ -894,6 +906,7 @@ static const scenario scenarios[] = {
     {"fit by rows and BLIS", act_steps, 3, ROWS, .blis = true},
     {"plan", act_plan, 2, COLUMNS},
     {"evaluate", act_evaluate, 1, SMALL},
+    {"evaluate with measures", act_measure, 1, SMALL},
     {"predict, encode, decode", act_predict, 3, SMALL},
     {"predict by rows", act_predict, 3, ROWS},
     {"errors", act_errors, 1, SMALL},

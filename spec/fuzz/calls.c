@@ -414,6 +414,7 @@ static moon_status look_at_net(void) {
   moon_net_seed(n, byte());
   moon_net_penalty(n);
   moon_net_code(n);
+  if (byte() < 20) moon_net_drop_measures(n);
   return moon_net_set_encoder(n, byte() < 240 ? below(4) : dimension());
 }
 
@@ -440,6 +441,10 @@ static moon_status train_net(void) {
   const moon_dataset *d = s.data[below(FEW)];
   double value;
   if (!n || !l || !o) return MOON_OK;
+  static const char *const kinds[] = {"accuracy", "binary_accuracy", "data", "penalty", "loss"};
+  size_t kind = below(16);
+  if (kind < COUNT(kinds)) moon_net_add_measure(n, kinds[kind], kind == 4 ? s.loss[below(FEW)] : NULL);
+  moon_net_measured(n, kind, &value, &value);
   switch (below(4)) {
     case 0:
       return moon_net_plan(n, byte() < 250 ? below(6) : dimension(), dimension(), byte() & 1 ? l : NULL,

@@ -197,9 +197,10 @@ static bool needs_outputs(const struct mooni_meter *m) {
 static moon_status check_loss(const mooni_batch *b, const moon_loss *loss) {
   if (b->mask) MOONI_TRY(mooni_mask_check(loss));
   if (!b->target.labels || loss->class->takes_labels) return MOON_OK;
-  return mooni_fail(b->net->ctx, MOON_ESHAPE,
-                    "metric %s takes targets of the outputs' shape, but the targets are class numbers: give one-hot rows",
-                    loss->class->name);
+  return mooni_fail(
+      b->net->ctx, MOON_ESHAPE,
+      "metric %s takes targets of the outputs' shape, but the targets are class numbers: give one-hot rows",
+      loss->class->name);
 }
 
 moon_status mooni_meter_plan(const mooni_batch *b) {

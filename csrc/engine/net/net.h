@@ -63,7 +63,7 @@ struct moon_net {
   struct mooni_ranks *ranks;       /* ranks.h; NULL: this process is the only one */
   struct mooni_ranks *spare_ranks; /* what a reducer that is gone has left for the next one */
 
-  struct mooni_meter *meter;       /* meter.h; NULL: no measures */
+  struct mooni_meter *meter; /* meter.h; NULL: no measures */
 
   uint64_t draw;       /* training forwards so far */
   size_t forward_rows; /* of the forward whose results are in the places; 0: none */

@@ -186,7 +186,8 @@ static void gather(part *p, const stage *s) {
   const moon_net *net = b->net;
   (void)s;
   fetch(p, net->input, mooni_apart(b, 0), rows->x, 255);
-  if (rows->y && b->target.values) fetch(p, net->target, mooni_apart(b, net->count), rows->y, mooni_target_scale(b->loss));
+  if (rows->y && b->target.values)
+    fetch(p, net->target, mooni_apart(b, net->count), rows->y, mooni_target_scale(b->loss));
 }
 
 /* The same with a mask. The target is apart from the input, also where both are x. */

@@ -72,6 +72,8 @@ local moon = {}
 ---@alias moonglass.Split "train"|"test"
 ---@alias moonglass.Rows moonglass.Tensor|moonglass.Source
 ---@alias moonglass.Figure "val_loss"|"loss"
+---@alias moonglass.MetricFunction fun(net: moonglass.Net, x: moonglass.Rows, y: moonglass.Rows): number
+---@alias moonglass.Metrics table<integer|string, string|moonglass.Loss|moonglass.LuaLoss|moonglass.MetricFunction>
 ---@alias moonglass.Numbers number[]|moonglass.Tensor
 
 -- ---- Tensor ----
@@ -1118,6 +1120,18 @@ function moon.load_bytes(bytes) end
 ---@return moonglass.Net net
 function moon.sequential(layers) end
 
+---From now on each batch of `step`, `step_rows` and `evaluate_rows` adds figures of its outputs to sums, beside the
+---objective, before the update, and changes nothing else. `fit` does that with its option `metrics`; this is for a loop
+---of your own. A measure is a loss, or the name of a kind: "accuracy", "binary_accuracy", "data" (the objective without
+---its penalties) or "penalty".
+---@param measures (string|moonglass.Loss)[]? nil: none
+function Net:set_measures(measures) end
+
+---What the measures have added up since `set_measures`. The mean of measure i is sums[i] / weights[i].
+---@return number[] sums of a batch's figure times its weight
+---@return number[] weights the rows of the batches; with a mask their cells, where the figure is a mean over cells
+function Net:measured() end
+
 ---One layer.
 ---@param i integer 1 to #net
 ---@return moonglass.Layer|moonglass.LuaLayer layer
@@ -1235,6 +1249,8 @@ function Net:evaluate_rows(data, loss, batch) end
 ---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
 ---@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}, or {xv, yv, weights}; or xv alone where the target is x
 ---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
+---@field validation_freq integer? default 1: validate after every this many epochs
+---@field metrics moonglass.Metrics? more figures: {"accuracy", "mse", auc = function(net, x, y) ... end}
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
 ---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
 ---@field threads integer? 1 to 256 worker threads during this call; `moon.set_threads` sets the default
@@ -1427,6 +1443,9 @@ function moon.callbacks.early_stopping(options) end
 ---@field loss number? the epoch's loss; in `on_batch_end` the mean so far
 ---@field batch_loss number? the loss of this batch, in `on_batch_end`
 ---@field val_loss number? after the epoch, with validation
+---@field metrics table<string, number> of the option `metrics`: in `on_batch_end` the means so far, then of the epoch
+---@field figures string[] the names of all that a callback can monitor
+---@field validation_freq integer there is a val_loss after every this many epochs
 ---@field seconds number? the epoch's training time, without validation
 ---@field rows_per_second number?
 ---@field seed integer? nil in `check` if it was not given: it is drawn later
@@ -2854,7 +2873,9 @@ function session.quit(status) end
 ---The record of a training. `tostring` makes a table of it.
 ---@class moonglass.History
 ---@field loss number[] by epoch: the objective before each update, averaged over the rows
----@field val_loss number[] by epoch; empty without validation
+---@field val_loss number[] by validation, as a rule one in each epoch; empty without validation
+---@field val_epochs integer[] for each element of val_loss the number of its epoch
+---@field metrics table<string, number[]> by epoch, `val_NAME` by validation; `history.NAME` is `history.metrics.NAME`
 ---@field epoch_seconds number[] by epoch: the training time, without validation
 ---@field epochs integer the number of the last epoch
 ---@field stopped string? why the training ended early on a loss that is NaN or infinite

@@ -30,7 +30,13 @@ function alone.own_rows(_, _, first, count) return first, count end
 --- The cause of a loss that is not finite, as all ranks give it.
 function alone.cause(_, cause) return cause end
 
---- The mean objective over all rows of a dataset, those of all ranks.
-function alone.evaluate(_, net, data, loss, batch) return passes.evaluate_rows(net, data, loss, batch) end
+--- The mean objective over all rows of a dataset, those of all ranks. meter (or nil) counts the batches.
+function alone.evaluate(_, net, data, loss, batch, meter) return passes.evaluate_rows(net, data, loss, batch, meter) end
+
+--- Two lists of numbers, added up over all ranks.
+function alone.add_up(_, sums, weights) return sums, weights end
+
+--- The value of a function of `rows` rows, as all ranks give it: a mean over their rows.
+function alone.mean(_, value) return value end
 
 return alone

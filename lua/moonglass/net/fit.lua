@@ -4,11 +4,13 @@ local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
 local errors = require "moonglass.support.errors"
+local figures = require "moonglass.net.figures"
 local host = require "moonglass.support.host"
 local join = require "moonglass.net.join"
 local last_activation = require "moonglass.net.last_activation"
 local listeners = require "moonglass.net.listeners"
 local log = require "moonglass.support.log"
+local new_meter = require "moonglass.net.meter"
 local new_history = require "moonglass.net.history"
 local on_nan = require "moonglass.net.on_nan"
 local options = require "moonglass.support.options"
@@ -35,6 +37,8 @@ local Net = {}
 ---@field seed integer? for the order of the rows and for noise; drawn from the stream of `moon.seed` if not given
 ---@field validation moonglass.Rows[]|moonglass.Rows? {xv, yv}, or {xv, yv, weights}; or xv alone where the target is x
 ---@field validation_split number? above 0 and below 1: hold out this fraction of the rows, the last ones
+---@field validation_freq integer? default 1: validate after every this many epochs
+---@field metrics moonglass.Metrics? more figures: {"accuracy", "mse", auc = function(net, x, y) ... end}
 ---@field callbacks (moonglass.Callback|fun(state: moonglass.State))[]? called in this order
 ---@field verbose 0|1|2? 0, or 1 if `moon.interactive`. 0: silent; 1: a bar on a terminal; 2: one line per epoch
 ---@field threads integer? 1 to 256 worker threads during this call; `moon.set_threads` sets the default
@@ -50,7 +54,7 @@ local fit_options = options.checker("fit", {
   loss = {"any"}, optimizer = {"any", "adam"},
   epochs = {"count", 1}, initial_epoch = {"size", 0}, batch_size = {"count"},
   shuffle = {"flag", true}, seed = {"seed"}, history = {"list"},
-  validation = {"any"}, validation_split = {"fraction"},
+  validation = {"any"}, validation_split = {"fraction"}, validation_freq = {"count", 1}, metrics = {"any"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
   on_nan = {{"error", "stop", "ignore"}, "error"}, mask = {"flag", false},
   sample_weight = {"any"}, class_weight = {"list"},
@@ -130,6 +134,7 @@ local function new_run(net, x, y, o, group)
   local loss, opt = resolve.loss("fit", o.loss or net.loss), resolve.optimizer("fit", o.optimizer)
   group:check_native(net, loss, opt)
   passes.check_mask("fit", o.mask, net, loss, opt)
+  local meter = new_meter("fit", net, loss, o.metrics, passes.all_native(net, loss, opt))
   warn(group, last_activation.check("fit", net, loss))
   warn(group, variational.doubt("fit", net, loss))
   local data, validation, tensors = datasets.of_fit(net, loss, x, y, o)
@@ -141,8 +146,9 @@ local function new_run(net, x, y, o, group)
     loss = loss, opt = opt,
     shuffle = o.shuffle, group = group, rows = data:rows(), batch = batch_size(o.batch_size, data:rows()),
     listeners = listeners.new(group:callbacks_of(o.callbacks, o.verbose)), on_nan = o.on_nan,
-    threads = o.threads, mask = o.mask,
-    step = passes.step_of_rows(net, loss, opt), remembered = o.resume and o.resume.callbacks,
+    threads = o.threads, mask = o.mask, validation_freq = o.validation_freq,
+    meter = meter,
+    step = passes.step_of_rows(net, loss, opt, meter), remembered = o.resume and o.resume.callbacks,
   }
 end
 
@@ -150,7 +156,8 @@ local function new_state(run, o)
   return {
     net = run.net, opt = run.opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
     batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
-    validation = run.validation ~= nil, history = new_history(o.history), stop = false,
+    validation = run.validation ~= nil, validation_freq = run.validation_freq, figures = figures.names(run),
+    history = new_history(o.history), stop = false,
     callbacks = o.callbacks, resumed = o.resume ~= nil,
   }
 end
@@ -177,7 +184,8 @@ local function take_steps(net, run, state, first, last, sum)
   local step, data, loss, opt, batch = run.step, run.data, run.loss, run.opt, run.batch
   local own_threads, watched = run.threads, run.finite ~= nil
   local reducer <close> = run.group:with_reducer(net) -- luacheck: ignore reducer
-  local value
+  local meter, value = run.meter, nil
+  local attached <close> = meter and meter:attach(net) -- luacheck: ignore attached
   for from = first, last, batch do
     local count = last - from + 1
     if count > batch then count = batch end
@@ -205,7 +213,7 @@ local function train_epoch(net, run, state)
       break
     end
     if #on_batch > 0 then
-      state.batch_loss, state.loss = value, sum / done
+      state.batch_loss, state.loss, state.metrics = value, sum / done, run.meter and run.meter:means() or state.metrics
       listeners.fire(on_batch, state)
       if state.stop then break end
     end
@@ -231,20 +239,16 @@ end
 
 local function begin_epoch(net, run, state, epoch)
   state.trained = (trained[net] or 0) + 1
-  state.epoch, state.batch, state.loss, state.val_loss = epoch, 0, nil, nil
+  state.epoch, state.batch, state.loss, state.val_loss, state.metrics = epoch, 0, nil, nil, {}
+  if run.meter then run.meter:reset() end
   errors.guard(seed_and_shuffle, net, run, epoch)
   listeners.fire(run.listeners.on_epoch_begin, state)
 end
 
 local function end_epoch(net, run, state, loss, seconds, done)
-  local history = state.history
-  state.loss, state.seconds = loss, seconds
   trained[net] = state.trained
   state.rows_per_second = done / math.max(seconds, 1e-9)
-  if run.validation then state.val_loss = run.group:evaluate(net, run.validation, run.loss, run.batch) end
-  local i = #history.loss + 1
-  history.loss[i], history.val_loss[i], history.epoch_seconds[i] = loss, state.val_loss, seconds
-  history.epochs = math.max(state.epoch, history.epochs + 1)
+  figures.take(net, run, state, loss, seconds)
   listeners.fire(run.listeners.on_epoch_end, state)
   listeners.fire(run.listeners.on_checkpoint, state)
 end

@@ -4,7 +4,9 @@ local terminal = require "moonglass.support.terminal"
 ---The record of a training. `tostring` makes a table of it.
 ---@class moonglass.History
 ---@field loss number[] by epoch: the objective before each update, averaged over the rows
----@field val_loss number[] by epoch; empty without validation
+---@field val_loss number[] by validation, as a rule one in each epoch; empty without validation
+---@field val_epochs integer[] for each element of val_loss the number of its epoch
+---@field metrics table<string, number[]> by epoch, `val_NAME` by validation; `history.NAME` is `history.metrics.NAME`
 ---@field epoch_seconds number[] by epoch: the training time, without validation
 ---@field epochs integer the number of the last epoch
 ---@field stopped string? why the training ended early on a loss that is NaN or infinite
@@ -70,11 +72,32 @@ function History.__tostring(history)
   return table.concat(lines, "\n")
 end
 
---- A history: loss[i], val_loss[i], epoch_seconds[i], and epochs, the number of the last one.
+-- history.NAME is history.metrics.NAME.
+function History.__index(history, name)
+  local metrics = rawget(history, "metrics")
+  return metrics and metrics[name]
+end
+
+-- val_loss without the epochs that have none, and the numbers of the others, of a history whose last epoch is `last`.
+local function validated(val_loss, epochs, last)
+  local list, numbers = {}, {}
+  for i = 1, epochs do
+    if val_loss[i] then
+      list[#list + 1], numbers[#numbers + 1] = val_loss[i], last - epochs + i
+    end
+  end
+  return #list == #val_loss and val_loss or list, numbers
+end
+
+--- A history: loss[i], epoch_seconds[i], val_loss[k] with val_epochs[k], metrics, and epochs, the number of the last
+-- one. In `given`, without val_epochs, val_loss[i] is of the same epoch as loss[i].
 return function(given)
-  local history = {loss = {}, val_loss = {}, epoch_seconds = {}, epochs = 0}
+  local history = {loss = {}, val_loss = {}, val_epochs = {}, epoch_seconds = {}, metrics = {}, epochs = 0}
   for name in pairs(history) do
     if given and given[name] ~= nil then history[name] = given[name] end
+  end
+  if given and not given.val_epochs then
+    history.val_loss, history.val_epochs = validated(history.val_loss, #history.loss, history.epochs)
   end
   return setmetatable(history, History)
 end

@@ -6,6 +6,10 @@ local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
+---@alias moonglass.MetricFunction fun(net: moonglass.Net, x: moonglass.Rows, y: moonglass.Rows): number
+
+---@alias moonglass.Metrics table<integer|string, string|moonglass.Loss|moonglass.LuaLoss|moonglass.MetricFunction>
+
 local measures = {}
 
 -- ---- names ----
@@ -38,14 +42,21 @@ end
 
 -- ---- one metric ----
 
+local function has_logits(loss)
+  for _, option in ipairs(native.is_loss(loss) and core.options("losses", loss:kind()) or {}) do
+    if option.name == "from_logits" then return true end
+  end
+  return false
+end
+
+--- Does the loss take logits?
+function measures.takes_logits(loss) return has_logits(loss) and loss.from_logits end
+
 -- The core's loss of that name, nil if there is none. If the training's loss takes logits, so does this one.
 local function loss_of_name(name, loss)
   local ok, made = errors.caught(core.loss, name)
   if not ok then return nil end
-  for _, option in ipairs(core.options("losses", made:kind())) do
-    if option.name == "from_logits" and measures.takes_logits(loss) then return core.loss(name, {from_logits = true}) end
-  end
-  return made
+  return has_logits(made) and measures.takes_logits(loss) and core.loss(name, {from_logits = true}) or made
 end
 
 -- A name: that of a kind, or of a loss.
@@ -95,15 +106,6 @@ end)
 
 -- ---- all of them ----
 
---- Does the loss take logits?
-function measures.takes_logits(loss)
-  if not native.is_loss(loss) then return false end
-  for _, option in ipairs(core.options("losses", loss:kind())) do
-    if option.name == "from_logits" then return loss.from_logits end
-  end
-  return false
-end
-
 local function add(what, list, seen, e)
   check_name(what, e.name)
   if seen[e.name] then errors.raise("%s: metrics has '%s' twice, expected a name for each", what, e.name) end
@@ -112,13 +114,13 @@ local function add(what, list, seen, e)
 end
 
 -- The names among the keys, sorted: the order of a table's keys is not the same in every process.
-local function sorted_names(given, n)
+local function sorted_names(what, given, n)
   local names = {}
   for key in pairs(given) do
     if type(key) == "string" then
       names[#names + 1] = key
     elseif math.type(key) ~= "integer" or key < 1 or key > n then
-      errors.raise("metrics: the key %s is neither a name nor a place in the list", options.show(key))
+      errors.raise("%s: metrics is a table with the key %s, expected names, or a list", what, options.show(key))
     end
   end
   table.sort(names)
@@ -138,7 +140,7 @@ function measures.list(what, net, loss, given)
   if given ~= nil then
     check_list(what, given)
     for i, v in ipairs(given) do add(what, list, seen, entry(what, own_name(what, i, v), v, loss)) end
-    for _, name in ipairs(sorted_names(given, #given)) do
+    for _, name in ipairs(sorted_names(what, given, #given)) do
       add(what, list, seen, entry(what, name, given[name], loss))
     end
   end

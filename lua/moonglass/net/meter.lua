@@ -103,14 +103,16 @@ end
 local function check_measures(what, list, in_core)
   for _, e in ipairs(list) do
     if in_core and type(e.measure) ~= "string" and not native.is_loss(e.measure) then
-      errors.raise("%s: metric %s is a loss written in Lua, but net and loss are native, expected a loss of the core, or "
-        .. "a function of net, x and y", what, e.name)
+      errors.raise("%s: metric %s is a loss written in Lua, but net and loss are native, expected a native loss, or a "
+        .. "function of net, x and y", what, e.name)
     end
   end
 end
 
---- A meter of the measures in `list` (measures.list); nil if that is empty. in_core: the batches run in the core.
-return function(what, list, loss, in_core)
+--- A meter for the option metrics of the call `what`, and for what net and loss bring by themselves; nil if there is
+-- nothing to measure. in_core: the batches run in the core.
+return function(what, net, loss, given, in_core)
+  local list = measures.list(what, net, loss, given)
   if #list == 0 then return nil end
   local self = {of_batches = {}, of_epochs = {}, kinds = {}, names = {}, sums = {}, weights = {}, in_core = in_core}
   for i, e in ipairs(list) do

@@ -39,30 +39,35 @@ local function objective(net, loss, prediction, target)
   return value + net:penalty()
 end
 
--- x [rows x in], y [rows x out] or class numbers [rows].
-local function step_in_lua(net, x, y, loss, opt)
-  local value = objective(net, loss, net:forward(x, true), y)
+-- x [rows x in], y [rows x out] or class numbers [rows]. meter (or nil) counts the batch.
+local function step_in_lua(net, x, y, loss, opt, meter)
+  local prediction = net:forward(x, true)
+  local value = objective(net, loss, prediction, y)
   if value - value ~= 0 then return value end -- as in the core: no update after a NaN or an infinity
   local gradient = loss:backward()
   if not native.is_tensor(gradient) then
     errors.raise("loss: its gradient is %s, expected a tensor of the prediction's shape", options.show(gradient))
   end
   net:backward(gradient)
+  if meter then meter:take(prediction, y, #x, value, net:penalty()) end
   opt:step(net:parameters())
   return value
 end
 
-local function step_rows_in_lua(net, data, first, count, loss, opt)
+local function step_rows_in_lua(net, data, first, count, loss, opt, meter)
   local x, y = data:batch(first, count, true)
-  return step_in_lua(net, x, as_target(loss, y or x), loss, opt)
+  return step_in_lua(net, x, as_target(loss, y or x), loss, opt, meter)
 end
 
-local function evaluate_rows_in_lua(net, data, loss, batch)
+local function evaluate_rows_in_lua(net, data, loss, batch, meter)
   local rows, sum = data:rows(), 0
   for first = 1, rows, batch do
     local count = math.min(batch, rows - first + 1)
     local x, y = data:batch(first, count, true)
-    sum = sum + objective(net, loss, net:forward(x, false), as_target(loss, y or x)) * count
+    local prediction, target = net:forward(x, false), as_target(loss, y or x)
+    local value = objective(net, loss, prediction, target)
+    if meter then meter:take(prediction, target, count, value, net:penalty()) end
+    sum = sum + value * count
   end
   return sum / rows
 end
@@ -73,10 +78,12 @@ function passes.step(net, x, y, loss, opt)
   return errors.guard(step_in_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
 end
 
---- f(net, dataset, first, count, loss, opt) -> objective: one step on `count` rows of a dataset, with these.
--- Unguarded: fit calls it once a batch.
-function passes.step_of_rows(net, loss, opt)
-  return passes.all_native(net, loss, opt) and native_net.step_rows or step_rows_in_lua
+--- f(net, dataset, first, count, loss, opt) -> objective: one step on `count` rows of a dataset, with these. Unguarded:
+-- fit calls it once a batch. meter (or nil) counts the batches, in the core while it is attached.
+function passes.step_of_rows(net, loss, opt, meter)
+  if passes.all_native(net, loss, opt) then return native_net.step_rows end
+  if not meter then return step_rows_in_lua end
+  return function(n, data, first, count, l, o) return step_rows_in_lua(n, data, first, count, l, o, meter) end
 end
 
 --- net:predict for another function, `what`.
@@ -85,10 +92,11 @@ function passes.predict(what, net, x, given)
   return errors.guard_as(what, "predict", net.predict, net, x, given)
 end
 
---- The mean objective over all rows of a dataset, in inference.
-function passes.evaluate_rows(net, data, loss, batch)
-  local evaluate = passes.all_native(net, loss) and native_net.evaluate_rows or evaluate_rows_in_lua
-  return errors.guard(evaluate, net, data, loss, batch)
+--- The mean objective over all rows of a dataset, in inference. meter (or nil) counts the batches.
+function passes.evaluate_rows(net, data, loss, batch, meter)
+  local attached <close> = meter and meter:attach(net) -- luacheck: ignore attached
+  if passes.all_native(net, loss) then return errors.guard(native_net.evaluate_rows, net, data, loss, batch) end
+  return errors.guard(evaluate_rows_in_lua, net, data, loss, batch, meter)
 end
 
 return passes

@@ -23,6 +23,9 @@ local paths = require "moonglass.net.callbacks.paths"
 ---@field loss number? the epoch's loss; in `on_batch_end` the mean so far
 ---@field batch_loss number? the loss of this batch, in `on_batch_end`
 ---@field val_loss number? after the epoch, with validation
+---@field metrics table<string, number> of the option `metrics`: in `on_batch_end` the means so far, then of the epoch
+---@field figures string[] the names of all that a callback can monitor
+---@field validation_freq integer there is a val_loss after every this many epochs
 ---@field seconds number? the epoch's training time, without validation
 ---@field rows_per_second number?
 ---@field seed integer? nil in `check` if it was not given: it is drawn later

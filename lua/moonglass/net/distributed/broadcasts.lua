@@ -52,11 +52,12 @@ end
 --- Puts rank 0's epochs into the history of each rank.
 function broadcasts.history(group, history)
   local first = group:from_first{
-    loss = history.loss, val_loss = history.val_loss, epoch_seconds = history.epoch_seconds, epochs = history.epochs,
+    loss = history.loss, val_loss = history.val_loss, val_epochs = history.val_epochs, metrics = history.metrics,
+    epoch_seconds = history.epoch_seconds, epochs = history.epochs,
   }
   if group.first then return end
-  history.epochs = first.epochs
-  for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
+  history.epochs, history.metrics = first.epochs, first.metrics
+  for _, name in ipairs{"loss", "val_loss", "val_epochs", "epoch_seconds"} do
     local list = history[name]
     for i = 1, math.max(#list, #first[name]) do list[i] = first[name][i] end
   end

@@ -59,6 +59,8 @@ local function facts_of_fit(run, state, o)
   equal.add_optimizer(facts, run.opt)
   for _, name in ipairs{"epochs", "batch_size"} do equal.add(facts, name, state[name]) end
   for _, name in ipairs{"shuffle", "on_nan", "mask"} do equal.add(facts, name, run[name]) end
+  equal.add(facts, "validation_freq", run.validation_freq)
+  equal.add(facts, "metrics", run.meter and run.meter.names or "not given")
   equal.add(facts, "resume", state.resumed and "given" or "not given")
   return facts
 end

@@ -58,11 +58,30 @@ function Group:stepper(step)
 end
 
 --- The mean objective over all rows of a dataset, those of all ranks.
-function Group:evaluate(net, data, loss, batch)
+function Group:evaluate(net, data, loss, batch, meter)
   local reducer <close> = self:with_reducer(net) -- luacheck: ignore reducer
-  local ok, value = errors.caught(passes.evaluate_rows, net, data, loss, batch)
+  local ok, value = errors.caught(passes.evaluate_rows, net, data, loss, batch, meter)
   if not ok then refuse(self, value) end
   return value
+end
+
+-- ---- metrics ----
+
+--- Two lists of numbers, added up over all ranks.
+function Group:add_up(sums, weights)
+  local totals = {{}, {}}
+  for _, of_rank in ipairs(self:all{sums, weights}) do
+    for k, total in ipairs(totals) do
+      for i, v in ipairs(of_rank[k]) do total[i] = (total[i] or 0) + v end
+    end
+  end
+  return totals[1], totals[2]
+end
+
+--- The value of a function of `rows` rows, as all ranks give it. If each rank has rows of its own: the mean over them.
+function Group:mean(value, rows)
+  local sums, weights = self:add_up({value * rows}, {rows})
+  return sums[1] / weights[1]
 end
 
 return Group
