@@ -24,7 +24,8 @@ local function validate(net, run, values)
   if not meter then return group:evaluate(net, run.validation, run.loss, run.batch) end
   meter:reset()
   local loss = group:evaluate(net, run.validation, run.loss, run.batch, meter)
-  for name, v in pairs(group:protect(meter.finish, meter, group, net, run.xv, run.yv)) do values["val_" .. name] = v end
+  local of_validation = group:protect(errors.guard, meter.finish, meter, group, net, run.tensors[4], run.tensors[5])
+  for name, v in pairs(of_validation) do values["val_" .. name] = v end
   return loss
 end
 
