@@ -473,6 +473,12 @@ MOON_API moon_status moon_loss_get(const moon_loss *loss, const char *name, moon
 MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad,
                                      const moon_tensor *prediction, const moon_tensor *target);
 
+/* METHOD: the same with a weight for each row, [n] float32, finite and at least 0: its terms and their gradients are
+** multiplied by it, and divided as before, by the number of rows. weights NULL: all are 1. */
+MOON_API moon_status moon_loss_apply_rows(const moon_loss *loss, double *value, moon_tensor *grad,
+                                          const moon_tensor *prediction, const moon_tensor *target,
+                                          const moon_tensor *weights);
+
 /* ---- Optimisers ----------------------------------------------------------------------------------------------- */
 
 /* CONSTRUCTOR: an optimiser by its registered kind. The kinds and their options:
@@ -762,6 +768,10 @@ MOON_API void moon_dataset_set_mask(moon_dataset *data, bool mask);
 ** weighted. With moon_dataset_set_shards the weights are of this rank's own rows.
 ** Fails with MOON_ESHAPE, MOON_ERANGE (names the row), MOON_ENOMEM, MOON_ESTATE (a reader of its rows runs). */
 MOON_API moon_status moon_dataset_set_weights(moon_dataset *data, const moon_tensor *w);
+
+/* METHOD: copy the weights of rows first..first+count-1 of the current order into w, [count] float32; 1 if the dataset
+** has none. Fails with MOON_ESHAPE, MOON_ERANGE, MOON_ESTATE, and as a reader fails. */
+MOON_API moon_status moon_dataset_weights(const moon_dataset *data, moon_tensor *w, size_t first, size_t count);
 
 /* METHOD: the dataset holds this rank's own rows, and the other ranks hold others: rows[r] in rank r, `ranks` numbers,
 ** which are copied. Then moon_dataset_rows is their sum; step_rows and evaluate, of a net with a reducer, count the

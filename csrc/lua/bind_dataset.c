@@ -1,8 +1,10 @@
-/* bind_dataset.c - the class of datasets. The user value of a handle is the list {x, y}, with new handles: batches need
-** their shapes. */
+/* bind_dataset.c - the class of datasets. The user value of a handle is the list {x, y, true if rows have weights}, with
+** new handles: batches need their shapes. */
 #include "bind_family.h"
 #include "bind_open.h"
 #include "bind_source.h"
+
+enum { WEIGHTED = 3 };
 
 /* list[i] = a new handle on the tensor or the source at index i; the list is on the top. */
 static void keep(lua_State *L, int i) {
@@ -157,8 +159,35 @@ static int dataset_set_weights(lua_State *L) {
   moon_dataset *data = bind_check_dataset(L, 1);
   const moon_tensor *weights = lua_isnoneornil(L, 2) ? NULL : bind_check_tensor(L, 2);
   BIND_TRY(L, ctx, moon_dataset_set_weights(data, weights));
+  lua_getiuservalue(L, 1, 1);
+  if (weights)
+    lua_pushboolean(L, true);
+  else
+    lua_pushnil(L);
+  lua_rawseti(L, -2, WEIGHTED);
   bind_weigh_growth(L, ctx, before);
   return 0;
+}
+
+/*** Dataset:weights(first, count)
+** The weights of rows in the current order, a copy.
+** @param first integer the first row
+** @param count integer the number of rows
+** @return moonglass.Tensor? weights [count]; nil if none were set */
+static int dataset_weights(lua_State *L) {
+  const moon_dataset *data = bind_check_dataset(L, 1);
+  size_t first, count;
+  kept x;
+  lua_settop(L, 3);
+  get_kept(L, 1, &x);
+  bind_row_range(L, 2, "weights", x.shape[0], &first, &count);
+  lua_getiuservalue(L, 1, 1);
+  if (lua_rawgeti(L, -1, WEIGHTED) == LUA_TNIL) return 1;
+  lua_settop(L, 3);
+  moon_tensor *w = bind_new_tensor(L, MOON_FLOAT32, 1, &count);
+  BIND_TRY_READ(L, bind_ctx(L), true, moon_dataset_weights(data, w, first, count));
+  lua_settop(L, 4);
+  return 1;
 }
 
 /*** Dataset:set_shards(rows)
@@ -223,6 +252,7 @@ static const bind_reg methods[] = {
     {"own_rows", dataset_own_rows, ""},
     {"set_mask", dataset_set_mask, "mask"},
     {"set_weights", dataset_set_weights, "weights"},
+    {"weights", dataset_weights, "first, count"},
     {"set_shards", dataset_set_shards, "rows"},
     {"shuffle", dataset_shuffle, "seed, epoch"},
     {"unshuffle", dataset_unshuffle, ""},

@@ -1,25 +1,27 @@
-/* bind_loss.c - the class of losses. The user value of a handle is a list of the prediction and the target of the last
-** forward. */
+/* bind_loss.c - the class of losses. The user value of a handle is a list of the prediction, the target and the weights
+** of the last forward. */
 #include "bind_family.h"
 #include "bind_open.h"
 
-/*** Loss:forward(prediction, target)
+/*** Loss:forward(prediction, target, weights)
 ** The value of the loss.
 ** @param prediction moonglass.Tensor [rows x width]
 ** @param target moonglass.Tensor of the same shape; bytes count as value/255. cross_entropy takes bytes as they are
+** @param weights moonglass.Tensor? [rows]: each row's loss is multiplied by its weight, and divided as without
 ** @return number value */
 static int loss_forward(lua_State *L) {
   double value = 0;
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   const moon_loss *loss = bind_check_loss(L, 1);
   const moon_tensor *prediction = bind_check_tensor(L, 2), *target = bind_check_tensor(L, 3);
-  BIND_TRY(L, bind_ctx(L), moon_loss_apply(loss, &value, NULL, prediction, target));
+  const moon_tensor *weights = lua_isnil(L, 4) ? NULL : bind_check_tensor(L, 4);
+  BIND_TRY(L, bind_ctx(L), moon_loss_apply_rows(loss, &value, NULL, prediction, target, weights));
   if (lua_getiuservalue(L, 1, 1) != LUA_TTABLE) {
-    lua_createtable(L, 2, 0);
+    lua_createtable(L, 3, 0);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, 1, 1);
   }
-  for (int i = 1; i <= 2; i++) {
+  for (int i = 1; i <= 3; i++) {
     lua_pushvalue(L, i + 1);
     lua_rawseti(L, -2, i);
   }
@@ -37,12 +39,14 @@ static int loss_backward(lua_State *L) {
     return luaL_error(L, "%s: backward without a forward before it", moon_loss_kind(loss));
   lua_rawgeti(L, 2, 1);
   lua_rawgeti(L, 2, 2);
+  lua_rawgeti(L, 2, 3);
   const moon_tensor *prediction = bind_test_tensor(L, 3), *target = bind_test_tensor(L, 4);
-  if (!prediction || !target)
+  const moon_tensor *weights = bind_test_tensor(L, 5);
+  if (!prediction || !target || (!weights && !lua_isnil(L, 5)))
     return luaL_error(L, "%s: backward: the prediction or the target of the last forward is closed",
                       moon_loss_kind(loss));
   moon_tensor *grad = bind_new_tensor(L, MOON_FLOAT32, moon_tensor_rank(prediction), moon_tensor_shape(prediction));
-  BIND_TRY(L, bind_ctx(L), moon_loss_apply(loss, NULL, grad, prediction, target));
+  BIND_TRY(L, bind_ctx(L), moon_loss_apply_rows(loss, NULL, grad, prediction, target, weights));
   return 1;
 }
 
@@ -87,7 +91,7 @@ static int loss_tostring(lua_State *L) { return bind_family_tostring(L, &bind_lo
 /*** @alias moonglass.Reduction "mean"|"batchmean"|"sum" */
 
 static const bind_reg methods[] = {
-    {"forward", loss_forward, "prediction, target"},
+    {"forward", loss_forward, "prediction, target, weights"},
     {"backward", loss_backward, ""},
     {"kind", loss_kind, ""},
     {0},

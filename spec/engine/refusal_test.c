@@ -452,7 +452,7 @@ static moon_status apply_loss(stage *s, const char *kind, moon_dtype dtype, bool
   if (status == MOON_OK) status = moon_tensor_new(s->ctx, &target, dtype, classes ? 1 : 2, s->x->shape);
   if (status == MOON_OK) status = new_like(s, &grad, s->x);
   if (status == MOON_OK) moon_tensor_fill(target, 1);
-  if (status == MOON_OK) status = moon_loss_apply(loss, &value, grad, s->x, target);
+  if (status == MOON_OK) status = moon_loss_apply_rows(loss, &value, grad, s->x, target, NULL);
   s->result = mix(s->result, &value, sizeof value);
   moon_tensor_release(target);
   moon_loss_release(loss);
@@ -606,12 +606,16 @@ static moon_status make_data(stage *s, moon_dataset **data, int part) {
 
 static moon_status act_dataset(stage *s, int part) {
   moon_dataset *data = NULL;
-  moon_tensor *out = NULL;
+  moon_tensor *out = NULL, *weights = NULL;
   moon_status status = make_data(s, &data, part);
   if (status == MOON_OK) moon_dataset_shuffle(data, 1, 2);
   if (status == MOON_OK) status = moon_tensor_new(s->ctx, &out, MOON_FLOAT32, 2, (size_t[]){5, s->x->shape[1]});
   if (status == MOON_OK) status = moon_dataset_batch(data, out, NULL, 3, 5);
+  if (status == MOON_OK) status = moon_tensor_new(s->ctx, &weights, MOON_FLOAT32, 1, s->x->shape);
+  if (status == MOON_OK) moon_tensor_fill(weights, 2);
+  if (status == MOON_OK) status = moon_dataset_set_weights(data, weights);
   if (status == MOON_OK && part) status = moon_net_evaluate(s->net, &(double){0}, data, s->loss, 4);
+  moon_tensor_release(weights);
   moon_dataset_release(data);
   return gave(s, status, out);
 }

@@ -19,6 +19,7 @@ typedef struct host {
   size_t fail_at;          /* this call, from 1, fails; 0: none */
   bool silent;             /* without a message */
   moon_dataset *disturbed; /* a call shuffles this dataset */
+  moon_dataset *weighed;   /* a call takes this dataset's weights away */
 } host;
 
 static moon_status read_rows(void *ud, moon_tensor *rows, size_t first) {
@@ -29,6 +30,7 @@ static moon_status read_rows(void *ud, moon_tensor *rows, size_t first) {
   if (h->calls == h->fail_at && h->silent) return MOON_EIO;
   if (h->calls == h->fail_at) return moon_tensor_reduce(&(double){0}, "no such reduction", rows);
   if (h->disturbed) moon_dataset_shuffle(h->disturbed, 9, 9);
+  if (h->weighed) CHECK(moon_dataset_set_weights(h->weighed, NULL) == MOON_ESTATE);
   for (size_t i = 0; i < shape[0]; i++) {
     h->rows[first + i]++;
     for (size_t j = 0; j < D; j++) moon_tensor_set(rows, i * D + j, (double)(first + i) + (double)j / 8);
@@ -155,6 +157,52 @@ static void test_orders(moon_ctx *ctx) {
   moon_source_release(s);
 }
 
+/* Row i has weight i. */
+static moon_tensor *new_weights(moon_ctx *ctx) {
+  moon_tensor *w = NULL;
+  CHECK(moon_tensor_new(ctx, &w, MOON_FLOAT32, 1, (size_t[]){N}) == MOON_OK);
+  for (size_t i = 0; i < N; i++) moon_tensor_set(w, i, (double)i);
+  return w;
+}
+
+static void test_weights_follow(moon_ctx *ctx, moon_dataset *data) {
+  moon_tensor *w = new_weights(ctx), *got = NULL, *rows = new_rows(ctx, 20);
+  CHECK(moon_tensor_new(ctx, &got, MOON_FLOAT32, 1, (size_t[]){20}) == MOON_OK);
+  CHECK(moon_dataset_weights(data, got, 3, 20) == MOON_OK && moon_tensor_get(got, 7) == 1);
+  CHECK(moon_dataset_set_weights(data, w) == MOON_OK);
+  moon_tensor_fill(w, 7); /* they were copied */
+  moon_dataset_shuffle(data, 3, 1);
+  CHECK(moon_dataset_weights(data, got, 25, 20) == MOON_OK);
+  CHECK(moon_dataset_batch(data, rows, NULL, 25, 20) == MOON_OK);
+  for (size_t i = 0; i < 20; i++) CHECK(moon_tensor_get(got, i) == moon_tensor_get(rows, i * D));
+  CHECK(fails(ctx, moon_dataset_weights(data, got, 40, 20), MOON_ERANGE,
+              "weights: rows 41 to 60, but the dataset has 50"));
+  CHECK(fails(ctx, moon_dataset_weights(data, got, 0, 19), MOON_ESHAPE, "weights: got [20], expected [19] float32"));
+  moon_tensor_release(w);
+  moon_tensor_release(got);
+  moon_tensor_release(rows);
+}
+
+/* Of rows that are read, and of rows in memory; what cannot be weights changes nothing. */
+static void test_weights(moon_ctx *ctx) {
+  host h = new_host(ctx);
+  moon_source *s = source_of(&h), *rows = NULL;
+  moon_tensor *t = new_rows(ctx, N), *w = new_weights(ctx);
+  CHECK(moon_source_read(s, t, 0) == MOON_OK && moon_source_tensor(&rows, t) == MOON_OK);
+  moon_dataset *data[] = {dataset_of(ctx, s, NULL), dataset_of(ctx, rows, NULL), dataset_of(ctx, rows, s)};
+  for (size_t i = 0; i < COUNT(data); i++) test_weights_follow(ctx, data[i]);
+  moon_tensor_set(w, 4, -1);
+  CHECK(fails(ctx, moon_dataset_set_weights(data[0], w), MOON_ERANGE,
+              "weights: row 5 has -1, expected a finite number of at least 0"));
+  CHECK(fails(ctx, moon_dataset_set_weights(data[0], t), MOON_ESHAPE,
+              "weights: got [50 x 4], expected [50] float32, one for each row"));
+  for (size_t i = 0; i < COUNT(data); i++) moon_dataset_release(data[i]);
+  moon_tensor_release(t);
+  moon_tensor_release(w);
+  moon_source_release(rows);
+  moon_source_release(s);
+}
+
 /* ---- readers that fail ---- */
 
 static void test_messages(moon_ctx *ctx) {
@@ -173,7 +221,9 @@ static void test_messages(moon_ctx *ctx) {
   h.disturbed = data;
   CHECK(moon_dataset_batch(data, t, NULL, 0, 20) == MOON_ESTATE);
   h.disturbed = NULL;
+  h.weighed = data;
   CHECK(moon_dataset_batch(data, t, NULL, 0, 20) == MOON_OK);
+  h.weighed = NULL;
   moon_interrupt(ctx);
   CHECK(moon_source_read(s, t, 0) == MOON_EINTERRUPT);
   CHECK(moon_source_read(s, t, 0) == MOON_OK);
@@ -223,7 +273,7 @@ static double train(moon_ctx *ctx, moon_net *net, moon_dataset *data, const moon
   return objective;
 }
 
-static void test_same_bits(moon_ctx *ctx) {
+static void test_same_bits(moon_ctx *ctx, bool weighted) {
   host h = new_host(ctx);
   moon_source *read = source_of(&h), *rows = NULL, *windows = NULL;
   moon_tensor *t = new_rows(ctx, N);
@@ -236,6 +286,8 @@ static void test_same_bits(moon_ctx *ctx) {
   data[2] = dataset_of(ctx, read, rows);
   data[3] = dataset_of(ctx, rows, read);
   data[4] = dataset_of(ctx, windows, windows);
+  moon_tensor *w = new_weights(ctx);
+  for (size_t i = 0; weighted && i < COUNT(data); i++) CHECK(moon_dataset_set_weights(data[i], w) == MOON_OK);
   moon_net *first = new_net(ctx);
   double expected = train(ctx, first, data[0], loss);
   for (size_t i = 1; i < COUNT(data); i++) {
@@ -248,6 +300,7 @@ static void test_same_bits(moon_ctx *ctx) {
   moon_net_release(first);
   moon_loss_release(loss);
   moon_tensor_release(t);
+  moon_tensor_release(w);
   moon_source_release(read);
   moon_source_release(rows);
   moon_source_release(windows);
@@ -262,12 +315,15 @@ int main(void) {
   test_messages(ctx);
   for (int threads = 1; threads <= 3; threads++) {
     CHECK(moon_set_threads(ctx, threads) == MOON_OK);
-    test_same_bits(ctx);
+    test_same_bits(ctx, false);
+    test_same_bits(ctx, true);
   }
+  test_weights(ctx);
   size_t used = moon_memory_used(ctx);
   test_orders(ctx);
   test_messages(ctx);
-  test_same_bits(ctx);
+  test_weights(ctx);
+  test_same_bits(ctx, true);
   CHECK(moon_memory_used(ctx) == used);
   moon_ctx_release(ctx);
   return check_report();

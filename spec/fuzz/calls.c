@@ -351,7 +351,9 @@ static moon_status apply_loss(void) {
   moon_tensor *grad = tensor(), *a = tensor(), *b = tensor();
   double value;
   if (!l || !a || !b || (grad && (!apart(grad, a) || !apart(grad, b)))) return MOON_OK;
-  return moon_loss_apply(l, byte() & 1 ? &value : NULL, grad, a, b);
+  const moon_tensor *w = byte() < 64 ? tensor() : NULL;
+  if (w && grad && !apart(grad, w)) return MOON_OK;
+  return moon_loss_apply_rows(l, byte() & 1 ? &value : NULL, grad, a, b, w);
 }
 
 static moon_status make_optim(void) {
@@ -515,6 +517,8 @@ static moon_status use_dataset(void) {
   if (byte() & 1) moon_dataset_shuffle(d, byte(), byte());
   if (byte() & 1) moon_dataset_unshuffle(d);
   moon_dataset_set_mask(d, byte() < 64);
+  if (byte() < 32) (void)moon_dataset_set_weights(d, byte() & 1 ? tensor() : NULL);
+  if (y && byte() < 32) return moon_dataset_weights(d, y, below(4), below(5));
   return moon_dataset_batch(d, x, y, below(4), byte() < 240 ? below(5) : dimension());
 }
 

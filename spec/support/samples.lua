@@ -172,7 +172,8 @@ samples.methods = {
     penalty = function(o) o.layer:forward(o.x) end,
   },
   ["moonglass.loss"] = {
-    forward = function(o) return o.x, o.u end, backward = function(o) o.loss:forward(o.x, o.u) end, kind = none,
+    forward = function(o) return o.x, o.u, core.tensor{1, 2, 0} end,
+    backward = function(o) o.loss:forward(o.x, o.u) end, kind = none,
   },
   ["moonglass.optimizer"] = {
     step = function(o) return o.list() end, moments = function(o) return o.list() end,
@@ -196,6 +197,7 @@ samples.methods = {
     batch = function() return 1, 2 end, rows = none, shuffle = function() return 1, 2 end, unshuffle = none,
     own_rows = none, set_shards = function() return {3} end,
     set_mask = function() return true end, set_weights = function() return core.tensor{1, 2, 0} end,
+    weights = function(o) o.data:set_weights(core.ones(3)) return 1, 2 end,
   },
   ["moonglass.scaler"] = {
     apply = function(o) return o.x end, invert = function(o) return o.u end,

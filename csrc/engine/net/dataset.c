@@ -2,7 +2,6 @@
 ** a batch is gathered and scaled to float32 in one pass. Rows that are read come through blocks (blocks.c). */
 #include "dataset.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "../core/ctx.h"
@@ -99,24 +98,11 @@ size_t moon_dataset_rows(const moon_dataset *data) { return data->shards ? data-
 
 void moon_dataset_set_mask(moon_dataset *data, bool mask) { data->mask = mask; }
 
-static moon_status check_weights(const moon_dataset *data, const moon_tensor *w) {
-  char text[MOONI_SHAPE_TEXT];
-  const float *floats = moon_tensor_float(w);
-  if (w->rank != 1 || w->shape[0] != data->rows || !floats)
-    return mooni_fail(data->ctx, MOON_ESHAPE, "weights: got %s, expected [%zu] float32, one for each row",
-                      mooni_tensor_text(text, w), data->rows);
-  for (size_t i = 0; i < data->rows; i++)
-    if (!(floats[i] >= 0 && floats[i] < INFINITY))
-      return mooni_fail(data->ctx, MOON_ERANGE, "weights: row %zu has %g, expected a finite number of at least 0",
-                        i + 1, (double)floats[i]);
-  return MOON_OK;
-}
-
 moon_status moon_dataset_set_weights(moon_dataset *data, const moon_tensor *w) {
   float *weights = NULL;
   if (data->blocks) MOONI_TRY(mooni_blocks_free_to_read(data->blocks));
   if (w) {
-    MOONI_TRY(check_weights(data, w));
+    MOONI_TRY(mooni_check_weights(data->ctx, w, data->rows));
     weights = mooni_calloc(data->ctx, data->rows, sizeof *weights);
     if (!weights) return mooni_nomem(data->ctx, data->rows * sizeof *weights);
     memcpy(weights, moon_tensor_float(w), data->rows * sizeof *weights);
@@ -272,6 +258,33 @@ moon_status moon_dataset_batch(const moon_dataset *data, moon_tensor *x, moon_te
   }
   moon_status status = copy_read_rows(data, (batch){x, y, NULL}, first, count);
   return status == MOON_OK ? status : mooni_prepend(data->ctx, status, "batch: ");
+}
+
+/* The weights of these rows, or 1. */
+static moon_status copy_weights(const moon_dataset *data, float *to, size_t first, size_t count) {
+  const float *weights = data->weights;
+  for (size_t i = 0; i < count && !(weights && data->blocks); i++)
+    to[i] = weights ? weights[data->order[first + i]] : 1;
+  for (size_t done = 0, at, n; weights && data->blocks && done < count; done += n) {
+    MOONI_TRY(mooni_blocks_load(data->blocks, first + done, &at, &n));
+    if (n > count - done) n = count - done;
+    for (size_t i = 0; i < n; i++) to[done + i] = weights[data->blocks->row[at + i]];
+  }
+  return MOON_OK;
+}
+
+moon_status moon_dataset_weights(const moon_dataset *data, moon_tensor *w, size_t first, size_t count) {
+  MOONI_IEEE;
+  char text[MOONI_SHAPE_TEXT];
+  if (first > data->rows || count > data->rows - first)
+    return mooni_fail(data->ctx, MOON_ERANGE, "weights: rows %zu to %zu, but the dataset has %zu", first + 1,
+                      first + count, data->rows);
+  if (w->rank != 1 || w->shape[0] != count || w->dtype != MOON_FLOAT32)
+    return mooni_fail(data->ctx, MOON_ESHAPE, "weights: got %s, expected [%zu] float32", mooni_tensor_text(text, w),
+                      count);
+  MOONI_TRY(mooni_want_writable(w, "weights"));
+  moon_status status = copy_weights(data, moon_tensor_float(w), first, count);
+  return status == MOON_OK ? status : mooni_prepend(data->ctx, status, "weights: ");
 }
 
 /* ---- batches of a step whose rows are read ---- */

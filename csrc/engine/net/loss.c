@@ -78,6 +78,19 @@ moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, const uint32_
   return MOON_OK;
 }
 
+moon_status mooni_check_weights(moon_ctx *ctx, const moon_tensor *w, size_t rows) {
+  char text[MOONI_SHAPE_TEXT];
+  const float *floats = moon_tensor_float(w);
+  if (w->rank != 1 || w->shape[0] != rows || !floats)
+    return mooni_fail(ctx, MOON_ESHAPE, "weights: got %s, expected [%zu] float32, one for each row",
+                      mooni_tensor_text(text, w), rows);
+  for (size_t i = 0; i < rows; i++)
+    if (!(floats[i] >= 0 && floats[i] < INFINITY))
+      return mooni_fail(ctx, MOON_ERANGE, "weights: row %zu has %g, expected a finite number of at least 0", i + 1,
+                        (double)floats[i]);
+  return MOON_OK;
+}
+
 /* Rows of one weight go together, in one call: if all weights are 1, the bits are those without weights. */
 double mooni_loss_of_rows(mooni_loss_fn *apply, const moon_loss *loss, float *grad, const float *p, mooni_target t,
                           size_t rows, size_t width, size_t stride, double scale, bool logits) {
@@ -99,9 +112,14 @@ static moon_status shape_error(const moon_loss *loss, const moon_tensor *predict
                     mooni_tensor_text(t, target), mooni_tensor_text(p, prediction));
 }
 
-/* prediction [rows x width]: rank 1 is one column, any other rank is rows of all the rest. */
 moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *grad, const moon_tensor *prediction,
                             const moon_tensor *target) {
+  return moon_loss_apply_rows(loss, value, grad, prediction, target, NULL);
+}
+
+/* prediction [rows x width]: rank 1 is one column, any other rank is rows of all the rest. */
+moon_status moon_loss_apply_rows(const moon_loss *loss, double *value, moon_tensor *grad, const moon_tensor *prediction,
+                                 const moon_tensor *target, const moon_tensor *weights) {
   MOONI_IEEE;
   moon_ctx *ctx = loss->ctx;
   size_t rows = mooni_rows(prediction), width = mooni_width(prediction);
@@ -113,10 +131,11 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
   bool labels = mooni_are_labels(loss, target, width);
   if (labels ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
     return shape_error(loss, prediction, target);
+  moon_status status = weights ? mooni_check_weights(ctx, weights, rows) : MOON_OK;
+  if (status != MOON_OK) return mooni_prepend(ctx, status, "%s: ", loss->class->name);
 
   mooni_target t = {moon_tensor_float(target), NULL, width, NULL};
   void *scratch = NULL;
-  moon_status status = MOON_OK;
   if (labels || !t.values) {
     scratch = mooni_calloc(ctx, labels ? rows : rows * width, sizeof(float));
     if (!scratch) return mooni_nomem(ctx, rows * width * sizeof(float));
@@ -127,8 +146,10 @@ moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_tensor *g
     t = labels ? (mooni_target){NULL, scratch, 0, NULL} : (mooni_target){scratch, NULL, width, NULL};
   }
   if (status == MOON_OK) {
-    double v = loss->class->apply(loss, grad ? moon_tensor_float(grad) : NULL, moon_tensor_float(prediction), t, rows,
-                                  width, width, mooni_loss_scale(loss, rows, width), loss->from_logits);
+    t.weights = weights ? moon_tensor_float(weights) : NULL;
+    double v = mooni_loss_of_rows(loss->class->apply, loss, grad ? moon_tensor_float(grad) : NULL,
+                                  moon_tensor_float(prediction), t, rows, width, width,
+                                  mooni_loss_scale(loss, rows, width), loss->from_logits);
     if (value) *value = v;
   } else {
     mooni_prepend(ctx, status, "%s: ", loss->class->name);

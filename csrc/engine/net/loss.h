@@ -17,6 +17,9 @@ typedef struct mooni_target {
 typedef double mooni_loss_fn(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows,
                              size_t width, size_t stride, double scale, bool logits);
 
+/* MOON_ESHAPE unless w is [rows] float32, MOON_ERANGE unless each weight is finite and at least 0. */
+moon_status mooni_check_weights(moon_ctx *ctx, const moon_tensor *w, size_t rows);
+
 /* What apply gives, with the term of each row, and its gradient, times the row's weight. */
 double mooni_loss_of_rows(mooni_loss_fn *apply, const moon_loss *loss, float *grad, const float *p, mooni_target t,
                           size_t rows, size_t width, size_t stride, double scale, bool logits);

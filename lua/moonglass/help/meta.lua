@@ -915,8 +915,9 @@ function moon.mse(options) end
 ---The value of the loss.
 ---@param prediction moonglass.Tensor [rows x width]
 ---@param target moonglass.Tensor of the same shape; bytes count as value/255. cross_entropy takes bytes as they are
+---@param weights moonglass.Tensor? [rows]: each row's loss is multiplied by its weight, and divided as without
 ---@return number value
-function Loss:forward(prediction, target) end
+function Loss:forward(prediction, target, weights) end
 
 ---The gradient on the prediction of the last `forward`.
 ---@return moonglass.Tensor gradient of the prediction's shape
@@ -1370,6 +1371,12 @@ function Dataset:set_mask(mask) end
 ---penalties are not weighted. The weights are copied.
 ---@param weights moonglass.Tensor? [rows] float32, finite and at least 0; nil: all are 1
 function Dataset:set_weights(weights) end
+
+---The weights of rows in the current order, a copy.
+---@param first integer the first row
+---@param count integer the number of rows
+---@return moonglass.Tensor? weights [count]; nil if none were set
+function Dataset:weights(first, count) end
 
 ---Of several processes that train one net, each has rows of its own. The tensors here hold those of this one. Then
 ---`#data` is the number of all rows, and a step takes from each process a part that is proportional to its rows.

@@ -47,7 +47,7 @@ local function prepare(net, x, y, given, group)
   local data = datasets.make("evaluate", loss, x, y, o.mask)
   local w = weights.of("evaluate", net, x, y, o)
   if w then
-    weights.check_native("evaluate", net, loss)
+    passes.check_weights("evaluate", loss)
     data:set_weights(w)
   end
   group:shard(o.sharded, data)

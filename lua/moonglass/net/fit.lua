@@ -19,7 +19,6 @@ local resolve = require "moonglass.net.resolve"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
 local threads = require "moonglass.net.threads"
 local variational = require "moonglass.net.variational"
-local weights = require "moonglass.net.weights"
 
 ---@class moonglass.Net
 local Net = {}
@@ -138,7 +137,7 @@ local function new_run(net, x, y, o, group)
   warn(group, last_activation.check("fit", net, loss))
   warn(group, variational.doubt("fit", net, loss))
   local data, validation, tensors = datasets.of_fit(net, loss, x, y, o)
-  if tensors[3] or tensors[6] then weights.check_native("fit", net, loss, opt) end
+  if tensors[3] or tensors[6] then passes.check_weights("fit", loss) end
   warn(group, compatibility.doubt_about_input("fit", tensors[1]))
   group:shard(o.sharded, data, validation)
   return {

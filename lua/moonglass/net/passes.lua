@@ -31,18 +31,26 @@ local function as_target(loss, t)
   return checks.fractions(t)
 end
 
-local function objective(net, loss, prediction, target)
-  local value = loss:forward(prediction, target)
+--- Only a native loss takes weights of rows.
+function passes.check_weights(what, loss)
+  if native.is_loss(loss) then return end
+  errors.raise("%s: rows have weights, but the loss is written in Lua, expected a native one: give the weights as a "
+    .. "column of y, which the loss multiplies by", what)
+end
+
+local function objective(net, loss, prediction, target, w)
+  if w then passes.check_weights("step", loss) end
+  local value = loss:forward(prediction, target, w)
   if type(value) ~= "number" then
     errors.raise("loss: its value is %s, expected a number", options.show(value))
   end
   return value + net:penalty()
 end
 
--- x [rows x in], y [rows x out] or class numbers [rows]. meter (or nil) counts the batch.
-local function step_in_lua(net, x, y, loss, opt, meter)
+-- x [rows x in], y [rows x out] or class numbers [rows], w weights [rows] or nil. meter (or nil) counts the batch.
+local function step_in_lua(net, x, y, w, loss, opt, meter)
   local prediction = net:forward(x, true)
-  local value = objective(net, loss, prediction, y)
+  local value = objective(net, loss, prediction, y, w)
   if value - value ~= 0 then return value end -- as in the core: no update after a NaN or an infinity
   local gradient = loss:backward()
   if not native.is_tensor(gradient) then
@@ -56,7 +64,7 @@ end
 
 local function step_rows_in_lua(net, data, first, count, loss, opt, meter)
   local x, y = data:batch(first, count, true)
-  return step_in_lua(net, x, as_target(loss, y or x), loss, opt, meter)
+  return step_in_lua(net, x, as_target(loss, y or x), data:weights(first, count), loss, opt, meter)
 end
 
 local function evaluate_rows_in_lua(net, data, loss, batch, meter)
@@ -65,7 +73,7 @@ local function evaluate_rows_in_lua(net, data, loss, batch, meter)
     local count = math.min(batch, rows - first + 1)
     local x, y = data:batch(first, count, true)
     local prediction, target = net:forward(x, false), as_target(loss, y or x)
-    local value = objective(net, loss, prediction, target)
+    local value = objective(net, loss, prediction, target, data:weights(first, count))
     if meter then meter:take(prediction, target, count, value, net:penalty()) end
     sum = sum + value * count
   end
@@ -75,7 +83,7 @@ end
 --- One step on x [rows x in] and y (nil: the target is x). Returns the objective before the update.
 function passes.step(net, x, y, loss, opt)
   if passes.all_native(net, loss, opt) then return errors.guard(native_net.step, net, x, y, loss, opt) end
-  return errors.guard(step_in_lua, net, x, as_target(loss, y or checks.fractions(x)), loss, opt)
+  return errors.guard(step_in_lua, net, x, as_target(loss, y or checks.fractions(x)), nil, loss, opt)
 end
 
 --- f(net, dataset, first, count, loss, opt) -> objective: one step on `count` rows of a dataset, with these. Unguarded:

@@ -4,7 +4,6 @@ local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
-local passes = require "moonglass.net.passes"
 local rows = require "moonglass.support.rows"
 
 local weights = {}
@@ -112,13 +111,6 @@ function weights.of(what, net, x, y, o)
   end
   if o.class_weight then return weights.of_classes(what, o.class_weight, net, y) end
   if o.sample_weight ~= nil then return weights.check(what, "sample_weight", o.sample_weight, #x) end
-end
-
---- Weights work in the core only.
-function weights.check_native(what, net, loss, opt)
-  if passes.all_native(net, loss, opt) then return end
-  local name = not native.is_net(net) and "a layer" or not native.is_loss(loss) and "the loss" or "the optimizer"
-  errors.raise("%s: rows have weights, but %s is written in Lua, expected native ones", what, name)
 end
 
 return weights
