@@ -1,4 +1,4 @@
-/* bind_dataset.c - the class of datasets. The user value of a handle is the list {x, y, true if rows have weights}, with
+/* bind_dataset.c - the class of datasets. Its user value is the list {x, y, true if rows have weights}, with
 ** new handles: batches need their shapes. */
 #include "bind_family.h"
 #include "bind_open.h"
