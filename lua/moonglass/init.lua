@@ -13,6 +13,7 @@ for name in pairs(core.public) do moon[name] = core[name] end
 
 moon.sequential = require "moonglass.net.sequential"
 moon.autoencoder = require "moonglass.models.autoencoder"
+moon.branches = require "moonglass.net.branches"
 moon.callbacks = require "moonglass.net.callbacks"
 moon.checkpoint = require "moonglass.net.checkpoint"
 moon.gradcheck = require "moonglass.net.gradcheck"

@@ -15,11 +15,14 @@
 #include "names.h"
 
 extern const mooni_layer_class mooni_dense, mooni_activation, mooni_dropout, mooni_gaussian_noise, mooni_masking_noise,
-    mooni_salt_pepper_noise, mooni_k_sparse, mooni_gaussian_code;
+    mooni_salt_pepper_noise, mooni_k_sparse, mooni_gaussian_code, mooni_branch, mooni_join;
 
 const mooni_layer_class *const mooni_layers[] = {&mooni_dense,          &mooni_activation,    &mooni_dropout,
                                                  &mooni_gaussian_noise, &mooni_masking_noise, &mooni_salt_pepper_noise,
                                                  &mooni_k_sparse,       &mooni_gaussian_code, NULL};
+
+/* Layers that make sense only beside others: found by name, but not listed. */
+static const mooni_layer_class *const structures[] = {&mooni_branch, &mooni_join, NULL};
 
 static bool is_alias(const char *const *aliases, const char *name) {
   while (*aliases && !mooni_names(name, *aliases)) aliases++;
@@ -34,6 +37,8 @@ const mooni_act *mooni_find_act(const moon_ctx *ctx, const char *name) {
 
 const mooni_layer_class *mooni_find_layer(const char *name) {
   for (const mooni_layer_class *const *c = mooni_layers; *c; c++)
+    if (strcmp((*c)->name, name) == 0) return *c;
+  for (const mooni_layer_class *const *c = structures; *c; c++)
     if (strcmp((*c)->name, name) == 0) return *c;
   return NULL;
 }

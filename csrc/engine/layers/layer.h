@@ -55,8 +55,12 @@ struct mooni_pass {
   size_t layer;    /* for ready: the place in the net */
 };
 
+/* A layer is a function of rows, or tells how the layers around it hang together (branches.c); then it has no functions. */
+typedef enum mooni_role { MOONI_FUNCTION, MOONI_BRANCH, MOONI_JOIN } mooni_role;
+
 typedef struct mooni_layer_class {
   const char *name;
+  mooni_role role;
   size_t size; /* of the object, which begins with a moon_layer */
   const mooni_option_spec *options;
   bool training_only; /* y = x unless training */
@@ -114,6 +118,9 @@ extern const mooni_layer_class *const mooni_layers[];
     .offset = offsetof(moon_layer, trainable), .number = 1,                                                      \
     .help = "false: the layer is frozen: steps compute no gradient of its parameters and leave them as they are" \
   }
+
+/* Of a branch: how many layers it goes back; of a join: how many branches it joins. */
+size_t mooni_structure_count(const moon_layer *layer);
 
 /* Add a parameter without tensors (NULL when out of memory); one of zeros, with its gradient; another layer's; a buffer
 ** of zeros. Buffers are added last: the first param_count of layer->params are parameters. */

@@ -5,6 +5,7 @@
 #include "../core/memory.h"
 #include "../core/rng.h"
 #include "../core/tensor.h"
+#include "branches.h"
 #include "ranks.h"
 
 /* ---- making a net ---- */
@@ -15,7 +16,18 @@ moon_status mooni_in_layer(const moon_net *net, size_t i, moon_status status) {
   return mooni_prepend(net->ctx, status, "in layer %zu (%s): ", i + 1, mooni_layer_text(text, net->layers[i]));
 }
 
+static moon_status set_branch_widths(moon_net *net, size_t in) {
+  size_t out;
+  MOONI_TRY(mooni_branches_width(net, &out, in));
+  for (size_t i = net->count; i--; out = net->links[i].in) {
+    net->places[i].in = net->links[i].in;
+    net->places[i].out = out;
+  }
+  return MOON_OK;
+}
+
 moon_status mooni_set_widths(moon_net *net, size_t in) {
+  if (net->links) return set_branch_widths(net, in);
   for (size_t i = 0; i < net->count; i++) {
     net->places[i].in = in;
     MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], &net->places[i].out, in)));
@@ -27,6 +39,7 @@ moon_status mooni_set_widths(moon_net *net, size_t in) {
 static moon_status find_widths(moon_net *net) {
   for (size_t i = 0; i < net->count && !net->inputs; i++) {
     const moon_layer *l = net->layers[i];
+    if (l->class->role == MOONI_JOIN) break; /* what comes behind it is wider than the net's input */
     if (l->class->inputs) net->inputs = l->class->inputs(l);
   }
   if (!net->inputs) return MOON_OK; /* the net takes any width */
@@ -102,6 +115,7 @@ static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *lay
                                                                  : mooni_nomem(ctx, count * sizeof *net->places);
   for (size_t i = 0; status == MOON_OK && i < count; i++) net->layers[net->count++] = moon_layer_retain(layers[i]);
   if (status == MOON_OK) find_repeats(net);
+  if (status == MOON_OK) status = mooni_branches_find(net);
   if (status == MOON_OK) status = find_widths(net);
   if (status == MOON_OK) status = list_parameters(net);
   if (status == MOON_OK)
@@ -121,7 +135,8 @@ moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t first, si
   if (!count || first >= net->count || count > net->count - first)
     return mooni_fail(net->ctx, MOON_ERANGE, "slice: layers %zu to %zu, but the net has %zu", first + 1, first + count,
                       net->count);
-  MOONI_TRY(new_net(net->ctx, out, net->layers + first, count));
+  moon_status status = new_net(net->ctx, out, net->layers + first, count);
+  if (status != MOON_OK) return mooni_prepend(net->ctx, status, "slice: ");
   for (size_t i = 0; i < count; i++)
     (*out)->places[i].seed = net->places[first + i].seed; /* the same noise as in the whole net */
   return MOON_OK;
@@ -147,7 +162,7 @@ void moon_net_release(moon_net *net) {
   moon_net_drop_measures(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
   void *blocks[] = {net->layers, net->places, net->stages,      net->values,     net->grads,
-                    net->uses,   net->arena,  net->gradient[0], net->part_grads, net};
+                    net->uses,   net->arena,  net->gradient[0], net->part_grads, net->links, net};
   for (size_t i = 0; i < MOONI_COUNT(blocks); i++) mooni_free(ctx, blocks[i]);
   moon_ctx_release(ctx);
 }
@@ -201,6 +216,7 @@ moon_status mooni_check_output(const moon_net *net, const moon_tensor *y, size_t
 }
 
 moon_status mooni_net_width(const moon_net *net, size_t *out, size_t in) {
+  if (net->links) return mooni_branches_width(net, out, in);
   *out = in;
   for (size_t i = 0; i < net->count; i++)
     MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], out, *out)));

@@ -7,6 +7,7 @@
 struct mooni_part;
 struct mooni_meter;
 struct mooni_ranks;
+struct mooni_link;
 
 /* A place in the net: its layer's input, output and scratch. */
 typedef struct mooni_place {
@@ -43,6 +44,7 @@ struct moon_net {
   moon_ctx *ctx;
   moon_layer **layers;
   mooni_place *places;
+  struct mooni_link *links;      /* branches.h; NULL: no branches */
   mooni_stage *stages;           /* of the present batch */
   moon_tensor **values, **grads; /* the parameters, each once, the last layer's first */
   unsigned *uses;                /* how often each parameter is used */

@@ -65,6 +65,7 @@ static moon_status measure(moon_net *net, size_t in, size_t *row) {
     mooni_place *s = &net->places[i];
     const mooni_layer_class *class = net->layers[i]->class;
     s->scratch_width = class->scratch ? class->scratch(net->layers[i], s->in) : 0;
+    if (class->role == MOONI_JOIN) s->scratch_width = s->out;
     if (s->out > net->widest) net->widest = s->out;
     *row += s->out + s->scratch_width;
   }

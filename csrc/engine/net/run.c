@@ -12,6 +12,7 @@
 #include "../core/pool.h"
 #include "../core/tensor.h"
 #include "../kernels/table.h"
+#include "branches.h"
 #include "dataset.h"
 #include "mask.h"
 #include "optim.h"
@@ -29,7 +30,10 @@ float *mooni_connect(moon_net *net, const float *x, float *y, bool training) {
     mooni_place *s = &net->places[i];
     s->x = x;
     if (idle(net, i)) continue;
-    s->y = i == last && y ? y : s->made;
+    if (net->layers[i]->class->role == MOONI_BRANCH)
+      s->y = (float *)(uintptr_t)net->places[net->links[i].fork - 1].x;
+    else
+      s->y = i == last && y ? y : s->made;
     x = s->y;
   }
   return (float *)(uintptr_t)x;
@@ -47,6 +51,11 @@ typedef struct mooni_part {
 typedef mooni_stage stage;
 typedef void stage_fn(part *p, const stage *s);
 
+/* May each part read its own columns only of layer i's input? */
+static bool takes_columns(const moon_net *net, size_t i) {
+  return net->layers[i]->class->takes_columns && !mooni_forks(net, i);
+}
+
 /* Are a part's columns of layer i's output all that it needs for the layer above, or for the loss? Only training is by
 ** columns, so no layer is idle. */
 static bool same_columns(const mooni_batch *b, size_t i) {
@@ -54,7 +63,7 @@ static bool same_columns(const mooni_batch *b, size_t i) {
   const moon_layer *l = net->layers[i];
   bool last = i == net->count - 1;
   if (!l->class->gives_columns || !((last && b->fused) || l->class->gives_columns(l))) return false;
-  return last ? !b->loss->class->rowwise : net->layers[i + 1]->class->takes_columns;
+  return last ? !b->loss->class->rowwise : takes_columns(net, i + 1);
 }
 
 /* Do each part's columns lie apart (mooni_columns_of) in the input of layer i, or (i = count) of the loss? If the input
@@ -64,7 +73,7 @@ bool mooni_apart(const mooni_batch *b, size_t i) {
   if (b->split != MOONI_BY_COLUMNS) return false;
   if (i) return same_columns(b, i - 1);
   bool both = b->target.values == net->input;
-  return net->layers[0]->class->takes_columns && (!both || same_columns(b, net->count - 1));
+  return takes_columns(net, 0) && (!both || same_columns(b, net->count - 1));
 }
 
 /* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. The
@@ -262,6 +271,39 @@ static void backward(part *p, const stage *s) {
   if (pass->rows) l->class->backward(l, pass);
 }
 
+/* ---- branches (branches.c) ---- */
+
+/* The part's rows, counted from the batch's first one: they go by rows. */
+static mooni_span whole_rows(const part *p) {
+  const mooni_batch *b = p->b;
+  if (b->split != MOONI_BY_COLUMNS) return (mooni_span){p->own.first, p->own.first + p->own.rows};
+  return mooni_span_of(b->rows, MOONI_ROW_GRAIN, p->own.part, p->own.parts);
+}
+
+/* The part's rows in a gradient buffer, of rows so wide. */
+static float *gradient_rows(const part *p, size_t buffer, size_t width) {
+  const moon_net *net = p->b->net;
+  size_t begin = whole_rows(p).from, rows = p->b->split == MOONI_BY_ROWS;
+  return net->gradient[buffer] + (rows ? begin * net->widest : begin * width);
+}
+
+static void join(part *p, const stage *s) { mooni_branches_join(p->b->net, s->layer, whole_rows(p)); }
+
+/* Back through a join or a branch. */
+static void divide(part *p, const stage *s) {
+  const moon_net *net = p->b->net;
+  const mooni_place *place = &net->places[s->layer];
+  bool whole = net->layers[s->layer]->class->role == MOONI_JOIN;
+  (whole ? mooni_branches_divide : mooni_branches_turn)(net, s->layer, whole_rows(p),
+                                                        gradient_rows(p, s->gradient, place->out),
+                                                        gradient_rows(p, 1 - s->gradient, place->in));
+}
+
+static void add_branches(part *p, const stage *s) {
+  const moon_net *net = p->b->net;
+  mooni_branches_add(net, s->layer, whole_rows(p), gradient_rows(p, s->gradient, net->places[s->layer].in));
+}
+
 static bool used_twice(const moon_net *net) {
   bool twice = false;
   for (size_t i = 0; i < net->param_count; i++) twice |= net->uses[i] > 1;
@@ -384,11 +426,11 @@ static void list_forward(mooni_batch *b) {
   const moon_net *net = b->net;
   bool columns = b->split == MOONI_BY_COLUMNS;
   list_gather(b);
-  if (columns && !net->layers[0]->class->takes_columns) meet(b);
+  if (columns && !takes_columns(net, 0)) meet(b);
   for (size_t i = 0; i < net->count; i++) {
     const mooni_layer_class *class = net->layers[i]->class;
-    if (idle(net, i)) continue;
-    add(b, forward, i);
+    if (idle(net, i) || class->role == MOONI_BRANCH) continue;
+    add(b, class->role == MOONI_JOIN ? join : forward, i);
     if (class->complete && columns) meet(b);
     if (class->complete) add(b, complete, i);
     if (columns && !same_columns(b, i)) meet(b);
@@ -404,12 +446,16 @@ static void list_backward(mooni_batch *b) {
   size_t lowest = b->dx ? 0 : net->trainable;
   for (size_t i = net->count; i-- > lowest;) {
     const moon_layer *l = net->layers[i];
-    if (idle(net, i)) continue;
-    if (l->class->derive) add(b, derive, i);
-    if (columns && (l->class->derive || l->param_count)) meet(b); /* a parameter may be updated now: is_finite */
-    add(b, backward, i);
-    if (columns && i > lowest && !same_columns(b, i - 1)) meet(b);
-    b->result = 1 - b->result;
+    if (!idle(net, i)) {
+      if (l->class->derive) add(b, derive, i);
+      if (columns && (l->class->derive || l->param_count)) meet(b); /* a parameter may be updated now: is_finite */
+      add(b, l->class->role == MOONI_FUNCTION ? backward : divide, i);
+      if (columns && i > lowest && !same_columns(b, i - 1)) meet(b);
+      b->result = 1 - b->result;
+    }
+    if (!mooni_forks(net, i) || !(b->dx || i > net->trainable)) continue;
+    add(b, add_branches, i);
+    if (columns) meet(b);
   }
 }
 

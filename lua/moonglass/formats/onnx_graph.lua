@@ -138,6 +138,20 @@ function layers.gaussian_code(graph, x, layer)
   return graph:node("Slice", {x, bound(0), bound(layer.k), bound(1)})
 end
 
+-- The next branch begins with the common input.
+function layers.branch(graph, x, layer)
+  table.insert(graph.open, x)
+  return graph.taken[graph.layer - layer.back]
+end
+
+function layers.join(graph, x, layer)
+  local open, count = graph.open, layer.heads
+  local inputs = table.move(open, #open - count + 2, #open, 1, {})
+  for _ = 2, count do table.remove(open) end
+  inputs[count] = x
+  return graph:node("Concat", inputs, {{"axis", 1}})
+end
+
 -- These are identities in inference.
 local function pass(_, x) return x end
 layers.dropout, layers.gaussian_noise, layers.masking_noise, layers.salt_pepper_noise = pass, pass, pass, pass
@@ -158,20 +172,9 @@ local function layer_obstacle(layer, width)
   end
 end
 
--- For each layer, the width of its input; 0 if any width fits.
-local function widths(net)
-  local list, width = {}, net:inputs()
-  for i = 1, #net do
-    list[i] = width
-    local layer = net:layer(i)
-    if native.is_layer(layer) then width = describe.width_after(layer, width) end
-  end
-  return list
-end
-
 --- In words, why a net cannot be exported; nil if it can.
 function onnx_graph.obstacle(net)
-  local width = widths(net)
+  local width = describe.all_widths(net)
   for i = 1, #net do
     local layer = net:layer(i)
     local why = layer_obstacle(layer, width[i])
@@ -183,12 +186,12 @@ end
 
 --- Adds a net behind the value x. Returns the name of its output. prefix: before the names of its weights.
 function Graph:add_net(x, net, prefix)
-  local width = widths(net)
-  self.net, self.prefix, self.tensors = net, prefix, net:archive()
+  local width = describe.all_widths(net)
+  self.net, self.prefix, self.tensors, self.open, self.taken = net, prefix, net:archive(), {}, {}
   self.names = weight_names(net, self.tensors)
   for i = 1, #net do
     local layer = net:layer(i)
-    self.layer = i
+    self.layer, self.taken[i] = i, x
     x = layers[layer:kind()](self, x, layer, width[i])
   end
   return x

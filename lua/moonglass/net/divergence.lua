@@ -1,5 +1,6 @@
 --- The likely cause of a loss that is not finite, in words, found in the data, the weights and the learning rate.
 -- Targets that do not fit the loss are refused earlier, in compatibility.lua.
+local branching = require "moonglass.net.branching"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local describe = require "moonglass.net.describe"
@@ -89,12 +90,14 @@ end
 
 -- The first layer whose output is not finite, in words; or nil and the net's output.
 local function bad_layer(net, x)
-  for i = 1, #net do
-    local layer = net:layer(i)
+  local layers = {}
+  for i = 1, #net do layers[i] = net:layer(i) end
+  local list, numbers = branching.collapse(layers)
+  for i, layer in ipairs(list) do
     local y = layer:forward(x, true)
     local where = where_bad(y)
     if where then
-      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(i, describe.layer(layer), where,
+      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(numbers[i], describe.layer(layer), where,
         from_to(x), weights_of(layer))
     end
     x = y

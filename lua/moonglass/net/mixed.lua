@@ -2,6 +2,7 @@
 -- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx. Optional are the methods
 -- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), clone(), and the field name.
 local arity = require "moonglass.support.arity"
+local branching = require "moonglass.net.branching"
 local core = require "moonglass.core"
 local describe = require "moonglass.net.describe"
 local errors = require "moonglass.support.errors"
@@ -60,9 +61,9 @@ end
 --- A net of layers: a native net if they all are native.
 function mixed.compose(layers)
   for _, layer in ipairs(layers) do
-    if not native.is_layer(layer) then return new(layers) end
+    if not branching.is_native(layer) then return new(branching.collapse(layers)) end
   end
-  return errors.guard(core.net, layers)
+  return errors.guard(core.net, branching.expand(layers))
 end
 
 function mixed.is_mixed(v) return getmetatable(v) == Mixed end

@@ -1,5 +1,6 @@
 --- moon.sequential{layer, layer, ...}: a net. Of native layers only, it is native and runs in C; with a layer written
 -- in Lua among them it is walked from Lua, with the same methods and the same numbers.
+local branching = require "moonglass.net.branching"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local halves = require "moonglass.net.halves"
@@ -52,7 +53,7 @@ function methods.clone(net)
 end
 
 local function is_lua_layer(v)
-  return type(v) == "table" and type(v.forward) == "function" and type(v.backward) == "function"
+  return branching.is(v) or type(v) == "table" and type(v.forward) == "function" and type(v.backward) == "function"
 end
 
 -- Layers one after the other; a net among them stands for its layers.
@@ -64,7 +65,7 @@ local function flatten(list, into)
     elseif native.is_layer(element) or is_lua_layer(element) then
       into[#into + 1] = element
     else
-      errors.raise("sequential: element %d is %s, expected a layer, a net or a table with forward and backward", i,
+      errors.raise("sequential: element %d is %s, expected a layer, a net, branches or a table with forward and backward", i,
         options.show(element))
     end
   end
@@ -88,7 +89,7 @@ end
 ---for its layers. Two nets may share a layer, and one net may use it twice. Each place of a noise layer draws different
 ---noise. A penalty on weights counts once per net, a penalty on outputs once per place.
 ---@name moon.sequential(layers)
----@param layers moonglass.AnyLayer[] at least one
+---@param layers (moonglass.AnyLayer|moonglass.Branches)[] at least one
 ---@return moonglass.Net net
 local function sequential(layers)
   check_list(layers)

@@ -6,11 +6,6 @@ local native = require "moonglass.support.native"
 ---@class moonglass.Net
 local Net = {}
 
--- The width after this layer, "?" where it cannot be known.
-local function width_after(layer, width)
-  return native.is_layer(layer) and describe.width_after(layer, width) or "?"
-end
-
 -- 100480 -> "100,480"
 local function number_text(n)
   local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse()
@@ -59,12 +54,11 @@ end
 function Net:summary()
   checks.net("summary", self)
   local rows = {{"", "layer", "output", "parameters"}}
-  local width = self:inputs() > 0 and self:inputs() or "?"
+  local _, widths = describe.all_widths(self)
   for i = 1, #self do
     local layer = self:layer(i)
-    width = width_after(layer, width)
     local name = native.is_layer(layer) and tostring(layer) or describe.layer(layer)
-    rows[i + 1] = {tostring(i), name, ("[* x %s]"):format(width), number_text(own_count(layer))}
+    rows[i + 1] = {tostring(i), name, ("[* x %s]"):format(widths[i] > 0 and widths[i] or "?"), number_text(own_count(layer))}
   end
   local lines, total = align(rows), count(self:parameters())
   lines[#lines + 1] = ("%s parameters, %s bytes"):format(number_text(total), number_text(4 * total))

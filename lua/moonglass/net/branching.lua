@@ -1,0 +1,174 @@
+--- Branches with a common input, whose outputs stand side by side. In a native net they are a list of layers: those of
+-- the first branch, `branch`, those of the second, `branch`, those of the third, `join` (csrc/engine/net/branches.c). In
+-- a net with layers written in Lua they are one layer, an object of the class here.
+local arity = require "moonglass.support.arity"
+local core = require "moonglass.core"
+local errors = require "moonglass.support.errors"
+local native = require "moonglass.support.native"
+local options = require "moonglass.support.options"
+
+local branching = {}
+
+---Branches as one layer: what `moon.branches` makes.
+---@class moonglass.Branches: moonglass.LuaLayer
+---@field parts (moonglass.Net|false)[] the branches; false: one without layers, which hands on its input
+local Branches = options.strict({__name = "moonglass.branches", parts = false, name = false, widths = false}, "branches")
+
+--- parts: nets, or false for a branch without layers.
+function branching.new(parts)
+  return setmetatable({parts = parts, name = ("%d branches"):format(#parts)}, Branches)
+end
+
+function branching.is(v) return getmetatable(v) == Branches end
+
+-- ---- as one layer ----
+
+local function in_branch(text, k) return ("in branch %d: %s"):format(k, text) end
+
+local function call(branches, k, method, ...)
+  local part = branches.parts[k]
+  return errors.guard_by(in_branch, k, nil, part[method], part, ...)
+end
+
+---The outputs of all branches side by side.
+---@param x moonglass.Tensor [rows x in]
+---@param training boolean? default false
+---@return moonglass.Tensor y [rows x out]
+function Branches:forward(x, training)
+  local outputs, widths = {}, {}
+  for k, part in ipairs(self.parts) do
+    outputs[k] = part and call(self, k, "forward", x, training or false) or x
+    widths[k] = outputs[k]:size(2)
+  end
+  self.widths = widths
+  return core.cat(outputs, 2)
+end
+
+---The sum of the branches' gradients.
+---@param dy moonglass.Tensor [rows x out]
+---@return moonglass.Tensor dx [rows x in]
+function Branches:backward(dy)
+  if not self.widths then errors.raise("branches: backward without a forward before it") end
+  local column, dx = 1, nil
+  for k, part in ipairs(self.parts) do
+    local own = dy:columns(column, column + self.widths[k] - 1)
+    local gradient = part and call(self, k, "backward", own) or own
+    dx = dx and dx + gradient or gradient
+    column = column + self.widths[k]
+  end
+  return dx
+end
+
+---@return number penalty of the last forward
+function Branches:penalty()
+  local sum = 0
+  for k, part in ipairs(self.parts) do sum = sum + (part and call(self, k, "penalty") or 0) end
+  return sum
+end
+
+---The parameters of all branches: "2.1.weight" is in layer 1 of branch 2.
+---@return moonglass.Parameter[] parameters
+function Branches:parameters()
+  local list = {}
+  for k, part in ipairs(self.parts) do
+    for _, parameter in ipairs(part and part:parameters() or {}) do
+      parameter.name = ("%d.%s"):format(k, parameter.name)
+      list[#list + 1] = parameter
+    end
+  end
+  return list
+end
+
+---Restart the noise.
+---@param seed integer
+function Branches:seed(seed)
+  for k, part in ipairs(self.parts) do
+    if part then call(self, k, "seed", seed + 1000 * k) end
+  end
+end
+
+---@return moonglass.Branches branches with copies of all layers
+function Branches:clone()
+  local parts = {}
+  for k, part in ipairs(self.parts) do parts[k] = part and call(self, k, "clone") end
+  return branching.new(parts)
+end
+
+function Branches:__tostring()
+  local names = {}
+  for k, part in ipairs(self.parts) do names[k] = part and tostring(part):match("^net (%b())") or "()" end
+  return "branches " .. table.concat(names, ", ")
+end
+
+arity.check_class(Branches)
+
+-- ---- as a list of native layers ----
+
+--- Could the layer, or the branches, be in a native net?
+function branching.is_native(v)
+  if not branching.is(v) then return native.is_layer(v) end
+  for _, part in ipairs(v.parts) do
+    if part and not native.is_net(part) then return false end
+  end
+  return true
+end
+
+-- Appends the layers of native branches to the list.
+local function append(list, branches)
+  local begin, count = #list, #branches.parts
+  for k, part in ipairs(branches.parts) do
+    for i = 1, part and #part or 0 do list[#list + 1] = part:layer(i) end
+    list[#list + 1] = k < count and core.layer("branch", #list - begin) or core.layer("join", count)
+  end
+end
+
+--- The layers, with the layers of branches in place of these. All must be native.
+function branching.expand(layers)
+  local list = {}
+  for _, layer in ipairs(layers) do
+    if branching.is(layer) then append(list, layer) else list[#list + 1] = layer end
+  end
+  return list
+end
+
+local function kind_of(layer) return native.is_layer(layer) and layer:kind() end
+
+-- From native layers, `branch` among them, back to branches: ends are the places of those that belong to one join.
+local function collect(layers, first, ends)
+  local parts = {}
+  for k, last in ipairs(ends) do
+    parts[k] = last > first and core.net(table.move(layers, first, last - 1, 1, {}))
+    first = last + 1
+  end
+  return branching.new(parts)
+end
+
+-- The places of the branches that the join at `place` ends, and its own. open: those without a join yet; they are
+-- taken out.
+local function ends_of(layers, open, place)
+  local heads = layers[place].heads
+  local ends = table.move(open, #open - heads + 2, #open, 1, {})
+  for _ = 2, heads do open[#open] = nil end
+  ends[heads] = place
+  return ends
+end
+
+--- The layers, with each join and its branches as one layer; and for each the place where it begins.
+function branching.collapse(layers)
+  local list, open, begins = {}, {}, {}
+  for place, layer in ipairs(layers) do
+    list[#list + 1] = layer
+    begins[#list] = place
+    local kind = kind_of(layer)
+    if kind == "branch" then open[#open + 1] = place end
+    if kind == "join" then
+      local ends = ends_of(layers, open, place)
+      local first = ends[1] - layers[ends[1]].back
+      while begins[#list] > first do begins[#list], list[#list] = nil, nil end
+      list[#list] = collect(layers, first, ends)
+    end
+  end
+  return list, begins
+end
+
+return branching
