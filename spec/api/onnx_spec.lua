@@ -213,6 +213,16 @@ function run.Softmax(attributes, x)
   return each(x, function(v, i) return math.exp(v) / sums[i] end)
 end
 
+function run.Concat(attributes, ...)
+  assert.equal(1, attributes.axis)
+  local out = {}
+  for i = 1, #(...) do
+    out[i] = {}
+    for _, m in ipairs{...} do table.move(m[i], 1, #m[i], #out[i] + 1, out[i]) end
+  end
+  return out
+end
+
 function run.TopK(attributes, x, k)
   assert.equal(1, attributes.axis)
   local values, places = {}, {}
@@ -411,6 +421,18 @@ describe("moon.onnx.export:", function()
     check(ae.encoder, x)
     local graph = check(ae.decoder, ae:encode(x))
     assert.equal("batch x 3", read_value(graph.inputs[1]).shape)
+  end)
+
+  it("branches", function()
+    local tanh = {activation = "tanh"}
+    local inner = moon.branches{{}, moon.dense(4, 3, tanh)}
+    local net = moon.sequential{moon.dense(6, 5, tanh),
+      moon.branches{{}, {moon.dense(5, 4, tanh), inner, moon.k_sparse(3, {alpha = 2})}, {moon.dropout(0.5),
+        moon.dense(5, 2, {activation = "softmax"})}}, moon.k_sparse(5, {alpha = 2})}
+    local graph = check(net, moon.randn(9, 6))
+    assert.equal("Gemm Tanh Gemm Tanh Gemm Tanh Concat TopK Shape ConstantOfShape ScatterElements Gemm Softmax Concat "
+      .. "TopK Shape ConstantOfShape ScatterElements", operators(graph))
+    check(net:slice(2, #net), moon.randn(3, 5))
   end)
 
   it("layers used only in training are not exported", function()

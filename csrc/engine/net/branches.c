@@ -37,17 +37,19 @@ static moon_status open_branch(moon_net *net, reading *r, size_t place) {
   mooni_link *l = &net->links[place - 1];
   size_t back = mooni_structure_count(net->layers[place - 1]), top = r->top;
   if (back >= place)
-    return mooni_fail(net->ctx, MOON_ERANGE,
-                      "layer %zu (branch): back is %zu, expected at most the %zu layers before it; a net has all branches "
-                      "of a join, or none",
-                      place, back, place - 1);
+    return mooni_fail(
+        net->ctx, MOON_ERANGE,
+        "layer %zu (branch): back is %zu, expected at most the %zu layers before it; a net has all branches "
+        "of a join, or none",
+        place, back, place - 1);
   l->fork = place - back;
   bool same = top && net->links[top - 1].fork == l->fork;
   if (go_back(net, r, place, l->fork) != (same ? top + 1 : l->fork))
-    return mooni_fail(net->ctx, MOON_ERANGE,
-                      "layer %zu (branch): back is %zu, which leads to layer %zu: branches begin there in another join, or "
-                      "behind another branch",
-                      place, back, l->fork);
+    return mooni_fail(
+        net->ctx, MOON_ERANGE,
+        "layer %zu (branch): back is %zu, which leads to layer %zu: branches begin there in another join, or "
+        "behind another branch",
+        place, back, l->fork);
   l->previous = same ? top : 0;
   r->open[place - 1] = top;
   r->top = place;
@@ -64,10 +66,11 @@ static moon_status close_join(moon_net *net, reading *r, size_t place) {
     found++;
   }
   if (found != heads)
-    return mooni_fail(net->ctx, MOON_ERANGE,
-                      "layer %zu (join): heads is %zu, but there are %zu branches: expected one less of the layer `branch` "
-                      "before it than heads",
-                      place, heads, found);
+    return mooni_fail(
+        net->ctx, MOON_ERANGE,
+        "layer %zu (join): heads is %zu, but there are %zu branches: expected one less of the layer `branch` "
+        "before it than heads",
+        place, heads, found);
   net->links[place - 1].previous = last;
   r->begin[place - 1] = net->links[branch - 1].fork;
   r->top = r->open[branch - 1];
@@ -98,17 +101,38 @@ moon_status mooni_branches_find(moon_net *net) {
 
 /* ---- widths ---- */
 
+/* The width behind place i for rows of width `in` there, if the layer takes any width. The links have the widths of the
+** places up to this one. */
+static size_t width_behind(const moon_net *net, size_t i, size_t in) {
+  const mooni_link *l = &net->links[i];
+  if (role_of(net, i) == MOONI_BRANCH) return net->links[l->fork - 1].in;
+  for (size_t b = l->previous; b; b = net->links[b - 1].previous) in += net->links[b - 1].in;
+  return in;
+}
+
+/* Up to the first layer of a given width, the others only repeat the input: a join of two has its width twice. */
+moon_status mooni_branches_input(moon_net *net) {
+  size_t times = 1;
+  for (size_t i = 0; i < net->count; i++) {
+    const mooni_layer_class *class = net->layers[i]->class;
+    if (class->inputs) {
+      net->inputs = class->inputs(net->layers[i]) / times;
+      return MOON_OK; /* if there is a remainder, this layer will be found not to fit */
+    }
+    net->links[i].in = times;
+    times = width_behind(net, i, times);
+  }
+  return mooni_fail(net->ctx, MOON_ESHAPE,
+                    "a net with branches, but without a layer of a given width: expected one, such as dense");
+}
+
 moon_status mooni_branches_width(const moon_net *net, size_t *out, size_t in) {
   for (size_t i = 0; i < net->count; i++) {
-    mooni_link *l = &net->links[i];
-    l->in = in;
-    switch (role_of(net, i)) {
-      case MOONI_FUNCTION: MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], &in, in))); break;
-      case MOONI_BRANCH: in = net->links[l->fork - 1].in; break;
-      case MOONI_JOIN:
-        for (size_t b = l->previous; b; b = net->links[b - 1].previous) in += net->links[b - 1].in;
-        break;
-    }
+    net->links[i].in = in;
+    if (role_of(net, i) == MOONI_FUNCTION)
+      MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], &in, in)));
+    else
+      in = width_behind(net, i, in);
   }
   *out = in;
   return MOON_OK;

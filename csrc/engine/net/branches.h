@@ -20,6 +20,9 @@ static inline bool mooni_forks(const moon_net *net, size_t i) { return net->link
 /* Find the branches of a new net. Without any, net->links stays NULL. MOON_ERANGE: they do not fit together. */
 moon_status mooni_branches_find(moon_net *net);
 
+/* With links: find net->inputs. MOON_ESHAPE: no layer has a width. */
+moon_status mooni_branches_input(moon_net *net);
+
 /* With links: the widths of all inputs, into the links, and of the output. */
 moon_status mooni_branches_width(const moon_net *net, size_t *out, size_t in);
 

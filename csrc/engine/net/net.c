@@ -39,9 +39,9 @@ moon_status mooni_set_widths(moon_net *net, size_t in) {
 static moon_status find_widths(moon_net *net) {
   for (size_t i = 0; i < net->count && !net->inputs; i++) {
     const moon_layer *l = net->layers[i];
-    if (l->class->role == MOONI_JOIN) break; /* what comes behind it is wider than the net's input */
     if (l->class->inputs) net->inputs = l->class->inputs(l);
   }
+  if (net->links) MOONI_TRY(mooni_branches_input(net));
   if (!net->inputs) return MOON_OK; /* the net takes any width */
   MOONI_TRY(mooni_set_widths(net, net->inputs));
   net->outputs = net->places[net->count - 1].out;
@@ -161,8 +161,8 @@ void moon_net_release(moon_net *net) {
   mooni_ranks_drop(net);
   moon_net_drop_measures(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
-  void *blocks[] = {net->layers, net->places, net->stages,      net->values,     net->grads,
-                    net->uses,   net->arena,  net->gradient[0], net->part_grads, net->links, net};
+  void *blocks[] = {net->layers, net->places,      net->stages,     net->values, net->grads, net->uses,
+                    net->arena,  net->gradient[0], net->part_grads, net->links,  net};
   for (size_t i = 0; i < MOONI_COUNT(blocks); i++) mooni_free(ctx, blocks[i]);
   moon_ctx_release(ctx);
 }

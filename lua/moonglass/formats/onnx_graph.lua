@@ -138,13 +138,20 @@ function layers.gaussian_code(graph, x, layer)
   return graph:node("Slice", {x, bound(0), bound(layer.k), bound(1)})
 end
 
+-- These are identities in inference.
+local function pass(_, x) return x end
+layers.dropout, layers.gaussian_noise, layers.masking_noise, layers.salt_pepper_noise = pass, pass, pass, pass
+
+-- How layers hang together: a net has them only together with others.
+local structures = {}
+
 -- The next branch begins with the common input.
-function layers.branch(graph, x, layer)
+function structures.branch(graph, x, layer)
   table.insert(graph.open, x)
   return graph.taken[graph.layer - layer.back]
 end
 
-function layers.join(graph, x, layer)
+function structures.join(graph, x, layer)
   local open, count = graph.open, layer.heads
   local inputs = table.move(open, #open - count + 2, #open, 1, {})
   for _ = 2, count do table.remove(open) end
@@ -152,16 +159,12 @@ function layers.join(graph, x, layer)
   return graph:node("Concat", inputs, {{"axis", 1}})
 end
 
--- These are identities in inference.
-local function pass(_, x) return x end
-layers.dropout, layers.gaussian_noise, layers.masking_noise, layers.salt_pepper_noise = pass, pass, pass, pass
-
 -- ---- what cannot be exported ----
 
 local function layer_obstacle(layer, width)
   if not native.is_layer(layer) then return "is written in Lua: other runtimes cannot run it" end
   local kind = layer:kind()
-  if not layers[kind] then return ("has no counterpart in ONNX here (known: %s)"):format(options.names(layers)) end
+  if not layers[kind] and not structures[kind] then return ("has no counterpart in ONNX here (known: %s)"):format(options.names(layers)) end
   local activation = (kind == "dense" or kind == "activation") and layer.activation
   if activation and not activations[activation] then
     return ("activation '%s' has no counterpart in ONNX here (known: %s)"):format(activation,
@@ -192,7 +195,8 @@ function Graph:add_net(x, net, prefix)
   for i = 1, #net do
     local layer = net:layer(i)
     self.layer, self.taken[i] = i, x
-    x = layers[layer:kind()](self, x, layer, width[i])
+    local add = layers[layer:kind()] or structures[layer:kind()]
+    x = add(self, x, layer, width[i])
   end
   return x
 end

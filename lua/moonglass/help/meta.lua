@@ -1117,7 +1117,7 @@ function moon.load_bytes(bytes) end
 ---A net of layers in sequence: `moon.sequential{moon.dense(784, 32), moon.dense(32, 784)}`. A net in the list stands
 ---for its layers. Two nets may share a layer, and one net may use it twice. Each place of a noise layer draws different
 ---noise. A penalty on weights counts once per net, a penalty on outputs once per place.
----@param layers moonglass.AnyLayer[] at least one
+---@param layers (moonglass.AnyLayer|moonglass.Branches)[] at least one
 ---@return moonglass.Net net
 function moon.sequential(layers) end
 
@@ -2599,6 +2599,45 @@ function mpi.fail(message) end
 ---`mpi.fail`.
 ---@param message string
 function mpi.abort(message) end
+
+-- ---- Branches ----
+
+---Branches as one layer: what `moon.branches` makes.
+---@class moonglass.Branches: moonglass.LuaLayer
+---@field parts (moonglass.Net|false)[] the branches; false: one without layers, which hands on its input
+local Branches = {}
+
+---Branches: each gets the same rows, and their outputs stand side by side, [rows x the sum of their widths]. The result
+---is an element of `moon.sequential`, or of an autoencoder's encoder or decoder. A branch without layers, {}, hands on
+---its input. In a native net they become its layers, with a `branch` between two and a `join` behind the last.
+---@param layers (moonglass.AnyLayer[]|moonglass.AnyLayer)[] at least two: a list of layers, a net or a layer each
+---@return moonglass.Branches branches
+function moon.branches(layers) end
+
+---The outputs of all branches side by side.
+---@param x moonglass.Tensor [rows x in]
+---@param training boolean? default false
+---@return moonglass.Tensor y [rows x out]
+function Branches:forward(x, training) end
+
+---The sum of the branches' gradients.
+---@param dy moonglass.Tensor [rows x out]
+---@return moonglass.Tensor dx [rows x in]
+function Branches:backward(dy) end
+
+---@return number penalty of the last forward
+function Branches:penalty() end
+
+---The parameters of all branches: "2.1.weight" is in layer 1 of branch 2.
+---@return moonglass.Parameter[] parameters
+function Branches:parameters() end
+
+---Restart the noise.
+---@param seed integer
+function Branches:seed(seed) end
+
+---@return moonglass.Branches branches with copies of all layers
+function Branches:clone() end
 
 -- ---- moon.image ----
 

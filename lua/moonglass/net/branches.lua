@@ -10,6 +10,10 @@ local function is_element(v)
   return native.is_layer(v) or native.is_net(v) or mixed.is_mixed(v) or type(v) == "table" and v.forward ~= nil
 end
 
+local function in_branch(text, k)
+  return (errors.prefix(("branches: branch %d: "):format(k), text):gsub("(branch %d+: )sequential: ", "%1", 1))
+end
+
 -- A branch as a net; false for one without layers.
 local function as_net(k, v)
   if is_element(v) then v = {v} end
@@ -17,7 +21,7 @@ local function as_net(k, v)
     errors.raise("branches: branch %d is %s, expected a list of layers, a layer or a net", k, options.show(v))
   end
   if next(v) == nil then return false end
-  return errors.guard_as(("branches: branch %d"):format(k), "sequential", sequential, v)
+  return errors.guard_by(in_branch, k, nil, sequential, v)
 end
 
 ---Branches: each gets the same rows, and their outputs stand side by side, [rows x the sum of their widths]. The result

@@ -3,6 +3,7 @@
 -- a net with layers written in Lua they are one layer, an object of the class here.
 local arity = require "moonglass.support.arity"
 local core = require "moonglass.core"
+local describe = require "moonglass.net.describe"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -23,7 +24,7 @@ function branching.is(v) return getmetatable(v) == Branches end
 
 -- ---- as one layer ----
 
-local function in_branch(text, k) return ("in branch %d: %s"):format(k, text) end
+local function in_branch(text, k) return errors.prefix(("in branch %d: "):format(k), text) end
 
 local function call(branches, k, method, ...)
   local part = branches.parts[k]
@@ -130,6 +131,57 @@ function branching.expand(layers)
   end
   return list
 end
+
+-- ---- in a net with layers in Lua ----
+
+-- visit(layer, unit) for each layer within the branches. Those of one native net are a unit: it adds up the gradients of
+-- a layer that it has twice.
+local function walk(branches, visit)
+  for _, part in ipairs(branches.parts) do
+    for i = 1, part and #part or 0 do
+      local layer = part:layer(i)
+      if branching.is(layer) then walk(layer, visit) else visit(layer, native.is_net(part) and part or layer) end
+    end
+  end
+end
+
+local function has_parameters(layer) return layer.parameters and layer:parameters()[1] ~= nil end
+
+local function same(a, b) return rawequal(a, b) or native.is_layer(a) and native.is_layer(b) and a == b end
+
+-- Is the layer in the unit, or in another one? seen: {layer, unit} each.
+local function stands(seen, layer, unit)
+  local here, elsewhere = false, false
+  for _, s in ipairs(seen) do
+    if same(s[1], layer) then
+      if rawequal(s[2], unit) then here = true else elsewhere = true end
+    end
+  end
+  return here, elsewhere
+end
+
+--- Raises if a layer of branches has its weights elsewhere in the net, too: there their gradients would not be added.
+function branching.check_apart(layers)
+  local seen, number = {}, nil
+  local function add(layer, unit)
+    if has_parameters(layer) or not native.is_layer(layer) then seen[#seen + 1] = {layer, unit, number} end
+  end
+  for i, layer in ipairs(layers) do
+    number = i
+    if branching.is(layer) then walk(layer, add) else add(layer, layer) end
+  end
+  for _, s in ipairs(seen) do
+    local layer, unit = s[1], s[2]
+    local tied = native.is_layer(layer) and layer:kind() == "dense" and layer.tied
+    local _, elsewhere = stands(seen, layer, unit)
+    if elsewhere or tied and not stands(seen, tied, unit) then
+      errors.raise("sequential: layer %d: %s has its weights elsewhere, too, which only nets of native layers can have",
+        s[3], describe.layer(layer))
+    end
+  end
+end
+
+-- ---- from native layers ----
 
 local function kind_of(layer) return native.is_layer(layer) and layer:kind() end
 

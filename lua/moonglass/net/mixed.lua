@@ -47,21 +47,23 @@ end
 
 -- layers: native ones and tables. Each native layer runs as its own net, a cell.
 local function new(layers)
-  local self = setmetatable({layers = {}, cells = {}}, Mixed)
+  local self, branches = setmetatable({layers = {}, cells = {}}, Mixed), false
   for i, layer in ipairs(layers) do
     local k = first_place(layers, i)
     if k then layer = again(layer, i, k) end
     if native.is_layer(layer) then check_parameters(layer, i) end
     self.layers[i] = layer
     self.cells[i] = native.is_layer(layer) and core.net{layer} or layer
+    branches = branches or branching.is(layer)
   end
+  if branches then branching.check_apart(layers) end
   return self
 end
 
 --- A net of layers: a native net if they all are native.
 function mixed.compose(layers)
   for _, layer in ipairs(layers) do
-    if not branching.is_native(layer) then return new(branching.collapse(layers)) end
+    if not branching.is_native(layer) then return new((branching.collapse(layers))) end
   end
   return errors.guard(core.net, branching.expand(layers))
 end
@@ -71,7 +73,8 @@ function mixed.is_mixed(v) return getmetatable(v) == Mixed end
 -- ---- forward and backward ----
 
 local function in_layer(text, net, i)
-  return ("in layer %d (%s): %s"):format(i, describe.layer(net.layers[i]), (text:gsub("in layer 1 %b(): ", "", 1)))
+  local words = ("in layer %d (%s): "):format(i, describe.layer(net.layers[i]))
+  return errors.prefix(words, (text:gsub("in layer 1 %b(): ", "", 1)))
 end
 
 -- cells[i]:method(...); an error says which layer it was.

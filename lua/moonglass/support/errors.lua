@@ -114,6 +114,12 @@ end
 
 function errors.guard_as(name, theirs, f, ...) return finish(rename, name, theirs, protect(f, ...)) end
 
+--- Words before a message, but behind its place.
+function errors.prefix(words, text)
+  local place, rest = text:match("^([^\n]-:%d+: )(.*)$")
+  return (place or "") .. words .. (rest or text)
+end
+
 local function give(ok, ...)
   if ok then return ok, ... end
   local caught = ...
