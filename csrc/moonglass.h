@@ -401,10 +401,10 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 **   k_sparse          k, alpha
 **   gaussian_code     k, beta
 ** end
-** Two more kinds tell how the layers around them hang together, and mean something in a net only: `branch`, back, begins
-** the next branch with the input that `back` layers before it begin with; `join`, heads, puts the outputs of so many
-** branches side by side. A, branch, B, branch, C, join 3: three branches, each of any layers or none. A net has all of
-** them, or none.
+** Two more kinds tell how the layers around them hang together, and mean something in a net only: `branch` (back)
+** begins the next branch with the input that the `back` layers before it begin with; `join` (heads) puts the outputs of
+** so many branches side by side. A, branch, B, branch, C, join 3: three branches, each of any layers or none. A net has
+** all of them, or none.
 ** Parameters are initialised from the context's random stream. Fails with MOON_ERANGE (unknown kind or option, value
 ** not allowed; the message lists the known ones), MOON_ETYPE, MOON_ESHAPE or MOON_ESTATE (tied), MOON_ENOMEM. */
 MOON_API moon_status moon_layer_new(moon_ctx *ctx, moon_layer **out, const char *kind, const moon_option *options,
@@ -528,7 +528,8 @@ MOON_API moon_status moon_optim_moment(moon_optim *opt, moon_tensor *value, size
 /* ---- Nets ------------------------------------------------------------------------------------------------------ */
 
 /* CONSTRUCTOR: a stack of layers, which are retained. A layer may be used in several nets, or twice in one. Fails with
-** MOON_ESHAPE (widths do not match; the message names the layer), MOON_ERANGE (no layers, branches without a join), MOON_ETYPE (a layer of
+** MOON_ESHAPE (widths do not match; the message names the layer), MOON_ERANGE (no layers, or branches without a join),
+** MOON_ETYPE (a layer of
 ** another context), MOON_ENOMEM. */
 MOON_API moon_status moon_net_new(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count);
 

@@ -68,7 +68,8 @@ describe("branches", function()
   for name, make in pairs(nests) do
     it("have the gradients of numeric differences: " .. name, function()
       local net = make()
-      local _, details = moon.gradcheck(net, moon.randn(7, 6), {loss = moon.mse{}, target = moon.rand(7, net:outputs())})
+      local x, target = moon.randn(7, 6), moon.rand(7, net:outputs())
+      local _, details = moon.gradcheck(net, x, {loss = moon.mse{}, target = target})
       assert.is_true(details.passed, tostring(details))
     end)
 
@@ -124,10 +125,10 @@ describe("branches", function()
   end)
 
   it("train the same as layers run by hand", function()
-    local net, trunk, first, second = small()
+    local net = small()
     local x, y, copy = moon.randn(9, 6), moon.rand(9, 12), net:clone()
     net:step(x, y, "mse", moon.sgd{lr = 0.5})
-    trunk, first, second = copy:layer(1), {copy:layer(2), copy:layer(3)}, copy:layer(5)
+    local trunk, first, second = copy:layer(1), {copy:layer(2), copy:layer(3)}, copy:layer(5)
     local h = trunk:forward(x, true)
     local loss = moon.mse{}
     loss:forward(moon.cat({first[2]:forward(first[1]:forward(h, true), true), second:forward(h, true), h}, 2), y)
@@ -156,8 +157,8 @@ describe("branches", function()
     assert.equal(net:predict(x), net:slice(8, 8):predict(net:slice(1, 7):predict(x)))
     assert.equal("slice: layer 3 (branch): no join stands behind it; a net has all branches of a join, or none",
       failure(function() net:slice(2, 5) end))
-    assert.equal("slice: layer 2 (branch): back is 2, expected at most the 1 layers before it; a net has all branches of a "
-      .. "join, or none", failure(function() net:slice(3, 7) end))
+    assert.equal("slice: layer 2 (branch): back is 2, expected at most the 1 layers before it; a net has all branches "
+      .. "of a join, or none", failure(function() net:slice(3, 7) end))
   end)
 
   it("show in texts", function()
@@ -198,10 +199,10 @@ describe("branches", function()
     local function branch(back) return moon.layer("branch", back) end
     local function join(heads) return moon.layer("join", heads) end
     assert.equal("layer 1 (branch): no join stands behind it; a net has all branches of a join, or none", of(branch(0)))
-    assert.equal("layer 2 (join): heads is 2, but there are 1 branches: expected one less of the layer `branch` before it "
-      .. "than heads", of(dense(3, 3), join(2)))
-    assert.equal("layer 3 (join): heads is 3, but there are 2 branches: expected one less of the layer `branch` before it "
-      .. "than heads", of(dense(3, 3), branch(1), join(3)))
+    assert.equal("layer 2 (join): heads is 2, but there are 1 branches: expected one less of the layer `branch` before "
+      .. "it than heads", of(dense(3, 3), join(2)))
+    assert.equal("layer 3 (join): heads is 3, but there are 2 branches: expected one less of the layer `branch` before "
+      .. "it than heads", of(dense(3, 3), branch(1), join(3)))
     assert.equal("layer 6 (branch): back is 2, which leads to layer 4: branches begin there in another join, or behind "
       .. "another branch", of(dense(3, 2), branch(1), dense(3, 2), join(2), dense(4, 4), branch(2), join(2)))
     assert.equal("layer 6 (branch): back is 4, which leads to layer 2: branches begin there in another join, or behind "
@@ -224,8 +225,8 @@ describe("branches", function()
     assert.equal("branches: unknown key 'x', expected a list of branches", refused{dense(2, 2), {}, x = 1})
     assert.equal("branches: branch 2: in layer 2 (dense 3->3): input is [* x 2], expected [* x 3]",
       refused{dense(2, 2), {dense(3, 2), dense(3, 3)}})
-    assert.equal("branches: branch 1: element 1 is 'relu', expected a layer, a net, branches or a table with forward and "
-      .. "backward", refused{{"relu"}, {}})
+    assert.equal("branches: branch 1: element 1 is 'relu', expected a layer, a net, branches or a table with forward "
+      .. "and backward", refused{{"relu"}, {}})
     assert.equal("in layer 3 (dense 2->2): input is [* x 3], expected [* x 2]",
       failure(moon.sequential, {moon.branches{dense(3, 2), dense(2, 2)}}))
   end)
@@ -240,8 +241,8 @@ describe("branches", function()
 
   it("with a layer twice, in Lua, are refused", function()
     local shared = dense(3, 3)
-    local words = "sequential: layer %d: dense 3->3 has its weights elsewhere, too, which only nets of native layers can "
-      .. "have"
+    local words = "sequential: layer %d: dense 3->3 has its weights elsewhere, too, which only nets of native layers "
+      .. "can have"
     assert.equal(words:format(1), failure(moon.sequential, {shared, moon.branches{shared, {}}, twice()}))
     assert.equal(words:format(1), failure(moon.sequential, {moon.branches{shared, shared}, twice()}))
     assert.equal(words:format(1),

@@ -1,7 +1,7 @@
 /* branches.c - the two layers that make a net of branches out of a list of layers: net/branches.c runs them.
 **
-** The branches of a net begin with the same input, and a join puts their outputs side by side. In the list they stand one
-** behind the other: the layers of the first, `branch`, those of the second, `branch`, those of the third, `join`. A
+** The branches of a net begin with the same input, and a join puts their outputs side by side. In the list they stand
+** one behind the other: the layers of the first, `branch`, those of the second, `branch`, those of the third, `join`. A
 ** branch goes back to the common input: it counts the layers between itself and that. */
 #include <stddef.h>
 

@@ -55,7 +55,8 @@ struct mooni_pass {
   size_t layer;    /* for ready: the place in the net */
 };
 
-/* A layer is a function of rows, or tells how the layers around it hang together (branches.c); then it has no functions. */
+/* A layer is a function of rows, or tells how the layers around it hang together (branches.c); then it has no
+** functions. */
 typedef enum mooni_role { MOONI_FUNCTION, MOONI_BRANCH, MOONI_JOIN } mooni_role;
 
 typedef struct mooni_layer_class {

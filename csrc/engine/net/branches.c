@@ -2,10 +2,10 @@
 **
 ** A branch has nothing to do forward: its y is the common input, and its x the output of the branch before it. The join
 ** copies the outputs side by side. Backward the two gradient buffers alternate from layer to layer, as without
-** branches. So the join keeps its dy in its scratch, and hands on the last branch's columns. Each `branch` below it keeps
-** the gradient of the common input that comes down to it, in the buffer that its y does not need, and hands on the
-** columns of the branch before it. The gradient of the first branch arrives where the common input is: there the others
-** are added. */
+** branches. So the join keeps its dy in its scratch, and hands on the last branch's columns. Each `branch` below it
+** keeps the gradient of the common input that comes down to it, in the buffer that its y does not need, and hands on
+** the columns of the branch before it. The gradient of the first branch arrives where the common input is: there the
+** others are added. */
 #include "branches.h"
 
 #include <string.h>
@@ -19,8 +19,8 @@ static mooni_role role_of(const moon_net *net, size_t i) { return net->layers[i]
 
 /* ---- what belongs together ---- */
 
-/* While the list is read: the branches without a join so far, a stack through `open`; and where each join's first branch
-** begins. Places count from 1. */
+/* While the list is read: the branches without a join so far, a stack through `open`; and where each join's first
+** branch begins. Places count from 1. */
 typedef struct reading {
   size_t *open;  /* of a branch: the one below it in the stack */
   size_t *begin; /* of a join: the first place of its branches */

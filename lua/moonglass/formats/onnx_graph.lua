@@ -164,7 +164,9 @@ end
 local function layer_obstacle(layer, width)
   if not native.is_layer(layer) then return "is written in Lua: other runtimes cannot run it" end
   local kind = layer:kind()
-  if not layers[kind] and not structures[kind] then return ("has no counterpart in ONNX here (known: %s)"):format(options.names(layers)) end
+  if not layers[kind] and not structures[kind] then
+    return ("has no counterpart in ONNX here (known: %s)"):format(options.names(layers))
+  end
   local activation = (kind == "dense" or kind == "activation") and layer.activation
   if activation and not activations[activation] then
     return ("activation '%s' has no counterpart in ONNX here (known: %s)"):format(activation,

@@ -1,6 +1,6 @@
 --- Branches with a common input, whose outputs stand side by side. In a native net they are a list of layers: those of
--- the first branch, `branch`, those of the second, `branch`, those of the third, `join` (csrc/engine/net/branches.c). In
--- a net with layers written in Lua they are one layer, an object of the class here.
+-- the first branch, `branch`, those of the second, `branch`, those of the third, `join` (csrc/engine/net/branches.c).
+-- In a net with layers written in Lua they are one layer, an object of the class here.
 local arity = require "moonglass.support.arity"
 local core = require "moonglass.core"
 local describe = require "moonglass.net.describe"
@@ -13,7 +13,8 @@ local branching = {}
 ---Branches as one layer: what `moon.branches` makes.
 ---@class moonglass.Branches: moonglass.LuaLayer
 ---@field parts (moonglass.Net|false)[] the branches; false: one without layers, which hands on its input
-local Branches = options.strict({__name = "moonglass.branches", parts = false, name = false, widths = false}, "branches")
+local Branches = options.strict({__name = "moonglass.branches", parts = false, name = false, widths = false},
+  "branches")
 
 --- parts: nets, or false for a branch without layers.
 function branching.new(parts)
@@ -134,8 +135,8 @@ end
 
 -- ---- in a net with layers in Lua ----
 
--- visit(layer, unit) for each layer within the branches. Those of one native net are a unit: it adds up the gradients of
--- a layer that it has twice.
+-- visit(layer, unit) for each layer within the branches. Those of one native net are a unit: it adds up the gradients
+-- of a layer that it has twice.
 local function walk(branches, visit)
   for _, part in ipairs(branches.parts) do
     for i = 1, part and #part or 0 do

@@ -97,8 +97,8 @@ local function bad_layer(net, x)
     local y = layer:forward(x, true)
     local where = where_bad(y)
     if where then
-      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(numbers[i], describe.layer(layer), where,
-        from_to(x), weights_of(layer))
+      return ("the output of layer %d (%s) has %s; its input goes %s%s"):format(numbers[i], describe.layer(layer),
+        where, from_to(x), weights_of(layer))
     end
     x = y
   end

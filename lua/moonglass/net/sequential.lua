@@ -65,8 +65,8 @@ local function flatten(list, into)
     elseif native.is_layer(element) or is_lua_layer(element) then
       into[#into + 1] = element
     else
-      errors.raise("sequential: element %d is %s, expected a layer, a net, branches or a table with forward and backward", i,
-        options.show(element))
+      errors.raise("sequential: element %d is %s, expected a layer, a net, branches or a table with forward and "
+        .. "backward", i, options.show(element))
     end
   end
   return into

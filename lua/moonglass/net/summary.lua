@@ -58,7 +58,8 @@ function Net:summary()
   for i = 1, #self do
     local layer = self:layer(i)
     local name = native.is_layer(layer) and tostring(layer) or describe.layer(layer)
-    rows[i + 1] = {tostring(i), name, ("[* x %s]"):format(widths[i] > 0 and widths[i] or "?"), number_text(own_count(layer))}
+    local shape = ("[* x %s]"):format(widths[i] > 0 and widths[i] or "?")
+    rows[i + 1] = {tostring(i), name, shape, number_text(own_count(layer))}
   end
   local lines, total = align(rows), count(self:parameters())
   lines[#lines + 1] = ("%s parameters, %s bytes"):format(number_text(total), number_text(4 * total))
