@@ -2600,45 +2600,6 @@ function mpi.fail(message) end
 ---@param message string
 function mpi.abort(message) end
 
--- ---- Branches ----
-
----Branches as one layer: what `moon.branches` makes.
----@class moonglass.Branches: moonglass.LuaLayer
----@field parts (moonglass.Net|false)[] the branches; false: one without layers, which hands on its input
-local Branches = {}
-
----Branches: each gets the same rows, and their outputs stand side by side, [rows x the sum of their widths]. The result
----is an element of `moon.sequential`, or of an autoencoder's encoder or decoder. A branch without layers, {}, hands on
----its input. In a native net they become its layers, with a `branch` between two and a `join` behind the last.
----@param layers (moonglass.AnyLayer[]|moonglass.AnyLayer)[] at least two: a list of layers, a net or a layer each
----@return moonglass.Branches branches
-function moon.branches(layers) end
-
----The outputs of all branches side by side.
----@param x moonglass.Tensor [rows x in]
----@param training boolean? default false
----@return moonglass.Tensor y [rows x out]
-function Branches:forward(x, training) end
-
----The sum of the branches' gradients.
----@param dy moonglass.Tensor [rows x out]
----@return moonglass.Tensor dx [rows x in]
-function Branches:backward(dy) end
-
----@return number penalty of the last forward
-function Branches:penalty() end
-
----The parameters of all branches: "2.1.weight" is in layer 1 of branch 2.
----@return moonglass.Parameter[] parameters
-function Branches:parameters() end
-
----Restart the noise.
----@param seed integer
-function Branches:seed(seed) end
-
----@return moonglass.Branches branches with copies of all layers
-function Branches:clone() end
-
 -- ---- moon.image ----
 
 ---Pictures of rows.
@@ -2916,6 +2877,10 @@ function session.quit(status) end
 ---@field high number[]? the largest one
 ---@field margin number? default 3, above 0: a cell more than so many ranges (high - low) from them is far outside
 
+---Branches as one layer: what `moon.branches` makes.
+---@class moonglass.Branches: moonglass.LuaLayer
+---@field parts (moonglass.Net|boolean)[] the branches; false: one without layers, which hands on its input
+
 ---The record of a training. `tostring` makes a table of it.
 ---@class moonglass.History
 ---@field loss number[] by epoch: the objective before each update, averaged over the rows
@@ -3033,6 +2998,13 @@ function moon.help(x) end
 ---@return string? message
 ---@return moonglass.Code? code
 function moon.show(t, options) end
+
+---Branches: each gets the same rows, and their outputs stand side by side, [rows x the sum of their widths]. The result
+---is an element of `moon.sequential`, or of an autoencoder's encoder or decoder. A branch without layers, {}, hands on
+---its input. In a native net they become its layers, with a `branch` between two and a `join` behind the last.
+---@param layers (moonglass.AnyLayer[]|moonglass.AnyLayer)[] at least two: a list of layers, a net or a layer each
+---@return moonglass.Branches branches
+function moon.branches(layers) end
 
 ---Options of `moon.gradcheck`.
 ---@class moonglass.GradcheckOptions

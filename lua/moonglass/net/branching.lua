@@ -12,7 +12,7 @@ local branching = {}
 
 ---Branches as one layer: what `moon.branches` makes.
 ---@class moonglass.Branches: moonglass.LuaLayer
----@field parts (moonglass.Net|false)[] the branches; false: one without layers, which hands on its input
+---@field parts (moonglass.Net|boolean)[] the branches; false: one without layers, which hands on its input
 local Branches = options.strict({__name = "moonglass.branches", parts = false, name = false, widths = false},
   "branches")
 
@@ -32,10 +32,7 @@ local function call(branches, k, method, ...)
   return errors.guard_by(in_branch, k, nil, part[method], part, ...)
 end
 
----The outputs of all branches side by side.
----@param x moonglass.Tensor [rows x in]
----@param training boolean? default false
----@return moonglass.Tensor y [rows x out]
+-- The outputs of all branches side by side.
 function Branches:forward(x, training)
   local outputs, widths = {}, {}
   for k, part in ipairs(self.parts) do
@@ -46,9 +43,7 @@ function Branches:forward(x, training)
   return core.cat(outputs, 2)
 end
 
----The sum of the branches' gradients.
----@param dy moonglass.Tensor [rows x out]
----@return moonglass.Tensor dx [rows x in]
+-- The sum of the branches' gradients.
 function Branches:backward(dy)
   if not self.widths then errors.raise("branches: backward without a forward before it") end
   local column, dx = 1, nil
@@ -61,15 +56,14 @@ function Branches:backward(dy)
   return dx
 end
 
----@return number penalty of the last forward
+-- The penalties of the last forward.
 function Branches:penalty()
   local sum = 0
   for k, part in ipairs(self.parts) do sum = sum + (part and call(self, k, "penalty") or 0) end
   return sum
 end
 
----The parameters of all branches: "2.1.weight" is in layer 1 of branch 2.
----@return moonglass.Parameter[] parameters
+-- The parameters of all branches: "2.1.weight" is in layer 1 of branch 2.
 function Branches:parameters()
   local list = {}
   for k, part in ipairs(self.parts) do
@@ -81,15 +75,13 @@ function Branches:parameters()
   return list
 end
 
----Restart the noise.
----@param seed integer
 function Branches:seed(seed)
   for k, part in ipairs(self.parts) do
     if part then call(self, k, "seed", seed + 1000 * k) end
   end
 end
 
----@return moonglass.Branches branches with copies of all layers
+-- Branches with copies of all layers.
 function Branches:clone()
   local parts = {}
   for k, part in ipairs(self.parts) do parts[k] = part and call(self, k, "clone") end
