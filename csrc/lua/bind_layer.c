@@ -21,7 +21,27 @@ void bind_push_parameter(lua_State *L, const char *name, const moon_layer *layer
   lua_setfield(L, -2, "grad");
   if (moon_layer_trains(layer, i)) return;
   lua_pushboolean(L, false);
-  lua_setfield(L, -2, "trainable");
+  lua_setfield(L, -2, BIND_TRAINABLE);
+}
+
+bool bind_layer_trains(const moon_layer *layer) {
+  moon_parameter p;
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++)
+    if (moon_layer_trains(layer, i)) return true;
+  return false;
+}
+
+void bind_layer_set_trainable(lua_State *L, moon_layer *layer, bool trainable) {
+  moon_parameter p;
+  moon_option value = {.name = BIND_TRAINABLE, .kind = MOON_FLAG, .number = trainable};
+  if (moon_layer_parameter(layer, 0, &p)) BIND_TRY(L, bind_ctx(L), moon_layer_set(layer, &value));
+}
+
+/* Is the key at index 2 "trainable", of a layer without parameters? */
+static bool is_idle_trainable(lua_State *L) {
+  moon_parameter p;
+  return lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), BIND_TRAINABLE) == 0 &&
+         !moon_layer_parameter(bind_check_layer(L, 1), 0, &p);
 }
 
 /*** Layer:parameters()
@@ -70,6 +90,7 @@ static int layer_index(lua_State *L) {
   moon_tensor *t = parameter_at(L);
   if (!t) {
     if (bind_option_field(L, &bind_layers)) return 1;
+    if (is_idle_trainable(L)) return lua_pushboolean(L, false), 1;
     bind_nearest n = bind_key(L);
     offer_parameters(&n, bind_check_layer(L, 1));
     return bind_no_option_field(L, &bind_layers, &n);
@@ -84,6 +105,7 @@ static int layer_newindex(lua_State *L) {
   if (!t) {
     bind_nearest n = bind_key(L);
     offer_parameters(&n, bind_check_layer(L, 1));
+    if (is_idle_trainable(L) && lua_isboolean(L, 3)) return 0;
     return bind_set_field(L, &bind_layers, &n);
   }
   if (!luaL_testudata(L, 3, BIND_TENSOR))
@@ -171,7 +193,10 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 /*** @class moonglass.Layer
 ** A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
 ** fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements.
-** Two handles on one layer are equal. */
+** Two handles on one layer are equal. A layer whose `trainable` is false is frozen: steps leave its parameters as they
+** are. The layer that owns a tied weight decides about it. A layer without parameters has nothing to train: there
+** `trainable` is false and stays so.
+** @field trainable boolean may be set */
 
 /*** @class moonglass.Parameter
 ** One parameter of a layer or a net.
@@ -184,6 +209,7 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 /*** @class moonglass.LuaLayer
 ** A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
 ** @field name string? for messages and summaries
+** @field trainable boolean? false: the layer is frozen, steps leave its parameters as they are
 ** @field forward fun(self, x: moonglass.Tensor, training: boolean): moonglass.Tensor from rows to rows
 ** @field backward fun(self, dy: moonglass.Tensor): moonglass.Tensor from dy to dx; sets the parameters' gradients
 ** @field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each

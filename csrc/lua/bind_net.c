@@ -223,9 +223,32 @@ static int net_call(lua_State *L) {
 
 /* ---- fields ---- */
 
+static bool is_trainable_key(lua_State *L) {
+  return lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), BIND_TRAINABLE) == 0;
+}
+
+/* Is any parameter trained? */
+static bool is_trained(const moon_net *net) {
+  for (size_t i = 0; i < moon_net_count(net); i++)
+    if (bind_layer_trains(moon_net_layer(net, i))) return true;
+  return false;
+}
+
+static int set_trainable(lua_State *L, const moon_net *net) {
+  if (!lua_isboolean(L, 3))
+    return luaL_error(L, "net: " BIND_TRAINABLE " is %s, expected true or false", bind_shown(L, 3));
+  for (size_t i = 0; i < moon_net_count(net); i++)
+    bind_layer_set_trainable(L, moon_net_layer(net, i), lua_toboolean(L, 3));
+  return 0;
+}
+
 /* Fields that Lua has set on this net come first, then methods. A field that may be missing is declared by false among
 ** the methods, and reads as nil; any other unknown name raises. */
 static int net_index(lua_State *L) {
+  if (is_trainable_key(L)) {
+    lua_pushboolean(L, is_trained(bind_check_net(L, 1)));
+    return 1;
+  }
   if (lua_type(L, 2) == LUA_TNUMBER)
     return luaL_error(L, "net: a layer is net:layer(%s), not net[%s]", lua_tostring(L, 2), lua_tostring(L, 2));
   if (lua_type(L, 2) == LUA_TSTRING && lua_getiuservalue(L, 1, 1) == LUA_TTABLE) {
@@ -245,6 +268,7 @@ static int net_index(lua_State *L) {
 
 static int net_newindex(lua_State *L) {
   luaL_checkudata(L, 1, BIND_NET);
+  if (is_trainable_key(L)) return set_trainable(L, bind_check_net(L, 1));
   if (lua_type(L, 2) != LUA_TSTRING) return luaL_error(L, "net: a field has a name, got %s", bind_shown(L, 2));
   push_fields(L);
   lua_insert(L, 2);

@@ -24,24 +24,28 @@ static moon_tensor *element_tensor(lua_State *L, const char *name, size_t place,
   return t;
 }
 
-/* Does the parameter on the top belong to another layer? It is updated there, once. */
-static bool is_shared(lua_State *L, int key) {
+/* Is this the value under a key of the parameter on the top? */
+static bool has_flag(lua_State *L, int key, bool value) {
   lua_pushvalue(L, key);
-  lua_rawget(L, -2);
-  bool shared = lua_toboolean(L, -1);
+  bool is = lua_rawget(L, -2) == LUA_TBOOLEAN && lua_toboolean(L, -1) == value;
   lua_pop(L, 1);
-  return shared;
+  return is;
+}
+
+/* A parameter that belongs to another layer is updated there, once; a frozen one not at all. */
+static bool is_updated(lua_State *L, int shared, int trainable) {
+  return !has_flag(L, shared, true) && !has_flag(L, trainable, false);
 }
 
 /* Read the tensors of the list at index 2 into room: n values, then n gradients. Returns how many are to be updated.
-** The three keys are at indices 4 to 6. */
+** The four keys are at indices 4 to 7. */
 static size_t read_list(lua_State *L, const char *name, moon_tensor **room, size_t n) {
   size_t count = 0;
   for (size_t i = 1; i <= n; i++) {
     lua_rawgeti(L, 2, (lua_Integer)i);
     room[count] = element_tensor(L, name, i, 4);
     room[n + count] = element_tensor(L, name, i, 5);
-    if (!is_shared(L, 6)) count++;
+    if (is_updated(L, 6, 7)) count++;
     lua_pop(L, 1);
   }
   return count;
@@ -54,7 +58,7 @@ static size_t check_list(lua_State *L, const moon_optim *opt) {
 }
 
 /*** Optimizer:step(parameters)
-** Update each parameter once, by its gradient.
+** Update each parameter once, by its gradient; frozen ones are left as they are.
 ** @param parameters moonglass.Parameter[] from `net:parameters()`; shared ones are updated with their owners */
 static int optim_step(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
@@ -65,6 +69,7 @@ static int optim_step(lua_State *L) {
   lua_pushliteral(L, "value");
   lua_pushliteral(L, "grad");
   lua_pushliteral(L, "shared");
+  lua_pushliteral(L, "trainable");
   size_t count = read_list(L, moon_optim_kind(opt), room, n);
   BIND_TRY(L, ctx, moon_optim_step(opt, room, room + n, count));
   bind_weigh_growth(L, ctx, before);
@@ -77,8 +82,12 @@ static void push_moments(lua_State *L, moon_optim *opt, size_t place) {
   lua_pushliteral(L, "value");
   lua_insert(L, element);
   moon_tensor *value = element_tensor(L, "moments", place, element);
+  lua_pushliteral(L, "trainable");
+  lua_insert(L, element);
+  bool wanted = !has_flag(L, element, false) || moon_optim_has(opt, value);
+  lua_remove(L, element);
   lua_newtable(L);
-  for (size_t slot = 0;; slot++) {
+  for (size_t slot = 0; wanted; slot++) {
     const char *name;
     moon_tensor *moment = NULL;
     void **handle = bind_new(L, BIND_TENSOR);
@@ -107,7 +116,8 @@ static void push_list_of_moments(lua_State *L, moon_optim *opt) {
 }
 
 /*** Optimizer:moments(parameters)
-** The live moments of each parameter by name, for example {m =, v =}. Missing moments are created.
+** The live moments of each parameter by name, for example {m =, v =}. Missing moments are created, but not those of
+** frozen parameters: their tables are empty.
 ** @param parameters moonglass.Parameter[]
 ** @return table<string, moonglass.Tensor>[] moments */
 static int optim_moments(lua_State *L) {

@@ -3,8 +3,8 @@
 local moon = require "moonglass"
 
 local ready = {
-  "adamw", "adamax", "nadam", "adadelta", "sample_weight", "class_rows_weight",
-  "label_smoothing", "bce_smoothing",
+  "adamw", "adamax", "nadam", "adadelta", "sample_weight", "class_rows_weight", "label_smoothing", "bce_smoothing",
+  "frozen",
 }
 
 local folder = os.getenv "MOONGLASS_REFERENCE"

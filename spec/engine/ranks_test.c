@@ -94,6 +94,15 @@ static void gaussian_code(stack *s) {
   dense(s, HIDDEN / 2, WIDTH, "sigmoid", no_option, no_option);
 }
 
+/* Layers 1 and 3 are frozen, with their penalties. */
+static void frozen(stack *s) {
+  moon_option trainable = {"trainable", MOON_FLAG, 0, 0, NULL, NULL};
+  dense(s, WIDTH, HIDDEN, "relu", trainable, number("weight_l2", 1e-3));
+  dense(s, HIDDEN, 32, "tanh", number("weight_l2", 1e-3), no_option);
+  dense(s, 32, HIDDEN, "sigmoid", trainable, number("kl_weight", 0.1));
+  ending(s);
+}
+
 static void tied(stack *s) {
   dense(s, WIDTH, HIDDEN, "tanh", no_option, no_option);
   dense(s, HIDDEN, WIDTH, "sigmoid", (moon_option){"tied", MOON_LAYER, 0, 0, NULL, s->layers[s->n - 1]}, no_option);
@@ -146,6 +155,9 @@ static const training trainings[] = {
     {"gaussian_code", gaussian_code, "bce", NULL, "sgd", false},
     {"gaussian_code, masked", gaussian_code, "bce", "batchmean", "sgd", true},
     {"tied", tied, "bce", NULL, "adam", false},
+    {"frozen", frozen, "bce", NULL, "sgd", false}, /* adam would make whole steps of the last digits */
+    {"frozen by turns", deep, "bce", NULL, "adam", false},
+    {"frozen by turns, tied", tied, "bce", NULL, "adam", false},
     {"a layer used twice", again, "bce", NULL, "adam", false},
     {"classifier", classifier, "cross_entropy", NULL, "adam", false},
     {"masked, mean", deep, "bce", NULL, "adam", true},
@@ -272,10 +284,21 @@ static void take_weights(run *r, const moon_net *net) {
     }
 }
 
+/* Before step i, of nets whose layers take turns: one of the layers is frozen. */
+static void take_turns(const run *r, moon_net *net, size_t i) {
+  if (strncmp(r->t->name, "frozen by turns", strlen("frozen by turns")) != 0) return;
+  for (size_t l = 0; l < moon_net_count(net); l++) {
+    bool trains = l != (i + 1) % moon_net_count(net);
+    TEAM_CHECK(moon_layer_set(moon_net_layer(net, l), &(moon_option){"trainable", MOON_FLAG, trains, 0, NULL, NULL}) ==
+               MOON_OK);
+  }
+}
+
 static void take_steps(run *r, moon_net *net, moon_dataset *data, moon_loss *loss, moon_optim *opt) {
   for (size_t i = 0, first = 0; i < r->steps; i++) {
     size_t count = ROWS - first < r->batch ? ROWS - first : r->batch;
     if (!first && !r->shards) moon_dataset_shuffle(data, 11, i);
+    take_turns(r, net, i);
     TEAM_CHECK(moon_net_step_rows(net, &r->objective, data, first, count, loss, opt) == MOON_OK);
     first = first + count < ROWS ? first + count : 0;
   }

@@ -22,7 +22,8 @@ static moon_option text(const char *name, const char *v) { return (moon_option){
 
 /* A net of `sizes`, ended by 0. `noise` is a layer before it, or NULL. Every layer has the same activation, the last
 ** one has `end`. `with` may name: "again", the last layer once more; "l1" (and l2), "kl", "contractive", penalties in
-** every layer; "tied", weights of the last layer; "k_sparse" or "gaussian_code", a layer after the first. */
+** every layer; "tied", weights of the last layer; "k_sparse" or "gaussian_code", a layer after the first; "frozen", the
+** first and third layer. */
 typedef struct design {
   size_t sizes[6];
   const char *activation, *end, *loss, *noise, *with;
@@ -40,6 +41,7 @@ static moon_layer *dense(moon_ctx *ctx, const design *d, size_t i, bool last, mo
     options[n++] = number("weight_l1", 1e-3);
     options[n++] = number("weight_l2", 1e-3);
   }
+  if (has(d, "frozen") && i % 2 == 0) options[n++] = (moon_option){"trainable", MOON_FLAG, 0, 0, NULL, NULL};
   if (has(d, "kl")) options[n++] = number("kl_weight", 0.1);
   if (has(d, "contractive")) options[n++] = number("contractive", 1e-2);
   if (tied) options[n++] = (moon_option){"tied", MOON_LAYER, 0, 0, NULL, tied};
@@ -152,6 +154,8 @@ static const design designs[] = {
     {{200, 80, 16, 200}, "linear", "sigmoid", "bce", NULL, "k_sparse"},
     {{150, 60, 150}, "relu", "sigmoid", "bce", "dropout", "again"},
     {{200, 80, 200}, "linear", "sigmoid", "bce", NULL, "gaussian_code"},
+    {{200, 64, 16, 64, 200}, "relu", "sigmoid", "bce", "dropout", "frozen contractive l1"},
+    {{150, 300, 50, 150, 40}, "sigmoid", "softmax", "cross_entropy", NULL, "frozen kl"},
 };
 
 /* After one step, different numbers of threads agree to 1e-6. The same number agrees bit for bit. */

@@ -326,6 +326,7 @@ static void input_gradient(const moon_layer *layer, const mooni_pass *pass) {
 static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, mooni_span i) {
   const dense *d = (const dense *)layer;
   mooni_columns x = like_x(pass, pass->x);
+  if (!pass->grad[0]) return;
   for (size_t p = 0; p < pieces(pass); p++) {
     mooni_columns dz = piece(pass, p);
     if (dz.to > dz.from)
@@ -340,7 +341,7 @@ static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, moo
 /* db [own outputs] = the column sums of dz [rows x own outputs]. */
 static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
   mooni_columns dz = mooni_dense_like_y(pass, pass->dy);
-  if (((const dense *)layer)->bias && dz.to > dz.from)
+  if (pass->grad[1] && dz.to > dz.from)
     layer->ctx->k->column_sums(pass->grad[1] + dz.from, dz.p + dz.from, pass->rows, dz.to - dz.from, dz.stride,
                                pass->accumulate & 2);
 }
@@ -349,7 +350,7 @@ static void bias_ready(const moon_layer *layer, const mooni_pass *pass) {
   const dense *d = (const dense *)layer;
   mooni_span o = mooni_dense_outputs(d, pass->part, pass->parts);
   size_t n = mooni_length(o);
-  if (d->bias && n && pass->ready) pass->ready(pass, 1, (mooni_patch){o.from, 1, n, n});
+  if (pass->grad[1] && n && pass->ready) pass->ready(pass, 1, (mooni_patch){o.from, 1, n, n});
 }
 
 /* The bias's sums come before other cores have read dz: it is still in this core's cache alone. Not if dz is made by

@@ -41,7 +41,7 @@ struct mooni_pass {
   float *spare;          /* forward by columns: one buffer for each part, `step` >= rows x out floats apart */
   size_t step;
   float *scratch;                /* [rows x class->scratch] */
-  float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes */
+  float *grad[MOONI_MAX_PARAMS]; /* where the gradient of each parameter goes; NULL: it is frozen */
   unsigned accumulate;           /* bit i: add to parameter i's gradient instead of overwriting it; an earlier use in
                                  ** this backward has written it */
   bool weights;                  /* this part computes the weight-only penalties: they count once per layer and batch */

@@ -199,9 +199,9 @@ static void add_jacobian_to_dw(const moon_layer *layer, const mooni_pass *pass, 
 
 /* ---- weight_l1, weight_l2 ---- */
 
-/* Only one place of a layer that is used twice has pass->weights. */
+/* Only one place of a layer that is used twice has pass->weights. As in Keras, a frozen weight has no penalty. */
 static bool has_weight_penalty(const dense *d, const mooni_pass *pass) {
-  return pass->weights && (d->weight_l1 > 0 || d->weight_l2 > 0);
+  return pass->weights && (d->weight_l1 > 0 || d->weight_l2 > 0) && d->base.params[0]->owner->trainable;
 }
 
 /* Of rows i of W. */

@@ -75,15 +75,13 @@ static size_t index_of(const moon_net *net, const moon_tensor *value) {
 ** the gradient, the others add to it. */
 static moon_status list_parameters(moon_net *net) {
   size_t total = 0;
-  net->trainable = net->count;
-  for (size_t i = net->count; i--;) {
-    total += net->layers[i]->param_count;
-    if (net->layers[i]->param_count) net->trainable = i;
-  }
+  for (size_t i = net->count; i--;) total += net->layers[i]->param_count;
   net->values = mooni_calloc(net->ctx, total + 1, sizeof *net->values);
   net->grads = mooni_calloc(net->ctx, total + 1, sizeof *net->grads);
   net->uses = mooni_calloc(net->ctx, total + 1, sizeof *net->uses);
-  if (!net->values || !net->grads || !net->uses) return mooni_nomem(net->ctx, total * sizeof *net->values);
+  net->trained = mooni_calloc(net->ctx, total + 1, sizeof *net->trained);
+  if (!net->values || !net->grads || !net->uses || !net->trained)
+    return mooni_nomem(net->ctx, total * sizeof *net->values);
   for (size_t i = net->count; i--;)
     for (size_t j = 0; j < net->layers[i]->param_count; j++) {
       const mooni_param *p = net->layers[i]->params[j];
@@ -98,6 +96,19 @@ static moon_status list_parameters(moon_net *net) {
       net->param_floats += p->value->numel;
     }
   return MOON_OK;
+}
+
+void mooni_find_trained(moon_net *net) {
+  net->trainable = net->count;
+  net->trained_floats = 0;
+  for (size_t i = net->count; i--;)
+    for (size_t j = 0; j < net->layers[i]->param_count; j++) {
+      bool trained = net->layers[i]->params[j]->owner->trainable;
+      net->trained[net->places[i].param[j]] = trained;
+      if (trained) net->trainable = i;
+    }
+  for (size_t k = 0; k < net->param_count; k++)
+    if (net->trained[k]) net->trained_floats += net->values[k]->numel;
 }
 
 static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count) {
@@ -161,8 +172,8 @@ void moon_net_release(moon_net *net) {
   mooni_ranks_drop(net);
   moon_net_drop_measures(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
-  void *blocks[] = {net->layers, net->places,      net->stages,     net->values, net->grads, net->uses,
-                    net->arena,  net->gradient[0], net->part_grads, net->links,  net};
+  void *blocks[] = {net->layers,  net->places, net->stages,      net->values,     net->grads, net->uses,
+                    net->trained, net->arena,  net->gradient[0], net->part_grads, net->links, net};
   for (size_t i = 0; i < MOONI_COUNT(blocks); i++) mooni_free(ctx, blocks[i]);
   moon_ctx_release(ctx);
 }

@@ -34,6 +34,7 @@ typedef struct mooni_stage {
 /* What the layers have planned last, in parts of so many rows. */
 typedef struct mooni_planned {
   size_t rows, parts;
+  size_t trainable; /* the first layer that is trained: those behind it need the gradient of their input */
   bool by_rows, backward, dx;
 } mooni_planned;
 
@@ -48,10 +49,12 @@ struct moon_net {
   mooni_stage *stages;           /* of the present batch */
   moon_tensor **values, **grads; /* the parameters, each once, the last layer's first */
   unsigned *uses;                /* how often each parameter is used */
+  bool *trained;                 /* is it trained in the present batch? Set by mooni_find_trained */
   size_t count, param_count, param_floats, inputs, outputs, encoder;
-  size_t trainable;  /* the first layer that has a parameter; count if none has */
-  bool frozen;       /* other contexts use the parameters too: they cannot be trained */
-  moon_net *half[2]; /* encoder and decoder, made when first needed */
+  size_t trainable;      /* the first layer with a parameter that is trained; count if none is */
+  size_t trained_floats; /* of the parameters that are trained */
+  bool frozen;           /* other contexts use the parameters too: they cannot be trained */
+  moon_net *half[2];     /* encoder and decoder, made when first needed */
 
   float *arena; /* input, targets, weights, and each place's y and scratch, for `rows` rows of width `in` */
   size_t rows, in;
@@ -72,6 +75,10 @@ struct moon_net {
   bool training;
   double penalty;
 };
+
+/* See which parameters are trained: the owner of each decides. Once, where a batch begins: what a layer's option becomes
+** while it runs holds for the next one. */
+void mooni_find_trained(moon_net *net);
 
 /* Follow a width through the layers into the places. */
 moon_status mooni_set_widths(moon_net *net, size_t in);

@@ -94,8 +94,9 @@ static moon_status grow(moon_optim *opt, size_t room) {
   return MOON_OK;
 }
 
-moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, size_t count) {
+moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, const bool *wanted, size_t count) {
   for (size_t i = 0; i < count; i++) {
+    if (wanted && !wanted[i]) continue;
     MOONI_TRY(mooni_want_writable(value[i], opt->class->name));
     if (mooni_optim_segment(opt, value[i], i)) continue;
     MOONI_TRY(grow(opt, opt->count + 1));
@@ -131,7 +132,7 @@ void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const flo
 moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad, size_t count) {
   MOONI_FLUSHING;
   MOONI_TRY(check(opt, value, grad, count));
-  MOONI_TRY(mooni_optim_reserve(opt, value, count));
+  MOONI_TRY(mooni_optim_reserve(opt, value, NULL, count));
   mooni_optim_begin(opt);
   for (size_t i = 0; i < count; i++) {
     size_t n = value[i]->numel;
@@ -141,6 +142,10 @@ moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_ten
   return MOON_OK;
 }
 
+bool moon_optim_has(const moon_optim *opt, const moon_tensor *value) {
+  return mooni_optim_segment(opt, value, 0) != NULL;
+}
+
 moon_status moon_optim_moment(moon_optim *opt, moon_tensor *value, size_t slot, const char **name,
                               moon_tensor **moment) {
   size_t slots = opt->class->slots(opt);
@@ -148,7 +153,7 @@ moon_status moon_optim_moment(moon_optim *opt, moon_tensor *value, size_t slot, 
     return mooni_fail(opt->ctx, MOON_ERANGE, "%s keeps %zu moments, there is no number %zu", opt->class->name, slots,
                       slot + 1);
   MOONI_TRY(mooni_want_float(value, opt->class->name));
-  MOONI_TRY(mooni_optim_reserve(opt, &value, 1));
+  MOONI_TRY(mooni_optim_reserve(opt, &value, NULL, 1));
   *name = opt->class->slot_names[slot];
   *moment = mooni_optim_segment(opt, value, 0)->slot[slot];
   return MOON_OK;

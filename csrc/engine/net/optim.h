@@ -38,8 +38,8 @@ struct moon_optim {
   double rate[4];          /* set by prepare */
 };
 
-/* Allocate the moments of these parameters, so that a later step allocates nothing. */
-moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, size_t count);
+/* Allocate the moments of these parameters, so that a later step allocates nothing. wanted: of which; NULL: of all. */
+moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, const bool *wanted, size_t count);
 
 /* The segment of this parameter, first looked for at index `hint`; NULL if there is none. */
 mooni_segment *mooni_optim_segment(const moon_optim *opt, const moon_tensor *value, size_t hint);

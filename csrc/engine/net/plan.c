@@ -129,16 +129,18 @@ mooni_portion mooni_portion_of(mooni_split split, size_t rows, size_t index, siz
   return (mooni_portion){own.from, mooni_length(own), 0, 1};
 }
 
-/* Batch after batch asks for the same plan. What it needs of a layer never changes: widths, activation, tied. */
+/* Batch after batch asks for the same plan. What it needs of a layer never changes: widths, activation, tied; but when
+** a layer is no longer frozen, those behind it need the gradient of their input. */
 static bool is_planned(const mooni_planned *p, const mooni_planned *wanted) {
   return p->rows == wanted->rows && p->parts == wanted->parts && p->by_rows == wanted->by_rows &&
-         p->backward >= wanted->backward && p->dx >= wanted->dx;
+         p->backward >= wanted->backward && p->dx >= wanted->dx &&
+         (!wanted->backward || p->dx || p->trainable <= wanted->trainable);
 }
 
 static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bool backward, bool dx) {
   size_t count = mooni_parts(net, split);
   mooni_plan plan = {net->ctx, count, MOON_OK};
-  mooni_planned wanted = {rows, count, split == MOONI_BY_ROWS, backward, dx};
+  mooni_planned wanted = {rows, count, net->trainable, split == MOONI_BY_ROWS, backward, dx};
   MOONI_TRY(mooni_pool_plan(net->ctx, count));
   if (is_planned(&net->planned, &wanted)) return MOON_OK;
   for (size_t index = 0; index < count; index++) {
@@ -185,14 +187,17 @@ moon_status mooni_plan_backward(moon_net *net, size_t rows, bool dx) {
 moon_status mooni_plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt) {
   MOONI_TRY(mooni_want_own_weights(net, ""));
   *split = MOONI_SERIAL;
-  if (!rows) return mooni_optim_reserve(opt, net->values, net->param_count);
+  if (net->param_count && net->trainable == net->count)
+    return mooni_fail(net->ctx, MOON_ESTATE,
+                      "all layers are frozen, expected one to train: set a layer's trainable to true");
+  if (!rows) return mooni_optim_reserve(opt, net->values, net->trained, net->param_count);
   MOONI_TRY(plan_buffers(net, rows, in));
   *split = choose(net, rows, true, true);
   size_t count = mooni_parts(net, *split);
   MOONI_TRY(plan_layers(net, *split, rows, true, false));
   MOONI_TRY(plan_gradients(net, *split == MOONI_BY_COLUMNS ? count : 1));
   if (*split == MOONI_BY_ROWS) MOONI_TRY(plan_part_grads(net, count - 1));
-  return mooni_optim_reserve(opt, net->values, net->param_count);
+  return mooni_optim_reserve(opt, net->values, net->trained, net->param_count);
 }
 
 moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt) {
@@ -201,6 +206,7 @@ moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss
   (void)loss; /* no loss needs memory */
   if (!in) in = net->inputs;
   if (!rows || !in) return mooni_fail(net->ctx, MOON_ESHAPE, "plan: expected at least one row and a width");
+  mooni_find_trained(net);
   if (opt) return mooni_plan_step(net, &split, rows, in, opt);
   MOONI_TRY(mooni_plan_forward(net, &split, rows, in, true)); /* evaluate and predict may divide differently */
   return mooni_plan_forward(net, &split, rows, in, false);

@@ -8,7 +8,7 @@
 
 typedef struct mooni_ranks {
   moon_reducer reducer;
-  float *gradients; /* of all parameters, in the net's order, one behind the other; then the tail (ranks.c) */
+  float *gradients; /* of all parameters that are trained, in the net's order, one behind the other, up to the tail */
   float *tail;
   size_t *before, *after; /* [ranks]: how many rows of each shard come before a batch, and before the next one */
 } mooni_ranks;

@@ -114,15 +114,19 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .ready = NULL};
 }
 
-/* Parameter i's gradient in a set of all, one behind the other. */
+/* Parameter i's gradient in a set of those of all that are trained, one behind the other. */
 static float *in_set(const moon_net *net, float *set, size_t i) {
-  for (size_t k = 0; k < i; k++) set += net->values[k]->numel;
+  for (size_t k = 0; k < i; k++)
+    if (net->trained[k]) set += net->values[k]->numel;
   return set;
 }
 
+/* The gradients that the ranks add up: they end where the tail begins. */
+static float *rank_gradients(const mooni_batch *b) { return b->ranks->tail - b->net->trained_floats; }
+
 /* Where the gradient of parameter i goes: to its tensor, or where the ranks add it up. */
 static float *whole_grad(const mooni_batch *b, size_t i) {
-  return b->ranks ? in_set(b->net, b->ranks->gradients, i) : moon_tensor_float(b->net->grads[i]);
+  return b->ranks ? in_set(b->net, rank_gradients(b), i) : moon_tensor_float(b->net->grads[i]);
 }
 
 /* Where the part puts it. Part 0, or the only one, writes it to its place itself. */
@@ -161,7 +165,7 @@ static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
   pass->dy = net->gradient[s->gradient] + offset;
   if (b->dx || s->layer > net->trainable) pass->dx = net->gradient[1 - s->gradient] + offset;
   for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
-    pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
+    if (net->trained[net->places[s->layer].param[i]]) pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
   if (b->opt && !b->ranks && b->split != MOONI_BY_ROWS) pass->ready = ready;
 }
 
@@ -306,7 +310,7 @@ static void add_branches(part *p, const stage *s) {
 
 static bool used_twice(const moon_net *net) {
   bool twice = false;
-  for (size_t i = 0; i < net->param_count; i++) twice |= net->uses[i] > 1;
+  for (size_t i = 0; i < net->param_count; i++) twice |= net->uses[i] > 1 && net->trained[i];
   return twice;
 }
 
@@ -319,6 +323,7 @@ static void update(part *p, const stage *s) {
   bool rows = b->split == MOONI_BY_ROWS, updates = b->opt && !b->ranks && is_finite(b);
   (void)s;
   for (size_t i = 0; i < net->param_count; i++) {
+    if (!net->trained[i]) continue;
     size_t n = net->values[i]->numel;
     float *grad = whole_grad(b, i);
     mooni_span own = mooni_span_of(n, MOONI_COLUMN_GRAIN, p->index, b->parts);
@@ -362,8 +367,8 @@ static void add_up_gradients(part *p, const stage *s) {
   mooni_tally t = {sum_of(b, b->value), sum_of(b, b->penalty), b->rows, b->rows + b->elsewhere, b->failed};
   (void)s;
   if (b->status != MOON_OK) return;
-  if (!b->rows) memset(b->ranks->gradients, 0, net->param_floats * sizeof(float));
-  b->status = mooni_ranks_agree(net, b->ranks->gradients, &t, b->what);
+  if (!b->rows) memset(rank_gradients(b), 0, net->trained_floats * sizeof(float));
+  b->status = mooni_ranks_agree(net, rank_gradients(b), &t, b->what);
   b->objective = t.value + t.penalty;
   net->penalty = t.penalty;
   if (b->status == MOON_OK && isfinite(b->objective)) mooni_optim_begin(b->opt);
@@ -373,10 +378,11 @@ static void add_up_gradients(part *p, const stage *s) {
 static void update_all(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
-  const float *grad = b->ranks->gradients;
+  const float *grad = rank_gradients(b);
   (void)s;
   if (b->status != MOON_OK) return;
   for (size_t i = 0; i < net->param_count; i++) {
+    if (!net->trained[i]) continue;
     size_t n = net->values[i]->numel;
     mooni_span own = mooni_span_of(n, MOONI_COLUMN_GRAIN, p->index, b->parts);
     size_t length = mooni_length(own);

@@ -41,6 +41,7 @@ moon_status moon_net_backward(moon_net *net, moon_tensor *dx, const moon_tensor 
   MOONI_TRY(mooni_check_output(net, dy, rows, out, "backward: gradient of the"));
   if (dx) MOONI_TRY(mooni_check_output(net, dx, rows, net->in, "backward: gradient of the input:"));
   if (dx) MOONI_TRY(mooni_want_writable(dx, "backward"));
+  mooni_find_trained(net);
   MOONI_TRY(mooni_plan_backward(net, rows, dx != NULL));
   memcpy(net->gradient[0], moon_tensor_float(dy), rows * out * sizeof(float));
   mooni_batch b = {.net = net, .split = MOONI_SERIAL, .rows = rows, .backward = true, .dx = dx != NULL};
@@ -222,6 +223,7 @@ static moon_status step(moon_net *net, double *objective, mooni_selection *from,
                         const moon_loss *loss, moon_optim *opt, moon_status status) {
   MOONI_IEEE;
   mooni_batch b;
+  mooni_find_trained(net);
   if (net->ranks) return step_over_ranks(net, objective, *from, data, loss, opt, status);
   MOONI_TRY(status);
   MOONI_TRY(stage(net, from, data, "step"));

@@ -654,8 +654,11 @@ function Tensor:softmax_() end
 
 ---A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
 ---fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements.
----Two handles on one layer are equal.
+---Two handles on one layer are equal. A layer whose `trainable` is false is frozen: steps leave its parameters as they
+---are. The layer that owns a tied weight decides about it. A layer without parameters has nothing to train: there
+---`trainable` is false and stays so.
 ---@class moonglass.Layer
+---@field trainable boolean may be set
 local Layer = {}
 
 ---A layer by the name of its kind: `moon.layer("dense", 784, 32, {activation = "relu"})`.
@@ -839,6 +842,7 @@ function Layer:kind() end
 ---A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
 ---@class moonglass.LuaLayer
 ---@field name string? for messages and summaries
+---@field trainable boolean? false: the layer is frozen, steps leave its parameters as they are
 ---@field forward fun(self, x: moonglass.Tensor, training: boolean): moonglass.Tensor from rows to rows
 ---@field backward fun(self, dy: moonglass.Tensor): moonglass.Tensor from dy to dx; sets the parameters' gradients
 ---@field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
@@ -1056,11 +1060,12 @@ function moon.rmsprop(options) end
 ---@return moonglass.Optimizer optimizer
 function moon.sgd(options) end
 
----Update each parameter once, by its gradient.
+---Update each parameter once, by its gradient; frozen ones are left as they are.
 ---@param parameters moonglass.Parameter[] from `net:parameters()`; shared ones are updated with their owners
 function Optimizer:step(parameters) end
 
----The live moments of each parameter by name, for example {m =, v =}. Missing moments are created.
+---The live moments of each parameter by name, for example {m =, v =}. Missing moments are created, but not those of
+---frozen parameters: their tables are empty.
 ---@param parameters moonglass.Parameter[]
 ---@return table<string, moonglass.Tensor>[] moments
 function Optimizer:moments(parameters) end
@@ -1096,6 +1101,7 @@ function Optimizer:kind() end
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
 ---@field optimizer moonglass.AnyOptimizer? the optimiser of the last `fit`
+---@field trainable boolean is any parameter trained? Setting it sets that of each layer
 ---@field shares string? of a slice: "layers 1 to 2 of another net"
 ---@operator len: integer
 local Net = {}

@@ -108,6 +108,15 @@ function Details.__tostring(details)
   return table.concat(lines, "\n")
 end
 
+-- The parameters that are not frozen: the others have no gradient.
+local function trained(net)
+  local list = {}
+  for _, parameter in ipairs(net:parameters()) do
+    if parameter.trainable ~= false then list[#list + 1] = parameter end
+  end
+  return list
+end
+
 local function check_arguments(x, o)
   if not native.is_tensor(x) or x.dtype ~= "float32" then
     errors.raise("gradcheck: x is %s, expected a float32 tensor", options.show(x))
@@ -135,8 +144,7 @@ local function gradcheck(subject, x, given)
   local function run() return objective(net, loss, x, o.target, o.seed) end
   errors.guard(run)
   local dx = net:backward(loss:backward()):clone()
-  local parameters = net:parameters()
-  local gradients = {}
+  local parameters, gradients = trained(net), {}
   for i, parameter in ipairs(parameters) do gradients[i] = parameter.grad:clone() end
   local details = setmetatable({compare("input", x, dx, run, o)}, Details)
   for i, parameter in ipairs(parameters) do

@@ -18,6 +18,27 @@ local Mixed = options.strict({__name = "moonglass.mixed_net", loss = false, opti
 
 for name, method in pairs(require "moonglass.net.methods") do Mixed[name] = method end
 
+local strict_index = Mixed.__index
+
+local function is_trained(net)
+  for _, parameter in ipairs(net:parameters()) do
+    if parameter.trainable ~= false then return true end
+  end
+  return false
+end
+
+function Mixed.__index(net, name)
+  if name == "trainable" then return is_trained(net) end
+  return strict_index(net, name)
+end
+
+-- trainable is a field of the layers; a layer in Lua is a table, which keeps it.
+function Mixed.__newindex(net, name, v)
+  if name ~= "trainable" then return rawset(net, name, v) end
+  if type(v) ~= "boolean" then errors.raise("net: trainable is %s, expected true or false", options.show(v)) end
+  for _, layer in ipairs(net.layers) do layer.trainable = v end
+end
+
 local function check_parameters(layer, i)
   for _, parameter in ipairs(layer:parameters()) do
     if parameter.shared then
@@ -123,7 +144,9 @@ function Mixed:parameters()
   local list = {}
   for i, layer in ipairs(self.layers) do
     for _, parameter in ipairs(layer.parameters and layer:parameters() or {}) do
-      list[#list + 1] = {name = ("%d.%s"):format(i, parameter.name), value = parameter.value, grad = parameter.grad}
+      local frozen = parameter.trainable == false or layer.trainable == false
+      list[#list + 1] = {name = ("%d.%s"):format(i, parameter.name), value = parameter.value, grad = parameter.grad,
+        trainable = not frozen and nil} -- false or nil
     end
   end
   return list

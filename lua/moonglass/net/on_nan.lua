@@ -36,8 +36,10 @@ function Finite:is_finite()
   return true
 end
 
--- Copies the present tensors, which are finite: those after `epoch`.
+-- Copies the present tensors, which are finite: those after `epoch`. A layer that is no longer frozen has new ones.
 function Finite:keep(epoch)
+  local now = tensors_of(self.net, self.opt)
+  if #now ~= #self.tensors then self.tensors, self.kept = now, nil end
   self.kept = self.kept or {}
   for i, t in ipairs(self.tensors) do
     if self.kept[i] then self.kept[i]:copy_(t) else self.kept[i] = t:clone() end
@@ -61,7 +63,7 @@ end
 
 -- Weights that are not finite at the beginning leave nothing to go back to: epoch stays nil.
 local function new_finite(net, opt, epoch)
-  local self = setmetatable({tensors = tensors_of(net, opt), opt = opt, batches = 0}, Finite)
+  local self = setmetatable({tensors = tensors_of(net, opt), net = net, opt = opt, batches = 0}, Finite)
   if self:is_finite() then self:keep(epoch) end
   return self
 end

@@ -47,8 +47,21 @@ local function objective(net, loss, prediction, target, w)
   return value + net:penalty()
 end
 
+-- The parameters that a step updates: an optimizer in Lua does not ask which ones are frozen.
+local function trained(net)
+  local all, list = net:parameters(), {}
+  for _, parameter in ipairs(all) do
+    if parameter.trainable ~= false then list[#list + 1] = parameter end
+  end
+  if #all > 0 and #list == 0 then
+    errors.raise("step: all layers are frozen, expected one to train: set a layer's trainable to true")
+  end
+  return list
+end
+
 -- x [rows x in], y [rows x out] or class numbers [rows], w weights [rows] or nil. meter (or nil) counts the batch.
 local function step_in_lua(net, x, y, w, loss, opt, meter)
+  local parameters = trained(net)
   local prediction = net:forward(x, true)
   local value = objective(net, loss, prediction, y, w)
   if value - value ~= 0 then return value end -- as in the core: no update after a NaN or an infinity
@@ -58,7 +71,7 @@ local function step_in_lua(net, x, y, w, loss, opt, meter)
   end
   net:backward(gradient)
   if meter then meter:take(prediction, y, #x, value, net:penalty()) end
-  opt:step(net:parameters())
+  opt:step(parameters)
   return value
 end
 

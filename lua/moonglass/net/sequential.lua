@@ -15,6 +15,7 @@ local options = require "moonglass.support.options"
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
 ---@field optimizer moonglass.AnyOptimizer? the optimiser of the last `fit`
+---@field trainable boolean is any parameter trained? Setting it sets that of each layer
 ---@field shares string? of a slice: "layers 1 to 2 of another net"
 ---@operator len: integer
 local methods = core.methods["moonglass.net"]

@@ -18,6 +18,14 @@ local function count(parameters)
   return n
 end
 
+local function frozen(parameters)
+  local list = {}
+  for _, parameter in ipairs(parameters) do
+    if parameter.trainable == false then list[#list + 1] = parameter end
+  end
+  return count(list)
+end
+
 local function parameters_of(layer)
   return type(layer.parameters) == "function" and layer:parameters() or {}
 end
@@ -63,6 +71,8 @@ function Net:summary()
   end
   local lines, total = align(rows), count(self:parameters())
   lines[#lines + 1] = ("%s parameters, %s bytes"):format(number_text(total), number_text(4 * total))
+  local idle = frozen(self:parameters())
+  if idle > 0 then lines[#lines] = ("%s, %s frozen"):format(lines[#lines], number_text(idle)) end
   if self.shares then lines[#lines] = lines[#lines] .. ", sharing " .. self.shares end
   return table.concat(lines, "\n")
 end

@@ -52,6 +52,14 @@ local function make_optimizer(kind, given)
   bad("%s", opt)
 end
 
+local function has_moments(tensors, parameter)
+  local prefix = ("opt.%s."):format(parameter)
+  for name in pairs(tensors) do
+    if name:sub(1, #prefix) == prefix then return true end
+  end
+  return false
+end
+
 local function read_optimizer(metadata, tensors, net)
   local given = {}
   for key, text in pairs(metadata) do
@@ -61,6 +69,9 @@ local function read_optimizer(metadata, tensors, net)
   local opt = make_optimizer(metadata["opt.kind"], given)
   opt:set_steps(whole(metadata, "opt.steps"))
   local parameters = net:parameters()
+  for _, parameter in ipairs(parameters) do
+    if has_moments(tensors, parameter.name) then parameter.trainable = nil end -- frozen after it had been trained
+  end
   for i, moments in ipairs(opt:moments(parameters)) do
     for slot, moment in pairs(moments) do
       local name = ("opt.%s.%s"):format(parameters[i].name, slot)

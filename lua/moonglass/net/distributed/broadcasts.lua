@@ -24,8 +24,19 @@ function broadcasts.weights(group, net)
   for _, t in ipairs(values_of(net)) do group:from_first(t) end
 end
 
+-- The parameters whose moments rank 0 has: those of frozen ones it may have or not.
+local function with_moments(group, net, opt)
+  local list, has = net:parameters(), {}
+  for i, moments in ipairs(opt:moments(list)) do has[i] = next(moments) ~= nil end
+  has = group:from_first(has)
+  for i, parameter in ipairs(list) do
+    if has[i] then parameter.trainable = nil end
+  end
+  return list
+end
+
 function broadcasts.optimizer(group, net, opt)
-  for _, moments in ipairs(opt:moments(net:parameters())) do
+  for _, moments in ipairs(opt:moments(with_moments(group, net, opt))) do
     for _, slot in ipairs(sorted_keys(moments)) do group:from_first(moments[slot]) end
   end
   local own = group:from_first{lr = opt.lr, steps = opt:steps()}
