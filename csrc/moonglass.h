@@ -519,7 +519,7 @@ MOON_API moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value,
 MOON_API uint64_t moon_optim_steps(const moon_optim *opt);
 MOON_API void moon_optim_set_steps(moon_optim *opt, uint64_t steps);
 
-/* METHOD: has it the moments of this parameter? Those of a frozen parameter are made by the first step that trains it. */
+/* METHOD: has it the moments of this parameter? Those of a frozen one are made by the first step that trains it. */
 MOON_API bool moon_optim_has(const moon_optim *opt, const moon_tensor *value);
 
 /* METHOD: the moment in a slot (from 0) that belongs to the parameter `value`, made if there is none yet. name ("m",

@@ -330,7 +330,9 @@ end
 describe("freezing from Lua", function()
   it("gives the same with a loss, an optimizer or a layer in Lua", function()
     local bce = moon.bce()
-    local loss = {forward = function(_, p, t) return bce:forward(p, t) end, backward = function() return bce:backward() end}
+    local loss = {
+      forward = function(_, p, t) return bce:forward(p, t) end, backward = function() return bce:backward() end,
+    }
     local function sgd()
       return {step = function(_, parameters)
         for _, p in ipairs(parameters) do p.value:sub_(p.grad * 0.1) end

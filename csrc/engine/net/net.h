@@ -76,8 +76,8 @@ struct moon_net {
   double penalty;
 };
 
-/* See which parameters are trained: the owner of each decides. Once, where a batch begins: what a layer's option becomes
-** while it runs holds for the next one. */
+/* See which parameters are trained: the owner of each decides. Once, where a batch begins: an option that is set while
+** it runs holds for the next one. */
 void mooni_find_trained(moon_net *net);
 
 /* Follow a width through the layers into the places. */
