@@ -197,14 +197,14 @@ describe("weights of rows", function()
       end}
     end
     for _, rows in ipairs{x, x:windows(1), source(x)} do
-      for _, targets in ipairs{y, source(y)} do
+      for _, wanted in ipairs{y, source(y)} do
         for _, batch in ipairs{1, 7, 16, 43} do
           for _, shuffle in ipairs{true, false} do
             local net = make_net "mse"
             local o = {loss = "mse", sample_weight = w, batch_size = batch, shuffle = shuffle, seed = 8,
               optimizer = moon.sgd{lr = 0}}
-            assert.near(expected, net:fit(rows, targets, o).loss[1], 1e-6)
-            assert.near(expected, net:evaluate(rows, targets, {sample_weight = w, batch_size = batch}), 1e-6)
+            assert.near(expected, net:fit(rows, wanted, o).loss[1], 1e-6)
+            assert.near(expected, net:evaluate(rows, wanted, {sample_weight = w, batch_size = batch}), 1e-6)
           end
         end
       end
@@ -404,8 +404,8 @@ describe("weights of rows", function()
       moon.ones(2)))
     data:set_weights(moon.ones(5))
     local loss = {forward = function() return 0 end, backward = function() return moon.zeros(5, 5) end}
-    assert.equal("step: rows have weights, but the loss is written in Lua, expected a native one: give the weights as a "
-      .. "column of y, which the loss multiplies by", failure(net.step_rows, net, data, 1, 5, loss, moon.sgd()))
+    assert.equal("step: rows have weights, but the loss is written in Lua, expected a native one: give the weights as "
+      .. "a column of y, which the loss multiplies by", failure(net.step_rows, net, data, 1, 5, loss, moon.sgd()))
   end)
 
   it("must be the same on all ranks", function()
