@@ -51,6 +51,18 @@ describe("a learning-rate schedule", function()
     assert_near({0.5, (2 - math.sqrt(2)) / 4}, seen)
   end)
 
+  it("leads an option of a layer or of the optimizer to its value", function()
+    local noise = moon.gaussian_noise(0.7)
+    local net, opt, seen = moon.sequential{noise, moon.dense(6, 3), moon.dropout(0.9)}, moon.sgd{lr = 1}, {}
+    fit(net, {optimizer = opt, epochs = 5, callbacks = {
+      callbacks.warm_up(noise, "sigma", {from = 0.1, to = 0.4, epochs = 3}), callbacks.warm_up(3, "p", {to = 0.5}),
+      callbacks.warm_up("optimizer", "lr", {from = 0.3, to = 0.1, epochs = 1}), function()
+        for _, v in ipairs{noise.sigma, net:layer(3).p, opt.lr} do seen[#seen + 1] = v end
+      end}})
+    assert_near({0.1, 0, 0.3, 0.2, 0.05, 0.1, 0.3, 0.1, 0.1, 0.4, 0.15, 0.1, 0.4, 0.2, 0.1}, seen)
+    assert.equal(0.4, noise.sigma)
+  end)
+
   it("may be any function of the epoch and the current rate", function()
     local seen, opt = rates(callbacks.learning_rate(function(epoch, lr) return epoch == 3 and lr / 4 or lr end), 4)
     assert.same({1, 1, 0.25, 0.25}, seen)
@@ -246,6 +258,21 @@ describe("a mistake found before the first epoch", function()
     local long = moon.sequential{moon.dense(6, 6)}
     refused("callbacks.show: rows of 6 make no square", long, moon.rand(20, 6), nil,
       {callbacks = {callbacks.show(moon.rand(5, 6))}})
+  end)
+
+  it("is reported by warm_up: both ends must be allowed, and nothing is trained", function()
+    local trained = net()
+    local before = trained:layer(1).weight:clone()
+    local function refused(expected, ...)
+      local said = message(trained.fit, trained, x, {loss = "mse", callbacks = {callbacks.warm_up(...)}})
+      assert.equal(expected, (said:gsub("^[^\n]-:%d+: ", "")))
+      assert.is_true(trained:layer(1).weight:equal(before))
+    end
+    refused("warm_up: dense: weight_l2 is -1, expected a number of at least 0", 1, "weight_l2", {to = -1})
+    refused("warm_up: dense: option 'in' is fixed at construction", 1, "in")
+    refused("warm_up: layer 9, but the net has " .. #trained, 9, "p")
+    refused("warm_up: the option trainable is true, expected a number", 1, "trainable")
+    refused("layer has no field or method 'sigma'", 1, "sigma")
   end)
 
   it("is reported by the schedules", function()

@@ -71,6 +71,10 @@ local cases = {
   step_decay = function() return {callbacks.step_decay{every = 2, factor = 0.5}} end,
   cosine = function() return {callbacks.cosine{epochs = 6, warmup = 2, lr_min = 1e-4}} end,
   learning_rate = function() return {callbacks.learning_rate(function(_, lr) return lr * 0.9 end)} end,
+  warm_up = function()
+    return {callbacks.warm_up(1, "sigma", {to = 0.4, epochs = 4}), callbacks.warm_up(3, "p", {from = 0.5, to = 0.1}),
+      callbacks.warm_up("optimizer", "lr", {from = 0.001, to = 0.02, epochs = 3})}
+  end,
   reduce_on_plateau = function()
     return {callbacks.reduce_on_plateau{patience = 1, min_delta = 1, factor = 0.7, cooldown = 2}}
   end,

@@ -35,6 +35,7 @@ static const mooni_option_spec options[] = {
      .help = "elements of the code; the layer takes rows of 2k"},
     {.name = "beta",
      .kind = MOON_NUMBER,
+     .flags = MOONI_SETTABLE,
      .offset = offsetof(gaussian_code, beta),
      .number = 1,
      .low = 0,

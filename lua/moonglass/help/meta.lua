@@ -1553,6 +1553,22 @@ function moon.callbacks.reduce_on_plateau(options) end
 ---@return moonglass.Callback callback
 function moon.callbacks.learning_rate(f) end
 
+---Options of `moon.callbacks.warm_up`.
+---@class moonglass.WarmUpOptions
+---@field from number? default 0: the value in the first epoch
+---@field to number? default 1: the value after these epochs
+---@field epochs integer? default 10: so many steps lead to `to`, which the epoch after them has first
+
+---Lead an option of a layer or of an optimiser from one value to another, in equal steps before each epoch: the factor
+---of a variational autoencoder's divergence (`beta`), the strength of noise, a learning rate. The last value stays at
+---the end of the training. The object is a layer or its number in the net, an optimiser, or "optimizer" for that of
+---`fit`; a number suits a resumed training, which has a new net.
+---@param object moonglass.Layer|moonglass.LuaLayer|moonglass.AnyOptimizer|integer|"optimizer" whose option it is
+---@param option string an option that may be set: "beta", "sigma", "lr"
+---@param options moonglass.WarmUpOptions?
+---@return moonglass.Callback callback
+function moon.callbacks.warm_up(object, option, options) end
+
 -- ---- moon.checkpoint ----
 
 ---Checkpoints as files.

@@ -56,7 +56,7 @@ local paths = require "moonglass.net.callbacks.paths"
 ---@class moonglass.callbacks
 local callbacks = {}
 
-for _, name in ipairs{"checkpoint", "csv_logger", "early_stopping", "progress", "schedules"} do
+for _, name in ipairs{"checkpoint", "csv_logger", "early_stopping", "progress", "schedules", "warm_up"} do
   for constructor, f in pairs(require("moonglass.net.callbacks." .. name)) do callbacks[constructor] = f end
 end
 
