@@ -731,7 +731,7 @@ local cases = {
     {"moon.callbacks.warm_up()", "warm_up: object is nil, expected a layer or its number, an optimizer, or 'optimizer' "
       .. "for that of fit"},
     {"moon.callbacks.warm_up(1)", "warm_up: option is nil, expected the name of one"},
-    {[[moon.callbacks.warm_up(1, "beta", {epochs = 0})]], "warm_up: epochs is 0, expected a whole number of at least 1"},
+    {[[moon.callbacks.warm_up(1, "p", {epochs = 0})]], "warm_up: epochs is 0, expected a whole number of at least 1"},
     {"moon.checkpoint.save()", "checkpoint.save: path is nil, expected the name of a file"},
     {[[moon.checkpoint.save("x")]], "checkpoint.save: got nil, expected {net=, opt=}"},
     {[[moon.checkpoint.save("x", {net = 1})]], "checkpoint.save: net is 1, expected a net"},
