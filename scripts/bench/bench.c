@@ -7,7 +7,8 @@
 **   bench startup  [options]    microseconds from nothing to a net that has made one step
 **   bench run REPEAT COMMAND ...    milliseconds and peak memory of a command, from its start to its end
 **
-** Options: --sizes 784-128-32-128-784  --batch 32  --threads 1  --rounds 3  --data DIR (else: random rows)
+** Options: --sizes 784-128-32-128-784  --net plain (variational: the layer in the middle is a gaussian_code, and the
+** loss is summed over the pixels)  --batch 32  --threads 1  --rounds 3  --data DIR (else: random rows)
 ** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
 ** --busy 0 (processes that each keep a core busy). */
 #include <fcntl.h>
@@ -25,10 +26,11 @@
 #include "../../csrc/engine/core/tensor.h"
 #include "floor.h"
 
-enum { MAX_LAYERS = 32, MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, MAX_SERVERS = 256, MAX_BUSY = 64, PATH = 4096 };
+enum { MAX_LAYERS = 32, PER_SIZE = 3 }; /* a size may be that of several layers */
+enum { MAX_ROUNDS = 1000, MAX_ROW_CALLS = 20000, MAX_SERVERS = 256, MAX_BUSY = 64, PATH = 4096 };
 
 typedef struct options {
-  const char *mode, *data, *perf;
+  const char *mode, *data, *perf, *net;
   size_t sizes[MAX_LAYERS + 1], count;
   size_t batch, rows, rounds, busy;
   int threads;
@@ -76,6 +78,10 @@ static bool read_sizes(options *o, const char *text) {
   return false;
 }
 
+static bool is_known(const char *net) { return !strcmp(net, "plain") || !strcmp(net, "variational"); }
+
+static bool is_variational(const options *o) { return !strcmp(o->net, "variational"); }
+
 static bool read_option(options *o, const char *name, const char *value) {
   size_t n;
   if (!strcmp(name, "--sizes")) return read_sizes(o, value);
@@ -83,6 +89,7 @@ static bool read_option(options *o, const char *name, const char *value) {
   if (!strcmp(name, "--rows")) return read_count(&o->rows, value, 1, 1 << 30);
   if (!strcmp(name, "--rounds")) return read_count(&o->rounds, value, 1, MAX_ROUNDS);
   if (!strcmp(name, "--busy")) return read_count(&o->busy, value, 0, MAX_BUSY);
+  if (!strcmp(name, "--net")) return o->net = value, is_known(value);
   if (!strcmp(name, "--data")) return o->data = value, true;
   if (!strcmp(name, "--perf")) return o->perf = value, true;
   if (!strcmp(name, "--threads") && read_count(&n, value, 1, 256)) return o->threads = (int)n, true;
@@ -92,6 +99,7 @@ static bool read_option(options *o, const char *name, const char *value) {
 
 static bool read_options(options *o, int argc, char **argv) {
   *o = (options){.mode = argc > 1 ? argv[1] : "",
+                 .net = "plain",
                  .sizes = {784, 128, 32, 128, 784},
                  .count = 5,
                  .batch = 32,
@@ -105,6 +113,7 @@ static bool read_options(options *o, int argc, char **argv) {
             i + 1 < argc ? argv[i + 1] : "");
     return false;
   }
+  o->floor &= !is_variational(o); /* floor.c knows dense layers only */
   return true;
 }
 
@@ -134,24 +143,46 @@ static moon_status load(bench *b, const options *o) {
   return status;
 }
 
+/* The layers of a net while they are made. */
+typedef struct stack {
+  moon_ctx *ctx;
+  moon_layer *layers[PER_SIZE * MAX_LAYERS];
+  size_t count;
+  moon_status status;
+} stack;
+
+static void add(stack *s, const char *kind, const moon_option *list, size_t count) {
+  if (s->status == MOON_OK) s->status = moon_layer_new(s->ctx, &s->layers[s->count], kind, list, count);
+  s->count += s->status == MOON_OK;
+}
+
+static void add_dense(stack *s, size_t in, size_t out, const char *activation) {
+  moon_option list[] = {{.name = "in", .kind = MOON_COUNT, .number = (double)in},
+                        {.name = "out", .kind = MOON_COUNT, .number = (double)out},
+                        {.name = "activation", .kind = MOON_TEXT, .text = activation}};
+  add(s, "dense", list, MOONI_COUNT(list));
+}
+
 static moon_status make_net(bench *b, const options *o) {
-  moon_layer *layers[MAX_LAYERS] = {0};
-  size_t made = 0, count = o->count - 1;
-  moon_status status = MOON_OK;
-  for (; status == MOON_OK && made < count; made += status == MOON_OK) {
-    moon_option list[] = {{.name = "in", .kind = MOON_COUNT, .number = (double)o->sizes[made]},
-                          {.name = "out", .kind = MOON_COUNT, .number = (double)o->sizes[made + 1]},
-                          {.name = "activation", .kind = MOON_TEXT, .text = made + 1 < count ? "relu" : "sigmoid"}};
-    status = moon_layer_new(b->ctx, &layers[made], "dense", list, MOONI_COUNT(list));
+  stack s = {.ctx = b->ctx, .status = MOON_OK};
+  for (size_t i = 0; i + 1 < o->count; i++) {
+    moon_option code = {.name = "k", .kind = MOON_COUNT, .number = (double)o->sizes[i + 1]};
+    bool coded = is_variational(o) && i + 1 == o->count / 2;
+    add_dense(&s, o->sizes[i], coded ? 2 * o->sizes[i + 1] : o->sizes[i + 1],
+              coded               ? "linear"
+              : i + 2 == o->count ? "sigmoid"
+                                  : "relu");
+    if (coded) add(&s, "gaussian_code", &code, 1);
   }
-  if (status == MOON_OK) status = moon_net_new(b->ctx, &b->net, layers, count);
-  while (made) moon_layer_release(layers[--made]);
-  return status;
+  if (s.status == MOON_OK) s.status = moon_net_new(b->ctx, &b->net, s.layers, s.count);
+  while (s.count) moon_layer_release(s.layers[--s.count]);
+  return s.status;
 }
 
 static moon_status make_training(bench *b, const options *o) {
+  moon_option summed = {.name = "reduction", .kind = MOON_TEXT, .text = "batchmean"};
   MOONI_TRY(make_net(b, o));
-  MOONI_TRY(moon_loss_new(b->ctx, &b->loss, "bce", NULL, 0));
+  MOONI_TRY(moon_loss_new(b->ctx, &b->loss, "bce", &summed, is_variational(o)));
   return moon_optim_new(b->ctx, &b->opt, "adam", NULL, 0);
 }
 
@@ -223,10 +254,11 @@ static void print_head(const bench *b, const options *o) {
   moon_build_info(b->ctx, &info);
   printf("{\"mode\": \"%s\", \"sizes\": \"", o->mode);
   for (size_t i = 0; i < o->count; i++) printf("%s%zu", i ? "-" : "", o->sizes[i]);
-  printf("\", \"batch\": %zu, \"threads\": %d, \"busy\": %zu, \"version\": \"%s\", \"blis\": \"%s\", \"blis_config\": "
+  printf("\", \"net\": \"%s\", \"batch\": %zu, \"threads\": %d, \"busy\": %zu, \"version\": \"%s\", \"blis\": \"%s\", "
+         "\"blis_config\": "
          "\"%s\", "
          "\"simd\": \"%s\"",
-         o->batch, moon_threads(b->ctx), o->busy, info.version, info.blis, info.blis_config, info.simd);
+         o->net, o->batch, moon_threads(b->ctx), o->busy, info.version, info.blis, info.blis_config, info.simd);
 }
 
 /* A layout as text, like "rrc": a, b and c row-major or column-major. */

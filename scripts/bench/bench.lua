@@ -45,7 +45,7 @@ local function one_of(known)
   end
 end
 
-local all_parts = {"epoch", "row", "start", "busy", "job", "deep", "scale"}
+local all_parts = {"epoch", "row", "start", "busy", "job", "deep", "nets", "scale"}
 local parts = {}
 for _, part in ipairs(all_parts) do parts[part] = true end
 
@@ -59,7 +59,7 @@ local function read_options()
       if text == "none" then return {} end
       return list_of(one_of(measure.packages))(text)
     end)
-  parser:option("--only", "parts to run, of epoch,row,start,busy,job,deep,scale (default: all)")
+  parser:option("--only", "parts to run, of epoch,row,start,busy,job,deep,nets,scale (default: all)")
     :convert(list_of(one_of(parts)))
   parser:option("--epochs", "epochs in one run of a peer; the first warms up"):default("3"):convert(count)
   parser:flag("--quick", "unless said otherwise: one round, batches 32 and 128, parts epoch,row,start")
@@ -114,6 +114,9 @@ local function shared_cases(o)
   end
   if has(o.only, "deep") then
     cases[#cases + 1] = {kind = "epoch", sizes = report.deep, batch = 128, threads = most}
+  end
+  for _, other in ipairs(has(o.only, "nets") and report.others or {}) do
+    cases[#cases + 1] = {kind = "epoch", net = other.net, sizes = other.sizes, batch = other.batch, threads = most}
   end
   return cases
 end

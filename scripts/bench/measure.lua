@@ -17,6 +17,9 @@ measure.packages = {
 -- The peers that run by default: each package as its users run it.
 measure.usual = {"jax", "torch", "keras", "sklearn"}
 
+-- Of these peer.py has other nets than the plain one.
+local other_nets = {torch = true, ["torch-compile"] = true}
+
 -- scikit-learn has no cross-entropy for pixels: it minimises the squared error, so it does not run the whole job.
 local epochs_only = {sklearn = true}
 
@@ -74,14 +77,18 @@ local function add(results, test, engine, case, unit, v)
   end
 end
 
---- An epoch and its floor, as many times as a peer runs warm epochs.
+-- "epoch", or "epoch variational" for a net of that kind.
+local function test_of(case) return case.net and "epoch " .. case.net or "epoch" end
+
+--- An epoch and its floor, as many times as a peer runs warm epochs. The floor is of plain nets only.
 function Measure:epoch(case)
   local got = self:bench("epoch", {sizes = case.sizes, batch = case.batch, threads = case.threads,
+                                   net = case.net or "plain", floor = case.net and 0 or 1,
                                    rounds = math.max(self.config.peer_epochs - 1, 1), data = self.config.data})
-  add(self.results, "epoch", "moonglass", case, "s", got.epoch_s)
-  add(self.results, "epoch", "floor", case, "s", got.floor_s)
-  add(self.results, "loss", "moonglass", case, "bce", got.loss)
-  return ("%.3f s, floor %.3f s"):format(got.epoch_s, got.floor_s)
+  add(self.results, test_of(case), "moonglass", case, "s", got.epoch_s)
+  add(self.results, test_of(case), "floor", case, "s", got.floor_s)
+  add(self.results, case.net and "loss " .. case.net or "loss", "moonglass", case, "bce", got.loss)
+  return ("%.3f s%s"):format(got.epoch_s, got.floor_s and (", floor %.3f s"):format(got.floor_s) or "")
 end
 
 --- The time with all threads divided by that with one, while other processes use the cores. The rows are random, and so
@@ -173,7 +180,7 @@ function Measure:peer(engine, case, epochs)
   if self.broken[engine] then return nil, "left out" end
   local got, message = measure.run_json{self.config.python, self.config.folder .. "peer.py", engine,
     "--batch", case.batch, "--threads", case.threads, "--epochs", epochs, "--sizes", case.sizes,
-    "--data", self.config.data}
+    "--net", case.net or "plain", "--data", self.config.data}
   if not got then
     self.broken[engine] = true
     return nil, ("%s failed and is left out from here on: %s"):format(engine, message)
@@ -184,8 +191,8 @@ end
 function Measure:peer_epoch(engine, case)
   local got, message = self:peer(engine, case, self.config.peer_epochs)
   if not got then return message end
-  add(self.results, "epoch", engine, case, "s", got.epoch_s)
-  add(self.results, "loss", engine, case, "bce", got.loss[#got.loss])
+  add(self.results, test_of(case), engine, case, "s", got.epoch_s)
+  add(self.results, case.net and "loss " .. case.net or "loss", engine, case, "bce", got.loss[#got.loss])
   add(self.results, "cores", engine, case, "cores", got.cores)
   if case.row then add(self.results, "row", engine, {sizes = case.sizes}, "us", got.row_us) end
   local busy = got.cores and got.cores > case.threads + 0.2
@@ -207,7 +214,7 @@ local kinds = {epoch = {"epoch", "peer_epoch"}, job = {"job", "peer_job"}, row =
                start = {"start"}, busy = {"busy"}}
 
 local function describe(case)
-  local parts = {case.sizes}
+  local parts = {case.net or case.sizes}
   if case.batch then parts[#parts + 1] = "batch " .. case.batch end
   if case.threads then parts[#parts + 1] = "threads " .. case.threads end
   return table.concat(parts, " ")
@@ -220,7 +227,8 @@ function Measure:round(cases, peers)
     local title = ("%-5s %s"):format(case.kind, describe(case))
     self.log(("%s  moonglass  %s"):format(title, self[ours](self, case)))
     for _, engine in ipairs(theirs and peers or {}) do
-      if not self.broken[engine] and (case.kind == "epoch" or not epochs_only[engine]) then
+      local takes_part = case.kind == "epoch" or not epochs_only[engine]
+      if not self.broken[engine] and takes_part and (not case.net or other_nets[engine]) then
         self.log(("%s  %s  %s"):format(title, engine, self[theirs](self, engine, case)))
       end
     end

@@ -3,7 +3,7 @@
 sigmoid output, binary cross-entropy, Adam at its defaults) in one of the systems a user
 would pick instead, and print one JSON line: seconds per epoch and loss per epoch.
 
-  peer.py ENGINE [--batch 32] [--epochs 3] [--threads 2] [--sizes 784-...-784] [--data DIR]
+  peer.py ENGINE [--batch 32] [--epochs 3] [--threads 2] [--sizes 784-...-784] [--net variational] [--data DIR]
 
 ENGINE: keras | keras-jit | keras-torch | keras-jax | torch | torch-compile | jax | sklearn
 DIR holds the MNIST IDX files, plain or gzipped. Every engine sees the same rows, reshuffled
@@ -21,6 +21,7 @@ p.add_argument("--epochs", type=int, default=3)
 p.add_argument("--threads", type=int, default=2)
 p.add_argument("--rows", type=int, default=60000)
 p.add_argument("--sizes", default="784-128-32-128-784", help="widths from the input to the output")
+p.add_argument("--net", default="plain", choices=("plain", "variational"), help="variational: PyTorch only")
 p.add_argument("--data", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data", "mnist"))
 a = p.parse_args()
 SIZES = [int(s) for s in a.sizes.split("-")]
@@ -99,19 +100,33 @@ if a.engine.startswith("torch"):
     import torch
     torch.set_num_threads(a.threads); torch.manual_seed(1)
     L = torch.nn.Linear
-    layers = [l for i, o in zip(SIZES, SIZES[1:]) for l in (L(i, o), torch.nn.ReLU())]
-    m = torch.nn.Sequential(*layers[:-1])  # logits: the loss takes the sigmoid
-    for l in m:
+    def stack(sizes):
+        layers = [l for i, o in zip(sizes, sizes[1:]) for l in (L(i, o), torch.nn.ReLU())]
+        return torch.nn.Sequential(*layers[:-1])
+    class Variational(torch.nn.Module):  # as PyTorch's example, but means and log variances are one product
+        def __init__(self, sizes):
+            super().__init__()
+            h = len(sizes) // 2
+            self.encoder, self.decoder = stack(sizes[:h] + [2 * sizes[h]]), stack(sizes[h:])
+        def forward(self, b):
+            mean, log_variance = self.encoder(b).chunk(2, dim=1)
+            std = torch.exp(0.5 * log_variance)
+            self.divergence = -0.5 * (1 + log_variance - mean.pow(2) - log_variance.exp()).sum() / len(b)
+            return self.decoder(mean + torch.randn_like(std) * std if self.training else mean)
+    variational = a.net == "variational"
+    m = Variational(SIZES) if variational else stack(SIZES)  # logits: the loss takes the sigmoid
+    for l in m.modules():
         if isinstance(l, L): torch.nn.init.xavier_uniform_(l.weight); torch.nn.init.zeros_(l.bias)
     opt = torch.optim.Adam(m.parameters(), fused=True)
-    bce = torch.nn.BCEWithLogitsLoss()
+    bce = torch.nn.BCEWithLogitsLoss(reduction="sum" if variational else "mean")
+    def loss(y, b): return bce(y, b) / len(b) + m.divergence if variational else bce(y, b)
     X = torch.from_numpy(x.copy())
     f = torch.compile(m) if a.engine == "torch-compile" else m
     for e in range(a.epochs):
         t = time.perf_counter(); perm = torch.randperm(n); s = 0.0
         for k in range(0, n - n % B, B):
             b = X[perm[k:k + B]]
-            opt.zero_grad(set_to_none=True); l = bce(f(b), b); l.backward(); opt.step(); s += l.detach()
+            opt.zero_grad(set_to_none=True); l = loss(f(b), b); l.backward(); opt.step(); s += l.detach()
         secs.append(time.perf_counter() - t); losses.append(float(s) / (n // B))
     one = X[:1]
     def row():

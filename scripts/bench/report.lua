@@ -4,6 +4,9 @@ local report = {}
 report.lecture = "784-128-32-128-784"
 report.deep = "784-1000-500-250-30-250-500-1000-784"
 
+-- Nets of other kinds than layers one behind the other, measured with the largest number of threads.
+report.others = {{net = "variational", sizes = "784-400-20-400-784", batch = 128}}
+
 -- The nets measured beside busy processes, and the number of these.
 report.small = "57-256-128-256-57"
 report.busy_nets = {{sizes = report.small, batch = 128}, {sizes = report.lecture, batch = 32},
@@ -64,6 +67,23 @@ function report.epochs(results, sizes)
     end
   end
   return #rows > 1 and ("Seconds an epoch, %s (and how many times ours)\n%s\n"):format(sizes, report.align(rows))
+end
+
+function report.other_nets(results)
+  local peers = results:peers()
+  local rows = {{"net, batch, threads", "moonglass", table.unpack(peers)}}
+  for _, net in ipairs(report.others) do
+    local test = "epoch " .. net.net
+    for _, threads in ipairs(results:values(test, "threads")) do
+      local row = {("%s %s, %d, %d"):format(net.net, net.sizes, net.batch, threads),
+                   number(results:best(of(test, "moonglass", net.sizes, net.batch, threads)))}
+      for _, peer in ipairs(peers) do
+        row[#row + 1] = against(results, of(test, peer, net.sizes, net.batch, threads))
+      end
+      rows[#rows + 1] = row
+    end
+  end
+  return #rows > 1 and ("Seconds an epoch, other nets (and how many times ours)\n%s\n"):format(report.align(rows))
 end
 
 local singles = {
@@ -168,6 +188,13 @@ local function busy_bar(net, busy, bar)
   end
 end
 
+local function other_net_bar(net, bar)
+  local test = "epoch " .. net.net
+  return ("torch / ours, %s, batch %d, threads 2"):format(net.net, net.batch), bar, function(results)
+    return results:ratio(of(test, "torch", net.sizes, net.batch, 2))
+  end
+end
+
 -- Title, smallest value (negative: largest value), and a function that finds the value.
 local bars = {
   {peer_bar(32, 2, 1.9)}, {peer_bar(128, 2, 1.6)}, {peer_bar(1024, 2, 1.6)},
@@ -178,6 +205,7 @@ local bars = {
   {floor_bar(32, 1, 0.7)}, {floor_bar(32, 2, 0.7)}, {floor_bar(128, 1, 0.8)}, {floor_bar(128, 2, 0.8)},
   {floor_bar(1024, 1, 0.8)}, {floor_bar(1024, 2, 0.8)},
   {peer_bar(128, 2, 1, report.deep)},
+  {other_net_bar(report.others[1], 2.5)},
   {ratio_bar("jax / ours, whole job", 3, "job", "jax")}, {ratio_bar("keras / ours, whole job", 8, "job", "keras")},
   {limit_bar("peak memory of the whole job, MB", 150, "job_peak")},
   {limit_bar("start with require, ms", 20, "require")}, {limit_bar("a single row, us", 25, "row")},
@@ -216,8 +244,8 @@ end
 function report.text(results)
   local parts = {report.machine(results)}
   local sections = {report.epochs(results, report.lecture), report.epochs(results, report.deep),
-                    report.singles(results), report.scaling(results), report.bars(results)}
-  for i = 1, 5 do
+                    report.other_nets(results), report.singles(results), report.scaling(results), report.bars(results)}
+  for i = 1, 6 do
     if sections[i] then parts[#parts + 1] = sections[i] end
   end
   return table.concat(parts, "\n")

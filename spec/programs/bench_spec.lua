@@ -60,6 +60,13 @@ describe("bench", function()
     end)
   end
 
+  it("epoch of a variational autoencoder, which has no floor", function()
+    local got = run_bench("epoch --sizes 20-8-3-8-20 --net variational --batch 16 --rows 40 --rounds 2 --threads 2")
+    assert.equal("variational", got.net)
+    assert.is_nil(got.floor_s)
+    assert.is_true(got.loss > 3) -- summed over the 20 pixels; a mean would be below 1
+  end)
+
   it("epoch of files, without the floor", function()
     local got = run_bench("epoch --sizes 784-8-784 --data spec/fixtures/shapes --batch 32 --rounds 1 --floor 0")
     assert.equal(40, got.rows)
@@ -96,7 +103,7 @@ describe("bench", function()
     for arguments, part in pairs{
       ["epoch --wrong 1"] = "--wrong 1", ["epoch --batch"] = "--batch", ["epoch --batch 0"] = "--batch 0",
       ["epoch --sizes 3"] = "--sizes 3", ["epoch --sizes 3-x"] = "--sizes 3-x", ["run x true"] = "usage",
-      ["nothing"] = "mode 'nothing'", ["epoch --data /nowhere"] = "/nowhere",
+      ["nothing"] = "mode 'nothing'", ["epoch --net conv"] = "--net conv", ["epoch --data /nowhere"] = "/nowhere",
       ["epoch --rows 9 --sizes 9-4-5"] = "target is",
     } do
       local output, complaint, status = run(files.quote(bench) .. " " .. arguments)
@@ -260,7 +267,8 @@ describe("measure", function()
 
   it("reads a peer's figures", function()
     peer([[echo noise; echo "{\"epoch_s\": 0.25, \"loss\": [2, 1], \"row_us\": 9, \"args\": \"$*\"}"]])
-    assert.equal("jax --batch 16 --threads 2 --epochs 3 --sizes 20-8-20 --data it's", m:peer("jax", case, 3).args)
+    assert.equal("jax --batch 16 --threads 2 --epochs 3 --sizes 20-8-20 --net plain --data it's",
+      m:peer("jax", case, 3).args)
     assert.equal("0.250 s", m:peer_epoch("jax", case))
     assert.equal(0.25, results:best{test = "epoch", engine = "jax", sizes = "20-8-20", batch = 16, threads = 2})
     assert.equal(1, results:best{test = "loss", engine = "jax", sizes = "20-8-20", batch = 16, threads = 2})
