@@ -43,7 +43,7 @@ static moon_status make(lua_State *L, moon_ctx *ctx, moon_dataset **out) {
 static int dataset_new(lua_State *L) {
   moon_ctx *ctx = bind_ctx(L);
   lua_settop(L, 2);
-  lua_createtable(L, 2, 0);
+  lua_createtable(L, 3, 0); /* set_weights must not need memory after it has set them */
   keep(L, 1);
   if (!lua_isnil(L, 2)) keep(L, 2);
   size_t before = moon_memory_used(ctx);

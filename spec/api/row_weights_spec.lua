@@ -514,7 +514,8 @@ describe("weights of classes", function()
         {loss = loss or "cross_entropy", class_weight = class_weight}))
     end
     local example = "class_weight = {[0] = 1, [1] = 5}"
-    refuses("fit: class_weight is 5, expected a table", 5)
+    refuses("fit: class_weight is 5, expected a table: " .. example, 5)
+    refuses("fit: class_weight is a moonglass.tensor, expected a table: " .. example, moon.ones(5))
     refuses("fit: class_weight has the class 'spam', expected class numbers, from 0: " .. example, {spam = 5})
     refuses("fit: class_weight has the class -1, expected class numbers, from 0: " .. example, {[-1] = 5})
     refuses("fit: class_weight has the class 0.5, expected class numbers, from 0: " .. example, {[0.5] = 5})

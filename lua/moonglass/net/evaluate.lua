@@ -27,7 +27,7 @@ local default_batch = 32
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
   loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false},
-  sample_weight = {"any"}, class_weight = {"list"},
+  sample_weight = {"any"}, class_weight = {"any"},
   distributed = {"any"}, sharded = {"flag", false},
 })
 

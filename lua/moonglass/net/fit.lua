@@ -56,7 +56,7 @@ local fit_options = options.checker("fit", {
   validation = {"any"}, validation_split = {"fraction"}, validation_freq = {"count", 1}, metrics = {"any"},
   callbacks = {"list"}, resume = {"any"}, verbose = {{0, 1, 2}}, threads = {"count"},
   on_nan = {{"error", "stop", "ignore"}, "error"}, mask = {"flag", false},
-  sample_weight = {"any"}, class_weight = {"list"},
+  sample_weight = {"any"}, class_weight = {"any"},
   distributed = {"any"}, sharded = {"flag", false},
 })
 

@@ -33,6 +33,9 @@ end
 local example = "class_weight = {[0] = 1, [1] = 5}"
 
 local function check_classes(what, given)
+  if type(given) ~= "table" then
+    errors.raise("%s: class_weight is %s, expected a table: %s", what, options.show(given), example)
+  end
   for class, weight in pairs(given) do
     if not math.tointeger(class) or class < 0 then
       errors.raise("%s: class_weight has the class %s, expected class numbers, from 0: %s", what, options.show(class),
@@ -106,10 +109,10 @@ end
 
 --- The weights of rows x with targets y by the options o, or nil.
 function weights.of(what, net, x, y, o)
-  if o.sample_weight ~= nil and o.class_weight then
+  if o.sample_weight ~= nil and o.class_weight ~= nil then
     errors.raise("%s: sample_weight and class_weight are both given, expected one of them: multiply the weights", what)
   end
-  if o.class_weight then return weights.of_classes(what, o.class_weight, net, y) end
+  if o.class_weight ~= nil then return weights.of_classes(what, o.class_weight, net, y) end
   if o.sample_weight ~= nil then return weights.check(what, "sample_weight", o.sample_weight, #x) end
 end
 
