@@ -40,7 +40,10 @@ local digest_of = {
   end,
   ["moonglass.optimizer"] = function(opt) return digest(opt:state()) end,
   ["moonglass.scaler"] = function(s) return tostring(s) .. digest(s.count) end,
-  ["moonglass.dataset"] = function(data) return digest{data:weights(1, data:rows()) or 0, data:batch(1, data:rows())} end,
+  ["moonglass.dataset"] = function(data)
+    local n = data:rows()
+    return digest{data:weights(1, n) or 0, data:batch(1, n)}
+  end,
 }
 
 local function by_text(a, b) return tostring(a) < tostring(b) end
