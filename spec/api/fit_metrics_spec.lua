@@ -1,8 +1,9 @@
 -- The option metrics of fit and evaluate: values, history, callbacks, checkpoints, ranks, and mistakes.
 local moon = require "moonglass"
 local expect = dofile "spec/support/expect.lua"
+local files = dofile "spec/support/files.lua"
 
-local message = expect.failure
+local message, temporary = expect.failure, files.temporary
 
 -- A small problem of four classes, the same in each call: x, class numbers and one-hot rows.
 local function problem(n)
@@ -160,6 +161,221 @@ describe("validation", function()
     assert.same({each.val_loss[3], each.val_loss[6]}, seldom.val_loss)
     assert.same({each.val_accuracy[3], each.val_accuracy[6]}, seldom.val_accuracy)
     assert.same(each.accuracy, seldom.accuracy)
+  end)
+end)
+
+describe("callbacks", function()
+  local x, classes = problem()
+  local callbacks = moon.callbacks
+
+  -- A training whose metric f has these values, with its validation's from the second list, if there is one.
+  local function with_values(values, more, of_validation)
+    local calls = 0
+    local o = options{epochs = #values, callbacks = more, validation_split = of_validation and 0.2, metrics = {
+      f = function()
+        calls = calls + 1
+        if not of_validation then return values[calls] end
+        return (calls % 2 == 1 and values or of_validation)[(calls + 1) // 2]
+      end,
+    }}
+    local net = classifier()
+    return net:fit(x, classes, o), net
+  end
+
+  it("monitor a metric, to its minimum or its maximum", function()
+    local values = {1, 3, 2, 2.5, 0.5, 4}
+    local function best(o)
+      o.patience = 10
+      local stopping = callbacks.early_stopping(o)
+      with_values(values, {stopping})
+      return {stopping.best_epoch, stopping.best}
+    end
+    assert.same({5, 0.5}, best{monitor = "f"})
+    assert.same({5, 0.5}, best{monitor = "f", mode = "min"})
+    assert.same({6, 4}, best{monitor = "f", mode = "max"})
+    assert.same({2, 3}, best{monitor = "f", mode = "max", min_delta = 1.5})
+    local stopping = callbacks.early_stopping{monitor = "f", mode = "max", patience = 2}
+    local history = with_values(values, {stopping})
+    assert.equal(4, stopping.stopped_epoch)
+    assert.equal(4, #history.f)
+    local of_validation = callbacks.early_stopping{monitor = "val_f", patience = 10}
+    assert.same({3, 2, 1}, with_values({1, 2, 3}, {of_validation}, {3, 2, 1}).val_f)
+    assert.same({3, 1}, {of_validation.best_epoch, of_validation.best})
+  end)
+
+  it("know what is better from the name", function()
+    local monitor = require "moonglass.net.callbacks.monitor"
+    for name, mode in pairs{
+      loss = "min", val_loss = "min", accuracy = "max", val_acc = "max", auc = "max", val_binary_accuracy = "max",
+      mse = "min", penalty = "min", roc_auc = "max", kl = "min",
+    } do
+      assert.equal(mode, monitor.mode("auto", name), name)
+    end
+  end)
+
+  it("save the best epoch, and reduce the rate", function()
+    temporary(function(path)
+      local _, net = with_values({1, 3, 2}, {callbacks.checkpoint(path, {best = true, monitor = "f", mode = "max"}),
+        callbacks.reduce_on_plateau{monitor = "f", mode = "max", patience = 1, factor = 0.5}})
+      assert.equal(2, moon.checkpoint.load(path).epoch)
+      assert.near(0.0005, net.optimizer.lr, 1e-9)
+    end)
+  end)
+
+  it("skip epochs without validation", function()
+    local seen = {}
+    local stopping = callbacks.early_stopping{monitor = "val_accuracy", patience = 2}
+    temporary(function(path)
+      classifier():fit(x, classes, options{metrics = {"accuracy"}, validation_split = 0.3, validation_freq = 3,
+        epochs = 7, callbacks = {stopping, callbacks.checkpoint(path, {best = true}),
+          callbacks.reduce_on_plateau{patience = 1}, function(state) seen[#seen + 1] = state.val_loss or false end}})
+      assert.equal(0, moon.checkpoint.load(path).epoch % 3)
+    end)
+    assert.is_nil(stopping.stopped_epoch)
+    assert.equal(0, stopping.best_epoch % 3)
+    assert.same({false, false, seen[3], false, false, seen[6], false}, seen)
+  end)
+
+  it("see the means so far after each batch", function()
+    local means = {}
+    local history = classifier():fit(x, classes, options{metrics = {"accuracy", f = function() return 7 end},
+      epochs = 1, callbacks = {{
+        on_batch_end = function(_, state) means[state.batch] = state.metrics.accuracy end,
+        on_epoch_end = function(_, state) assert.same({accuracy = means[4], f = 7}, state.metrics) end,
+      }}})
+    assert.equal(4, #means)
+    assert.equal(means[4], history.accuracy[1])
+    assert.near(math.floor(means[1] * 16 + 0.5), means[1] * 16, 1e-9)
+  end)
+
+  it("write a column for each metric", function()
+    local number = "[%%d.e+-]+"
+    temporary(function(path)
+      classifier():fit(x, classes, options{metrics = {"accuracy"}, validation_split = 0.3, validation_freq = 2,
+        callbacks = {callbacks.csv_logger(path)}})
+      local lines = "^epoch,loss,val_loss,accuracy,val_accuracy,seconds\n1,N,,N,,N\n2,N,N,N,N,N\n3,N,,N,,N\n$"
+      assert.matches(lines:gsub("N", number), files.read(path))
+      assert.matches("has the columns 'epoch,loss,val_loss,accuracy,val_accuracy,seconds', expected 'epoch,loss,val_loss,"
+        .. "seconds'", message(function()
+          classifier():fit(x, classes, options{callbacks = {callbacks.csv_logger(path, {append = true})}})
+        end))
+    end)
+  end)
+
+  it("print all figures", function()
+    local text = {}
+    local printer = callbacks.progress{bar = false, write = function(part) text[#text + 1] = part end}
+    with_values({1, 0.00012}, {printer}, {3, 2})
+    assert.matches("loss %d%.%d+  f 1%.0000  val_loss %d%.%d+  val_f 3%.0000  %d+ rows", text[1])
+    assert.matches("  f 0%.00012  val_loss", text[2])
+  end)
+end)
+
+describe("a history with metrics", function()
+  local x, classes = problem()
+
+  it("is a table of all of them", function()
+    local history = classifier():fit(x, classes, options{metrics = {"accuracy"}, validation_split = 0.3,
+      validation_freq = 2, epochs = 4})
+    local text = tostring(history)
+    assert.matches("^epoch        loss    val_loss    accuracy  val_accuracy  seconds\n    1 ", text)
+    assert.matches("\naccuracy      [^\n]* to [%d.]+\nval_accuracy  [^\n]* to [%d.]+$", text)
+  end)
+
+  it("has NaN in epochs in which one was not measured", function()
+    local net = classifier()
+    local history = net:fit(x, classes, options{epochs = 2})
+    history = net:fit(x, classes, options{history = history, initial_epoch = 2, epochs = 3, metrics = {"accuracy"},
+      validation = {x, classes}})
+    history = net:fit(x, classes, options{history = history, initial_epoch = 3, epochs = 4})
+    assert.equal(4, #history.accuracy)
+    for i, v in ipairs(history.accuracy) do assert.equal(i == 3, v == v) end
+    assert.same({3}, history.val_epochs)
+    assert.equal(1, #history.val_accuracy)
+  end)
+
+  it("goes through a checkpoint, and on", function()
+    local function o(more)
+      local all = options{metrics = {"accuracy", f = right}, validation_split = 0.3, validation_freq = 2, epochs = 5}
+      for name, v in pairs(more) do all[name] = v end
+      return all
+    end
+    temporary(function(path)
+      local log = path .. ".csv"
+      local function logged() return (files.read(log):gsub(",[^,\n]*\n", "\n")) end
+      local whole = classifier():fit(x, classes, o{callbacks = {moon.callbacks.csv_logger(log)}})
+      local lines = logged()
+      classifier():fit(x, classes, o{epochs = 3, callbacks = {moon.callbacks.checkpoint(path)}})
+      local c = assert(moon.checkpoint.load(path))
+      os.remove(log)
+      local rest = c.net:fit(x, classes, o{resume = c, callbacks = {moon.callbacks.csv_logger(log)}})
+      for _, name in ipairs{"loss", "val_loss", "val_epochs", "metrics"} do assert.same(whole[name], rest[name]) end
+      assert.equal(lines, logged())
+    end)
+  end)
+
+  it("is checked", function()
+    local function refused(expected, history)
+      assert.equal(expected, message(function() classifier():fit(x, classes, options{history = history}) end))
+    end
+    refused("fit: history.metrics is 3, expected a table of lists", {metrics = 3})
+    refused("fit: history.metrics.a is 3, expected a list of numbers", {metrics = {a = 3}})
+    refused("fit: history.metrics.a[2] is 'x', expected a number", {metrics = {a = {1, "x"}}})
+    refused("fit: history.metrics has the key 1, expected the names of metrics", {metrics = {{}}})
+  end)
+end)
+
+describe("evaluate", function()
+  it("gives metrics as a second result", function()
+    local x, classes, onehot = problem()
+    local net = classifier()
+    local loss, metrics = net:evaluate(x, onehot, {loss = "cross_entropy", batch_size = 7,
+      metrics = {"accuracy", "mse", "penalty", f = function(n, a) return #a + #n end}})
+    assert.near(loss, metrics.penalty + moon.cross_entropy():forward(net:predict(x), onehot), 1e-6)
+    assert.equal(right(net, x, classes), metrics.accuracy)
+    assert.near(moon.mse():forward(net:predict(x), onehot), metrics.mse, 1e-7)
+    assert.equal(52, metrics.f)
+    local without, none = net:evaluate(x, onehot, {loss = "cross_entropy", batch_size = 7})
+    assert.equal(loss, without)
+    assert.is_nil(none)
+  end)
+
+  it("counts only cells that are present", function()
+    moon.seed(35)
+    local x = moon.rand(40, 6)
+    local ae = moon.autoencoder.plain{input = 6, hidden = 3, output = "linear"}
+    local y = x:clone()
+    for i = 1, 25 do y:set(0 / 0, i, i % 6 + 1) end
+    local loss, metrics = ae:evaluate(x, y, {loss = "mse", mask = true, batch_size = 7,
+      metrics = {"mse", "binary_accuracy", mae = "mae", d = "huber"}})
+    assert.near(loss, metrics.mse, 1e-9)
+    assert.near((ae:predict(x) - y):abs():nanmean(), metrics.mae, 1e-6)
+    assert.matches("cross_entropy takes whole rows", message(function()
+      ae:evaluate(x, y, {loss = "mse", mask = true, metrics = {"cross_entropy"}})
+    end))
+  end)
+
+  it("knows logits", function()
+    local x, classes = problem()
+    local net, logits = classifier(), classifier{activation = "linear"}
+    local o = {loss = "cross_entropy", metrics = {"accuracy", "cross_entropy"}}
+    local a, metrics = net:evaluate(x, classes, o)
+    o.loss = moon.cross_entropy{from_logits = true}
+    local b, of_logits = logits:evaluate(x, classes, o)
+    assert.near(a, b, 1e-6)
+    assert.equal(metrics.accuracy, of_logits.accuracy)
+    assert.near(metrics.cross_entropy, of_logits.cross_entropy, 1e-6)
+    moon.seed(36)
+    local one, y = moon.sequential{moon.dense(6, 1, {activation = "sigmoid"})}, x:columns(1, 1):gt(0.5)
+    local plain = moon.sequential{moon.dense(6, 1)}
+    plain:layer(1).weight:copy_(one:layer(1).weight)
+    local expected = one:predict(x):gt(0.5):eq(y):mean()
+    for _, name in ipairs{"accuracy", "binary_accuracy"} do
+      local _, of_one = one:evaluate(x, y, {loss = "bce", metrics = {name}})
+      local _, of_plain = plain:evaluate(x, y, {loss = moon.bce{from_logits = true}, metrics = {name}})
+      assert.same({[name] = expected}, of_one)
+      assert.same(of_one, of_plain)
+    end
   end)
 end)
 

@@ -71,7 +71,8 @@ local moon = {}
 ---@alias moonglass.Dtype "float32"|"uint8"
 ---@alias moonglass.Split "train"|"test"
 ---@alias moonglass.Rows moonglass.Tensor|moonglass.Source
----@alias moonglass.Figure "val_loss"|"loss"
+---@alias moonglass.Figure "val_loss"|"loss"|string
+---@alias moonglass.MonitorMode "auto"|"min"|"max"
 ---@alias moonglass.MetricFunction fun(net: moonglass.Net, x: moonglass.Rows, y: moonglass.Rows): number
 ---@alias moonglass.Metrics table<integer|string, string|moonglass.Loss|moonglass.LuaLoss|moonglass.MetricFunction>
 ---@alias moonglass.Numbers number[]|moonglass.Tensor
@@ -1223,6 +1224,7 @@ function Net:plan(rows, loss, optimizer) end
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
 ---@field mask boolean? default false; true: NaN is a cell that is missing, as in `fit`
+---@field metrics moonglass.Metrics? more figures, as in `fit`; they come as the second result
 ---@field sample_weight moonglass.Tensor? [rows]: the loss of each row is multiplied by its weight, then averaged
 ---@field class_weight table<integer, number>? by class number, from 0, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
@@ -1235,7 +1237,8 @@ function Net:plan(rows, loss, optimizer) end
 ---@param y moonglass.Rows? targets, as for `fit`
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
----@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number
+---@return table<string, number>? metrics by name; nil if there are none
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table<string, number>?
 function Net:evaluate(x, y, options) end
 
 ---The objective over all rows of a dataset, in inference.
@@ -1402,8 +1405,9 @@ moon.callbacks = {}
 ---Options of `moon.callbacks.checkpoint`.
 ---@class moonglass.CheckpointOptions
 ---@field every integer? default 1: save after every this many epochs
----@field best boolean? default false; true: save only when the monitored value is the lowest so far; NaN never is
----@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
+---@field best boolean? default false; true: save only when the monitored value is the best so far; NaN never is
+---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"; or the name of a metric
+---@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
 ---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
 
 ---Save all that a resume needs, after all callbacks have seen the epoch.
@@ -1416,8 +1420,8 @@ function moon.callbacks.checkpoint(path, options) end
 ---@class moonglass.CsvLoggerOptions
 ---@field append boolean? default false; true: write after the file's lines; an incomplete last line is removed
 
----Write one line per epoch to a file: epoch,loss,val_loss,seconds. A resumed training appends to its file. A file with
----other columns is an error and stays unchanged.
+---Write one line per epoch to a file: epoch,loss,val_loss,seconds; the option `metrics` of `fit` adds a column for each
+---before seconds. A resumed training appends to its file. A file with other columns is an error and stays unchanged.
 ---@param path string
 ---@param options moonglass.CsvLoggerOptions?
 ---@return moonglass.Callback callback
@@ -1425,19 +1429,20 @@ function moon.callbacks.csv_logger(path, options) end
 
 ---The callback that `moon.callbacks.early_stopping` makes.
 ---@class moonglass.EarlyStopping: moonglass.Callback
----@field best number the best value; infinity before the first
+---@field best number the best value; infinity before the first, with mode "max" -infinity
 ---@field best_epoch integer? the epoch of the best value; nil if the value was NaN in every epoch (`history.warning`)
 ---@field stopped_epoch integer? the epoch after which it ended the training; nil if it did not
 
 ---Options of `moon.callbacks.early_stopping`.
 ---@class moonglass.EarlyStoppingOptions
----@field monitor moonglass.Figure? default "val_loss"
+---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
+---@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
 ---@field patience integer? default 0: end the training after this many epochs in a row without a better value
----@field min_delta number? default 0: a value is better if value + |min_delta| < best
+---@field min_delta number? default 0: a value is better if it is by more than |min_delta|
 ---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
 
 ---End the training when the monitored value no longer improves: Keras's EarlyStopping. An epoch whose value is NaN is
----never the best, not even the first.
+---never the best, not even the first. An epoch without validation does not count for a figure of validation.
 ---@param options moonglass.EarlyStoppingOptions?
 ---@return moonglass.EarlyStopping callback
 function moon.callbacks.early_stopping(options) end
@@ -1534,10 +1539,11 @@ function moon.callbacks.cosine(options) end
 
 ---Options of `moon.callbacks.reduce_on_plateau`.
 ---@class moonglass.ReduceOnPlateauOptions
----@field monitor moonglass.Figure? default "val_loss"
+---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
+---@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
 ---@field factor number? default 0.1, above 0 and below 1
 ---@field patience integer? default 10: epochs in a row without a better value before the rate falls
----@field min_delta number? default 1e-4: a value is better if value + |min_delta| < best
+---@field min_delta number? default 1e-4: a value is better if it is by more than |min_delta|
 ---@field cooldown integer? default 0: epochs after a change in which patience does not count
 ---@field lr_min number? default 0: the lowest rate
 

@@ -36,7 +36,7 @@ function alone.evaluate(_, net, data, loss, batch, meter) return passes.evaluate
 --- Two lists of numbers, added up over all ranks.
 function alone.add_up(_, sums, weights) return sums, weights end
 
---- The value of a function of `rows` rows, as all ranks give it: a mean over their rows.
-function alone.mean(_, value) return value end
+--- Values of functions of `rows` rows, as all ranks give them: means over their rows.
+function alone.mean(_, values) return values end
 
 return alone

@@ -6,6 +6,7 @@ local errors = require "moonglass.support.errors"
 local join = require "moonglass.net.join"
 local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
+local new_meter = require "moonglass.net.meter"
 local options = require "moonglass.support.options"
 local passes = require "moonglass.net.passes"
 local resolve = require "moonglass.net.resolve"
@@ -21,23 +22,25 @@ local default_batch = 32
 ---@field loss moonglass.LossName|moonglass.AnyLoss? the loss of the last `fit` if not given; required before the first
 ---@field batch_size integer? default 32
 ---@field mask boolean? default false; true: NaN is a cell that is missing, as in `fit`
+---@field metrics moonglass.Metrics? more figures, as in `fit`; they come as the second result
 ---@field sample_weight moonglass.Tensor? [rows]: the loss of each row is multiplied by its weight, then averaged
 ---@field class_weight table<integer, number>? by class number, from 0, as in `fit`
 ---@field distributed moonglass.mpi? each process of the run computes some of the rows
 ---@field sharded boolean? default false: every rank has all rows; true: x and y are this rank's own rows
 local evaluate_options = options.checker("evaluate", {
-  loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false},
+  loss = {"any"}, batch_size = {"count", default_batch}, mask = {"flag", false}, metrics = {"any"},
   sample_weight = {"any"}, class_weight = {"any"},
   distributed = {"any"}, sharded = {"flag", false},
 })
 
--- The rows as a dataset, the loss, the options and the weights.
+-- The rows as a dataset, the loss, the options and the weights. o.meter is for the metrics; nil if there are none.
 local function prepare(net, x, y, given, group)
   local o = evaluate_options(given)
   if o.loss == nil and net.loss == nil then
     errors.raise("evaluate: option loss is missing, and the net has not been fitted (known: %s)", resolve.loss_names())
   end
   local loss = resolve.loss("evaluate", o.loss or net.loss)
+  o.meter = new_meter("evaluate", net, loss, o.metrics, passes.all_native(net, loss))
   group:check_native(net, loss)
   passes.check_mask("evaluate", o.mask, net, loss)
   last_activation.check("evaluate", net, loss)
@@ -61,14 +64,16 @@ end
 ---@param y moonglass.Rows? targets, as for `fit`
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
----@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number
+---@return table<string, number>? metrics by name; nil if there are none
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table<string, number>?
 function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)
   local group, leave <close> = join("evaluate", given) -- luacheck: ignore leave
   local data, loss, o, w = group:protect(prepare, self, x, y, given, group)
   group:begin_evaluation(self, x, y, w, loss, o)
-  return group:evaluate(self, data, loss, o.batch_size)
+  local objective = group:evaluate(self, data, loss, o.batch_size, o.meter)
+  return objective, o.meter and o.meter:finish(group, self, x, y)
 end
 
 ---The objective over all rows of a dataset, in inference.

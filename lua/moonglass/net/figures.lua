@@ -1,14 +1,12 @@
 --- The figures of an epoch that is over: its loss, that of the validation rows, and the metrics of both. They go into
 -- the state, which callbacks see, and into the history.
-local errors = require "moonglass.support.errors"
-
 local figures = {}
 
 --- The names of a run's figures, as monitors and files know them.
 function figures.names(run)
-  local list = {"loss"}
-  if run.validation then list[2] = "val_loss" end
+  local list = {}
   for _, prefix in ipairs{"", run.validation and "val_" or nil} do
+    list[#list + 1] = prefix .. "loss"
     for _, name in ipairs(run.meter and run.meter.names or {}) do list[#list + 1] = prefix .. name end
   end
   return list
@@ -24,8 +22,7 @@ local function validate(net, run, values)
   if not meter then return group:evaluate(net, run.validation, run.loss, run.batch) end
   meter:reset()
   local loss = group:evaluate(net, run.validation, run.loss, run.batch, meter)
-  local of_validation = group:protect(errors.guard, meter.finish, meter, group, net, run.tensors[4], run.tensors[5])
-  for name, v in pairs(of_validation) do values["val_" .. name] = v end
+  for name, v in pairs(meter:finish(group, net, run.tensors[4], run.tensors[5])) do values["val_" .. name] = v end
   return loss
 end
 
@@ -65,9 +62,7 @@ end
 function figures.take(net, run, state, loss, seconds)
   local due = is_due(run, state)
   state.loss, state.seconds, state.metrics = loss, seconds, {}
-  if run.meter then
-    state.metrics = run.group:protect(errors.guard, run.meter.finish, run.meter, run.group, net, run.x, run.y)
-  end
+  if run.meter then state.metrics = run.meter:finish(run.group, net, run.x, run.y) end
   if due then state.val_loss = validate(net, run, state.metrics) end
   record(state.history, state, due)
 end

@@ -47,27 +47,66 @@ end
 
 -- ---- the table ----
 
-local function epoch_line(history, i)
-  local val_loss = history.val_loss[i]
-  return ("%5d  %10.6g  %10s  %7.2f"):format(history.epochs - #history.loss + i, history.loss[i],
-    val_loss and ("%.6g"):format(val_loss) or "", history.epoch_seconds[i] or 0)
+-- Loss, val_loss, then the metrics by name, each with its figure of validation: {name =, values =, width =}.
+local function columns_of(history)
+  local columns, names = {{name = "loss", values = history.loss}, {name = "val_loss", values = history.val_loss}}, {}
+  for name in pairs(history.metrics) do names[#names + 1] = name end
+  table.sort(names, function(a, b)
+    local plain_a, plain_b = a:gsub("^val_", ""), b:gsub("^val_", "")
+    if plain_a ~= plain_b then return plain_a < plain_b end
+    return #a < #b
+  end)
+  for _, name in ipairs(names) do columns[#columns + 1] = {name = name, values = history.metrics[name]} end
+  for _, column in ipairs(columns) do
+    column.of_validation = column.name:find("^val_") ~= nil
+    column.width = math.max(10, #column.name)
+  end
+  return columns
 end
 
-local function curve_line(name, values)
-  return ("%-8s  %s  %.4g to %.4g"):format(name, sparkline(values), values[1], values[#values])
+-- at: for the number of an epoch the place of its validation.
+local function epoch_line(history, columns, i, at)
+  local epoch = history.epochs - #history.loss + i
+  local words = {("%5d"):format(epoch)}
+  for _, column in ipairs(columns) do
+    local v = column.values[column.of_validation and (at[epoch] or 0) or i]
+    words[#words + 1] = ("%%%ds"):format(column.width):format(v and ("%.6g"):format(v) or "")
+  end
+  words[#words + 1] = ("%7.2f"):format(history.epoch_seconds[i] or 0)
+  return table.concat(words, "  ")
+end
+
+local function head(columns)
+  local words = {"epoch"}
+  for _, column in ipairs(columns) do words[#words + 1] = ("%%%ds"):format(column.width):format(column.name) end
+  words[#words + 1] = "seconds"
+  return table.concat(words, "  ")
+end
+
+local function add_curves(lines, columns)
+  local width = 8
+  for _, column in ipairs(columns) do width = math.max(width, #column.name) end
+  for _, column in ipairs(columns) do
+    local values = column.values
+    if #values > 1 then
+      lines[#lines + 1] = ("%%-%ds  %%s  %%.4g to %%.4g"):format(width):format(column.name, sparkline(values), values[1],
+        values[#values])
+    end
+  end
 end
 
 function History.__tostring(history)
-  local lines, n = {"epoch        loss    val_loss  seconds"}, #history.loss
+  local columns, at, n = columns_of(history), {}, #history.loss
+  local lines = {head(columns)}
+  for k, epoch in ipairs(history.val_epochs) do at[epoch] = k end
   for i = 1, n do
     if n <= shown_whole or i <= edge or i > n - edge then
-      lines[#lines + 1] = epoch_line(history, i)
+      lines[#lines + 1] = epoch_line(history, columns, i, at)
     elseif i == edge + 1 then
       lines[#lines + 1] = "  ..."
     end
   end
-  if n > 1 then lines[#lines + 1] = curve_line("loss", history.loss) end
-  if n > 1 and #history.val_loss == n then lines[#lines + 1] = curve_line("val_loss", history.val_loss) end
+  add_curves(lines, columns)
   lines[#lines + 1] = history.warning
   return table.concat(lines, "\n")
 end
@@ -78,15 +117,25 @@ function History.__index(history, name)
   return metrics and metrics[name]
 end
 
--- val_loss without the epochs that have none, and the numbers of the others, of a history whose last epoch is `last`.
-local function validated(val_loss, epochs, last)
-  local list, numbers = {}, {}
-  for i = 1, epochs do
-    if val_loss[i] then
-      list[#list + 1], numbers[#numbers + 1] = val_loss[i], last - epochs + i
-    end
+-- The elements of a list at these places.
+local function at_places(list, places)
+  local result = {}
+  for k, i in ipairs(places) do result[k] = list[i] end
+  return result
+end
+
+-- From lists by epoch, with nil where there was no validation, to lists of validations, and val_epochs.
+local function leave_gaps_out(history)
+  local places, before = {}, history.epochs - #history.loss
+  for i = 1, #history.loss do
+    if history.val_loss[i] then places[#places + 1] = i end
   end
-  return #list == #val_loss and val_loss or list, numbers
+  for k, i in ipairs(places) do history.val_epochs[k] = before + i end
+  if #places == #history.val_loss then return end
+  history.val_loss = at_places(history.val_loss, places)
+  for name, list in pairs(history.metrics) do
+    if name:find("^val_") then history.metrics[name] = at_places(list, places) end
+  end
 end
 
 --- A history: loss[i], epoch_seconds[i], val_loss[k] with val_epochs[k], metrics, and epochs, the number of the last
@@ -96,8 +145,6 @@ return function(given)
   for name in pairs(history) do
     if given and given[name] ~= nil then history[name] = given[name] end
   end
-  if given and not given.val_epochs then
-    history.val_loss, history.val_epochs = validated(history.val_loss, #history.loss, history.epochs)
-  end
+  if given and not given.val_epochs then leave_gaps_out(history) end
   return setmetatable(history, History)
 end

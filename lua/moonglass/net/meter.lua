@@ -54,22 +54,36 @@ end
 
 -- ---- batches in the core ----
 
-local detached = {}
+-- The meter that is attached to a net at present. While a source is read for its step, another one may be.
+local present = setmetatable({}, {__mode = "k"})
 
-function detached.__close(attached)
-  local self, net = attached.meter, attached.net
+local function attach(self, net)
+  net:set_measures(self and self.kinds)
+  present[net] = self
+end
+
+-- Adds up what the core has measured.
+local function collect(self, net)
   local sums, weights = net:measured()
-  net:set_measures(nil)
   for i = 1, #sums do
     self.sums[i], self.weights[i] = self.sums[i] + sums[i], self.weights[i] + weights[i]
   end
 end
 
+local Attached = {}
+
+function Attached.__close(attached)
+  collect(attached.meter, attached.net)
+  attach(attached.before, attached.net)
+end
+
 --- A value to close: meanwhile the batches of a net in the core are measured. nil if there is nothing to measure so.
 function Meter:attach(net)
   if not self.in_core or #self.kinds == 0 then return nil end
-  net:set_measures(self.kinds)
-  return setmetatable({meter = self, net = net}, detached)
+  local before = present[net]
+  if before then collect(before, net) end
+  attach(self, net)
+  return setmetatable({meter = self, net = net, before = before}, Attached)
 end
 
 -- ---- an epoch ----
@@ -87,14 +101,20 @@ function Meter:means()
   return values
 end
 
+-- The values of the functions, as a list.
+local function of_functions(self, net, x, y)
+  local list = {}
+  for i, e in ipairs(self.of_epochs) do list[i] = checked(e.name, e.epoch(net, x, y or x)) end
+  return list
+end
+
 --- The values of all measures, by name, after the batches; x and y are what the functions see. group: the ranks, whose
 -- sums are added up.
 function Meter:finish(group, net, x, y)
+  local functions = group:protect(of_functions, self, net, x, y)
   self.sums, self.weights = group:add_up(self.sums, self.weights)
   local values = self:means()
-  for _, e in ipairs(self.of_epochs) do
-    values[e.name] = group:mean(checked(e.name, e.epoch(net, x, y or x)), #x)
-  end
+  for i, v in ipairs(group:mean(functions, #x)) do values[self.of_epochs[i].name] = v end
   return values
 end
 

@@ -13,19 +13,34 @@ local function class_of(v)
   return type(meta) == "table" and meta.__name
 end
 
+-- A list of a history; nil if it is not there.
+local function check_numbers(what, name, list)
+  if list == nil then return end
+  if type(list) ~= "table" then
+    errors.raise("%s: history.%s is %s, expected a list of numbers", what, name, options.show(list))
+  end
+  for i, v in pairs(list) do
+    if type(v) ~= "number" then
+      errors.raise("%s: history.%s[%s] is %s, expected a number", what, name, tostring(i), options.show(v))
+    end
+  end
+end
+
 --- A history, as fit returns it. Parts may be missing.
 function checks.history(what, history)
   if type(history) ~= "table" then errors.raise("%s: history is %s, expected a table", what, options.show(history)) end
-  for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
-    local list = history[name] == nil and {} or history[name]
-    if type(list) ~= "table" then
-      errors.raise("%s: history.%s is %s, expected a list of numbers", what, name, options.show(list))
+  for _, name in ipairs{"loss", "val_loss", "epoch_seconds", "val_epochs"} do
+    check_numbers(what, name, history[name])
+  end
+  local metrics = history.metrics == nil and {} or history.metrics
+  if type(metrics) ~= "table" then
+    errors.raise("%s: history.metrics is %s, expected a table of lists", what, options.show(metrics))
+  end
+  for name, list in pairs(metrics) do
+    if type(name) ~= "string" then
+      errors.raise("%s: history.metrics has the key %s, expected the names of metrics", what, options.show(name))
     end
-    for i, v in pairs(list) do
-      if type(v) ~= "number" then
-        errors.raise("%s: history.%s[%s] is %s, expected a number", what, name, tostring(i), options.show(v))
-      end
-    end
+    check_numbers(what, "metrics." .. name, list)
   end
   local epochs = history.epochs
   if epochs ~= nil then checks.whole(what, "history.epochs", epochs, 0, math.maxinteger) end

@@ -34,13 +34,17 @@ local Checkpoint = {name = "checkpoint", writes = true}
 Checkpoint.__index = Checkpoint
 
 -- The name of the figure that tells which epoch is best.
-local function figure(self, state) return self.options.monitor or (state.val_loss and "val_loss" or "loss") end
+local function figure(self, state)
+  return self.options.monitor or ((state.validation or state.val_loss) and "val_loss" or "loss")
+end
+
+local function mode(self) return monitor.mode(self.options.mode, self.options.monitor or "loss") end
 
 function Checkpoint:check(state)
   local o, path = self.options, self.path
   checks.state(self.name, state)
   snapshots.check(state.callbacks)
-  monitor.check(self, state, o.monitor)
+  if o.monitor then monitor.check(self, state, o.monitor) end
   paths.check_epochs(self.name, state, o.every, function(epoch) return path_of_epoch(path, epoch) end)
   for i = 1, o.keep - 1 do paths.check_writable(self.name, ("%s.%d"):format(path_of_epoch(path, 1), i)) end
 end
@@ -49,9 +53,9 @@ function Checkpoint:on_epoch_end(state)
   self.due = false
   if state.epoch % self.options.every ~= 0 then return end
   local value = monitor.value(self.name, state, figure(self, state))
-  local lowest = monitor.improves(value, self.best, 0)
-  if lowest then self.best = value end
-  self.due = lowest or not self.options.best
+  local better = value ~= nil and monitor.improves(value, self.best, 0, mode(self))
+  if better then self.best = value end
+  self.due = better or not self.options.best
 end
 
 function Checkpoint:on_checkpoint(state)
@@ -64,7 +68,7 @@ end
 function Checkpoint:on_train_end(state)
   local o = self.options
   local seen = state.epoch // o.every > state.initial_epoch // o.every
-  if o.best and self.best == math.huge and seen then
+  if o.best and self.best == monitor.worst(mode(self)) and seen then
     monitor.warn_none(self.name, state, figure(self, state), "there is no best epoch, and nothing was saved")
   end
 end
@@ -76,11 +80,12 @@ function Checkpoint:restore(values) self.best = values.best end
 ---Options of `moon.callbacks.checkpoint`.
 ---@class moonglass.CheckpointOptions
 ---@field every integer? default 1: save after every this many epochs
----@field best boolean? default false; true: save only when the monitored value is the lowest so far; NaN never is
----@field monitor moonglass.Figure? "val_loss" with validation, else "loss"
+---@field best boolean? default false; true: save only when the monitored value is the best so far; NaN never is
+---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"; or the name of a metric
+---@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
 ---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
 local checkpoint_options = options.checker("checkpoint", {
-  every = {"count", 1}, best = {"flag", false}, monitor = {monitor.figures}, keep = {"count", 1},
+  every = {"count", 1}, best = {"flag", false}, monitor = monitor.rule(), mode = monitor.mode_rule, keep = {"count", 1},
 })
 
 ---Save all that a resume needs, after all callbacks have seen the epoch.
@@ -96,7 +101,9 @@ function callbacks.checkpoint(path, given)
     errors.raise("checkpoint: keep is %d and '%s' names another file for each epoch, expected one path for all epochs",
       o.keep, path)
   end
-  return monitor.built_in(setmetatable({path = path, options = o, best = math.huge, due = false}, Checkpoint))
+  local self = setmetatable({path = path, options = o, due = false}, Checkpoint)
+  self.best = monitor.worst(mode(self))
+  return monitor.built_in(self)
 end
 
 return callbacks

@@ -5,7 +5,7 @@ local options = require "moonglass.support.options"
 
 ---The callback that `moon.callbacks.early_stopping` makes.
 ---@class moonglass.EarlyStopping: moonglass.Callback
----@field best number the best value; infinity before the first
+---@field best number the best value; infinity before the first, with mode "max" -infinity
 ---@field best_epoch integer? the epoch of the best value; nil if the value was NaN in every epoch (`history.warning`)
 ---@field stopped_epoch integer? the epoch after which it ended the training; nil if it did not
 
@@ -55,29 +55,31 @@ end
 
 ---Options of `moon.callbacks.early_stopping`.
 ---@class moonglass.EarlyStoppingOptions
----@field monitor moonglass.Figure? default "val_loss"
+---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
+---@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
 ---@field patience integer? default 0: end the training after this many epochs in a row without a better value
----@field min_delta number? default 0: a value is better if value + |min_delta| < best
+---@field min_delta number? default 0: a value is better if it is by more than |min_delta|
 ---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
 local stopping_options = options.checker("early_stopping", {
-  monitor = {monitor.figures, "val_loss"}, patience = {"size", 0}, min_delta = {"number", 0},
+  monitor = monitor.rule("val_loss"), mode = monitor.mode_rule, patience = {"size", 0}, min_delta = {"number", 0},
   restore_best = {"flag", false},
 })
 
 ---End the training when the monitored value no longer improves: Keras's EarlyStopping. An epoch whose value is NaN is
----never the best, not even the first.
+---never the best, not even the first. An epoch without validation does not count for a figure of validation.
 ---@param options moonglass.EarlyStoppingOptions?
 ---@return moonglass.EarlyStopping callback
 function callbacks.early_stopping(given)
   local o = stopping_options(given)
   local self = {name = "early_stopping"}
+  local mode = monitor.mode(o.mode, o.monitor)
   local wait, kept -- epochs since the last improvement; the weights of the best epoch
 
   function self.check(_, state) monitor.check(self, state, o.monitor) end
 
   function self.on_train_begin()
     wait, kept = 0, nil
-    self.best, self.best_epoch, self.stopped_epoch = math.huge, nil, nil
+    self.best, self.best_epoch, self.stopped_epoch = monitor.worst(mode), nil, nil
   end
 
   -- Also for a resumed training: one that had ended does not go on.
@@ -86,9 +88,11 @@ function callbacks.early_stopping(given)
   end
 
   function self.on_epoch_end(_, state)
+    local value = monitor.value(self.name, state, o.monitor)
+    if not value then return end
     wait = wait + 1
-    if monitor.improves(monitor.value(self.name, state, o.monitor), self.best, o.min_delta) then
-      self.best, self.best_epoch, wait = state[o.monitor], state.epoch, 0
+    if monitor.improves(value, self.best, o.min_delta, mode) then
+      self.best, self.best_epoch, wait = value, state.epoch, 0
       if o.restore_best then kept = keep_parameters(state.net, kept) end
     end
     stop_if_over(state)

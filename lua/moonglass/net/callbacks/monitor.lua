@@ -1,18 +1,18 @@
---- The figure that a callback watches, val_loss or loss, and when it improves: as Keras's MonitorCallback.
+--- The figure that a callback watches, such as val_loss, and when it improves: as Keras's MonitorCallback.
 local errors = require "moonglass.support.errors"
 local options = require "moonglass.support.options"
 
 local monitor = {}
 
----@alias moonglass.Figure "val_loss"|"loss"
+---@alias moonglass.Figure "val_loss"|"loss"|string
 
---- The figures, for options.checker.
-monitor.figures = {"val_loss", "loss"}
+---@alias moonglass.MonitorMode "auto"|"min"|"max"
 
--- what: the callback's name, for the message.
-local function refuse(what, name)
-  errors.raise("%s: monitor is %s, but fit has no validation: give it, or monitor = \"loss\"", what, name)
-end
+--- The rules of the options monitor and mode, for options.checker.
+monitor.mode_rule = {{"auto", "min", "max"}, "auto"}
+function monitor.rule(default) return {"text", default} end
+
+-- ---- which figures there are ----
 
 local known = setmetatable({}, {__mode = "k"})
 
@@ -32,25 +32,66 @@ local function may_be_set(callbacks, self)
   end
 end
 
---- Before the training: raises if the figure will be missing. self: the callback that watches it.
-function monitor.check(self, state, name)
-  if name == "val_loss" and not state.validation and not may_be_set(state.callbacks, self) then
-    refuse(self.name, name)
+local function contains(list, name)
+  for _, v in ipairs(list) do
+    if v == name then return true end
   end
 end
 
---- The figure `name` in state, which another callback may have set.
+-- what: the callback's name, for the message.
+local function refuse(what, name, figures)
+  if name == "val_loss" or contains(figures, (name:gsub("^val_", ""))) then
+    errors.raise("%s: monitor is %s, but fit has no validation: give it, or monitor = \"%s\"", what, name,
+      (name:gsub("^val_", "")))
+  end
+  errors.raise("%s: monitor is %s, but fit has no such figure%s (known: %s; the option metrics adds others)", what, name,
+    options.question(name, figures), table.concat(figures, ", "))
+end
+
+--- Before the training: raises if the figure will be missing. self: the callback that watches it.
+function monitor.check(self, state, name)
+  if not contains(state.figures, name) and not may_be_set(state.callbacks, self) then
+    refuse(self.name, name, state.figures)
+  end
+end
+
+-- ---- its value ----
+
+--- The figure `name` in state, which another callback may have set. nil if this epoch has no validation, but others.
 function monitor.value(what, state, name)
-  local value = state[name]
-  if value == nil then refuse(what, name) end
+  local value = state.metrics and state.metrics[name]
+  if value == nil then value = state[name] end
+  if value == nil and name:find("^val_") and contains(state.figures, name) and state.validation_freq > 1 then
+    return nil
+  end
+  if value == nil then refuse(what, name, state.figures) end
   if type(value) ~= "number" then
     errors.raise("%s: state.%s is %s, expected a number", what, name, options.show(value))
   end
   return value
 end
 
---- Is the value lower than the best by more than |min_delta|? NaN never is.
-function monitor.improves(value, best, min_delta) return value + math.abs(min_delta) < best end
+-- What is better if there is more of it: parts of names, after val_.
+local rising = {"acc", "auc", "precision", "recall", "f1", "psnr", "r2"}
+
+--- The mode "auto" as "min" or "max": the latter for names with "acc", "auc" and the like in them.
+function monitor.mode(mode, name)
+  if mode ~= "auto" then return mode end
+  local plain = name:gsub("^val_", ""):lower()
+  for _, part in ipairs(rising) do
+    if plain:find(part, 1, true) then return "max" end
+  end
+  return "min"
+end
+
+--- The value that any other one is better than.
+function monitor.worst(mode) return mode == "max" and -math.huge or math.huge end
+
+--- Is the value better than the best by more than |min_delta|? NaN never is.
+function monitor.improves(value, best, min_delta, mode)
+  if mode == "max" then return value - math.abs(min_delta) > best end
+  return value + math.abs(min_delta) < best
+end
 
 --- After a training without a best epoch, because the figure was never finite: says so in history.warning.
 -- consequence: what that means, in words.

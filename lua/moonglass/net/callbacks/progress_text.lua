@@ -4,6 +4,12 @@ local text = {}
 local bar_width = 20
 local default_columns = 80
 
+--- 0.5 -> "0.5000"; small numbers as 1.23e-05.
+function text.figure(v)
+  local small = v ~= 0 and math.abs(v) < 1e-3
+  return (small and "%.3g" or "%.4f"):format(v)
+end
+
 --- 75 -> "1:15", 4000 -> "1:06:40"
 function text.time(seconds)
   local s = math.floor(seconds + 0.5)
@@ -11,10 +17,18 @@ function text.time(seconds)
   return ("%d:%02d"):format(s // 60, s % 60)
 end
 
--- That of the last epoch until there is a new one.
-local function last_val_loss(state)
-  local list = state.history and state.history.val_loss
-  return state.val_loss or (list and list[#list])
+local plain = {loss = true, val_loss = true}
+
+-- "loss 0.1234  accuracy 0.9500  val_loss 0.2345": the figures that there are, in the order of state.figures. last: those
+-- of the last validation until there are new ones.
+local function figures_text(state, last)
+  local words, history, metrics = {}, last and state.history or {}, state.metrics or {}
+  for _, name in ipairs(state.figures or {"loss", "val_loss"}) do
+    local before = name:find("^val_") and history[name]
+    local v = metrics[name] or plain[name] and state[name] or before and before[#before]
+    if v then words[#words + 1] = ("%s %s"):format(name, metrics[name] and text.figure(v) or ("%.4f"):format(v)) end
+  end
+  return table.concat(words, "  ")
 end
 
 -- "epoch 3/20"; and the number of all epochs if earlier calls, which counted from 1 too, trained the net.
@@ -29,10 +43,9 @@ function text.bar(state, seconds, columns)
   local done = state.batch / state.batches
   local rows = math.min(state.batch * state.batch_size, state.rows)
   local rate = rows / math.max(seconds, 1e-9)
-  local val_loss = last_val_loss(state)
   local head = epoch_text(state) .. " "
-  local tail = (" %d/%d  loss %.4f%s  %.0f rows/s  %s left"):format(state.batch, state.batches, state.loss,
-    val_loss and ("  val_loss %.4f"):format(val_loss) or "", rate, text.time((state.rows - rows) / rate))
+  local tail = (" %d/%d  %s  %.0f rows/s  %s left"):format(state.batch, state.batches, figures_text(state, true), rate,
+    text.time((state.rows - rows) / rate))
   local room = math.min(bar_width, columns - 1 - #head - #tail - 2)
   if room < 1 then return (head .. tail:sub(2)):sub(1, math.max(columns - 1, 0)) end
   local filled = math.floor(done * room)
@@ -41,9 +54,8 @@ end
 
 --- The line of an epoch that is over.
 function text.line(state)
-  local validation = state.val_loss and ("  val_loss %.4f"):format(state.val_loss) or ""
-  return ("%s  %d batches  loss %.4f%s  %.0f rows/s  %.2f s"):format(epoch_text(state), state.batch, state.loss,
-    validation, state.rows_per_second, state.seconds)
+  return ("%s  %d batches  %s  %.0f rows/s  %.2f s"):format(epoch_text(state), state.batch, figures_text(state),
+    state.rows_per_second, state.seconds)
 end
 
 return text

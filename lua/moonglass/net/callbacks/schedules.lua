@@ -90,14 +90,15 @@ end
 
 ---Options of `moon.callbacks.reduce_on_plateau`.
 ---@class moonglass.ReduceOnPlateauOptions
----@field monitor moonglass.Figure? default "val_loss"
+---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
+---@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
 ---@field factor number? default 0.1, above 0 and below 1
 ---@field patience integer? default 10: epochs in a row without a better value before the rate falls
----@field min_delta number? default 1e-4: a value is better if value + |min_delta| < best
+---@field min_delta number? default 1e-4: a value is better if it is by more than |min_delta|
 ---@field cooldown integer? default 0: epochs after a change in which patience does not count
 ---@field lr_min number? default 0: the lowest rate
 local plateau_options = options.checker("reduce_on_plateau", {
-  monitor = {monitor.figures, "val_loss"}, factor = {"fraction", 0.1}, patience = {"size", 10},
+  monitor = monitor.rule("val_loss"), mode = monitor.mode_rule, factor = {"fraction", 0.1}, patience = {"size", 10},
   min_delta = {"number", 1e-4}, cooldown = {"size", 0}, lr_min = {"number", 0},
 })
 
@@ -109,6 +110,7 @@ function schedules.reduce_on_plateau(given)
   local o = plateau_options(given)
   check_lowest("reduce_on_plateau", o.lr_min)
   local self = {name = "reduce_on_plateau"}
+  local mode = monitor.mode(o.mode, o.monitor)
   local best, wait, cooldown
 
   function self.check(_, state)
@@ -116,7 +118,7 @@ function schedules.reduce_on_plateau(given)
     rate_of(self.name, state.opt)
   end
 
-  function self.on_train_begin() best, wait, cooldown = math.huge, 0, 0 end
+  function self.on_train_begin() best, wait, cooldown = monitor.worst(mode), 0, 0 end
 
   local function reduce(opt)
     local lr = rate_of(self.name, opt)
@@ -127,8 +129,9 @@ function schedules.reduce_on_plateau(given)
 
   function self.on_epoch_end(_, state)
     local value = monitor.value(self.name, state, o.monitor)
+    if not value then return end
     if cooldown > 0 then cooldown = cooldown - 1 end
-    if monitor.improves(value, best, o.min_delta) then
+    if monitor.improves(value, best, o.min_delta, mode) then
       best, wait = value, 0
     elseif cooldown == 0 then
       wait = wait + 1

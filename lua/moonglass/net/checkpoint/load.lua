@@ -117,12 +117,21 @@ local function read_list(metadata, name, n)
   return list, count
 end
 
+local function read_metrics(metadata, n)
+  local metrics = {}
+  for key in pairs(metadata) do
+    local name = key:match("^history%.metrics%.(.+)$")
+    if name then metrics[name] = read_list(metadata, "metrics." .. name, n) end
+  end
+  return metrics
+end
+
 local function read_history(metadata)
   if not metadata["history.epochs"] then return nil end
   local loss, n = read_list(metadata, "loss")
   return new_history{
     loss = loss, val_loss = read_list(metadata, "val_loss", n), epoch_seconds = read_list(metadata, "epoch_seconds", n),
-    epochs = whole(metadata, "history.epochs"),
+    metrics = read_metrics(metadata, n), epochs = whole(metadata, "history.epochs"),
   }
 end
 

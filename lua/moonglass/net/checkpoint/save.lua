@@ -38,11 +38,23 @@ local function add_callbacks(state, tensors, metadata)
   end
 end
 
+-- A list of validations as one of epochs, nil where there was none.
+local function by_epoch(history, list)
+  if not history.val_epochs then return list end
+  local all, before = {}, (history.epochs or #history.loss) - #history.loss
+  for k, epoch in ipairs(history.val_epochs) do all[epoch - before] = list[k] end
+  return all
+end
+
 local function add_history(history, metadata)
   local n = #(history.loss or {})
   metadata["history.epochs"] = texts.of_number(history.epochs or n)
-  for _, name in ipairs{"loss", "val_loss", "epoch_seconds"} do
+  for _, name in ipairs{"loss", "epoch_seconds"} do
     metadata["history." .. name] = texts.of_list(history[name] or {}, n)
+  end
+  metadata["history.val_loss"] = texts.of_list(by_epoch(history, history.val_loss or {}), n)
+  for name, list in pairs(history.metrics or {}) do
+    metadata["history.metrics." .. name] = texts.of_list(name:find("^val_") and by_epoch(history, list) or list, n)
   end
 end
 

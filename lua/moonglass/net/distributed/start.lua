@@ -36,6 +36,7 @@ function Group:shard(sharded, data, validation)
   local first = self:from_first(sharded)
   self:agree(sharded == first, ("%s: sharded is %s, but %s on rank 0: give all ranks the same"):format(self.what,
     tostring(sharded), tostring(first)))
+  self.sharded = sharded
   if not sharded then return end
   local counts = self:all{data:rows(), validation and validation:rows() or 0}
   data:set_shards(shards_of(counts, 1))
@@ -88,6 +89,7 @@ end
 function Group:begin_evaluation(net, x, y, w, loss, o)
   local facts = self:protect(equal.facts, net, loss, {"x", "y", "the weights of rows"}, {x, y, w}, o.sharded)
   for _, name in ipairs{"batch_size", "mask"} do equal.add(facts, name, o[name]) end
+  equal.add(facts, "metrics", o.meter and o.meter.names or "not given")
   equal.check(self, facts)
   self:agree(broadcasts.has_same_weights(self, net),
     "evaluate: the net's weights are not those of rank 0: load or train it on all ranks")

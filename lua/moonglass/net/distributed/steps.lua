@@ -78,10 +78,14 @@ function Group:add_up(sums, weights)
   return totals[1], totals[2]
 end
 
---- The value of a function of `rows` rows, as all ranks give it. If each rank has rows of its own: the mean over them.
-function Group:mean(value, rows)
-  local sums, weights = self:add_up({value * rows}, {rows})
-  return sums[1] / weights[1]
+--- Values of functions of `rows` rows, as all ranks give them. If each rank has rows of its own: the means over them.
+function Group:mean(values, rows)
+  if not self.sharded then return self:from_first(values) end
+  local parts = {}
+  for i, v in ipairs(values) do parts[i] = v * rows end
+  local sums, weights = self:add_up(parts, {rows})
+  for i, sum in ipairs(sums) do sums[i] = sum / weights[1] end
+  return sums
 end
 
 return Group
