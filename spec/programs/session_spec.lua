@@ -122,7 +122,8 @@ describe("completion", function()
       {"moon.adam{l", "r = |"}, {"moon.adam({l", "r = |"}, {"net:fit(t, {ep", "ochs = |"},
       {"net:fit(t, {epochs = 3, ba", "tch_size = |"}, {"moon.dense(3, 2, {activati", "on = |"},
       {"moon.adam{", "|beta1 beta2 eps lr weight_decay"}, {"ae:fit(t, {val", "idation|"},
-      {"ae:fit(t, {validation", "|validation validation_freq validation_split"}, {"  ep", "ochs = |", before = "net:fit(t, {\n"},
+      {"ae:fit(t, {validation", "|validation validation_freq validation_split"},
+      {"  ep", "ochs = |", before = "net:fit(t, {\n"},
       {"moon.autoencoder.plain{in", "|init input"}, {"moon.autoencoder{enc", "oder = |"},
       {"moon.adam{lr = laye", "r|"}, {"{l", "|layer load loadfile local"}, {"p:encode(t, {b", "atch_size = |"},
     }

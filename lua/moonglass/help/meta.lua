@@ -1238,7 +1238,7 @@ function Net:plan(rows, loss, optimizer) end
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
 ---@return table<string, number>? metrics by name; nil if there are none
----@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table<string, number>?
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table?
 function Net:evaluate(x, y, options) end
 
 ---The objective over all rows of a dataset, in inference.

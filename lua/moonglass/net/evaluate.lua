@@ -65,7 +65,7 @@ end
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
 ---@return table<string, number>? metrics by name; nil if there are none
----@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table<string, number>?
+---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table?
 function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)

@@ -89,8 +89,8 @@ local function add_curves(lines, columns)
   for _, column in ipairs(columns) do
     local values = column.values
     if #values > 1 then
-      lines[#lines + 1] = ("%%-%ds  %%s  %%.4g to %%.4g"):format(width):format(column.name, sparkline(values), values[1],
-        values[#values])
+      local name = column.name .. (" "):rep(width - #column.name)
+      lines[#lines + 1] = ("%s  %s  %.4g to %.4g"):format(name, sparkline(values), values[1], values[#values])
     end
   end
 end

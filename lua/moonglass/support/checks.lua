@@ -14,7 +14,7 @@ local function class_of(v)
 end
 
 -- A list of a history; nil if it is not there.
-local function check_numbers(what, name, list)
+local function check_history_list(what, name, list)
   if list == nil then return end
   if type(list) ~= "table" then
     errors.raise("%s: history.%s is %s, expected a list of numbers", what, name, options.show(list))
@@ -30,7 +30,7 @@ end
 function checks.history(what, history)
   if type(history) ~= "table" then errors.raise("%s: history is %s, expected a table", what, options.show(history)) end
   for _, name in ipairs{"loss", "val_loss", "epoch_seconds", "val_epochs"} do
-    check_numbers(what, name, history[name])
+    check_history_list(what, name, history[name])
   end
   local metrics = history.metrics == nil and {} or history.metrics
   if type(metrics) ~= "table" then
@@ -40,7 +40,7 @@ function checks.history(what, history)
     if type(name) ~= "string" then
       errors.raise("%s: history.metrics has the key %s, expected the names of metrics", what, options.show(name))
     end
-    check_numbers(what, "metrics." .. name, list)
+    check_history_list(what, "metrics." .. name, list)
   end
   local epochs = history.epochs
   if epochs ~= nil then checks.whole(what, "history.epochs", epochs, 0, math.maxinteger) end

@@ -44,8 +44,8 @@ local function refuse(what, name, figures)
     errors.raise("%s: monitor is %s, but fit has no validation: give it, or monitor = \"%s\"", what, name,
       (name:gsub("^val_", "")))
   end
-  errors.raise("%s: monitor is %s, but fit has no such figure%s (known: %s; the option metrics adds others)", what, name,
-    options.question(name, figures), table.concat(figures, ", "))
+  errors.raise("%s: monitor is %s, but fit has no such figure%s (known: %s; the option metrics adds others)", what,
+    name, options.question(name, figures), table.concat(figures, ", "))
 end
 
 --- Before the training: raises if the figure will be missing. self: the callback that watches it.

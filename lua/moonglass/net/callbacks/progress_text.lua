@@ -19,8 +19,8 @@ end
 
 local plain = {loss = true, val_loss = true}
 
--- "loss 0.1234  accuracy 0.9500  val_loss 0.2345": the figures that there are, in the order of state.figures. last: those
--- of the last validation until there are new ones.
+-- "loss 0.1234  accuracy 0.9500  val_loss 0.2345": the figures that there are, in the order of state.figures. last:
+-- those of the last validation until there are new ones.
 local function figures_text(state, last)
   local words, history, metrics = {}, last and state.history or {}, state.metrics or {}
   for _, name in ipairs(state.figures or {"loss", "val_loss"}) do
