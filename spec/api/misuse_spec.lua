@@ -717,7 +717,7 @@ local cases = {
     {[[net:fit(x, {loss = "mse", metrics = {"mae"}, callbacks = {moon.callbacks.early_stopping{monitor = "mea"}}})]],
       "early_stopping: monitor is mea, but fit has no such figure; did you mean 'mae'? "
         .. "(known: loss, mae; the option metrics adds others)"},
-    {[[net:fit(x, {loss = "mse", metrics = {"mae"}, callbacks = {moon.callbacks.checkpoint("c", {monitor = "val_mae"})}})
+    {[[net:fit(x, {loss = "mse", metrics={"mae"}, callbacks = {moon.callbacks.checkpoint("c", {monitor = "val_mae"})}})
     ]],
       "checkpoint: monitor is val_mae, but fit has no validation: give it, or monitor = \"mae\""},
     {[[moon.callbacks.early_stopping{mode = "maximum"}]],
