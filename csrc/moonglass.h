@@ -640,6 +640,7 @@ MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const m
 **   "binary_accuracy": the same of every output by itself
 **   "loss": the value of `loss`, which may be another one than that of the batch, and must not need other targets
 **   "data", "penalty": the objective without its penalties, and these
+**   "kl": the divergence of the codes of layers gaussian_code, summed over the code, without their factors beta
 ** loss is retained; for the other kinds it is NULL. With a mask missing cells do not count. With a reducer each rank
 ** counts its own rows. A step whose objective is not finite does not count. A batch takes memory for three copies of
 ** its outputs. Fails with MOON_ERANGE (kind, or loss missing), MOON_ETYPE (a loss of another context), MOON_ENOMEM.

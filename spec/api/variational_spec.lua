@@ -149,6 +149,39 @@ describe("a variational autoencoder", function()
     assert.is_true(history.loss[30] < 0.9 * history.loss[1])
   end)
 
+  it("has reconstruction and divergence apart in the history, without beta", function()
+    local ae, x = make{beta = 0.25}, moon.rand(40, 12)
+    local history = ae:fit(x, {epochs = 3, seed = 1, batch_size = 16, validation = moon.rand(20, 12)})
+    for i = 1, 3 do
+      assert.near(history.loss[i], history.reconstruction[i] + 0.25 * history.kl[i], 1e-5)
+      assert.near(history.val_loss[i], history.val_reconstruction[i] + 0.25 * history.val_kl[i], 1e-5)
+    end
+    ae:fit(x, {epochs = 1, seed = 1, optimizer = moon.sgd{lr = 0}, validation = x})
+    local mean, log_variance = ae:encode(x)
+    local metrics = ae:fit(x, {optimizer = moon.sgd{lr = 0}, validation = x}).metrics
+    assert.near(divergence(mean, log_variance), metrics.kl[1], 1e-5)
+    assert.near(metrics.kl[1], metrics.val_kl[1], 1e-5)
+    assert.is_true(metrics.reconstruction[1] > metrics.val_reconstruction[1])
+    local own = {step = function() end}
+    assert.is_nil(ae:fit(x, {optimizer = own}).kl)
+    assert.is_nil(moon.autoencoder.plain{input = 12, hidden = 3}:fit(x, {loss = "bce"}).kl)
+  end)
+
+  it("has a beta that rises", function()
+    local ae, x, seen = make(), moon.rand(40, 12), {}
+    local history = ae:fit(x, {epochs = 4, seed = 1, callbacks = {
+      moon.callbacks.warm_up(3, "beta", {from = 0, to = 0.75, epochs = 3}),
+      function(state) seen[state.epoch] = state.net:layer(3).beta end,
+    }})
+    assert.same({0, 0.25, 0.5, 0.75}, seen)
+    for i, beta in ipairs(seen) do
+      assert.near(history.loss[i], history.reconstruction[i] + beta * history.kl[i], 1e-5)
+    end
+    assert.is_true(history.kl[1] > 0)
+    local _, message = pcall(function() ae:layer(3).beta = -1 end)
+    assert.matches("beta is %-1, expected a number of at least 0", message)
+  end)
+
   it("comes back from files and clones as one", function()
     local ae, x = make{beta = 2}, moon.rand(6, 12)
     local mean, log_variance = ae:encode(x)

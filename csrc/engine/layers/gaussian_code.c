@@ -84,12 +84,17 @@ static double scale_of(const moon_layer *layer, const mooni_pass *pass) {
   return ((const gaussian_code *)layer)->beta / (double)pass->batch;
 }
 
+static double divergence(const moon_layer *layer, const float *x, size_t rows) {
+  size_t k = ((const gaussian_code *)layer)->k;
+  double sum = 0;
+  for (size_t r = 0; r < rows; r++) sum += layer->ctx->k->code_divergence(x + r * 2 * k, k);
+  return sum;
+}
+
 static double penalty(const moon_layer *layer, const mooni_pass *pass) {
   mooni_span own = mooni_own_rows(pass);
-  double sum = 0, scale = scale_of(layer, pass);
-  for (size_t r = own.from; scale > 0 && r < own.to; r++)
-    sum += layer->ctx->k->code_divergence(pass->x + r * pass->in, pass->out);
-  return scale * sum;
+  double scale = scale_of(layer, pass);
+  return scale > 0 ? scale * divergence(layer, pass->x + own.from * pass->in, mooni_length(own)) : 0;
 }
 
 static void backward(moon_layer *layer, const mooni_pass *pass) {
@@ -111,4 +116,5 @@ const mooni_layer_class mooni_gaussian_code = {.name = "gaussian_code",
                                                .forward = forward,
                                                .backward = backward,
                                                .penalty = penalty,
+                                               .divergence = divergence,
                                                .torch_modules = 1};

@@ -88,6 +88,8 @@ typedef struct mooni_layer_class {
   void (*derive)(const moon_layer *layer, const mooni_pass *pass);   /* first half of backward; NULL: none */
   void (*backward)(moon_layer *layer, const mooni_pass *pass);
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* once y is complete; NULL: none */
+  /* The sum over these rows that the measure "kl" shows, without the penalty's factor. NULL: none. */
+  double (*divergence)(const moon_layer *layer, const float *x, size_t rows);
   bool (*whole_batch)(const moon_layer *layer); /* does its penalty need all rows? Then never by rows. NULL: no */
   /* If a batch is divided among ranks: how many sums over all its rows the layer needs at most, after y is complete;
   ** put into pass->sums those of the part's columns over the rows here. The engine then adds up all ranks. While

@@ -128,9 +128,26 @@ static double data(const moon_loss *loss, const outcome *o, double *weight) {
   return value;
 }
 
-static const kind kinds[] = {{"accuracy", accuracy, false, true}, {"binary_accuracy", binary_accuracy, false, true},
-                             {"loss", of_loss, true, true},       {"data", data, false, false},
-                             {"penalty", penalty, false, false},  {0}};
+/* The divergences of the codes that are drawn, without their factors beta. */
+static double kl(const moon_loss *loss, const outcome *o, double *weight) {
+  const moon_net *net = o->b->net;
+  double sum = 0;
+  (void)loss;
+  for (size_t i = 0; i < net->count; i++) {
+    const moon_layer *l = net->layers[i];
+    if (l->class->divergence) sum += l->class->divergence(l, net->places[i].x, o->rows);
+  }
+  *weight = (double)o->rows;
+  return sum / (double)o->rows;
+}
+
+static const kind kinds[] = {{"accuracy", accuracy, false, true},
+                             {"binary_accuracy", binary_accuracy, false, true},
+                             {"loss", of_loss, true, true},
+                             {"data", data, false, false},
+                             {"penalty", penalty, false, false},
+                             {"kl", kl, false, false},
+                             {0}};
 
 /* ---- the measures of a net ---- */
 
@@ -155,7 +172,7 @@ moon_status moon_net_add_measure(moon_net *net, const char *name, moon_loss *los
   const kind *k = find_kind(name);
   if (!k)
     return mooni_fail(net->ctx, MOON_ERANGE,
-                      "measure: kind is '%s', expected accuracy, binary_accuracy, loss, data or penalty",
+                      "measure: kind is '%s', expected accuracy, binary_accuracy, loss, data, penalty or kl",
                       name ? name : "NULL");
   if (k->takes_loss != (loss != NULL))
     return mooni_fail(net->ctx, MOON_ERANGE, "measure: kind %s %s", name, loss ? "takes no loss" : "needs a loss");

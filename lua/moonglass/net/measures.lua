@@ -89,7 +89,8 @@ end
 
 -- ---- those that a net or a loss brings ----
 
--- Functions of net and loss that give a list of {name =, measure =}, or nil.
+-- Functions of net and loss that give a list of {name =, measure =}, or nil. in_core = true: not where a net, a loss or
+-- an optimiser in Lua runs the batches.
 local providers = {}
 
 --- Registers such a function: what it gives is measured without being asked for.
@@ -134,8 +135,8 @@ local function check_list(what, given)
 end
 
 --- The measures for the option metrics (nil: not given), those of net and loss after them: an empty list if there are
--- none.
-function measures.list(what, net, loss, given)
+-- none. in_core: the batches run in the core.
+function measures.list(what, net, loss, given, in_core)
   local list, seen = {}, {}
   if given ~= nil then
     check_list(what, given)
@@ -146,7 +147,7 @@ function measures.list(what, net, loss, given)
   end
   for _, provider in ipairs(providers) do
     for _, e in ipairs(provider(net, loss) or {}) do
-      if not seen[e.name] then add(what, list, seen, e) end
+      if not seen[e.name] and (in_core or not e.in_core) then add(what, list, seen, e) end
     end
   end
   return list

@@ -132,7 +132,7 @@ end
 --- A meter for the option metrics of the call `what`, and for what net and loss bring by themselves; nil if there is
 -- nothing to measure. in_core: the batches run in the core.
 return function(what, net, loss, given, in_core)
-  local list = measures.list(what, net, loss, given)
+  local list = measures.list(what, net, loss, given, in_core)
   if #list == 0 then return nil end
   local self = {of_batches = {}, of_epochs = {}, kinds = {}, names = {}, sums = {}, weights = {}, in_core = in_core}
   for i, e in ipairs(list) do

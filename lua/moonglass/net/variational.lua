@@ -4,6 +4,7 @@ local arity = require "moonglass.support.arity"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local last_activation = require "moonglass.net.last_activation"
+local measures = require "moonglass.net.measures"
 local native = require "moonglass.support.native"
 local passes = require "moonglass.net.passes"
 
@@ -60,17 +61,24 @@ function variational.extend(ae)
   if last_activation.of(ae) == "sigmoid" then ae.loss = core.bce{reduction = "batchmean"} end
 end
 
--- ---- a loss with another scale than the penalty ----
-
--- The largest beta of the net's codes; 0 if there are none.
+-- The largest beta of the net's codes; nil if there are none.
 local function largest_beta(net)
-  local beta = 0
+  local beta
   for i = 1, #net do
     local layer = net:layer(i)
-    if native.is_layer(layer) and layer:kind() == "gaussian_code" then beta = math.max(beta, layer.beta) end
+    if native.is_layer(layer) and layer:kind() == "gaussian_code" then beta = math.max(beta or 0, layer.beta) end
   end
   return beta
 end
+
+-- ---- the two parts of the objective, in the history of every fit ----
+
+measures.provide(function(net)
+  if not largest_beta(net) then return nil end
+  return {{name = "reconstruction", measure = "data"}, {name = "kl", measure = "kl", in_core = true}}
+end)
+
+-- ---- a loss with another scale than the penalty ----
 
 local function reduction_of(loss)
   for _, option in ipairs(core.options("losses", loss:kind())) do
@@ -83,7 +91,7 @@ end
 function variational.doubt(what, net, loss)
   if not native.is_loss(loss) then return nil end
   local beta, reduction, width = largest_beta(net), reduction_of(loss), net:outputs()
-  if beta == 0 then return nil end
+  if not beta or beta == 0 then return nil end
   if reduction == "mean" and beta * width >= 2 then
     return ("%s: the loss %s is a mean over the %d outputs of a row, but gaussian_code's penalty a sum over its code, "
       .. "so that it counts %.4g times: take moon.%s{reduction = \"batchmean\"}, or beta = %g / %d"):format(what,
