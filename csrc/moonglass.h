@@ -426,7 +426,7 @@ MOON_API moon_status moon_layer_get(const moon_layer *layer, const char *name, m
 /* METHOD: set an option; the next step has it. Which ones may be set, moon_option_allows says: "trainable", the
 ** strengths of noise, the factors of penalties. It is checked as at construction. Fails with MOON_ERANGE (unknown name,
 ** value not allowed), MOON_ETYPE, MOON_ESTATE (fixed at construction); then nothing has changed. A MOON_RANGE of two
-** NaN: not given. */
+** NaN: not given. Ranks (moon_net_set_reducer) must set the same. */
 MOON_API moon_status moon_layer_set(moon_layer *layer, const moon_option *value);
 
 /* A parameter of a layer, or a buffer: state that no optimiser sees, such as a running mean. Buffers come last. */

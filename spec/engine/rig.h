@@ -140,18 +140,18 @@ static size_t weights_of(float *out, const moon_net *net) {
   return n;
 }
 
-static bool same_weights(const moon_net *a, const moon_net *b) {
+static inline bool same_weights(const moon_net *a, const moon_net *b) {
   static float x[MAX_WEIGHTS], y[MAX_WEIGHTS];
   size_t n = weights_of(x, a);
   return n > 0 && n == weights_of(y, b) && memcmp(x, y, n * sizeof *x) == 0;
 }
 
-static bool same_bits(const moon_tensor *a, const moon_tensor *b) {
+static inline bool same_bits(const moon_tensor *a, const moon_tensor *b) {
   return moon_tensor_same_shape(a, b) && memcmp(moon_tensor_data(a), moon_tensor_data(b), moon_tensor_bytes(a)) == 0;
 }
 
 /* Run every stage under a memory limit. Where a stage fails, lift the limit and call it again. */
-static bool run_limited(rig *r, size_t limit, size_t *refused) {
+static inline bool run_limited(rig *r, size_t limit, size_t *refused) {
   *refused = 0;
   moon_set_memory_limit(r->ctx, limit);
   for (size_t i = 0; i < COUNT(stages); i++) {
@@ -165,7 +165,7 @@ static bool run_limited(rig *r, size_t limit, size_t *refused) {
 }
 
 /* A product with enough rows that BLIS computes it on every CPU. */
-static moon_status product(moon_ctx *ctx, moon_tensor **out) {
+static inline moon_status product(moon_ctx *ctx, moon_tensor **out) {
   moon_tensor *a = NULL, *b = NULL;
   moon_status status = moon_tensor_new(ctx, &a, MOON_FLOAT32, 2, (size_t[]){4000, 300});
   if (status == MOON_OK) status = moon_tensor_new(ctx, &b, MOON_FLOAT32, 2, (size_t[]){300, 20});

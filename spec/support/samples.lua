@@ -348,7 +348,8 @@ samples.meta = {
   ["moonglass.net"] = {
     __tostring = {text_of "net"}, __call = {call_of "net"}, __len = {length_of "net"},
     __index = {op(read, function(o) return o.net, "encoder" end), op(read, function(o) return o.net, "fitt" end)},
-    __newindex = {op(write, function(o) return o.net, own_name "f", o.x end)},
+    __newindex = {op(write, function(o) return o.net, own_name "f", o.x end),
+      op(write, function(o) return o.net, "trainable", false end)},
   },
   ["moonglass.dataset"] = {
     __tostring = {text_of "data"}, __len = {length_of "data"},
@@ -385,7 +386,8 @@ local function add_fields(class, noun, near, names)
   table.insert(meta.__newindex, op(write, function(o) return o[noun], near, 1 end))
 end
 
-add_fields("moonglass.layer", "layer", "wieght", {"in", "out", "activation", "tied", "weight", "bias", "weight_grad"})
+add_fields("moonglass.layer", "layer", "wieght", {"in", "out", "activation", "tied", "weight", "bias", "weight_grad",
+  "trainable", "weight_l2"})
 add_fields("moonglass.loss", "loss", "reductoin", {"reduction"})
 add_fields("moonglass.optimizer", "opt", "lrr", sorted_keys(core.adam():state()))
 

@@ -167,7 +167,7 @@ moon_status mooni_options_set(moon_ctx *ctx, void *object, const char *what, con
   const mooni_option_spec *o = find(spec, value->name);
   if (!o) return unknown_option(ctx, what, spec, value->name);
   if (!(o->flags & MOONI_SETTABLE))
-    return mooni_fail(ctx, MOON_ESTATE, "%s: %s is fixed at construction", what, o->name);
+    return mooni_fail(ctx, MOON_ESTATE, "%s: option '%s' is fixed at construction", what, o->name);
   bool none = o->kind == MOON_RANGE && value->kind == MOON_RANGE && isnan(value->number) && isnan(value->upper);
   if (!none || !isnan(o->number)) MOONI_TRY(check(ctx, what, o, value)); /* none: not given, as get says it */
   store(object, o, value);

@@ -140,6 +140,7 @@ static void prepare_own(moon_net *net, mooni_batch *b, mooni_selection *from, co
                         const moon_loss *loss, moon_optim *opt, const char *what, moon_status status) {
   if (status == MOON_OK) status = mooni_ranks_slice(net, from, data, what);
   if (status == MOON_OK) status = stage(net, from, data, what);
+  mooni_find_trained(net); /* also after a failure: all ranks send as many gradients */
   if (status == MOON_OK) status = prepare(net, b, from, loss, opt, what);
   if (status != MOON_OK)
     *b = (mooni_batch){.net = net, .opt = opt, .ranks = net->ranks, .mask = from->mask, .what = what, .failed = status};
@@ -223,10 +224,10 @@ static moon_status step(moon_net *net, double *objective, mooni_selection *from,
                         const moon_loss *loss, moon_optim *opt, moon_status status) {
   MOONI_IEEE;
   mooni_batch b;
-  mooni_find_trained(net);
   if (net->ranks) return step_over_ranks(net, objective, *from, data, loss, opt, status);
   MOONI_TRY(status);
   MOONI_TRY(stage(net, from, data, "step"));
+  mooni_find_trained(net); /* after the reader, which may have trained the net */
   MOONI_TRY(prepare(net, &b, from, loss, opt, "step"));
   mooni_run(&b);
   mooni_meter_take(&b);
