@@ -124,6 +124,31 @@ describe("rank 0", function()
     end), expected)
   end)
 
+  it("gives the moments that a frozen layer has from before", function()
+    local thaw = {on_epoch_begin = function(_, state) if state.epoch == 2 then state.net.trainable = true end end}
+    local function used()
+      local opt = moon.adam{lr = 0.02}
+      local net = alone{optimizer = opt}
+      net:layer(1).trainable = false
+      return net, opt
+    end
+    local expected, opt = used()
+    expected:fit(rows(), options(nil, {optimizer = opt, epochs = 3, seed = 7, callbacks = {thaw}}))
+    assert_same_nets(train(2, function(rank, o)
+      o.seed, o.epochs, o.callbacks = 7, 3, {thaw}
+      local net = new_net(99)
+      if rank == 0 then net, o.optimizer = used() end
+      net:layer(1).trainable = false
+      return net
+    end), expected)
+    assert_all_raise("rank 1: fit: trainable of layer 1 is true, but false on rank 0: give all ranks the same",
+      train(2, function(rank)
+        local net = new_net()
+        net:layer(1).trainable = rank > 0
+        return net
+      end))
+  end)
+
   it("gives its seed also where none is given", function()
     assert_same_nets(train(2, function(rank, o)
       moon.seed(10 + rank)
