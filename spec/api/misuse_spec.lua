@@ -313,6 +313,9 @@ local cases = {
     {"moon.gaussian_noise(0.2).clip = {1, 0}",
       "gaussian_noise: clip is {1, 0}, expected two numbers, the lower first"},
     {"moon.gaussian_noise(0.2).std = 1", "layer has no field 'std' that can be set; did you mean 'sigma'?"},
+    {"layer.frozen = true", "layer has no field 'frozen' that can be set; did you mean 'trainable'?"},
+    {"layer.requires_grad = false", "layer has no field 'requires_grad' that can be set; did you mean 'trainable'?"},
+    {"net:freeze()", "net has no field or method 'freeze'; did you mean 'trainable'?"},
     {"layer.trainable = 0", "dense: trainable is 0, expected true or false"},
     {"layer.weight_l2 = -1", "dense: weight_l2 is -1, expected a number of at least 0"},
     {"layer.kl_weight = 1", "dense: activation is linear, expected one with outputs in [0, 1], such as sigmoid, "

@@ -27,6 +27,7 @@ add(require("moonglass.net.load").Net)
 add(require "moonglass.net.save")
 methods.loss, methods.optimizer = false, false -- fields that a net has after fit; nil before
 methods.shares = false -- a slice's field: what it shares, in words
+methods.trainable = false -- the core reads and sets it; here for those who mistype it
 
 local core_slice, core_clone = methods.slice, methods.clone
 
