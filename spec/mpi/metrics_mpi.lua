@@ -1,0 +1,104 @@
+-- The option metrics of fit and evaluate: several ranks measure what one process measures.
+-- ranks: 1 2 3
+-- mpi: openmpi
+-- seconds: 120
+local moon = require "moonglass"
+local mpi = require "moonglass.mpi"
+local check = dofile "spec/mpi/check.lua"
+local trainings = dofile "spec/mpi/trainings.lua"
+
+moon.set_threads(1)
+
+local function right(net, x, y) return net:predict(x):argmax(2):eq(y + 1):mean() end
+
+local function assert_same_metrics(together, alone)
+  for name, list in pairs(alone) do
+    check.equal(#together[name], #list, name)
+    for i, v in ipairs(list) do
+      if math.abs(together[name][i] - v) > 2e-5 * math.max(math.abs(v), 1) then
+        error(("%s of epoch %d is %.9g, alone %.9g"):format(name, i, together[name][i], v))
+      end
+    end
+  end
+  for name, list in pairs(mpi.broadcast(together, 0)) do
+    assert(alone[name], name)
+    check.equal(table.concat(together[name], " "), table.concat(list, " "), name .. " on rank 0")
+  end
+end
+
+local function options(t, more)
+  local o = {epochs = 3, metrics = {"penalty", "mae", "accuracy", "binary_accuracy"}, validation_split = 0.3}
+  if t.options.loss == "cross_entropy" then
+    o.metrics = {"accuracy", "penalty", "cross_entropy", "binary_accuracy", f = right}
+  end
+  for name, v in pairs(more or {}) do o[name] = v end
+  if o.validation then o.validation_split = nil end
+  return o
+end
+
+for _, name in ipairs{
+  "plain", "plain, fewer rows than ranks in each batch", "plain, bytes", "plain, two threads in each rank", "sparse, KL",
+  "a classifier", "weights' penalties",
+} do
+  check(name, function()
+    local t = trainings.named(name)
+    local together = trainings.fit(t, t.net(), options(t, {distributed = mpi}))
+    assert_same_metrics(together.metrics, trainings.fit(t, t.net(), options(t)).metrics)
+  end)
+end
+
+check("with missing cells", function()
+  local t = trainings.named "plain"
+  local x = t.x:clone()
+  for i = 1, 60 do x:set(0 / 0, i, i % 20 + 1) end
+  local masked = {net = t.net, x = x, options = {}}
+  local more = {mask = true, metrics = {"mae", "mse", "penalty"}}
+  local alone = trainings.fit(masked, t.net(), options(t, more))
+  more.distributed = mpi
+  assert_same_metrics(trainings.fit(masked, t.net(), options(t, more)).metrics, alone.metrics)
+end)
+
+check("of rows that each rank has for itself", function()
+  local t = trainings.named "a classifier"
+  local n = #t.x
+  local from, to = mpi.rank * n // mpi.size + 1, (mpi.rank + 1) * n // mpi.size
+  local x, y = t.x:rows(from, to), t.y:rows(from, to)
+  local more = {batch_size = n, shuffle = false, validation = {t.x, t.y}}
+  local alone = trainings.fit(t, t.net(), options(t, more))
+  more.distributed, more.sharded, more.validation = mpi, true, {x, y}
+  local together = trainings.fit({net = t.net, x = x, y = y, options = t.options}, t.net(), options(t, more))
+  assert_same_metrics(together.metrics, alone.metrics)
+end)
+
+check("of evaluate", function()
+  local t = trainings.named "a classifier"
+  local o = options(t, {loss = "cross_entropy", batch_size = 7})
+  o.epochs, o.validation_split = nil, nil
+  local net = t.net()
+  local _, alone = net:evaluate(t.x, t.y, o)
+  o.distributed = mpi
+  local _, together = net:evaluate(t.x, t.y, o)
+  for name, v in pairs(alone) do assert(math.abs(v - together[name]) < 1e-6, name) end
+end)
+
+-- The error that fit raises, without its place.
+local function failure(t, more)
+  more.distributed = mpi
+  local ok, text = pcall(trainings.fit, t, t.net(), options(t, more))
+  assert(not ok, "expected an error")
+  return (tostring(text):gsub("[^ ]+%.lua:%d+: ", ""))
+end
+
+check("must be the same on all ranks", function()
+  if mpi.size == 1 then return end
+  local text = failure(trainings.named "plain", {metrics = {mpi.rank == 1 and "mse" or "mae"}})
+  assert(text:find("fit: metrics is {mse}, but {mae} on rank 0", 1, true), text)
+end)
+
+check("a function that fails on one rank ends the training on all", function()
+  if mpi.size == 1 then return end
+  local text = failure(trainings.named "plain", {metrics = {f = function() return mpi.rank == 0 and 1 or nil end}})
+  assert(text:find("metric f gave nil, expected a number", 1, true), text)
+end)
+
+check.done()
