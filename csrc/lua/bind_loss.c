@@ -81,7 +81,8 @@ static int loss_tostring(lua_State *L) { return bind_family_tostring(L, &bind_lo
 /*** @class moonglass.LuaLoss
 ** A loss written in Lua: a table with these methods.
 ** @field forward fun(self, prediction: moonglass.Tensor, target: moonglass.Tensor): number
-** @field backward fun(self): moonglass.Tensor the gradient on the last prediction */
+** @field backward fun(self): moonglass.Tensor the gradient on the last prediction
+** @field metrics table<string, fun(prediction: moonglass.Tensor, target: moonglass.Tensor): number>? by themselves */
 
 /*** @alias moonglass.LossFunction fun(prediction: moonglass.Tensor, target: moonglass.Tensor): number, moonglass.Tensor
 ** A loss as one function. It returns the value and its gradient on the prediction, of the prediction's shape. */

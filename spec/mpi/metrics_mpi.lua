@@ -37,8 +37,8 @@ local function options(t, more)
 end
 
 for _, name in ipairs{
-  "plain", "plain, fewer rows than ranks in each batch", "plain, bytes", "plain, two threads in each rank", "sparse, KL",
-  "a classifier", "weights' penalties",
+  "plain", "plain, fewer rows than ranks in each batch", "plain, bytes", "plain, two threads in each rank",
+  "sparse, KL", "a classifier", "weights' penalties",
 } do
   check(name, function()
     local t = trainings.named(name)

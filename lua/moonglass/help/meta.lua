@@ -936,6 +936,7 @@ function Loss:kind() end
 ---@class moonglass.LuaLoss
 ---@field forward fun(self, prediction: moonglass.Tensor, target: moonglass.Tensor): number
 ---@field backward fun(self): moonglass.Tensor the gradient on the last prediction
+---@field metrics table<string, fun(prediction: moonglass.Tensor, target: moonglass.Tensor): number>? by themselves
 
 -- ---- Optimizer ----
 
