@@ -460,6 +460,24 @@ MOON_API bool moon_layer_trains(const moon_layer *layer, size_t i);
 MOON_API moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options,
                                    size_t count);
 MOON_API moon_loss *moon_loss_retain(moon_loss *loss);
+
+/* A head: some columns of the outputs, their loss, and its weight in the sum. Its name is for messages and figures. */
+typedef struct moon_head {
+  const char *name;
+  moon_loss *loss;
+  size_t columns;
+  double weight; /* at least 0 */
+} moon_head;
+
+/* CONSTRUCTOR: a loss of kind "heads": the sum of the losses of 1 to 32 heads, which have the columns of the outputs
+** one after the other. It retains their losses, copies their names, and has no options. Targets have the columns of the
+** outputs, or one column of class numbers for each head that takes them and has more than one column; bytes count as
+** each head's loss counts them. Fails with MOON_ERANGE (how many; a name that is missing, too long or there twice; no
+** columns; a weight), MOON_ETYPE (a loss that is NULL, of heads itself, or of another context), MOON_ENOMEM. */
+MOON_API moon_status moon_loss_heads(moon_ctx *ctx, moon_loss **out, const moon_head *heads, size_t count);
+
+/* METHOD: the i-th head of such a loss, as long as the loss lives; false past the last, and for other losses. */
+MOON_API bool moon_loss_head(const moon_loss *loss, size_t i, moon_head *head);
 MOON_API void moon_loss_release(moon_loss *loss);
 
 /* METHOD: its context; its registered kind (a static text); the value of an option, whose text is valid as long as the
@@ -641,6 +659,8 @@ MOON_API moon_status moon_net_evaluate(moon_net *net, double *objective, const m
 **   "loss": the value of `loss`, which may be another one than that of the batch, and must not need other targets
 **   "data", "penalty": the objective without its penalties, and these
 **   "kl": the divergence of the codes of layers gaussian_code, summed over the code, without their factors beta
+**   "head 0", "head_accuracy 0", and so on: the value of one head of a loss of heads (moon_loss_heads), without its
+**     weight, and the accuracy within its columns
 ** loss is retained; for the other kinds it is NULL. With a mask missing cells do not count. With a reducer each rank
 ** counts its own rows. A step whose objective is not finite does not count. A batch takes memory for three copies of
 ** its outputs. Fails with MOON_ERANGE (kind, or loss missing), MOON_ETYPE (a loss of another context), MOON_ENOMEM.

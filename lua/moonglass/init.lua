@@ -21,6 +21,7 @@ moon.data = require "moonglass.data"
 moon.detector = require "moonglass.models.detector"
 moon.dictionary = require "moonglass.models.dictionary"
 for name, f in pairs(require("moonglass.net.load").moon) do moon[name] = f end
+moon.heads = require("moonglass.net.heads").make
 moon.image = require "moonglass.pictures.image"
 moon.metrics = require "moonglass.models.metrics"
 moon.knn = require("moonglass.models.knn").knn

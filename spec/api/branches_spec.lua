@@ -138,6 +138,32 @@ describe("branches", function()
     assert.is_true(difference(weights(net), weights(copy)) < 1e-6)
   end)
 
+  it("are frozen as a whole, or a layer in them", function()
+    local function train(net, frozen)
+      local before = weights(net)
+      local x, y = moon.rand(8, 6), moon.rand(8, net:outputs() > 0 and net:outputs() or 12)
+      net:fit(x, y, {loss = "mse", optimizer = moon.sgd{lr = 1}})
+      for i, p in ipairs(net:parameters()) do
+        assert.equal(frozen(p.name), p.value == before[i], p.name)
+      end
+    end
+    local net = small()
+    net:layer(1).trainable, net:layer(3).trainable = false, false
+    train(net, function(name) return name:find("^[13]%.") ~= nil end)
+    net.trainable = true
+    net:layer(5).trainable, net:layer(1).trainable = false, false
+    train(net, function(name) return name:find("^[15]%.") ~= nil end)
+    local branches = moon.branches{dense(5, 7), dense(5, 5)}
+    local mixed = moon.sequential{dense(6, 5), branches, twice()}
+    branches.trainable = false
+    assert.is_false(branches.trainable)
+    train(mixed, function(name) return name:find("^2%.") ~= nil end)
+    branches.parts[2].trainable = true
+    assert.is_true(branches.trainable)
+    train(mixed, function(name) return name:find("^2%.1") ~= nil end)
+    assert.equal("branches: trainable is 1, expected true or false", failure(function() branches.trainable = 1 end))
+  end)
+
   it("are a half of an autoencoder", function()
     local ae = moon.autoencoder{encoder = {dense(6, 5, {activation = "tanh"})},
       decoder = {moon.branches{{dense(5, 6)}, {dense(5, 3, {activation = "softmax"})}}}}

@@ -62,6 +62,6 @@
 /* The parameters of apply. */
 #define LOSS_ARGUMENTS                                                                                          \
   const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width, size_t stride, \
-      double scale, bool logits
+      double scale, unsigned logits
 
 #endif

@@ -11,6 +11,7 @@ typedef struct mooni_link {
   size_t previous; /* of a branch or a join: the branch before it that has the same join */
   size_t reader;   /* of any place: the last branch that takes its input */
   size_t before;   /* of a branch: the one before it that takes the same input */
+  bool fused;      /* of any place: in this batch a head's loss takes over its activation (heads.h) */
   size_t in;       /* of any place: the width of its input, as mooni_branches_width has found it */
 } mooni_link;
 

@@ -11,6 +11,7 @@
 #include "../core/registry.h"
 #include "../core/tensor.h"
 #include "../kernels/table.h"
+#include "heads.h"
 
 moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *kind, const moon_option *options, size_t count) {
   const mooni_loss_class *class = mooni_find_loss(ctx, kind);
@@ -33,6 +34,7 @@ moon_loss *moon_loss_retain(moon_loss *loss) {
 void moon_loss_release(moon_loss *loss) {
   if (!loss || --loss->refs) return;
   moon_ctx *ctx = loss->ctx;
+  if (loss->class->finish) loss->class->finish(loss);
   mooni_free(ctx, loss);
   moon_ctx_release(ctx);
 }
@@ -64,16 +66,16 @@ bool mooni_are_labels(const moon_loss *loss, const moon_tensor *t, size_t width)
   return loss->class->takes_labels && (t->rank == 1 || (t->rank == 2 && t->shape[1] == 1 && width > 1));
 }
 
-moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, const uint32_t *order, size_t first, size_t count,
-                              size_t classes) {
+moon_status mooni_read_labels(uint32_t *out, const moon_tensor *t, size_t column, const uint32_t *order, size_t first,
+                              size_t count, size_t classes) {
   size_t step = mooni_row_step(t);
   for (size_t i = 0; i < count; i++) {
     size_t row = order ? order[first + i] : first + i;
-    double c = moon_tensor_get(t, row * step);
+    double c = moon_tensor_get(t, row * step + column);
     if (!(c >= 0 && c < (double)classes) || c != floor(c))
       return mooni_fail(t->storage->ctx, MOON_ERANGE,
                         "target of row %zu is class %g, expected a whole number of 0 to %zu", row + 1, c, classes - 1);
-    out[i] = (uint32_t)c;
+    if (out) out[i] = (uint32_t)c;
   }
   return MOON_OK;
 }
@@ -93,13 +95,16 @@ moon_status mooni_check_weights(moon_ctx *ctx, const moon_tensor *w, size_t rows
 
 /* Rows of one weight go together, in one call: if all weights are 1, the bits are those without weights. */
 double mooni_loss_of_rows(mooni_loss_fn *apply, const moon_loss *loss, float *grad, const float *p, mooni_target t,
-                          size_t rows, size_t width, size_t stride, double scale, bool logits) {
+                          size_t rows, size_t width, size_t stride, double scale, unsigned logits) {
   const float *weights = t.weights;
   if (!weights) return apply(loss, grad, p, t, rows, width, stride, scale, logits);
   double sum = 0;
   for (size_t row = 0, end; row < rows; row = end) {
     for (end = row + 1; end < rows && weights[end] == weights[row];) end++;
-    mooni_target some = {t.values ? t.values + row * t.stride : NULL, t.labels ? t.labels + row : NULL, t.stride, NULL};
+    mooni_target some = {.values = t.values ? t.values + row * t.stride : NULL,
+                         .labels = t.labels ? t.labels + row : NULL,
+                         .stride = t.stride,
+                         .batch = t.batch};
     sum += apply(loss, grad ? grad + row * stride : NULL, p + row * stride, some, end - row, width, stride,
                  scale * (double)weights[row], logits);
   }
@@ -128,22 +133,28 @@ moon_status moon_loss_apply_rows(const moon_loss *loss, double *value, moon_tens
   if (grad && (!moon_tensor_same_shape(grad, prediction) || grad->dtype != MOON_FLOAT32))
     return mooni_fail(ctx, MOON_ESHAPE, "%s: the gradient must have the prediction's shape", loss->class->name);
   if (grad) MOONI_TRY(mooni_want_writable(grad, loss->class->name));
+  if (mooni_heads_of(loss)) {
+    moon_status ready = weights ? mooni_check_weights(ctx, weights, rows) : MOON_OK;
+    if (ready == MOON_OK)
+      ready = mooni_heads_apply_rows(mooni_heads_of(loss), value, grad, prediction, target, weights);
+    return ready == MOON_OK ? MOON_OK : mooni_prepend(ctx, ready, "heads: ");
+  }
   bool labels = mooni_are_labels(loss, target, width);
   if (labels ? mooni_rows(target) != rows : !moon_tensor_same_shape(target, prediction))
     return shape_error(loss, prediction, target);
   moon_status status = weights ? mooni_check_weights(ctx, weights, rows) : MOON_OK;
   if (status != MOON_OK) return mooni_prepend(ctx, status, "%s: ", loss->class->name);
 
-  mooni_target t = {moon_tensor_float(target), NULL, width, NULL};
+  mooni_target t = {.values = moon_tensor_float(target), .stride = width};
   void *scratch = NULL;
   if (labels || !t.values) {
     scratch = mooni_calloc(ctx, labels ? rows : rows * width, sizeof(float));
     if (!scratch) return mooni_nomem(ctx, rows * width * sizeof(float));
     if (labels)
-      status = mooni_read_labels(scratch, target, NULL, 0, rows, width);
+      status = mooni_read_labels(scratch, target, 0, NULL, 0, rows, width);
     else
       ctx->k->from_bytes(scratch, moon_tensor_byte(target), rows * width, mooni_target_scale(loss));
-    t = labels ? (mooni_target){NULL, scratch, 0, NULL} : (mooni_target){scratch, NULL, width, NULL};
+    t = labels ? (mooni_target){.labels = scratch} : (mooni_target){.values = scratch, .stride = width};
   }
   if (status == MOON_OK) {
     t.weights = weights ? moon_tensor_float(weights) : NULL;

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "../core/error.h"
+#include "heads.h"
 #include "ranks.h"
 
 void mooni_mask_fill(mooni_columns m, size_t rows) {
@@ -33,12 +34,12 @@ typedef struct region {
   mooni_target t;
   size_t stride;
   double scale;
-  bool logits;
+  unsigned logits;
 } region;
 
 static double apply(const region *g, size_t row, size_t column, size_t rows, size_t width) {
   size_t at = row * g->stride + column;
-  mooni_target t = {g->t.values + row * g->t.stride + column, NULL, g->t.stride, NULL};
+  mooni_target t = {.values = g->t.values + row * g->t.stride + column, .stride = g->t.stride};
   return g->loss->class->apply(g->loss, g->grad ? g->grad + at : NULL, g->p + at, t, rows, width, g->stride, g->scale,
                                g->logits);
 }
@@ -59,7 +60,8 @@ static double apply_to_runs(const region *g, size_t row, size_t width) {
 
 /* Rows without a gap go together, in one call: if there is no gap at all, the bits are those without a mask. */
 double mooni_mask_loss(const moon_loss *loss, float *grad, const float *p, mooni_target t, size_t rows, size_t width,
-                       size_t stride, double scale, bool logits) {
+                       size_t stride, double scale, unsigned logits) {
+  if (mooni_heads_of(loss)) return mooni_heads_mask_loss(loss, grad, p, t, rows, width, stride, scale, logits);
   const region g = {loss, grad, p, t, stride, scale, logits};
   double sum = 0;
   for (size_t row = 0, end; row < rows; row = end) {
@@ -71,6 +73,7 @@ double mooni_mask_loss(const moon_loss *loss, float *grad, const float *p, mooni
 }
 
 moon_status mooni_mask_check(const moon_loss *loss) {
+  if (mooni_heads_of(loss)) return mooni_heads_check_mask(mooni_heads_of(loss));
   if (!loss->class->rowwise) return MOON_OK;
   return mooni_fail(loss->ctx, MOON_ESTATE, "mask: %s takes whole rows, expected a loss of single cells, such as mse",
                     loss->class->name);

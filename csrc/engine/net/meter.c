@@ -9,8 +9,11 @@
 #include "../core/ctx.h"
 #include "../core/error.h"
 #include "../core/memory.h"
+#include "../core/registry.h"
 #include "../kernels/act.h"
 #include "../kernels/table.h"
+#include "branches.h"
+#include "heads.h"
 #include "mask.h"
 
 /* A batch that has run. */
@@ -23,17 +26,20 @@ typedef struct outcome {
 } outcome;
 
 /* Returns a mean over the batch; sets *weight to what it is a mean of. */
-typedef double measure_fn(const moon_loss *loss, const outcome *o, double *weight);
+struct measure;
+typedef double measure_fn(const struct measure *m, const outcome *o, double *weight);
 
 typedef struct kind {
   const char *name;
   measure_fn *apply;
   bool takes_loss, outputs; /* outputs: it is made of the outputs */
+  bool takes_head;
 } kind;
 
 typedef struct measure {
   const kind *kind;
   moon_loss *loss; /* or NULL */
+  size_t head;     /* of those that take one */
   double sum, weight;
 } measure;
 
@@ -61,10 +67,10 @@ static bool any_nan(const float *x, size_t n) {
 }
 
 /* The fraction of cells that are on the right side of one half. Missing ones do not count. */
-static double binary_accuracy(const moon_loss *loss, const outcome *o, double *weight) {
+static double binary_accuracy(const measure *m, const outcome *o, double *weight) {
   float threshold = o->logits ? 0 : 0.5f;
   size_t right = 0, present = 0;
-  (void)loss;
+  (void)m;
   for (size_t r = 0; r < o->rows; r++)
     for (size_t c = 0; c < o->width; c++) {
       float t = o->target.labels ? (float)(o->target.labels[r] == c) : o->target.values[r * o->target.stride + c];
@@ -77,9 +83,9 @@ static double binary_accuracy(const moon_loss *loss, const outcome *o, double *w
 }
 
 /* The fraction of rows whose largest output is that of their class; of a single output, the one above. */
-static double accuracy(const moon_loss *loss, const outcome *o, double *weight) {
+static double accuracy(const measure *m, const outcome *o, double *weight) {
   size_t right = 0, present = 0;
-  if (o->width == 1) return binary_accuracy(loss, o, weight);
+  if (o->width == 1) return binary_accuracy(m, o, weight);
   for (size_t r = 0; r < o->rows; r++) {
     const float *t = o->target.values ? o->target.values + r * o->target.stride : NULL;
     if (t && o->b->mask && any_nan(t, o->width)) continue;
@@ -91,7 +97,8 @@ static double accuracy(const moon_loss *loss, const outcome *o, double *weight) 
 }
 
 /* Another loss; on logits, if it could take over the same activation. */
-static double of_loss(const moon_loss *loss, const outcome *o, double *weight) {
+static double of_loss(const measure *m, const outcome *o, double *weight) {
+  const moon_loss *loss = m->loss;
   bool fuses = o->b->fused && mooni_loss_fuses(loss, o->b->loss->class->fuses);
   double scale = mooni_loss_scale(loss, o->rows, o->width);
   *weight = (double)o->rows;
@@ -113,26 +120,26 @@ static double share(const outcome *o, double part, double *weight) {
   return b->ranks && !b->opt ? part * (double)(b->rows + b->elsewhere) / (double)b->rows : part;
 }
 
-static double penalty(const moon_loss *loss, const outcome *o, double *weight) {
-  (void)loss;
+static double penalty(const measure *m, const outcome *o, double *weight) {
+  (void)m;
   return share(o, o->b->net->penalty, weight);
 }
 
 /* With a mask an evaluation is a mean over all cells that are present (add_batch in step.c). */
-static double data(const moon_loss *loss, const outcome *o, double *weight) {
+static double data(const measure *m, const outcome *o, double *weight) {
   const mooni_batch *b = o->b;
   double value = share(o, b->objective - b->net->penalty, weight);
-  (void)loss;
+  (void)m;
   if (b->mask && !b->opt && mooni_loss_is_mean(b->loss))
     *weight *= b->all_present / (double)o->width / (double)(b->rows + b->elsewhere);
   return value;
 }
 
 /* The divergences of the codes that are drawn, without their factors beta. */
-static double kl(const moon_loss *loss, const outcome *o, double *weight) {
+static double kl(const measure *m, const outcome *o, double *weight) {
   const moon_net *net = o->b->net;
   double sum = 0;
-  (void)loss;
+  (void)m;
   for (size_t i = 0; i < net->count; i++) {
     const moon_layer *l = net->layers[i];
     if (l->class->divergence) sum += l->class->divergence(l, net->places[i].x, o->rows);
@@ -141,19 +148,55 @@ static double kl(const moon_loss *loss, const outcome *o, double *weight) {
   return sum / (double)o->rows;
 }
 
-static const kind kinds[] = {{"accuracy", accuracy, false, true},
-                             {"binary_accuracy", binary_accuracy, false, true},
-                             {"loss", of_loss, true, true},
-                             {"data", data, false, false},
-                             {"penalty", penalty, false, false},
-                             {"kl", kl, false, false},
+/* One head of the loss, without weights. */
+static double head(const measure *m, const outcome *o, double *weight) {
+  *weight = (double)o->rows;
+  return mooni_heads_value(mooni_heads_of(o->b->loss), m->head, o->y, o->target, o->rows, o->b->fused, o->b->mask);
+}
+
+/* Among the outputs of one head. */
+static double head_accuracy(const measure *m, const outcome *o, double *weight) {
+  const mooni_heads *heads = mooni_heads_of(o->b->loss);
+  mooni_span own = mooni_heads_columns(heads, m->head), target = mooni_heads_target(heads, m->head, o->target.stride);
+  bool labels = mooni_heads_labels(heads, m->head, o->target.stride);
+  size_t right = 0;
+  for (size_t r = 0; r < o->rows; r++) {
+    const float *t = o->target.values + r * o->target.stride + target.from;
+    size_t class = labels ? (size_t)*t : largest(t, mooni_length(target));
+    right += largest(o->y + r * o->width + own.from, mooni_length(own)) == class;
+  }
+  *weight = (double)o->rows;
+  return (double)right / (double)o->rows;
+}
+
+static const kind kinds[] = {{"accuracy", accuracy, false, true, false},
+                             {"binary_accuracy", binary_accuracy, false, true, false},
+                             {"loss", of_loss, true, true, false},
+                             {"data", data, false, false, false},
+                             {"penalty", penalty, false, false, false},
+                             {"kl", kl, false, false, false},
+                             {"head", head, false, true, true},
+                             {"head_accuracy", head_accuracy, false, true, true},
                              {0}};
 
 /* ---- the measures of a net ---- */
 
-static const kind *find_kind(const char *name) {
+/* Is text the name, and, for a kind that takes a head, a blank and the number of one? */
+static bool is_kind(const kind *k, const char *text, size_t *head) {
+  size_t n = strlen(k->name);
+  if (!k->takes_head) return strcmp(text, k->name) == 0;
+  if (strncmp(text, k->name, n) != 0 || text[n] != ' ') return false;
+  const char *digits = text + n + 1;
+  size_t length = strspn(digits, "0123456789");
+  if (!length || length > 2 || digits[length]) return false;
+  for (*head = 0; *digits; digits++) *head = 10 * *head + (size_t)(*digits - '0');
+  return true;
+}
+
+static const kind *find_kind(const char *name, size_t *head) {
   const kind *k = kinds;
-  while (k->name && (!name || strcmp(k->name, name) != 0)) k++;
+  *head = 0;
+  while (k->name && (!name || !is_kind(k, name, head))) k++;
   return k->name ? k : NULL;
 }
 
@@ -169,10 +212,12 @@ static moon_status reserve(moon_net *net, size_t count) {
 }
 
 moon_status moon_net_add_measure(moon_net *net, const char *name, moon_loss *loss) {
-  const kind *k = find_kind(name);
+  size_t head;
+  const kind *k = find_kind(name, &head);
   if (!k)
     return mooni_fail(net->ctx, MOON_ERANGE,
-                      "measure: kind is '%s', expected accuracy, binary_accuracy, loss, data, penalty or kl",
+                      "measure: kind is '%s', expected accuracy, binary_accuracy, loss, data, penalty, kl, 'head 0', "
+                      "'head_accuracy 0', ...",
                       name ? name : "NULL");
   if (k->takes_loss != (loss != NULL))
     return mooni_fail(net->ctx, MOON_ERANGE, "measure: kind %s %s", name, loss ? "takes no loss" : "needs a loss");
@@ -180,7 +225,7 @@ moon_status moon_net_add_measure(moon_net *net, const char *name, moon_loss *los
     return mooni_fail(net->ctx, MOON_ETYPE, "measure: the loss belongs to another context");
   size_t count = net->meter ? net->meter->count : 0;
   MOONI_TRY(reserve(net, count + 1));
-  net->meter->measures[count] = (measure){k, loss ? moon_loss_retain(loss) : NULL, 0, 0};
+  net->meter->measures[count] = (measure){k, loss ? moon_loss_retain(loss) : NULL, head, 0, 0};
   net->meter->count++;
   return MOON_OK;
 }
@@ -212,19 +257,37 @@ static bool needs_outputs(const struct mooni_meter *m) {
 }
 
 static moon_status check_loss(const mooni_batch *b, const moon_loss *loss) {
+  size_t width = b->net->places[b->net->count - 1].out;
   if (b->mask) MOONI_TRY(mooni_mask_check(loss));
-  if (!b->target.labels || loss->class->takes_labels) return MOON_OK;
+  if (mooni_heads_of(loss))
+    return mooni_fail(b->net->ctx, MOON_ERANGE, "metric heads: its parts are measured by the loss itself");
+  if (b->target.labels ? loss->class->takes_labels : b->target.stride == width) return MOON_OK;
   return mooni_fail(
       b->net->ctx, MOON_ESHAPE,
       "metric %s takes targets of the outputs' shape, but the targets are class numbers: give one-hot rows",
       loss->class->name);
 }
 
+/* Heads are measured one by one. */
+static moon_status check_heads(const mooni_batch *b, const measure *m) {
+  const mooni_heads *heads = mooni_heads_of(b->loss);
+  if (m->kind->takes_head && (!heads || m->head >= heads->count))
+    return mooni_fail(b->net->ctx, MOON_ERANGE, "metric %s %zu: the loss has %zu heads", m->kind->name, m->head,
+                      heads ? heads->count : 0);
+  if (heads && (m->kind->apply == accuracy || m->kind->apply == binary_accuracy))
+    return mooni_fail(b->net->ctx, MOON_ERANGE,
+                      "metric %s is of all outputs, but the loss is made of heads, expected that of a head",
+                      m->kind->name);
+  return MOON_OK;
+}
+
 moon_status mooni_meter_plan(const mooni_batch *b) {
   struct mooni_meter *m = b->net->meter;
   if (!m || !needs_outputs(m)) return MOON_OK;
-  for (size_t i = 0; i < m->count; i++)
+  for (size_t i = 0; i < m->count; i++) {
+    MOONI_TRY(check_heads(b, &m->measures[i]));
     if (m->measures[i].loss) MOONI_TRY(check_loss(b, m->measures[i].loss));
+  }
   size_t floats = b->rows * b->net->places[b->net->count - 1].out;
   if (floats <= m->floats) return MOON_OK;
   float *buffer = mooni_calloc(b->net->ctx, floats, 3 * sizeof *buffer);
@@ -248,11 +311,16 @@ static const float *joined(const mooni_batch *b, float *to, const float *x, size
 
 /* The outputs with the activation that the loss has taken over. */
 static const float *activated(const mooni_batch *b, float *to, const float *y, size_t width) {
+  const mooni_heads *heads = mooni_heads_of(b->loss);
   if (!b->fused) return y;
-  const mooni_act *act = b->net->ctx->k->activations;
-  while (strcmp(act->name, b->loss->class->fuses) != 0) act++;
   memcpy(to, y, b->rows * width * sizeof *to);
-  act->forward(to, NULL, NULL, b->rows, width, width);
+  for (size_t h = 0; h < (heads ? heads->count : 1); h++) {
+    mooni_span own = heads ? mooni_heads_columns(heads, h) : (mooni_span){0, width};
+    const moon_loss *loss = heads ? heads->heads[h].loss : b->loss;
+    if (b->fused >> h & 1)
+      mooni_find_act(b->net->ctx, loss->class->fuses)
+          ->forward(to + own.from, NULL, NULL, b->rows, mooni_length(own), width);
+  }
   return to;
 }
 
@@ -264,7 +332,7 @@ static outcome outcome_of(const mooni_batch *b) {
   if (!needs_outputs(m)) return o;
   o.y = joined(b, m->buffer, net->places[net->count - 1].y, width, mooni_apart(b, net->count));
   o.p = activated(b, m->buffer + m->floats, o.y, width);
-  o.target = (mooni_target){.labels = b->target.labels, .stride = width};
+  o.target = (mooni_target){.labels = b->target.labels, .stride = b->target.stride, .batch = b->rows};
   if (b->target.values)
     o.target.values = joined(b, m->buffer + 2 * m->floats, b->target.values, width,
                              mooni_apart(b, b->target.values == net->input ? 0 : net->count));
@@ -277,7 +345,7 @@ void mooni_meter_take(const mooni_batch *b) {
   outcome o = outcome_of(b);
   for (size_t i = 0; i < m->count; i++) {
     measure *s = &m->measures[i];
-    double weight, value = s->kind->apply(s->loss, &o, &weight);
+    double weight, value = s->kind->apply(s, &o, &weight);
     s->sum += value * weight;
     s->weight += weight;
   }

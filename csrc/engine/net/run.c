@@ -14,6 +14,7 @@
 #include "../kernels/table.h"
 #include "branches.h"
 #include "dataset.h"
+#include "heads.h"
 #include "mask.h"
 #include "optim.h"
 #include "ranks.h"
@@ -101,7 +102,7 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .training = net->training,
                        .seed = net->layers[i]->seed + s->seed,
                        .draw = net->draw,
-                       .logits = b->fused && i == net->count - 1,
+                       .logits = b->fused && (i == net->count - 1 || (net->links && net->links[i].fused)),
                        .job = b,
                        .layer = i,
                        .step = mooni_padded(net->rows * net->widest),
@@ -193,14 +194,27 @@ static mooni_columns fetch(const part *p, float *to, bool parted, const moon_ten
   return own;
 }
 
+/* The targets, whose bytes count as the loss says. */
+static mooni_columns fetch_target(const part *p, const moon_tensor *t) {
+  const mooni_batch *b = p->b;
+  const mooni_selection *rows = b->gather;
+  const mooni_heads *heads = mooni_heads_of(b->loss);
+  bool parted = mooni_apart(b, b->net->count);
+  if (!heads) return fetch(p, b->net->target, parted, t, mooni_target_scale(b->loss));
+  size_t width = mooni_width(t);
+  mooni_columns own = mooni_columns_of(b->net->target + p->own.first * width, p->own.rows, width, parted, p->own.part,
+                                       p->own.parts);
+  mooni_heads_gather(heads, own, t, rows->order, rows->first + p->own.first, p->own.rows);
+  return own;
+}
+
 static void gather(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const mooni_selection *rows = b->gather;
   const moon_net *net = b->net;
   (void)s;
   fetch(p, net->input, mooni_apart(b, 0), rows->x, 255);
-  if (rows->y && b->target.values)
-    fetch(p, net->target, mooni_apart(b, net->count), rows->y, mooni_target_scale(b->loss));
+  if (rows->y && b->target.values) fetch_target(p, rows->y);
 }
 
 /* The same with a mask. The target is apart from the input, also where both are x. */
@@ -210,7 +224,7 @@ static void gather_present(part *p, const stage *s) {
   const moon_net *net = b->net;
   (void)s;
   mooni_columns x = fetch(p, net->input, mooni_apart(b, 0), rows->x, 255);
-  mooni_columns t = fetch(p, net->target, mooni_apart(b, net->count), rows->y ? rows->y : rows->x, 255);
+  mooni_columns t = fetch_target(p, rows->y ? rows->y : rows->x);
   mooni_mask_fill(x, p->own.rows);
   b->present[p->index] = (double)mooni_mask_count(t, p->own.rows);
 }
@@ -250,17 +264,19 @@ static void apply_loss(part *p, const stage *s) {
   if (b->split == MOONI_BY_COLUMNS && !columns) rows = mooni_span_of(b->rows, 1, p->own.part, p->own.parts);
   bool target_apart = mooni_apart(b, b->target.values == net->input ? 0 : net->count);
   mooni_columns y = mooni_columns_of(last->y, b->rows, last->out, columns, own, parts), t = {0}, g = {0};
-  if (b->target.values) t = mooni_columns_of(b->target.values, b->rows, last->out, target_apart, own, parts);
+  if (b->target.values) t = mooni_columns_of(b->target.values, b->rows, b->target.stride, target_apart, own, parts);
   if (b->backward) g = mooni_columns_of(net->gradient[0], b->rows, last->out, columns, own, parts);
   if (b->backward && b->split == MOONI_BY_ROWS) g.p += rows.from * (net->widest - last->out); /* as backward expects */
-  mooni_target target = {t.p ? t.p + rows.from * t.stride + t.from : NULL,
-                         b->target.labels ? b->target.labels + rows.from : NULL, t.stride,
-                         b->target.weights ? b->target.weights + rows.from : NULL};
+  mooni_target target = {.values = t.p ? t.p + rows.from * t.stride + t.from : NULL,
+                         .labels = b->target.labels ? b->target.labels + rows.from : NULL,
+                         .stride = t.stride,
+                         .weights = b->target.weights ? b->target.weights + rows.from : NULL,
+                         .batch = b->rows + b->elsewhere};
   mooni_loss_fn *apply = b->mask ? mooni_mask_loss : b->loss->class->apply;
   if (mooni_length(rows) && y.to > y.from)
     b->value[p->index] = mooni_loss_of_rows(apply, b->loss, g.p ? g.p + rows.from * g.stride + g.from : NULL,
                                             y.p + rows.from * y.stride + y.from, target, mooni_length(rows),
-                                            y.to - y.from, y.stride, loss_scale(b), b->fused || b->loss->from_logits);
+                                            y.to - y.from, y.stride, loss_scale(b), b->fused | b->loss->from_logits);
 }
 
 static void derive(part *p, const stage *s) {

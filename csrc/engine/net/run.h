@@ -26,10 +26,10 @@ typedef struct mooni_batch {
   size_t rows, parts;
   const mooni_selection *gather; /* fill input and target from these rows; NULL: they are there */
   bool forward, penalties, backward;
-  bool fused;            /* the loss takes over the last activation */
-  bool dx;               /* backward to the input */
-  const moon_loss *loss; /* NULL: none */
-  mooni_target target;
+  unsigned fused;          /* the loss takes over the last activation; of heads, bit h: the activation of head h */
+  bool dx;                 /* backward to the input */
+  const moon_loss *loss;   /* NULL: none */
+  mooni_target target;     /* its stride: the width of the targets */
   double scale;            /* of the loss */
   moon_optim *opt;         /* NULL: no update */
   double *value, *penalty; /* of each part, while it runs */

@@ -6,6 +6,7 @@
 #include "../core/fpmode.h"
 #include "../core/tensor.h"
 #include "dataset.h"
+#include "heads.h"
 #include "mask.h"
 #include "meter.h"
 #include "ranks.h"
@@ -58,6 +59,7 @@ static moon_status check_target(const moon_net *net, const mooni_selection *from
   if (from->y && y->shape[0] != from->x->shape[0])
     return mooni_fail(net->ctx, MOON_ESHAPE, "target has %zu rows, expected %zu as the input", y->shape[0],
                       from->x->shape[0]);
+  if (mooni_heads_of(loss)) return mooni_heads_check_target(mooni_heads_of(loss), y, out);
   if (mooni_are_labels(loss, y, out) || (y->rank == 2 && y->shape[1] == out)) return MOON_OK;
   return mooni_fail(net->ctx, MOON_ESHAPE, "target is %s, expected [rows x %zu]%s", mooni_tensor_text(text, y), out,
                     loss->class->takes_labels ? ", or class numbers [rows]" : "");
@@ -81,13 +83,17 @@ static moon_status set_target(mooni_batch *b, const mooni_selection *from, size_
   moon_net *net = b->net;
   if (from->mask) MOONI_TRY(mooni_mask_check(b->loss));
   set_weights(b, from);
+  b->target.stride = from->y ? mooni_width(from->y) : out;
+  const mooni_heads *heads = mooni_heads_of(b->loss);
+  if (heads && from->y) MOONI_TRY(mooni_heads_check_labels(heads, from->y, from->order, from->first, from->count));
+  if (heads) b->fused = mooni_heads_fuse(heads, net);
   if (!from->y || !mooni_are_labels(b->loss, from->y, out)) {
     b->target.values = from->y || from->mask ? net->target : net->input;
     return MOON_OK;
   }
   uint32_t *labels = (uint32_t *)net->target;
   b->target.labels = labels;
-  return mooni_read_labels(labels, from->y, from->order, from->first, from->count, out);
+  return mooni_read_labels(labels, from->y, 0, from->order, from->first, from->count, out);
 }
 
 /* Rows that are read are read first: the reader may use the net. */

@@ -917,6 +917,21 @@ function moon.mae(options) end
 ---@return moonglass.Loss loss
 function moon.mse(options) end
 
+---One part of the loss that `moon.heads` makes. Its first element is the loss.
+---@class moonglass.HeadOptions
+---@field columns integer required: how many of the outputs it has; the heads have them one after the other
+---@field weight number? default 1: of its loss in the sum, at least 0
+---@field name string? the loss's kind if not given: the name of its figures in the history
+---@field [1] moonglass.LossName|moonglass.Loss
+
+---A loss of several parts, for outputs side by side such as those of `moon.branches`: the sum of weight times loss over
+---the heads, of which each has its columns. The losses keep their reductions, and are fused with the activation at the
+---end of their branch. `fit` and `evaluate` take a list of targets, one for each head, and tell each head's figures in
+---`history.metrics` under its name; for cross_entropy its accuracy, too: `class` and `class_accuracy`.
+---@param heads moonglass.HeadOptions[] 1 to 32: {{"bce", columns = 784}, {"cross_entropy", columns = 10, weight = 0.1}}
+---@return moonglass.Loss loss of the kind "heads"
+function moon.heads(heads) end
+
 ---The value of the loss.
 ---@param prediction moonglass.Tensor [rows x width]
 ---@param target moonglass.Tensor of the same shape; bytes count as value/255. cross_entropy takes bytes as they are
@@ -931,6 +946,17 @@ function Loss:backward() end
 ---The name of the kind: "mse", for example.
 ---@return string kind
 function Loss:kind() end
+
+---The heads of a loss that `moon.heads` has made. An empty list for any other loss.
+---@return moonglass.Head[] heads
+function Loss:heads() end
+
+---A part of the loss of `moon.heads`.
+---@class moonglass.Head
+---@field name string of its figures in the history
+---@field loss moonglass.Loss
+---@field columns integer how many of the outputs it has
+---@field weight number in the sum of all heads
 
 ---A loss written in Lua: a table with these methods.
 ---@class moonglass.LuaLoss
@@ -1279,7 +1305,7 @@ function Net:evaluate_rows(data, loss, batch) end
 ---value/255. After an error or Ctrl-C the net is as the last complete step left it. A step whose loss is NaN or
 ---infinite changes nothing.
 ---@param x moonglass.Rows [rows x in], float32 or bytes
----@param y moonglass.Rows? [rows x out], or class numbers [rows] for cross_entropy
+---@param y moonglass.Rows|moonglass.Tensor[]? [rows x out], or class numbers [rows]; with `moon.heads` a list of them
 ---@param options moonglass.FitOptions?
 ---@return moonglass.History history
 ---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.FitOptions): moonglass.History
@@ -1320,7 +1346,7 @@ function Net:clone() end
 
 ---One training step on one batch. A step whose objective is NaN or infinite changes nothing.
 ---@param x moonglass.Tensor [rows x in]
----@param y moonglass.Tensor? the targets; nil: x itself
+---@param y moonglass.Tensor|moonglass.Tensor[]? the targets; nil: x itself; with `moon.heads` a list of them
 ---@param loss moonglass.LossName|moonglass.AnyLoss
 ---@param optimizer moonglass.AnyOptimizer an object, which keeps its moments between steps
 ---@return number objective before the update, penalties included

@@ -16,6 +16,25 @@ local branching = {}
 local Branches = options.strict({__name = "moonglass.branches", parts = false, name = false, widths = false},
   "branches")
 
+local find = Branches.__index
+
+-- Is any layer of the branches trained?
+function Branches:__index(name)
+  if name ~= "trainable" then return find(self, name) end
+  for _, part in ipairs(self.parts) do
+    if part and part.trainable then return true end
+  end
+  return false
+end
+
+function Branches:__newindex(name, v)
+  if name ~= "trainable" then return rawset(self, name, v) end
+  if type(v) ~= "boolean" then errors.raise("branches: trainable is %s, expected true or false", options.show(v)) end
+  for _, part in ipairs(self.parts) do
+    if part then part.trainable = v end
+  end
+end
+
 --- parts: nets, or false for a branch without layers.
 function branching.new(parts)
   return setmetatable({parts = parts, name = ("%d branches"):format(#parts)}, Branches)
@@ -214,6 +233,27 @@ function branching.collapse(layers)
     end
   end
   return list, begins
+end
+
+local function layers_of(net)
+  local list = {}
+  for i = 1, #net do list[i] = net:layer(i) end
+  return list
+end
+
+--- The branches that a net ends with: {first =, last =, net =} each, the columns of the outputs. nil if it does not end
+-- with branches, or their widths are not known.
+function branching.last(net)
+  local layers = branching.collapse(layers_of(net))
+  local branches, list, column = layers[#layers], {}, 1
+  if not branching.is(branches) then return nil end
+  for k, part in ipairs(branches.parts) do
+    local width = part and part:outputs() or 0
+    if width == 0 then return nil end
+    list[k] = {first = column, last = column + width - 1, net = part}
+    column = column + width
+  end
+  return list
 end
 
 return branching

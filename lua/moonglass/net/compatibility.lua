@@ -3,6 +3,7 @@
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local heads = require "moonglass.net.heads"
 local image = require "moonglass.pictures.image"
 local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
@@ -13,19 +14,7 @@ local compatibility = {}
 
 -- ---- losses ----
 
-local label_losses = {}
-
--- Does a native loss take class numbers? Then it counts bytes of a matrix as they are (one-hot rows); the others count
--- them as value/255. The engine decides; its answer shows in the value for bytes.
-local function takes_labels(loss)
-  if not native.is_loss(loss) then return false end
-  local kind = loss:kind()
-  if label_losses[kind] == nil then
-    local same_kind, prediction, target = core.loss(kind), core.tensor{{0.25, 0.75}}, core.tensor{{0, 1}}
-    label_losses[kind] = same_kind:forward(prediction, target:byte()) == same_kind:forward(prediction, target)
-  end
-  return label_losses[kind]
-end
+local takes_labels = heads.takes_labels
 
 -- ---- bytes ----
 
@@ -92,10 +81,31 @@ end
 
 local takes_shares = {bce = true, cross_entropy = true} -- outside [0, 1] they fall below 0, without end
 
+-- The columns of one head among targets [rows x width], as far as they must be seen: some rows, but all if those are
+-- bytes of 0 and 1 only, which may be by chance.
+local function part_of(t, own)
+  local some = (native.is_source(t) and first_rows(t) or sample(t)):columns(own.first, own.last)
+  return is_bytes(some) and some:max() <= 1 and native.is_tensor(t) and t:columns(own.first, own.last) or some
+end
+
+-- Class numbers are left to the core.
+local function check_heads(what, list, x, y)
+  local t = y or x
+  local columns = rows.rank(t) == 2 and heads.target_columns(list, t:size(2)) or {}
+  for k, own in ipairs(columns) do
+    if not own.labels then
+      compatibility.check_targets(("%s: %s"):format(what, list[k].name), list[k].loss, not y and part_of(t, own),
+        y and part_of(t, own))
+    end
+  end
+end
+
 --- Targets that the loss cannot use. y nil: the target is x.
 function compatibility.check_targets(what, loss, x, y)
   local t, name = y or x, y and "y" or "x"
   if not native.is_source(t) and (not native.is_tensor(t) or t:numel() == 0 or t:rank() == 0) then return end
+  local list = heads.of(loss)
+  if list then return check_heads(what, list, x, y) end
   local labels = takes_labels(loss)
   if labels and (not y or rows.rank(y) ~= 2 or y:size(2) == 1) then return end -- x as it is, or class numbers
   local kind = native.is_loss(loss) and loss:kind()
@@ -143,8 +153,30 @@ local function check_classes(what, t, classes)
   errors.raise("%s: target of %s is class %s, expected a whole number of 0 to %d", what, place, class, classes - 1)
 end
 
+-- t [rows x width], or with a column of class numbers for each head that takes them.
+local function check_target_of_heads(what, list, t, width)
+  local columns, all, short
+  if rows.rank(t) == 2 then columns, all, short = heads.target_columns(list, t:size(2))
+  else columns, all, short = heads.target_columns(list, -1) end
+  if all ~= width then
+    errors.raise("%s: the heads of the loss have %d columns, expected %d, the outputs of the net", what, all, width)
+  end
+  if not columns then
+    errors.raise("%s: target is %s, expected [rows x %d]%s, or a list of a target for each head", what,
+      native.shape_text(t), all, short < all and (", or with class numbers [rows x %d]"):format(short) or "")
+  end
+  for k, own in ipairs(columns) do
+    if own.labels and native.is_tensor(t) then
+      local name = ("%s: %s"):format(what, list[k].name)
+      check_classes(name, t:columns(own.first, own.last):reshape(-1), list[k].columns)
+    end
+  end
+end
+
 -- t [rows x width], or class numbers [rows] or [rows x 1].
 local function check_target(what, loss, t, width)
+  local list = heads.of(loss)
+  if list then return check_target_of_heads(what, list, t, width) end
   local labels = takes_labels(loss)
   local rank = rows.rank(t)
   if labels and (rank == 1 or (rank == 2 and t:size(2) == 1 and width > 1)) then

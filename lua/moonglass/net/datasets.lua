@@ -3,6 +3,7 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local heads = require "moonglass.net.heads"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 local weights = require "moonglass.net.weights"
@@ -11,7 +12,7 @@ local datasets = {}
 
 --- y and options of fit(x, y, options), or of fit(x, options), where the target is x.
 function datasets.arguments(y, opts)
-  if opts == nil and type(y) == "table" then return nil, y end
+  if opts == nil and type(y) == "table" and y[1] == nil then return nil, y end
   return y, opts
 end
 
@@ -78,9 +79,11 @@ end
 -- both.
 function datasets.of_fit(net, loss, x, y, o)
   datasets.check("fit", net, loss, x, y)
+  heads.check_weights("fit", loss, o)
   local w, xv, yv, wv = weights.of("fit", net, x, y, o), nil, nil, nil
   if o.validation ~= nil then
     xv, yv, wv = validation_tensors(o.validation, y)
+    yv = heads.targets("fit: validation", loss, yv)
     datasets.check("fit: validation", net, loss, xv, yv)
     wv = wv ~= nil and weights.check("fit: validation", "the third value", wv, #xv) or nil
   elseif o.validation_split then

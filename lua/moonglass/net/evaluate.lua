@@ -3,6 +3,7 @@ local checks = require "moonglass.support.checks"
 local compatibility = require "moonglass.net.compatibility"
 local datasets = require "moonglass.net.datasets"
 local errors = require "moonglass.support.errors"
+local heads = require "moonglass.net.heads"
 local join = require "moonglass.net.join"
 local last_activation = require "moonglass.net.last_activation"
 local native = require "moonglass.support.native"
@@ -33,7 +34,8 @@ local evaluate_options = options.checker("evaluate", {
   distributed = {"any"}, sharded = {"flag", false},
 })
 
--- The rows as a dataset, the loss, the options and the weights. o.meter is for the metrics; nil if there are none.
+-- The rows as a dataset, the loss, the options, the weights and the targets. o.meter is for the metrics; nil if there are
+-- none.
 local function prepare(net, x, y, given, group)
   local o = evaluate_options(given)
   if o.loss == nil and net.loss == nil then
@@ -43,6 +45,8 @@ local function prepare(net, x, y, given, group)
   o.meter = new_meter("evaluate", net, loss, o.metrics, passes.all_native(net, loss))
   group:check_native(net, loss)
   passes.check_mask("evaluate", o.mask, net, loss)
+  heads.check_weights("evaluate", loss, o)
+  y = heads.targets("evaluate", loss, y)
   last_activation.check("evaluate", net, loss)
   -- The core checks the rows in its own passes, but not before other ranks wait for them, or a source is read.
   local first = group.size > 1 or not native.is_net(net) or native.is_source(x)
@@ -54,7 +58,7 @@ local function prepare(net, x, y, given, group)
     data:set_weights(w)
   end
   group:shard(o.sharded, data)
-  return data, loss, o, w
+  return data, loss, o, w, y
 end
 
 ---The objective in inference, averaged over the rows, penalties included; with `mask` a mean is over all cells that are
@@ -70,10 +74,10 @@ function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
   y, given = datasets.arguments(y, given)
   local group, leave <close> = join("evaluate", given) -- luacheck: ignore leave
-  local data, loss, o, w = group:protect(prepare, self, x, y, given, group)
-  group:begin_evaluation(self, x, y, w, loss, o)
+  local data, loss, o, w, targets = group:protect(prepare, self, x, y, given, group)
+  group:begin_evaluation(self, x, targets, w, loss, o)
   local objective = group:evaluate(self, data, loss, o.batch_size, o.meter)
-  return objective, o.meter and o.meter:finish(group, self, x, y)
+  return objective, o.meter and o.meter:finish(group, self, x, targets)
 end
 
 ---The objective over all rows of a dataset, in inference.

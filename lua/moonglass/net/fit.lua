@@ -5,6 +5,7 @@ local core = require "moonglass.core"
 local datasets = require "moonglass.net.datasets"
 local errors = require "moonglass.support.errors"
 local figures = require "moonglass.net.figures"
+local heads = require "moonglass.net.heads"
 local host = require "moonglass.support.host"
 local join = require "moonglass.net.join"
 local last_activation = require "moonglass.net.last_activation"
@@ -136,7 +137,7 @@ local function new_run(net, x, y, o, group)
   local meter = new_meter("fit", net, loss, o.metrics, passes.all_native(net, loss, opt))
   warn(group, last_activation.check("fit", net, loss))
   warn(group, variational.doubt("fit", net, loss))
-  local data, validation, tensors = datasets.of_fit(net, loss, x, y, o)
+  local data, validation, tensors = datasets.of_fit(net, loss, x, heads.targets("fit", loss, y), o)
   if tensors[3] or tensors[6] then passes.check_weights("fit", loss) end
   warn(group, compatibility.doubt_about_input("fit", tensors[1]))
   group:shard(o.sharded, data, validation)
@@ -284,7 +285,7 @@ end
 ---value/255. After an error or Ctrl-C the net is as the last complete step left it. A step whose loss is NaN or
 ---infinite changes nothing.
 ---@param x moonglass.Rows [rows x in], float32 or bytes
----@param y moonglass.Rows? [rows x out], or class numbers [rows] for cross_entropy
+---@param y moonglass.Rows|moonglass.Tensor[]? [rows x out], or class numbers [rows]; with `moon.heads` a list of them
 ---@param options moonglass.FitOptions?
 ---@return moonglass.History history
 ---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.FitOptions): moonglass.History

@@ -1,7 +1,9 @@
 --- Does the net's last activation give what the loss takes? A pair that cannot work is an error that says what to take
 -- instead. A pair that is probably a mistake gives words for a warning.
+local branching = require "moonglass.net.branching"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local heads = require "moonglass.net.heads"
 local native = require "moonglass.support.native"
 
 local last_activation = {}
@@ -77,8 +79,7 @@ local function check_single_output(what, net, activation, kind)
   end
 end
 
---- Raises, returns words for a warning, or returns nil. what: the function that the user called.
-function last_activation.check(what, net, loss)
+local function check_one(what, net, loss)
   local activation = last_activation.of(net)
   if not activation then return nil end
   local kind = native.is_loss(loss) and loss:kind()
@@ -94,6 +95,26 @@ function last_activation.check(what, net, loss)
   end
   local doubt = found and not takes_logits and seldom[kind][activation]
   return doubt and ("%s: the net ends with %s, and the loss is %s, %s"):format(what, activation, kind, doubt) or nil
+end
+
+-- Each head's loss with the branch that ends in its columns.
+local function check_heads(what, list, net)
+  local words
+  for _, branch in ipairs(branching.last(net) or {{first = 1, last = net:outputs(), net = net}}) do
+    for _, head in ipairs(list) do
+      if head.first == branch.first and head.last == branch.last and branch.net then
+        words = check_one(("%s: %s"):format(what, head.name), branch.net, head.loss) or words
+      end
+    end
+  end
+  return words
+end
+
+--- Raises, returns words for a warning, or returns nil. what: the function that the user called.
+function last_activation.check(what, net, loss)
+  local list = heads.of(loss)
+  if list then return check_heads(what, list, net) end
+  return check_one(what, net, loss)
 end
 
 return last_activation

@@ -3,6 +3,7 @@
 -- function of the net. Nets and losses may bring measures of their own.
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
+local heads = require "moonglass.net.heads"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
@@ -104,6 +105,8 @@ measures.provide(function(_, loss)
   table.sort(list, function(a, b) return a.name < b.name end)
   return list
 end)
+
+measures.provide(heads.measures)
 
 -- ---- all of them ----
 

@@ -1,6 +1,7 @@
 --- Measures of an epoch, or of an evaluation: running means over its batches, and functions of the net after it. In the
 -- core the batches are measured where they run (net:set_measures); in Lua each pass hands over what it has.
 local errors = require "moonglass.support.errors"
+local heads = require "moonglass.net.heads"
 local measures = require "moonglass.net.measures"
 local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
@@ -31,7 +32,9 @@ function kinds.penalty(b) return b.penalty end
 function kinds.data(b) return b.value - b.penalty end
 
 local function of_batch(measure, b)
-  if type(measure) == "string" then return kinds[measure](b) end
+  if type(measure) == "string" then
+    return kinds[measure] and kinds[measure](b) or heads.measure(measure, b.loss, b.prediction, b.target)
+  end
   if type(measure) == "function" then return measure(b.prediction, b.target) end
   return measure:forward(b.prediction, b.target)
 end
@@ -45,7 +48,8 @@ end
 --- Counts a batch of `rows` rows that ran in Lua: prediction and target as its loss has seen them, the objective
 -- `value` and the penalties in it.
 function Meter:take(prediction, target, rows, value, penalty)
-  local b = {prediction = prediction, target = target, value = value, penalty = penalty, threshold = self.threshold}
+  local b = {prediction = prediction, target = target, value = value, penalty = penalty, threshold = self.threshold,
+    loss = self.loss}
   for i, e in ipairs(self.of_batches) do
     self.sums[i] = self.sums[i] + checked(e.name, of_batch(e.measure, b)) * rows
     self.weights[i] = self.weights[i] + rows
@@ -134,7 +138,8 @@ end
 return function(what, net, loss, given, in_core)
   local list = measures.list(what, net, loss, given, in_core)
   if #list == 0 then return nil end
-  local self = {of_batches = {}, of_epochs = {}, kinds = {}, names = {}, sums = {}, weights = {}, in_core = in_core}
+  local self = {of_batches = {}, of_epochs = {}, kinds = {}, names = {}, sums = {}, weights = {}, in_core = in_core,
+    loss = loss}
   for i, e in ipairs(list) do
     local to = e.epoch and self.of_epochs or self.of_batches
     to[#to + 1], self.names[i] = e, e.name

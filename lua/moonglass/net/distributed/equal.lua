@@ -65,6 +65,7 @@ function equal.facts(net, loss, names, tensors, sharded)
   local facts = {}
   add_net(facts, net)
   facts[#facts + 1] = {"loss", loss:kind()}
+  if loss:kind() == "heads" then facts[#facts + 1] = {"the heads of the loss", tostring(loss)} end
   add_options(facts, "the loss", "losses", loss)
   add_rows(facts, names, tensors, sharded)
   return facts
