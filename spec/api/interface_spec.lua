@@ -274,7 +274,7 @@ end
 local parts_of = {
   {"^plot%.lines: series %d+$", "LineSeries"}, {"^plot%.bars: series %d+$", "BarSeries"},
   {"^plot%.histogram: distribution %d+$", "Distribution"}, {"^plot%.panels: panel %d+$", "Panel"},
-  {"^plot%.panels: panel %d+: series %d+$", "Series of a panel"},
+  {"^plot%.panels: panel %d+: series %d+$", "Series of a panel"}, {"^heads$", "HeadOptions"},
 }
 
 -- The name of the class of a checker's options. A checker is named after its function, "fit", "early_stopping" or

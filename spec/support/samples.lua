@@ -237,6 +237,7 @@ samples.core = {
   optimizer = function() return "adam" end, dense = function(o) return 4, 4, {tied = o.layer, activation = "gelu"} end,
   net = function(o) return {o.layer, core.dense(4, 4)} end, dataset = function(o) return o.x, o.u end,
   new_scaler = function() return "minmax", 3 end,
+  new_heads = function(o) return {{own_name "a", o.loss, 3, 1}, {own_name "b", core.cross_entropy(), 1, 0.5}} end,
   scaler_add = function(o) return core.new_scaler("robust", 4), o.x end,
   scaler_finish = function(o)
     local scaler = core.new_scaler("robust", 4)
