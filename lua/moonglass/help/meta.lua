@@ -917,12 +917,11 @@ function moon.mae(options) end
 ---@return moonglass.Loss loss
 function moon.mse(options) end
 
----One part of the loss that `moon.heads` makes. Its first element is the loss.
+---One part of the loss that `moon.heads` makes. Its first element is the loss: a name, or an object.
 ---@class moonglass.HeadOptions
 ---@field columns integer required: how many of the outputs it has; the heads have them one after the other
 ---@field weight number? default 1: of its loss in the sum, at least 0
 ---@field name string? the loss's kind if not given: the name of its figures in the history
----@field [1] moonglass.LossName|moonglass.Loss
 
 ---A loss of several parts, for outputs side by side such as those of `moon.branches`: the sum of weight times loss over
 ---the heads, of which each has its columns. The losses keep their reductions, and are fused with the activation at the

@@ -24,12 +24,11 @@ function heads.takes_labels(loss)
   return label_losses[kind]
 end
 
----One part of the loss that `moon.heads` makes. Its first element is the loss.
+---One part of the loss that `moon.heads` makes. Its first element is the loss: a name, or an object.
 ---@class moonglass.HeadOptions
 ---@field columns integer required: how many of the outputs it has; the heads have them one after the other
 ---@field weight number? default 1: of its loss in the sum, at least 0
 ---@field name string? the loss's kind if not given: the name of its figures in the history
----@field [1] moonglass.LossName|moonglass.Loss
 local check_head = options.checker("heads", {
   columns = {"count", required = true}, weight = {"number", 1}, name = {"text"},
 })
