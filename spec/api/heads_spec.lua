@@ -220,7 +220,7 @@ describe("heads", function()
       .. "columns = 10}}", refused{})
     assert.equal("heads: head 1: option columns is missing", refused{{"mse"}})
     assert.equal("heads: head 2: unknown loss 'msee'; did you mean 'mse'? (known: "
-      .. table.concat(moon.registered("losses"), ", ") .. ", mean_squared_error", 
+      .. table.concat(moon.registered("losses"), ", ") .. ", mean_squared_error",
       (refused{{"mse", columns = 1}, {"msee", columns = 1}}:gsub(", mean_absolute_error.*", "")))
     assert.equal("heads: head 1 is 'mse', expected a table: {\"mse\", columns = 784}", refused{"mse"})
     assert.equal("heads: head 1: its loss is written in Lua, expected a native one",

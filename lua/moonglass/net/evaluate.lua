@@ -34,8 +34,8 @@ local evaluate_options = options.checker("evaluate", {
   distributed = {"any"}, sharded = {"flag", false},
 })
 
--- The rows as a dataset, the loss, the options, the weights and the targets. o.meter is for the metrics; nil if there are
--- none.
+-- The rows as a dataset, the loss, the options, the weights and the targets. o.meter is for the metrics; nil without
+-- any.
 local function prepare(net, x, y, given, group)
   local o = evaluate_options(given)
   if o.loss == nil and net.loss == nil then
