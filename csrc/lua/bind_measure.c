@@ -6,9 +6,11 @@
 static moon_status add(lua_State *L, moon_net *net, lua_Integer i) {
   bool named = lua_type(L, -1) == LUA_TSTRING;
   moon_loss *loss = bind_test(L, -1, BIND_LOSS);
-  if (!named && !loss)
+  if (!named && !loss) {
+    moon_net_drop_measures(net);
     luaL_error(L, "set_measures: element %I is %s, expected the name of a kind, or a loss of the core", (LUAI_UACINT)i,
                bind_shown(L, -1));
+  }
   return moon_net_add_measure(net, named ? lua_tostring(L, -1) : "loss", loss);
 }
 

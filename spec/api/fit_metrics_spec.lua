@@ -56,6 +56,7 @@ end
 
 local function assert_near(expected, got, tolerance)
   assert.equal(#expected, #got)
+  assert.is_true(#got > 0)
   for i, v in ipairs(expected) do assert.near(v, got[i], tolerance or 1e-6) end
 end
 
@@ -376,6 +377,81 @@ describe("evaluate", function()
       assert.same({[name] = expected}, of_one)
       assert.same(of_one, of_plain)
     end
+  end)
+end)
+
+describe("measures of a net", function()
+  local x, classes = problem()
+  local loss = moon.cross_entropy()
+
+  local function means(net)
+    local sums, weights = net:measured()
+    for i, sum in ipairs(sums) do sums[i] = sum / weights[i] end
+    return sums, weights
+  end
+
+  it("add up batches of step, step_rows and evaluate_rows", function()
+    local net, opt, data = classifier(), moon.adam(), moon.dataset(x, classes)
+    net:set_measures{"accuracy", loss, "data", "penalty"}
+    local before = right(net, x, classes)
+    local value = net:step(x, classes, loss, opt)
+    local values, weights = means(net)
+    assert.same({50, 50, 50, 50}, weights)
+    assert.equal(before, values[1])
+    assert.near(value, values[2] + values[4], 1e-9)
+    assert.near(values[2], values[3], 1e-9)
+    net:step_rows(data, 1, 20, loss, opt)
+    net:evaluate_rows(data, loss, 7)
+    net:predict(x)
+    net:forward(x, true)
+    assert.same({120, 120, 120, 120}, select(2, net:measured()))
+    net:set_measures{"accuracy"}
+    assert.same({{0}, {0}}, {net:measured()})
+    net:set_measures(nil)
+    net:step(x, classes, loss, opt)
+    assert.same({{}, {}}, {net:measured()})
+  end)
+
+  it("do not count a step that changes nothing", function()
+    local net, bad = classifier(), x:clone()
+    bad:set(0 / 0, 3, 2)
+    net:set_measures{"accuracy", "penalty"}
+    net:step(bad, classes, loss, moon.adam())
+    assert.same({{0, 0}, {0, 0}}, {net:measured()})
+  end)
+
+  it("that are refused leave none", function()
+    local net = classifier()
+    for expected, list in pairs{
+      ["measure: kind is 'auc', expected accuracy,"] = {"accuracy", "auc"},
+      ["measure: kind loss needs a loss"] = {"loss"},
+      ["set_measures: element 2 is a table, expected the name of a kind, or a loss of the core"] = {"accuracy", {}},
+    } do
+      net:set_measures{"penalty"}
+      assert.equal(expected, message(net.set_measures, net, list):sub(1, #expected))
+      assert.same({{}, {}}, {net:measured()})
+    end
+    net:set_measures{moon.mse()}
+    assert.matches("metric mse takes targets of the outputs' shape, but the targets are class numbers",
+      message(net.step, net, x, classes, loss, moon.adam()))
+  end)
+
+  it("of fit outlive an evaluation while a source is read", function()
+    local function train(evaluate)
+      local net = classifier()
+      local rows = moon.source{rows = 50, width = 6, block = 10, read = function(first, n)
+        local part = x:rows(first, first + n - 1)
+        if evaluate then
+          net:evaluate(part, classes:rows(first, first + n - 1), {loss = "cross_entropy", metrics = {"accuracy"}})
+        end
+        return part
+      end}
+      return net:fit(rows, classes, options{metrics = {"accuracy", "penalty"}, optimizer = moon.adam{lr = 0.05}})
+    end
+    local undisturbed, disturbed = train(false), train(true)
+    assert_near(undisturbed.accuracy, disturbed.accuracy, 1e-12)
+    assert_near(undisturbed.penalty, disturbed.penalty, 1e-12)
+    assert.is_true(disturbed.accuracy[3] > disturbed.accuracy[1])
   end)
 end)
 

@@ -107,7 +107,7 @@ describe("a test meets", function()
 
   it("every option of fit: a test sets it", function()
     local text, missing = "", {}
-    for _, name in ipairs{"train", "resume", "callbacks", "distributed", "mask", "row_weights"} do
+    for _, name in ipairs{"train", "resume", "callbacks", "distributed", "mask", "row_weights", "fit_metrics"} do
       text = text .. files.read(("spec/api/%s_spec.lua"):format(name))
     end
     local interface = annotations.parse(files.read("lua/moonglass/help/meta.lua"))
