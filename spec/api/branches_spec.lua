@@ -236,6 +236,12 @@ describe("branches", function()
       of(dense(3, 2), branch(1), dense(3, 3), branch(0), dense(3, 2), branch(4), join(2), join(2)))
     assert.equal("in layer 3 (dense 2->2): input is [* x 3], expected [* x 2]",
       of(dense(3, 2), branch(1), dense(2, 2), join(2)))
+    local doubling = {dense(1, 1)}
+    for i = 1, 40 do doubling[2 * i], doubling[2 * i + 1] = branch(0), join(2) end
+    assert.equal("layer 65 (join): its branches have 2^32 columns or more together", of(table.unpack(doubling)))
+    table.remove(doubling, 1)
+    doubling[81] = dense(1, 1)
+    assert.equal("layer 62 (join): its branches have 2^32 columns or more together", of(table.unpack(doubling)))
     assert.equal("branch: back is -1, expected a whole number of at least 0 and at most 1e+09",
       failure(function() branch(-1) end))
     assert.equal("join: heads is 1, expected a whole number of at least 2 and at most 1e+09",

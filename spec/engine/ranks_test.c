@@ -117,6 +117,17 @@ static void again(stack *s) {
   ending(s);
 }
 
+/* HIDDEN, then 100 and 28 columns side by side, which is WIDTH. */
+static void branches(stack *s) {
+  moon_option back = number("back", 2), heads = number("heads", 2);
+  dense(s, WIDTH, HIDDEN, "tanh", no_option, no_option);
+  dense(s, HIDDEN, 32, "tanh", no_option, no_option);
+  dense(s, 32, 100, "sigmoid", no_option, no_option);
+  add(s, "branch", &back, 1);
+  dense(s, HIDDEN, 28, "sigmoid", number("kl_weight", 0.1), no_option);
+  add(s, "join", &heads, 1);
+}
+
 static void classifier(stack *s) {
   dense(s, WIDTH, HIDDEN, "relu", no_option, no_option);
   dense(s, HIDDEN, CLASSES, "softmax", no_option, no_option);
@@ -160,6 +171,11 @@ static const training trainings[] = {
     {"frozen by turns, tied", tied, "bce", NULL, "adam", false},
     {"a layer used twice", again, "bce", NULL, "adam", false},
     {"classifier", classifier, "cross_entropy", NULL, "adam", false},
+    {"branches", branches, "bce", NULL, "sgd", false},
+    {"branches, masked", branches, "mse", "mean", "sgd", true},
+    {"heads", branches, "heads", NULL, "sgd", false},
+    {"heads, masked", branches, "heads", "batchmean", "sgd", true},
+    {"weighted heads", branches, "heads", "batchmean", "sgd", false},
     {"masked, mean", deep, "bce", NULL, "adam", true},
     {"masked, batchmean", divergence, "mse", "batchmean", "adam", true},
     {"weighted", deep, "bce", NULL, "adam", false},
@@ -317,16 +333,32 @@ static moon_optim *make_optim(moon_ctx *ctx, const char *text) {
   return opt;
 }
 
+/* Of branches: 100 columns, and 28. */
+static moon_loss *make_loss(moon_ctx *ctx, const training *t) {
+  moon_loss *loss, *first, *second;
+  moon_option reduction = text("reduction", t->reduction);
+  size_t options = t->reduction ? 1 : 0;
+  if (strcmp(t->loss, "heads") != 0) {
+    TEAM_CHECK(moon_loss_new(ctx, &loss, t->loss, &reduction, options) == MOON_OK);
+    return loss;
+  }
+  TEAM_CHECK(moon_loss_new(ctx, &first, "bce", &reduction, options) == MOON_OK);
+  TEAM_CHECK(moon_loss_new(ctx, &second, "mse", &reduction, options) == MOON_OK);
+  const moon_head heads[] = {{"first", first, 100, 1}, {"second", second, 28, 0.5}};
+  TEAM_CHECK(moon_loss_heads(ctx, &loss, heads, 2) == MOON_OK);
+  moon_loss_release(first);
+  moon_loss_release(second);
+  return loss;
+}
+
 static void *train(void *arg) {
   run *r = arg;
   moon_ctx *ctx;
-  moon_loss *loss;
   moon_optim *opt;
-  moon_option reduction = text("reduction", r->t->reduction);
   TEAM_CHECK(moon_ctx_new(&ctx, &(moon_config){.threads = (int)r->threads, .seed = 1}) == MOON_OK);
   moon_net *net = make_net(r, ctx);
   moon_dataset *data = make_data(r, ctx);
-  TEAM_CHECK(moon_loss_new(ctx, &loss, r->t->loss, &reduction, r->t->reduction ? 1 : 0) == MOON_OK);
+  moon_loss *loss = make_loss(ctx, r->t);
   opt = make_optim(ctx, r->t->optim);
   moon_reducer reducer = r->own.team ? team_reducer(&r->own) : (moon_reducer){0};
   TEAM_CHECK(moon_net_set_reducer(net, r->own.team ? &reducer : NULL) == MOON_OK);

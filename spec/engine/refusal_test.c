@@ -550,6 +550,45 @@ static moon_status act_measure(stage *s, int part) {
   return status;
 }
 
+/* width -> width / 2 twice, side by side: branches. */
+static moon_status new_branches(stage *s, moon_net **net) {
+  size_t width = s->x->shape[1];
+  moon_layer *layers[4] = {NULL};
+  moon_option half[] = {number("in", (double)width), number("out", (double)(width / 2))};
+  moon_option back = number("back", 1), heads = number("heads", 2);
+  moon_status status = moon_layer_new(s->ctx, &layers[0], "dense", half, 2);
+  if (status == MOON_OK) status = moon_layer_new(s->ctx, &layers[1], "branch", &back, 1);
+  if (status == MOON_OK) status = moon_layer_new(s->ctx, &layers[2], "dense", half, 2);
+  if (status == MOON_OK) status = moon_layer_new(s->ctx, &layers[3], "join", &heads, 1);
+  if (status == MOON_OK) status = moon_net_new(s->ctx, net, layers, 4);
+  for (size_t i = 0; i < 4; i++) moon_layer_release(layers[i]);
+  return status;
+}
+
+static moon_status act_heads(stage *s, int part) {
+  mooni_rng before = s->ctx->rng;
+  size_t half = s->x->shape[1] / 2;
+  moon_net *net = NULL;
+  moon_loss *heads = NULL;
+  double value = 0, figure, weight;
+  const moon_head list[] = {{"a", s->loss, half, 1}, {"b", s->loss, half, 0.5}};
+  moon_optim *opt = NULL;
+  moon_status status = new_branches(s, &net);
+  if (status == MOON_OK) status = moon_loss_heads(s->ctx, &heads, list, 2);
+  if (status == MOON_OK) status = moon_net_add_measure(net, "head 1", NULL);
+  if (status == MOON_OK) status = moon_optim_new(s->ctx, &opt, "sgd", NULL, 0);
+  if (status == MOON_OK && part) status = moon_net_step(net, &value, s->x, NULL, heads, opt);
+  if (status == MOON_OK) status = moon_loss_apply(heads, &figure, NULL, s->x, s->x);
+  if (status == MOON_OK) s->result = mix(s->result, &figure, sizeof figure);
+  if (status == MOON_OK) status = moon_net_measured(net, 0, &figure, &weight);
+  s->result = mix(s->result, &value, sizeof value);
+  moon_optim_release(opt);
+  moon_loss_release(heads);
+  moon_net_release(net);
+  s->ctx->rng = before;
+  return status;
+}
+
 static moon_status act_predict(stage *s, int part) {
   moon_tensor *out = NULL;
   moon_status status = new_like(s, &out, s->x);
@@ -911,6 +950,8 @@ static const scenario scenarios[] = {
     {"plan", act_plan, 2, COLUMNS},
     {"evaluate", act_evaluate, 1, SMALL},
     {"evaluate with measures", act_measure, 1, SMALL},
+    {"heads", act_heads, 2, SMALL},
+    {"heads by columns", act_heads, 2, COLUMNS},
     {"predict, encode, decode", act_predict, 3, SMALL},
     {"predict by rows", act_predict, 3, ROWS},
     {"errors", act_errors, 1, SMALL},

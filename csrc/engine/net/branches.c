@@ -101,13 +101,18 @@ moon_status mooni_branches_find(moon_net *net) {
 
 /* ---- widths ---- */
 
-/* The width behind place i for rows of width `in` there, if the layer takes any width. The links have the widths of the
-** places up to this one. */
-static size_t width_behind(const moon_net *net, size_t i, size_t in) {
+/* *in = the width behind a branch or a join at place i, from that of its input. The links have the widths of the places
+** before it. */
+static moon_status width_behind(const moon_net *net, size_t i, size_t *in) {
+  enum { BITS = 32 }; /* of a width: what a buffer needs can be added up then, however many joins there are */
   const mooni_link *l = &net->links[i];
-  if (role_of(net, i) == MOONI_BRANCH) return net->links[l->fork - 1].in;
-  for (size_t b = l->previous; b; b = net->links[b - 1].previous) in += net->links[b - 1].in;
-  return in;
+  if (role_of(net, i) == MOONI_BRANCH) {
+    *in = net->links[l->fork - 1].in;
+    return MOON_OK;
+  }
+  for (size_t b = l->previous; b; b = net->links[b - 1].previous) *in += net->links[b - 1].in;
+  if (*in >> (BITS - 1) < 2) return MOON_OK;
+  return mooni_fail(net->ctx, MOON_ERANGE, "layer %zu (join): its branches have 2^32 columns or more together", i + 1);
 }
 
 /* Up to the first layer of a given width, the others only repeat the input: a join of two has its width twice. */
@@ -117,10 +122,11 @@ moon_status mooni_branches_input(moon_net *net) {
     const mooni_layer_class *class = net->layers[i]->class;
     if (class->inputs) {
       net->inputs = class->inputs(net->layers[i]) / times;
+      if (!net->inputs) net->inputs = 1;
       return MOON_OK; /* if there is a remainder, this layer will be found not to fit */
     }
     net->links[i].in = times;
-    times = width_behind(net, i, times);
+    if (class->role != MOONI_FUNCTION) MOONI_TRY(width_behind(net, i, &times));
   }
   return mooni_fail(net->ctx, MOON_ESHAPE,
                     "a net with branches, but without a layer of a given width: expected one, such as dense");
@@ -132,7 +138,7 @@ moon_status mooni_branches_width(const moon_net *net, size_t *out, size_t in) {
     if (role_of(net, i) == MOONI_FUNCTION)
       MOONI_TRY(mooni_in_layer(net, i, moon_layer_width(net->layers[i], &in, in)));
     else
-      in = width_behind(net, i, in);
+      MOONI_TRY(width_behind(net, i, &in));
   }
   *out = in;
   return MOON_OK;
