@@ -241,7 +241,7 @@ describe("branches", function()
     assert.equal("layer 65 (join): its branches have 2^32 columns or more together", of(table.unpack(doubling)))
     table.remove(doubling, 1)
     doubling[81] = dense(1, 1)
-    assert.equal("layer 62 (join): its branches have 2^32 columns or more together", of(table.unpack(doubling)))
+    assert.equal("layer 64 (join): its branches have 2^32 columns or more together", of(table.unpack(doubling)))
     assert.equal("branch: back is -1, expected a whole number of at least 0 and at most 1e+09",
       failure(function() branch(-1) end))
     assert.equal("join: heads is 1, expected a whole number of at least 2 and at most 1e+09",
