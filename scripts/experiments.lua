@@ -9,8 +9,8 @@ local ranks = require "experiment.ranks"
 local terminal = require "moonglass.support.terminal"
 
 local all = {
-  "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features", "memorise",
-  "compression", "anomaly", "demo",
+  "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features",
+  "variational", "memorise", "compression", "anomaly", "demo",
 }
 local scripts = arg[0]:match("^(.*)/[^/]*$") or "."
 

@@ -11,7 +11,8 @@ experiments: all
 	$(B)/moonglass scripts/experiments.lua $(EXPERIMENTS)
 
 ## pictures: copy the pictures of scripts/README.md from what `make experiments` made; draw those of speed and scaling
-PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms memorise/curves
+PICTURES := denoising/denoised features/map spirals/net-regions compression/curve sparse_coding/atoms \
+            memorise/curves variational/samples
 .PHONY: pictures
 pictures: all
 	for p in $(PICTURES); do cp out/$$p.png scripts/pictures/$$(echo $$p | tr / -).png || exit 1; done

@@ -1,5 +1,5 @@
--- scripts/features.lua, compression.lua and anomaly.lua, run as programs: their tables and pictures are compared with
--- the nets that they save.
+-- scripts/features.lua, variational.lua, compression.lua and anomaly.lua, run as programs: their tables and pictures
+-- are compared with the nets that they save.
 local lfs = require "lfs"
 local moon = require "moonglass"
 
@@ -162,6 +162,54 @@ describe("scripts/features.lua", function()
     rejects("features", "--code 1", "--code 1 has no plane in it to draw")
     rejects("features", "--plane-hidden x", "'x' is not a list of widths")
     rejects("features", "--activation tanh", "--activation", "linear", "relu")
+  end)
+end)
+
+describe("scripts/variational.lua", function()
+  local function divergence(mean, log_variance)
+    return (mean:square() + log_variance:exp() - 1 - log_variance):sum() / (2 * #mean)
+  end
+
+  it("measures the bound, draws images, and compares two planes", function()
+    train_on_shapes("variational", "--epochs 8 --code 5 --hidden 20 --plane-hidden 30 --steps 4 --side 5 --lr 0.01")
+    local vae, drawn, plain, all = load "variational", load "variational-plane", load "plain-plane", figures()
+    assert.equal(2, drawn:encode(test):size(2))
+    assert.equal(2, plain:encode(test):size(2))
+    local mean, log_variance = vae:encode(test)
+    assert.near(divergence(mean, log_variance), all["code of 5: divergence"], 1e-4)
+    assert.near(all["code of 5: reconstruction"] + all["code of 5: divergence"],
+      all["code of 5: negative ELBO of a test image"], 1e-3)
+    -- Drawn codes cost more than the means, but the reconstruction is not another one.
+    local at_mean = moon.bce{reduction = "batchmean"}:forward(vae:decode(mean), test:float() / 255)
+    assert.is_true(math.abs(all["code of 5: reconstruction"] - at_mean) < 0.2 * at_mean)
+    assert.same({5 * 29 + 1, 5 * 29 + 1}, picture("samples").shape)
+
+    -- Cells of the plane between the quantiles of 1 and 99 %, counted in another way.
+    for name, ae in pairs{variational = drawn, plain = plain} do
+      local numbers, taken = (ae:encode(test)):t():totable(), {}
+      for i = 1, #test do
+        local place = {}
+        for k = 1, 2 do
+          local low, high = quantile(numbers[k], 0.01), quantile(numbers[k], 0.99)
+          place[k] = math.floor((numbers[k][i] - low) / (high - low) * 5)
+        end
+        local inside = math.min(place[1], place[2]) >= 0 and math.max(place[1], place[2]) < 5
+        if inside then taken[place[1] .. "," .. place[2]] = true end
+      end
+      local count = 0
+      for _ in pairs(taken) do count = count + 1 end
+      assert.near(1 - count / 25, all[name .. " plane: cells without a test image"], 0.0401) -- rounding at an edge
+      check_plot(name .. "-plane", 5)
+    end
+    local between = runs.tiles(picture "interpolation", 2 * (12 * 29 + 1), 2 * (4 * 29 + 1))
+    check_tile(vae:reconstruct(test:rows(3, 3))[1], between, 4, 1, 2)
+    check_tile(drawn:reconstruct(test:rows(4, 4))[1], between, 5, 4, 2)
+    check_tile(plain:reconstruct(test:rows(4, 4))[1], between, 6, 4, 2)
+  end)
+
+  it("rejects bad options", function()
+    rejects("variational", "--beta -1", "--beta", "'-1' is not a number of at least 0")
+    rejects("variational", "--code 1", "--code 1 has no plane in it to draw")
   end)
 end)
 

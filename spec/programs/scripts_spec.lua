@@ -254,6 +254,7 @@ describe("scripts/deep.lua: long trainings", function()
       features = "--epochs 30 --hidden 20 --plane-hidden 20 --code 5 --steps 3 --side 3 --schedule cosine",
       demo = "--epochs 4", denoising = "--epochs 60 --once --schedule plateau --patience 50",
       sparse = "--epochs 30 --hidden 20 --code 5 --layers encoder",
+      variational = "--epochs 30 --hidden 20 --plane-hidden 20 --code 5 --steps 3 --side 3",
     } do
       local command = ("%s scripts/%s.lua --data %s --batch 8 --threads 1 %s --out %s/%s"):format(program, script,
         shapes, options, folder, script)
@@ -321,7 +322,7 @@ describe("a script without gnuplot", function()
     for script, made in pairs{
       deep = {"history.csv", "figures.csv", "reconstructions.png"}, anomaly = {"roc.csv", "errors.csv", "others.png"},
       features = {"plane.csv", "components.csv", "map.png"}, memorise = {"curves.csv", "reconstructions.png"},
-      sparse = {"quantiles.csv", "filters.png"}, demo = {"demo.html"},
+      sparse = {"quantiles.csv", "filters.png"}, demo = {"demo.html"}, variational = {"plain-plane.csv", "samples.png"},
     } do
       local more = script == "anomaly" and " --against digits --normal 0,1,2" or ""
       local output, errors, status = files.run(("env -u MOONGLASS_DATA PATH=/nowhere %s scripts/%s.lua --data %s "
