@@ -204,13 +204,20 @@ describe("callbacks", function()
     assert.same({3, 1}, {of_validation.best_epoch, of_validation.best})
   end)
 
-  it("know what is better from the name", function()
+  it("know what is better from what is measured, or else from the name", function()
+    local seen
+    classifier():fit(x, classes, options{epochs = 1, callbacks = {function(state) seen = state.directions end},
+      metrics = {score = "accuracy", accent = moon.cross_entropy(), f = right, "penalty"}})
+    assert.same({loss = "min", score = "max", accent = "min", penalty = "min"}, seen)
+    local stopping = callbacks.early_stopping{monitor = "score", patience = 1}
+    classifier():fit(x, classes, options{epochs = 9, metrics = {score = "accuracy"}, callbacks = {stopping}})
+    assert.is_true(stopping.best > 0)
     local monitor = require "moonglass.net.callbacks.monitor"
     for name, mode in pairs{
       loss = "min", val_loss = "min", accuracy = "max", val_acc = "max", auc = "max", val_binary_accuracy = "max",
       mse = "min", penalty = "min", roc_auc = "max", kl = "min",
     } do
-      assert.equal(mode, monitor.mode("auto", name), name)
+      assert.equal(mode, monitor.mode("auto", name, {directions = {}}), name)
     end
   end)
 

@@ -96,10 +96,15 @@ static double accuracy(const measure *m, const outcome *o, double *weight) {
   return present ? (double)right / (double)present : 0;
 }
 
+/* Could this loss take over the activation that the batch's loss has taken over? */
+static bool takes_logits(const mooni_batch *b, const moon_loss *loss) {
+  return b->fused && mooni_loss_fuses(loss, b->loss->class->fuses);
+}
+
 /* Another loss; on logits, if it could take over the same activation. */
 static double of_loss(const measure *m, const outcome *o, double *weight) {
   const moon_loss *loss = m->loss;
-  bool fuses = o->b->fused && mooni_loss_fuses(loss, o->b->loss->class->fuses);
+  bool fuses = takes_logits(o->b, loss);
   double scale = mooni_loss_scale(loss, o->rows, o->width);
   *weight = (double)o->rows;
   if (o->b->mask && mooni_loss_is_mean(loss)) {
@@ -309,10 +314,17 @@ static const float *joined(const mooni_batch *b, float *to, const float *x, size
   return to;
 }
 
-/* The outputs with the activation that the loss has taken over. */
+static bool needs_activation(const mooni_batch *b) {
+  const struct mooni_meter *m = b->net->meter;
+  bool needs = false;
+  for (size_t i = 0; i < m->count; i++) needs |= m->measures[i].loss && !takes_logits(b, m->measures[i].loss);
+  return needs && b->fused;
+}
+
+/* The outputs with the activation that the loss has taken over, if a measure needs it. */
 static const float *activated(const mooni_batch *b, float *to, const float *y, size_t width) {
   const mooni_heads *heads = mooni_heads_of(b->loss);
-  if (!b->fused) return y;
+  if (!needs_activation(b)) return y;
   memcpy(to, y, b->rows * width * sizeof *to);
   for (size_t h = 0; h < (heads ? heads->count : 1); h++) {
     mooni_span own = heads ? mooni_heads_columns(heads, h) : (mooni_span){0, width};

@@ -1433,7 +1433,7 @@ moon.callbacks = {}
 ---@field every integer? default 1: save after every this many epochs
 ---@field best boolean? default false; true: save only when the monitored value is the best so far; NaN never is
 ---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"; or the name of a metric
----@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
+---@field mode moonglass.MonitorMode? default "auto": "max" for accuracies, and names with auc, f1 and the like
 ---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
 
 ---Save all that a resume needs, after all callbacks have seen the epoch.
@@ -1462,7 +1462,7 @@ function moon.callbacks.csv_logger(path, options) end
 ---Options of `moon.callbacks.early_stopping`.
 ---@class moonglass.EarlyStoppingOptions
 ---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
----@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
+---@field mode moonglass.MonitorMode? default "auto": "max" for accuracies, and names with auc, f1 and the like
 ---@field patience integer? default 0: end the training after this many epochs in a row without a better value
 ---@field min_delta number? default 0: a value is better if it is by more than |min_delta|
 ---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
@@ -1489,6 +1489,7 @@ function moon.callbacks.early_stopping(options) end
 ---@field val_loss number? after the epoch, with validation
 ---@field metrics table<string, number> of the option `metrics`: in `on_batch_end` the means so far, then of the epoch
 ---@field figures string[] the names of all that a callback can monitor
+---@field directions table<string, "min"|"max"> of loss and metrics, where what they measure tells what is better
 ---@field validation_freq integer there is a val_loss after every this many epochs
 ---@field seconds number? the epoch's training time, without validation
 ---@field rows_per_second number?
@@ -1566,7 +1567,7 @@ function moon.callbacks.cosine(options) end
 ---Options of `moon.callbacks.reduce_on_plateau`.
 ---@class moonglass.ReduceOnPlateauOptions
 ---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
----@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
+---@field mode moonglass.MonitorMode? default "auto": "max" for accuracies, and names with auc, f1 and the like
 ---@field factor number? default 0.1, above 0 and below 1
 ---@field patience integer? default 10: epochs in a row without a better value before the rate falls
 ---@field min_delta number? default 1e-4: a value is better if it is by more than |min_delta|

@@ -12,6 +12,18 @@ function figures.names(run)
   return list
 end
 
+--- Whether a metric should fall or rise, "min" or "max", by name, where that follows from what it measures.
+function figures.directions(run)
+  local directions = {loss = "min"}
+  for _, e in ipairs(run.meter and run.meter.of_batches or {}) do
+    if type(e.measure) ~= "function" then
+      local rises = type(e.measure) == "string" and e.measure:find("accuracy", 1, true)
+      directions[e.name] = rises and "max" or "min"
+    end
+  end
+  return directions
+end
+
 -- ---- validation ----
 
 local function is_due(run, state) return run.validation ~= nil and state.epoch % run.validation_freq == 0 end

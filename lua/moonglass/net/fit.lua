@@ -157,6 +157,7 @@ local function new_state(run, o)
     net = run.net, opt = run.opt, epoch = o.initial_epoch, epochs = o.epochs, initial_epoch = o.initial_epoch,
     batch = 0, batches = (run.rows + run.batch - 1) // run.batch, batch_size = run.batch, rows = run.rows,
     validation = run.validation ~= nil, validation_freq = run.validation_freq, figures = figures.names(run),
+    directions = figures.directions(run),
     history = new_history(o.history), stop = false,
     callbacks = o.callbacks, resumed = o.resume ~= nil,
   }

@@ -38,8 +38,6 @@ local function figure(self, state)
   return self.options.monitor or ((state.validation or state.val_loss) and "val_loss" or "loss")
 end
 
-local function mode(self) return monitor.mode(self.options.mode, self.options.monitor or "loss") end
-
 function Checkpoint:check(state)
   local o, path = self.options, self.path
   checks.state(self.name, state)
@@ -49,11 +47,17 @@ function Checkpoint:check(state)
   for i = 1, o.keep - 1 do paths.check_writable(self.name, ("%s.%d"):format(path_of_epoch(path, 1), i)) end
 end
 
+-- A callback that is used again goes on from its best value.
+function Checkpoint:on_train_begin(state)
+  self.mode = monitor.mode(self.options.mode, self.options.monitor or "loss", state)
+  self.best = self.best or monitor.worst(self.mode)
+end
+
 function Checkpoint:on_epoch_end(state)
   self.due = false
   if state.epoch % self.options.every ~= 0 then return end
   local value = monitor.value(self.name, state, figure(self, state))
-  local better = value ~= nil and monitor.improves(value, self.best, 0, mode(self))
+  local better = value ~= nil and monitor.improves(value, self.best, 0, self.mode)
   if better then self.best = value end
   self.due = better or not self.options.best
 end
@@ -68,7 +72,7 @@ end
 function Checkpoint:on_train_end(state)
   local o = self.options
   local seen = state.epoch // o.every > state.initial_epoch // o.every
-  if o.best and self.best == monitor.worst(mode(self)) and seen then
+  if o.best and self.best == monitor.worst(self.mode) and seen then
     monitor.warn_none(self.name, state, figure(self, state), "there is no best epoch, and nothing was saved")
   end
 end
@@ -82,7 +86,7 @@ function Checkpoint:restore(values) self.best = values.best end
 ---@field every integer? default 1: save after every this many epochs
 ---@field best boolean? default false; true: save only when the monitored value is the best so far; NaN never is
 ---@field monitor moonglass.Figure? "val_loss" with validation, else "loss"; or the name of a metric
----@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
+---@field mode moonglass.MonitorMode? default "auto": "max" for accuracies, and names with auc, f1 and the like
 ---@field keep integer? default 1, 1 to 10: with 3 the two files before the last stay as path.1 and path.2
 local checkpoint_options = options.checker("checkpoint", {
   every = {"count", 1}, best = {"flag", false}, monitor = monitor.rule(), mode = monitor.mode_rule, keep = {"count", 1},
@@ -101,9 +105,7 @@ function callbacks.checkpoint(path, given)
     errors.raise("checkpoint: keep is %d and '%s' names another file for each epoch, expected one path for all epochs",
       o.keep, path)
   end
-  local self = setmetatable({path = path, options = o, due = false}, Checkpoint)
-  self.best = monitor.worst(mode(self))
-  return monitor.built_in(self)
+  return monitor.built_in(setmetatable({path = path, options = o, due = false}, Checkpoint))
 end
 
 return callbacks

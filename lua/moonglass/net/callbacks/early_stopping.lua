@@ -56,7 +56,7 @@ end
 ---Options of `moon.callbacks.early_stopping`.
 ---@class moonglass.EarlyStoppingOptions
 ---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
----@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
+---@field mode moonglass.MonitorMode? default "auto": "max" for accuracies, and names with auc, f1 and the like
 ---@field patience integer? default 0: end the training after this many epochs in a row without a better value
 ---@field min_delta number? default 0: a value is better if it is by more than |min_delta|
 ---@field restore_best boolean? default false; true: the net gets the weights of its best epoch at the end
@@ -72,12 +72,13 @@ local stopping_options = options.checker("early_stopping", {
 function callbacks.early_stopping(given)
   local o = stopping_options(given)
   local self = {name = "early_stopping"}
-  local mode = monitor.mode(o.mode, o.monitor)
+  local mode -- "min" or "max"
   local wait, kept -- epochs since the last improvement; the weights of the best epoch
 
   function self.check(_, state) monitor.check(self, state, o.monitor) end
 
-  function self.on_train_begin()
+  function self.on_train_begin(_, state)
+    mode = monitor.mode(o.mode, o.monitor, state)
     wait, kept = 0, nil
     self.best, self.best_epoch, self.stopped_epoch = monitor.worst(mode), nil, nil
   end

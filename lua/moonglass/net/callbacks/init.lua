@@ -25,6 +25,7 @@ local paths = require "moonglass.net.callbacks.paths"
 ---@field val_loss number? after the epoch, with validation
 ---@field metrics table<string, number> of the option `metrics`: in `on_batch_end` the means so far, then of the epoch
 ---@field figures string[] the names of all that a callback can monitor
+---@field directions table<string, "min"|"max"> of loss and metrics, where what they measure tells what is better
 ---@field validation_freq integer there is a val_loss after every this many epochs
 ---@field seconds number? the epoch's training time, without validation
 ---@field rows_per_second number?

@@ -74,10 +74,13 @@ end
 -- What is better if there is more of it: parts of names, after val_.
 local rising = {"acc", "auc", "precision", "recall", "f1", "psnr", "r2"}
 
---- The mode "auto" as "min" or "max": the latter for names with "acc", "auc" and the like in them.
-function monitor.mode(mode, name)
+--- The mode "auto" as "min" or "max". An accuracy rises and a loss falls, whatever its name (state.directions); of a
+-- function the name tells.
+function monitor.mode(mode, name, state)
   if mode ~= "auto" then return mode end
-  local plain = name:gsub("^val_", ""):lower()
+  local plain = name:gsub("^val_", "")
+  if state.directions[plain] then return state.directions[plain] end
+  plain = plain:lower()
   for _, part in ipairs(rising) do
     if plain:find(part, 1, true) then return "max" end
   end

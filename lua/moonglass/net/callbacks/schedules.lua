@@ -91,7 +91,7 @@ end
 ---Options of `moon.callbacks.reduce_on_plateau`.
 ---@class moonglass.ReduceOnPlateauOptions
 ---@field monitor moonglass.Figure? default "val_loss": or the name of a metric, `val_NAME` of the validation rows
----@field mode moonglass.MonitorMode? default "auto": "max" for names with acc, auc, precision, recall, f1, psnr, r2
+---@field mode moonglass.MonitorMode? default "auto": "max" for accuracies, and names with auc, f1 and the like
 ---@field factor number? default 0.1, above 0 and below 1
 ---@field patience integer? default 10: epochs in a row without a better value before the rate falls
 ---@field min_delta number? default 1e-4: a value is better if it is by more than |min_delta|
@@ -110,15 +110,17 @@ function schedules.reduce_on_plateau(given)
   local o = plateau_options(given)
   check_lowest("reduce_on_plateau", o.lr_min)
   local self = {name = "reduce_on_plateau"}
-  local mode = monitor.mode(o.mode, o.monitor)
-  local best, wait, cooldown
+  local mode, best, wait, cooldown
 
   function self.check(_, state)
     monitor.check(self, state, o.monitor)
     rate_of(self.name, state.opt)
   end
 
-  function self.on_train_begin() best, wait, cooldown = monitor.worst(mode), 0, 0 end
+  function self.on_train_begin(_, state)
+    mode = monitor.mode(o.mode, o.monitor, state)
+    best, wait, cooldown = monitor.worst(mode), 0, 0
+  end
 
   local function reduce(opt)
     local lr = rate_of(self.name, opt)
