@@ -121,6 +121,31 @@ describe("heads", function()
     assert.is_true(difference(weights(native), weights(mixed)) < 1e-6)
   end)
 
+  it("are watched one by one", function()
+    local net = make()
+    local history = net:fit(x, {x, labels}, {loss = new_loss(), epochs = 9, validation_split = 0.2,
+      callbacks = {moon.callbacks.early_stopping{monitor = "val_class_accuracy", patience = 1, min_delta = 1}}})
+    assert.is_true(history.epochs < 9)
+  end)
+
+  it("go on from a checkpoint as without a stop", function()
+    local path = os.tmpname()
+    local function fit(net, epochs, more)
+      local o = {loss = new_loss(), epochs = epochs, batch_size = 16, seed = 2}
+      for name, v in pairs(more or {}) do o[name] = v end
+      return net:fit(x, {x, labels}, o)
+    end
+    local whole, part = make(), make()
+    local history = fit(whole, 4)
+    fit(part, 2, {callbacks = {moon.callbacks.checkpoint(path)}})
+    local c = assert(moon.checkpoint.load(path))
+    os.remove(path)
+    local resumed = fit(c.net, 4, {resume = c})
+    assert.equal(0, difference(weights(whole), weights(c.net)))
+    assert.same(history.metrics.class_accuracy, resumed.metrics.class_accuracy)
+    assert.same(history.metrics.pixels, resumed.metrics.pixels)
+  end)
+
   it("honour weights of rows", function()
     local loss, y = new_loss(), moon.cat({x, labels:reshape(-1, 1)}, 2)
     local w = moon.arange(50):map(function(v) return v % 3 end)
