@@ -138,6 +138,32 @@ describe("branches", function()
     assert.is_true(difference(weights(net), weights(copy)) < 1e-6)
   end)
 
+  it("train the same beside layers that need no gradient", function()
+    local tanh = {activation = "tanh"}
+    local function three()
+      moon.seed(6)
+      return moon.sequential{dense(30, 80, tanh), moon.branches{{dense(80, 70, tanh), dense(70, 40)},
+        {dense(80, 60, tanh), moon.branches{{}, {dense(60, 50, tanh), dense(50, 30)}}}, {}}}
+    end
+    for _, frozen in ipairs{{1}, {1, 2, 3}, {1, 5}, {1, 5, 7, 8}, {1, 2, 5, 7}, {2, 3}, {5, 7, 8}, {3, 8}, {1, 2, 3, 5}} do
+      for _, rows in ipairs{9, 300} do
+        local net, copy = three(), three()
+        for _, i in ipairs(frozen) do net:layer(i).trainable = false end
+        local x, y, before = moon.randn(rows, 30), moon.randn(rows, net:outputs()), weights(net)
+        moon.set_threads(rows > 9 and 2 or 1)
+        net:step(x, y, moon.mse{}, moon.sgd{lr = 1})
+        copy:step(x, y, moon.mse{}, moon.sgd{lr = 1})
+        moon.set_threads(1)
+        local all = copy:parameters()
+        for i, p in ipairs(net:parameters()) do
+          local expected = p.trainable == false and before[i] or all[i].value
+          assert.is_true((p.value - expected):abs():max() < 1e-7, p.name)
+          assert.is_true(p.trainable == false or (p.value - before[i]):abs():max() > 0, p.name)
+        end
+      end
+    end
+  end)
+
   it("are frozen as a whole, or a layer in them", function()
     local function train(net, frozen)
       local before = weights(net)

@@ -172,6 +172,7 @@ static const training trainings[] = {
     {"a layer used twice", again, "bce", NULL, "adam", false},
     {"classifier", classifier, "cross_entropy", NULL, "adam", false},
     {"branches", branches, "bce", NULL, "sgd", false},
+    {"frozen by turns, branches", branches, "bce", NULL, "sgd", false},
     {"branches, masked", branches, "mse", "mean", "sgd", true},
     {"heads", branches, "heads", NULL, "sgd", false},
     {"heads, masked", branches, "heads", "batchmean", "sgd", true},

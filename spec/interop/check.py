@@ -115,18 +115,40 @@ def modules_of(layer):
         return [KSparse(round(options["k"] * options["alpha"] + 1e-9))]
     if kind == "gaussian_code":
         return [Means(options["k"])]
-    assert kind in ("gaussian_noise", "masking_noise", "salt_pepper_noise"), kind
+    assert kind in ("gaussian_noise", "masking_noise", "salt_pepper_noise", "branch", "join"), kind
     return []
+
+
+class Branched(nn.Sequential):
+    """Layers of which some begin another branch, or join all; the modules are numbered as without them."""
+
+    def __init__(self, layers):
+        stacks = [modules_of(layer) for layer in layers]
+        super().__init__(*[module for modules in stacks for module in modules])
+        self.steps = [(layer, len(modules)) for layer, modules in zip(layers, stacks)]
+
+    def forward(self, x):
+        taken, ends, rest = [], [], list(self)
+        for layer, count in self.steps:
+            taken.append(x)
+            for module in rest[:count]:
+                x = module(x)
+            rest = rest[count:]
+            if layer["kind"] == "branch":
+                ends.append(x)
+                x = taken[len(taken) - 1 - layer["options"]["back"]]
+            if layer["kind"] == "join":
+                heads = layer["options"]["heads"]
+                x = torch.cat(ends[len(ends) - heads + 1 :] + [x], dim=1)
+                ends = ends[: len(ends) - heads + 1]
+        return x
 
 
 def sequential(path):
     """A torch.nn.Sequential made from the architecture in our file, untrained."""
     with safetensors.safe_open(path, "pt") as file:
         layers = json.loads(file.metadata()["moonglass"])["layers"]
-    stack = []
-    for layer in layers:
-        stack += modules_of(layers[layer["of"]] if layer["kind"] == "repeat" else layer)
-    return nn.Sequential(*stack).eval()
+    return Branched([layers[layer["of"]] if layer["kind"] == "repeat" else layer for layer in layers]).eval()
 
 
 def run_torch(net, x):

@@ -36,6 +36,10 @@ add("k_sparse", moon.autoencoder.sparse{input = pixels, hidden = 100, k = 25}, d
 add("k_sparse_ties", moon.sequential{moon.k_sparse(3)}, (moon.randn(40, 9) * 1.5):floor())
 add("k_sparse_alpha", moon.sequential{moon.dense(9, 12), moon.k_sparse(3, {alpha = 1.5})}, moon.randn(10, 9))
 add("gaussian_code", moon.sequential{moon.dense(9, 8), moon.gaussian_code(4), moon.dense(4, 9)}, moon.randn(10, 9))
+local tanh = {activation = "tanh"}
+local inner = moon.branches{{}, moon.dense(4, 3, {activation = "gelu"})}
+add("branches", moon.sequential{moon.dense(9, 8, tanh), moon.branches{moon.dense(8, 6, {activation = "sigmoid"}),
+  {moon.dense(8, 4, tanh), inner, moon.dense(7, 5, {activation = "softmax"})}, {}}, moon.dense(19, 4)}, moon.randn(10, 9))
 add("no_bias", moon.sequential{moon.dense(6, 5, {bias = false, activation = "selu"}), moon.dense(5, 1, {bias = false})},
   moon.randn(8, 6))
 

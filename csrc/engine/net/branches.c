@@ -151,6 +151,30 @@ static size_t column_of(const moon_net *net, size_t i) {
   return column;
 }
 
+/* ---- what is trained ---- */
+
+static bool has_trained(const moon_net *net, size_t i) {
+  bool trained = false;
+  for (size_t j = 0; j < net->layers[i]->param_count; j++) trained |= net->trained[net->places[i].param[j]];
+  return trained;
+}
+
+void mooni_branches_find_trained(moon_net *net) {
+  bool trained = false;
+  for (size_t i = 0; i < net->count; i++) {
+    mooni_link *l = &net->links[i];
+    l->trained = trained;
+    switch (role_of(net, i)) {
+      case MOONI_FUNCTION: trained |= has_trained(net, i); break;
+      case MOONI_BRANCH: trained = net->links[l->fork - 1].trained; break;
+      case MOONI_JOIN:
+        for (size_t b = l->previous; b; b = net->links[b - 1].previous) trained |= net->links[b - 1].trained;
+        break;
+    }
+    l->works = role_of(net, i) != MOONI_FUNCTION || trained;
+  }
+}
+
 /* ---- forward and backward ---- */
 
 static void copy_columns(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows, size_t width) {
@@ -172,6 +196,7 @@ void mooni_branches_join(const moon_net *net, size_t i, mooni_span rows) {
 
 /* dx = the columns of the branch that ends before place i. */
 static void hand_on(const moon_net *net, const mooni_place *join, size_t i, mooni_span rows, float *dx) {
+  if (!dx) return;
   size_t in = net->places[i].in;
   copy_columns(dx, in, join->scratch + rows.from * join->out + column_of(net, i), join->out, mooni_length(rows), in);
 }
@@ -184,7 +209,7 @@ void mooni_branches_divide(const moon_net *net, size_t i, mooni_span rows, const
 
 void mooni_branches_turn(const moon_net *net, size_t i, mooni_span rows, const float *dy, float *dx) {
   const mooni_place *s = &net->places[i];
-  memcpy(s->made + rows.from * s->out, dy, mooni_length(rows) * s->out * sizeof *dy);
+  if (dy) memcpy(s->made + rows.from * s->out, dy, mooni_length(rows) * s->out * sizeof *dy);
   hand_on(net, &net->places[net->links[i].join - 1], i, rows, dx);
 }
 

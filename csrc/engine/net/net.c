@@ -109,6 +109,7 @@ void mooni_find_trained(moon_net *net) {
     }
   for (size_t k = 0; k < net->param_count; k++)
     if (net->trained[k]) net->trained_floats += net->values[k]->numel;
+  if (net->links) mooni_branches_find_trained(net);
 }
 
 static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *layers, size_t count) {

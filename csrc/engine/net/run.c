@@ -164,7 +164,7 @@ static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
   const moon_net *net = b->net;
   size_t offset = b->split == MOONI_BY_ROWS ? p->own.first * net->widest : 0;
   pass->dy = net->gradient[s->gradient] + offset;
-  if (b->dx || s->layer > net->trainable) pass->dx = net->gradient[1 - s->gradient] + offset;
+  if (b->dx || mooni_trains_below(net, s->layer)) pass->dx = net->gradient[1 - s->gradient] + offset;
   for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
     if (net->trained[net->places[s->layer].param[i]]) pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
   if (b->opt && !b->ranks && b->split != MOONI_BY_ROWS) pass->ready = ready;
@@ -311,12 +311,17 @@ static void join(part *p, const stage *s) { mooni_branches_join(p->b->net, s->la
 
 /* Back through a join or a branch. */
 static void divide(part *p, const stage *s) {
-  const moon_net *net = p->b->net;
+  const mooni_batch *b = p->b;
+  const moon_net *net = b->net;
   const mooni_place *place = &net->places[s->layer];
-  bool whole = net->layers[s->layer]->class->role == MOONI_JOIN;
-  (whole ? mooni_branches_divide : mooni_branches_turn)(net, s->layer, whole_rows(p),
-                                                        gradient_rows(p, s->gradient, place->out),
-                                                        gradient_rows(p, 1 - s->gradient, place->in));
+  float *dy = gradient_rows(p, s->gradient, place->out), *dx = gradient_rows(p, 1 - s->gradient, place->in);
+  if (!b->dx && !mooni_trains_below(net, s->layer)) dx = NULL;
+  if (net->layers[s->layer]->class->role == MOONI_JOIN) {
+    mooni_branches_divide(net, s->layer, whole_rows(p), dy, dx);
+  } else {
+    bool kept = b->dx || mooni_trains_below(net, net->links[s->layer].fork - 1);
+    mooni_branches_turn(net, s->layer, whole_rows(p), kept ? dy : NULL, dx);
+  }
 }
 
 static void add_branches(part *p, const stage *s) {
@@ -468,14 +473,14 @@ static void list_backward(mooni_batch *b) {
   size_t lowest = b->dx ? 0 : net->trainable;
   for (size_t i = net->count; i-- > lowest;) {
     const moon_layer *l = net->layers[i];
-    if (!idle(net, i)) {
+    if (!idle(net, i) && (b->dx || !mooni_is_passive(net, i))) {
       if (l->class->derive) add(b, derive, i);
       if (columns && (l->class->derive || l->param_count)) meet(b); /* a parameter may be updated now: is_finite */
       add(b, l->class->role == MOONI_FUNCTION ? backward : divide, i);
       if (columns && i > lowest && !same_columns(b, i - 1)) meet(b);
       b->result = 1 - b->result;
     }
-    if (!mooni_forks(net, i) || !(b->dx || i > net->trainable)) continue;
+    if (!mooni_forks(net, i) || !(b->dx || mooni_trains_below(net, i))) continue;
     add(b, add_branches, i);
     if (columns) meet(b);
   }
