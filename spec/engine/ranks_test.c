@@ -305,9 +305,11 @@ static void take_weights(run *r, const moon_net *net) {
 static void take_turns(const run *r, moon_net *net, size_t i) {
   if (strncmp(r->t->name, "frozen by turns", strlen("frozen by turns")) != 0) return;
   for (size_t l = 0; l < moon_net_count(net); l++) {
+    moon_parameter p;
+    moon_layer *layer = moon_net_layer(net, l);
     bool trains = l != (i + 1) % moon_net_count(net);
-    TEAM_CHECK(moon_layer_set(moon_net_layer(net, l), &(moon_option){"trainable", MOON_FLAG, trains, 0, NULL, NULL}) ==
-               MOON_OK);
+    if (moon_layer_parameter(layer, 0, &p))
+      TEAM_CHECK(moon_layer_set(layer, &(moon_option){"trainable", MOON_FLAG, trains, 0, NULL, NULL}) == MOON_OK);
   }
 }
 

@@ -39,7 +39,8 @@ add("gaussian_code", moon.sequential{moon.dense(9, 8), moon.gaussian_code(4), mo
 local tanh = {activation = "tanh"}
 local inner = moon.branches{{}, moon.dense(4, 3, {activation = "gelu"})}
 add("branches", moon.sequential{moon.dense(9, 8, tanh), moon.branches{moon.dense(8, 6, {activation = "sigmoid"}),
-  {moon.dense(8, 4, tanh), inner, moon.dense(7, 5, {activation = "softmax"})}, {}}, moon.dense(19, 4)}, moon.randn(10, 9))
+  {moon.dense(8, 4, tanh), inner, moon.dense(7, 5, {activation = "softmax"})}, {}}, moon.dense(19, 4)},
+  moon.randn(10, 9))
 add("no_bias", moon.sequential{moon.dense(6, 5, {bias = false, activation = "selu"}), moon.dense(5, 1, {bias = false})},
   moon.randn(8, 6))
 

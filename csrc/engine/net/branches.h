@@ -40,9 +40,9 @@ moon_status mooni_branches_input(moon_net *net);
 /* With links: the widths of all inputs, into the links, and of the output. */
 moon_status mooni_branches_width(const moon_net *net, size_t *out, size_t in);
 
-/* Rows from..to of the batch. Forward, at a join: its output. Backward: dy and dx begin with row `from`. At a join, keep
-** dy, and dx = its last branch's columns. At a branch, keep dy, and dx = the columns of the branch before it; unless they
-** are NULL: not needed. At a place that forks, dx += what the branches have kept. */
+/* Rows from..to of the batch. Forward, at a join: its output. Backward: dy and dx begin with row `from`. At a join,
+** keep dy, and dx = its last branch's columns. At a branch, keep dy, and dx = the columns of the branch before it;
+** unless they are NULL: not needed. At a place that forks, dx += what the branches have kept. */
 void mooni_branches_join(const moon_net *net, size_t i, mooni_span rows);
 void mooni_branches_divide(const moon_net *net, size_t i, mooni_span rows, const float *dy, float *dx);
 void mooni_branches_turn(const moon_net *net, size_t i, mooni_span rows, const float *dy, float *dx);
