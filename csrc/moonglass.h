@@ -505,14 +505,14 @@ MOON_API moon_status moon_loss_apply_rows(const moon_loss *loss, double *value, 
 
 /* CONSTRUCTOR: an optimiser by its registered kind. The kinds and their options:
 ** made by make reference: kinds OptimizerName
-**   adam              lr, beta1, beta2, eps, weight_decay
-**   sgd               lr, momentum, nesterov, weight_decay
-**   rmsprop           lr, rho, momentum, eps, centered, weight_decay
-**   adagrad           lr, initial_accumulator, eps, weight_decay
-**   adamw             lr, beta1, beta2, eps, weight_decay
-**   adamax            lr, beta1, beta2, eps, weight_decay
-**   nadam             lr, beta1, beta2, eps, weight_decay
-**   adadelta          lr, rho, eps, weight_decay
+**   adam              lr, beta1, beta2, eps, weight_decay, clip_value, clip_norm, global_clip_norm
+**   sgd               lr, momentum, nesterov, weight_decay, clip_value, clip_norm, global_clip_norm
+**   rmsprop           lr, rho, momentum, eps, centered, weight_decay, clip_value, clip_norm, global_clip_norm
+**   adagrad           lr, initial_accumulator, eps, weight_decay, clip_value, clip_norm, global_clip_norm
+**   adamw             lr, beta1, beta2, eps, weight_decay, clip_value, clip_norm, global_clip_norm
+**   adamax            lr, beta1, beta2, eps, weight_decay, clip_value, clip_norm, global_clip_norm
+**   nadam             lr, beta1, beta2, eps, weight_decay, clip_value, clip_norm, global_clip_norm
+**   adadelta          lr, rho, eps, weight_decay, clip_value, clip_norm, global_clip_norm
 ** end
 ** Fails with MOON_ERANGE (unknown kind or option, value not allowed), MOON_ENOMEM. */
 MOON_API moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,
@@ -529,7 +529,8 @@ MOON_API moon_status moon_optim_get(const moon_optim *opt, const char *name, moo
 MOON_API moon_status moon_optim_set(moon_optim *opt, const moon_option *value);
 
 /* METHOD: update count parameters: value[i] by grad[i], both float32 and of the same shape. The moments of a parameter
-** belong to its storage; the first step makes them. Fails with MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
+** belong to its storage; the first step makes them. With clip_norm or global_clip_norm nothing is changed, and no step
+** counted, where a norm is not finite. Fails with MOON_ESHAPE, MOON_ETYPE, MOON_ENOMEM. */
 MOON_API moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad,
                                      size_t count);
 

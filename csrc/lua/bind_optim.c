@@ -195,7 +195,11 @@ static int optim_newindex(lua_State *L) {
 static int optim_tostring(lua_State *L) { return bind_family_tostring(L, &bind_optims); }
 
 /*** @class moonglass.Optimizer
-** An optimiser with its moments. Its options can be read as fields; most can be set between steps. */
+** An optimiser with its moments. Its options can be read as fields; most can be set between steps.
+**
+** Gradients can be clipped as in Keras, by at most one of `clip_value`, `clip_norm` and `global_clip_norm`. A layer
+** shows its gradients as they were. A step whose norm is not finite changes nothing; with `clip_value` an infinity is
+** cut and NaN counts as 0. */
 
 /*** @class moonglass.LuaOptimizer
 ** An optimiser written in Lua: a table with the method `step`.

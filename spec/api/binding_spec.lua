@@ -397,8 +397,8 @@ describe("an optimiser", function()
 
   it("gives its state and its moments", function()
     local opt, layer = core.adam{lr = 0.01}, core.dense(2, 2)
-    assert.same({kind = "adam", steps = 0, lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-7, weight_decay = 0},
-      opt:state())
+    assert.same({kind = "adam", steps = 0, lr = 0.01, beta1 = 0.9, beta2 = 0.999, eps = 1e-7, weight_decay = 0,
+      clip_value = 0, clip_norm = 0, global_clip_norm = 0}, opt:state())
     layer.weight_grad = core.ones(2, 2)
     opt:step(layer:parameters())
     local moments = opt:moments(layer:parameters())

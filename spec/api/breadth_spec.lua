@@ -3,6 +3,7 @@
 local moon = require "moonglass"
 
 local ready = {
+  "clip_value", "clip_norm", "global_clip_norm",
   "adamw", "adamax", "nadam", "adadelta", "sample_weight", "class_rows_weight", "label_smoothing", "bce_smoothing",
   "frozen",
 }

@@ -70,6 +70,21 @@ describe("an optimiser", function()
     end
   end)
 
+  it("gives a step the same bits whatever step came before, and takes any number of steps", function()
+    for _, kind in ipairs(moon.registered("optimizers")) do
+      local function step(opt, number)
+        local value = moon.ones(16)
+        opt:set_steps(number - 1)
+        opt:step{{name = "w", value = value, grad = moon.full(0.5, 16)}}
+        return value
+      end
+      local opt = moon[kind]()
+      for _, number in ipairs{1, 2, 7, 3, 1500, 999, 1000, math.maxinteger, 1} do
+        assert.is_true(step(opt, number):equal(step(moon[kind](), number)), kind .. " " .. number)
+      end
+    end
+  end)
+
   it("limits its count of steps", function()
     local opt = moon.adam()
     opt:set_steps(math.maxinteger)

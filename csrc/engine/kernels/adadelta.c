@@ -35,7 +35,7 @@ static const mooni_option_spec options[] = {
     LR_OPTION(1e-3),
     FRACTION_OPTION(adadelta, rho, 0.95, "decay rate of the running means of the squared gradient and step"),
     EPS_OPTION(adadelta),
-    WEIGHT_DECAY_OPTION,
+    LAST_OPTIONS(0),
     {0}};
 
 const mooni_optim_class MOONI_K(adadelta) = {.name = "adadelta",

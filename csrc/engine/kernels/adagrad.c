@@ -41,7 +41,7 @@ static const mooni_option_spec options[] = {LR_OPTION(1e-3),
                                              .high = INFINITY,
                                              .help = "initial value of the sum of squared gradients"},
                                             EPS_OPTION(adagrad),
-                                            WEIGHT_DECAY_OPTION,
+                                            LAST_OPTIONS(0),
                                             {0}};
 
 const mooni_optim_class MOONI_K(adagrad) = {.name = "adagrad",

@@ -37,11 +37,11 @@ static void update(UPDATE_ARGUMENTS) {
 
 /*** moon.adam(options)
 ** Adam (Kingma and Ba 2015) as Keras has it: the paper's efficient form. With weight_decay it is AdamW. */
-static const mooni_option_spec options[] = {ADAM_OPTIONS, WEIGHT_DECAY_OPTION, {0}};
+static const mooni_option_spec options[] = {ADAM_OPTIONS, LAST_OPTIONS(0), {0}};
 
 /*** moon.adamw(options)
 ** AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) as Keras has it: Adam whose weight_decay is not 0 by default. */
-static const mooni_option_spec adamw_options[] = {ADAM_OPTIONS, DECAY_OPTION(4e-3), {0}};
+static const mooni_option_spec adamw_options[] = {ADAM_OPTIONS, LAST_OPTIONS(4e-3), {0}};
 
 const mooni_optim_class MOONI_K(adam) = {.name = "adam",
                                          .size = sizeof(adam),

@@ -38,7 +38,7 @@ static const mooni_option_spec options[] = {
     FRACTION_OPTION(adamax, beta1, 0.9, "decay rate of the running mean of the gradient"),
     FRACTION_OPTION(adamax, beta2, 0.999, "decay rate of the largest gradient so far"),
     EPS_OPTION(adamax),
-    WEIGHT_DECAY_OPTION,
+    LAST_OPTIONS(0),
     {0}};
 
 const mooni_optim_class MOONI_K(adamax) = {.name = "adamax",

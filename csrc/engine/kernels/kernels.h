@@ -32,6 +32,7 @@ void MOONI_K(add)(float *y, const float *x, size_t n);
 void MOONI_K(axpy)(float *y, float a, const float *x, size_t n);
 void MOONI_K(mul)(float *y, const float *x, size_t n);
 void MOONI_K(add_product)(float *y, const float *a, const float *b, size_t n);
+void MOONI_K(clip)(float *y, const float *x, size_t n, float factor, float limit);
 double MOONI_K(sum_abs)(const float *x, size_t n);
 double MOONI_K(sum_squares)(const float *x, size_t n);
 double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n);

@@ -61,7 +61,7 @@ static const mooni_option_spec options[] = {
     FRACTION_OPTION(nadam, beta1, 0.9, "decay rate of the running mean of the gradient"),
     FRACTION_OPTION(nadam, beta2, 0.999, "decay rate of the running mean of the squared gradient"),
     EPS_OPTION(nadam),
-    WEIGHT_DECAY_OPTION,
+    LAST_OPTIONS(0),
     {0}};
 
 const mooni_optim_class MOONI_K(nadam) = {.name = "nadam",

@@ -21,7 +21,18 @@
     .offset = offsetof(moon_optim, weight_decay), .number = default_decay, .low = 0, .high = INFINITY, \
     .help = "each step subtracts lr times weight_decay times the weight"                               \
   }
-#define WEIGHT_DECAY_OPTION DECAY_OPTION(0)
+
+#define CLIP_OPTION(field, text)                                                                                   \
+  {                                                                                                                \
+    .name = #field, .kind = MOON_NUMBER, .flags = MOONI_SETTABLE, .offset = offsetof(moon_optim, field), .low = 0, \
+    .high = INFINITY, .help = text                                                                                 \
+  }
+
+/* What every optimiser has besides lr: its last options (net/clip.h). */
+#define LAST_OPTIONS(default_decay)                                                                               \
+  DECAY_OPTION(default_decay), CLIP_OPTION(clip_value, "0: off; elements of a gradient beyond it are cut to it"), \
+      CLIP_OPTION(clip_norm, "0: off; the gradient of each parameter is scaled down to this norm"),               \
+      CLIP_OPTION(global_clip_norm, "0: off; all gradients together are scaled down to this norm")
 
 /* A fraction in [0, 1). */
 #define FRACTION_OPTION(type, field, value, text)                                                                    \

@@ -61,7 +61,7 @@ static const mooni_option_spec options[] = {
      .kind = MOON_FLAG,
      .offset = offsetof(rmsprop, centered),
      .help = "divide by the root of the variance of the gradient, not of its mean square"},
-    WEIGHT_DECAY_OPTION,
+    LAST_OPTIONS(0),
     {0}};
 
 const mooni_optim_class MOONI_K(rmsprop) = {.name = "rmsprop",

@@ -43,7 +43,7 @@ static const mooni_option_spec options[] = {LR_OPTION(1e-2),
                                              .kind = MOON_FLAG,
                                              .offset = offsetof(sgd, nesterov),
                                              .help = "take the step from where the momentum leads (Nesterov)"},
-                                            WEIGHT_DECAY_OPTION,
+                                            LAST_OPTIONS(0),
                                             {0}};
 
 const mooni_optim_class MOONI_K(sgd) = {.name = "sgd",

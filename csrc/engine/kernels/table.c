@@ -33,6 +33,7 @@ const mooni_kernels MOONI_K(kernels) = {
     .axpy = MOONI_K(axpy),
     .mul = MOONI_K(mul),
     .add_product = MOONI_K(add_product),
+    .clip = MOONI_K(clip),
     .sum_abs = MOONI_K(sum_abs),
     .sum_squares = MOONI_K(sum_squares),
     .sum_squared_difference = MOONI_K(sum_squared_difference),

@@ -57,6 +57,8 @@ typedef struct mooni_kernels {
   void (*axpy)(float *y, float a, const float *x, size_t n);               /* y += a x */
   void (*mul)(float *y, const float *x, size_t n);                         /* y *= x */
   void (*add_product)(float *y, const float *a, const float *b, size_t n); /* y += a b; a may be b */
+  /* y = factor x, but at least -limit and at most limit; where x is NaN, 0 */
+  void (*clip)(float *y, const float *x, size_t n, float factor, float limit);
   double (*sum_abs)(const float *x, size_t n);
   double (*sum_squares)(const float *x, size_t n);
   double (*sum_squared_difference)(const float *x, const float *y, size_t n);

@@ -33,6 +33,10 @@ void MOONI_K(add_sign)(float *restrict y, float a, const float *restrict x, size
   for (size_t i = 0; i < n; i++) y[i] += a * v_sign(x[i]);
 }
 
+void MOONI_K(clip)(float *restrict y, const float *restrict x, size_t n, float factor, float limit) {
+  for (size_t i = 0; i < n; i++) y[i] = v_select(x[i] == x[i], v_clamp(factor * x[i], -limit, limit), 0);
+}
+
 #define SUM(TERM)                                           \
   double total = 0;                                         \
   for (size_t start = 0; start < n; start += STRETCH) {     \

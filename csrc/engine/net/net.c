@@ -173,8 +173,8 @@ void moon_net_release(moon_net *net) {
   mooni_ranks_drop(net);
   moon_net_drop_measures(net);
   for (size_t i = 0; i < net->count; i++) moon_layer_release(net->layers[i]);
-  void *blocks[] = {net->layers,  net->places, net->stages,      net->values,     net->grads, net->uses,
-                    net->trained, net->arena,  net->gradient[0], net->part_grads, net->links, net};
+  void *blocks[] = {net->layers, net->places,      net->stages,     net->values, net->grads,   net->uses, net->trained,
+                    net->arena,  net->gradient[0], net->part_grads, net->links,  net->squares, net};
   for (size_t i = 0; i < MOONI_COUNT(blocks); i++) mooni_free(ctx, blocks[i]);
   moon_ctx_release(ctx);
 }

@@ -38,7 +38,7 @@ typedef struct mooni_planned {
   bool by_rows, backward, dx;
 } mooni_planned;
 
-enum { MOONI_STAGES_OF_LAYER = 7, MOONI_STAGES_OF_NET = 5 };
+enum { MOONI_STAGES_OF_LAYER = 7, MOONI_STAGES_OF_NET = 7 };
 
 struct moon_net {
   size_t refs;
@@ -63,6 +63,7 @@ struct moon_net {
   size_t gradient_rows, gradient_parts, widest;
   float *part_grads; /* by rows: a set of the parameters' gradients for each part but the first, one behind the other */
   size_t part_grad_sets;
+  double *squares; /* the sums of squares of the gradients' blocks (clip.h), one behind the other; made when needed */
 
   mooni_planned planned;
   struct mooni_ranks *ranks;       /* ranks.h; NULL: this process is the only one */

@@ -2,6 +2,7 @@
 ** kernels/adam.c, sgd.c, ... */
 #include "optim.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "../core/error.h"
@@ -9,6 +10,7 @@
 #include "../core/memory.h"
 #include "../core/registry.h"
 #include "../core/tensor.h"
+#include "clip.h"
 
 moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, const moon_option *options,
                            size_t count) {
@@ -18,8 +20,11 @@ moon_status moon_optim_new(moon_ctx *ctx, moon_optim **out, const char *kind, co
   MOONI_TRY(mooni_options_new(ctx, &object, class->size, class->name, class->options, options, count));
   moon_optim *opt = object;
   opt->refs = 1;
-  opt->ctx = moon_ctx_retain(ctx);
+  opt->ctx = ctx;
   opt->class = class;
+  moon_status status = mooni_clip_check(opt);
+  if (status != MOON_OK) return mooni_free(ctx, opt), status;
+  moon_ctx_retain(ctx);
   *out = opt;
   return MOON_OK;
 }
@@ -51,7 +56,12 @@ moon_status moon_optim_get(const moon_optim *opt, const char *name, moon_option 
 }
 
 moon_status moon_optim_set(moon_optim *opt, const moon_option *value) {
-  return mooni_options_set(opt->ctx, opt, opt->class->name, opt->class->options, value);
+  moon_option before;
+  MOONI_TRY(moon_optim_get(opt, value->name, &before));
+  MOONI_TRY(mooni_options_set(opt->ctx, opt, opt->class->name, opt->class->options, value));
+  moon_status status = mooni_clip_check(opt);
+  if (status != MOON_OK) mooni_options_set(opt->ctx, opt, opt->class->name, opt->class->options, &before);
+  return status;
 }
 
 uint64_t moon_optim_steps(const moon_optim *opt) { return opt->steps; }
@@ -122,22 +132,35 @@ void mooni_optim_begin(moon_optim *opt) {
   opt->class->prepare(opt, opt->steps);
 }
 
-void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, mooni_patch p) {
+void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, mooni_patch p, float factor) {
   float *slots[MOONI_MAX_SLOTS] = {NULL};
   for (size_t j = 0; j < MOONI_MAX_SLOTS; j++)
     if (s->slot[j]) slots[j] = moon_tensor_float(s->slot[j]) + p.at;
-  opt->class->update(opt, moon_tensor_float(s->value) + p.at, slots, grad + p.at, p.rows, p.width, p.stride);
+  float *w = moon_tensor_float(s->value) + p.at;
+  if (opt->clip_value > 0 || factor < 1)
+    mooni_clip_update(opt, w, slots, grad + p.at, p, factor);
+  else
+    opt->class->update(opt, w, slots, grad + p.at, p.rows, p.width, p.stride);
+}
+
+static double squares(const moon_optim *opt, const moon_tensor *grad) {
+  return mooni_clip_squares(opt->ctx, moon_tensor_float(grad), grad->numel);
 }
 
 moon_status moon_optim_step(moon_optim *opt, moon_tensor *const *value, moon_tensor *const *grad, size_t count) {
   MOONI_FLUSHING;
   MOONI_TRY(check(opt, value, grad, count));
   MOONI_TRY(mooni_optim_reserve(opt, value, NULL, count));
+  bool norm = mooni_clips_by_norm(opt);
+  double all = 0;
+  for (size_t i = 0; norm && i < count; i++) all += squares(opt, grad[i]);
+  if (!isfinite(all)) return MOON_OK;
   mooni_optim_begin(opt);
   for (size_t i = 0; i < count; i++) {
     size_t n = value[i]->numel;
+    float factor = norm ? mooni_clip_factor(opt, squares(opt, grad[i]), all) : 1;
     mooni_optim_update(opt, mooni_optim_segment(opt, value[i], i), moon_tensor_float(grad[i]),
-                       (mooni_patch){0, 1, n, n});
+                       (mooni_patch){0, 1, n, n}, factor);
   }
   return MOON_OK;
 }

@@ -34,8 +34,9 @@ struct moon_optim {
   uint64_t steps;
   mooni_segment *segments;
   size_t count, room;
-  double lr, weight_decay; /* every optimiser has these two */
-  double rate[4];          /* set by prepare */
+  /* Every optimiser has these. At most one of the last three is not 0 (clip.h). */
+  double lr, weight_decay, clip_value, clip_norm, global_clip_norm;
+  double rate[4]; /* set by prepare */
 };
 
 /* Allocate the moments of these parameters, so that a later step allocates nothing. wanted: of which; NULL: of all. */
@@ -44,8 +45,9 @@ moon_status mooni_optim_reserve(moon_optim *opt, moon_tensor *const *value, cons
 /* The segment of this parameter, first looked for at index `hint`; NULL if there is none. */
 mooni_segment *mooni_optim_segment(const moon_optim *opt, const moon_tensor *value, size_t hint);
 
-/* Begin update number steps + 1; then update patches of the segments. */
+/* Begin update number steps + 1; then update patches of the segments. factor: of the gradient (clip.h). */
 void mooni_optim_begin(moon_optim *opt);
-void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, mooni_patch patch);
+void mooni_optim_update(const moon_optim *opt, const mooni_segment *s, const float *grad, mooni_patch patch,
+                        float factor);
 
 #endif

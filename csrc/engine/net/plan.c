@@ -9,7 +9,8 @@
 #include "../core/fpmode.h"
 #include "../core/memory.h"
 #include "../core/pool.h"
-#include "optim.h"
+#include "../core/tensor.h"
+#include "clip.h"
 
 /* ---- how to divide ----
 ** By columns, activations and their gradients travel between cores, and the parts meet at each layer. By rows, the
@@ -123,6 +124,18 @@ static moon_status plan_part_grads(moon_net *net, size_t sets) {
   return MOON_OK;
 }
 
+static moon_status plan_squares(moon_net *net) {
+  size_t blocks = 0;
+  for (size_t i = 0; i < net->param_count; i++) blocks += mooni_clip_blocks(net->values[i]->numel);
+  net->squares = mooni_calloc(net->ctx, blocks + 1, sizeof *net->squares);
+  return net->squares ? MOON_OK : mooni_nomem(net->ctx, blocks * sizeof *net->squares);
+}
+
+static moon_status plan_update(moon_net *net, moon_optim *opt) {
+  if (mooni_clips_by_norm(opt) && !net->squares) MOONI_TRY(plan_squares(net));
+  return mooni_optim_reserve(opt, net->values, net->trained, net->param_count);
+}
+
 mooni_portion mooni_portion_of(mooni_split split, size_t rows, size_t index, size_t count) {
   if (split != MOONI_BY_ROWS) return (mooni_portion){0, rows, index, count};
   mooni_span own = mooni_span_of(rows, MOONI_ROW_GRAIN, index, count);
@@ -190,14 +203,14 @@ moon_status mooni_plan_step(moon_net *net, mooni_split *split, size_t rows, size
   if (net->param_count && net->trainable == net->count)
     return mooni_fail(net->ctx, MOON_ESTATE,
                       "all layers are frozen, expected one to train: set a layer's trainable to true");
-  if (!rows) return mooni_optim_reserve(opt, net->values, net->trained, net->param_count);
+  if (!rows) return plan_update(net, opt);
   MOONI_TRY(plan_buffers(net, rows, in));
   *split = choose(net, rows, true, true);
   size_t count = mooni_parts(net, *split);
   MOONI_TRY(plan_layers(net, *split, rows, true, false));
   MOONI_TRY(plan_gradients(net, *split == MOONI_BY_COLUMNS ? count : 1));
   if (*split == MOONI_BY_ROWS) MOONI_TRY(plan_part_grads(net, count - 1));
-  return mooni_optim_reserve(opt, net->values, net->trained, net->param_count);
+  return plan_update(net, opt);
 }
 
 moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss *loss, moon_optim *opt) {

@@ -13,10 +13,10 @@
 #include "../core/tensor.h"
 #include "../kernels/table.h"
 #include "branches.h"
+#include "clip.h"
 #include "dataset.h"
 #include "heads.h"
 #include "mask.h"
-#include "optim.h"
 #include "ranks.h"
 
 /* Does layer i pass x through unchanged? */
@@ -155,8 +155,11 @@ static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
   const moon_net *net = b->net;
   size_t k = net->places[pass->layer].param[i];
   if (net->uses[k] > 1 || !is_finite(b)) return;
-  mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[k], k), pass->grad[i], patch);
+  mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[k], k), pass->grad[i], patch, 1);
 }
+
+/* Clipping by a norm: no parameter is updated before all gradients are complete. */
+static bool by_norm(const mooni_batch *b) { return b->opt && mooni_clips_by_norm(b->opt); }
 
 /* What backward needs besides: from dy to dx. */
 static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
@@ -167,7 +170,7 @@ static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
   if (b->dx || mooni_trains_below(net, s->layer)) pass->dx = net->gradient[1 - s->gradient] + offset;
   for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
     if (net->trained[net->places[s->layer].param[i]]) pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
-  if (b->opt && !b->ranks && b->split != MOONI_BY_ROWS) pass->ready = ready;
+  if (b->opt && !b->ranks && b->split != MOONI_BY_ROWS && !by_norm(b)) pass->ready = ready;
 }
 
 /* The stage's pass through its layer. It is there if the stage before was in the same layer and direction. */
@@ -335,26 +338,96 @@ static bool used_twice(const moon_net *net) {
   return twice;
 }
 
+/* The part's elements of a parameter of n. */
+static mooni_span span_of(const part *p, size_t n) {
+  const mooni_batch *b = p->b;
+  return mooni_span_of(n, by_norm(b) ? MOONI_CLIP_BLOCK : MOONI_COLUMN_GRAIN, p->index, b->parts);
+}
+
 /* By rows, each part sums up the gradients of its span of every parameter, and updates that. Otherwise only parameters
-** that are used more than once are still to be updated. Over ranks it only sums up: update_all follows. */
+** that are used more than once are still to be updated. Over ranks, or if a norm is needed, it only sums up: update_all
+** follows. */
 static void update(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   const float *sets = net->part_grads;
-  bool rows = b->split == MOONI_BY_ROWS, updates = b->opt && !b->ranks && is_finite(b);
+  bool rows = b->split == MOONI_BY_ROWS, updates = b->opt && !b->ranks && !by_norm(b) && is_finite(b);
   (void)s;
   for (size_t i = 0; i < net->param_count; i++) {
     if (!net->trained[i]) continue;
     size_t n = net->values[i]->numel;
     float *grad = whole_grad(b, i);
-    mooni_span own = mooni_span_of(n, MOONI_COLUMN_GRAIN, p->index, b->parts);
+    mooni_span own = span_of(p, n);
     size_t length = mooni_length(own);
     for (size_t set = 0; rows && set + 1 < b->parts; set++)
       net->ctx->k->add(grad + own.from, sets + set * net->param_floats + own.from, length);
     if (rows) sets += n; /* else there are no sets */
     if (length && updates && (rows || net->uses[i] > 1))
       mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[i], i), grad,
-                         (mooni_patch){own.from, 1, length, length});
+                         (mooni_patch){own.from, 1, length, length}, 1);
+  }
+}
+
+/* ---- updates that wait until all gradients are complete: by a norm, or over ranks ---- */
+
+/* For norms: in blocks, so that the bits do not depend on the parts, nor on the ranks. A frozen parameter has none. */
+static void add_up_squares(part *p, const stage *s) {
+  const mooni_batch *b = p->b;
+  const moon_net *net = b->net;
+  double *squares = net->squares;
+  (void)s;
+  if (b->status != MOON_OK) return;
+  for (size_t i = 0; i < net->param_count; i++) {
+    if (!net->trained[i]) continue;
+    size_t n = net->values[i]->numel;
+    mooni_span own = span_of(p, n);
+    for (size_t at = own.from; at < own.to; at += MOONI_CLIP_BLOCK)
+      squares[at / MOONI_CLIP_BLOCK] = mooni_clip_squares(
+          net->ctx, whole_grad(b, i) + at, own.to - at < MOONI_CLIP_BLOCK ? own.to - at : MOONI_CLIP_BLOCK);
+    squares += mooni_clip_blocks(n);
+  }
+}
+
+/* Add up the squares of each gradient; of all together. */
+static double squares_of(const double *squares, size_t n) {
+  double sum = 0;
+  for (size_t k = 0; k < mooni_clip_blocks(n); k++) sum += squares[k];
+  return sum;
+}
+
+static double all_squares(const mooni_batch *b) {
+  const moon_net *net = b->net;
+  const double *squares = net->squares;
+  double sum = 0;
+  for (size_t i = 0; by_norm(b) && i < net->param_count; i++) {
+    if (!net->trained[i]) continue;
+    sum += squares_of(squares, net->values[i]->numel);
+    squares += mooni_clip_blocks(net->values[i]->numel);
+  }
+  return sum;
+}
+
+/* Each part has a span of every parameter. A norm that is not finite could only spoil the weights. */
+static void update_all(part *p, const stage *s) {
+  const mooni_batch *b = p->b;
+  const moon_net *net = b->net;
+  const double *squares = net->squares;
+  (void)s;
+  if (b->status != MOON_OK) return;
+  double all = all_squares(b);
+  bool updates = isfinite(all) && (b->ranks ? isfinite(b->objective) : is_finite(b));
+  for (size_t i = 0; i < net->param_count; i++) {
+    if (!net->trained[i]) continue;
+    size_t n = net->values[i]->numel;
+    mooni_span own = span_of(p, n);
+    size_t length = mooni_length(own);
+    const float *grad = whole_grad(b, i);
+    if (b->ranks) memcpy(moon_tensor_float(net->grads[i]) + own.from, grad + own.from, length * sizeof *grad);
+    float factor = by_norm(b) ? mooni_clip_factor(b->opt, squares_of(squares, n), all) : 1;
+    if (length && updates)
+      mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[i], i), grad,
+                         (mooni_patch){own.from, 1, length, length}, factor);
+    squares += mooni_clip_blocks(n);
   }
 }
 
@@ -393,26 +466,6 @@ static void add_up_gradients(part *p, const stage *s) {
   b->objective = t.value + t.penalty;
   net->penalty = t.penalty;
   if (b->status == MOON_OK && isfinite(b->objective)) mooni_optim_begin(b->opt);
-}
-
-/* Each part has a span of every parameter. */
-static void update_all(part *p, const stage *s) {
-  const mooni_batch *b = p->b;
-  const moon_net *net = b->net;
-  const float *grad = rank_gradients(b);
-  (void)s;
-  if (b->status != MOON_OK) return;
-  for (size_t i = 0; i < net->param_count; i++) {
-    if (!net->trained[i]) continue;
-    size_t n = net->values[i]->numel;
-    mooni_span own = mooni_span_of(n, MOONI_COLUMN_GRAIN, p->index, b->parts);
-    size_t length = mooni_length(own);
-    memcpy(moon_tensor_float(net->grads[i]) + own.from, grad + own.from, length * sizeof *grad);
-    if (length && isfinite(b->objective))
-      mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[i], i), grad,
-                         (mooni_patch){own.from, 1, length, length});
-    grad += n;
-  }
 }
 
 /* ---- their order ---- */
@@ -486,6 +539,15 @@ static void list_backward(mooni_batch *b) {
   }
 }
 
+/* All gradients are complete. */
+static void list_waiting_update(mooni_batch *b) {
+  if (by_norm(b)) {
+    add(b, add_up_squares, 0);
+    meet(b);
+  }
+  add(b, update_all, 0);
+}
+
 /* Pieces of the gradients could be summed where they are complete: after each layer of list_backward, an add_alone of
 ** the parameters that the layer is the last one to use, which lie together. */
 static void list_update_all(mooni_batch *b) {
@@ -494,7 +556,7 @@ static void list_update_all(mooni_batch *b) {
     add(b, update, 0);
   }
   add_alone(b, add_up_gradients, 0);
-  add(b, update_all, 0);
+  list_waiting_update(b);
 }
 
 /* A rank without rows takes part in all that is summed over ranks. */
@@ -505,9 +567,11 @@ static void list_absence(mooni_batch *b) {
 }
 
 static void list_update(mooni_batch *b) {
-  if (b->split != MOONI_BY_ROWS && !used_twice(b->net)) return;
+  bool norm = by_norm(b), rows = b->split == MOONI_BY_ROWS;
+  if (!rows && !norm && !used_twice(b->net)) return;
   meet(b);
-  add(b, update, 0);
+  if (rows || !norm) add(b, update, 0);
+  if (norm) list_waiting_update(b);
 }
 
 static void list_stages(mooni_batch *b) {
@@ -579,11 +643,14 @@ void mooni_run(mooni_batch *b) {
   else
     list_stages(b);
   if (b->ranks) run_over_ranks(b);
-  if (b->ranks && b->opt) return; /* add_up_gradients has set the results */
+  if (b->ranks && b->opt) { /* add_up_gradients has set the results */
+    if (b->status == MOON_OK && isfinite(b->objective) && !isfinite(all_squares(b))) b->opt->steps--;
+    return;
+  }
   if (!b->ranks) mooni_pool_run(net->ctx, b->parts, b->phases, run_phase, b);
   b->objective = objective(b);
   b->all_penalties = sum_of(b, b->penalty);
   if (b->mask) b->all_present = sum_of(b, b->present);
-  if (b->opt && !isfinite(b->objective)) b->opt->steps--;
+  if (b->opt && !(isfinite(b->objective) && isfinite(all_squares(b)))) b->opt->steps--;
   if (b->forward) net->penalty = b->all_penalties;
 }

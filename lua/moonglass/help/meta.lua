@@ -966,12 +966,19 @@ function Loss:heads() end
 -- ---- Optimizer ----
 
 ---An optimiser with its moments. Its options can be read as fields; most can be set between steps.
+---
+---Gradients can be clipped as in Keras, by at most one of `clip_value`, `clip_norm` and `global_clip_norm`. A layer
+---shows its gradients as they were. A step whose norm is not finite changes nothing; with `clip_value` an infinity is
+---cut and NaN counts as 0.
 ---@class moonglass.Optimizer
 ---@field lr number learning rate; may be set
 ---@field beta1 number of adam, adamw, adamax and nadam: decay rate of the running mean of the gradient; may be set
 ---@field beta2 number of adam, adamw and nadam: decay rate of the running mean of the squared gradient; of adamax: decay rate of the largest gradient so far; may be set
 ---@field eps number of adam, rmsprop, adagrad, adamw, adamax, nadam and adadelta: added in the denominator, which keeps the division finite; may be set
 ---@field weight_decay number each step subtracts lr times weight_decay times the weight; may be set
+---@field clip_value number 0: off; elements of a gradient beyond it are cut to it; may be set
+---@field clip_norm number 0: off; the gradient of each parameter is scaled down to this norm; may be set
+---@field global_clip_norm number 0: off; all gradients together are scaled down to this norm; may be set
 ---@field momentum number of sgd and rmsprop: fraction of the previous step that is added to this one
 ---@field nesterov boolean of sgd: take the step from where the momentum leads (Nesterov)
 ---@field rho number of rmsprop: decay rate of the running mean of the squared gradient; of adadelta: decay rate of the running means of the squared gradient and step; may be set
@@ -991,6 +998,9 @@ function moon.optimizer(kind, options) end
 ---@field rho number? default 0.95, at least 0 and below 1: decay rate of the running means of the squared gradient and step
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---Adadelta (Zeiler 2012) as Keras has it. The paper's steps have lr = 1.
 ---@param options moonglass.AdadeltaOptions?
@@ -1003,6 +1013,9 @@ function moon.adadelta(options) end
 ---@field initial_accumulator number? default 0.1, at least 0: initial value of the sum of squared gradients
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---Adagrad (Duchi, Hazan and Singer 2011) as Keras has it.
 ---@param options moonglass.AdagradOptions?
@@ -1016,6 +1029,9 @@ function moon.adagrad(options) end
 ---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the running mean of the squared gradient
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---Adam (Kingma and Ba 2015) as Keras has it: the paper's efficient form. With weight_decay it is AdamW.
 ---@param options moonglass.AdamOptions?
@@ -1029,6 +1045,9 @@ function moon.adam(options) end
 ---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the running mean of the squared gradient
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field weight_decay number? default 0.004, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---AdamW (Loshchilov and Hutter 2019, arXiv 1711.05101) as Keras has it: Adam whose weight_decay is not 0 by default.
 ---@param options moonglass.AdamwOptions?
@@ -1042,6 +1061,9 @@ function moon.adamw(options) end
 ---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the largest gradient so far
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---AdaMax (Kingma and Ba 2015) as Keras has it: Adam that divides by the largest gradient, which fades.
 ---@param options moonglass.AdamaxOptions?
@@ -1055,6 +1077,9 @@ function moon.adamax(options) end
 ---@field beta2 number? default 0.999, at least 0 and below 1: decay rate of the running mean of the squared gradient
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---Nadam (Dozat 2016) as Keras has it: Adam with Nesterov's momentum.
 ---@param options moonglass.NadamOptions?
@@ -1069,6 +1094,9 @@ function moon.nadam(options) end
 ---@field eps number? default 1e-7, above 0: added in the denominator, which keeps the division finite
 ---@field centered boolean? default false: divide by the root of the variance of the gradient, not of its mean square
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---RMSprop (Hinton 2012) as Keras has it.
 ---@param options moonglass.RmspropOptions?
@@ -1081,6 +1109,9 @@ function moon.rmsprop(options) end
 ---@field momentum number? default 0, at least 0 and below 1: fraction of the previous step that is added to this one
 ---@field nesterov boolean? default false: take the step from where the momentum leads (Nesterov)
 ---@field weight_decay number? default 0, at least 0: each step subtracts lr times weight_decay times the weight
+---@field clip_value number? default 0, at least 0: 0: off; elements of a gradient beyond it are cut to it
+---@field clip_norm number? default 0, at least 0: 0: off; the gradient of each parameter is scaled down to this norm
+---@field global_clip_norm number? default 0, at least 0: 0: off; all gradients together are scaled down to this norm
 
 ---Stochastic gradient descent, with optional momentum.
 ---@param options moonglass.SgdOptions?

@@ -11,12 +11,17 @@ local texts = require "moonglass.net.checkpoint.texts"
 ---@class moonglass.checkpoint
 local checkpoint = {}
 
+-- Options that the first files do not have: only those that are on are saved, so that earlier versions read the file.
+local added = {clip_value = true, clip_norm = true, global_clip_norm = true}
+
 local function add_optimizer(opt, net, tensors, metadata)
   local state = opt:state()
   metadata["opt.kind"], metadata["opt.steps"] = state.kind, texts.of_number(state.steps)
   state.kind, state.steps = nil, nil
   for name, v in pairs(state) do -- the rest are options
-    metadata["opt.option." .. name] = type(v) == "number" and texts.of_number(v) or tostring(v)
+    if not (added[name] and v == 0) then
+      metadata["opt.option." .. name] = type(v) == "number" and texts.of_number(v) or tostring(v)
+    end
   end
   local parameters = net:parameters()
   for i, moments in ipairs(opt:moments(parameters)) do
