@@ -416,6 +416,10 @@ MOON_API void moon_layer_release(moon_layer *layer);
 MOON_API moon_ctx *moon_layer_ctx(const moon_layer *layer);
 MOON_API const char *moon_layer_kind(const moon_layer *layer);
 
+/* METHOD: how many modules the layer is in torch.nn.Sequential, by which the tensors of an archive are named: 0 for
+** noise that PyTorch does not have, 2 for a dense layer with an activation, else 1. */
+MOON_API size_t moon_layer_modules(const moon_layer *layer);
+
 /* METHOD: *out = the width of the output for rows of width in. Fails with MOON_ESHAPE if the layer does not take it. */
 MOON_API moon_status moon_layer_width(const moon_layer *layer, size_t *out, size_t in);
 

@@ -179,6 +179,12 @@ static int layer_kind(lua_State *L) {
   return 1;
 }
 
+/* core.layer_modules(layer) -> how many modules it is in torch.nn.Sequential */
+static int layer_modules(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)moon_layer_modules(bind_check_layer(L, 1)));
+  return 1;
+}
+
 /* Two handles on one layer are equal: net:layer(1) == net:layer(1). */
 static int layer_equal(lua_State *L) {
   const moon_layer *a = bind_test(L, 1, BIND_LAYER), *b = bind_test(L, 2, BIND_LAYER);
@@ -207,14 +213,17 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 ** @field trainable boolean? false: it is frozen, an optimiser's step leaves it out */
 
 /*** @class moonglass.LuaLayer
-** A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
+** A layer written in Lua: a table with these methods; all but `forward` and `backward` are optional.
 ** @field name string? for messages and summaries
 ** @field trainable boolean? false: the layer is frozen, steps leave its parameters as they are
 ** @field forward fun(self, x: moonglass.Tensor, training: boolean): moonglass.Tensor from rows to rows
 ** @field backward fun(self, dy: moonglass.Tensor): moonglass.Tensor from dy to dx; sets the parameters' gradients
 ** @field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
 ** @field penalty (fun(self): number)? the penalty of the last forward
-** @field seed (fun(self, seed: integer))? restarts the noise */
+** @field seed (fun(self, seed: integer))? restarts the noise
+** @field state (fun(self): table<string, moonglass.Tensor|number|string|boolean>)? what a file must hold besides parameters
+** @field load_state (fun(self, state: table<string, moonglass.Tensor|number|string|boolean>))? takes such a table
+** @field clone (fun(self): moonglass.LuaLayer)? a copy, for `net:clone` */
 
 /*** @alias moonglass.AnyLayer moonglass.Layer|moonglass.LuaLayer|moonglass.Net */
 
@@ -236,7 +245,10 @@ static const luaL_Reg meta[] = {
     {NULL, NULL},
 };
 
+static const bind_reg functions[] = {{"layer_modules", layer_modules, "layer"}, {0}};
+
 void bind_open_layer(lua_State *L) {
+  bind_functions(L, functions);
   bind_new_class(L, BIND_LAYER, meta, methods, layer_index);
   bind_constructors(L, &bind_layers);
 }

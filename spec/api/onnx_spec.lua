@@ -665,10 +665,7 @@ describe("net:load takes parameters by PyTorch's names:", function()
     assert.equal(w:get(3, 4), ae:layer(1).weight:get(4, 3))
   end)
 
-  it("a net with layers in Lua is refused, and options are checked", function()
-    local square = {name = "square", forward = function(_, x) return x * x end, backward = function() end}
-    assert.equal("load: layer 2 (square) is written in Lua; a file can only hold native layers",
-      failure(function() return moon.sequential{moon.dense(3, 2), square}:load(path) end))
+  it("options are checked", function()
     assert.equal(known.fill "load: unknown option 'strict' (known: <LoadOptions>)",
       failure(function() return small():load(path, {strict = true}) end))
   end)

@@ -947,6 +947,10 @@ static void test_net_round_trip(void) {
   damage_everywhere(load_net, &one);
   WORKS(moon_archive_load(ctx, &a, path_of("net")));
   expect_torch_names(a);
+  /* Linear and ReLU; Dropout; twice Linear and ReLU; Tanh; Linear and Sigmoid. The noise is no module. */
+  size_t modules = 0;
+  for (size_t i = 0; i < moon_net_count(net); i++) modules += moon_layer_modules(moon_net_layer(net, i));
+  CHECK(modules == 10);
   moon_archive_release(a);
   moon_net_release(net);
   moon_net_release(copy);
@@ -1061,6 +1065,8 @@ static void test_net_refused(void) {
   moon_tensor *u = tensor(MOON_UINT8, 1, (size_t[]){2}, NULL);
   moon_archive_new(ctx, &a);
   FAILS(moon_net_from_archive(ctx, &net, a), MOON_EFORMAT, "no text entry 'moonglass'");
+  WORKS(moon_archive_set(a, "mixed", "1"));
+  FAILS(moon_net_from_archive(ctx, &net, a), MOON_EFORMAT, "a net with layers written in Lua: make it by the same code");
   WORKS(moon_archive_add(a, "0.weight", w));
   CHECK(failed(try_json(a, LAYERS(FITS)), MOON_EFORMAT, "layer 1 (dense): tensor '0.bias' [2] is missing", __LINE__));
   WORKS(moon_archive_add(a, "0.bias", b));

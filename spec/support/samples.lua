@@ -254,6 +254,7 @@ samples.core = {
   detector_calibration = function(o) return o.detector, 0.9, 10, 1 end,
   detector_text = function(o) return o.detector, own_name "k", own_name "t" end,
   net_from = function(o) return o.net:archive() end, net_from_bytes = function(o) return o.net:bytes() end,
+  layer_modules = function(o) return o.layer end,
   registered = function() return "layers" end, options = function() return "layers", "dense" end,
   limits = function() return {memory = 0} end, reduce = function(o) return nil, o.x end,
   digest = function(o) return {o.x} end,

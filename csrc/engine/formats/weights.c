@@ -32,6 +32,7 @@ enum {
   NAME_MAX_BYTES = 128
 };
 static const char ENTRY[] = "moonglass";
+static const char IN_LUA[] = "mixed"; /* lua/moonglass/net/mixed_files.lua writes such files */
 static const char REPEAT[] = "repeat";
 
 /* How many modules a layer is in torch.nn.Sequential. */
@@ -44,6 +45,12 @@ static const mooni_option_spec *find_option(const mooni_layer_class *class, cons
   for (const mooni_option_spec *o = class->options; o && o->name; o++)
     if (strcmp(o->name, name) == 0) return o;
   return NULL;
+}
+
+size_t moon_layer_modules(const moon_layer *layer) {
+  moon_option v = {0};
+  if (find_option(layer->class, "activation")) moon_layer_get(layer, "activation", &v); /* it has it: cannot fail */
+  return torch_modules(layer->class, v.text);
 }
 
 /* Is the parameter the transpose of its tensor in the file? */
@@ -183,10 +190,8 @@ static moon_status add_tensors(moon_archive *archive, const moon_net *net) {
   size_t place = 0;
   for (size_t i = 0; i < moon_net_count(net); i++) {
     const moon_layer *layer = moon_net_layer(net, i);
-    moon_option v = {0};
     MOONI_TRY(add_layer(archive, layer, place));
-    if (find_option(layer->class, "activation")) MOONI_TRY(moon_layer_get(layer, "activation", &v));
-    place += torch_modules(layer->class, v.text);
+    place += moon_layer_modules(layer);
   }
   return MOON_OK;
 }
@@ -566,6 +571,9 @@ moon_status moon_net_from_archive(moon_ctx *ctx, moon_net **out, const moon_arch
   mooni_json *root;
   loader l = {.ctx = ctx, .archive = archive};
   const char *text = moon_archive_text(archive, ENTRY);
+  if (!text && moon_archive_text(archive, IN_LUA))
+    return mooni_fail(ctx, MOON_EFORMAT,
+                      "a net with layers written in Lua: make it by the same code, then fill it by net:load");
   if (!text) return mooni_fail(ctx, MOON_EFORMAT, "no text entry '%s': not a net of Moonglass", ENTRY);
   MOONI_TRY(mooni_json_parse(ctx, &root, text, strlen(text), "the text entry 'moonglass'"));
   mooni_rng rng = ctx->rng; /* the initial weights are overwritten: their random numbers must not be missing later */

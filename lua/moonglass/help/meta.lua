@@ -840,7 +840,7 @@ function Layer:kind() end
 ---@field shared boolean? true: another layer owns it (tied weights)
 ---@field trainable boolean? false: it is frozen, an optimiser's step leaves it out
 
----A layer written in Lua: a table with these methods. `parameters`, `penalty` and `seed` are optional.
+---A layer written in Lua: a table with these methods; all but `forward` and `backward` are optional.
 ---@class moonglass.LuaLayer
 ---@field name string? for messages and summaries
 ---@field trainable boolean? false: the layer is frozen, steps leave its parameters as they are
@@ -849,6 +849,9 @@ function Layer:kind() end
 ---@field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
 ---@field penalty (fun(self): number)? the penalty of the last forward
 ---@field seed (fun(self, seed: integer))? restarts the noise
+---@field state (fun(self): table<string, moonglass.Tensor|number|string|boolean>)? what a file must hold besides parameters
+---@field load_state (fun(self, state: table<string, moonglass.Tensor|number|string|boolean>))? takes such a table
+---@field clone (fun(self): moonglass.LuaLayer)? a copy, for `net:clone`
 
 -- ---- Loss ----
 
@@ -1153,9 +1156,8 @@ function Optimizer:kind() end
 -- ---- Net ----
 
 ---A list of layers that is trained and used as one function. `#net` is the number of layers. A net of native layers
----runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks the methods for files
----(`archive`, `load`, `save`), `plan`, `encoder_layers` and `set_encoder_layers`. A script may set other fields on a
----net.
+---runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks `plan`,
+---`encoder_layers` and `set_encoder_layers`. A script may set other fields on a net.
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
 ---@field optimizer moonglass.AnyOptimizer? the optimiser of the last `fit`
@@ -1345,7 +1347,9 @@ function Net:fit(x, y, options) end
 ---@class moonglass.LoadOptions
 ---@field prefix string? default "": the beginning of the tensors' names, for example "encoder."
 
----Load parameters by name from a safetensors file, ours or PyTorch's, into this net. On failure nothing changes.
+---Load parameters by name from a safetensors file, ours or PyTorch's, into this net. On failure nothing changes. A net
+---with layers written in Lua is filled with all that its `save` wrote: their states and the options that can be set,
+---too. It must have been made by the same code.
 ---@param path string
 ---@param options moonglass.LoadOptions?
 ---@return true? ok nil if a tensor is missing, has another shape or belongs to no layer
@@ -1354,7 +1358,8 @@ function Net:fit(x, y, options) end
 function Net:load(path, options) end
 
 ---Save architecture and parameters as a safetensors file. Writing is atomic: the file is complete, or as it was.
----Tensors have the names that torch.nn.Sequential gives to the same layers. A layer written in Lua raises.
+---Tensors have the names that torch.nn.Sequential gives to the same layers. Of a layer
+---written in Lua the file holds the parameters and what its `state` gives; `net:load` fills a net made by the same code.
 ---@param path string
 ---@return true? ok nil if it cannot be written
 ---@return string? message
@@ -1650,24 +1655,28 @@ moon.checkpoint = {}
 
 ---Load the newest of path, path.1, path.2 and so on that is intact.
 ---@param path string the path given to `moon.callbacks.checkpoint` with `keep`
+---@param net moonglass.Net? as for `load`
 ---@return moonglass.Checkpoint? checkpoint nil if there is none
 ---@return string[]|string? skipped messages on newer files that could not be loaded; with nil, the reason
 ---@return moonglass.Code? code
-function moon.checkpoint.latest(path) end
+function moon.checkpoint.latest(path, net) end
 
----Load a checkpoint.
+---Load a checkpoint. A net that is given is filled, and becomes the checkpoint's; on failure it is as it was. It must
+---have been made by the same code. A net with layers written in Lua must be given, because files hold no code.
 ---@param path string
+---@param net moonglass.Net?
 ---@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
 ---@return string? message
 ---@return moonglass.Code? code
-function moon.checkpoint.load(path) end
+function moon.checkpoint.load(path, net) end
 
 ---Load a checkpoint from the bytes of its file, which another process may have read.
 ---@param bytes string
+---@param net moonglass.Net? as for `load`
 ---@return moonglass.Checkpoint? checkpoint nil if the bytes are not a checkpoint
 ---@return string? message
 ---@return moonglass.Code? code
-function moon.checkpoint.load_bytes(bytes) end
+function moon.checkpoint.load_bytes(bytes, net) end
 
 ---Save a checkpoint. Writing is atomic: the file is complete, or as it was.
 ---@param path string

@@ -78,26 +78,33 @@ end
 ---@field prefix string? default "": the beginning of the tensors' names, for example "encoder."
 local load_options = options.checker("load", {prefix = {"text", ""}})
 
----Load parameters by name from a safetensors file, ours or PyTorch's, into this net. On failure nothing changes.
+-- What to put into the net, from the file. where: what begins a message about it. Or nil, message, code.
+local function read(net, path, given)
+  checks.net("load", net)
+  checks.path("load", path)
+  local prefix = load_options(given).prefix
+  local tensors, metadata, code = errors.guard(files.safetensors_load, path)
+  if not tensors then return nil, metadata, code end
+  local where = ("'%s'%s: "):format(path, prefix == "" and "" or (" below '%s'"):format(prefix))
+  return below(prefix, tensors), prefix == "" and metadata or {}, where
+end
+
+---Load parameters by name from a safetensors file, ours or PyTorch's, into this net. On failure nothing changes. A net
+---with layers written in Lua is filled with all that its `save` wrote: their states and the options that can be set,
+---too. It must have been made by the same code.
 ---@param path string
 ---@param options moonglass.LoadOptions?
 ---@return true? ok nil if a tensor is missing, has another shape or belongs to no layer
 ---@return string? message
 ---@return moonglass.Code? code
 function Net:load(path, given)
-  checks.net("load", self)
-  checks.path("load", path)
-  local prefix = load_options(given).prefix
-  local tensors, message, code = errors.guard(files.safetensors_load, path)
-  if not tensors then return nil, message, code end
-  local made
-  made, message, code = errors.guard(twin, self, below(prefix, tensors))
-  if not made then
-    local where = prefix == "" and "" or (" below '%s'"):format(prefix)
-    return nil, ("'%s'%s: %s"):format(path, where, message), code
-  end
+  local tensors, message, where = read(self, path, given)
+  if not tensors then return nil, message, where end
+  local made, code
+  made, message, code = errors.guard(twin, self, tensors)
+  if not made then return nil, where .. message, code end
   for _, pair in ipairs(errors.guard(copies, self, made)) do pair[1]:copy_(pair[2]) end
   return true
 end
 
-return {moon = moon, Net = Net}
+return {moon = moon, Net = Net, copies = copies, read = read}

@@ -1,6 +1,7 @@
 --- Nets with layers written in Lua: the methods of a native net, which run layer by layer from Lua.
 -- A layer in Lua is a table with the methods forward(x, training) -> y and backward(dy) -> dx. Optional are the methods
--- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), clone(), and the field name.
+-- parameters() -> list of {name=, value=, grad=}, penalty() -> number, seed(n), clone(), state() and load_state(t), and
+-- the field name.
 local arity = require "moonglass.support.arity"
 local branching = require "moonglass.net.branching"
 local core = require "moonglass.core"
@@ -255,18 +256,7 @@ local function width(cell, method) return native.is_net(cell) and cell[method](c
 function Mixed:inputs() return width(self.cells[1], "inputs") end
 function Mixed:outputs() return width(self.cells[#self.cells], "outputs") end
 
-local function cannot_be_saved(what)
-  return function(net, ...) -- luacheck: ignore ...
-    for i, layer in ipairs(net.layers) do
-      if not native.is_layer(layer) then
-        errors.raise("%s: layer %d (%s) is written in Lua; a file can only hold native layers", what, i,
-          describe.layer(layer))
-      end
-    end
-  end
-end
-
-for _, name in ipairs{"save", "bytes", "archive", "load"} do Mixed[name] = cannot_be_saved(name) end
+for name, method in pairs(require "moonglass.net.mixed_files") do Mixed[name] = method end
 
 arity.check_class(Mixed)
 

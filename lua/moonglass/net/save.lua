@@ -10,7 +10,8 @@ local Net = {}
 local core_save = core.methods["moonglass.net"].save or function() return files.refuse("save") end
 
 ---Save architecture and parameters as a safetensors file. Writing is atomic: the file is complete, or as it was.
----Tensors have the names that torch.nn.Sequential gives to the same layers. A layer written in Lua raises.
+---Tensors have the names that torch.nn.Sequential gives to the same layers. Of a layer
+---written in Lua the file holds the parameters and what its `state` gives; `net:load` fills a net made by the same code.
 ---@param path string
 ---@return true? ok nil if it cannot be written
 ---@return string? message

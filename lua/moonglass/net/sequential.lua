@@ -9,9 +9,8 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
 ---A list of layers that is trained and used as one function. `#net` is the number of layers. A net of native layers
----runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks the methods for files
----(`archive`, `load`, `save`), `plan`, `encoder_layers` and `set_encoder_layers`. A script may set other fields on a
----net.
+---runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks `plan`,
+---`encoder_layers` and `set_encoder_layers`. A script may set other fields on a net.
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
 ---@field optimizer moonglass.AnyOptimizer? the optimiser of the last `fit`

@@ -26,6 +26,11 @@ local function check_history_list(what, name, list)
   end
 end
 
+local function is_net(v)
+  local name = class_of(v)
+  return name == "moonglass.net" or name == "moonglass.mixed_net"
+end
+
 --- A history, as fit returns it. Parts may be missing.
 function checks.history(what, history)
   if type(history) ~= "table" then errors.raise("%s: history is %s, expected a table", what, options.show(history)) end
@@ -46,13 +51,10 @@ function checks.history(what, history)
   if epochs ~= nil then checks.whole(what, "history.epochs", epochs, 0, math.maxinteger) end
 end
 
---- The contents of a checkpoint: a net that a file can hold, optionally its optimizer, and how far the training is.
+--- The contents of a checkpoint: a net, optionally its optimizer, and how far the training is.
 function checks.state(what, state)
   if type(state) ~= "table" then errors.raise("%s: got %s, expected {net=, opt=}", what, options.show(state)) end
-  if class_of(state.net) == "moonglass.mixed_net" then -- raises, naming the layer
-    errors.guard_as(what, "archive", state.net.archive, state.net)
-  end
-  if not native.is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
+  if not is_net(state.net) then errors.raise("%s: net is %s, expected a net", what, options.show(state.net)) end
   if state.opt ~= nil and not native.is_optimizer(state.opt) then
     errors.raise("%s: opt is %s, expected an optimizer object", what, options.show(state.opt))
   end
@@ -62,11 +64,6 @@ function checks.state(what, state)
   if state.callbacks ~= nil and type(state.callbacks) ~= "table" then
     errors.raise("%s: callbacks is %s, expected a list of callbacks", what, options.show(state.callbacks))
   end
-end
-
-local function is_net(v)
-  local name = class_of(v)
-  return name == "moonglass.net" or name == "moonglass.mixed_net"
 end
 
 --- An argument that is a net.

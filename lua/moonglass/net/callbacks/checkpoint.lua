@@ -4,6 +4,7 @@ local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
 local monitor = require "moonglass.net.callbacks.monitor"
 local options = require "moonglass.support.options"
+local own_state = require "moonglass.net.own_state"
 local paths = require "moonglass.net.callbacks.paths"
 local save = require "moonglass.net.checkpoint.save"
 local snapshots = require "moonglass.net.checkpoint.snapshots"
@@ -41,6 +42,7 @@ end
 function Checkpoint:check(state)
   local o, path = self.options, self.path
   checks.state(self.name, state)
+  own_state.check(self.name, state.net)
   snapshots.check(state.callbacks)
   if o.monitor then monitor.check(self, state, o.monitor) end
   paths.check_epochs(self.name, state, o.every, function(epoch) return path_of_epoch(path, epoch) end)

@@ -21,13 +21,14 @@ local function is_missing(message) return message:find("No such file or director
 
 ---Load the newest of path, path.1, path.2 and so on that is intact.
 ---@param path string the path given to `moon.callbacks.checkpoint` with `keep`
+---@param net moonglass.Net? as for `load`
 ---@return moonglass.Checkpoint? checkpoint nil if there is none
 ---@return string[]|string? skipped messages on newer files that could not be loaded; with nil, the reason
 ---@return moonglass.Code? code
-function checkpoint.latest(path)
+function checkpoint.latest(path, net)
   local skipped, failure = {}, nil
   for i = 0, most_kept - 1 do
-    local found, message, code = checkpoint.load(i == 0 and path or ("%s.%d"):format(path, i))
+    local found, message, code = checkpoint.load(i == 0 and path or ("%s.%d"):format(path, i), net)
     if found then return found, skipped end
     local missing = is_missing(message)
     if i == 0 or not missing then skipped[#skipped + 1] = message end

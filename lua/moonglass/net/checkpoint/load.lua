@@ -1,8 +1,10 @@
 --- moon.checkpoint.load: the reverse of save.lua. A file may hold anything, so every entry is checked.
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
+local damage = require "moonglass.support.damage"
 local errors = require "moonglass.support.errors"
 local files = require "moonglass.support.files"
+local fill = require "moonglass.net.fill"
 local halves = require "moonglass.net.halves"
 local native = require "moonglass.support.native"
 local new_history = require "moonglass.net.history"
@@ -12,9 +14,7 @@ local texts = require "moonglass.net.checkpoint.texts"
 ---@class moonglass.checkpoint
 local checkpoint = {}
 
--- The class of errors about the file. They are raised inside load, which returns them as nil, message, "format".
-local Damage = {}
-local function bad(message, ...) error(setmetatable({message:format(...)}, Damage), 0) end
+local bad = damage.raise
 
 -- A whole number of at least 0, or of any size where `signed` is true.
 local function whole(metadata, key, signed)
@@ -135,54 +135,76 @@ local function read_history(metadata)
   }
 end
 
-local function read(tensors, metadata)
+-- The net of a checkpoint, or what is to be done to fill the given one.
+local function read_net(what, net, tensors, metadata)
+  if net then return net, fill.plan(what, net, tensors, metadata) end
+  if metadata.mixed then
+    bad("its net has layers written in Lua: make it by the same code, and give it: moon.%s(path, net)", what)
+  end
+  local made, message = core.net_from(tensors, metadata)
+  if not made then bad("%s", message) end
+  return halves.restore(made)
+end
+
+local function check_version(metadata)
   if not metadata["checkpoint"] then bad("not a checkpoint: there is no entry 'checkpoint'") end
   if metadata["checkpoint"] ~= texts.version then
     bad("a checkpoint of version '%s', expected '%s'", metadata["checkpoint"], texts.version)
   end
-  local of_net = {}
+end
+
+-- The net is filled at last, when all else has proved to be sound.
+local function read(what, net, tensors, metadata)
+  check_version(metadata)
+  local of_net, plan = {}, nil
   for name, t in pairs(tensors) do
     if not (name:find("^opt%.") or name:find("^callback%.")) then of_net[name] = t end
   end
-  local net, message = core.net_from(of_net, metadata)
-  if not net then bad("%s", message) end
-  net = halves.restore(net)
-  return {
+  net, plan = read_net(what, net, of_net, metadata)
+  local result = {
     net = net, opt = metadata["opt.kind"] and read_optimizer(metadata, tensors, net) or nil,
     epoch = whole(metadata, "epoch"), seed = metadata["seed"] and whole(metadata, "seed", true) or nil,
     history = read_history(metadata), callbacks = read_callbacks(metadata, tensors),
   }
+  if plan then fill.carry_out(plan) end
+  return result
 end
 
 -- The checkpoint of a file's contents, or what decoding them gave instead. where: what begins a message, or "".
-local function checked(where, tensors, metadata, code)
+local function checked(what, where, net, tensors, metadata, code)
   if not tensors then return nil, metadata, code end
-  local ok, result = pcall(errors.guard, read, tensors, metadata)
-  if ok then return result end
-  if getmetatable(result) ~= Damage then error(result, 0) end
-  return nil, where .. result[1], "format"
+  return damage.caught(where, read, what, net, tensors, metadata)
 end
 
----Load a checkpoint.
+local function check_net(what, net)
+  if net ~= nil then checks.is_net(what, net) end
+end
+
+---Load a checkpoint. A net that is given is filled, and becomes the checkpoint's; on failure it is as it was. It must
+---have been made by the same code. A net with layers written in Lua must be given, because files hold no code.
 ---@param path string
+---@param net moonglass.Net?
 ---@return moonglass.Checkpoint? checkpoint nil if the file cannot be read or is not a checkpoint
 ---@return string? message
 ---@return moonglass.Code? code
-function checkpoint.load(path)
-  checks.path("checkpoint.load", path)
-  return checked(path .. ": ", errors.guard(files.safetensors_load, path))
+function checkpoint.load(path, net)
+  local what = "checkpoint.load"
+  checks.path(what, path)
+  check_net(what, net)
+  return checked(what, path .. ": ", net, errors.guard(files.safetensors_load, path))
 end
 
 ---Load a checkpoint from the bytes of its file, which another process may have read.
 ---@param bytes string
+---@param net moonglass.Net? as for `load`
 ---@return moonglass.Checkpoint? checkpoint nil if the bytes are not a checkpoint
 ---@return string? message
 ---@return moonglass.Code? code
-function checkpoint.load_bytes(bytes)
-  if type(bytes) ~= "string" then
-    errors.raise("checkpoint.load_bytes: bytes is %s, expected a string", options.show(bytes))
-  end
-  return checked("", errors.guard_as("checkpoint.load_bytes", "safetensors_decode", core.safetensors_decode, bytes))
+function checkpoint.load_bytes(bytes, net)
+  local what = "checkpoint.load_bytes"
+  if type(bytes) ~= "string" then errors.raise("%s: bytes is %s, expected a string", what, options.show(bytes)) end
+  check_net(what, net)
+  return checked(what, "", net, errors.guard_as(what, "safetensors_decode", core.safetensors_decode, bytes))
 end
 
 return checkpoint

@@ -65,7 +65,7 @@ end
 
 -- The tensors and the text entries of a file.
 local function contents(state)
-  local tensors, metadata = state.net:archive()
+  local tensors, metadata = errors.guard_as("checkpoint.save", "archive", state.net.archive, state.net)
   if state.opt then add_optimizer(state.opt, state.net, tensors, metadata) end
   add_callbacks(state, tensors, metadata)
   metadata["checkpoint"] = texts.version
