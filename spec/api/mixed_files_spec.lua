@@ -113,9 +113,10 @@ describe("a net with layers in Lua", function()
 
   it("has the names of a native net for every kind of layer", function()
     for _, kind in ipairs(moon.registered("layers")) do
+      local width = moon.sequential{samples.layer(kind, 6)}:predict(moon.zeros(1, 6)):size(2)
       local function layers(middle)
         moon.seed(3)
-        return {samples.layer(kind, 6), middle, moon.dense(6, 6)}
+        return {samples.layer(kind, 6), middle, moon.dense(width, 6)}
       end
       local native, mixed = moon.sequential(layers(moon.activation("tanh"))), moon.sequential(layers(square()))
       local ok, expected = pcall(native.archive, native)
@@ -412,6 +413,28 @@ describe("a checkpoint", function()
       assert.equal(1, c.epoch)
       assert.equal(1, #skipped)
       assert.same(expected, result(net, trainings.fit(net, {epochs = 4, resume = c})))
+    end)
+  end)
+
+  it("holds the options that were set in the training", function()
+    temporary(function(path)
+      local function callbacks(stop)
+        return {function(state)
+          state.net:layer(1).sigma = 0.1 * state.epoch
+          state.net:layer(2).trainable = state.epoch < 2
+          if state.epoch == stop then state.stop = true end
+        end, moon.callbacks.checkpoint(path)}
+      end
+      local whole = make_net()
+      local expected = result(whole, trainings.fit(whole, {epochs = 5, seed = 8, callbacks = callbacks()}))
+      for stop = 1, 3 do
+        trainings.fit(make_net(), {epochs = 5, seed = 8, callbacks = callbacks(stop)})
+        local net = make_net()
+        local c = assert(moon.checkpoint.load(path, net))
+        assert.near(0.1 * stop, net:layer(1).sigma, 1e-12)
+        assert.equal(stop < 2, net:layer(2).trainable)
+        assert.same(expected, result(net, trainings.fit(net, {epochs = 5, resume = c, callbacks = callbacks()})))
+      end
     end)
   end)
 
