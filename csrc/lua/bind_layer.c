@@ -221,9 +221,11 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 ** @field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
 ** @field penalty (fun(self): number)? the penalty of the last forward
 ** @field seed (fun(self, seed: integer))? restarts the noise
-** @field state (fun(self): table<string, moonglass.Tensor|number|string|boolean>)? what a file must hold besides parameters
-** @field load_state (fun(self, state: table<string, moonglass.Tensor|number|string|boolean>))? takes such a table
+** @field state (fun(self): moonglass.LayerState)? what a file must hold besides the parameters
+** @field load_state (fun(self, state: moonglass.LayerState))? takes such a table
 ** @field clone (fun(self): moonglass.LuaLayer)? a copy, for `net:clone` */
+
+/*** @alias moonglass.LayerState table<string, moonglass.Tensor|number|string|boolean> */
 
 /*** @alias moonglass.AnyLayer moonglass.Layer|moonglass.LuaLayer|moonglass.Net */
 

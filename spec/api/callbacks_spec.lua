@@ -225,7 +225,7 @@ describe("a mistake found before the first epoch", function()
     with("kept.2': Is a directory", callbacks.checkpoint(folder .. "/kept", {keep = 3}))
     local mixed = moon.sequential{moon.dense(4, 4), lua_layer()}
     mixed:layer(2).state = function() return {} end
-    with("checkpoint: layer 2 (Lua layer): it has state, but no load_state", callbacks.checkpoint(folder .. "/c"), nil, mixed)
+    with("checkpoint: layer 2 (Lua layer): it has state, but no", callbacks.checkpoint(folder .. "/c"), nil, mixed)
     with("checkpoint: opt is a table, expected an optimizer object", callbacks.checkpoint(folder .. "/c"),
       {optimizer = {step = function() end}})
     refused("callback mine has snapshot, but no restore: expected both", net(), x, nil,

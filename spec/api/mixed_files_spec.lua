@@ -10,11 +10,11 @@ local failure, has, temporary = expect.failure, expect.has, files.temporary
 
 -- y = x * scale; its state has something of each kind, and changes with each training pass.
 local function scaling(width, name)
-  local self = {name = name or "scaling"}
+  local layer = {name = name or "scaling"}
   local scale, grad, mean, x = moon.ones(width), moon.zeros(width), moon.zeros(width), nil
-  self.count, self.note, self.odd, self.bytes = 0, "new", false, moon.zeros(2, {dtype = "uint8"})
+  layer.count, layer.note, layer.odd, layer.bytes = 0, "new", false, moon.zeros(2, {dtype = "uint8"})
 
-  function self:forward(given, training)
+  function layer:forward(given, training)
     x = given
     if training then
       self.count, self.odd = self.count + 1, not self.odd
@@ -25,25 +25,25 @@ local function scaling(width, name)
     return x * scale + mean * 0.01
   end
 
-  function self:backward(dy) -- luacheck: ignore self
+  function layer.backward(_, dy)
     grad:copy_((x * dy):sum(1))
     return dy * scale
   end
 
-  function self:parameters() return {{name = "scale", value = scale, grad = grad}} end -- luacheck: ignore self
+  function layer.parameters() return {{name = "scale", value = scale, grad = grad}} end
 
-  function self:state()
+  function layer:state()
     return {count = self.count, note = self.note, odd = self.odd, mean = mean, bytes = self.bytes}
   end
 
-  function self:load_state(t)
+  function layer:load_state(t)
     if t.count < 0 then error("count is negative") end
     self.count, self.note, self.odd = t.count, t.note, t.odd
     mean:copy_(t.mean)
     self.bytes:copy_(t.bytes)
   end
 
-  return self
+  return layer
 end
 
 -- Without state: a layer that only squares.
@@ -113,10 +113,9 @@ describe("a net with layers in Lua", function()
 
   it("has the names of a native net for every kind of layer", function()
     for _, kind in ipairs(moon.registered("layers")) do
-      local width = moon.sequential{samples.layer(kind, 6)}:predict(moon.zeros(1, 6)):size(2)
       local function layers(middle)
         moon.seed(3)
-        return {samples.layer(kind, 6), middle, moon.dense(width, 6)}
+        return {samples.net(kind, 6), middle, moon.dense(6, 6)}
       end
       local native, mixed = moon.sequential(layers(moon.activation("tanh"))), moon.sequential(layers(square()))
       local ok, expected = pcall(native.archive, native)
@@ -206,7 +205,8 @@ describe("what cannot be saved is refused before the training:", function()
     temporary(function(path)
       assert.equal("save: " .. words, failure(net.save, net, path))
       assert.equal("checkpoint.save: " .. words, failure(moon.checkpoint.save, path, {net = net}))
-      assert.equal("checkpoint: " .. words, failure(trainings.fit, net, {callbacks = {moon.callbacks.checkpoint(path)}}))
+      local callbacks = {moon.callbacks.checkpoint(path)}
+      assert.equal("checkpoint: " .. words, failure(trainings.fit, net, {callbacks = callbacks}))
       assert.is_nil(files.read_if_there(path))
     end)
     assert.equal("bytes: " .. words, failure(net.bytes, net))
@@ -302,7 +302,9 @@ describe("a file that does not fit leaves the net as it was:", function()
     refused("tensor '2.mean' is [1 x 5], expected [5]", function(t) t["2.mean"] = moon.zeros(1, 5) end)
     refused("tensor '2.bytes' is [2], expected [2] uint8", function(t) t["2.bytes"] = moon.zeros(2) end)
     refused("layer 2 (dense): tensor '0.weight' [5 x 6] is missing", function(t) t["0.weight"] = nil end)
-    refused("layer 6 (dense): tensor '5.bias' is [7], expected [3] float32", function(t) t["5.bias"] = moon.zeros(7) end)
+    refused("layer 6 (dense): tensor '5.bias' is [7], expected [3] float32", function(t)
+      t["5.bias"] = moon.zeros(7)
+    end)
     refused("tensor '9.weight' belongs to no layer", function(t) t["9.weight"] = moon.zeros(1) end)
     refused("layer 4 (square): 'w' belongs to no parameter, and it has no load_state", function(t)
       t["3.w"] = moon.zeros(1)
@@ -311,8 +313,12 @@ describe("a file that does not fit leaves the net as it was:", function()
 
   it("numbers, texts and booleans of a state", function()
     local key = "layer.3.state."
-    refused("layer 3 (scaling): count of its state is nil, expected a number", function(_, m) m[key .. "count"] = nil end)
-    refused("layer 3 (scaling): count of its state is 'x', expected a number", function(_, m) m[key .. "count"] = "'x" end)
+    refused("layer 3 (scaling): count of its state is nil, expected a number", function(_, m)
+      m[key .. "count"] = nil
+    end)
+    refused("layer 3 (scaling): count of its state is 'x', expected a number", function(_, m)
+      m[key .. "count"] = "'x"
+    end)
     refused("layer 3 (scaling): note of its state is 3, expected a text", function(_, m) m[key .. "note"] = "3" end)
     refused("layer 3 (scaling): odd of its state is nil, expected a boolean", function(_, m) m[key .. "odd"] = nil end)
     refused("layer 3 (scaling): odd of its state is a tensor, expected a boolean", function(t, m)
@@ -331,7 +337,9 @@ describe("a file that does not fit leaves the net as it was:", function()
     refused("nil layers, and 6 in the net", function(_, m) m.layers = nil end)
     refused("layer 2 is dense 6->5, and missing in the file", function(_, m) m["layer.2"] = nil end)
     refused("layer 2 is dense 6->5, and written in Lua in the file", function(_, m) m["layer.2"] = "lua" end)
-    refused("layer 3 (scaling) is written in Lua, and native in the file", function(_, m) m["layer.3"] = m["layer.5"] end)
+    refused("layer 3 (scaling) is written in Lua, and native in the file", function(_, m)
+      m["layer.3"] = m["layer.5"]
+    end)
     refused("layer 3 (scaling) is written in Lua, and missing in the file", function(_, m) m["layer.3"] = nil end)
     refused("layer 3 is other in the file, and scaling in the net", function(_, m) m["layer.3.name"] = "other" end)
     refused("layer 3 is without a name in the file", function(_, m) m["layer.3.name"] = nil end)
@@ -392,7 +400,8 @@ describe("a checkpoint", function()
         local c = assert(moon.checkpoint.load(path, net))
         assert.is_true(rawequal(c.net, net))
         assert.equal(stop, c.epoch)
-        assert.same(expected, result(net, trainings.fit(net, {epochs = 5, resume = c, callbacks = all_callbacks(path)})))
+        local history = trainings.fit(net, {epochs = 5, resume = c, callbacks = all_callbacks(path)})
+        assert.same(expected, result(net, history))
       end
     end)
   end)
@@ -458,8 +467,8 @@ describe("a checkpoint", function()
       assert(moon.checkpoint.save(path, {net = made("relu")}))
       local net = made("tanh")
       local before = contents(net)
-      assert.same({n = 3, nil, path .. ": layer 1 (dense 6->3): activation is 'relu' in the file, and 'tanh' in the net",
-        "format"}, table.pack(moon.checkpoint.load(path, net)))
+      local words = ": layer 1 (dense 6->3): activation is 'relu' in the file, and 'tanh' in the net"
+      assert.same({n = 3, nil, path .. words, "format"}, table.pack(moon.checkpoint.load(path, net)))
       assert.same(before, contents(net))
       assert.equal("checkpoint.load: net is 7, expected a net", failure(moon.checkpoint.load, path, 7))
     end)

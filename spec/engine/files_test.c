@@ -1066,7 +1066,8 @@ static void test_net_refused(void) {
   moon_archive_new(ctx, &a);
   FAILS(moon_net_from_archive(ctx, &net, a), MOON_EFORMAT, "no text entry 'moonglass'");
   WORKS(moon_archive_set(a, "mixed", "1"));
-  FAILS(moon_net_from_archive(ctx, &net, a), MOON_EFORMAT, "a net with layers written in Lua: make it by the same code");
+  FAILS(moon_net_from_archive(ctx, &net, a), MOON_EFORMAT,
+        "a net with layers written in Lua: make it by the same code");
   WORKS(moon_archive_add(a, "0.weight", w));
   CHECK(failed(try_json(a, LAYERS(FITS)), MOON_EFORMAT, "layer 1 (dense): tensor '0.bias' [2] is missing", __LINE__));
   WORKS(moon_archive_add(a, "0.bias", b));

@@ -61,6 +61,7 @@ local moon = {}
 ---| "normal"
 ---| "zeros"
 ---@alias moonglass.Code "I/O"|"format"|"range"|"type"
+---@alias moonglass.LayerState table<string, moonglass.Tensor|number|string|boolean>
 ---@alias moonglass.AnyLayer moonglass.Layer|moonglass.LuaLayer|moonglass.Net
 ---A loss as one function. It returns the value and its gradient on the prediction, of the prediction's shape.
 ---@alias moonglass.LossFunction fun(prediction: moonglass.Tensor, target: moonglass.Tensor): number, moonglass.Tensor
@@ -849,8 +850,8 @@ function Layer:kind() end
 ---@field parameters (fun(self): moonglass.Parameter[])? the name, value and grad of each
 ---@field penalty (fun(self): number)? the penalty of the last forward
 ---@field seed (fun(self, seed: integer))? restarts the noise
----@field state (fun(self): table<string, moonglass.Tensor|number|string|boolean>)? what a file must hold besides parameters
----@field load_state (fun(self, state: table<string, moonglass.Tensor|number|string|boolean>))? takes such a table
+---@field state (fun(self): moonglass.LayerState)? what a file must hold besides the parameters
+---@field load_state (fun(self, state: moonglass.LayerState))? takes such a table
 ---@field clone (fun(self): moonglass.LuaLayer)? a copy, for `net:clone`
 
 -- ---- Loss ----
@@ -1359,7 +1360,8 @@ function Net:load(path, options) end
 
 ---Save architecture and parameters as a safetensors file. Writing is atomic: the file is complete, or as it was.
 ---Tensors have the names that torch.nn.Sequential gives to the same layers. Of a layer
----written in Lua the file holds the parameters and what its `state` gives; `net:load` fills a net made by the same code.
+---written in Lua the file holds the parameters and what its `state` gives; `net:load` fills a net that the same code
+---has made.
 ---@param path string
 ---@return true? ok nil if it cannot be written
 ---@return string? message

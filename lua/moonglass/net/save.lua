@@ -11,7 +11,8 @@ local core_save = core.methods["moonglass.net"].save or function() return files.
 
 ---Save architecture and parameters as a safetensors file. Writing is atomic: the file is complete, or as it was.
 ---Tensors have the names that torch.nn.Sequential gives to the same layers. Of a layer
----written in Lua the file holds the parameters and what its `state` gives; `net:load` fills a net made by the same code.
+---written in Lua the file holds the parameters and what its `state` gives; `net:load` fills a net that the same code
+---has made.
 ---@param path string
 ---@return true? ok nil if it cannot be written
 ---@return string? message

@@ -156,7 +156,7 @@ end
 -- The net is filled at last, when all else has proved to be sound.
 local function read(what, net, tensors, metadata)
   check_version(metadata)
-  local of_net, plan = {}, nil
+  local of_net, plan = {}
   for name, t in pairs(tensors) do
     if not (name:find("^opt%.") or name:find("^callback%.")) then of_net[name] = t end
   end
