@@ -164,6 +164,52 @@ describe("a net with layers in Lua", function()
     end)
   end)
 
+  it("may have branches, with layers in Lua in some", function()
+    temporary(function(path)
+      local function make()
+        moon.seed(4)
+        return moon.sequential{
+          moon.dense(6, 4), moon.branches{
+            {moon.gaussian_noise(0.2), moon.dense(4, 2, {activation = "tanh"})}, {}, {scaling(4), moon.dense(4, 3)},
+          }, moon.dense(9, 3),
+        }
+      end
+      local x, y = trainings.problem()
+      local opts = {loss = "mse", epochs = 2, seed = 3, callbacks = {moon.callbacks.checkpoint(path)}}
+      local net, other = make(), make()
+      local state = net:layer(2).parts[3]:layer(1)
+      net:fit(x, y, opts)
+      net:layer(2).parts[1]:layer(1).sigma = 0.3
+      assert(net:save(path))
+      local function refused(words, change)
+        local tensors, metadata = net:archive()
+        local before = contents(other)
+        change(tensors, metadata)
+        assert(moon.safetensors.save(path, tensors, metadata))
+        local ok, message = other:load(path)
+        assert.is_nil(ok)
+        has(message, words)
+        assert.same(before, contents(other))
+      end
+      refused("in branch 3 of layer 2: tensor '0.mean' [4] is missing", function(t) t["1.3.0.mean"] = nil end)
+      refused("in branch 1 of layer 2: layer 2 (dense): tensor '0.weight'", function(t) t["1.1.0.weight"] = nil end)
+      refused("branch 2 of layer 2 has layers in the file", function(t) t["1.2.0.weight"] = moon.zeros(1) end)
+      refused("tensor '1.4.x' belongs to no branch", function(t) t["1.4.x"] = moon.zeros(1) end)
+      refused("layer 2 is 3 branches, and another layer in the file", function(_, m) m["layer.2"] = "lua" end)
+      refused("count is negative", function(_, m) m["layer.2.3.layer.1.state.count"] = "-1" end)
+      assert(net:save(path))
+      assert(other:load(path))
+      assert.same(contents(net), contents(other))
+      local theirs = other:layer(2).parts[3]:layer(1)
+      assert.equal(4, theirs.count)
+      assert.equal(state.note, theirs.note)
+      assert.equal(0.3, other:layer(2).parts[1]:layer(1).sigma)
+      state.load_state = nil
+      assert.equal("checkpoint: layer 1 (scaling): it has state, but no load_state, expected both",
+        failure(net.fit, net, x, y, opts))
+    end)
+  end)
+
   it("may make a part of its state in its first pass", function()
     temporary(function(path)
       local function late()

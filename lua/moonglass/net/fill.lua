@@ -3,6 +3,7 @@
 --   local plan = fill.plan(what, net, tensors, metadata)
 --   fill.carry_out(plan)
 -- Both raise damage (support/damage.lua). what: the function that the user called.
+local branching = require "moonglass.net.branching"
 local core = require "moonglass.core"
 local copies = require("moonglass.net.load").copies
 local damage = require "moonglass.support.damage"
@@ -49,8 +50,10 @@ local function add_copies(plan, net, made)
   for _, pair in ipairs(copies(net, made)) do table.insert(plan.copies, pair) end
 end
 
-local function plan_native(plan, net, tensors, metadata)
+-- complete: was the file written by net:save? Another program's has no metadata.
+local function plan_native(plan, net, tensors, metadata, complete)
   if metadata.mixed then damage.raise("the file's net has layers written in Lua, the net has none") end
+  if not complete then metadata = select(2, net:archive()) end
   local made, message = core.net_from(tensors, metadata)
   if not made then damage.raise("%s", message) end
   if #made ~= #net then damage.raise("%d layers, and %d in the net", #made, #net) end
@@ -172,7 +175,7 @@ end
 
 local function check_head(net, metadata)
   if metadata.mixed ~= fill.version then
-    damage.raise("a net with layers in Lua of version '%s', expected '%s'", metadata.mixed, fill.version)
+    damage.raise("a net with layers in Lua of version '%s', expected '%s'", tostring(metadata.mixed), fill.version)
   end
   if metadata.layers ~= tostring(#net) then
     damage.raise("%s layers, and %d in the net", tostring(metadata.layers), #net)
@@ -188,34 +191,66 @@ local function described(metadata, i, layer)
   return text
 end
 
-local function plan_mixed(plan, net, tensors, metadata)
-  local left, place, complete = {}, 0, metadata.mixed ~= nil
+local plan_net
+
+local function plan_branches(plan, at, found, metadata)
+  local key = ("layer.%d"):format(at.i)
+  if at.complete and metadata[key] ~= "branches" then
+    damage.raise("layer %d is %s, and %s in the file", at.i, describe.layer(at.layer),
+      metadata[key] and "another layer" or "missing")
+  end
+  for k, part in ipairs(at.layer.parts) do
+    local tensors, entries, prefix = take_at(k, 1, found), {}, ("%s.%d."):format(key, k)
+    for name, text in pairs(metadata) do
+      if name:sub(1, #prefix) == prefix then entries[name:sub(#prefix + 1)] = text end
+    end
+    if part then
+      damage.within(("in branch %d of layer %d: "):format(k, at.i), plan_net, plan, part, tensors, entries, at.complete)
+    elseif next(tensors) or next(entries) then
+      damage.raise("branch %d of layer %d has layers in the file, and none in the net", k, at.i)
+    end
+  end
+  local name = next(found)
+  if name then damage.raise("tensor '%d.%s' belongs to no branch", at.place, name) end
+end
+
+-- Plans layer i, whose tensors are taken from `left`. Returns how many modules it is.
+local function plan_any(plan, net, at, left, metadata)
+  local layer = at.layer
+  local is_native = native.is_layer(layer)
+  local modules = is_native and core.layer_modules(layer) or 1
+  local found = take_at(at.place, modules, left)
+  if is_native then
+    plan_layer(plan, net, at.i, at.place, found, at.complete and described(metadata, at.i, layer) or nil)
+  elseif branching.is(layer) then
+    plan_branches(plan, at, found, metadata)
+  else
+    plan_lua_layer(plan, net, at, found, metadata)
+  end
+  return modules
+end
+
+local function plan_mixed(plan, net, tensors, metadata, complete)
+  local left, place = {}, 0
   for name, t in pairs(tensors) do left[name] = t end
   if complete then check_head(net, metadata) end
   for i = 1, #net do
-    local layer = net:layer(i)
-    local is_native = native.is_layer(layer)
-    local modules = is_native and core.layer_modules(layer) or 1
-    local found = take_at(place, modules, left)
-    if is_native then
-      plan_layer(plan, net, i, place, found, complete and described(metadata, i, layer) or nil)
-    else
-      plan_lua_layer(plan, net, {i = i, layer = layer, place = place, complete = complete}, found, metadata)
-    end
-    place = place + modules
+    local at = {i = i, layer = net:layer(i), place = place, complete = complete}
+    place = place + plan_any(plan, net, at, left, metadata)
   end
   local name = next(left)
   if name then damage.raise("tensor '%s' belongs to no layer", name) end
 end
 
+function plan_net(plan, net, tensors, metadata, complete)
+  local f = native.is_net(net) and plan_native or plan_mixed
+  f(plan, net, tensors, metadata, complete)
+end
+
 --- All that must be done to put the contents of a file into the net. Nothing is changed yet.
 function fill.plan(what, net, tensors, metadata)
   local plan = {what = what, copies = {}, sets = {}, states = {}}
-  if native.is_net(net) then
-    plan_native(plan, net, tensors, metadata)
-  else
-    plan_mixed(plan, net, tensors, metadata)
-  end
+  plan_net(plan, net, tensors, metadata, native.is_net(net) or metadata.mixed ~= nil)
   return plan
 end
 

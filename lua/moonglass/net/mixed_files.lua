@@ -4,6 +4,9 @@
 --   mixed, layers      the version of these files; the number of layers
 --   layer.1            of a native layer: the JSON of a net of it alone (csrc/engine/formats/weights.c)
 --   layer.2            "lua"; then layer.2.name is its name, and layer.2.state.n what is no tensor of its state
+--   layer.3            "branches"; then layer.3.1.x is the entry x of the net that is the first branch, as "4.1.x" is
+--                      its tensor x if the branches are module 4
+local branching = require "moonglass.net.branching"
 local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local damage = require "moonglass.support.damage"
@@ -38,19 +41,36 @@ local function add_lua_layer(tensors, metadata, net, i, place)
   for entry, t in pairs(parameters) do tensors[place .. "." .. entry] = t:clone() end
 end
 
-local function archive(net)
+local archive
+
+local function add_branches(tensors, metadata, branches, i, place)
+  metadata["layer." .. i] = "branches"
+  for k, part in ipairs(branches.parts) do
+    local of_part, entries = {}, {}
+    if part then of_part, entries = (native.is_net(part) and part.archive or archive)(part) end
+    for name, t in pairs(of_part) do tensors[("%d.%d.%s"):format(place, k, name)] = t end
+    for name, text in pairs(entries) do metadata[("layer.%d.%d.%s"):format(i, k, name)] = text end
+  end
+end
+
+-- Adds layer i at its place in torch.nn.Sequential. Returns how many modules it is there.
+local function add_layer(tensors, metadata, net, i, place)
+  local layer = net:layer(i)
+  if branching.is(layer) then
+    add_branches(tensors, metadata, layer, i, place)
+  elseif native.is_layer(layer) then
+    add_native(tensors, metadata, net.cells[i], i, place)
+    return core.layer_modules(layer)
+  else
+    add_lua_layer(tensors, metadata, net, i, place)
+  end
+  return 1
+end
+
+function archive(net)
   local tensors, metadata = {}, {format = "pt", mixed = fill.version, layers = tostring(#net)}
   local place = 0
-  for i = 1, #net do
-    local layer = net:layer(i)
-    if native.is_layer(layer) then
-      add_native(tensors, metadata, net.cells[i], i, place)
-      place = place + core.layer_modules(layer)
-    else
-      add_lua_layer(tensors, metadata, net, i, place)
-      place = place + 1
-    end
-  end
+  for i = 1, #net do place = place + add_layer(tensors, metadata, net, i, place) end
   return tensors, metadata
 end
 

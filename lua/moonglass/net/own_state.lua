@@ -1,5 +1,6 @@
 --- What a file holds of a layer written in Lua: its parameters, and the state that it offers by two methods:
 -- state() -> {name = tensor, number, text or boolean}, and load_state(t), which takes such a table.
+local branching = require "moonglass.net.branching"
 local describe = require "moonglass.net.describe"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
@@ -92,10 +93,22 @@ function own_state.take(what, net, i)
   return parameters, state
 end
 
+-- The same for the nets that are a layer's branches.
+local function check_branches(what, branches)
+  for _, part in ipairs(branches.parts) do
+    if part then own_state.check(what, part) end
+  end
+end
+
 --- Raises if the net has a layer in Lua that a file cannot hold, or whose state would not come back.
 function own_state.check(what, net)
   for i = 1, #net do
-    if not native.is_layer(net:layer(i)) then own_state.take(what, net, i) end
+    local layer = net:layer(i)
+    if branching.is(layer) then
+      check_branches(what, layer)
+    elseif not native.is_layer(layer) then
+      own_state.take(what, net, i)
+    end
   end
 end
 
