@@ -78,7 +78,7 @@ local function contents(net)
   for _, parameter in ipairs(net:parameters()) do all[parameter.name] = show(parameter.value) end
   for i = 1, #net do
     local layer = net:layer(i)
-    if type(layer) == "table" and layer.state then
+    if type(layer) == "table" and rawget(layer, "state") then
       for name, v in pairs(layer:state()) do all[("%d.state.%s"):format(i, name)] = show(v) end
     end
   end
