@@ -357,7 +357,7 @@ typedef struct moon_option_info {
 **   linear, relu, sigmoid, tanh, softplus, elu, leaky_relu, selu, gelu, silu, softmax
 ** end
 ** made by make reference: kinds InitName
-**   glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_normal, uniform, normal, zeros
+**   glorot_uniform, glorot_normal, he_uniform, he_normal, lecun_normal, uniform, normal, zeros, ones
 ** end */
 MOON_API const char *moon_registered(const moon_ctx *ctx, moon_family family, size_t i);
 
@@ -392,8 +392,8 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 /* CONSTRUCTOR: a layer by its registered kind. The kinds and their options:
 ** made by make reference: kinds LayerName
 **   dense             in, out, activation, bias, init, name, activity_l1, activity_reduction, kl_weight, kl_target,
-**                     contractive, weight_l1, weight_l2, tied, trainable
-**   activation        activation
+**                     contractive, weight_l1, weight_l2, tied, trainable, bias_init, negative_slope, alpha
+**   activation        activation, negative_slope, alpha
 **   dropout           p
 **   gaussian_noise    sigma, clip
 **   masking_noise     p

@@ -71,6 +71,20 @@ describe("gradient of", function()
     end)
   end
 
+  for _, given in ipairs{
+    {"leaky_relu", {negative_slope = 0.01}}, {"leaky_relu", {negative_slope = 3}}, {"elu", {alpha = 0.25}},
+    {"elu", {alpha = 2}},
+  } do
+    local name, options = table.unpack(given)
+    local option, v = next(options)
+    it(("activation %s with %s = %g"):format(name, option, v), function()
+      check(moon.activation(name, options), away_from_zero(5, 7, 0.2, 2))
+      local x = moon.rand(5, 4) * 2 - 1
+      check(dense_without_kinks(4, 6, {activation = name, [option] = v}), x)
+      check(dense_without_kinks(4, 6, {activation = name, [option] = v, contractive = 0.5, activity_l1 = 0.1}), x)
+    end)
+  end
+
   it("a dense layer without bias", function()
     check(moon.dense(4, 3, {bias = false, activation = "sigmoid"}), moon.rand(5, 4))
   end)

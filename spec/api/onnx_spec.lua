@@ -392,6 +392,15 @@ describe("moon.onnx.export:", function()
     end)
   end
 
+  it("parameters of activations", function()
+    local x = moon.randn(6, 5) * 3
+    for name, options in pairs{elu = {alpha = 0.25}, leaky_relu = {negative_slope = 0.05}} do
+      check(moon.sequential{moon.activation(name, options)}, x)
+      options.activation, options.bias_init = name, "ones"
+      check(moon.sequential{moon.dense(5, 4, options)}, x)
+    end
+  end)
+
   for _, kind in ipairs(moon.registered("layers")) do
     local net = samples.net(kind, 5)
     if net and moon.onnx.export(path, net) then -- registry_spec reports a missing sample

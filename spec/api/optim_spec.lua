@@ -1,6 +1,8 @@
 -- Optimizers compared with their formulas in plain Lua, with each of their options; initialisers by their moments.
 local moon = require "moonglass"
+local expect = dofile "spec/support/expect.lua"
 local formulas = dofile "spec/support/formulas.lua"
+local known = dofile "spec/support/known.lua"
 
 local width, steps = 37, 6 -- an odd width: whole vectors of each instruction set and a remainder
 
@@ -55,8 +57,8 @@ describe("the initialiser", function()
     it(name .. " draws weights with its mean, deviation and bound; the bias is 0", function()
       moon.seed(5)
       local layer = moon.dense(fan_in, fan_out, {init = name})
-      local w, deviation, bound = layer.weight, table.unpack(formulas.inits[name])
-      local values = w:reshape(-1)
+      local deviation, bound = table.unpack(formulas.inits[name])
+      local values = layer.weight:reshape(-1) - (formulas.inits[name].mean or 0)
       -- 60,000 draws: mean and deviation are within 5 standard errors.
       assert.is_true(math.abs(values:mean()) <= 5 * deviation / math.sqrt(fan_in * fan_out))
       assert.is_true(math.abs(values:std() - deviation) <= 0.015 * deviation)
@@ -66,4 +68,27 @@ describe("the initialiser", function()
       assert.equal(0, layer.bias:abs():max())
     end)
   end
+
+  it("of the bias takes its length for both fans, as in Keras, and draws after the weight's", function()
+    moon.seed(5)
+    local weight = moon.dense(fan_in, fan_out).weight
+    for name in pairs(formulas.inits) do
+      moon.seed(5)
+      local layer = moon.dense(fan_in, fan_out, {bias_init = name})
+      assert.is_true(layer.weight:equal(weight), name)
+      assert.equal(name, layer.bias_init)
+    end
+    assert.is_true(moon.dense(2, 50, {bias_init = "ones"}).bias:equal(moon.ones(50)))
+    local limit = math.sqrt(3 * 2 / (20000 + 20000))
+    local bias = moon.dense(1, 20000, {bias_init = "glorot_uniform"}).bias
+    assert.is_true(bias:abs():max() <= limit * 1.00001 and bias:abs():max() > 0.99 * limit)
+    assert.is_true(math.abs(bias:std() - limit / math.sqrt(3)) < 0.03 * limit)
+  end)
+
+  it("of the bias needs a bias", function()
+    assert.equal("dense: bias_init is ones, but bias is false, expected a bias",
+      expect.raised(moon.dense, 2, 3, {bias = false, bias_init = "ones"}))
+    assert.equal(known.fill "dense: unknown init 'one'; did you mean 'ones'? (known: <inits>)",
+      expect.raised(moon.dense, 2, 3, {bias_init = "one"}))
+  end)
 end)

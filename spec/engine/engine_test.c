@@ -326,7 +326,7 @@ static double worst_error(const mooni_act *act, float low, float high, double (*
   for (size_t i = 0; i < N; i++) y[i] = low + (high - low) * (float)i / (N - 1);
   static float x[N];
   memcpy(x, y, sizeof x);
-  act->forward(y, z, NULL, 1, N, N);
+  act->forward(y, z, NULL, 1, N, N, act->p);
   for (size_t i = 0; i < N; i++) {
     double expected = f((double)x[i]);
     worst = fmax(worst, fabs((double)y[i] - expected) / fmax(fabs(expected), 1e-30));
@@ -643,8 +643,10 @@ static void misuse(void) {
   CHECK(moon_optim_new(r.ctx, &opt, "adam", &nan_lr, 1) == MOON_ERANGE);
   CHECK(strcmp(moon_error(r.ctx), "adam: lr is nan, expected a number of at least 0") == 0);
   CHECK(moon_optim_new(r.ctx, &opt, "adam", &typo, 1) == MOON_ERANGE);
-  CHECK(strcmp(moon_error(r.ctx),
-               "adam: unknown option 'leraning_rate' (known: lr, beta1, beta2, eps, weight_decay)") == 0);
+  CHECK(
+      strcmp(moon_error(r.ctx),
+             "adam: unknown option 'leraning_rate' (known: lr, beta1, beta2, eps, weight_decay, clip_value, clip_norm, "
+             "global_clip_norm)") == 0);
   moon_tensor_release(t);
   free_rig(&r);
 }
@@ -782,7 +784,10 @@ static bool find_option(const moon_ctx *ctx, moon_family family, const char *nam
 
 /* At and beyond a bound, exactly the values that the bound allows are accepted. */
 static void check_bound(moon_ctx *ctx, const char *option, double bound, double beyond, bool open) {
-  moon_option options[] = {number("in", 2), number("out", 2), number(option, bound), text("activation", "sigmoid")};
+  const char *act = strcmp(option, "alpha") == 0            ? "elu"
+                    : strcmp(option, "negative_slope") == 0 ? "leaky_relu"
+                                                            : "sigmoid";
+  moon_option options[] = {number("in", 2), number("out", 2), number(option, bound), text("activation", act)};
   moon_layer *layer = NULL;
   if (strcmp(option, "in") == 0 || strcmp(option, "out") == 0 || isinf(bound)) return;
   CHECK((moon_layer_new(ctx, &layer, "dense", options, 4) == MOON_OK) == !open);

@@ -254,11 +254,11 @@ static void slopes_of(const mooni_act *act) {
   for (size_t s = 0; s < 3; s++) {
     for (size_t i = 0; i < N; i++) y[s][i] = 0.08f * ((float)i - 49.5f) + h * ((float)s - 1);
     memcpy(z[s], y[s], sizeof kept);
-    act->forward(y[s], act->needs_z ? kept : NULL, NULL, 1, N, N);
-    act->slopes(first[s], second[s], y[s], act->needs_z ? z[s] : NULL, N);
+    act->forward(y[s], act->needs_z ? kept : NULL, NULL, 1, N, N, act->p);
+    act->slopes(first[s], second[s], y[s], act->needs_z ? z[s] : NULL, N, act->p);
   }
   for (size_t i = 0; i < N; i++) dy[i] = 1;
-  act->backward(dy, y[1], act->needs_z ? z[1] : NULL, 1, N, N);
+  act->backward(dy, y[1], act->needs_z ? z[1] : NULL, 1, N, N, act->p);
   for (size_t i = 0; i < N; i++) {
     double numeric = ((double)first[2][i] - (double)first[0][i]) / (double)(z[2][i] - z[0][i]);
     CHECK(fabsf(dy[i] - first[1][i]) <= 1e-6f);

@@ -146,7 +146,7 @@ local fan_in, fan_out = formulas.fan_in, formulas.fan_out
 
 local cut = 2 / 0.87962566103423978 -- two deviations of the normal distribution before truncation
 
---- For initial weights [fan_in x fan_out]: {deviation, largest absolute value in deviations, or nil}.
+--- For initial weights [fan_in x fan_out]: {deviation, largest absolute value in deviations, or nil, mean =}.
 formulas.inits = {
   glorot_uniform = {math.sqrt(2 / (fan_in + fan_out)), math.sqrt(3)},
   glorot_normal = {math.sqrt(2 / (fan_in + fan_out)), cut},
@@ -156,6 +156,7 @@ formulas.inits = {
   uniform = {0.05 / math.sqrt(3), math.sqrt(3)},
   normal = {0.05},
   zeros = {0, 0},
+  ones = {0, 0, mean = 1},
 }
 
 return formulas

@@ -78,12 +78,12 @@ static void apply_act(moon_tensor *out, const mooni_act *act) {
   float *y = moon_tensor_float(out), z[MOONI_CHUNK];
   size_t width = out->rank ? out->shape[out->rank - 1] : 1;
   if (act->rowwise) {
-    if (out->numel) act->forward(y, NULL, NULL, out->numel / width, width, width);
+    if (out->numel) act->forward(y, NULL, NULL, out->numel / width, width, width, act->p);
     return;
   }
   for (size_t i = 0; i < out->numel; i += MOONI_CHUNK) {
     size_t n = out->numel - i < MOONI_CHUNK ? out->numel - i : MOONI_CHUNK;
-    act->forward(y + i, act->needs_z ? z : NULL, NULL, 1, n, n);
+    act->forward(y + i, act->needs_z ? z : NULL, NULL, 1, n, n, act->p);
   }
 }
 

@@ -10,7 +10,7 @@ enum {
   MOONI_SETTABLE = 4,   /* may change after construction */
   MOONI_OPEN_LOW = 8,   /* the lower bound itself is not allowed */
   MOONI_OPEN_HIGH = 16, /* nor is the upper bound */
-  MOONI_ADDED = 32      /* a number or a flag that the first files do not have: not saved while it has its default */
+  MOONI_ADDED = 32      /* the first files do not have it: not saved while it has its default; no range, no layer */
 };
 enum { MOONI_TEXT = 64 }; /* bytes of a text option, with its zero byte */
 

@@ -100,11 +100,17 @@ static void write_option(mooni_json_writer *w, const moon_net *net, const moon_o
   }
 }
 
+/* An option that was added later has its default. */
+static bool is_default(const mooni_option_spec *o, const moon_option *v) {
+  if (!(o->flags & MOONI_ADDED)) return false;
+  return o->kind == MOON_TEXT ? strcmp(v->text, o->text) == 0 : v->number == o->number;
+}
+
 static moon_status write_options(mooni_json_writer *w, const moon_net *net, const moon_layer *layer) {
   for (const mooni_option_spec *o = layer->class->options; o && o->name; o++) {
     moon_option v;
     MOONI_TRY(moon_layer_get(layer, o->name, &v));
-    if ((o->flags & MOONI_ADDED && v.number == o->number) || !is_given(net, &v)) continue;
+    if (is_default(o, &v) || !is_given(net, &v)) continue;
     if (v.kind == MOON_TEXT && !mooni_is_utf8(v.text))
       return mooni_fail(w->ctx, MOON_ERANGE, "%s: the text of %s is not UTF-8 and cannot be saved", layer->class->name,
                         o->name);

@@ -50,11 +50,7 @@ static const mooni_option_spec options[] = {
      .text = "linear",
      .names = MOON_ACTIVATIONS,
      .help = "the function applied to each output; softmax: to each row"},
-    {.name = "bias",
-     .kind = MOON_FLAG,
-     .offset = offsetof(dense, bias),
-     .number = 1,
-     .help = "add a bias, which starts at 0"},
+    {.name = "bias", .kind = MOON_FLAG, .offset = offsetof(dense, bias), .number = 1, .help = "add a bias"},
     {.name = "init",
      .kind = MOON_TEXT,
      .offset = offsetof(dense, init),
@@ -97,6 +93,14 @@ static const mooni_option_spec options[] = {
      .offset = offsetof(dense, tied),
      .help = "a dense layer out -> in, whose weight is used transposed"},
     MOONI_TRAINABLE_OPTION,
+    {.name = "bias_init",
+     .kind = MOON_TEXT,
+     .flags = MOONI_ADDED,
+     .offset = offsetof(dense, bias_init),
+     .text = "zeros",
+     .names = MOON_INITS,
+     .help = "initialiser of the bias"},
+    MOONI_SLOPE_OPTIONS(dense),
     {0}};
 
 static moon_status take_tied(dense *d, moon_layer *owner) {
@@ -126,17 +130,25 @@ static moon_status check(moon_layer *layer) {
   return MOON_OK;
 }
 
-/* Find the activation and the initialiser by name. */
+/* An initialiser by name, which becomes the registered one: that is shown and saved. */
+static moon_status find_init(moon_ctx *ctx, char name[MOONI_TEXT]) {
+  const char *init = mooni_find_init(name);
+  if (!init) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_INITS, name), "dense: ");
+  snprintf(name, MOONI_TEXT, "%s", init);
+  return MOON_OK;
+}
+
+/* Find the activation and the initialisers by name. */
 static moon_status check_names(dense *d) {
   moon_ctx *ctx = d->base.ctx;
   d->act = mooni_find_act(ctx, d->activation);
   if (!d->act) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_ACTIVATIONS, d->activation), "dense: ");
-  const char *init = mooni_find_init(d->init);
-  if (!init) return mooni_prepend(ctx, mooni_unregistered(ctx, MOON_INITS, d->init), "dense: ");
-  /* Show and save the registered names. */
   snprintf(d->activation, sizeof d->activation, "%s", d->act->name);
-  snprintf(d->init, sizeof d->init, "%s", init);
-  return MOON_OK;
+  MOONI_TRY(find_init(ctx, d->init));
+  MOONI_TRY(find_init(ctx, d->bias_init));
+  if (!d->bias && strcmp(d->bias_init, "zeros") != 0)
+    return mooni_fail(ctx, MOON_ERANGE, "dense: bias_init is %s, but bias is false, expected a bias", d->bias_init);
+  return mooni_slope_choose(ctx, &d->slope, d->act, "dense");
 }
 
 static moon_status init(moon_layer *layer) {
@@ -150,9 +162,9 @@ static moon_status init(moon_layer *layer) {
   else
     MOONI_TRY(mooni_layer_add_param(layer, "weight", 2, (size_t[]){d->in, d->out}));
   if (d->bias) MOONI_TRY(mooni_layer_add_param(layer, "bias", 1, &d->out));
-  if (!tied)
-    mooni_init_fill(layer->ctx, layer->params[0]->value,
-                    d->init); /* last: it draws random numbers, which a failure must not */
+  /* Last, because they draw random numbers, which a failure must not. */
+  if (!tied) mooni_init_fill(layer->ctx, layer->params[0]->value, d->init);
+  if (d->bias) mooni_init_fill(layer->ctx, layer->params[1]->value, d->bias_init);
   return MOON_OK;
 }
 
@@ -283,7 +295,7 @@ static void complete(const moon_layer *layer, const mooni_pass *pass) {
   block b = mooni_dense_own_block(d, pass, act->rowwise);
   size_t at = b.r0 * y.stride + b.c0;
   sum_parts(layer, pass, b);
-  act->forward(y.p + at, z.p ? z.p + at : NULL, bias ? bias + b.c0 : NULL, b.rows, b.columns, y.stride);
+  act->forward(y.p + at, z.p ? z.p + at : NULL, bias ? bias + b.c0 : NULL, b.rows, b.columns, y.stride, d->slope.p);
 }
 
 /* ---- backward ---- */
@@ -295,7 +307,8 @@ static void make_dz(const moon_layer *layer, const mooni_pass *pass, block b) {
   if (pass->scratch) z = mooni_dense_like_y(pass, pass->scratch);
   size_t at = b.r0 * y.stride + b.c0;
   mooni_penalty_add_to_dy(layer, pass, b);
-  if (!pass->logits) d->act->backward(dy.p + at, y.p + at, z.p ? z.p + at : NULL, b.rows, b.columns, y.stride);
+  if (!pass->logits)
+    d->act->backward(dy.p + at, y.p + at, z.p ? z.p + at : NULL, b.rows, b.columns, y.stride, d->slope.p);
   mooni_penalty_add_to_dz(layer, pass, b);
 }
 

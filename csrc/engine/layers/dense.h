@@ -2,8 +2,8 @@
 #ifndef MOONI_DENSE_H
 #define MOONI_DENSE_H
 
-#include "../kernels/act.h"
 #include "layer.h"
+#include "slope.h"
 
 typedef struct dense {
   moon_layer base;
@@ -11,6 +11,8 @@ typedef struct dense {
   char activation[MOONI_TEXT], init[MOONI_TEXT], name[MOONI_TEXT], activity_reduction[MOONI_TEXT];
   bool bias;
   double activity_l1, weight_l1, weight_l2, kl_weight, kl_target, contractive;
+  char bias_init[MOONI_TEXT];
+  mooni_slope slope;
   moon_layer *tied;
   const mooni_act *act;
 } dense;

@@ -11,19 +11,20 @@
 #include "../core/tensor.h"
 #include "../kernels/table.h"
 
-typedef enum shape { UNIFORM, NORMAL, TRUNCATED } shape;
+typedef enum shape { UNIFORM, NORMAL, TRUNCATED, CONSTANT } shape;
 
 static const struct {
   const char *name;
   shape shape;
   double gain; /* s = gain / fan */
   bool both_fans;
-  double fixed; /* L, or the deviation, if gain is 0 */
+  double fixed; /* L, the deviation, or the constant, if gain is 0 */
 } inits[] = {
     {"glorot_uniform", UNIFORM, 2, true, 0},  {"glorot_normal", TRUNCATED, 2, true, 0},
     {"he_uniform", UNIFORM, 2, false, 0},     {"he_normal", TRUNCATED, 2, false, 0},
     {"lecun_normal", TRUNCATED, 1, false, 0}, {"uniform", UNIFORM, 0, false, 0.05},
-    {"normal", NORMAL, 0, false, 0.05},       {"zeros", UNIFORM, 0, false, 0},
+    {"normal", NORMAL, 0, false, 0.05},       {"zeros", CONSTANT, 0, false, 0},
+    {"ones", CONSTANT, 0, false, 1},
 };
 
 const char *mooni_init_name(size_t i) { return i < MOONI_COUNT(inits) ? inits[i].name : NULL; }
@@ -51,13 +52,15 @@ static void truncated_normal(moon_ctx *ctx, float *w, size_t n, double deviation
 
 void mooni_init_fill(moon_ctx *ctx, moon_tensor *w, const char *name) {
   size_t i = find(name), n = moon_tensor_numel(w);
-  double fan_in = (double)mooni_rows(w), fan_out = (double)mooni_width(w);
+  double fan_in = (double)mooni_rows(w), fan_out = w->rank == 1 ? fan_in : (double)mooni_width(w);
   double fan = inits[i].both_fans ? fan_in + fan_out : fan_in;
   double variance = inits[i].gain / fan;
   float *p = moon_tensor_float(w);
-  if (inits[i].shape == UNIFORM) {
+  if (inits[i].shape == CONSTANT) {
+    moon_tensor_fill(w, inits[i].fixed);
+  } else if (inits[i].shape == UNIFORM) {
     float limit = (float)(inits[i].gain > 0 ? sqrt(3 * variance) : inits[i].fixed);
-    if (limit > 0) ctx->k->uniform(&ctx->rng, p, n, -limit, limit);
+    ctx->k->uniform(&ctx->rng, p, n, -limit, limit);
   } else if (inits[i].shape == NORMAL) {
     ctx->k->normal(&ctx->rng, p, n, 0, (float)inits[i].fixed);
   } else {

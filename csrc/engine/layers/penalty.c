@@ -128,7 +128,7 @@ static void slopes(const dense *d, const mooni_pass *pass, size_t p, float first
   mooni_columns y = mooni_columns_of(pass->y, pass->rows, d->out, pass->y_apart, p, pass->parts), z = {0};
   if (pass->scratch) z = mooni_columns_of(pass->scratch, pass->rows, d->out, pass->y_apart, p, pass->parts);
   size_t at = r * y.stride + c;
-  d->act->slopes(first, second, y.p + at, z.p ? z.p + at : NULL, n);
+  d->act->slopes(first, second, y.p + at, z.p ? z.p + at : NULL, n, d->slope.p);
 }
 
 /* m [n] = the sums of act'^2 over the rows, for columns c to c + n of part p. */

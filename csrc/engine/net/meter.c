@@ -331,7 +331,7 @@ static const float *activated(const mooni_batch *b, float *to, const float *y, s
     const moon_loss *loss = heads ? heads->heads[h].loss : b->loss;
     if (b->fused >> h & 1)
       mooni_find_act(b->net->ctx, loss->class->fuses)
-          ->forward(to + own.from, NULL, NULL, b->rows, mooni_length(own), width);
+          ->forward(to + own.from, NULL, NULL, b->rows, mooni_length(own), width, 0); /* it has no parameter */
   }
   return to;
 }

@@ -72,7 +72,7 @@ function Graph:output(name, width)
   self.outputs[#self.outputs + 1] = {name = name, width = width}
 end
 
--- ---- activations: each takes the graph and the name of its input ----
+-- ---- activations: each takes the graph, the name of its input, and the layer ----
 
 local function operator(name, ...)
   local attributes = {...}
@@ -86,10 +86,14 @@ local activations = {
   tanh = operator "Tanh",
   softplus = operator "Softplus",
   softmax = operator("Softmax", {"axis", 1}),
-  elu = operator("Elu", {"alpha", 1.0}),
-  leaky_relu = operator("LeakyRelu", {"alpha", 0.2}),
   selu = operator("Selu", {"alpha", 1.67326324}, {"gamma", 1.05070099}),
 }
+
+function activations.elu(graph, x, layer) return graph:node("Elu", {x}, {{"alpha", layer.alpha + 0.0}}) end
+
+function activations.leaky_relu(graph, x, layer)
+  return graph:node("LeakyRelu", {x}, {{"alpha", layer.negative_slope + 0.0}})
+end
 
 function activations.silu(graph, x) return graph:node("Mul", {x, graph:node("Sigmoid", {x})}) end
 
@@ -110,10 +114,10 @@ function layers.dense(graph, x, layer)
   local i = find_layer(graph.net, layer) -- the first place of a layer that is in the net twice
   local weight, transposed = graph:weight_of(layer, i)
   local inputs = {x, weight, layer.bias and graph:weight(graph.names[i].bias) or nil}
-  return activations[layer.activation](graph, graph:node("Gemm", inputs, {{"transB", transposed}}))
+  return activations[layer.activation](graph, graph:node("Gemm", inputs, {{"transB", transposed}}), layer)
 end
 
-function layers.activation(graph, x, layer) return activations[layer.activation](graph, x) end
+function layers.activation(graph, x, layer) return activations[layer.activation](graph, x, layer) end
 
 -- How many elements of a row are kept in inference.
 local function kept(layer, width)

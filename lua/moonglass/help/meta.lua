@@ -60,6 +60,7 @@ local moon = {}
 ---| "uniform"
 ---| "normal"
 ---| "zeros"
+---| "ones"
 ---@alias moonglass.Code "I/O"|"format"|"range"|"type"
 ---@alias moonglass.LayerState table<string, moonglass.Tensor|number|string|boolean>
 ---@alias moonglass.AnyLayer moonglass.Layer|moonglass.LuaLayer|moonglass.Net
@@ -604,7 +605,7 @@ function Tensor:softplus() end
 ---@return moonglass.Tensor self
 function Tensor:softplus_() end
 
----The activation elu: t above 0, exp(t) - 1 below.
+---The activation elu: t above 0, exp(t) - 1 below. Layers take another `alpha` as the factor.
 ---@return moonglass.Tensor tensor float32
 function Tensor:elu() end
 
@@ -612,7 +613,7 @@ function Tensor:elu() end
 ---@return moonglass.Tensor self
 function Tensor:elu_() end
 
----The activation leaky_relu: t above 0, 0.2 t below, Keras's slope.
+---The activation leaky_relu: t above 0, 0.2 t below, Keras's slope. Layers take another `negative_slope`.
 ---@return moonglass.Tensor tensor float32
 function Tensor:leaky_relu() end
 
@@ -675,12 +676,15 @@ function moon.layer(kind, ...) end
 ---Options of `moon.activation`.
 ---@class moonglass.ActivationOptions
 ---@field activation moonglass.ActivationName? required: such as relu; applied to each element, softmax to each row
+---@field negative_slope number? default 0.2, at least 0: of the activation leaky_relu: the slope below 0
+---@field alpha number? default 1, at least 0: of the activation elu: below 0 it approaches minus this number
 
 ---An activation as a separate layer, for rows of any width.
 ---@param activation moonglass.ActivationName such as relu; applied to each element, softmax to each row
+---@param options moonglass.ActivationOptions?
 ---@return moonglass.Activation layer
 ---@overload fun(options: moonglass.ActivationOptions): moonglass.Activation
-function moon.activation(activation) end
+function moon.activation(activation, options) end
 
 ---A dense layer: y = activation(x W + b).
 ---@class moonglass.Dense: moonglass.Layer, moonglass.DenseOptions
@@ -694,7 +698,7 @@ function moon.activation(activation) end
 ---@field in integer? required, at least 1: width of the input
 ---@field out integer? required, at least 1: width of the output, the number of units
 ---@field activation moonglass.ActivationName? default "linear": the function applied to each output; softmax: to each row
----@field bias boolean? default true: add a bias, which starts at 0
+---@field bias boolean? default true: add a bias
 ---@field init moonglass.InitName? default "glorot_uniform": initialiser of the weight
 ---@field name string? name of the layer in summaries
 ---@field activity_l1 number? default 0, at least 0: factor of a penalty: the sum of the absolute outputs
@@ -706,6 +710,9 @@ function moon.activation(activation) end
 ---@field weight_l2 number? default 0, at least 0: factor of a penalty: the sum of the squared weights
 ---@field tied moonglass.Layer? a dense layer out -> in, whose weight is used transposed
 ---@field trainable boolean? default true: false: the layer is frozen: steps compute no gradient of its parameters and leave them as they are
+---@field bias_init moonglass.InitName? default "zeros": initialiser of the bias
+---@field negative_slope number? default 0.2, at least 0: of the activation leaky_relu: the slope below 0
+---@field alpha number? default 1, at least 0: of the activation elu: below 0 it approaches minus this number
 
 ---A dense layer: y = activation(x W + b). W [in x out] is drawn from the stream that `moon.seed` restarts.
 ---@param n_in integer at least 1: width of the input
