@@ -310,14 +310,17 @@ static moon_status where(void) {
 
 static moon_status make_layer(void) {
   moon_option v[8];
-  const char *kind = byte() < 128 ? "dense" : name_of(MOON_LAYERS);
-  size_t n = 0;
+  size_t which = byte(), n = 0;
+  const char *kind = which < 128 ? "dense" : which < 150 ? "branch" : which < 165 ? "join" : name_of(MOON_LAYERS);
   moon_layer *l = NULL;
   if (!strcmp(kind, "dense") && byte() < 240) { /* most of the time a layer that fits others */
     v[n++] = (moon_option){.name = "in", .kind = MOON_COUNT, .number = (double)(2 + below(3))};
     v[n++] = (moon_option){.name = "out", .kind = MOON_COUNT, .number = (double)(2 + below(3))};
     if (byte() & 1) v[n++] = (moon_option){.name = "activation", .kind = MOON_TEXT, .text = name_of(MOON_ACTIVATIONS)};
     if (byte() > 200) v[n++] = (moon_option){.name = "tied", .kind = MOON_LAYER, .layer = layer()};
+  } else if (which >= 128 && which < 165) {
+    bool joins = !strcmp(kind, "join");
+    v[n++] = (moon_option){joins ? "heads" : "back", MOON_COUNT, (double)(below(4) + joins), 0, NULL, NULL};
   } else {
     n = options(v, MOON_LAYERS, kind);
   }
@@ -337,8 +340,24 @@ static moon_status look_at_layer(void) {
   return moon_layer_get(l, byte() & 1 ? "activation" : word(), &v);
 }
 
+static moon_status make_heads(void) {
+  static const char *const names[] = {"a", "b", "c", "a", "", NULL};
+  moon_head heads[4], head;
+  size_t n = below(4);
+  moon_loss *l = NULL;
+  for (size_t i = 0; i < n; i++)
+    heads[i] = (moon_head){names[byte() < 240 ? i : below(COUNT(names))], s.loss[below(FEW)], 1 + below(3),
+                           byte() < 240 ? 0.5 : -1};
+  moon_status status = moon_loss_heads(s.ctx, &l, heads, n);
+  if (status != MOON_OK) return status;
+  keep_loss(l);
+  EXPECT(moon_loss_head(l, n - 1, &head) && !moon_loss_head(l, n, &head));
+  return MOON_OK;
+}
+
 static moon_status make_loss(void) {
   moon_option v[8];
+  if (byte() > 180) return make_heads();
   const char *kind = name_of(MOON_LOSSES);
   moon_loss *l = NULL;
   moon_status status = moon_loss_new(s.ctx, &l, kind, v, byte() & 1 ? options(v, MOON_LOSSES, kind) : 0);
@@ -443,7 +462,8 @@ static moon_status train_net(void) {
   const moon_dataset *d = s.data[below(FEW)];
   double value;
   if (!n || !l || !o) return MOON_OK;
-  static const char *const kinds[] = {"accuracy", "binary_accuracy", "data", "penalty", "loss"};
+  static const char *const kinds[] = {"accuracy", "binary_accuracy", "data",   "penalty",
+                                      "loss",     "head 0",          "head 1", "head_accuracy 1"};
   size_t kind = below(16);
   if (kind < COUNT(kinds)) moon_net_add_measure(n, kinds[kind], kind == 4 ? s.loss[below(FEW)] : NULL);
   moon_net_measured(n, kind, &value, &value);
