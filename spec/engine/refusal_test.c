@@ -201,7 +201,7 @@ static moon_status fill_stage(stage *s, const scenario *of) {
   TRY(make_net(ctx, &s->net, of->width, of->threads > 1 || of->blis));
   TRY(moon_net_set_encoder(s->net, 1));
   TRY(moon_loss_new(ctx, &s->loss, "bce", NULL, 0));
-  TRY(moon_optim_new(ctx, &s->opt, "adam", NULL, 0));
+  TRY(moon_optim_new(ctx, &s->opt, "adam", &(moon_option){"global_clip_norm", MOON_NUMBER, 1, 0, NULL, NULL}, 1));
   TRY(moon_tensor_new(ctx, &s->x, MOON_FLOAT32, 2, (size_t[]){of->rows, of->width}));
   TRY(moon_tensor_uniform(s->x, 0, 1));
   TRY(moon_dataset_new(ctx, &s->data, s->x, NULL));

@@ -65,6 +65,9 @@ for _, kind in ipairs{
   local name, o = table.unpack(kind)
   add("plain, " .. name, plain(), {optimizer = function() return moon[name](o) end})
 end
+for _, clip in ipairs{"clip_value", "clip_norm", "global_clip_norm"} do
+  add("plain, " .. clip, plain(), {optimizer = function() return moon.sgd{lr = 1, [clip] = 1e-3} end})
+end
 add("plain, contractive", plain{contractive = 0.1})
 add("tied", plain{tied = true})
 add("deep", function()
