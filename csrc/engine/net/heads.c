@@ -86,7 +86,11 @@ static double apply_head(const mooni_heads *heads, size_t h, const region *g, do
 static double apply_all(const moon_loss *loss, const region *g) {
   const mooni_heads *heads = mooni_heads_of(loss);
   double sum = 0;
-  for (size_t h = 0; h < heads->count; h++) sum += apply_head(heads, h, g, heads->heads[h].weight);
+  for (size_t h = 0; h < heads->count; h++) {
+    double weight = heads->heads[h].weight, value = apply_head(heads, h, g, weight);
+    if (g->t.heads && weight > 0) g->t.heads[h] += value / weight;
+    sum += value;
+  }
   return sum;
 }
 

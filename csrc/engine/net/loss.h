@@ -11,6 +11,7 @@ typedef struct mooni_target {
   size_t stride;        /* from row to row of values */
   const float *weights; /* [rows]; NULL: all are 1. No kernel reads them: see mooni_loss_of_rows */
   size_t batch;         /* rows of the whole batch, of all ranks; for heads.c, which finds the scale of each loss */
+  double *heads;        /* NULL, or where heads.c adds the value of each head, without its weight if that is not 0 */
 } mooni_target;
 
 /* Return scale times the loss, summed over p [rows x width], or, with logits, over fuses(p). Write its gradient to grad

@@ -48,6 +48,8 @@ struct mooni_meter {
   size_t count;
   float *buffer; /* outputs as the loss has seen them, with their activation, and targets: [rows x width] each */
   size_t floats; /* of each */
+  double *heads; /* for mooni_batch, of each thread */
+  size_t threads;
 };
 
 /* ---- kinds ---- */
@@ -155,7 +157,10 @@ static double kl(const measure *m, const outcome *o, double *weight) {
 
 /* One head of the loss, without weights. */
 static double head(const measure *m, const outcome *o, double *weight) {
+  double value = 0;
   *weight = (double)o->rows;
+  for (size_t i = 0; o->b->heads && i < o->b->parts; i++) value += o->b->heads[i * MOONI_MAX_HEADS + m->head];
+  if (o->b->heads && mooni_heads_of(o->b->loss)->heads[m->head].weight > 0) return value;
   return mooni_heads_value(mooni_heads_of(o->b->loss), m->head, o->y, o->target, o->rows, o->b->fused, o->b->mask);
 }
 
@@ -241,6 +246,7 @@ void moon_net_drop_measures(moon_net *net) {
   for (size_t i = 0; i < m->count; i++) moon_loss_release(m->measures[i].loss);
   mooni_free(net->ctx, m->measures);
   mooni_free(net->ctx, m->buffer);
+  mooni_free(net->ctx, m->heads);
   mooni_free(net->ctx, m);
   net->meter = NULL;
 }
@@ -286,9 +292,26 @@ static moon_status check_heads(const mooni_batch *b, const measure *m) {
   return MOON_OK;
 }
 
-moon_status mooni_meter_plan(const mooni_batch *b) {
+/* The loss tells the values of heads while it runs, except where they are not those of whole, unweighted rows here. */
+static moon_status plan_heads(struct mooni_meter *m, mooni_batch *b) {
+  size_t threads = (size_t)b->net->ctx->threads;
+  if (!mooni_heads_of(b->loss) || b->target.weights || b->elsewhere) return MOON_OK;
+  if (threads > m->threads) {
+    double *heads = mooni_calloc(b->net->ctx, threads, MOONI_MAX_HEADS * sizeof *heads);
+    if (!heads) return mooni_nomem(b->net->ctx, threads * MOONI_MAX_HEADS * sizeof *heads);
+    mooni_free(b->net->ctx, m->heads);
+    m->heads = heads;
+    m->threads = threads;
+  }
+  memset(m->heads, 0, threads * MOONI_MAX_HEADS * sizeof *m->heads);
+  b->heads = m->heads;
+  return MOON_OK;
+}
+
+moon_status mooni_meter_plan(mooni_batch *b) {
   struct mooni_meter *m = b->net->meter;
   if (!m || !needs_outputs(m)) return MOON_OK;
+  MOONI_TRY(plan_heads(m, b));
   for (size_t i = 0; i < m->count; i++) {
     MOONI_TRY(check_heads(b, &m->measures[i]));
     if (m->measures[i].loss) MOONI_TRY(check_loss(b, m->measures[i].loss));

@@ -274,7 +274,8 @@ static void apply_loss(part *p, const stage *s) {
                          .labels = b->target.labels ? b->target.labels + rows.from : NULL,
                          .stride = t.stride,
                          .weights = b->target.weights ? b->target.weights + rows.from : NULL,
-                         .batch = b->rows + b->elsewhere};
+                         .batch = b->rows + b->elsewhere,
+                         .heads = b->heads ? b->heads + p->index * MOONI_MAX_HEADS : NULL};
   mooni_loss_fn *apply = b->mask ? mooni_mask_loss : b->loss->class->apply;
   if (mooni_length(rows) && y.to > y.from)
     b->value[p->index] = mooni_loss_of_rows(apply, b->loss, g.p ? g.p + rows.from * g.stride + g.from : NULL,

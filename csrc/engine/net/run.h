@@ -34,6 +34,7 @@ typedef struct mooni_batch {
   moon_optim *opt;         /* NULL: no update */
   double *value, *penalty; /* of each part, while it runs */
   bool mask;
+  double *heads;   /* of each part: the value of each head, MOONI_MAX_HEADS of them; NULL: not wanted */
   double *present; /* with a mask: how many cells each part's targets have; over ranks part 0 has those of all */
   /* Set by mooni_run: loss and penalties; the penalties; with a mask: how many cells the targets have. */
   double objective, all_penalties, all_present;
