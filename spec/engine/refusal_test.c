@@ -157,6 +157,7 @@ static size_t required(moon_ctx *ctx, moon_family family, const char *kind, size
   for (size_t i = 0; moon_option_describe(ctx, family, kind, i, &info); i++) {
     if (!info.required) continue;
     double v = info.kind != MOON_COUNT ? 0.25 : info.name[0] == 'k' ? 3 : (double)width;
+    if (!strcmp(kind, "gaussian_code")) v = (double)(width / 2);
     options[n++] = (moon_option){info.name, info.kind, v, 0, "relu", NULL};
   }
   return n;
@@ -176,6 +177,10 @@ static moon_status make_layers(moon_ctx *ctx, moon_layer **layers, size_t *count
   *count = 0;
   for (size_t i = 0; !plain && (kind = moon_registered(ctx, MOON_LAYERS, i)) != NULL; i++) {
     TRY(new_layer(ctx, &layers[*count], kind, width));
+    ++*count;
+    if (strcmp(kind, "gaussian_code") != 0) continue;
+    moon_option wider[] = {number("in", (double)(width / 2)), number("out", (double)width)};
+    TRY(moon_layer_new(ctx, &layers[*count], "dense", wider, 2));
     ++*count;
   }
   TRY(moon_layer_new(ctx, &layers[*count], "dense", penalties, plain ? 3 : MOONI_COUNT(penalties)));
@@ -825,7 +830,7 @@ static moon_status act_load(stage *s, int part) {
 /* Make another context, and train a step in it. */
 static moon_status act_open(stage *s, int part) {
   stage other = {.door = s->door};
-  scenario of = {.rows = 6, .width = 5};
+  scenario of = {.rows = 6, .width = 6};
   (void)part;
   moon_config config = {.alloc = s->door == HOOK ? hooked : NULL};
   moon_status status = moon_ctx_new(&other.ctx, &config);
