@@ -411,8 +411,8 @@ describe("weights of rows", function()
   it("that are large are named when the loss diverges", function()
     local net = make_net "mse"
     expect.has(failure(net.fit, net, moon.rand(40, 6), moon.rand(40, 5), {loss = "mse", optimizer = "sgd", epochs = 9,
-      sample_weight = moon.full(1e30, 40)}), "the weights of rows go up to 1e+30, and multiply the learning rate, 0.01: "
-      .. "scale them to a mean of 1")
+      sample_weight = moon.full(1e30, 40)}), "the weights of rows go up to 1e+30, so that the learning rate, "
+      .. "0.01, is too high: scale them to a mean of 1")
   end)
 
   it("must be the same on all ranks", function()

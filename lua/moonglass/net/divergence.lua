@@ -142,8 +142,8 @@ local function of_size(run, x)
   local low, high = range(x)
   local largest = run.tensors and run.tensors[3] and run.tensors[3]:max() or 0
   if largest > heavy then
-    return ("the weights of rows go up to %.6g, and multiply the learning rate%s: scale them to a mean of 1"):format(
-      largest, learning_rate(run.opt))
+    return ("the weights of rows go up to %.6g, so that the learning rate%s is too high: scale them to a mean of 1")
+      :format(largest, learning_rate(run.opt))
   end
   local rate = ("the learning rate%s is probably too high"):format(learning_rate(run.opt))
   if low >= 0 and high <= 1 then return rate end
