@@ -408,6 +408,20 @@ describe("weights of rows", function()
       .. "a column of y, which the loss multiplies by", failure(net.step_rows, net, data, 1, 5, loss, moon.sgd()))
   end)
 
+  it("weigh all heads of a row", function()
+    moon.seed(3)
+    local x, labels, w = moon.rand(n, 6), labels_of(n), moon.rand(n)
+    local net = moon.sequential{moon.dense(6, 4),
+      moon.branches{{moon.dense(4, 6)}, {moon.dense(4, 5, {activation = "softmax"})}}}
+    local loss = moon.heads{{"mse", columns = 6}, {"cross_entropy", columns = 5, weight = 0.3}}
+    local p = net:predict(x):split(2, {6, 5})
+    local expected = weighted("mse", "mean", p[1]:totable(), x:totable(), w:totable())
+      + 0.3 * weighted("cross_entropy", "batchmean", p[2]:totable(), one_hot(labels, 5):totable(), w:totable())
+    assert.near(expected, net:evaluate(x, {x, labels}, {loss = loss, sample_weight = w, batch_size = 5}), 1e-6)
+    assert.near(expected, net:fit(x, {x, labels}, {loss = loss, sample_weight = w, batch_size = 5,
+      optimizer = moon.sgd{lr = 0}}).loss[1], 1e-6)
+  end)
+
   it("that are large are named when the loss diverges", function()
     local net = make_net "mse"
     expect.has(failure(net.fit, net, moon.rand(40, 6), moon.rand(40, 5), {loss = "mse", optimizer = "sgd", epochs = 9,
