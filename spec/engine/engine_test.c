@@ -402,7 +402,7 @@ static void logits(const mooni_kernels *k) {
   moon_loss_new(ctx, &loss, "bce", NULL, 0);
   const mooni_loss_class *const *class = k->losses;
   while (strcmp((*class)->name, "bce") != 0) class ++;
-  double value = (*class)->apply(loss, g, z, (mooni_target){t, NULL, N}, 1, N, N, 1, true);
+  double value = (*class)->apply(loss, g, z, (mooni_target){.values = t, .stride = N}, 1, N, N, 1, true);
   for (size_t i = 0; i < N; i++) {
     double x = (double)z[i], p = 1 / (1 + exp(-x));
     sum += (x > 0 ? x : 0) - x * (double)t[i] + log1p(exp(-fabs(x)));
@@ -412,7 +412,7 @@ static void logits(const mooni_kernels *k) {
   CHECK(worst <= 4e-7);
   CHECK(fabs(value / sum - 1) < 1e-6);
   z[7] = NAN;
-  CHECK(isnan((*class)->apply(loss, g, z, (mooni_target){t, NULL, N}, 1, N, N, 1, true)));
+  CHECK(isnan((*class)->apply(loss, g, z, (mooni_target){.values = t, .stride = N}, 1, N, N, 1, true)));
   moon_loss_release(loss);
   moon_ctx_release(ctx);
 }
