@@ -12,6 +12,7 @@ local all = {
   "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features",
   "variational", "memorise", "compression", "anomaly", "demo",
 }
+local more = "anomaly_table, series, stacked, winner_take_all" -- only if they are named
 local scripts = arg[0]:match("^(.*)/[^/]*$") or "."
 
 -- ---- the command line ----
@@ -22,7 +23,7 @@ Usage: experiments [names] [--out <folder>] [--launcher <words>] [options]
 Run the named scripts, or else all of the lecture's, one after the other, and make <folder>/index.html of what they
 leave. Each script gets those of the options that it has: --epochs 2, --rows 1000, --data <folder>, ...
 
-   names        %s; also anomaly_table, series, stacked
+   names        %s; also %s
    --out <folder>   default: out, or MOONGLASS_OUT
    --launcher <words>   "mpirun -n 4": these words start each script that has --distributed, which it then gets]]
 
@@ -45,7 +46,7 @@ local function parse(words)
   while i <= #words do
     local word = words[i]
     if word == "--help" or word == "-h" then
-      print(usage:format(table.concat(all, ", ")))
+      print(usage:format(table.concat(all, ", "), more))
       os.exit(true)
     elseif word:find("^%-%-out$") or word:find("^%-%-out=") then
       out, i = option_value(words, i)
@@ -59,7 +60,7 @@ local function parse(words)
   end
   for _, name in ipairs(names) do
     if not name:find("^[%w_]+$") or not files.exists(("%s/%s.lua"):format(scripts, name)) or name == "experiments" then
-      fail("there is no script '%s' (known: %s, anomaly_table, series, stacked)", name, table.concat(all, ", "))
+      fail("there is no script '%s' (known: %s, %s)", name, table.concat(all, ", "), more)
     end
   end
   return #names > 0 and names or all, options, out, launcher

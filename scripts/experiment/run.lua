@@ -175,10 +175,11 @@ local function history_rows(history)
 end
 
 -- The checkpoint in the folder and its path, nil if there is none. It must have the same seed and a net like the given
--- one.
+-- one, and fills it if it has layers in Lua, which are in no file.
 local function find_checkpoint(run, net, path)
   if not (files.exists(path) or files.exists(path .. ".1")) then return nil end
-  local checkpoint, skipped = must(moon.checkpoint.latest(path))
+  local in_lua = type(net) == "table"
+  local checkpoint, skipped = must(moon.checkpoint.latest(path, in_lua and net or nil))
   for _, message in ipairs(skipped) do run:print(("going on from the checkpoint before: %s"):format(message)) end
   if checkpoint.seed ~= run.options.seed or checkpoint.net:summary() ~= net:summary() then
     error(("%s has another net or seed: give --resume the options of the run that wrote it"):format(path), 0)
