@@ -1,5 +1,5 @@
--- scripts/winner_take_all.lua, run as a program: their figures and pictures are
--- compared with the nets that they save. scripts_spec.lua kills and resumes the one with a layer in Lua.
+-- scripts/winner_take_all.lua and categorical.lua, run as programs: their figures and pictures are
+-- compared with the nets that they save. scripts_spec.lua kills and resumes those with a layer in Lua.
 local moon = require "moonglass"
 
 local shapes = "spec/fixtures/shapes"
@@ -52,5 +52,42 @@ describe("scripts/winner_take_all.lua", function()
   it("refuses mistakes before it writes", function()
     runs.rejects("winner_take_all", "--share 1", "--share: '1' is not a number above 0 and below 1")
     runs.rejects("winner_take_all", "--distributed", "unknown option '--distributed'")
+  end)
+end)
+
+describe("scripts/categorical.lua", function()
+  it("measures the bound of a code of classes", function()
+    runs.succeeds("categorical", "--epochs 20 --batch 8 --hidden 20 --variables 3 --classes 4 --side 3 --lr 0.01")
+    local saved, found = tensors "model", runs.figures()
+    local h = (test:float() / 255):matmul(saved["0.weight"]:t()) + saved["0.bias"]
+    local logits = h:relu():matmul(saved["2.weight"]:t()) + saved["2.bias"]
+    local sum, used = 0, {0, 0, 0}
+    for _, row in ipairs(logits:totable()) do
+      for v = 0, 2 do
+        local total, own = 0, 0
+        for c = 1, 4 do total = total + math.exp(row[4 * v + c]) end
+        for c = 1, 4 do
+          local q = math.exp(row[4 * v + c]) / total
+          if q > 0 then own = own + q * math.log(4 * q) end
+        end
+        sum, used[v + 1] = sum + own, used[v + 1] + own
+      end
+    end
+    assert.near(sum / #test, found.divergence, 1e-3)
+    local count = 0
+    for v = 1, 3 do count = count + (used[v] / #test > 0.01 and 1 or 0) end
+    assert.equal(count, found["variables in use"])
+    assert.near(found.reconstruction + found.divergence, found["negative ELBO of a test image"], 1e-3)
+    assert.is_true(found.divergence > 0.1 and found.divergence <= 3 * math.log(4))
+    assert.same({3 * 29 + 1, 3 * 29 + 1}, picture("samples").shape)
+    is_coloured "loss"
+    -- The words of training and inference: one-hot rows.
+    local _, metadata = assert(moon.safetensors.load(folder .. "/model.safetensors"))
+    assert.near(0.5, tonumber(metadata["layer.3.state.temperature"]), 1e-12)
+  end)
+
+  it("refuses mistakes before it writes", function()
+    runs.rejects("categorical", "--classes 1", "--classes 1 says nothing: at least 2")
+    runs.rejects("categorical", "--coldest 0", "--coldest: '0' is not a number above 0")
   end)
 end)

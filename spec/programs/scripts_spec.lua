@@ -255,7 +255,8 @@ describe("scripts/deep.lua: long trainings", function()
       demo = "--epochs 4", denoising = "--epochs 60 --once --schedule plateau --patience 50",
       sparse = "--epochs 30 --hidden 20 --code 5 --layers encoder",
       variational = "--epochs 30 --hidden 20 --plane-hidden 20 --code 5 --steps 3 --side 3",
-      winner_take_all = "--epochs 40 --code 20", -- with a layer in Lua
+      winner_take_all = "--epochs 40 --code 20", -- these two have a layer in Lua
+      categorical = "--epochs 40 --hidden 20 --variables 4 --classes 3 --side 3",
     } do
       local command = ("%s scripts/%s.lua --data %s --batch 8 --threads 1 %s --out %s/%s"):format(program, script,
         shapes, options, folder, script)
