@@ -61,8 +61,8 @@ local ae = moon.autoencoder.deep{input = train:size(2), hidden = o.hidden, code 
 ae = moon.autoencoder{encoder = {ae.encoder, code}, decoder = {ae.decoder}}
 run:print(ae:summary())
 local function cool(_, state) code.temperature = o.coldest ^ ((state.epoch - 1) / math.max(1, o.epochs - 1)) end
-local summed, history = moon.bce{reduction = "batchmean"}
-ae, history = run:fit(ae, {loss = summed, callbacks = {{on_epoch_begin = cool}}})
+local summed = moon.bce{reduction = "batchmean"}
+local _, history = run:fit(ae, {loss = summed, callbacks = {{on_epoch_begin = cool}}}) -- the same net
 
 -- ---- the evidence lower bound of test images: by drawn letters, not by the softmax of the training ----
 
