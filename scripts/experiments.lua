@@ -12,7 +12,7 @@ local all = {
   "plain", "deep", "denoising", "sparse", "sparse_coding", "spirals", "activations", "by_hand", "features",
   "variational", "memorise", "compression", "anomaly", "demo",
 }
-local more = "anomaly_table, categorical, series, stacked, winner_take_all" -- only if they are named
+local more = "adversarial, anomaly_table, categorical, series, stacked, winner_take_all" -- only if they are named
 local scripts = arg[0]:match("^(.*)/[^/]*$") or "."
 
 -- ---- the command line ----

@@ -50,14 +50,18 @@ run:picture("decoder-filters", run:filters(deep:layer(#deep).weight, dead[#dead]
 
 local codes, points = deep:encode(test), plane:encode(test)
 local axes, drawn = moon.pca(codes, 2), math.min(3000, #test)
+local pixels = moon.pca(train, 2)
 local function scatter(name, places, title, kind, caption)
   local labels, x, y = run.test_labels:rows(1, drawn), kind .. " 1", kind .. " 2"
   run:columns(name, {"label", x, y}, {labels, places:t()[1], places:t()[2]})
-  run:plot("scatter", name, places, labels, {title = title, xlabel = x, ylabel = y, labels = run.classes, width = 960,
-    height = 720, caption = caption})
+  run:plot("scatter", name, places, labels, {title = title, xlabel = x, ylabel = y, labels = run.classes, named = true,
+    width = 960, height = 720, caption = caption})
 end
+scatter("pca", pixels:encode(test:rows(1, drawn)), ("PCA with 2 numbers: %.0f %% of the variance"):format(
+    100 * pixels.explained_ratio:sum()), "principal component",
+  "Test images in the first two principal components of the images, coloured by labels")
 scatter("plane", points:rows(1, drawn), "The code of 2 numbers", "number",
-  "Test images at their places in the code of 2 numbers, coloured by labels that no net has seen")
+  "The same images at their places in the code of 2 numbers; no net has seen the labels")
 scatter("components", axes:encode(codes:rows(1, drawn)),
   ("The code of %d numbers: %.0f %% of its variance is in this plane"):format(o.code,
     100 * axes.explained_ratio:sum()), "principal component",

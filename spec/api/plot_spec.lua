@@ -123,6 +123,18 @@ describe("a picture", function()
     assert.is_true(counts[blue] > 100 and not counts[orange])
   end)
 
+  it("scatter: the names of classes amid their points", function()
+    local x, y = moon.tensor{{-1, -1}, {-1.1, -1}, {-9, -1}, {1, 1}, {1.2, 1}, {0 / 0, 3}}, {0, 0, 0, 1, 1, 1}
+    local function dark(named)
+      local size = {width = 400, height = 300, legend = "none", labels = {"mmm", "www"}, named = named, title = ""}
+      assert(plot.scatter(picture, x, y, size))
+      return check_picture(picture, 400, 300)[0x202020] or 0
+    end
+    assert.is_true(dark(true) > dark(false) + 20, ("%d and %d"):format(dark(true), dark(false)))
+    assert(plot.scatter(picture, x, nil, {named = true, width = 200, height = 150}))
+    assert(plot.scatter(picture, x, y, {named = true, labels = {"`touch a`", '"\n'}, width = 200, height = 150}))
+  end)
+
   -- The colours in the four quarters of a picture, from the bottom; the drawn points are nearer to its corners.
   local function quarters(classify)
     local x = moon.tensor{{-1, -1}, {1, -1}, {-1, 1}, {1, 1}}
@@ -507,6 +519,7 @@ describe("mistakes are refused:", function()
     has(message(plot.scatter, picture, x, {1, -1}), "y[2] is -1")
     has(message(plot.scatter, picture, x / 0 * 0, y), "plot.scatter: x: there is nothing to draw")
     has(message(plot.scatter, picture, x, y, {labels = {{}}}), "plot.scatter: labels[1] is a table, expected a text")
+    has(message(plot.scatter, picture, x, y, {named = 1}), "plot.scatter: named is 1, expected true or false")
     local function regions(classify, options) return message(plot.regions, picture, classify, x, y, options) end
     has(regions(3), "plot.regions: classify is 3, expected a function or a net")
     has(regions(function() return {0} end, {steps = 2}), "what classify gave has 1 class numbers, expected 4")

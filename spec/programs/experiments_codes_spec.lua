@@ -1,4 +1,4 @@
--- scripts/winner_take_all.lua and categorical.lua, run as programs: their figures and pictures are
+-- scripts/winner_take_all.lua, adversarial.lua and categorical.lua, run as programs: their figures and pictures are
 -- compared with the nets that they save. scripts_spec.lua kills and resumes those with a layer in Lua.
 local moon = require "moonglass"
 
@@ -6,7 +6,7 @@ local shapes = "spec/fixtures/shapes"
 local runs = dofile("spec/support/script_runs.lua")(after_each, "--data spec/fixtures/shapes")
 local folder = runs.folder
 
-local test = moon.data.mnist(shapes, "test")
+local test, test_labels = moon.data.mnist(shapes, "test")
 
 local function tensors(name) return assert(moon.safetensors.load(("%s/%s.safetensors"):format(folder, name))) end
 
@@ -52,6 +52,36 @@ describe("scripts/winner_take_all.lua", function()
   it("refuses mistakes before it writes", function()
     runs.rejects("winner_take_all", "--share 1", "--share: '1' is not a number above 0 and below 1")
     runs.rejects("winner_take_all", "--distributed", "unknown option '--distributed'")
+  end)
+end)
+
+describe("scripts/adversarial.lua", function()
+  it("measures how near the codes are to the distribution", function()
+    runs.succeeds("adversarial", "--epochs 60 --batch 10 --hidden 20 --critic 16 --side 4")
+    local ae = assert(moon.load(folder .. "/model.safetensors"))
+    local critic, found, codes = assert(moon.load(folder .. "/critic.safetensors")), runs.figures(), ae:encode(test)
+    assert.same({2, 1}, {critic:inputs(), critic:outputs()})
+    assert.near(moon.bce{reduction = "batchmean"}:forward(ae:predict(test), test), found["test loss"], 0.01)
+    for i = 1, 2 do
+      assert.near(codes:mean(1)[i], found["mean of number " .. i], 1e-3)
+      assert.near(codes:std(1)[i], found["deviation of number " .. i], 1e-3)
+    end
+    local inside = 0
+    for _, code in ipairs(codes:totable()) do
+      if math.exp(-(code[1] ^ 2 + code[2] ^ 2) / 2) > 0.5 then inside = inside + 1 end
+    end
+    assert.near(inside / #test, found["codes within the circle of half"], 1e-6)
+    local places = runs.csv "plane.csv"
+    assert.equal(#test + 1, #places)
+    assert.equal(test_labels[3], places[4][1])
+    assert.same({4 * 29 + 1, 4 * 29 + 1}, picture("samples").shape)
+    is_coloured "plane"
+    is_coloured "loss"
+  end)
+
+  it("refuses mistakes before it writes", function()
+    runs.rejects("adversarial", "--critic x", "--critic: 'x' is not a list of widths like 256,128")
+    runs.rejects("adversarial", "--lr 0", "--lr: '0' is not a number above 0")
   end)
 end)
 

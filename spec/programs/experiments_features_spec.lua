@@ -112,6 +112,9 @@ describe("scripts/features.lua", function()
     end
     check_plot("plane", 5)
     check_plot("components", 5)
+    check_plot("pca", 5)
+    local of_pca = moon.pca(train, 2):encode(test)
+    for i, row in ipairs((csv "pca")) do assert.near(of_pca:get(i, 1), row[2], 1e-3 * of_pca:abs():max()) end
     local places, points_of = csv "plane", plane:encode(test)
     assert.equal(#test, #places)
     assert.same({test_labels[7], 3}, {places[7][1], #places[7]})

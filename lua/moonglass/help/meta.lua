@@ -2821,6 +2821,7 @@ function moon.plot.bars(path, labels, series, options) end
 ---@class moonglass.ScatterOptions: moonglass.AxesOptions, moonglass.SizeOptions
 ---@field labels string[]? names of class 0, class 1 and so on
 ---@field size number? above 0: the size of the points; 1 is about 7 pixels
+---@field named boolean? default false; true: each class's name also stands amid its points
 ---@field xrange number[]? {from, to}
 ---@field yrange number[]? {from, to}
 ---@field logx boolean|number? a logarithmic axis: true, or the base

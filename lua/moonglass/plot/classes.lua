@@ -57,6 +57,30 @@ end
 
 -- ---- scatter ----
 
+-- The middle one of the finite numbers; nil if there is none.
+local function median(list, n)
+  local sorted = {}
+  for i = 1, n do
+    if checks.is_finite(list[i]) then sorted[#sorted + 1] = list[i] end
+  end
+  table.sort(sorted)
+  return sorted[(#sorted + 1) // 2]
+end
+
+-- The name of each class amid its points.
+local function add_names(script, what, groups, o)
+  script:add('set style textbox opaque noborder fillcolor rgb "#ffffff" margins 0.5, 0.3')
+  for _, group in ipairs(groups) do
+    local x, y = median(group.x, group.n), median(group.y, group.n)
+    local name = o.labels and o.labels[group.class + 1]
+    if x and y then
+      script:add('set label %s at %s, %s center front boxed font "sans:Bold,14" textcolor rgb "#202020"',
+        checks.text(what, ("labels[%d]"):format(group.class + 1), name == nil and group.class or name),
+        gnuplot.number(x), gnuplot.number(y))
+    end
+  end
+end
+
 local function zeros(n)
   local list = {}
   for i = 1, n do list[i] = 0 end
@@ -64,16 +88,19 @@ local function zeros(n)
 end
 
 local point_rules = {labels = {"list"}, size = {"positive"}}
+local name_rules = {named = {"flag", false}}
 
 ---Options of `moon.plot.scatter`.
 ---@class moonglass.ScatterOptions: moonglass.AxesOptions, moonglass.SizeOptions
 ---@field labels string[]? names of class 0, class 1 and so on
 ---@field size number? above 0: the size of the points; 1 is about 7 pixels
+---@field named boolean? default false; true: each class's name also stands amid its points
 ---@field xrange number[]? {from, to}
 ---@field yrange number[]? {from, to}
 ---@field logx boolean|number? a logarithmic axis: true, or the base
 ---@field logy boolean|number? a logarithmic axis: true, or the base
-local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, axes.logs, axes.size, point_rules))
+local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, axes.logs, axes.size, point_rules,
+  name_rules))
 
 ---Points in the plane, with a colour for each class.
 ---@name moon.plot.scatter(path, x, y, options)
@@ -90,11 +117,13 @@ function classes.scatter(path, x, y, given)
   checks.drawable(what .. ": x", points.n, points.x, points.y, o)
   local numbers = y ~= nil and checks.classes(what, "y", y, points.n) or zeros(points.n)
   return axes.draw(what, path, o, function(script)
-    local curves = point_curves(script, what, by_class(points, numbers), o, point_size(o, points.n))
+    local groups = by_class(points, numbers)
+    local curves = point_curves(script, what, groups, o, point_size(o, points.n))
     local extent = {x = {}, y = {}}
     axes.extend(extent.x, points.x, points.n)
     axes.extend(extent.y, points.y, points.n)
     axes.add(script, what, o, y ~= nil and "right", false, extent)
+    if o.named and y ~= nil then add_names(script, what, groups, o) end
     axes.add_plot(script, curves)
   end)
 end
