@@ -65,9 +65,12 @@ void bind_collect(lua_State *L) {
 static void collect_old(lua_State *L) {
   enum { SLACK = 16 << 20 };
   bind_home *h = bind_find_home(L);
-  if (!h || !h->ctx || moon_memory_used(h->ctx) / 2 < h->settled + SLACK / 2) return;
-  bind_collect(L);
-  h->settled = moon_memory_used(h->ctx);
+  if (!h || !h->ctx) return;
+  size_t used = moon_memory_used(h->ctx);
+  bool doubled = used / 2 >= h->settled + SLACK / 2;
+  if (doubled) bind_collect(L);
+  /* What Lua has freed by itself leaves no room for more garbage than before. */
+  if (doubled || used < h->settled) h->settled = moon_memory_used(h->ctx);
 }
 
 void bind_weigh(lua_State *L, size_t bytes) {

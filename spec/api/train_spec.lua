@@ -235,7 +235,7 @@ describe("a net with layers in Lua", function()
     local broken = {name = "broken", forward = function() error("no luck") end, backward = function() end}
     local net = moon.sequential{moon.dense(6, 5), broken}
     local x = moon.rand(4, 6)
-    assert.matches("in layer 2 %(broken%): .*train_spec%.lua:%d+: no luck", message(net.forward, net, x))
+    assert.matches("train_spec%.lua:%d+: in layer 2 %(broken%): no luck", message(net.forward, net, x))
     assert.matches("train_spec%.lua:%d+: in layer 1 %(dense 6%->5%): .*%[4 x 3%]",
       message(function() net:forward(moon.rand(4, 3)) end))
     local silent = moon.sequential{{forward = function() end, backward = function() end}}
