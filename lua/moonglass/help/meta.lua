@@ -938,9 +938,9 @@ function moon.mse(options) end
 ---the heads, of which each has its columns. The losses keep their reductions, and are fused with the activation at the
 ---end of their branch. `fit` and `evaluate` take a list of targets, one for each head, and tell each head's figures in
 ---`history.metrics` under its name; for cross_entropy its accuracy, too: `class` and `class_accuracy`.
----@param heads moonglass.HeadOptions[] 1 to 32: {{"bce", columns = 784}, {"cross_entropy", columns = 10, weight = 0.1}}
+---@param list moonglass.HeadOptions[] 1 to 32: {{"bce", columns = 784}, {"cross_entropy", columns = 10, weight = 0.1}}
 ---@return moonglass.Loss loss of the kind "heads"
-function moon.heads(heads) end
+function moon.heads(list) end
 
 ---The value of the loss.
 ---@param prediction moonglass.Tensor [rows x width]
