@@ -65,12 +65,15 @@ static int loss_kind(lua_State *L) {
 
 enum { MAX_HEADS = 64 }; /* the engine takes fewer, and says how many */
 
-/* The head at the top of the stack: {name, loss, columns, weight}. What it points to stays in the table. */
+/* The head at the top of the stack: {name, loss, columns, weight}. What it points to stays in the table, as long as
+** nothing is allocated: a finaliser could change the table. */
 static void read_head(lua_State *L, moon_head *head, int place) {
   if (!lua_istable(L, -1)) luaL_error(L, "heads: head %d is %s, expected a table", place, bind_shown(L, -1));
   for (int i = 1; i <= 4; i++) lua_rawgeti(L, -i, i);
   if (lua_type(L, -4) != LUA_TSTRING)
     luaL_error(L, "heads: head %d: name is %s, expected a text", place, bind_shown(L, -4));
+  if (!bind_test(L, -3, BIND_LOSS))
+    luaL_error(L, "heads: head %d: its loss is %s, expected a loss", place, bind_shown(L, -3));
   *head = (moon_head){lua_tostring(L, -4), bind_test(L, -3, BIND_LOSS),
                       (size_t)bind_whole(L, -2, "heads", "columns", place, 1, INT32_MAX),
                       bind_number(L, -1, "heads", "weight")};
@@ -85,12 +88,12 @@ static int new_heads(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   size_t count = lua_rawlen(L, 1);
   luaL_checkstack(L, 16, "heads");
+  void **handle = bind_new(L, BIND_LOSS);
   for (size_t i = 0; i < count && i < MAX_HEADS; i++) {
     lua_rawgeti(L, 1, (lua_Integer)i + 1);
     read_head(L, &heads[i], (int)i + 1);
     lua_pop(L, 1);
   }
-  void **handle = bind_new(L, BIND_LOSS);
   moon_loss *loss = NULL;
   BIND_TRY(L, ctx, moon_loss_heads(ctx, &loss, heads, count));
   *handle = loss;
