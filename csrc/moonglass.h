@@ -500,7 +500,8 @@ MOON_API moon_status moon_loss_apply(const moon_loss *loss, double *value, moon_
                                      const moon_tensor *prediction, const moon_tensor *target);
 
 /* METHOD: the same with a weight for each row, [n] float32, finite and at least 0: its terms and their gradients are
-** multiplied by it, and divided as before, by the number of rows. weights NULL: all are 1. */
+** multiplied by it, and divided as before, by the number of rows. weights NULL: all are 1. Fails with
+** MOON_ESHAPE (the weights, too), MOON_ETYPE, MOON_ERANGE (the weights, too), MOON_ENOMEM, as moon_loss_apply does. */
 MOON_API moon_status moon_loss_apply_rows(const moon_loss *loss, double *value, moon_tensor *grad,
                                           const moon_tensor *prediction, const moon_tensor *target,
                                           const moon_tensor *weights);

@@ -325,9 +325,11 @@ describe("a mistake found before the first epoch", function()
   end)
 
   it("is reported for options that would be ignored", function()
-    refused("fit: validation has a moonglass.tensor at [3], expected {x} or {x, y}", net(), x, nil,
+    refused("fit: validation: the third value is [20 x 4], expected [20]: one weight for each row of x", net(), x, nil,
       {validation = {x, x, x}})
-    refused("fit: validation has 7 at [weight], expected {x} or {x, y}", net(), x, nil,
+    refused("fit: validation has a moonglass.tensor at [4], expected {x}, {x, y} or {x, y, weights}", net(), x, nil,
+      {validation = {x, x, moon.ones(20), x}})
+    refused("fit: validation has 7 at [weight], expected {x}, {x, y} or {x, y, weights}", net(), x, nil,
       {validation = {x, x, weight = 7}})
     with("fit: a callback has no function that fit calls, expected at least one of on_train_begin, ", {})
     with("fit: a callback has no function that fit calls", {callbacks.early_stopping{monitor = "loss"}})

@@ -425,7 +425,7 @@ local function examples_of_fields()
   os.remove(path)
   local _, details = moon.gradcheck(moon.dense(4, 2), x)
   local stopping = moon.callbacks.early_stopping()
-  stopping:on_train_begin()
+  stopping:on_train_begin{directions = {val_loss = "min"}}
   return {
     State = state, History = history, Checkpoint = loaded, Info = moon.info(), Pca = moon.pca(x, 2),
     Dictionary = moon.dictionary(x, {atoms = 2, l1 = 0.1}), GradcheckDetail = details[1], EarlyStopping = stopping,

@@ -567,6 +567,7 @@ describe("kept checkpoints", function()
     local source = faults.program_of{
       [[local net = moon.autoencoder.plain{input = 6, hidden = 3}
         local each = moon.callbacks.checkpoint(path, {keep = 2})
+        each:on_train_begin{directions = {loss = "min"}}
         local function save(epoch)
           local state = {net = net, epoch = epoch, loss = 1}
           each:on_epoch_end(state)

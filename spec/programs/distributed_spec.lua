@@ -65,7 +65,7 @@ local function trial(options, before)
 end
 
 describe("--distributed", function()
-  it("is an option of the scripts that train by fit, and of no others", function()
+  it("is an option of the scripts that train native nets by fit, and of no others", function()
     local having, others = {}, {}
     for name in lfs.dir("scripts") do
       if name:find("%.lua$") then
@@ -75,7 +75,8 @@ describe("--distributed", function()
       end
     end
     table.sort(others)
-    assert.same({"activations.lua", "anomaly_table.lua", "by_hand.lua", "experiments.lua", "series.lua"}, others)
+    assert.same({"activations.lua", "adversarial.lua", "anomaly_table.lua", "by_hand.lua", "categorical.lua",
+      "experiments.lua", "series.lua", "winner_take_all.lua"}, others)
     assert.is_true(#having >= 13)
   end)
 

@@ -46,11 +46,11 @@ faults.savers = {
   onnx = {a_net, "moon.onnx.export(path, net)"},
   script = {"local write = require('moonglass.support.files').write", "write(path, ('a,b\\n'):rep(999))"},
   csv_logger = {
-    [[local history = {loss = {}, val_loss = {}, epoch_seconds = {}, epochs = 500}
+    [[local history = {loss = {}, val_loss = {}, val_epochs = {}, epoch_seconds = {}, metrics = {}, epochs = 500}
       for i = 1, 500 do history.loss[i], history.epoch_seconds[i] = 1 / i, 0.5 end
       local function rewrite()
         local logger = moon.callbacks.csv_logger(path)
-        logger:on_train_begin{resumed = true, initial_epoch = 500, history = history}
+        logger:on_train_begin{resumed = true, initial_epoch = 500, history = history, figures = {"loss"}}
         logger:on_train_end{}
         return true
       end

@@ -145,6 +145,7 @@ end
 function heads.targets(what, loss, y)
   if type(y) ~= "table" then return y end
   local list = heads.of(loss)
+  if not list and not native.is_tensor(y[1]) then return y end
   if not list then
     errors.raise("%s: y is a list of targets, which the loss %s does not take: moon.heads makes one that does", what,
       native.is_loss(loss) and loss:kind() or "in Lua")

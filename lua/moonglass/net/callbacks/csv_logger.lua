@@ -138,12 +138,12 @@ function callbacks.csv_logger(path, given)
   end
 
   function self.check(_, state)
-    columns = columns_of(state)
     paths.check_writable("csv_logger", path, true)
-    check_columns(path, columns, read_file(path))
+    check_columns(path, columns_of(state), read_file(path))
   end
 
   function self.on_train_begin(_, state)
+    columns = columns_of(state)
     if state.resumed then make_file_agree(path, columns, state) elseif o.append then mend_file(path, columns) end
     local message
     file, message = io.open(path, (o.append or state.resumed) and "a" or "w")
