@@ -121,7 +121,8 @@ describe("completion", function()
     check{
       {"moon.adam{l", "r = |"}, {"moon.adam({l", "r = |"}, {"net:fit(t, {ep", "ochs = |"},
       {"net:fit(t, {epochs = 3, ba", "tch_size = |"}, {"moon.dense(3, 2, {activati", "on = |"},
-      {"moon.adam{", "|beta1 beta2 eps lr weight_decay"}, {"ae:fit(t, {val", "idation|"},
+      {"moon.adam{", "|beta1 beta2 clip_norm clip_value eps global_clip_norm lr weight_decay"},
+      {"ae:fit(t, {val", "idation|"},
       {"ae:fit(t, {validation", "|validation validation_freq validation_split"},
       {"  ep", "ochs = |", before = "net:fit(t, {\n"},
       {"moon.autoencoder.plain{in", "|init input"}, {"moon.autoencoder{enc", "oder = |"},
@@ -192,7 +193,7 @@ describe("help", function()
 
   it("shows arguments, options with their choices, and results", function()
     local text = help.text("moon.adam")
-    has(text, "\noptions\n  lr            number?: default 0.001")
+    has(text, "\noptions\n  lr                number?: default 0.001")
     has(text, "\nreturns\n  optimizer  Optimizer")
     has(help.text("dense"):gsub("%s+", " "), "'relu', 'sigmoid'")
     has(help.text("dense"), "\narguments\n  n_in     integer: at least 1: width of the input\n")
