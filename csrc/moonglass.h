@@ -400,6 +400,8 @@ MOON_API bool moon_option_allows(const moon_ctx *ctx, moon_family family, const 
 **   salt_pepper_noise p
 **   k_sparse          k, alpha
 **   gaussian_code     k, beta
+**   batch_norm        n, momentum, eps, trainable
+**   layer_norm        n, eps, trainable
 ** end
 ** Two more kinds tell how the layers around them hang together, and mean something in a net only: `branch` (back)
 ** begins the next branch with the input that the `back` layers before it begin with; `join` (heads) puts the outputs of

@@ -17,6 +17,7 @@ void bind_push_parameter(lua_State *L, const char *name, const moon_layer *layer
   lua_setfield(L, -2, "name");
   bind_push(L, BIND_TENSOR, p.value);
   lua_setfield(L, -2, "value");
+  if (!p.grad) return;
   bind_push(L, BIND_TENSOR, p.grad);
   lua_setfield(L, -2, "grad");
   if (moon_layer_trains(layer, i)) return;
@@ -44,23 +45,34 @@ static bool is_idle_trainable(lua_State *L) {
          !moon_layer_parameter(bind_check_layer(L, 1), 0, &p);
 }
 
-/*** Layer:parameters()
-** The parameters with their gradients. The tensors are live.
-** @return moonglass.Parameter[] parameters */
-static int layer_parameters(lua_State *L) {
+/* Push the list of the layer's parameters, or of its buffers, which have no gradient. */
+static int push_list(lua_State *L, bool buffers) {
   moon_parameter p;
+  lua_Integer n = 0;
   const moon_layer *layer = bind_check_layer(L, 1);
   lua_newtable(L);
-  for (size_t i = 0; moon_layer_parameter(layer, i, &p) && p.grad; i++) {
+  for (size_t i = 0; moon_layer_parameter(layer, i, &p); i++) {
+    if (buffers == (p.grad != NULL)) continue;
     bind_push_parameter(L, NULL, layer, i);
     if (p.shared) {
       lua_pushboolean(L, true);
       lua_setfield(L, -2, "shared");
     }
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
+    lua_rawseti(L, -2, ++n);
   }
   return 1;
 }
+
+/*** Layer:parameters()
+** The parameters with their gradients. The tensors are live.
+** @return moonglass.Parameter[] parameters */
+static int layer_parameters(lua_State *L) { return push_list(L, false); }
+
+/*** Layer:buffers()
+** What the layer keeps beside its parameters, saved with them but not trained: the running statistics of batch_norm.
+** The tensors are live.
+** @return moonglass.Buffer[] buffers */
+static int layer_buffers(lua_State *L) { return push_list(L, true); }
 
 /* The tensor of a key: "weight" the parameter, "weight_grad" its gradient; NULL if there is none. */
 static moon_tensor *find_parameter(const moon_layer *layer, const char *key) {
@@ -198,10 +210,10 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 
 /*** @class moonglass.Layer
 ** A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
-** fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements.
-** Two handles on one layer are equal. A layer whose `trainable` is false is frozen: steps leave its parameters as they
-** are. The layer that owns a tied weight decides about it. A layer without parameters has nothing to train: there
-** `trainable` is false and stays so.
+** fields, and some can be set: the next step has them. Assigning a tensor to `weight`, `bias` or a buffer copies the
+** elements. Two handles on one layer are equal. A layer whose `trainable` is false is frozen: steps leave its
+** parameters as they are. The layer that owns a tied weight decides about it. A layer without parameters has nothing to
+** train: there `trainable` is false and stays so.
 ** @field trainable boolean may be set */
 
 /*** @class moonglass.Parameter
@@ -211,6 +223,11 @@ static int layer_tostring(lua_State *L) { return bind_family_tostring(L, &bind_l
 ** @field grad moonglass.Tensor live, of the same shape
 ** @field shared boolean? true: another layer owns it (tied weights)
 ** @field trainable boolean? false: it is frozen, an optimiser's step leaves it out */
+
+/*** @class moonglass.Buffer
+** What a layer keeps beside its parameters.
+** @field name string such as "running_mean"; in a net "2.running_mean", with the layer's number
+** @field value moonglass.Tensor live */
 
 /*** @class moonglass.LuaLayer
 ** A layer written in Lua: a table with these methods; all but `forward` and `backward` are optional.
@@ -233,6 +250,7 @@ static const bind_reg methods[] = {
     {"forward", layer_forward, "x, training"},
     {"backward", layer_backward, "dy"},
     {"parameters", layer_parameters, ""},
+    {"buffers", layer_buffers, ""},
     {"penalty", layer_penalty, ""},
     {"seed", layer_seed, "seed"},
     {"kind", layer_kind, ""},

@@ -105,18 +105,16 @@ static bool seen_before(const moon_net *net, const moon_tensor *value, size_t i,
   return false;
 }
 
-/*** Net:parameters()
-** All parameters with their gradients, each once. The tensors are live.
-** @return moonglass.Parameter[] parameters */
-static int net_parameters(lua_State *L) {
+/* Push the list of all parameters, or of all buffers, each once. */
+static int push_list(lua_State *L, bool buffers) {
   moon_parameter p;
   lua_Integer n = 0;
   lua_settop(L, 1);
   const moon_net *net = bind_check_net(L, 1);
   lua_newtable(L);
   for (size_t i = 0; i < moon_net_count(net); i++)
-    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p) && p.grad; j++) {
-      if (seen_before(net, p.value, i, j)) continue;
+    for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
+      if (buffers == (p.grad != NULL) || seen_before(net, p.value, i, j)) continue;
       const char *name = lua_pushfstring(L, "%I.%s", (LUAI_UACINT)(i + 1), p.name);
       bind_push_parameter(L, name, moon_net_layer(net, i), j);
       lua_rawseti(L, 2, ++n);
@@ -124,6 +122,17 @@ static int net_parameters(lua_State *L) {
     }
   return 1;
 }
+
+/*** Net:parameters()
+** All parameters with their gradients, each once. The tensors are live.
+** @return moonglass.Parameter[] parameters */
+static int net_parameters(lua_State *L) { return push_list(L, false); }
+
+/*** Net:buffers()
+** What the layers keep beside their parameters, saved with them but not trained: the running statistics of batch_norm,
+** each once. The tensors are live.
+** @return moonglass.Buffer[] buffers */
+static int net_buffers(lua_State *L) { return push_list(L, true); }
 
 /*** Net:penalty()
 ** The penalties of the last `forward`.
@@ -335,6 +344,7 @@ static const bind_reg methods[] = {
     {"archive", net_archive, ""},
     {"bytes", net_bytes, ""},
     {"parameters", net_parameters, ""},
+    {"buffers", net_buffers, ""},
     {"penalty", net_penalty, ""},
     {"seed", net_seed, "seed"},
     {"layer", net_layer, "i"},

@@ -161,6 +161,7 @@ local run = setmetatable({
   Where = pairwise(function(condition, a, b) if condition then return a end return b end),
   Not = elementwise(function(v) return not v end),
   Abs = elementwise(math.abs),
+  Sqrt = elementwise(math.sqrt),
   IsNaN = elementwise(function(v) return v ~= v end),
   Reshape = function(_, x) return x end, -- used only for [n x 1] to [n]
   Mul = pairwise(function(a, b) return a * b end),
@@ -221,6 +222,26 @@ function run.Concat(attributes, ...)
     for _, m in ipairs{...} do table.move(m[i], 1, #m[i], #out[i] + 1, out[i]) end
   end
   return out
+end
+
+function run.BatchNormalization(attributes, x, scale, bias, mean, variance)
+  return each(x, function(v, _, j)
+    return (v - mean[1][j]) / math.sqrt(variance[1][j] + attributes.epsilon) * scale[1][j] + bias[1][j]
+  end)
+end
+
+function run.LayerNormalization(attributes, x, scale, bias)
+  assert.equal(1, attributes.axis)
+  local means, variances = {}, {}
+  for i, row in ipairs(x) do
+    local sum, squares = 0, 0
+    for _, v in ipairs(row) do sum = sum + v end
+    for _, v in ipairs(row) do squares = squares + (v - sum / #row) ^ 2 end
+    means[i], variances[i] = sum / #row, squares / #row
+  end
+  return each(x, function(v, i, j)
+    return (v - means[i]) / math.sqrt(variances[i] + attributes.epsilon) * scale[1][j] + bias[1][j]
+  end)
 end
 
 function run.TopK(attributes, x, k)
@@ -412,6 +433,13 @@ describe("moon.onnx.export:", function()
     local net, x = moon.sequential{moon.activation("gelu")}, moon.randn(4, 3)
     assert.equal("Mul Erf Mul Add Mul", operators(check(net, x, {opset = 19})))
     assert.equal("Gelu", operators(check(net, x, {opset = 20})))
+  end)
+
+  it("layer_norm is one operator from version 17 on", function()
+    local net, x = moon.sequential{moon.layer_norm(3)}, moon.randn(4, 3) * 2 + 5
+    net:layer(1).weight, net:layer(1).bias = moon.rand(3), moon.rand(3)
+    assert.equal("MatMul Sub Mul MatMul Add Sqrt Div Mul Add", operators(check(net, x, {opset = 16})))
+    assert.equal("LayerNormalization", operators(check(net, x, {opset = 17})))
   end)
 
   it("each version of the operators has its format", function()

@@ -33,6 +33,7 @@ local function result(net, history)
     all[parameters[i].name] = bytes(parameters[i].value)
     for slot, t in pairs(moments) do all[parameters[i].name .. "." .. slot] = bytes(t) end
   end
+  for _, buffer in ipairs(net:buffers()) do all[buffer.name] = bytes(buffer.value) end
   all.lr, all.steps, all.epochs = net.optimizer.lr, net.optimizer:steps(), history.epochs
   all.loss, all.val_loss = exactly(history.loss), exactly(history.val_loss)
   return all

@@ -133,6 +133,45 @@ static void classifier(stack *s) {
   dense(s, HIDDEN, CLASSES, "softmax", no_option, no_option);
 }
 
+static void norm(stack *s, const char *kind, size_t n) {
+  moon_option width = number("n", (double)n);
+  add(s, kind, &width, 1);
+}
+
+/* Behind and before a layer, twice in a row, and before a layer that takes rows. */
+static void batch_norm(stack *s) {
+  norm(s, "batch_norm", WIDTH);
+  dense(s, WIDTH, HIDDEN, "linear", no_option, no_option);
+  norm(s, "batch_norm", HIDDEN);
+  norm(s, "batch_norm", HIDDEN);
+  moon_option relu = text("activation", "relu");
+  add(s, "activation", &relu, 1);
+  ending(s);
+}
+
+static void batch_norm_again(stack *s) {
+  dense(s, WIDTH, HIDDEN, "sigmoid", number("kl_weight", 0.1), no_option);
+  norm(s, "batch_norm", HIDDEN);
+  dense(s, HIDDEN, HIDDEN, "tanh", no_option, no_option);
+  s->layers[s->n] = moon_layer_retain(s->layers[1]);
+  s->n++;
+  ending(s);
+}
+
+static void batch_norm_softmax(stack *s) {
+  moon_option softmax = text("activation", "softmax");
+  dense(s, WIDTH, CLASSES, "linear", no_option, no_option);
+  norm(s, "batch_norm", CLASSES);
+  add(s, "activation", &softmax, 1);
+}
+
+static void layer_norm(stack *s) {
+  norm(s, "layer_norm", WIDTH);
+  dense(s, WIDTH, HIDDEN, "relu", no_option, no_option);
+  norm(s, "layer_norm", HIDDEN);
+  ending(s);
+}
+
 typedef struct training {
   const char *name;
   void (*layers)(stack *s);
@@ -183,6 +222,11 @@ static const training trainings[] = {
     {"heads", branches, "heads", NULL, "sgd", false},
     {"heads, masked", branches, "heads", "batchmean", "sgd", true},
     {"weighted heads", branches, "heads", "batchmean", "sgd", false},
+    {"batch_norm", batch_norm, "bce", NULL, "adam", false},
+    {"batch_norm twice", batch_norm_again, "mse", NULL, "sgd", false},
+    {"batch_norm, then softmax", batch_norm_softmax, "cross_entropy", NULL, "adam", false},
+    {"batch_norm, masked", batch_norm, "mse", "batchmean", "sgd", true},
+    {"layer_norm", layer_norm, "bce", NULL, "adam", false},
     {"masked, mean", deep, "bce", NULL, "adam", true},
     {"masked, batchmean", divergence, "mse", "batchmean", "adam", true},
     {"weighted", deep, "bce", NULL, "adam", false},
@@ -289,7 +333,7 @@ static moon_net *make_net(const run *r, moon_ctx *ctx) {
   TEAM_CHECK(moon_net_new(ctx, &net, s.layers, s.n) == MOON_OK);
   for (size_t i = 0; i < s.n; i++) {
     for (size_t j = 0; moon_layer_parameter(s.layers[i], j, &p); j++)
-      fill(p.value, (uint32_t)(9 * i + j + 1), -0.15, 0.15);
+      fill(p.value, (uint32_t)(9 * i + j + 1), p.grad ? -0.15 : 0.5, p.grad ? 0.15 : 1.5); /* variances are above 0 */
     moon_layer_release(s.layers[i]);
   }
   moon_net_seed(net, 3);
@@ -302,7 +346,7 @@ static void take_weights(run *r, const moon_net *net) {
   for (size_t i = 0; i < moon_net_count(net); i++)
     for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
       memcpy(r->weights + r->count, moon_tensor_float(p.value), moon_tensor_bytes(p.value));
-      memcpy(r->grads + r->count, moon_tensor_float(p.grad), moon_tensor_bytes(p.grad));
+      if (p.grad) memcpy(r->grads + r->count, moon_tensor_float(p.grad), moon_tensor_bytes(p.grad));
       r->count += moon_tensor_numel(p.value);
     }
 }

@@ -119,7 +119,7 @@ samples.layer_options = {dense = {activation = "tanh"}}
 function samples.required_options(kind, width)
   local options = {}
   for _, field in ipairs(required[kind] or {}) do
-    local is_width = field.name == "in" or field.name == "out"
+    local is_width = field.name == "in" or field.name == "out" or field.name == "n"
     options[field.name] = is_width and width or option_values[field.type]
     if options[field.name] == nil then
       return nil, ("layer %s: a value for its option %s, to samples.layer_options in %s"):format(kind, field.name, here)
@@ -168,7 +168,7 @@ samples.methods = {
   },
   ["moonglass.layer"] = {
     forward = function(o) return o.x, true end, backward = function(o) o.layer:forward(o.x) return o.u end,
-    parameters = none, kind = none, seed = function() return 3 end,
+    parameters = none, buffers = none, kind = none, seed = function() return 3 end,
     penalty = function(o) o.layer:forward(o.x) end,
   },
   ["moonglass.loss"] = {
@@ -185,7 +185,7 @@ samples.methods = {
     step = function(o) return o.x, o.u, o.loss, o.opt end,
     step_rows = function(o) return o.data, 1, 2, o.loss, o.opt end,
     evaluate_rows = function(o) return o.data, o.loss, 2 end, plan = function(o) return 4, o.loss, o.opt end,
-    parameters = none, penalty = function(o) o.net:forward(o.x) end, seed = function() return 3 end,
+    parameters = none, buffers = none, penalty = function(o) o.net:forward(o.x) end, seed = function() return 3 end,
     layer = function() return 2 end, slice = function() return 1, 1 end, clone = none, inputs = none, outputs = none,
     encoder_layers = none, set_encoder_layers = function() return 1 end, archive = none, bytes = none, summary = none,
     save = function(o) return o.path end,

@@ -15,11 +15,20 @@
 #include "names.h"
 
 extern const mooni_layer_class mooni_dense, mooni_activation, mooni_dropout, mooni_gaussian_noise, mooni_masking_noise,
-    mooni_salt_pepper_noise, mooni_k_sparse, mooni_gaussian_code, mooni_branch, mooni_join;
+    mooni_salt_pepper_noise, mooni_k_sparse, mooni_gaussian_code, mooni_batch_norm, mooni_layer_norm, mooni_branch,
+    mooni_join;
 
-const mooni_layer_class *const mooni_layers[] = {&mooni_dense,          &mooni_activation,    &mooni_dropout,
-                                                 &mooni_gaussian_noise, &mooni_masking_noise, &mooni_salt_pepper_noise,
-                                                 &mooni_k_sparse,       &mooni_gaussian_code, NULL};
+const mooni_layer_class *const mooni_layers[] = {&mooni_dense,
+                                                 &mooni_activation,
+                                                 &mooni_dropout,
+                                                 &mooni_gaussian_noise,
+                                                 &mooni_masking_noise,
+                                                 &mooni_salt_pepper_noise,
+                                                 &mooni_k_sparse,
+                                                 &mooni_gaussian_code,
+                                                 &mooni_batch_norm,
+                                                 &mooni_layer_norm,
+                                                 NULL};
 
 /* Layers that make sense only beside others: found by name, but not listed. */
 static const mooni_layer_class *const structures[] = {&mooni_branch, &mooni_join, NULL};

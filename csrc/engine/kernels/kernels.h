@@ -38,6 +38,21 @@ double MOONI_K(sum_squares)(const float *x, size_t n);
 double MOONI_K(sum_squared_difference)(const float *x, const float *y, size_t n);
 void MOONI_K(column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
 void MOONI_K(add_sign)(float *y, float a, const float *x, size_t n);
+void MOONI_K(column_deviations)(float *sum, float *squares, const float *x, const float *centre, size_t rows,
+                                size_t width, size_t stride);
+void MOONI_K(column_products)(float *sum, float *products, const float *dy, size_t dy_stride, const float *x,
+                              size_t x_stride, const float *centre, size_t rows, size_t width);
+void MOONI_K(normalise)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *centre,
+                        const float *scale, const float *shift, size_t rows, size_t width);
+void MOONI_K(normalise_back)(float *dx, size_t x_stride, const float *dy, size_t y_stride, const float *x,
+                             const float *centre, const float *scale, const float *slope, const float *shift,
+                             size_t rows, size_t width);
+void MOONI_K(normalise_rows)(float *y, float *stats, const float *x, const float *weight, const float *bias,
+                             size_t rows, size_t n, double eps);
+void MOONI_K(normalise_rows_back)(float *dx, const float *dy, const float *x, const float *stats, const float *weight,
+                                  size_t rows, size_t n);
+void MOONI_K(row_products)(float *sum, float *products, const float *dy, const float *x, const float *stats,
+                           size_t rows, size_t width, size_t stride);
 void MOONI_K(keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);
 void MOONI_K(code_sample)(float *y, float *draws, const float *x, size_t n);
 double MOONI_K(code_divergence)(const float *x, size_t n);

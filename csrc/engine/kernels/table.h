@@ -65,6 +65,25 @@ typedef struct mooni_kernels {
   /* y [width] = the column sums of x [rows x width], rows `stride` apart; added to y if accumulate */
   void (*column_sums)(float *y, const float *x, size_t rows, size_t width, size_t stride, bool accumulate);
   void (*add_sign)(float *y, float a, const float *x, size_t n); /* y += a sign(x), sign(0) = 0 */
+  /* norm.c, columns of x [rows x width], rows `stride` apart. The sums of x - centre, and of their squares; of dy, and
+  ** of dy (x - centre); y = (x - centre) scale + shift; dx = dy scale + (x - centre) slope + shift */
+  void (*column_deviations)(float *sum, float *squares, const float *x, const float *centre, size_t rows, size_t width,
+                            size_t stride);
+  void (*column_products)(float *sum, float *products, const float *dy, size_t dy_stride, const float *x,
+                          size_t x_stride, const float *centre, size_t rows, size_t width);
+  void (*normalise)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *centre, const float *scale,
+                    const float *shift, size_t rows, size_t width);
+  void (*normalise_back)(float *dx, size_t x_stride, const float *dy, size_t y_stride, const float *x,
+                         const float *centre, const float *scale, const float *slope, const float *shift, size_t rows,
+                         size_t width);
+  /* norm.c, rows of x [rows x n]. stats [rows x 3]: a row normalised is z = (x - stats[0]) stats[1] + stats[2]. y = z
+  ** weight + bias; dx from dy; the column sums of dy and of dy z, for `width` columns of rows `stride` apart */
+  void (*normalise_rows)(float *y, float *stats, const float *x, const float *weight, const float *bias, size_t rows,
+                         size_t n, double eps);
+  void (*normalise_rows_back)(float *dx, const float *dy, const float *x, const float *stats, const float *weight,
+                              size_t rows, size_t n);
+  void (*row_products)(float *sum, float *products, const float *dy, const float *x, const float *stats, size_t rows,
+                       size_t width, size_t stride);
   /* largest.c: y = x where x is among the k largest of n, else 0; mask is 1 or 0. Of equal elements the first ones
   ** count; NaN is larger than any number. 1 <= k <= n */
   void (*keep_largest)(float *y, float *mask, const float *x, size_t n, size_t k);

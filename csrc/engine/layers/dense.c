@@ -184,7 +184,10 @@ static const char *activation(const moon_layer *layer) {
   return d->activity_l1 > 0 || d->kl_weight > 0 || d->contractive > 0 ? NULL : d->act->name;
 }
 
-static bool whole_batch(const moon_layer *layer) { return ((const dense *)layer)->kl_weight > 0; }
+static bool whole_batch(const moon_layer *layer, bool training) {
+  (void)training;
+  return ((const dense *)layer)->kl_weight > 0;
+}
 
 static bool gives_columns(const moon_layer *layer) { return !((const dense *)layer)->act->rowwise; }
 
@@ -351,10 +354,19 @@ static void weight_gradient(const moon_layer *layer, const mooni_pass *pass, moo
   if (pass->ready) pass->ready(pass, 0, mooni_dense_weight_rows(d, i));
 }
 
+/* Do the columns of dz add up to 0, as those of dy do? */
+static bool is_centred(const dense *d, const mooni_pass *pass) {
+  return pass->centred && strcmp(d->act->name, "linear") == 0 && d->activity_l1 == 0 && d->kl_weight == 0;
+}
+
 /* db [own outputs] = the column sums of dz [rows x own outputs]. */
 static void bias_gradient(const moon_layer *layer, const mooni_pass *pass) {
+  const dense *d = (const dense *)layer;
   mooni_columns dz = mooni_dense_like_y(pass, pass->dy);
-  if (pass->grad[1] && dz.to > dz.from)
+  if (!pass->grad[1] || dz.to == dz.from) return;
+  if (is_centred(d, pass)) {
+    if (!(pass->accumulate & 2)) memset(pass->grad[1] + dz.from, 0, (dz.to - dz.from) * sizeof(float));
+  } else
     layer->ctx->k->column_sums(pass->grad[1] + dz.from, dz.p + dz.from, pass->rows, dz.to - dz.from, dz.stride,
                                pass->accumulate & 2);
 }

@@ -55,8 +55,8 @@ static inline mooni_patch mooni_dense_weight_rows(const dense *d, mooni_span i) 
 /* ---- penalty.c ---- */
 
 /* What the penalties need of all rows of a batch: mooni_layer_class's sums and sum. */
-size_t mooni_penalty_sums(const moon_layer *layer);
-void mooni_penalty_sum(const moon_layer *layer, const mooni_pass *pass);
+size_t mooni_penalty_sums(const moon_layer *layer, mooni_round round);
+void mooni_penalty_sum(const moon_layer *layer, const mooni_pass *pass, mooni_round round);
 
 /* All penalties of the part. */
 double mooni_penalty_value(const moon_layer *layer, const mooni_pass *pass);

@@ -125,6 +125,10 @@ bool moon_layer_trains(const moon_layer *layer, size_t i) {
   return i < layer->param_count && layer->params[i]->owner->trainable;
 }
 
+size_t mooni_layer_sums(const moon_layer *layer, mooni_round round) {
+  return layer->class->sums ? layer->class->sums(layer, round) : 0;
+}
+
 char *mooni_layer_text(char *buffer, const moon_layer *layer) {
   const mooni_layer_class *class = layer->class;
   if (class->inputs)

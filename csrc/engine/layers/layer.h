@@ -20,6 +20,10 @@ typedef struct mooni_param {
 
 enum { MOONI_MAX_PARAMS = 4, MOONI_MAX_BUFFERS = 4 };
 
+/* What is summed over all rows of a batch for a layer: its inputs, their deviations from the mean, its outputs; before
+** its backward, their gradients. Each of these needs the sums before it. */
+typedef enum mooni_round { MOONI_OF_X, MOONI_OF_DEVIATIONS, MOONI_OF_Y, MOONI_OF_DY, MOONI_ROUNDS } mooni_round;
+
 /* One part of a batch in one layer. A batch is divided in one of two ways. By rows: each part is a batch by itself
 ** (part 0 of 1) with its own gradients, which are added up later. By columns: each part sees the whole batch and
 ** computes some columns, or rows, of the layer's input and output (takes_columns, gives_columns). By columns all parts
@@ -31,11 +35,13 @@ struct mooni_pass {
   size_t first; /* index of the first row here in the whole batch; a multiple of MOONI_ROW_GRAIN */
   size_t part, parts;
   bool follows;          /* another rank counts what counts once for a batch */
-  float *sums;           /* [class->sums] over the whole batch; NULL: all its rows are here */
+  float *sums;           /* of all rounds, over the whole batch, one behind the other; NULL: all its rows are here */
+  float *kept;           /* [class->kept], or NULL */
   const float *x;        /* [rows x in] */
   float *y;              /* [rows x out] */
   float *dy;             /* [rows x out]; backward may overwrite it */
   float *dx;             /* [rows x in], or NULL: not needed */
+  bool centred;          /* the columns of dy add up to 0: the layer above subtracts their means */
   bool x_apart, y_apart; /* the layout (mooni_columns_of) of x and dx, and of y, dy and scratch. True only for layers
                          ** that take, or give, columns */
   float *spare;          /* forward by columns: one buffer for each part, `step` >= rows x out floats apart */
@@ -77,6 +83,7 @@ typedef struct mooni_layer_class {
   size_t (*outputs)(const moon_layer *layer); /* the output width; goes with inputs */
   size_t (*least)(const moon_layer *layer);   /* where any width goes: the smallest one; NULL: 1 */
   size_t (*scratch)(const moon_layer *layer, size_t in); /* floats of scratch for each row; NULL: none */
+  size_t (*kept)(const moon_layer *layer);               /* floats that it keeps for a training batch; NULL: none */
   /* Announce every product that forward, or backward (dx: with the input's gradient), makes of these rows as part
   ** `part` of `parts`, so that none can fail. NULL: there are none. */
   void (*plan_forward)(const moon_layer *layer, mooni_plan *plan, size_t rows, size_t part, size_t parts);
@@ -90,12 +97,18 @@ typedef struct mooni_layer_class {
   double (*penalty)(const moon_layer *layer, const mooni_pass *pass); /* once y is complete; NULL: none */
   /* The sum over these rows that the measure "kl" shows, without the penalty's factor. NULL: none. */
   double (*divergence)(const moon_layer *layer, const float *x, size_t rows);
-  bool (*whole_batch)(const moon_layer *layer); /* does its penalty need all rows? Then never by rows. NULL: no */
-  /* If a batch is divided among ranks: how many sums over all its rows the layer needs at most, after y is complete;
-  ** put into pass->sums those of the part's columns over the rows here. The engine then adds up all ranks. While
-  ** whole_batch says no it does not. NULL: none. */
-  size_t (*sums)(const moon_layer *layer);
-  void (*sum)(const moon_layer *layer, const mooni_pass *pass);
+  /* Does it, or its penalty, need all rows of the batch, in training or without? Then never by rows. NULL: no */
+  bool (*whole_batch)(const moon_layer *layer, bool training);
+  /* If such a batch is divided among ranks: how many sums over all its rows a round has at most; put into pass->sums,
+  ** at the round's place, those of the part's columns over the rows here. The engine then adds up all ranks. While
+  ** whole_batch says no it does not. In MOONI_OF_DY also set the gradients of parameters that are such sums, over the
+  ** rows here. NULL: none. */
+  size_t (*sums)(const moon_layer *layer, mooni_round round);
+  void (*sum)(const moon_layer *layer, const mooni_pass *pass, mooni_round round);
+  bool centres; /* when whole_batch, the columns of its dx add up to 0 */
+  /* The training batch counts: its objective is finite, or it was a forward alone. Update the buffers, in the part's
+  ** columns. Goes with whole_batch; with pass->sums there may be no rows here. NULL: nothing to do. */
+  void (*settle)(moon_layer *layer, const mooni_pass *pass);
   int torch_modules; /* how many modules it is in torch.nn.Sequential; -1: 1, and 1 more for an activation */
 } mooni_layer_class;
 
@@ -134,6 +147,9 @@ moon_status mooni_layer_add_buffer(moon_layer *layer, const char *name, int rank
 
 /* Parameters and buffers. */
 static inline size_t mooni_layer_tensors(const moon_layer *layer) { return layer->param_count + layer->buffer_count; }
+
+/* How many sums a round has. */
+size_t mooni_layer_sums(const moon_layer *layer, mooni_round round);
 
 /* The part's rows, for layers that work on whole rows. */
 static inline mooni_span mooni_own_rows(const mooni_pass *pass) {

@@ -66,13 +66,14 @@ static void mean_outputs(const moon_layer *layer, const mooni_pass *pass, double
 }
 
 /* Also for a kl_weight that is 0 now: it may be set. */
-size_t mooni_penalty_sums(const moon_layer *layer) {
+size_t mooni_penalty_sums(const moon_layer *layer, mooni_round round) {
   const dense *d = (const dense *)layer;
-  return d->act->unit ? d->out : 0;
+  return round == MOONI_OF_Y && d->act->unit ? d->out : 0;
 }
 
 /* The sums of the part's outputs over the rows. */
-void mooni_penalty_sum(const moon_layer *layer, const mooni_pass *pass) {
+void mooni_penalty_sum(const moon_layer *layer, const mooni_pass *pass, mooni_round round) {
+  (void)round; /* there is one */
   mooni_span s = mooni_dense_outputs((const dense *)layer, pass->part, pass->parts);
   mooni_columns y = mooni_dense_like_y(pass, pass->y);
   if (mooni_length(s))

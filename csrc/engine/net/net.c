@@ -53,6 +53,16 @@ static void find_repeats(moon_net *net) {
     for (size_t k = 0; k < i; k++) net->places[i].again |= net->layers[k] == net->layers[i];
 }
 
+/* The spare buffers alternate from each layer that completes sums to the next: while one part still adds up, another
+** may be at the next product. The last one does not use gradient[0], where the loss's gradient goes. */
+static void find_spares(moon_net *net) {
+  size_t spare = 0;
+  for (size_t i = net->count; i--;) {
+    if (net->layers[i]->class->complete) spare = 1 - spare;
+    net->places[i].spare = spare;
+  }
+}
+
 /* A layer may stand in several places, of this net and of others. Each place after the first gets its own noise. */
 static void take_places(moon_net *net) {
   for (size_t i = 0; i < net->count; i++) {
@@ -128,6 +138,7 @@ static moon_status new_net(moon_ctx *ctx, moon_net **out, moon_layer *const *lay
   for (size_t i = 0; status == MOON_OK && i < count; i++) net->layers[net->count++] = moon_layer_retain(layers[i]);
   if (status == MOON_OK) find_repeats(net);
   if (status == MOON_OK) status = mooni_branches_find(net);
+  if (status == MOON_OK) find_spares(net);
   if (status == MOON_OK) status = find_widths(net);
   if (status == MOON_OK) status = list_parameters(net);
   if (status == MOON_OK)

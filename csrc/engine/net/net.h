@@ -18,9 +18,11 @@ typedef struct mooni_place {
   size_t scratch_width;           /* floats of scratch for each row */
   size_t param[MOONI_MAX_PARAMS]; /* index of each parameter in the net's list */
   unsigned accumulate;            /* see mooni_pass */
+  size_t spare;                   /* index of the gradient buffer that is spare during its forward */
   bool again;                     /* the same layer has an earlier place, too */
   uint64_t seed;                  /* added to the layer's seed: each place has its own noise */
   float *sums;                    /* over the whole batch, of all ranks (layer.h); NULL: no sums. Only with ranks */
+  float *kept;                    /* [class->kept], or NULL */
 } mooni_place;
 
 /* One thing to do with each part of a batch (run.c). Stages of the same phase follow each other without a meeting. */
@@ -28,7 +30,8 @@ typedef struct mooni_stage {
   void (*run)(struct mooni_part *p, const struct mooni_stage *s);
   size_t layer, gradient; /* gradient: for backward, the index of the buffer that has dy */
   size_t phase;
-  bool alone; /* for the calling thread, in a phase of its own */
+  mooni_round round; /* for sums */
+  bool alone;        /* for the calling thread, in a phase of its own */
 } mooni_stage;
 
 /* What the layers have planned last, in parts of so many rows. */
@@ -38,7 +41,7 @@ typedef struct mooni_planned {
   bool by_rows, backward, dx;
 } mooni_planned;
 
-enum { MOONI_STAGES_OF_LAYER = 7, MOONI_STAGES_OF_NET = 7 };
+enum { MOONI_STAGES_OF_LAYER = 15, MOONI_STAGES_OF_NET = 7 };
 
 struct moon_net {
   size_t refs;

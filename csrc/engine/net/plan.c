@@ -26,23 +26,23 @@ mooni_split mooni_choose_split(size_t rows, size_t params, size_t widths, size_t
   return enough_rows && 2. * (double)params < (double)rows * (double)widths ? MOONI_BY_ROWS : MOONI_BY_COLUMNS;
 }
 
-/* Does a penalty need all rows of the batch? */
-static bool whole_batch(const moon_net *net) {
+/* Does a layer, or its penalty, need all rows of the batch? */
+static bool whole_batch(const moon_net *net, bool training) {
   bool whole = false;
   for (size_t i = 0; i < net->count; i++) {
     const moon_layer *l = net->layers[i];
-    whole |= l->class->whole_batch && l->class->whole_batch(l);
+    whole |= l->class->whole_batch && l->class->whole_batch(l, training);
   }
   return whole;
 }
 
-/* Inference is never by columns: it has no buffers for partial sums. */
-static mooni_split choose(const moon_net *net, size_t rows, bool training, bool penalties) {
+/* A forward alone is never by columns: it has no buffers for partial sums. */
+static mooni_split choose(const moon_net *net, size_t rows, bool step, bool training, bool penalties) {
   size_t widths = 0;
   for (size_t i = 0; i < net->count; i++) widths += net->places[i].in + net->places[i].out;
-  mooni_split split = mooni_choose_split(rows, net->param_floats, widths, (size_t)net->ctx->threads, training);
-  if (split != MOONI_BY_ROWS || !penalties || !whole_batch(net)) return split;
-  return training ? MOONI_BY_COLUMNS : MOONI_SERIAL;
+  mooni_split split = mooni_choose_split(rows, net->param_floats, widths, (size_t)net->ctx->threads, step);
+  if (split != MOONI_BY_ROWS || !penalties || !whole_batch(net, training)) return split;
+  return step ? MOONI_BY_COLUMNS : MOONI_SERIAL;
 }
 
 size_t mooni_parts(const moon_net *net, mooni_split split) {
@@ -57,11 +57,13 @@ static float *carve(float **at, size_t floats) {
   return p;
 }
 
-/* Set all widths for an input of width in; *row = the floats of one row in the arena. */
-static moon_status measure(moon_net *net, size_t in, size_t *row) {
+static size_t kept_of(const moon_layer *layer) { return layer->class->kept ? layer->class->kept(layer) : 0; }
+
+/* Set all widths for an input of width in; *row = the floats of one row in the arena, *fixed = those of no row. */
+static moon_status measure(moon_net *net, size_t in, size_t *row, size_t *fixed) {
   MOONI_TRY(mooni_set_widths(net, in));
   net->widest = in;
-  *row = 0;
+  *row = *fixed = 0;
   for (size_t i = 0; i < net->count; i++) {
     mooni_place *s = &net->places[i];
     const mooni_layer_class *class = net->layers[i]->class;
@@ -69,6 +71,7 @@ static moon_status measure(moon_net *net, size_t in, size_t *row) {
     if (class->role == MOONI_JOIN) s->scratch_width = s->out;
     if (s->out > net->widest) net->widest = s->out;
     *row += s->out + s->scratch_width;
+    *fixed += kept_of(net->layers[i]);
   }
   *row += in + net->widest + 1; /* input, targets and weight */
   return MOON_OK;
@@ -76,14 +79,14 @@ static moon_status measure(moon_net *net, size_t in, size_t *row) {
 
 static moon_status plan_buffers(moon_net *net, size_t rows, size_t in) {
   if (rows <= net->rows && in == net->in) return MOON_OK;
-  size_t row, floats;
+  size_t row, fixed, floats;
   net->rows = 0; /* until all is allocated: the widths are about to change */
   net->planned.rows = 0;
   net->forward_rows = 0;
   net->gradient_rows = 0;
-  MOONI_TRY(measure(net, in, &row));
+  MOONI_TRY(measure(net, in, &row, &fixed));
   if (!mooni_mul(&floats, rows, row) || floats > SIZE_MAX / 8) return mooni_nomem(net->ctx, SIZE_MAX);
-  floats += 16 * (2 * net->count + 3);
+  floats += fixed + 16 * (3 * net->count + 3);
   float *arena = mooni_calloc(net->ctx, floats, sizeof *arena);
   if (!arena) return mooni_nomem(net->ctx, floats * sizeof *arena);
   mooni_free(net->ctx, net->arena);
@@ -97,6 +100,7 @@ static moon_status plan_buffers(moon_net *net, size_t rows, size_t in) {
     mooni_place *s = &net->places[i];
     s->made = s->y = carve(&arena, rows * s->out);
     s->scratch = s->scratch_width ? carve(&arena, rows * s->scratch_width) : NULL;
+    s->kept = kept_of(net->layers[i]) ? carve(&arena, kept_of(net->layers[i])) : NULL;
   }
   return MOON_OK;
 }
@@ -169,9 +173,10 @@ static moon_status plan_layers(moon_net *net, mooni_split split, size_t rows, bo
   return plan.status;
 }
 
-moon_status mooni_plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool penalties) {
+moon_status mooni_plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool training,
+                               bool penalties) {
   MOONI_TRY(plan_buffers(net, rows, in));
-  *split = choose(net, rows, false, penalties);
+  *split = choose(net, rows, false, training, penalties);
   return plan_layers(net, *split, rows, false, false);
 }
 
@@ -205,7 +210,7 @@ moon_status mooni_plan_step(moon_net *net, mooni_split *split, size_t rows, size
                       "all layers are frozen, expected one to train: set a layer's trainable to true");
   if (!rows) return plan_update(net, opt);
   MOONI_TRY(plan_buffers(net, rows, in));
-  *split = choose(net, rows, true, true);
+  *split = choose(net, rows, true, true, true);
   size_t count = mooni_parts(net, *split);
   MOONI_TRY(plan_layers(net, *split, rows, true, false));
   MOONI_TRY(plan_gradients(net, *split == MOONI_BY_COLUMNS ? count : 1));
@@ -221,6 +226,6 @@ moon_status moon_net_plan(moon_net *net, size_t rows, size_t in, const moon_loss
   if (!rows || !in) return mooni_fail(net->ctx, MOON_ESHAPE, "plan: expected at least one row and a width");
   mooni_find_trained(net);
   if (opt) return mooni_plan_step(net, &split, rows, in, opt);
-  MOONI_TRY(mooni_plan_forward(net, &split, rows, in, true)); /* evaluate and predict may divide differently */
-  return mooni_plan_forward(net, &split, rows, in, false);
+  MOONI_TRY(mooni_plan_forward(net, &split, rows, in, false, true)); /* evaluate and predict may divide differently */
+  return mooni_plan_forward(net, &split, rows, in, false, false);
 }

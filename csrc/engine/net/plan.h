@@ -22,7 +22,8 @@ mooni_portion mooni_portion_of(mooni_split split, size_t rows, size_t index, siz
 /* Allocate all that a batch of so many rows of width in needs, and start the workers. What runs afterwards cannot fail.
 ** A step of no rows, where others ranks have some, needs the optimiser's moments.
 ** penalties: they are computed too. mooni_plan_backward is for a backward without optimiser, on the calling thread. */
-moon_status mooni_plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool penalties);
+moon_status mooni_plan_forward(moon_net *net, mooni_split *split, size_t rows, size_t in, bool training,
+                               bool penalties);
 moon_status mooni_plan_backward(moon_net *net, size_t rows, bool dx);
 moon_status mooni_plan_step(moon_net *net, mooni_split *split, size_t rows, size_t in, moon_optim *opt);
 

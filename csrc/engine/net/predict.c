@@ -28,7 +28,7 @@ static moon_status infer(moon_net *net, float *y, moon_tensor *result, const moo
     mooni_selection from = {.x = x, .first = first, .count = rows};
     mooni_batch b = {.net = net, .rows = rows, .gather = floats ? NULL : &from, .forward = true};
     MOONI_TRY(mooni_interrupted(net->ctx));
-    MOONI_TRY(mooni_plan_forward(net, &b.split, rows, width, false));
+    MOONI_TRY(mooni_plan_forward(net, &b.split, rows, width, false, false));
     net->forward_rows = 0; /* the places may point into x */
     const float *in = floats ? floats + first * width : net->input;
     float *out = mooni_connect(net, in, y ? y + first * net->places[net->count - 1].out : NULL, false);

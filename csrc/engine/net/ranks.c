@@ -34,7 +34,12 @@ static moon_status check_reducer(moon_ctx *ctx, const moon_reducer *r) {
 
 /* ---- its buffers, which the net keeps for the next reducer ---- */
 
-static size_t sums_of(const moon_layer *layer) { return layer->class->sums ? layer->class->sums(layer) : 0; }
+/* In all rounds together. */
+static size_t sums_of(const moon_layer *layer) {
+  size_t n = 0;
+  for (mooni_round r = 0; r < MOONI_ROUNDS; r++) n += mooni_layer_sums(layer, r);
+  return n;
+}
 
 static void drop(moon_ctx *ctx, mooni_ranks *ranks) {
   if (!ranks) return;

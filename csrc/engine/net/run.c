@@ -77,9 +77,8 @@ bool mooni_apart(const mooni_batch *b, size_t i) {
   return takes_columns(net, 0) && (!both || same_columns(b, net->count - 1));
 }
 
-/* The spare buffers alternate: while one part still sums up a layer's outputs, another may be at the next layer. The
-** last layer does not use gradient[0], where the loss's gradient goes. All fields are named, and *pass is written in
-** place: to clear it first, or to copy it, would take longer than a layer of a few units. */
+/* All fields are named, and *pass is written in place: to clear it first, or to copy it, would take longer than a layer
+** of a few units. */
 static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
@@ -94,6 +93,7 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .parts = p->own.parts,
                        .follows = b->follows,
                        .sums = b->ranks ? s->sums : NULL,
+                       .kept = s->kept,
                        .x = s->x + r * s->in,
                        .y = s->y + r * s->out,
                        .scratch = s->scratch ? s->scratch + r * s->scratch_width : NULL,
@@ -108,9 +108,10 @@ static inline void make_pass(mooni_pass *pass, const part *p, size_t i) {
                        .step = mooni_padded(net->rows * net->widest),
                        .x_apart = mooni_apart(b, i),
                        .y_apart = mooni_apart(b, i + 1),
-                       .spare = net->gradient[(net->count - i) % 2],
+                       .spare = net->gradient[s->spare],
                        .dy = NULL,
                        .dx = NULL,
+                       .centred = false,
                        .grad = {NULL, NULL, NULL, NULL},
                        .ready = NULL};
 }
@@ -161,12 +162,19 @@ static void ready(const mooni_pass *pass, size_t i, mooni_patch patch) {
 /* Clipping by a norm: no parameter is updated before all gradients are complete. */
 static bool by_norm(const mooni_batch *b) { return b->opt && mooni_clips_by_norm(b->opt); }
 
+/* A sum that is 0 must be 0: of its rounding errors adam would make whole steps. */
+static bool is_centred(const moon_net *net, size_t i) {
+  const moon_layer *above = i + 1 < net->count && !mooni_forks(net, i + 1) ? net->layers[i + 1] : NULL;
+  return above && above->class->centres && above->class->whole_batch(above, net->training);
+}
+
 /* What backward needs besides: from dy to dx. */
 static inline void turn_back(mooni_pass *pass, const part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
   size_t offset = b->split == MOONI_BY_ROWS ? p->own.first * net->widest : 0;
   pass->dy = net->gradient[s->gradient] + offset;
+  pass->centred = is_centred(net, s->layer);
   if (b->dx || mooni_trains_below(net, s->layer)) pass->dx = net->gradient[1 - s->gradient] + offset;
   for (size_t i = 0; i < net->layers[s->layer]->param_count; i++)
     if (net->trained[net->places[s->layer].param[i]]) pass->grad[i] = grad_of(p, net->places[s->layer].param[i]);
@@ -408,7 +416,12 @@ static double all_squares(const mooni_batch *b) {
   return sum;
 }
 
-/* Each part has a span of every parameter. A norm that is not finite could only spoil the weights. */
+/* Does the batch count? A norm that is not finite could only spoil the weights. */
+static bool updates(const mooni_batch *b, double squares) {
+  return isfinite(squares) && (b->ranks ? b->status == MOON_OK && isfinite(b->objective) : is_finite(b));
+}
+
+/* Each part has a span of every parameter. */
 static void update_all(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   const moon_net *net = b->net;
@@ -416,7 +429,7 @@ static void update_all(part *p, const stage *s) {
   (void)s;
   if (b->status != MOON_OK) return;
   double all = all_squares(b);
-  bool updates = isfinite(all) && (b->ranks ? isfinite(b->objective) : is_finite(b));
+  bool updating = updates(b, all);
   for (size_t i = 0; i < net->param_count; i++) {
     if (!net->trained[i]) continue;
     size_t n = net->values[i]->numel;
@@ -425,7 +438,7 @@ static void update_all(part *p, const stage *s) {
     const float *grad = whole_grad(b, i);
     if (b->ranks) memcpy(moon_tensor_float(net->grads[i]) + own.from, grad + own.from, length * sizeof *grad);
     float factor = by_norm(b) ? mooni_clip_factor(b->opt, squares_of(squares, n), all) : 1;
-    if (length && updates)
+    if (length && updating)
       mooni_optim_update(b->opt, mooni_optim_segment(b->opt, net->values[i], i), grad,
                          (mooni_patch){own.from, 1, length, length}, factor);
     squares += mooni_clip_blocks(n);
@@ -436,15 +449,16 @@ static void update_all(part *p, const stage *s) {
 
 static void sum(part *p, const stage *s) {
   const moon_layer *l = p->b->net->layers[s->layer];
-  const mooni_pass *pass = pass_of(p, s, false);
-  if (pass->rows) l->class->sum(l, pass);
+  const mooni_pass *pass = pass_of(p, s, s->round == MOONI_OF_DY);
+  if (pass->rows) l->class->sum(l, pass, s->round);
 }
 
 static void add_up_sums(part *p, const stage *s) {
   mooni_batch *b = p->b;
   const moon_layer *l = b->net->layers[s->layer];
   float *sums = b->net->places[s->layer].sums;
-  size_t n = l->class->sums(l);
+  size_t n = mooni_layer_sums(l, s->round);
+  for (mooni_round r = 0; r < s->round; r++) sums += mooni_layer_sums(l, r);
   if (!b->rows) memset(sums, 0, n * sizeof *sums);
   mooni_ranks_sum(b, sums, n);
 }
@@ -469,11 +483,20 @@ static void add_up_gradients(part *p, const stage *s) {
   if (b->status == MOON_OK && isfinite(b->objective)) mooni_optim_begin(b->opt);
 }
 
+/* All gradients are complete, and over ranks all ranks have agreed. */
+static void settle(part *p, const stage *s) {
+  const mooni_batch *b = p->b;
+  moon_layer *l = b->net->layers[s->layer];
+  if (updates(b, all_squares(b))) l->class->settle(l, pass_of(p, s, false));
+}
+
 /* ---- their order ---- */
 
-static void add(mooni_batch *b, stage_fn *run, size_t layer) {
-  b->net->stages[b->stages++] = (stage){run, layer, b->result, b->phases - 1, false};
+static void add_round(mooni_batch *b, stage_fn *run, size_t layer, mooni_round round) {
+  b->net->stages[b->stages++] = (stage){run, layer, b->result, b->phases - 1, round, false};
 }
+
+static void add(mooni_batch *b, stage_fn *run, size_t layer) { add_round(b, run, layer, MOONI_ROUNDS); }
 
 /* No part goes on before all have done what is in the list so far: end the phase. */
 static void meet(mooni_batch *b) {
@@ -481,25 +504,32 @@ static void meet(mooni_batch *b) {
 }
 
 /* What the calling thread does alone, after all parts have met: it calls the reducer. */
-static void add_alone(mooni_batch *b, stage_fn *run, size_t layer) {
+static void add_alone(mooni_batch *b, stage_fn *run, size_t layer, mooni_round round) {
   meet(b);
-  add(b, run, layer);
+  add_round(b, run, layer, round);
   b->net->stages[b->stages - 1].alone = true;
   meet(b);
 }
 
-static void list_sums(mooni_batch *b, size_t i) {
-  const moon_net *net = b->net;
-  if (!b->ranks || !net->places[i].sums || !net->layers[i]->class->whole_batch(net->layers[i])) return;
-  if (b->rows) add(b, sum, i);
-  add_alone(b, add_up_sums, i);
+/* Does the batch train? A forward alone may. */
+static bool trains(const mooni_batch *b) { return b->opt || (b->forward && !b->loss && b->net->training); }
+
+static bool needs_whole_batch(const mooni_batch *b, size_t i) {
+  const moon_layer *l = b->net->layers[i];
+  return l->class->whole_batch && l->class->whole_batch(l, trains(b));
+}
+
+static void list_sums(mooni_batch *b, size_t i, mooni_round round) {
+  if (!b->ranks || !mooni_layer_sums(b->net->layers[i], round) || !needs_whole_batch(b, i)) return;
+  if (b->rows) add_round(b, sum, i, round);
+  add_alone(b, add_up_sums, i, round);
 }
 
 static void list_gather(mooni_batch *b) {
   if (!b->gather) return;
   add(b, b->mask ? gather_present : gather, 0);
   if (!b->mask) return;
-  if (b->ranks) add_alone(b, add_up_present, 0);
+  if (b->ranks) add_alone(b, add_up_present, 0, MOONI_ROUNDS);
   meet(b); /* loss_scale adds up what all parts have counted */
 }
 
@@ -511,11 +541,13 @@ static void list_forward(mooni_batch *b) {
   for (size_t i = 0; i < net->count; i++) {
     const mooni_layer_class *class = net->layers[i]->class;
     if (idle(net, i) || class->role == MOONI_BRANCH) continue;
+    list_sums(b, i, MOONI_OF_X);
+    list_sums(b, i, MOONI_OF_DEVIATIONS);
     add(b, class->role == MOONI_JOIN ? join : forward, i);
     if (class->complete && columns) meet(b);
     if (class->complete) add(b, complete, i);
     if (columns && !same_columns(b, i)) meet(b);
-    list_sums(b, i);
+    list_sums(b, i, MOONI_OF_Y);
     if (class->penalty && b->penalties) add(b, add_penalty, i);
   }
 }
@@ -530,6 +562,7 @@ static void list_backward(mooni_batch *b) {
     if (!idle(net, i) && (b->dx || !mooni_is_passive(net, i))) {
       if (l->class->derive) add(b, derive, i);
       if (columns && (l->class->derive || l->param_count)) meet(b); /* a parameter may be updated now: is_finite */
+      list_sums(b, i, MOONI_OF_DY);
       add(b, l->class->role == MOONI_FUNCTION ? backward : divide, i);
       if (columns && i > lowest && !same_columns(b, i - 1)) meet(b);
       b->result = 1 - b->result;
@@ -556,15 +589,26 @@ static void list_update_all(mooni_batch *b) {
     meet(b);
     add(b, update, 0);
   }
-  add_alone(b, add_up_gradients, 0);
+  add_alone(b, add_up_gradients, 0, MOONI_ROUNDS);
   list_waiting_update(b);
+}
+
+static void list_settle(mooni_batch *b) {
+  for (size_t i = 0; i < b->net->count && trains(b); i++)
+    if (b->net->layers[i]->class->settle && needs_whole_batch(b, i)) add(b, settle, i);
 }
 
 /* A rank without rows takes part in all that is summed over ranks. */
 static void list_absence(mooni_batch *b) {
-  if (b->mask) add_alone(b, add_up_present, 0);
-  for (size_t i = 0; i < b->net->count; i++) list_sums(b, i);
-  if (b->opt) list_update_all(b);
+  const moon_net *net = b->net;
+  if (b->mask) add_alone(b, add_up_present, 0, MOONI_ROUNDS);
+  for (size_t i = 0; i < net->count; i++)
+    for (mooni_round r = MOONI_OF_X; r <= MOONI_OF_Y; r++) list_sums(b, i, r);
+  if (!b->opt) return;
+  for (size_t i = net->count; i-- > net->trainable;)
+    if (!mooni_is_passive(net, i)) list_sums(b, i, MOONI_OF_DY);
+  list_update_all(b);
+  list_settle(b);
 }
 
 static void list_update(mooni_batch *b) {
@@ -580,12 +624,10 @@ static void list_stages(mooni_batch *b) {
   if (b->forward) list_forward(b);
   if (b->loss) add(b, apply_loss, 0);
   if (b->loss && b->split == MOONI_BY_COLUMNS && !mooni_apart(b, net->count)) meet(b);
-  if (!b->backward) return;
-  list_backward(b);
-  if (b->ranks)
-    list_update_all(b);
-  else
-    list_update(b);
+  if (b->backward) list_backward(b);
+  if (b->backward && b->ranks) list_update_all(b);
+  if (b->backward && !b->ranks) list_update(b);
+  list_settle(b);
 }
 
 static void run_phase(void *arg, size_t phase, size_t index) {

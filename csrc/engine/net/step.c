@@ -23,7 +23,7 @@ moon_status moon_net_forward(moon_net *net, moon_tensor *y, const moon_tensor *x
   MOONI_TRY(mooni_check_output(net, y, x->shape[0], width, "forward"));
   MOONI_TRY(mooni_want_writable(y, "forward"));
   mooni_selection all = {.x = x, .count = x->shape[0]};
-  MOONI_TRY(mooni_plan_forward(net, &split, all.count, x->shape[1], true));
+  MOONI_TRY(mooni_plan_forward(net, &split, all.count, x->shape[1], training, true));
   const float *result = mooni_connect(net, net->input, NULL, training);
   mooni_batch b = {.net = net, .split = split, .rows = all.count, .gather = &all, .penalties = true, .forward = true};
   mooni_run(&b);
@@ -129,7 +129,7 @@ static moon_status prepare(moon_net *net, mooni_batch *b, const mooni_selection 
                      .what = what};
   if (status == MOON_OK && (opt || from->count))
     status = opt ? mooni_plan_step(net, &b->split, from->count, in, opt)
-                 : mooni_plan_forward(net, &b->split, from->count, in, true);
+                 : mooni_plan_forward(net, &b->split, from->count, in, false, true);
   net->forward_rows = 0; /* the buffers are about to change */
   if (status == MOON_OK) status = set_target(b, from, out);
   if (status == MOON_OK) status = mooni_meter_plan(b);

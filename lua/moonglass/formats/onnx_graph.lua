@@ -9,7 +9,7 @@ local weight_names = require "moonglass.formats.weight_names"
 local onnx_graph = {}
 
 onnx_graph.first_opset, onnx_graph.last_opset = model.first_opset, model.last_opset
-local gelu_opset = 20 -- Gelu is new in this one; the other operators used here are the same in all of them
+local gelu_opset, layer_norm_opset = 20, 17 -- where these are new; the other operators are the same in all versions
 
 -- ---- the graph ----
 
@@ -140,6 +140,38 @@ function layers.gaussian_code(graph, x, layer)
     return graph:initializer("gaussian_code." .. n, {1}, "int64", function() return string.pack("<i8", n) end)
   end
   return graph:node("Slice", {x, bound(0), bound(layer.k), bound(1)})
+end
+
+-- The names of a layer's tensors in the graph.
+local function tensors_of(graph, layer, ...)
+  local names, list = graph.names[find_layer(graph.net, layer)], {}
+  for i, name in ipairs{...} do list[i] = graph:weight(names[name]) end
+  return table.unpack(list)
+end
+
+function layers.batch_norm(graph, x, layer)
+  local inputs = {x, tensors_of(graph, layer, "weight", "bias", "running_mean", "running_var")}
+  return graph:node("BatchNormalization", inputs, {{"epsilon", layer.eps}})
+end
+
+-- [batch x n] -> [batch x 1]: the mean of each row.
+local function row_means(graph, x, n)
+  local share = graph:initializer("layer_norm.share." .. n, {n, 1}, "float", function()
+    return string.pack("<f", 1 / n):rep(n)
+  end)
+  return graph:node("MatMul", {x, share})
+end
+
+function layers.layer_norm(graph, x, layer)
+  local weight, bias = tensors_of(graph, layer, "weight", "bias")
+  if graph.opset >= layer_norm_opset then
+    return graph:node("LayerNormalization", {x, weight, bias}, {{"axis", 1}, {"epsilon", layer.eps}})
+  end
+  local rest = graph:node("Sub", {x, row_means(graph, x, layer.n)})
+  local variance = row_means(graph, graph:node("Mul", {rest, rest}), layer.n)
+  local eps = graph:constant(("layer_norm.eps.%.9g"):format(layer.eps), layer.eps)
+  local deviation = graph:node("Sqrt", {graph:node("Add", {variance, eps})})
+  return graph:node("Add", {graph:node("Mul", {graph:node("Div", {rest, deviation}), weight}), bias})
 end
 
 -- These are identities in inference.

@@ -13,16 +13,16 @@ local function places(tensors)
   return list
 end
 
---- For each layer of a native net, what its archive calls the layer's parameters: {weight = "2.weight", bias =
+--- For each layer of a native net, what its archive calls the layer's parameters and buffers: {weight = "2.weight", bias =
 -- "2.bias"}, {} for a layer without any. tensors: the first result of net:archive().
 return function(net, tensors)
   local list, place, next_place = {}, places(tensors), 1
   for i = 1, #net do
-    local names, parameters = {}, net:layer(i):parameters()
-    for _, parameter in ipairs(parameters) do
-      names[parameter.name] = ("%d.%s"):format(place[next_place], parameter.name)
+    local names, layer = {}, net:layer(i)
+    for _, list_of in ipairs{layer:parameters(), layer:buffers()} do
+      for _, tensor in ipairs(list_of) do names[tensor.name] = ("%d.%s"):format(place[next_place], tensor.name) end
     end
-    if parameters[1] then next_place = next_place + 1 end
+    if next(names) then next_place = next_place + 1 end
     list[i] = names
   end
   return list

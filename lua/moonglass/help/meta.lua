@@ -19,6 +19,8 @@ local moon = {}
 ---| "salt_pepper_noise"
 ---| "k_sparse"
 ---| "gaussian_code"
+---| "batch_norm"
+---| "layer_norm"
 ---@alias moonglass.LossName
 ---| "mse"
 ---| "mae"
@@ -656,10 +658,10 @@ function Tensor:softmax_() end
 -- ---- Layer ----
 
 ---A layer of a net, with its parameters and what its last `forward` left for `backward`. Its options can be read as
----fields, and some can be set: the next step has them. Assigning a tensor to `weight` or `bias` copies the elements.
----Two handles on one layer are equal. A layer whose `trainable` is false is frozen: steps leave its parameters as they
----are. The layer that owns a tied weight decides about it. A layer without parameters has nothing to train: there
----`trainable` is false and stays so.
+---fields, and some can be set: the next step has them. Assigning a tensor to `weight`, `bias` or a buffer copies the
+---elements. Two handles on one layer are equal. A layer whose `trainable` is false is frozen: steps leave its
+---parameters as they are. The layer that owns a tied weight decides about it. A layer without parameters has nothing to
+---train: there `trainable` is false and stays so.
 ---@class moonglass.Layer
 ---@field trainable boolean may be set
 local Layer = {}
@@ -685,6 +687,32 @@ function moon.layer(kind, ...) end
 ---@return moonglass.Activation layer
 ---@overload fun(options: moonglass.ActivationOptions): moonglass.Activation
 function moon.activation(activation, options) end
+
+---Batch normalisation, for rows of width n: each column gets mean 0 and variance 1 over the rows of the batch.
+---@class moonglass.BatchNorm: moonglass.Layer, moonglass.BatchNormOptions
+---@field weight moonglass.Tensor [n], live: gamma, which starts at 1
+---@field bias moonglass.Tensor [n], live: beta, which starts at 0
+---@field weight_grad moonglass.Tensor [n], live: the gradient of the last backward
+---@field bias_grad moonglass.Tensor [n], live
+---@field running_mean moonglass.Tensor [n], live
+---@field running_var moonglass.Tensor [n], live
+---@field num_batches_tracked moonglass.Tensor [], live: how many batches have changed the running statistics
+
+---Options of `moon.batch_norm`.
+---@class moonglass.BatchNormOptions
+---@field n integer? required, at least 1: width of the rows
+---@field momentum number? default 0.99, 0 to 1: what the running statistics keep of themselves in each step; they take 1 - momentum of the batch's
+---@field eps number? default 0.001, above 0: added to the variance
+---@field trainable boolean? default true: false: the layer is frozen: steps compute no gradient of its parameters and leave them as they are
+
+---Batch normalisation, for rows of width n: each column gets mean 0 and variance 1 over the rows of the batch. Then it
+---is scaled by `weight` and shifted by `bias`. Inference, and a frozen layer, take `running_mean` and `running_var`
+---instead, which training updates as Keras does. PyTorch's momentum is 1 minus this one.
+---@param n integer at least 1: width of the rows
+---@param options moonglass.BatchNormOptions?
+---@return moonglass.BatchNorm layer
+---@overload fun(options: moonglass.BatchNormOptions): moonglass.BatchNorm
+function moon.batch_norm(n, options) end
 
 ---A dense layer: y = activation(x W + b).
 ---@class moonglass.Dense: moonglass.Layer, moonglass.DenseOptions
@@ -756,6 +784,27 @@ function moon.gaussian_code(k, options) end
 ---@overload fun(options: moonglass.KSparseOptions): moonglass.KSparse
 function moon.k_sparse(k, options) end
 
+---Layer normalisation, for rows of width n: each row gets mean 0 and variance 1.
+---@class moonglass.LayerNorm: moonglass.Layer, moonglass.LayerNormOptions
+---@field weight moonglass.Tensor [n], live: gamma, which starts at 1
+---@field bias moonglass.Tensor [n], live: beta, which starts at 0
+---@field weight_grad moonglass.Tensor [n], live: the gradient of the last backward
+---@field bias_grad moonglass.Tensor [n], live
+
+---Options of `moon.layer_norm`.
+---@class moonglass.LayerNormOptions
+---@field n integer? required, at least 1: width of the rows
+---@field eps number? default 0.001, above 0: added to the variance
+---@field trainable boolean? default true: false: the layer is frozen: steps compute no gradient of its parameters and leave them as they are
+
+---Layer normalisation, for rows of width n: each row gets mean 0 and variance 1. Then each column is scaled by `weight`
+---and shifted by `bias`. Training and inference are the same. PyTorch's eps is 1e-5.
+---@param n integer at least 1: width of the rows
+---@param options moonglass.LayerNormOptions?
+---@return moonglass.LayerNorm layer
+---@overload fun(options: moonglass.LayerNormOptions): moonglass.LayerNorm
+function moon.layer_norm(n, options) end
+
 ---Dropout: in training each element becomes 0 with probability p, and the others are divided by 1 - p.
 ---@class moonglass.Dropout: moonglass.Layer, moonglass.DropoutOptions
 
@@ -817,6 +866,11 @@ function moon.salt_pepper_noise(p) end
 ---@return moonglass.Parameter[] parameters
 function Layer:parameters() end
 
+---What the layer keeps beside its parameters, saved with them but not trained: the running statistics of batch_norm.
+---The tensors are live.
+---@return moonglass.Buffer[] buffers
+function Layer:buffers() end
+
 ---Run rows through this layer alone.
 ---@param x moonglass.Tensor [rows x in]; bytes count as value/255
 ---@param training boolean? default false: with true, noise and dropout are active
@@ -847,6 +901,11 @@ function Layer:kind() end
 ---@field grad moonglass.Tensor live, of the same shape
 ---@field shared boolean? true: another layer owns it (tied weights)
 ---@field trainable boolean? false: it is frozen, an optimiser's step leaves it out
+
+---What a layer keeps beside its parameters.
+---@class moonglass.Buffer
+---@field name string such as "running_mean"; in a net "2.running_mean", with the layer's number
+---@field value moonglass.Tensor live
 
 ---A layer written in Lua: a table with these methods; all but `forward` and `backward` are optional.
 ---@class moonglass.LuaLayer
@@ -1215,6 +1274,11 @@ function Net:layer(i) end
 ---All parameters with their gradients, each once. The tensors are live.
 ---@return moonglass.Parameter[] parameters
 function Net:parameters() end
+
+---What the layers keep beside their parameters, saved with them but not trained: the running statistics of batch_norm,
+---each once. The tensors are live.
+---@return moonglass.Buffer[] buffers
+function Net:buffers() end
 
 ---The penalties of the last `forward`.
 ---@return number penalty

@@ -3,6 +3,7 @@
 local branching = require "moonglass.net.branching"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
+local net_state = require "moonglass.net.state"
 local describe = require "moonglass.net.describe"
 local rows = require "moonglass.support.rows"
 
@@ -127,7 +128,9 @@ function divergence.at_first(run, x, y)
   if where then return has("the targets have", where) end
   local weights = not run.began_finite and of_weights(run.net)
   if weights then return weights end
+  local restore = net_state.keep_buffers(run.net)
   local ok, words = errors.caught(of_output, run.net, x, y or x)
+  restore()
   return ok and words or ("a layer raised an error when asked again: %s"):format(tostring(words))
 end
 

@@ -58,6 +58,13 @@ local function twin(net, tensors)
   return core.net_from(tensors, metadata)
 end
 
+-- Appends what copies the buffers: {{to, from}, ...}.
+local function add_buffers(list, net, made)
+  local theirs = made:buffers()
+  for i, buffer in ipairs(net:buffers()) do list[#list + 1] = {buffer.value, theirs[i].value} end
+  return list
+end
+
 -- {{to, from}, ...}. The weight of a layer that is tied to one outside the net is transposed here.
 local function copies(net, made)
   local list = {}
@@ -70,7 +77,7 @@ local function copies(net, made)
       end
     end
   end
-  return list
+  return add_buffers(list, net, made)
 end
 
 ---Options of `net:load`.

@@ -140,6 +140,17 @@ function Mixed:penalty()
   return sum
 end
 
+--- What native layers keep beside their parameters, named likewise.
+function Mixed:buffers()
+  local list = {}
+  for i, layer in ipairs(self.layers) do
+    for _, buffer in ipairs(native.is_layer(layer) and layer:buffers() or {}) do
+      list[#list + 1] = {name = ("%d.%s"):format(i, buffer.name), value = buffer.value}
+    end
+  end
+  return list
+end
+
 --- The names are those of a native net: "1.weight" is in layer 1.
 function Mixed:parameters()
   local list = {}

@@ -4,6 +4,7 @@
 local divergence = require "moonglass.net.divergence"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
+local net_state = require "moonglass.net.state"
 
 local on_nan = {}
 
@@ -17,10 +18,9 @@ Finite.__index = Finite
 
 -- All tensors that a step changes.
 local function tensors_of(net, opt)
-  local list, parameters = {}, net:parameters()
-  for i, parameter in ipairs(parameters) do list[i] = parameter.value end
+  local list = net_state.tensors(net)
   if native.is_optimizer(opt) then
-    for _, moments in ipairs(opt:moments(parameters)) do
+    for _, moments in ipairs(opt:moments(net:parameters())) do
       for _, t in pairs(moments) do list[#list + 1] = t end
     end
   end

@@ -4,6 +4,7 @@ local checks = require "moonglass.support.checks"
 local core = require "moonglass.core"
 local errors = require "moonglass.support.errors"
 local native = require "moonglass.support.native"
+local net_state = require "moonglass.net.state"
 local options = require "moonglass.support.options"
 
 local passes = {}
@@ -62,9 +63,13 @@ end
 -- x [rows x in], y [rows x out] or class numbers [rows], w weights [rows] or nil. meter (or nil) counts the batch.
 local function step_in_lua(net, x, y, w, loss, opt, meter)
   local parameters = trained(net)
+  local restore = net_state.keep_buffers(net)
   local prediction = net:forward(x, true)
   local value = objective(net, loss, prediction, y, w)
-  if value - value ~= 0 then return value end -- as in the core: no update after a NaN or an infinity
+  if value - value ~= 0 then -- as in the core: nothing changes after a NaN or an infinity
+    restore()
+    return value
+  end
   local gradient = loss:backward()
   if not native.is_tensor(gradient) then
     errors.raise("loss: its gradient is %s, expected a tensor of the prediction's shape", options.show(gradient))

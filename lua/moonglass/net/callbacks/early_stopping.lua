@@ -1,6 +1,7 @@
 --- moon.callbacks.early_stopping: ends a training that no longer improves.
 local errors = require "moonglass.support.errors"
 local monitor = require "moonglass.net.callbacks.monitor"
+local net_state = require "moonglass.net.state"
 local options = require "moonglass.support.options"
 
 ---The callback that `moon.callbacks.early_stopping` makes.
@@ -12,17 +13,17 @@ local options = require "moonglass.support.options"
 ---@class moonglass.callbacks
 local callbacks = {}
 
--- Clones of a net's parameters; `kept`, if given, is filled again.
-local function keep_parameters(net, kept)
+-- Clones of a net's weights; `kept`, if given, is filled again.
+local function keep_weights(net, kept)
   kept = kept or {}
-  for i, parameter in ipairs(net:parameters()) do
-    if kept[i] then kept[i]:copy_(parameter.value) else kept[i] = parameter.value:clone() end
+  for i, t in ipairs(net_state.tensors(net)) do
+    if kept[i] then kept[i]:copy_(t) else kept[i] = t:clone() end
   end
   return kept
 end
 
-local function restore_parameters(net, kept)
-  for i, parameter in ipairs(net:parameters()) do parameter.value:copy_(kept[i]) end
+local function restore_weights(net, kept)
+  for i, t in ipairs(net_state.tensors(net)) do t:copy_(kept[i]) end
 end
 
 -- The tensors of a snapshot, and from them the weights again.
@@ -45,7 +46,7 @@ end
 
 local function from_checkpoint(net, tensors)
   if not tensors[tensor_name(1)] then return nil end
-  return errors.guard_by(about_best_weights, nil, nil, fill, keep_parameters(net), tensors)
+  return errors.guard_by(about_best_weights, nil, nil, fill, keep_weights(net), tensors)
 end
 
 local function warn_none(self, state, figure)
@@ -94,13 +95,13 @@ function callbacks.early_stopping(given)
     wait = wait + 1
     if monitor.improves(value, self.best, o.min_delta, mode) then
       self.best, self.best_epoch, wait = value, state.epoch, 0
-      if o.restore_best then kept = keep_parameters(state.net, kept) end
+      if o.restore_best then kept = keep_weights(state.net, kept) end
     end
     stop_if_over(state)
   end
 
   function self.on_train_end(_, state)
-    if kept then restore_parameters(state.net, kept) end
+    if kept then restore_weights(state.net, kept) end
     if not self.best_epoch then warn_none(self, state, o.monitor) end
   end
 

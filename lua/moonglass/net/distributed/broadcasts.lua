@@ -1,14 +1,9 @@
 --- What rank 0 gives to all ranks of a distributed fit: weights, moments, and how far the training is. And the check
 -- that the weights are still the same, bit for bit.
 local core = require "moonglass.core"
+local net_state = require "moonglass.net.state"
 
 local broadcasts = {}
-
-local function values_of(net)
-  local list = {}
-  for i, parameter in ipairs(net:parameters()) do list[i] = parameter.value end
-  return list
-end
 
 -- The keys of a table in an order that is the same in every process.
 local function sorted_keys(t)
@@ -21,7 +16,7 @@ end
 -- ---- weights and moments ----
 
 function broadcasts.weights(group, net)
-  for _, t in ipairs(values_of(net)) do group:from_first(t) end
+  for _, t in ipairs(net_state.tensors(net)) do group:from_first(t) end
 end
 
 -- The parameters whose moments rank 0 has: those of frozen ones it may have or not.
@@ -50,7 +45,7 @@ function broadcasts.set_rate(opt, lr)
 end
 
 -- A number for the bits of all weights, as a text: a broadcast keeps it exactly.
-local function digest(net) return ("%016x"):format(core.digest(values_of(net))) end
+local function digest(net) return ("%016x"):format(core.digest(net_state.tensors(net))) end
 
 --- Are this rank's weights, bit for bit, those of rank 0?
 function broadcasts.has_same_weights(group, net)
