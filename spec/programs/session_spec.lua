@@ -104,7 +104,8 @@ describe("completion", function()
     check{
       {"t:resh", "ape|"}, {"t.", "|dtype shape"}, {"t.sh", "ape|"}, {"layer.w", "eight|"},
       {"layer:forw", "ard|"},
-      {"layer:", "|backward forward parameters seed buffers kind penalty"}, {"net:f", "|fit forward"}, {"ae:enc", "ode|"},
+      {"layer:", "|backward forward parameters seed buffers kind penalty"}, {"net:f", "|fit forward"},
+      {"ae:enc", "ode|"},
       {"ae.enc", "oder|"}, {"ae.encoder:pr", "edict|"}, {"opt.b", "eta|"}, {"opt.beta", "|beta1 beta2"},
     }
   end)

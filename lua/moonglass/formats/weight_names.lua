@@ -13,8 +13,8 @@ local function places(tensors)
   return list
 end
 
---- For each layer of a native net, what its archive calls the layer's parameters and buffers: {weight = "2.weight", bias =
--- "2.bias"}, {} for a layer without any. tensors: the first result of net:archive().
+--- For each layer of a native net, what its archive calls the layer's parameters and buffers: {weight = "2.weight",
+-- bias = "2.bias"}, {} for a layer without any. tensors: the first result of net:archive().
 return function(net, tensors)
   local list, place, next_place = {}, places(tensors), 1
   for i = 1, #net do
