@@ -122,7 +122,7 @@ describe("completion", function()
     check{
       {"moon.adam{l", "r = |"}, {"moon.adam({l", "r = |"}, {"net:fit(t, {ep", "ochs = |"},
       {"net:fit(t, {epochs = 3, ba", "tch_size = |"}, {"moon.dense(3, 2, {activati", "on = |"},
-      {"moon.adam{", "|beta1 beta2 clip_norm clip_value eps global_clip_norm lr weight_decay"},
+      {"moon.adam{", "|beta1 clip_norm eps lr beta2 clip_value global_clip_norm weight_decay"},
       {"ae:fit(t, {val", "idation|"},
       {"ae:fit(t, {validation", "|validation validation_freq validation_split"},
       {"  ep", "ochs = |", before = "net:fit(t, {\n"},
