@@ -81,16 +81,19 @@ static int net_slice(lua_State *L) {
 }
 
 /* A copy with its own parameters; sequential.lua adds the halves and the loss. */
-static int net_clone(lua_State *L) {
+static int push_copy(lua_State *L, moon_status (*copy)(const moon_net *net, moon_net **out)) {
   const moon_net *net = bind_check_net(L, 1);
   size_t before = moon_memory_used(bind_ctx(L));
   void **handle = bind_new(L, BIND_NET);
-  moon_net *clone = NULL;
-  BIND_TRY(L, bind_ctx(L), moon_net_clone(net, &clone));
-  *handle = clone;
+  moon_net *made = NULL;
+  BIND_TRY(L, bind_ctx(L), copy(net, &made));
+  *handle = made;
   bind_weigh_growth(L, bind_ctx(L), before);
   return 1;
 }
+
+static int net_clone(lua_State *L) { return push_copy(L, moon_net_clone); }
+static int net_fold(lua_State *L) { return push_copy(L, moon_net_fold); }
 
 /* ---- properties ---- */
 
@@ -350,6 +353,7 @@ static const bind_reg methods[] = {
     {"layer", net_layer, "i"},
     {"slice", net_slice, "i, j"},
     {"clone", net_clone, ""},
+    {"fold", net_fold, ""},
     {"inputs", net_inputs, ""},
     {"outputs", net_outputs, ""},
     {"encoder_layers", net_encoder_layers, ""},

@@ -615,7 +615,9 @@ static moon_status act_errors(stage *s, int part) {
 static moon_status act_share(stage *s, int part) {
   moon_net *shared = NULL;
   moon_tensor *out = NULL;
-  moon_status status = part ? moon_net_clone(s->net, &shared) : moon_net_share(s->net, s->ctx, &shared);
+  moon_status status = part == 0   ? moon_net_share(s->net, s->ctx, &shared)
+                       : part == 1 ? moon_net_clone(s->net, &shared)
+                                   : moon_net_fold(s->net, &shared);
   if (status == MOON_OK) status = new_like(s, &out, s->x);
   if (status == MOON_OK) status = moon_net_predict(shared, out, s->x, 0);
   moon_net_release(shared);
@@ -960,7 +962,7 @@ static const scenario scenarios[] = {
     {"predict, encode, decode", act_predict, 3, SMALL},
     {"predict by rows", act_predict, 3, ROWS},
     {"errors", act_errors, 1, SMALL},
-    {"share, clone", act_share, 2, SMALL},
+    {"share, clone, fold", act_share, 3, SMALL},
     {"dataset", act_dataset, 3, SMALL},
     {"scaler", act_scaler, 3, SMALL},
     {"detector", act_detector, 2, SMALL},

@@ -421,7 +421,10 @@ static moon_status make_net(void) {
 static moon_status derive_net(void) {
   moon_net *n = net(), *made = NULL;
   if (!n) return MOON_OK;
-  moon_status status = byte() & 1 ? moon_net_slice(n, &made, below(4), byte() < 240 ? below(5) : dimension())
+  size_t how = below(4);
+  moon_status status = how == 0   ? moon_net_slice(n, &made, below(4), byte() < 240 ? below(5) : dimension())
+                         : how == 1 ? moon_net_clone(n, &made)
+                       : how == 2 ? moon_net_fold(n, &made)
                                   : moon_net_share(n, s.ctx, &made);
   if (status == MOON_OK) keep_net(made);
   return status;

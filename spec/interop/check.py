@@ -92,8 +92,6 @@ ACTIVATIONS = {
     "tanh": nn.Tanh,
     "softmax": lambda: nn.Softmax(dim=1),
     "softplus": nn.Softplus,
-    "elu": nn.ELU,
-    "leaky_relu": lambda: nn.LeakyReLU(0.2),
     "selu": nn.SELU,
     "gelu": nn.GELU,
     "silu": nn.SiLU,
@@ -101,14 +99,26 @@ ACTIVATIONS = {
 }
 
 
+def activation_of(options):
+    name = options["activation"]
+    if name == "leaky_relu":
+        return nn.LeakyReLU(options.get("negative_slope", 0.2))
+    if name == "elu":
+        return nn.ELU(options.get("alpha", 1))
+    return ACTIVATIONS[name]()
+
+
 def modules_of(layer):
     kind, options = layer["kind"], layer["options"]
     if kind == "dense":
-        name = options["activation"]
         linear = nn.Linear(options["in"], options["out"], bias=options["bias"])
-        return [linear] if name == "linear" else [linear, ACTIVATIONS[name]()]
+        return [linear] if options["activation"] == "linear" else [linear, activation_of(options)]
     if kind == "activation":
-        return [ACTIVATIONS[options["activation"]]()]
+        return [activation_of(options)]
+    if kind == "batch_norm":
+        return [nn.BatchNorm1d(options["n"], options["eps"], 1 - options["momentum"])]
+    if kind == "layer_norm":
+        return [nn.LayerNorm(options["n"], options["eps"])]
     if kind == "dropout":
         return [nn.Dropout(options["p"])]
     if kind == "k_sparse":
@@ -177,13 +187,15 @@ def check_onnx(path, rows):
 
 
 def check_initializers(folder, name):
-    """The initializers are the tensors of the saved net; a shared tensor occurs once."""
+    """The initializers are the tensors of the saved net, unless it was folded; a shared tensor occurs once."""
     saved = safetensors.numpy.load_file(f"{folder}/{name}.safetensors")
+    if any(key.endswith("running_mean") for key in saved):
+        return
     for initializer in onnx.load(f"{folder}/{name}.onnx").graph.initializer:
         if initializer.name in saved:
             assert np.array_equal(onnx.numpy_helper.to_array(initializer), saved[initializer.name]), initializer.name
         else:
-            assert initializer.name.startswith(("gelu.", "k_sparse.", "gaussian_code.")), initializer.name
+            assert initializer.name.startswith(("gelu.", "k_sparse.", "gaussian_code.", "layer_norm.")), initializer.name
 
 
 def check_torch(folder, name):
@@ -200,7 +212,7 @@ def check_ours(folder, names):
         test(f"{name} in ONNX Runtime", check_onnx, f"{folder}/{name}.onnx", rows)
         test(f"initializers of {name}", check_initializers, folder, name)
         test(f"{name} in PyTorch", check_torch, folder, name)
-    for name in ("deep", "dense_gelu", "k_sparse", "gaussian_code"):
+    for name in ("deep", "dense_gelu", "k_sparse", "gaussian_code", "batch_norm", "layer_norm"):
         for opset in range(11, 24):
             path = f"{folder}/{name}.{opset}.onnx"
             test(f"{name}, operators of version {opset}", check_onnx, path, f"{folder}/{name}.rows")
@@ -298,6 +310,11 @@ def write_torch(folder, name, kind):
     torch.manual_seed(5)
     net = sequential(f"{folder}/{name}.safetensors")
     share(f"{folder}/{name}.safetensors", net)
+    for module in net:
+        if isinstance(module, nn.BatchNorm1d):
+            module.running_mean.normal_()
+            module.running_var.uniform_(0.5, 2)
+            module.num_batches_tracked.fill_(7)
     net.to(KINDS[kind])
     saved = {key: value.clone() for key, value in net.state_dict().items()}
     safetensors.torch.save_file(saved, f"{folder}/torch.{kind}.{name}.safetensors")

@@ -47,6 +47,26 @@ add("no_bias", moon.sequential{moon.dense(6, 5, {bias = false, activation = "sel
 local twice = moon.dense(6, 6, {activation = "tanh"})
 add("repeated", moon.sequential{twice, twice, moon.dense(6, 6, {tied = twice}), twice}, moon.randn(8, 6))
 
+-- Slopes that are not the defaults.
+add("slopes", moon.sequential{moon.dense(6, 5, {activation = "leaky_relu", negative_slope = 0.35}),
+  moon.activation("elu", {alpha = 1.7}), moon.dense(5, 4, {activation = "elu", alpha = 0.4}),
+  moon.activation("leaky_relu", {negative_slope = 0.01})}, moon.randn(20, 6) * 3)
+
+-- Normalisation: what ONNX files have folded, and what stays.
+local function normalised(name, net, x)
+  for _ = 1, 5 do net:forward(x, true) end -- running statistics
+  for i = 1, #net do
+    local layer = net:layer(i)
+    if layer:kind():find("_norm$") then layer.weight = moon.rand(layer.n) + 0.5 end
+  end
+  add(name, net, x)
+end
+normalised("batch_norm", moon.sequential{moon.batch_norm(9, {momentum = 0.5}), moon.dense(9, 8),
+  moon.batch_norm(8, {eps = 1e-5}), moon.activation("relu"), moon.dropout(0.2), moon.dense(8, 5, {activation = "tanh"}),
+  moon.batch_norm(5, {momentum = 0.9})}, moon.randn(40, 9) * 3 + 1)
+normalised("layer_norm", moon.sequential{moon.dense(9, 8), moon.layer_norm(8), moon.dense(8, 3, {activation = "silu"}),
+  moon.layer_norm(3, {eps = 1e-6})}, moon.randn(40, 9))
+
 local trained = moon.autoencoder.deep{input = pixels, hidden = {96, 48}, code = 12, activation = "gelu"}
 trained:fit(digits, {loss = "binary_crossentropy", epochs = 3, seed = 1, threads = 1})
 nets[#nets + 1] = {name = "trained", net = trained, x = digits}

@@ -6,7 +6,8 @@ local moon = require "moonglass"
 local here, folder = arg[0]:match("^(.*/)"), assert(arg[1], "which folder?")
 local nets = dofile(here .. "nets.lua")
 
-local of_each_version = {deep = true, dense_gelu = true, k_sparse = true, gaussian_code = true}
+local of_each_version = {deep = true, dense_gelu = true, k_sparse = true, gaussian_code = true,
+  batch_norm = true, layer_norm = true}
 
 for _, case in ipairs(nets) do
   local path = folder .. "/" .. case.name

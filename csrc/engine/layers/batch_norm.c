@@ -9,13 +9,14 @@
 ** A part computes its columns alone, over all rows; only ranks add up sums. The mean is made in two rounds: a float
 ** near it, the centre, from the sum of x; then the sums of x - centre and of its square. So a large mean costs no
 ** digits, and any number of ranks finds the same one, whatever the rounding of the first sums. */
+#include "batch_norm.h"
+
 #include <math.h>
 #include <stddef.h>
 
 #include "../core/ctx.h"
 #include "../core/error.h"
 #include "../kernels/table.h"
-#include "layer.h"
 
 enum { WEIGHT, BIAS, MEAN, VARIANCE, TRACKED };
 enum { STRIP = 256 }; /* columns whose factors are on the stack */
@@ -295,6 +296,14 @@ static void settle(moon_layer *layer, const mooni_pass *pass) {
     }
   }
   if (pass->part == 0) values(layer, TRACKED)[0] += 1;
+}
+
+void mooni_batch_norm_factors(const moon_layer *layer, double *scale, double *shift) {
+  const batch_norm *b = (const batch_norm *)layer;
+  for (size_t c = 0; c < b->n; c++) {
+    scale[c] = (double)values(layer, WEIGHT)[c] / sqrt((double)values(layer, VARIANCE)[c] + b->eps);
+    shift[c] = (double)values(layer, BIAS)[c] - (double)values(layer, MEAN)[c] * scale[c];
+  }
 }
 
 const mooni_layer_class mooni_batch_norm = {.name = "batch_norm",

@@ -225,8 +225,15 @@ end
 
 -- ---- a net ----
 
---- Adds a net behind the value x. Returns the name of its output. prefix: before the names of its weights.
+local function has_batch_norm(net)
+  for i = 1, #net do
+    if net:layer(i):kind() == "batch_norm" then return true end
+  end
+end
+
+--- Adds a net, folded, behind the value x. Returns the name of its output. prefix: before the names of its weights.
 function Graph:add_net(x, net, prefix)
+  if has_batch_norm(net) then net = net:fold() end
   local width = describe.all_widths(net)
   self.net, self.prefix, self.tensors, self.open, self.taken = net, prefix, net:archive(), {}, {}
   self.names = weight_names(net, self.tensors)

@@ -9,7 +9,7 @@ local native = require "moonglass.support.native"
 local options = require "moonglass.support.options"
 
 ---A list of layers that is trained and used as one function. `#net` is the number of layers. A net of native layers
----runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks `plan`,
+---runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks `plan`, `fold`,
 ---`encoder_layers` and `set_encoder_layers`. A script may set other fields on a net.
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
@@ -28,7 +28,7 @@ methods.loss, methods.optimizer = false, false -- fields that a net has after fi
 methods.shares = false -- a slice's field: what it shares, in words
 methods.trainable = false -- the core reads and sets it; here for those who mistype it
 
-local core_slice, core_clone = methods.slice, methods.clone
+local core_slice, core_clone, core_fold = methods.slice, methods.clone, methods.fold
 
 ---Layers i to j as a net that shares the parameters.
 ---@name Net:slice(i, j)
@@ -41,17 +41,27 @@ function methods.slice(net, ...)
   return slice
 end
 
+local function finish_copy(net, copy)
+  copy.loss = net.loss
+  return halves.restore(copy)
+end
+
 ---An independent copy: training one net does not change the other. The copy of an autoencoder is an autoencoder. Tied
 ---weights and layers used twice are so in the copy, too. Its noise continues as the original's would. The loss is
 ---copied; the optimiser is not, because its moments belong to the parameters that it has updated. A layer written in
 ---Lua needs a method `clone`, or copying raises.
 ---@name Net:clone()
 ---@return moonglass.Net net
-function methods.clone(net)
-  local copy = halves.restore(errors.guard(core_clone, net))
-  copy.loss = net.loss
-  return copy
-end
+function methods.clone(net) return finish_copy(net, errors.guard(core_clone, net)) end
+
+---A copy for inference without batch normalisation: its scale and shift go into the weight and the bias of the dense
+---layer beside it. That is the linear one before it, which takes over the activation layer behind it, too, or else the
+---dense layer behind it. Dropout and noise may stand in between. A `batch_norm` stays where there is no such layer,
+---where a branch or the end of the encoder lies in between, and where the layer is tied or used twice. The outputs are
+---the same to rounding; the penalties are those of the new weights. Not for a net with a layer written in Lua.
+---@name Net:fold()
+---@return moonglass.Net net
+function methods.fold(net) return finish_copy(net, errors.guard(core_fold, net)) end
 
 local function is_lua_layer(v)
   return branching.is(v) or type(v) == "table" and type(v.forward) == "function" and type(v.backward) == "function"
