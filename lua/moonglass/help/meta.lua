@@ -1223,7 +1223,7 @@ function Optimizer:kind() end
 -- ---- Net ----
 
 ---A list of layers that is trained and used as one function. `#net` is the number of layers. A net of native layers
----runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks `plan`,
+---runs in C. A net with a layer written in Lua runs from Lua and gives the same numbers. It lacks `plan`, `fold`,
 ---`encoder_layers` and `set_encoder_layers`. A script may set other fields on a net.
 ---@class moonglass.Net
 ---@field loss moonglass.AnyLoss? the loss of the last `fit`; the default of the next one and of `evaluate`
@@ -1451,6 +1451,14 @@ function Net:slice(i, j) end
 ---Lua needs a method `clone`, or copying raises.
 ---@return moonglass.Net net
 function Net:clone() end
+
+---A copy for inference without batch normalisation: its scale and shift go into the weight and the bias of the dense
+---layer beside it. That is the linear one before it, which takes over the activation layer behind it, too, or else the
+---dense layer behind it. Dropout and noise may stand in between. A `batch_norm` stays where there is no such layer,
+---where a branch or the end of the encoder lies in between, and where the layer is tied or used twice. The outputs are
+---the same to rounding; the penalties are those of the new weights. Not for a net with a layer written in Lua.
+---@return moonglass.Net net
+function Net:fold() end
 
 ---One training step on one batch. A step whose objective is NaN or infinite changes nothing.
 ---@param x moonglass.Tensor [rows x in]
@@ -2337,7 +2345,7 @@ moon.onnx = {}
 ---@field name string? default "moonglass": the graph's name
 
 ---A net's inference, without dropout and noise, as the bytes of an ONNX file. It maps "input" [batch x in] to "output"
----[batch x out]. Of a detector: all that it does to raw rows. "input" [batch x columns], in which NaN is a missing
+---[batch x out]. Batch normalisation is folded, as by `net:fold()`. Of a detector: all that it does to raw rows. "input" [batch x columns], in which NaN is a missing
 ---number, becomes "scores" [batch], "features" [batch x columns] and, with a threshold, "alarms" [batch], 1 or 0.
 ---The model's metadata has the threshold and the names of the columns: "threshold", "column.1" and so on. An ONNX model
 ---cannot refuse a row: where the detector refuses missing numbers, their row has the score infinity.
