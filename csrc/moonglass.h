@@ -571,11 +571,10 @@ MOON_API moon_status moon_net_slice(const moon_net *net, moon_net **out, size_t 
 ** the net would. A copy of a net from moon_net_share can be trained. Fails with MOON_ENOMEM. */
 MOON_API moon_status moon_net_clone(const moon_net *net, moon_net **out);
 
-/* CONSTRUCTOR: a copy for inference in which batch_norm layers are folded: into the linear dense layer before them, with
-** the activation layer behind them, or else into the dense layer behind them. Dropout and noise may stand in between.
-** One stays where there is no such layer, where a branch or the end of the encoder lies in between, and where the layer
-** is tied or used twice. The outputs are the net's to rounding; the penalties are those of the new weights. Fails with
-** MOON_ENOMEM. */
+/* CONSTRUCTOR: a copy for inference in which batch_norm layers are folded: into the linear dense layer before, with the
+** activation layer behind, or else into the dense layer behind. Dropout and noise may stand in between. One stays where
+** there is no such layer, where a branch or the end of the encoder lies in between, and where the layer is tied or used
+** twice. The outputs are the net's to rounding; the penalties are those of the new weights. Fails with MOON_ENOMEM. */
 MOON_API moon_status moon_net_fold(const moon_net *net, moon_net **out);
 MOON_API moon_net *moon_net_retain(moon_net *net);
 MOON_API void moon_net_release(moon_net *net);

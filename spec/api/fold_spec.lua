@@ -83,7 +83,8 @@ describe("fold", function()
   end)
 
   it("keeps the halves of an autoencoder", function()
-    local ae = net_of{dense(6, 5), norm(5), act "relu", dense(5, 2), norm(2), dense(2, 5), norm(5), act "relu", dense(5, 6)}
+    local ae = net_of{dense(6, 5), norm(5), act "relu", dense(5, 2), norm(2),
+      dense(2, 5), norm(5), act "relu", dense(5, 6)}
     moon.autoencoder.adopt(ae, 5)
     local x = moon.randn(9, 6)
     local folded = check("dense dense dense dense", ae, x)

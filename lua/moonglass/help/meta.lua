@@ -2345,10 +2345,11 @@ moon.onnx = {}
 ---@field name string? default "moonglass": the graph's name
 
 ---A net's inference, without dropout and noise, as the bytes of an ONNX file. It maps "input" [batch x in] to "output"
----[batch x out]. Batch normalisation is folded, as by `net:fold()`. Of a detector: all that it does to raw rows. "input" [batch x columns], in which NaN is a missing
----number, becomes "scores" [batch], "features" [batch x columns] and, with a threshold, "alarms" [batch], 1 or 0.
----The model's metadata has the threshold and the names of the columns: "threshold", "column.1" and so on. An ONNX model
----cannot refuse a row: where the detector refuses missing numbers, their row has the score infinity.
+---[batch x out]. Batch normalisation is folded, as by `net:fold()`. Of a detector: all that it does to raw rows.
+---"input" [batch x columns], in which NaN is a missing number, becomes "scores" [batch], "features" [batch x columns]
+---and, with a threshold, "alarms" [batch], 1 or 0. The model's metadata has the threshold and the names of the columns:
+---"threshold", "column.1" and so on. An ONNX model cannot refuse a row: where the detector refuses missing numbers,
+---their row has the score infinity.
 ---@param net moonglass.Net|moonglass.Detector of native layers
 ---@param options moonglass.OnnxOptions?
 ---@return string? bytes nil if they would reach 2 GB or the net has a layer written in Lua
