@@ -104,7 +104,7 @@ describe("completion", function()
     check{
       {"t:resh", "ape|"}, {"t.", "|dtype shape"}, {"t.sh", "ape|"}, {"layer.w", "eight|"},
       {"layer:forw", "ard|"},
-      {"layer:", "|backward forward parameters seed buffers kind penalty"}, {"net:f", "|fit forward"},
+      {"layer:", "|backward forward parameters seed buffers kind penalty"}, {"net:f", "|fit fold forward"},
       {"ae:enc", "ode|"},
       {"ae.enc", "oder|"}, {"ae.encoder:pr", "edict|"}, {"opt.b", "eta|"}, {"opt.beta", "|beta1 beta2"},
     }
@@ -113,7 +113,7 @@ describe("completion", function()
   it("knows the results of calls, without making them", function()
     check{
       {"moon.zeros(2, 3):resh", "ape|"}, {"net:layer(1):forw", "ard|"}, {"moon.dense(2, 3).wei", "ght|"},
-      {"ae:encode(t):num", "el|"}, {"ae:slice(1, 1):f", "|fit forward"}, {"trap(1).x", "|"}, {"nosuch(1):x", "|"},
+      {"ae:encode(t):num", "el|"}, {"ae:slice(1, 1):f", "|fit fold forward"}, {"trap(1).x", "|"}, {"nosuch(1):x", "|"},
       {"moon.zeros(2):reshape(1):x", "|"}, {"moon.autoencoder.plain{input = 4}:", "|"},
     }
   end)
