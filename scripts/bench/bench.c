@@ -8,8 +8,8 @@
 **   bench run REPEAT COMMAND ...    milliseconds and peak memory of a command, from its start to its end
 **
 ** Options: --sizes 784-128-32-128-784  --net plain (variational: the layer in the middle is a gaussian_code, and the
-** loss is summed over the pixels)  --batch 32  --threads 1  --rounds 3  --data DIR (else: random rows)
-** --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
+** loss is summed over the pixels; batch_norm: one between each dense layer and its relu)  --batch 32  --threads 1
+** --rounds 3  --data DIR (else: random rows)  --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
 ** --busy 0 (processes that each keep a core busy). */
 #include <fcntl.h>
 #include <pthread.h>
@@ -78,9 +78,9 @@ static bool read_sizes(options *o, const char *text) {
   return false;
 }
 
-static bool is_known(const char *net) { return !strcmp(net, "plain") || !strcmp(net, "variational"); }
-
 static bool is_variational(const options *o) { return !strcmp(o->net, "variational"); }
+static bool is_normalised(const options *o) { return !strcmp(o->net, "batch_norm"); }
+static bool is_plain(const options *o) { return !strcmp(o->net, "plain"); }
 
 static bool read_option(options *o, const char *name, const char *value) {
   size_t n;
@@ -89,7 +89,7 @@ static bool read_option(options *o, const char *name, const char *value) {
   if (!strcmp(name, "--rows")) return read_count(&o->rows, value, 1, 1 << 30);
   if (!strcmp(name, "--rounds")) return read_count(&o->rounds, value, 1, MAX_ROUNDS);
   if (!strcmp(name, "--busy")) return read_count(&o->busy, value, 0, MAX_BUSY);
-  if (!strcmp(name, "--net")) return o->net = value, is_known(value);
+  if (!strcmp(name, "--net")) return o->net = value, is_plain(o) || is_variational(o) || is_normalised(o);
   if (!strcmp(name, "--data")) return o->data = value, true;
   if (!strcmp(name, "--perf")) return o->perf = value, true;
   if (!strcmp(name, "--threads") && read_count(&n, value, 1, 256)) return o->threads = (int)n, true;
@@ -113,7 +113,7 @@ static bool read_options(options *o, int argc, char **argv) {
             i + 1 < argc ? argv[i + 1] : "");
     return false;
   }
-  o->floor &= !is_variational(o); /* floor.c knows dense layers only */
+  o->floor &= is_plain(o); /* floor.c knows dense layers only */
   return true;
 }
 
@@ -163,16 +163,33 @@ static void add_dense(stack *s, size_t in, size_t out, const char *activation) {
   add(s, "dense", list, MOONI_COUNT(list));
 }
 
+/* A dense layer without an activation, batch_norm and the activation relu. */
+static void add_normalised(stack *s, size_t in, size_t out) {
+  moon_option width = {.name = "n", .kind = MOON_COUNT, .number = (double)out};
+  moon_option relu = {.name = "activation", .kind = MOON_TEXT, .text = "relu"};
+  add_dense(s, in, out, "linear");
+  add(s, "batch_norm", &width, 1);
+  add(s, "activation", &relu, 1);
+}
+
+static void add_coded(stack *s, size_t in, size_t out) {
+  moon_option code = {.name = "k", .kind = MOON_COUNT, .number = (double)out};
+  add_dense(s, in, 2 * out, "linear");
+  add(s, "gaussian_code", &code, 1);
+}
+
 static moon_status make_net(bench *b, const options *o) {
   stack s = {.ctx = b->ctx, .status = MOON_OK};
   for (size_t i = 0; i + 1 < o->count; i++) {
-    moon_option code = {.name = "k", .kind = MOON_COUNT, .number = (double)o->sizes[i + 1]};
-    bool coded = is_variational(o) && i + 1 == o->count / 2;
-    add_dense(&s, o->sizes[i], coded ? 2 * o->sizes[i + 1] : o->sizes[i + 1],
-              coded               ? "linear"
-              : i + 2 == o->count ? "sigmoid"
-                                  : "relu");
-    if (coded) add(&s, "gaussian_code", &code, 1);
+    size_t in = o->sizes[i], out = o->sizes[i + 1];
+    if (i + 2 == o->count)
+      add_dense(&s, in, out, "sigmoid");
+    else if (is_normalised(o))
+      add_normalised(&s, in, out);
+    else if (is_variational(o) && i + 1 == o->count / 2)
+      add_coded(&s, in, out);
+    else
+      add_dense(&s, in, out, "relu");
   }
   if (s.status == MOON_OK) s.status = moon_net_new(b->ctx, &b->net, s.layers, s.count);
   while (s.count) moon_layer_release(s.layers[--s.count]);

@@ -3,7 +3,7 @@
 sigmoid output, binary cross-entropy, Adam at its defaults) in one of the systems a user
 would pick instead, and print one JSON line: seconds per epoch and loss per epoch.
 
-  peer.py ENGINE [--batch 32] [--epochs 3] [--threads 2] [--sizes 784-...-784] [--net variational] [--data DIR]
+  peer.py ENGINE [--batch 32] [--epochs 3] [--threads 2] [--sizes 784-...-784] [--net variational|batch_norm] [--data DIR]
 
 ENGINE: keras | keras-jit | keras-torch | keras-jax | torch | torch-compile | jax | sklearn
 DIR holds the MNIST IDX files, plain or gzipped. Every engine sees the same rows, reshuffled
@@ -21,7 +21,8 @@ p.add_argument("--epochs", type=int, default=3)
 p.add_argument("--threads", type=int, default=2)
 p.add_argument("--rows", type=int, default=60000)
 p.add_argument("--sizes", default="784-128-32-128-784", help="widths from the input to the output")
-p.add_argument("--net", default="plain", choices=("plain", "variational"), help="variational: PyTorch only")
+p.add_argument("--net", default="plain", choices=("plain", "variational", "batch_norm"),
+               help="all but plain: PyTorch only")
 p.add_argument("--data", default=os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data", "mnist"))
 a = p.parse_args()
 SIZES = [int(s) for s in a.sizes.split("-")]
@@ -100,9 +101,12 @@ if a.engine.startswith("torch"):
     import torch
     torch.set_num_threads(a.threads); torch.manual_seed(1)
     L = torch.nn.Linear
+    def after(width):  # momentum and eps as in Keras
+        norm = [torch.nn.BatchNorm1d(width, eps=1e-3, momentum=0.01)] if a.net == "batch_norm" else []
+        return norm + [torch.nn.ReLU()]
     def stack(sizes):
-        layers = [l for i, o in zip(sizes, sizes[1:]) for l in (L(i, o), torch.nn.ReLU())]
-        return torch.nn.Sequential(*layers[:-1])
+        layers = [l for i, o in zip(sizes, sizes[1:-1]) for l in [L(i, o)] + after(o)]
+        return torch.nn.Sequential(*layers, L(*sizes[-2:]))
     class Variational(torch.nn.Module):  # as PyTorch's example, but means and log variances are one product
         def __init__(self, sizes):
             super().__init__()
@@ -130,6 +134,7 @@ if a.engine.startswith("torch"):
         secs.append(time.perf_counter() - t); losses.append(float(s) / (n // B))
     one = X[:1]
     def row():
+        m.eval()
         with torch.inference_mode(): return torch.sigmoid(m(one)).numpy()
     done(row=row, version=torch.__version__)
 

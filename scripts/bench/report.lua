@@ -5,7 +5,8 @@ report.lecture = "784-128-32-128-784"
 report.deep = "784-1000-500-250-30-250-500-1000-784"
 
 -- Nets of other kinds than layers one behind the other, measured with the largest number of threads.
-report.others = {{net = "variational", sizes = "784-400-20-400-784", batch = 128}}
+report.others = {{net = "variational", sizes = "784-400-20-400-784", batch = 128},
+                 {net = "batch_norm", sizes = "784-512-256-64-256-512-784", batch = 128}}
 
 -- The nets measured beside busy processes, and the number of these.
 report.small = "57-256-128-256-57"

@@ -67,6 +67,13 @@ describe("bench", function()
     assert.is_true(got.loss > 3) -- summed over the 20 pixels; a mean would be below 1
   end)
 
+  it("epoch of a net with batch_norm, which has no floor", function()
+    local got = run_bench("epoch --sizes 20-8-20 --net batch_norm --batch 16 --rows 40 --rounds 2 --threads 2")
+    assert.equal("batch_norm", got.net)
+    assert.is_nil(got.floor_s)
+    assert.is_true(got.loss < 1)
+  end)
+
   it("epoch of files, without the floor", function()
     local got = run_bench("epoch --sizes 784-8-784 --data spec/fixtures/shapes --batch 32 --rounds 1 --floor 0")
     assert.equal(40, got.rows)
