@@ -9,7 +9,8 @@
 **
 ** Options: --sizes 784-128-32-128-784  --net plain (variational: the layer in the middle is a gaussian_code, and the
 ** loss is summed over the pixels; batch_norm: one between each dense layer and its relu)  --batch 32  --threads 1
-** --rounds 3  --data DIR (else: random rows)  --rows 60000 (at most)  --floor 0 (no floor)  --perf FIFO (tell perf, which waits there, when to count)
+** --rounds 3  --data DIR (else: random rows)  --rows 60000 (at most)  --floor 0 (no floor)
+** --perf FIFO (tell perf, which waits there, when to count)
 ** --busy 0 (processes that each keep a core busy). */
 #include <fcntl.h>
 #include <pthread.h>

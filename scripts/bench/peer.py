@@ -3,7 +3,8 @@
 sigmoid output, binary cross-entropy, Adam at its defaults) in one of the systems a user
 would pick instead, and print one JSON line: seconds per epoch and loss per epoch.
 
-  peer.py ENGINE [--batch 32] [--epochs 3] [--threads 2] [--sizes 784-...-784] [--net variational|batch_norm] [--data DIR]
+  peer.py ENGINE [--batch 32] [--epochs 3] [--threads 2] [--sizes 784-...-784]
+          [--net variational|batch_norm] [--data DIR]
 
 ENGINE: keras | keras-jit | keras-torch | keras-jax | torch | torch-compile | jax | sklearn
 DIR holds the MNIST IDX files, plain or gzipped. Every engine sees the same rows, reshuffled
