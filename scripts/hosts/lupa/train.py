@@ -5,7 +5,7 @@ import gzip
 import sys
 
 import numpy as np
-from moonglass import LuaError, open_state, to_tensor
+from moonglass import LuaError, LuaMemoryError, open_state, to_tensor
 
 TRAIN = b"""
 local images, epochs, on_epoch = ...
@@ -45,5 +45,7 @@ def train(options):
 if __name__ == "__main__":
     try:
         train(read_options())
+    except LuaMemoryError:  # it may have no text
+        sys.exit("train.py: not enough memory: --memory says how many MB there may be")
     except (LuaError, OSError) as error:
         sys.exit("train.py: " + str(error).splitlines()[0])
