@@ -28,6 +28,7 @@ SCRIPTS = {
     "anomaly": COMMON + " --against digits --normal 0,1,2",
     "stacked": COMMON + " --hidden 30,20 --code 4",
     "spirals": "--steps 40 --n 20 --hidden 10",
+    "variational": COMMON + " --hidden 30 --code 4 --plane-hidden 20 --steps 3 --side 3",
     "demo": "--batch 20 --epochs 1",
 }
 TIMED = {"seconds of training", "softmax seconds", "net seconds"}

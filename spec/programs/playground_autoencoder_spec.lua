@@ -457,8 +457,8 @@ describe("the playground's autoencoder trains", function()
     {kind = "sparse", penalty = 0.01},
     {kind = "sparse", sparsity = "kl", penalty = 0.1, target = 0.1},
     {kind = "sparse", sparsity = "k", kept = 2, optimizer = "rmsprop"},
+    {kind = "variational", beta = 0.5},
   }
-  if moon.autoencoder.variational then kinds[#kinds + 1] = {kind = "variational", beta = 0.5} end
 
   for _, settings in ipairs(kinds) do
     it("as its script does: " .. settings.kind .. " " .. (settings.sparsity or settings.noise or ""), function()

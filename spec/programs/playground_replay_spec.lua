@@ -34,7 +34,7 @@ local points = {
 }
 
 local pictures = {
-  {"kind", function() return pick{"plain", "deep", "denoising", "sparse"} end},
+  {"kind", function() return pick{"plain", "deep", "denoising", "sparse", "variational"} end},
   {"hidden", function() return pick{0, 5, 12} end},
   {"code", function() return random(2, 6) end},
   {"rows", function() return 40 end},

@@ -44,15 +44,8 @@ local kinds = {
   end,
 }
 
----The kinds of autoencoder that the library has.
----@return string[] names
-function nets.kinds()
-  local list = {}
-  for _, name in ipairs{"plain", "deep", "denoising", "sparse", "variational"} do
-    if moon.autoencoder[name] then list[#list + 1] = name end
-  end
-  return list
-end
+---The kinds of autoencoder, in the page's order.
+nets.kinds = {"plain", "deep", "denoising", "sparse", "variational"}
 
 ---@param s table the room's settings
 ---@param input integer the width of a row

@@ -1,6 +1,5 @@
 --- The settings of the room: what a visitor can choose, in the words that a student reads. A setting with `only` counts
 -- just where the other settings are as one of the lines there says.
-local moon = require "moonglass"
 local nets = require "playground.autoencoder.nets"
 
 -- {value, label} for each; values that are a label by themselves need none.
@@ -27,10 +26,7 @@ local activations = choices{
 }
 
 local help_of_kinds = "Plain has one hidden layer, deep has more. Denoising learns to remove noise. Sparse uses few "
-  .. "numbers of its code at a time."
-if moon.autoencoder.variational then
-  help_of_kinds = help_of_kinds .. " Variational draws its codes to a normal distribution."
-end
+  .. "numbers of its code at a time. Variational draws its codes to a normal distribution."
 
 local with_hidden = {{kind = {"deep", "denoising", "sparse", "variational"}}}
 local with_activation_of_code = {
@@ -40,7 +36,7 @@ local with_activation_of_code = {
 local function of_net()
   return {
     {
-      name = "kind", label = "Kind", kind = "choice", choices = choices(nets.kinds()), default = "deep", group = "net",
+      name = "kind", label = "Kind", kind = "choice", choices = choices(nets.kinds), default = "deep", group = "net",
       help = help_of_kinds,
     },
     {
