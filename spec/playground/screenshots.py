@@ -25,6 +25,7 @@ PLACES = {
     "autoencoder-map": "#autoencoder&code=2&code_activation=linear",
     "autoencoder-denoising": "#autoencoder&kind=denoising",
     "autoencoder-sparse": "#autoencoder&kind=sparse&code=64",
+    "autoencoder-variational": "#autoencoder&kind=variational&code=2",
     "autoencoder-few": f"#autoencoder&rows={FEW_ROWS}",
     "lecture-1": "#lecture&step=1",
     "lecture-6": "#lecture&step=6",
