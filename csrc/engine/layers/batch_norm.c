@@ -9,16 +9,15 @@
 ** A part computes its columns alone, over all rows; only ranks add up sums. The mean is made in two rounds: a float
 ** near it, the centre, from the sum of x; then the sums of x - centre and of its square. So a large mean costs no
 ** digits, and any number of ranks finds the same one, whatever the rounding of the first sums. */
-#include "batch_norm.h"
-
 #include <math.h>
 #include <stddef.h>
 
 #include "../core/ctx.h"
 #include "../core/error.h"
 #include "../kernels/table.h"
+#include "norm.h"
 
-enum { WEIGHT, BIAS, MEAN, VARIANCE, TRACKED };
+enum { WEIGHT = MOONI_NORM_WEIGHT, BIAS = MOONI_NORM_BIAS, MEAN, VARIANCE, TRACKED };
 enum { STRIP = 256 }; /* columns whose factors are on the stack */
 
 typedef struct batch_norm {
@@ -39,13 +38,7 @@ typedef struct batch_norm {
 ** @field running_var moonglass.Tensor [n], live
 ** @field num_batches_tracked moonglass.Tensor [], live: how many batches have changed the running statistics */
 static const mooni_option_spec options[] = {
-    {.name = "n",
-     .kind = MOON_COUNT,
-     .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
-     .offset = offsetof(batch_norm, n),
-     .low = 1,
-     .high = 1e9,
-     .help = "width of the rows"},
+    MOONI_NORM_WIDTH(batch_norm),
     {.name = "momentum",
      .kind = MOON_NUMBER,
      .offset = offsetof(batch_norm, momentum),
@@ -53,25 +46,16 @@ static const mooni_option_spec options[] = {
      .low = 0,
      .high = 1,
      .help = "what the running statistics keep of themselves in each step; they take 1 - momentum of the batch's"},
-    {.name = "eps",
-     .kind = MOON_NUMBER,
-     .flags = MOONI_OPEN_LOW,
-     .offset = offsetof(batch_norm, eps),
-     .number = 1e-3,
-     .low = 0,
-     .high = INFINITY,
-     .help = "added to the variance"},
+    MOONI_NORM_EPS(batch_norm),
     MOONI_TRAINABLE_OPTION,
     {0}};
 
 static moon_status init(moon_layer *layer) {
   const batch_norm *b = (const batch_norm *)layer;
-  MOONI_TRY(mooni_layer_add_param(layer, "weight", 1, &b->n));
-  MOONI_TRY(mooni_layer_add_param(layer, "bias", 1, &b->n));
+  MOONI_TRY(mooni_norm_init(layer, b->n));
   MOONI_TRY(mooni_layer_add_buffer(layer, "running_mean", 1, &b->n));
   MOONI_TRY(mooni_layer_add_buffer(layer, "running_var", 1, &b->n));
   MOONI_TRY(mooni_layer_add_buffer(layer, "num_batches_tracked", 0, NULL));
-  moon_tensor_fill(layer->params[WEIGHT]->value, 1);
   moon_tensor_fill(layer->params[VARIANCE]->value, 1);
   return MOON_OK;
 }

@@ -5,16 +5,14 @@
 **
 ** scratch [rows x 3] holds what makes z of a row (normalise_rows in kernels/norm.c). By columns a part takes its rows
 ** forward and, in `derive`, back to dx; in `backward` its columns of the parameters' gradients, over all rows. */
-#include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "../core/ctx.h"
 #include "../core/error.h"
 #include "../kernels/table.h"
-#include "layer.h"
+#include "norm.h"
 
-enum { WEIGHT, BIAS };
+enum { WEIGHT = MOONI_NORM_WEIGHT, BIAS = MOONI_NORM_BIAS };
 enum { STATS = 3, STRIP = 256 };
 
 typedef struct layer_norm {
@@ -30,31 +28,10 @@ typedef struct layer_norm {
 ** @field bias moonglass.Tensor [n], live: beta, which starts at 0
 ** @field weight_grad moonglass.Tensor [n], live: the gradient of the last backward
 ** @field bias_grad moonglass.Tensor [n], live */
-static const mooni_option_spec options[] = {{.name = "n",
-                                             .kind = MOON_COUNT,
-                                             .flags = MOONI_POSITIONAL | MOONI_REQUIRED,
-                                             .offset = offsetof(layer_norm, n),
-                                             .low = 1,
-                                             .high = 1e9,
-                                             .help = "width of the rows"},
-                                            {.name = "eps",
-                                             .kind = MOON_NUMBER,
-                                             .flags = MOONI_OPEN_LOW,
-                                             .offset = offsetof(layer_norm, eps),
-                                             .number = 1e-3,
-                                             .low = 0,
-                                             .high = INFINITY,
-                                             .help = "added to the variance"},
-                                            MOONI_TRAINABLE_OPTION,
-                                            {0}};
+static const mooni_option_spec options[] = {
+    MOONI_NORM_WIDTH(layer_norm), MOONI_NORM_EPS(layer_norm), MOONI_TRAINABLE_OPTION, {0}};
 
-static moon_status init(moon_layer *layer) {
-  const layer_norm *l = (const layer_norm *)layer;
-  MOONI_TRY(mooni_layer_add_param(layer, "weight", 1, &l->n));
-  MOONI_TRY(mooni_layer_add_param(layer, "bias", 1, &l->n));
-  moon_tensor_fill(layer->params[WEIGHT]->value, 1);
-  return MOON_OK;
-}
+static moon_status init(moon_layer *layer) { return mooni_norm_init(layer, ((const layer_norm *)layer)->n); }
 
 static size_t width(const moon_layer *layer) { return ((const layer_norm *)layer)->n; }
 

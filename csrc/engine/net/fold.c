@@ -9,8 +9,8 @@
 #include "../core/error.h"
 #include "../core/memory.h"
 #include "../core/tensor.h"
-#include "../layers/batch_norm.h"
 #include "../layers/dense.h"
+#include "../layers/norm.h"
 #include "branches.h"
 
 enum { WEIGHT, BIAS }; /* a dense layer's parameters */
