@@ -43,9 +43,9 @@ void MOONI_K(column_deviations)(float *sum, float *squares, const float *x, cons
 void MOONI_K(column_products)(float *sum, float *products, const float *dy, size_t dy_stride, const float *x,
                               size_t x_stride, const float *centre, size_t rows, size_t width);
 void MOONI_K(normalise)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *centre,
-                        const float *scale, const float *shift, size_t rows, size_t width);
+                        const double *scale, const double *shift, size_t rows, size_t width);
 void MOONI_K(normalise_back)(float *dx, size_t x_stride, const float *dy, size_t y_stride, const float *x,
-                             const float *centre, const float *scale, const float *slope, const float *shift,
+                             const float *centre, const double *scale, const double *slope, const double *shift,
                              size_t rows, size_t width);
 void MOONI_K(normalise_rows)(float *y, float *stats, const float *x, const float *weight, const float *bias,
                              size_t rows, size_t n, double eps);

@@ -71,11 +71,11 @@ typedef struct mooni_kernels {
                             size_t stride);
   void (*column_products)(float *sum, float *products, const float *dy, size_t dy_stride, const float *x,
                           size_t x_stride, const float *centre, size_t rows, size_t width);
-  void (*normalise)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *centre, const float *scale,
-                    const float *shift, size_t rows, size_t width);
+  void (*normalise)(float *y, size_t y_stride, const float *x, size_t x_stride, const float *centre,
+                    const double *scale, const double *shift, size_t rows, size_t width);
   void (*normalise_back)(float *dx, size_t x_stride, const float *dy, size_t y_stride, const float *x,
-                         const float *centre, const float *scale, const float *slope, const float *shift, size_t rows,
-                         size_t width);
+                         const float *centre, const double *scale, const double *slope, const double *shift,
+                         size_t rows, size_t width);
   /* norm.c, rows of x [rows x n]. stats [rows x 3]: a row normalised is z = (x - stats[0]) stats[1] + stats[2]. y = z
   ** weight + bias; dx from dy; the column sums of dy and of dy z, for `width` columns of rows `stride` apart */
   void (*normalise_rows)(float *y, float *stats, const float *x, const float *weight, const float *bias, size_t rows,

@@ -178,7 +178,7 @@ static void sum_deviations(const moon_layer *layer, const mooni_pass *pass) {
 static void forward(const moon_layer *layer, const mooni_pass *pass) {
   mooni_columns x = like_x(pass, pass->x), y = like_y(pass, pass->y);
   const float *weight = values(layer, WEIGHT), *bias = values(layer, BIAS);
-  float scale[STRIP], shift[STRIP];
+  double scale[STRIP], shift[STRIP];
   if (whole_batch(layer, pass->training) && !over_ranks(layer, pass)) {
     sum_x(layer, pass);
     sum_deviations(layer, pass);
@@ -187,8 +187,8 @@ static void forward(const moon_layer *layer, const mooni_pass *pass) {
     standardise(layer, pass, &s);
     for (size_t j = 0; j < s.n; j++) {
       double w = (double)weight[s.c + j];
-      scale[j] = (float)(s.inverse[j] * w);
-      shift[j] = (float)(s.offset[j] * w + (double)bias[s.c + j]);
+      scale[j] = s.inverse[j] * w;
+      shift[j] = s.offset[j] * w + (double)bias[s.c + j];
     }
     layer->ctx->k->normalise(y.p + s.c, y.stride, x.p + s.c, x.stride, s.centre, scale, shift, pass->rows, s.n);
   }
@@ -226,7 +226,7 @@ static void sum_dy(const moon_layer *layer, const mooni_pass *pass) {
 static void input_gradient(const moon_layer *layer, const mooni_pass *pass) {
   mooni_columns x = like_x(pass, pass->x), dx = like_x(pass, pass->dx), dy = like_y(pass, pass->dy);
   const float *weight = values(layer, WEIGHT);
-  float scale[STRIP], slope[STRIP], shift[STRIP];
+  double scale[STRIP], slope[STRIP], shift[STRIP];
   double share = whole_batch(layer, pass->training) ? 1 / (double)pass->batch : 0;
   for (strip s = {.n = 0}; next(&s, x);) {
     const float *sum = sum_at(layer, pass, OF_DY, s.c), *products = sum_at(layer, pass, OF_PRODUCT, s.c);
@@ -235,9 +235,9 @@ static void input_gradient(const moon_layer *layer, const mooni_pass *pass) {
       double inverse = s.inverse[j], offset = s.offset[j], mean = share > 0 ? share * (double)sum[j] : 0;
       double along = share > 0 ? share * ((double)products[j] * inverse + (double)sum[j] * offset) : 0;
       double w = (double)weight[s.c + j] * inverse;
-      scale[j] = (float)w;
-      slope[j] = (float)(-w * along * inverse);
-      shift[j] = (float)(-w * (mean + along * offset));
+      scale[j] = w;
+      slope[j] = -w * along * inverse;
+      shift[j] = -w * (mean + along * offset);
     }
     layer->ctx->k->normalise_back(dx.p + s.c, x.stride, dy.p + s.c, dy.stride, x.p + s.c, s.centre, scale, slope, shift,
                                   pass->rows, s.n);
