@@ -1,5 +1,5 @@
 /* norm.c - passes of batch and layer normalisation. Beside the products they cost little, so they compute in double:
-** an error in the statistics would be one of all rows. Deviations are from a number near the mean, the centre, which one
+** an error of a statistic would be one of all rows. Deviations are from a number near the mean, the centre, which one
 ** float can hold: so a large mean costs no digits, and what the centre misses of the mean is in the sums themselves. */
 #include "vmath.h"
 
