@@ -48,6 +48,8 @@ class Autoencoder(BrowserCase):
                 got = printed(run_script(page.export("script")))
                 shown = {"epoch": 2, "loss": page.value("[data-loss='train']"),
                          "test loss": page.value("[data-loss='test']")}
+                if kind == "variational":
+                    shown |= {name: page.value(f"[data-loss='{name}']") for name in ("reconstruction", "kl")}
                 self.assertEqual(shown, got)
 
     def test_a_rate_that_is_changed_while_it_trains_is_in_the_script(self):
@@ -83,6 +85,43 @@ class Autoencoder(BrowserCase):
     def test_onnx_is_a_file_of_its_kind(self):
         page = self.open_paused(SMALL)
         self.assertIn(b"Gemm", page.export("onnx"))
+
+    def test_a_variational_net_shows_the_parts_of_its_loss_and_new_pictures(self):
+        page = self.open_paused(SMALL + "&kind=deep")
+        page.until("window.moonglass.last.epoch", "an epoch's numbers")
+        self.assertFalse(page.shown(".ae-samples"))
+        self.assertFalse(page.shown("[data-loss='kl']"))
+        page.click("[data-setting='kind'] .segment:has(input[value='variational'])")
+        page.until("window.moonglass.last.state.settings.kind === 'variational'", "the kind")
+        page.find("[data-setting='beta'] input").send_keys(KEYS.CONTROL + "a", KEYS.NULL, "0.5", KEYS.ENTER)
+        page.until("window.moonglass.last.state.settings.beta === 0.5", "the new beta")
+        page.step(2)
+        page.js("document.querySelector('.ae-samples').scrollIntoView()")
+        page.until("window.moonglass.last.samples?.pictures", "new pictures")
+        parts = [page.value(f"[data-loss='{name}']") for name in ("reconstruction", "kl")]
+        self.assertAlmostEqual(page.value("[data-loss='train']"), parts[0] + 0.5 * parts[1], places=2)
+        self.assertEqual(10, len(page.shown(".samples canvas")))
+        before = page.last("samples")
+        page.click(".ae-samples .panel-tools button")
+        page.until("window.moonglass.last.samples.seed > arguments[0]", "other pictures", before["seed"])
+        others = page.last("samples")
+        self.assertNotEqual(before["pictures"]["data"], others["pictures"]["data"])
+        lines = run_script(
+            page.export("script"), "print('pixels ' .. table.concat(samples:clamp(0, 1):mul_(255):byte()"
+            ":reshape(-1):totable(), ' '))")
+        (pixels,) = [line for line in lines if line.startswith("pixels ")]
+        self.assertEqual(others["pictures"]["data"], [int(float(v)) for v in pixels.split()[1:]])
+
+    def test_a_variational_code_of_two_is_a_plane_and_a_map(self):
+        page = self.open_paused(f"#autoencoder&rows={FEW_ROWS}&hidden=32&code=2&kind=variational")
+        page.step(1)
+        page.until("window.moonglass.last.map?.grid && window.moonglass.last.code", "the map")
+        page.js("document.querySelector('.code-plane-surface').focus()")
+        page.press(KEYS.ARROW_RIGHT, KEYS.ARROW_UP)
+        page.until("window.moonglass.last.code.edited", "the edited code")
+        code = page.last("code")
+        self.assertEqual(2, len(code["values"]["data"]))
+        self.assertNotEqual(code["reconstruction"]["data"], code["decoded"]["data"])
 
     def test_drawing_with_the_mouse(self):
         page = self.open_paused(SMALL)

@@ -235,10 +235,13 @@ def run_script(text, *more):
     return done.stdout.splitlines()
 
 
+FIGURES = ("epoch", "loss", "test loss", "reconstruction", "kl")
+
+
 def printed(lines):
     """{"loss": 0.1, ...} of lines like "loss 0.1"."""
     pairs = (line.rpartition(" ") for line in lines)
-    return {name: float(value) for name, _, value in pairs if name in ("epoch", "loss", "test loss")}
+    return {name: float(value) for name, _, value in pairs if name in FIGURES}
 
 
 def tensors(data):

@@ -243,6 +243,40 @@ describe("the playground's autoencoder", function()
     assert.same({}, frames(host).map_before)
   end)
 
+  it("shows new pictures of a variational net, of the same codes until others are asked for", function()
+    local host = open()
+    ask(host, "watch", {panels = {"samples"}})
+    assert.same({}, frames(host).samples)
+    ask(host, "set", {settings = {kind = "variational"}})
+    local first = frames(host).samples
+    train_epochs(host, 2)
+    local trained = frames(host).samples
+    assert.equal(first.seed, trained.seed)
+    assert.is_false(first.pictures:equal(trained.pictures))
+    local net = moon.load_bytes(ask(host, "export", {what = "safetensors"}).base64:sub(#"base64:" + 1))
+    moon.seed(trained.seed)
+    assert_equal_tensors(bytes(net:sample(10)), trained.pictures)
+    ask(host, "samples")
+    local others = frames(host).samples
+    moon.seed(others.seed)
+    assert_equal_tensors(bytes(net:sample(10)), others.pictures)
+    assert.is_false(others.pictures:equal(trained.pictures))
+  end)
+
+  it("shows reconstruction and divergence of a variational net apart", function()
+    local host = open{kind = "variational", beta = 0.5}
+    assert.is_nil(host:frame().epoch.kl)
+    train_epochs(host, 3)
+    local epoch, curve = frames(host).epoch, host.events.curve
+    assert.is_true(epoch.kl > 0)
+    assert.near(epoch.loss, epoch.reconstruction + 0.5 * epoch.kl, 1e-4 * epoch.loss)
+    assert.equal(epoch.epoch, #curve.kl)
+    assert.same({epoch.reconstruction, epoch.kl}, {curve.reconstruction[#curve.kl], curve.kl[#curve.kl]})
+    ask(host, "set", {settings = {kind = "deep"}})
+    train_epochs(host, 1)
+    assert.same({}, {host.events.epoch.kl, host.events.epoch.reconstruction, host.events.curve.kl})
+  end)
+
   it("counts the values of the codes, the zeros and the dead units", function()
     local host = open{kind = "sparse", sparsity = "k", kept = 1, hidden = 0}
     local room = require "playground.autoencoder.room"(host.functions, with{kind = "sparse", sparsity = "k", kept = 1,
@@ -397,7 +431,7 @@ describe("the playground's autoencoder refuses", function()
   it("to export what it does not have", function()
     check("export: what is 'weights' (known: script, safetensors, onnx)", "export", {what = "weights"})
     check("unknown command 'fly' (known here: choose, code, digits, draw, draw_noise, export, open, own, pause, reset, "
-      .. "run, set, step, watch)", "fly")
+      .. "run, samples, set, step, watch)", "fly")
   end)
 
   it("own pictures that are no pictures", function()
@@ -423,7 +457,7 @@ describe("the playground's autoencoder", function()
     }
     function value() return pick(makers)() end
     local names = {"open", "run", "pause", "step", "reset", "set", "watch", "export", "choose", "digits", "code",
-      "draw", "draw_noise", "own", "nonsense"}
+      "draw", "draw_noise", "own", "samples", "nonsense"}
     local fields = {"settings", "seed", "row", "first", "values", "pixels", "level", "images", "n", "what", "panels"}
     local host, refusals = open{kind = "plain"}, 0
     host.functions.bytes = function(text) return text end

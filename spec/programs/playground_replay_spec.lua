@@ -85,6 +85,7 @@ local function click_of(settings)
     run, run, run, set_rate, set_rate, own, edit, edit, edit,
     function() return {["do"] = "pause"} end,
     function() return {["do"] = "step"} end,
+    function() return {["do"] = "samples"} end,
     function() return {["do"] = "set", settings = some(settings, 3)} end,
     function() return {["do"] = "reset", seed = pick{false, 7} or nil} end,
     function() return {["do"] = "point", x = place(), y = place(), label = pick{-1, 1, 0}} end,
@@ -130,7 +131,8 @@ end
 local function lines_of(event, printed)
   local loss = event.loss and ("%.17g"):format(event.loss) or printed:match "\nloss (%S+)"
   local test_loss = event.test_loss and ("\ntest loss %.17g"):format(event.test_loss) or ""
-  return ("epoch %d\nloss %s%s"):format(event.epoch, loss, test_loss)
+  local parts = event.kl and ("\nreconstruction %.17g\nkl %.17g"):format(event.reconstruction, event.kl) or ""
+  return ("epoch %d\nloss %s%s%s"):format(event.epoch, loss, test_loss, parts)
 end
 
 -- How many of the trainings were repeated; the others have failed, or have no points.
@@ -141,7 +143,7 @@ local function replay(settings, kind, rounds)
     local host = playground.new{data = {train, train_labels, test, test_labels, "shapes"}}
     host.functions.bytes = function(bytes) return bytes end
     host:ask{["do"] = "open", slot = kind, room = kind, settings = some(settings, 6)}
-    if kind == "autoencoder" then host:ask{["do"] = "watch", panels = {}} end
+    if kind == "autoencoder" then host:ask{["do"] = "watch", panels = {"samples"}} end
     play(host, settings)
     local text, event = newest(host)
     if text and not host.events.failure then

@@ -13,6 +13,7 @@
 --   optimizer  an expression, as it was before the first epoch: "moon.sgd{lr = 0.03}"
 --   batch, seed   what the trainer was given
 --   threads    host.threads: sums depend on the number of threads in their last digits
+--   more       nil, or code behind it all, which uses `net` and, after an epoch or more, `history`
 --   trainer    the room's trainer (trainer.lua): how many epochs, what was changed when
 -- A change's text (Trainer:change) is a statement that uses `net` and `optimizer`: "optimizer.lr = 0.1".
 -- The text of an embedded file of functions comes from host.source(name); script.functions(text) takes off its last
@@ -126,7 +127,7 @@ function script.write(parts)
     "-- ---- the training ----\n\n",
     ("local loss, optimizer = %s, %s\n\n"):format(parts.loss, parts.optimizer),
     changes, fit_of(parts, changes ~= ""), "\n",
-    results_of(parts, after),
+    results_of(parts, after), parts.more or "",
   }
 end
 

@@ -54,6 +54,7 @@ local function send_epoch(self, room)
   local loss, test_loss = t:losses()
   host.send("epoch", {
     epoch = t.epoch, loss = loss, test_loss = test_loss, per_second = t:pace(room.running),
+    reconstruction = t.metrics.reconstruction, kl = t.metrics.kl, -- of a variational net
   })
 end
 

@@ -5,7 +5,9 @@
 --   t:run(due)     trains until due() is true or t.target epochs are done; raises words if the loss is NaN
 --   t.epoch, t.batch, t.batches    whole epochs done, batches of the present one done, batches of an epoch
 --   t:losses()     loss and test_loss of the last whole epoch; after an edit of the weights, those of the net as it is
---   t:curve(list)  {epoch, loss, test_loss}: at most 200 points, evenly spaced; list is host.list
+--   t.metrics      those of the last whole epoch, as fit has them; {} before it
+--   t:curve(list)  {epoch, loss, test_loss}, and the parts of a variational net's loss, {reconstruction, kl}: at most
+--                  200 points, evenly spaced; list is host.list
 --   t.added        counts the points that came, so that it changes when the curve does
 --   t:pace(running)   epochs a second while it runs, else nil
 --   t:change(text, apply, key, edits)   applies a change now, and keeps it for the exported script
@@ -32,7 +34,7 @@ function trainer.new(o)
   local self = setmetatable({
     net = o.net, x = o.x, y = o.y, test = o.test, loss = o.loss, optimizer = o.optimizer, batch_size = o.batch,
     seed = o.seed, short = o.short or short, epoch = 0, batch = 0, batches = (#o.x + o.batch - 1) // o.batch,
-    target = math.huge, changes = {}, points = {}, added = 0, stride = 1, away = 0,
+    target = math.huge, changes = {}, metrics = {}, points = {}, added = 0, stride = 1, away = 0,
   }, Trainer)
   self.test_rows = o.test and moon.dataset(o.test[1], o.test[2])
   self.train_rows = o.untrained and moon.dataset(o.x, o.y)
@@ -67,7 +69,7 @@ function Trainer:add_point()
   if self.epoch % self.stride ~= 0 then return end
   local loss, test_loss = self:losses()
   local points = self.points
-  points[#points + 1] = {self.epoch, loss, test_loss}
+  points[#points + 1] = {self.epoch, loss, test_loss, self.metrics.reconstruction, self.metrics.kl}
   self.added = self.added + 1
   if #points < most_points then return end
   self.stride = self.stride * 2
@@ -79,11 +81,15 @@ function Trainer:add_point()
 end
 
 function Trainer:curve(list)
-  local epochs, losses, tests = {}, {}, {}
-  for i, point in ipairs(self.points) do
-    epochs[i], losses[i], tests[i] = point[1], point[2] or 0 / 0, point[3] or 0 / 0
+  local names = {"epoch", "loss", "test_loss"}
+  if self.metrics.kl then names[4], names[5] = "reconstruction", "kl" end
+  local curve = {}
+  for k, name in ipairs(names) do
+    local values = {}
+    for i, point in ipairs(self.points) do values[i] = point[k] or 0 / 0 end
+    curve[name] = list(values)
   end
-  return {epoch = list(epochs), loss = list(losses), test_loss = list(tests)}
+  return curve
 end
 
 -- ---- the coroutine ----
@@ -97,7 +103,7 @@ end
 
 local function on_epoch_end(self, state)
   self.epoch, self.batch, self.train_loss, self.test_loss, self.edited = state.epoch, 0, state.loss, nil, false
-  self.seconds = state.seconds - self.away
+  self.metrics, self.seconds = state.metrics, state.seconds - self.away
   if self.by_batch then refresh(self) end -- a later stop is in the middle of an epoch
   self:add_point()
   if self.epoch >= self.target or self.due() then stop(self) end

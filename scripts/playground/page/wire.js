@@ -15,7 +15,7 @@ const KEY = "moonglass-session";
 const EVENTS = [
   "schema", "state", "epoch", "curve", "failure", "bye",
   "points", "features", "units", "weights",
-  "digits", "filters", "code", "map", "map_before", "density", "pca", "memory", "drawing",
+  "digits", "filters", "code", "map", "map_before", "density", "pca", "memory", "drawing", "samples",
 ];
 const WORDS = {
   idle: "The session ended because nothing happened for a while.",

@@ -57,6 +57,9 @@ function commands.draw(room, args)
   look_at(room.view, moon.tensor({pixels}):byte())
 end
 
+---Another draw of new pictures.
+function commands.samples(room) room.view.samples = room.view.samples + 1 end
+
 ---{level}: noise on the drawing, 0 to 1.
 function commands.draw_noise(room, args)
   local level, view = check_number("level", args.level, 0, 1), room.view

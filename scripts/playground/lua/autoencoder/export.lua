@@ -53,6 +53,17 @@ local function data_text(room)
   return room.values.kind == "denoising" and text .. noisy_text(room) or text
 end
 
+-- The parts of a variational net's loss, and the pictures that it makes by itself.
+local parts = [[
+for _, part in ipairs{"reconstruction", "kl"} do print(("%s %.17g"):format(part, history[part][#history.loss])) end
+]]
+
+local function variational_text(room)
+  if room.values.kind ~= "variational" then return nil end
+  return (room.trainer.epoch > 0 and parts or "") .. ("\n-- New pictures, the page's: codes that are drawn, decoded.\n"
+    .. "moon.seed(%d)\nlocal samples = net:sample(10)\n"):format(room.view.samples)
+end
+
 -- ---- the whole ----
 
 local function title(room)
@@ -71,5 +82,6 @@ return function(room)
     net = ("moon.seed(%d)\nlocal net = %s\n"):format(s.seed, nets.text(s, "x")),
     loss = nets.loss_text(s), optimizer = nets.optimizer_text(s, room.first_rate),
     batch = room.trainer.batch_size, seed = s.seed, threads = room.host.threads, trainer = room.trainer,
+    more = variational_text(room),
   }}
 end

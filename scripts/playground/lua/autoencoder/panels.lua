@@ -4,14 +4,16 @@ local principal = require "playground.autoencoder.principal"
 
 local panels = {}
 
-local names = {"digits", "code", "drawing", "filters", "map", "map_before", "density", "memory", "pca"}
+local names = {"digits", "code", "drawing", "filters", "map", "map_before", "density", "memory", "pca",
+  "samples"}
 panels.names = names
 
 local events = {}
 for _, name in ipairs(names) do events[name] = require("playground.autoencoder." .. name) end
 
 -- What an event depends on: counters of the view; and, but for those that are still, the weights.
-local depends = {digits = "shown", pca = "shown", code = "looked_at", drawing = "looked_at", map_before = "kinds"}
+local depends = {digits = "shown", pca = "shown", code = "looked_at", drawing = "looked_at", map_before = "kinds",
+  samples = "samples"}
 local still = {map_before = true}
 
 -- Events that cost more, or have more bytes. At most one is in a frame, and while the net trains each comes only so

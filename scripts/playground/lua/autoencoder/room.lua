@@ -110,7 +110,7 @@ function Room:command(name, args)
   local command = commands[name]
   if not command then
     settings.refuse("unknown command %s (known here: choose, code, digits, draw, draw_noise, export, open, own, pause, "
-      .. "reset, run, set, step, watch)", settings.show(name))
+      .. "reset, run, samples, set, step, watch)", settings.show(name))
   end
   return command(self, args)
 end
@@ -151,7 +151,7 @@ return function(host, given)
   local self = setmetatable({
     host = host, set_of_host = set, options = settings.new(options(#set.train, host.data_name)), made = 0, kept = {},
     running = false, events = panels.new(host.clock), -- a test gives a clock of its own
-    view = {first = 1, row = 1, draw_noise = 0, shown = 0, looked_at = 0, kinds = 0},
+    view = {first = 1, row = 1, draw_noise = 0, shown = 0, looked_at = 0, kinds = 0, samples = 1},
   }, Room)
   take(self, make(self, self.options:check(changes)))
   self.message = message or false
