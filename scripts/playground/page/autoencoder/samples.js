@@ -1,36 +1,31 @@
-// The panel "samples": pictures that a variational net makes by itself, of codes that it draws.
+/**
+ * The line of new pictures under the test digits: what a variational net makes of codes that it draws. Other kinds of
+ * net have none.
+ *
+ *   const line = newPictures(section, wire)     {events: {samples}, others(), destroy()}
+ */
 
-import {button, make} from "../controls.js";
-import {panel} from "../panel.js";
-import {picture, SIZE} from "./parts.js";
+import {make} from "../controls.js";
+import {strip} from "./parts.js";
 
-const SHOWN = 10;
+const NOTE = "No picture stands behind the new ones: the net decodes codes that it draws from a normal distribution.";
 
-export function create(wire, parent, {failed}) {
-  const section = panel(parent, {
-    name: "samples", title: "New pictures", watch: ["samples"], className: "ae-samples",
-    note: "No picture stands behind these: the net decodes codes that are drawn from a normal distribution.",
+export function newPictures(section, wire) {
+  const element = make("div", {className: "digits-new", hidden: true});
+  section.body.append(element);
+  const line = strip(element, {
+    caption: "new", color: "--orange", label: "New pictures: what the net makes of codes that are drawn",
   });
-  section.tools.append(button("Ten others", "Draws ten other codes", () => wire.command("samples").catch(failed)));
-  const group = make("div", {className: "samples"});
-  section.body.append(group);
-  const pictures = Array.from({length: SHOWN}, (_, i) => {
-    return picture(group, {label: `New picture ${i + 1}`, color: "--orange"});
-  });
-  section.element.hidden = true;
+  element.append(make("p", {className: "digits-new-note", textContent: NOTE}));
 
   return {
-    element: section.element,
+    others: () => (element.hidden ? Promise.resolve() : wire.command("samples")),
+    destroy: line.destroy,
     events: {
-      state({settings}) { section.element.hidden = settings.kind !== "variational"; },
-      samples(data) {
-        const bytes = data.pictures?.data;
-        pictures.forEach((one, i) => one.set(bytes ? bytes.subarray(i * SIZE, (i + 1) * SIZE) : null));
+      samples({pictures}) {
+        element.hidden = !pictures;
+        if (pictures) line.set(pictures.data);
       },
-    },
-    destroy() {
-      pictures.forEach((one) => one.destroy());
-      section.destroy();
     },
   };
 }

@@ -13,12 +13,11 @@ import * as map from "./map.js";
 import * as memory from "./memory.js";
 import * as own from "./own.js";
 import * as pca from "./pca.js";
-import * as samples from "./samples.js";
 import {createSettings} from "./settings.js";
 
 export const room = "autoencoder";
 
-const PANELS = [draw, code, digits, samples, filters, loss, density, map, pca, memory, own];
+const PANELS = [draw, code, digits, filters, loss, density, map, pca, memory, own];
 const STARTED = "moonglass-autoencoder-started";
 
 export function create(wire, parent, page) {
