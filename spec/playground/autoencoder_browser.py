@@ -100,9 +100,9 @@ class Autoencoder(BrowserCase):
         page.until("window.moonglass.last.samples?.pictures", "new pictures")
         parts = [page.value(f"[data-loss='{name}']") for name in ("reconstruction", "kl")]
         self.assertAlmostEqual(page.value("[data-loss='train']"), parts[0] + 0.5 * parts[1], places=2)
-        self.assertTrue(page.shown(".digits-new canvas"))
+        self.assertEqual(10, len(page.shown(".digits-new canvas")))
         before = page.last("samples")
-        page.click(".ae-digits .panel-tools button[title^='Shows']")
+        page.click(".digits-new-head button")
         page.until("window.moonglass.last.samples.seed > arguments[0]", "other pictures", before["seed"])
         others = page.last("samples")
         self.assertNotEqual(before["pictures"]["data"], others["pictures"]["data"])

@@ -1,5 +1,4 @@
-// The panel "digits": ten test digits over what the net makes of them; the one that is chosen is the code panel's. A
-// variational net's new pictures are under them.
+// The panel "digits": ten test digits over what the net makes of them; the one that is chosen is the code panel's.
 
 import {button, make, number, swatch} from "../controls.js";
 import {surface} from "../draw/canvas.js";
@@ -9,7 +8,6 @@ import {panel} from "../panel.js";
 import {takeDrops} from "./drop.js";
 import {SIDE} from "./pad.js";
 import {hasUnseen} from "./parts.js";
-import {newPictures} from "./samples.js";
 import {hasDigits, labelWord, thing} from "./words.js";
 
 const SIZE = SIDE * SIDE;
@@ -76,7 +74,7 @@ function key(parent) {
 export function create(wire, parent, page) {
   const {failed} = page;
   const section = panel(parent, {
-    name: "digits", title: "Test digits", watch: ["digits", "samples"], className: "ae-digits",
+    name: "digits", title: "Test digits", watch: ["digits"], className: "ae-digits",
     note: UNSEEN,
   });
   const showKey = key(section.body);
@@ -84,7 +82,6 @@ export function create(wire, parent, page) {
     className: "digits", role: "radiogroup", "aria-label": "Test pictures, arrow keys choose",
   });
   section.body.append(group);
-  const made = newPictures(section, wire);
   let data = null;
   let row = wire.last.code?.row ?? null;
 
@@ -120,7 +117,6 @@ export function create(wire, parent, page) {
     const first = Math.max(1, (data?.rows[0] ?? 1) + step);
     // past the last row the first ones come again
     await wire.command("digits", {first}).catch(() => wire.command("digits", {first: 1})).catch(failed);
-    await made.others().catch(failed);
   }
   section.tools.append(
     button("‹", "The ten pictures before", () => others(-SHOWN), {className: "quiet"}),
@@ -132,7 +128,6 @@ export function create(wire, parent, page) {
   return {
     element: section.element,
     events: {
-      ...made.events,
       digits(next) {
         data = next;
         section.title(`Test ${thing(wire)}s`);
@@ -147,7 +142,6 @@ export function create(wire, parent, page) {
     },
     destroy() {
       columns.forEach((one) => one.destroy());
-      made.destroy();
       section.destroy();
     },
   };

@@ -3,6 +3,7 @@
  *
  *   picture(parent, {label, className, color})   a 28 x 28 one: {set(bytes), canvas, destroy()}; set(null) empties it
  *   strip(parent, {caption, label, color, columns})   a line of pictures, ten or `columns` at most: {set(bytes)}
+ *   SIZE                                         the pixels of a picture
  *   hasUnseen(wire)                              whether there are pictures that the net does not train on
  */
 
@@ -12,7 +13,7 @@ import {tile} from "../draw/images.js";
 import {color as paint, shades} from "../draw/palette.js";
 import {SIDE} from "./pad.js";
 
-const SIZE = SIDE * SIDE;
+export const SIZE = SIDE * SIDE;
 
 export function picture(parent, {label, className = "", color = "--ink"}) {
   let bytes = null;

@@ -13,6 +13,7 @@ import * as map from "./map.js";
 import * as memory from "./memory.js";
 import * as own from "./own.js";
 import * as pca from "./pca.js";
+import * as samples from "./samples.js";
 import {createSettings} from "./settings.js";
 
 export const room = "autoencoder";
@@ -25,6 +26,8 @@ export function create(wire, parent, page) {
   parent.append(grid);
   const settings = createSettings(grid, page);
   const panels = PANELS.map((one) => one.create(wire, grid, page));
+  // here the test digits have new pictures under them; in the lecture they stand alone
+  panels.push(samples.create(wire, panels[PANELS.indexOf(digits)].element, page));
   // on a phone the drawing and its code come first, elsewhere the settings; in the document too, for the tab key
   onNarrow((narrow) => (narrow ? panels[1].element.after(settings.element) : grid.prepend(settings.element)));
 
