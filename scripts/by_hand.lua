@@ -22,10 +22,10 @@ local lr, penalty = 0.2, 0.5e-3
 local x, y = moon.data.spirals{n = 100, classes = 3, noise = 0.2, seed = o.seed}
 local t = moon.eye(3):index(y + 1) -- one-hot: the class's row of the unit matrix
 
--- A row can be subtracted from each row of a matrix, a column cannot: hence the transposes.
+-- What reduces rows gives [rows]; as a column [rows x 1] it combines with each column of a matrix.
 local function softmax(z)
-  local e = (z:t() - z:max(2)):exp() -- minus the largest, so that exp does not overflow
-  return (e / e:sum(1)):t()
+  local e = (z - z:max(2):reshape(-1, 1)):exp() -- minus the largest, so that exp does not overflow
+  return e / e:sum(2):reshape(-1, 1)
 end
 
 local function classifier_by_hand(w1, b1, w2, b2)

@@ -27,8 +27,9 @@ static int tensor_columns(lua_State *L) {
   size_t rows = moon_tensor_shape(t)[0], count, *indices;
   lua_Integer n = (lua_Integer)moon_tensor_shape(t)[1];
   if (lua_type(L, 2) == LUA_TNUMBER) {
-    lua_Integer i = bind_whole(L, 2, "columns", "first column", 0, 1, n + 1);
-    lua_Integer j = lua_isnoneornil(L, 3) && i <= n ? i : bind_whole(L, 3, "columns", "last column", 0, i - 1, n);
+    bool alone = lua_isnoneornil(L, 3); /* only a range may be empty, and begin behind the last column */
+    lua_Integer i = bind_whole(L, 2, "columns", "first column", 0, 1, alone ? n : n + 1);
+    lua_Integer j = alone ? i : bind_whole(L, 3, "columns", "last column", 0, i - 1, n);
     count = (size_t)(j - i + 1);
     indices = push_range(L, (size_t)i - 1, count);
   } else {

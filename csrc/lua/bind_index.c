@@ -241,8 +241,9 @@ static int tensor_rows(lua_State *L) {
   moon_tensor *t = bind_check_tensor(L, 1);
   size_t shape[MOON_MAX_RANK];
   lua_Integer n = (lua_Integer)length(L, t);
-  lua_Integer i = bind_whole(L, 2, "rows", "first row", 0, 1, n + 1);
-  lua_Integer j = lua_isnoneornil(L, 3) && i <= n ? i : bind_whole(L, 3, "rows", "last row", 0, i - 1, n);
+  bool alone = lua_isnoneornil(L, 3); /* only a range may be empty, and begin behind the last row */
+  lua_Integer i = bind_whole(L, 2, "rows", "first row", 0, 1, alone ? n : n + 1);
+  lua_Integer j = alone ? i : bind_whole(L, 3, "rows", "last row", 0, i - 1, n);
   for (int d = 0; d < moon_tensor_rank(t); d++) shape[d] = moon_tensor_shape(t)[d];
   shape[0] = (size_t)(j - i + 1);
   bind_push_view(L, t, (size_t)(i - 1) * row_numel(t), moon_tensor_rank(t), shape);

@@ -219,14 +219,16 @@ static int source_batch(lua_State *L) {
 }
 
 /*** Source:rows(i, j)
-** The source of rows i to j.
-** @param i integer
-** @param j integer
+** The source of rows i to j, both included.
+** @param i integer the first row
+** @param j integer? default i: the last row
 ** @return moonglass.Source part */
 static int source_rows(lua_State *L) {
   const moon_source *s = bind_check_source(L, 1);
   lua_Integer all = (lua_Integer)moon_source_rows(s);
-  lua_Integer i = bind_whole(L, 2, "rows", "first row", 0, 1, all), j = bind_whole(L, 3, "rows", "last row", 0, i, all);
+  bool alone = lua_isnoneornil(L, 3); /* as of a tensor: one row */
+  lua_Integer i = bind_whole(L, 2, "rows", "first row", 0, 1, all);
+  lua_Integer j = alone ? i : bind_whole(L, 3, "rows", "last row", 0, i, all);
   void **handle = bind_new(L, BIND_SOURCE);
   moon_source *part = NULL;
   BIND_TRY(L, bind_ctx(L), moon_source_part(&part, s, (size_t)i - 1, (size_t)(j - i + 1)));

@@ -273,7 +273,7 @@ describe("a mistake found before the first epoch", function()
     rejected("warm_up: dense: option 'in' is fixed at construction", 1, "in")
     rejected("warm_up: layer 9, but the net has " .. #trained, 9, "p")
     rejected("warm_up: the option trainable is true, expected a number", 1, "trainable")
-    rejected("layer has no field or method 'sigma'", 1, "sigma")
+    rejected("warm_up: layer has no field or method 'sigma'", 1, "sigma")
   end)
 
   it("is reported by the schedules", function()

@@ -46,6 +46,8 @@ describe("columns", function()
     assert.equal("columns: column 2 is 6, expected a whole number of 1 to 5", failure(function() t:columns{1, 6} end))
     assert.equal("columns: last column is 6, expected a whole number of 0 to 5",
       failure(function() t:columns(1, 6) end))
+    assert.equal("columns: first column is 6, expected a whole number of 1 to 5", failure(function() t:columns(6) end))
+    assert.equal(0, t:columns(6, 5):size(2))
     assert.equal("columns: the tensor is [3], expected a matrix", failure(function() moon.ones(3):columns(1) end))
   end)
 end)

@@ -170,7 +170,8 @@ describe("metrics.accuracy and confusion", function()
       message(metrics.accuracy, moon.zeros(5, 1), labels))
     assert.matches("accuracy: prediction is %[4%] and labels %[5%] uint8, expected the same shape",
       message(metrics.accuracy, moon.zeros(4, 3), labels))
-    assert.matches("accuracy: labels is %[5 x 3%], expected 1 dimension", message(metrics.accuracy, scores, scores))
+    assert.matches("accuracy: labels is %[5 x 3%], expected %[rows%] or %[rows x 1%]",
+      message(metrics.accuracy, scores, scores))
     assert.matches("confusion: label of row 3 is 2, expected a whole number of 0 to 1",
       message(metrics.confusion, moon.zeros(5), labels, 2))
     assert.matches("confusion: prediction of row 1 is 0%.5, expected a whole number of 0 to 2",
@@ -188,6 +189,14 @@ describe("metrics.roc and auc", function()
     assert.is_true(curve.thresholds:rows(2, 5):allclose(moon.tensor{0.8, 0.4, 0.35, 0.1}))
     assert.equal(inf, curve.thresholds[1])
     assert.equal(0.75, metrics.auc(moon.tensor{0.1, 0.4, 0.35, 0.8}, bytes{0, 0, 1, 1}))
+  end)
+
+  it("take columns, as a net with one output and a file give them", function()
+    local scores, positive = moon.tensor{{0.1}, {0.4}, {0.35}, {0.8}}, bytes{0, 0, 1, 1}:reshape(4, 1)
+    assert.equal(0.75, metrics.auc(scores, positive))
+    assert.same({0, 0, 0.5, 0.5, 1}, metrics.roc(scores, positive).fpr:totable())
+    assert.equal(0.5, metrics.accuracy(moon.tensor{0, 1, 1, 0}, positive))
+    assert.same({{1, 1}, {1, 1}}, metrics.confusion(moon.tensor{0, 1, 1, 0}, positive):totable())
   end)
 
   it("treat equal scores as one step", function()
@@ -458,7 +467,9 @@ describe("invalid labels and scores", function()
         {f, "positive of row 1 is -1", t(1, 2, 3), t(-1, 1, 1)},
         {f, "positive of row 3 is 0.5", t(1, 2, 3), t(0, 1, 0.5)},
         {f, "positive of row 3 is 2, expected a whole number of 0 to 1", t(1, 2, 3), bytes{0, 1, 2}},
-        {f, "scores is [3 x 1]", moon.ones(3, 1), t(0, 1, 1)},
+        {f, "scores is [3 x 2], expected [rows] or [rows x 1]: of the scores of two classes, scores:columns(2)",
+          moon.ones(3, 2), t(0, 1, 1)},
+        {f, "positive is [1 x 3], expected [rows] or [rows x 1]", t(0, 1, 2), moon.ones(1, 3)},
       }
     end
     assert.equal(1, metrics.auc(t(-inf, 0, inf), t(0, 0, 1)))

@@ -249,7 +249,7 @@ describe("tensor views", function()
     assert.equal("reshape: [24] has 24 elements, which do not make [0 x -1]", fails(t, "reshape", 0, -1))
     assert.equal("reshape: size 1 is -2, expected a whole number of at least -1", fails(t, "reshape", -2))
     assert.is_false(pcall(t.reshape, t, 1 << 62, 1 << 62))
-    assert.equal("rows: first row is 0, expected a whole number of 1 to 25", fails(t, "rows", 0))
+    assert.equal("rows: first row is 0, expected a whole number of 1 to 24", fails(t, "rows", 0))
     assert.equal("rows: last row is 25, expected a whole number of 1 to 24", fails(t, "rows", 2, 25))
   end)
 

@@ -2175,9 +2175,9 @@ function moon.source(options) end
 ---@return moonglass.Tensor rows [n x width] float32
 function Source:batch(first, n) end
 
----The source of rows i to j.
----@param i integer
----@param j integer
+---The source of rows i to j, both included.
+---@param i integer the first row
+---@param j integer? default i: the last row
 ---@return moonglass.Source part
 function Source:rows(i, j) end
 
@@ -2594,13 +2594,13 @@ function moon.metrics.psnr(a, b, options) end
 
 ---The fraction of rows whose class is right.
 ---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
----@param labels moonglass.Tensor class numbers [rows], from 0
+---@param labels moonglass.Tensor class numbers [rows] or [rows x 1], from 0
 ---@return number fraction 0 to 1
 function moon.metrics.accuracy(prediction, labels) end
 
 ---The confusion matrix: element (i, j) counts the rows of class i that were predicted as class j.
 ---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
----@param labels moonglass.Tensor class numbers [rows], from 0
+---@param labels moonglass.Tensor class numbers [rows] or [rows x 1], from 0
 ---@param classes integer? default the width of the scores, or one more than the largest number
 ---@return moonglass.Tensor counts [classes x classes]
 function moon.metrics.confusion(prediction, labels, classes) end
@@ -2612,15 +2612,15 @@ function moon.metrics.confusion(prediction, labels, classes) end
 ---@field thresholds moonglass.Tensor [points], from infinity down
 
 ---The ROC curve, from (0, 0) to (1, 1) (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
----@param scores moonglass.Tensor [rows]: higher is more likely positive
----@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@param scores moonglass.Tensor [rows] or [rows x 1]: higher is more likely positive
+---@param positive moonglass.Tensor [rows] or [rows x 1]: 1 for a positive row, else 0
 ---@return moonglass.Roc roc
 function moon.metrics.roc(scores, positive) end
 
 ---The area under the ROC curve: the probability that a positive row scores higher than a negative one; equal scores
 ---count half (Hanley and McNeil 1982, Radiology 143).
----@param scores moonglass.Tensor [rows]
----@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@param scores moonglass.Tensor [rows] or [rows x 1]: higher is more likely positive
+---@param positive moonglass.Tensor [rows] or [rows x 1]: 1 for a positive row, else 0
 ---@return number area 0 to 1
 function moon.metrics.auc(scores, positive) end
 
@@ -2900,7 +2900,7 @@ function moon.plot.bars(path, labels, series, options) end
 ---@field logx boolean|number? a logarithmic axis: true, or the base
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 
----Points in the plane, with a colour for each class.
+---Points in the plane, the rows of x, with a colour for each class in y.
 ---@param path string
 ---@param x moonglass.Tensor [n x 2]
 ---@param y moonglass.Numbers? [n], class numbers from 0; nil: one colour for all

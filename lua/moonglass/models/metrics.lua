@@ -51,6 +51,16 @@ end
 
 -- ---- classes ----
 
+-- A column [rows x 1], as a file or a net with one output gives it, counts as [rows].
+local function flat(what, name, t, hint)
+  checks.tensor(what, name, t)
+  if t:rank() == 2 and t:size(2) == 1 then return t:reshape(#t) end
+  if t:rank() ~= 1 then
+    errors.raise("%s: %s is %s, expected [rows] or [rows x 1]%s", what, name, native.shape_text(t), hint or "")
+  end
+  return t
+end
+
 -- Class numbers [n] from 0, and the number of classes, nil if unknown. Scores [n x classes] become the place of the
 -- largest.
 local function predicted(what, prediction, classes)
@@ -70,11 +80,11 @@ end
 
 ---The fraction of rows whose class is right.
 ---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
----@param labels moonglass.Tensor class numbers [rows], from 0
+---@param labels moonglass.Tensor class numbers [rows] or [rows x 1], from 0
 ---@return number fraction 0 to 1
 function metrics.accuracy(prediction, labels)
   local guess, classes = predicted("accuracy", prediction)
-  checks.tensor("accuracy", "labels", labels, 1)
+  labels = flat("accuracy", "labels", labels)
   checks.same_shape("accuracy", "prediction", guess, "labels", labels)
   checks.classes("accuracy", "label", labels, classes)
   return guess:eq(labels):mean()
@@ -90,13 +100,13 @@ end
 
 ---The confusion matrix: element (i, j) counts the rows of class i that were predicted as class j.
 ---@param prediction moonglass.Tensor scores [rows x classes], or class numbers [rows]
----@param labels moonglass.Tensor class numbers [rows], from 0
+---@param labels moonglass.Tensor class numbers [rows] or [rows x 1], from 0
 ---@param classes integer? default the width of the scores, or one more than the largest number
 ---@return moonglass.Tensor counts [classes x classes]
 function metrics.confusion(prediction, labels, classes)
   if classes then classes = check_classes("confusion", classes) end
   local guess, width = predicted("confusion", prediction, classes)
-  checks.tensor("confusion", "labels", labels, 1)
+  labels = flat("confusion", "labels", labels)
   checks.same_shape("confusion", "prediction", guess, "labels", labels)
   checks.classes("confusion", "label", labels, classes or width)
   classes = classes or width or math.tointeger(math.max(guess:max(), labels:max()) + 1)
@@ -115,8 +125,8 @@ end
 -- For each distinct score, the highest first: the score, and how many positive and negative rows have it; then the
 -- numbers of positive and of negative rows.
 local function by_score(what, scores, positive)
-  checks.tensor(what, "scores", scores, 1)
-  checks.tensor(what, "positive", positive, 1)
+  scores = flat(what, "scores", scores, ": of the scores of two classes, scores:columns(2)")
+  positive = flat(what, "positive", positive)
   checks.same_shape(what, "scores", scores, "positive", positive)
   checks.no_nan(what, "score", scores)
   checks.classes(what, "positive", positive, 2)
@@ -145,8 +155,8 @@ end
 ---@field thresholds moonglass.Tensor [points], from infinity down
 
 ---The ROC curve, from (0, 0) to (1, 1) (Fawcett 2006, An introduction to ROC analysis, algorithm 1).
----@param scores moonglass.Tensor [rows]: higher is more likely positive
----@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@param scores moonglass.Tensor [rows] or [rows x 1]: higher is more likely positive
+---@param positive moonglass.Tensor [rows] or [rows x 1]: 1 for a positive row, else 0
 ---@return moonglass.Roc roc
 function metrics.roc(scores, positive)
   local groups, positives, negatives = by_score("roc", scores, positive)
@@ -161,8 +171,8 @@ end
 
 ---The area under the ROC curve: the probability that a positive row scores higher than a negative one; equal scores
 ---count half (Hanley and McNeil 1982, Radiology 143).
----@param scores moonglass.Tensor [rows]
----@param positive moonglass.Tensor [rows]: 1 for a positive row, else 0
+---@param scores moonglass.Tensor [rows] or [rows x 1]: higher is more likely positive
+---@param positive moonglass.Tensor [rows] or [rows x 1]: 1 for a positive row, else 0
 ---@return number area 0 to 1
 function metrics.auc(scores, positive)
   local groups, positives, negatives = by_score("auc", scores, positive)

@@ -102,7 +102,7 @@ local name_rules = {named = {"flag", false}}
 local scatter_options = options.checker("plot.scatter", axes.rules(axes.ranges, axes.logs, axes.size, point_rules,
   name_rules))
 
----Points in the plane, with a colour for each class.
+---Points in the plane, the rows of x, with a colour for each class in y.
 ---@name moon.plot.scatter(path, x, y, options)
 ---@param path string
 ---@param x moonglass.Tensor [n x 2]

@@ -57,7 +57,7 @@ function callbacks.warm_up(object, option, given)
   -- Both ends must be allowed.
   function self.check(_, state)
     local owner = errors.guard(find, object, state)
-    local before = errors.guard(function() return owner[option] end)
+    local before = errors.guard_by(worded, nil, nil, function() return owner[option] end)
     if type(before) ~= "number" then
       errors.raise("warm_up: the option %s is %s, expected a number", option, options.show(before))
     end
