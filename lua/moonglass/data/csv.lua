@@ -29,8 +29,8 @@ local data = {}
 ---@field stream boolean? default false; true: x is a source, so that the file may be larger than memory
 local check = options.checker(what, {
   header = {"any"}, delimiter = {"text", "auto"}, decimal = {{".", ",", "auto"}, "auto"},
-  columns = {"list"}, ignore = {"list"}, like = {"any"}, label = {"any"}, classes = {"list"}, categorical = {"any"},
-  missing = {"list"}, rows = {"list"}, stream = {"flag", false},
+  columns = {"list"}, ignore = {"list"}, like = {"any"}, label = {"any"}, classes = {"texts"}, categorical = {"any"},
+  missing = {"texts"}, rows = {"list"}, stream = {"flag", false},
 })
 
 ---What `moon.data.csv` tells of a file.

@@ -52,7 +52,7 @@ end
 -- ---- classes ----
 
 -- A column [rows x 1], as a file or a net with one output gives it, counts as [rows].
-local function flat(what, name, t, hint)
+local function as_vector(what, name, t, hint)
   checks.tensor(what, name, t)
   if t:rank() == 2 and t:size(2) == 1 then return t:reshape(#t) end
   if t:rank() ~= 1 then
@@ -84,7 +84,7 @@ end
 ---@return number fraction 0 to 1
 function metrics.accuracy(prediction, labels)
   local guess, classes = predicted("accuracy", prediction)
-  labels = flat("accuracy", "labels", labels)
+  labels = as_vector("accuracy", "labels", labels)
   checks.same_shape("accuracy", "prediction", guess, "labels", labels)
   checks.classes("accuracy", "label", labels, classes)
   return guess:eq(labels):mean()
@@ -106,7 +106,7 @@ end
 function metrics.confusion(prediction, labels, classes)
   if classes then classes = check_classes("confusion", classes) end
   local guess, width = predicted("confusion", prediction, classes)
-  labels = flat("confusion", "labels", labels)
+  labels = as_vector("confusion", "labels", labels)
   checks.same_shape("confusion", "prediction", guess, "labels", labels)
   checks.classes("confusion", "label", labels, classes or width)
   classes = classes or width or math.tointeger(math.max(guess:max(), labels:max()) + 1)
@@ -125,8 +125,8 @@ end
 -- For each distinct score, the highest first: the score, and how many positive and negative rows have it; then the
 -- numbers of positive and of negative rows.
 local function by_score(what, scores, positive)
-  scores = flat(what, "scores", scores, ": of the scores of two classes, scores:columns(2)")
-  positive = flat(what, "positive", positive)
+  scores = as_vector(what, "scores", scores, ": of the scores of two classes, scores:columns(2)")
+  positive = as_vector(what, "positive", positive)
   checks.same_shape(what, "scores", scores, "positive", positive)
   checks.no_nan(what, "score", scores)
   checks.classes(what, "positive", positive, 2)

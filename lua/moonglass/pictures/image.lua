@@ -137,7 +137,7 @@ end
 local function rules(more)
   local list = {
     shape = {"list"}, pad = {"size", 1}, background = {"size", 0}, scale = {"count", 1},
-    normalize = {{"none", "each", "all", "signed"}, "none"}, title = {"text"}, titles = {"list"}, heads = {"list"},
+    normalize = {{"none", "each", "all", "signed"}, "none"}, title = {"text"}, titles = {"texts"}, heads = {"texts"},
   }
   for name, rule in pairs(more or {}) do list[name] = rule end
   return list

@@ -87,7 +87,7 @@ local function zeros(n)
   return list
 end
 
-local point_rules = {labels = {"list"}, size = {"positive"}}
+local point_rules = {labels = {"texts"}, size = {"positive"}}
 local name_rules = {named = {"flag", false}}
 
 ---Options of `moon.plot.scatter`.

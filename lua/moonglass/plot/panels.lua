@@ -16,7 +16,7 @@ local panels = {}
 ---@field logx boolean|number? a logarithmic axis: true, or the base
 ---@field logy boolean|number? a logarithmic axis: true, or the base
 local line_rules = axes.rules(lines.rules, {series = {"list", required = true}})
-local bar_rules = axes.rules(bars.rules, {series = {"list", required = true}, labels = {"list", required = true}})
+local bar_rules = axes.rules(bars.rules, {series = {"list", required = true}, labels = {"texts", required = true}})
 
 local function add_panel(script, what, panel, width)
   local is_bars = type(panel) == "table" and panel.labels ~= nil

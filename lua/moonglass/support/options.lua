@@ -23,6 +23,7 @@ local kinds = {
   flag = {function(v) return type(v) == "boolean" end, "true or false"},
   text = {function(v) return type(v) == "string" end, "a text"},
   list = {function(v) return type(v) == "table" end, "a table"},
+  texts = {function(v) return type(v) == "table" end, "a list of texts"},
   ["function"] = {function(v) return type(v) == "function" end, "a function"},
 }
 

@@ -32,7 +32,7 @@ local rows = require "moonglass.support.rows"
 ---@field verbose 0|1|2? default 0: as in `fit`, for each net
 ---@field threads integer? worker threads of the training
 local fit_options = options.checker("detector.fit", {
-  columns = {"list"}, categories = {"list"}, scaler = {{"standard", "minmax", "robust"}, "standard"},
+  columns = {"texts"}, categories = {"list"}, scaler = {{"standard", "minmax", "robust"}, "standard"},
   score = {{"mean", "max", "scaled"}, "mean"}, missing = {{"skip", "fill", "refuse"}, "skip"},
   quantile = {"fraction", 0.99}, ensemble = {"count", 1}, hidden = {"count", 256}, activation = {"text", "tanh"},
   noise = {"positive", 0.3}, epochs = {"count"}, steps = {"count"}, batch_size = {"count"},

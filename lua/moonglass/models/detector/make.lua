@@ -15,7 +15,7 @@ local options = require "moonglass.support.options"
 ---@field high number[]? the largest one
 ---@field margin number? default 3, above 0: a cell more than so many ranges (high - low) from them is far outside
 local detector_options = options.checker("detector.build", {
-  scaler = {"any"}, columns = {"list"}, categories = {"list"}, low = {"list"}, high = {"list"},
+  scaler = {"any"}, columns = {"texts"}, categories = {"list"}, low = {"list"}, high = {"list"},
   score = {{"mean", "max", "scaled"}, "mean"}, missing = {{"skip", "fill", "refuse"}, "skip"}, margin = {"positive", 3},
 })
 
