@@ -1368,7 +1368,7 @@ function Net:plan(rows, loss, optimizer) end
 ---@param y moonglass.Rows? targets, as for `fit`
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
----@return table<string, number>? metrics by name; nil if there are none
+---@return table<string, number>? metrics by name; none without metrics
 ---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table?
 function Net:evaluate(x, y, options) end
 

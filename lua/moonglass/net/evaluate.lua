@@ -68,7 +68,7 @@ end
 ---@param y moonglass.Rows? targets, as for `fit`
 ---@param options moonglass.EvaluateOptions?
 ---@return number objective averaged over the rows
----@return table<string, number>? metrics by name; nil if there are none
+---@return table<string, number>? metrics by name; none without metrics
 ---@overload fun(self: moonglass.Net, x: moonglass.Rows, options: moonglass.EvaluateOptions): number, table?
 function Net:evaluate(x, y, given)
   checks.net("evaluate", self)
@@ -77,7 +77,8 @@ function Net:evaluate(x, y, given)
   local data, loss, o, w, targets = group:protect(prepare, self, x, y, given, group)
   group:begin_evaluation(self, x, targets, w, loss, o)
   local objective = group:evaluate(self, data, loss, o.batch_size, o.meter)
-  return objective, o.meter and o.meter:finish(group, self, x, targets)
+  if not o.meter then return objective end -- alone: a session would print a nil beside it
+  return objective, o.meter:finish(group, self, x, targets)
 end
 
 ---The objective over all rows of a dataset, in inference.
