@@ -467,12 +467,12 @@ MOON_API moon_status moon_loss_new(moon_ctx *ctx, moon_loss **out, const char *k
                                    size_t count);
 MOON_API moon_loss *moon_loss_retain(moon_loss *loss);
 
-/* A head: some columns of the outputs, their loss, and its weight in the sum. Its name is for messages and figures. */
+/* A head: some columns of the outputs, their loss, and its weight in the sum. */
 typedef struct moon_head {
-  const char *name;
-  moon_loss *loss;
-  size_t columns;
-  double weight; /* at least 0 */
+  const char *name; /* for messages and figures */
+  moon_loss *loss;  /* of these columns */
+  size_t columns;   /* at least 1 */
+  double weight;    /* at least 0 */
 } moon_head;
 
 /* CONSTRUCTOR: a loss of kind "heads": the sum of the losses of 1 to 32 heads, which have the columns of the outputs

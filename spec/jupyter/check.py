@@ -261,7 +261,7 @@ def completion(s):
     equal(("lst:", ["beta"]), complete("lst:"))
     equal(("moon.adam{", ["lr"]), complete("moon.adam{l"))
     equal(("ae:fit(t, {loss = 'mse', ", ["epochs"]), complete("ae:fit(t, {loss = 'mse', ep"))
-    equal(("ae:fit(t, {\n  loss = f{1, 2},\n  ", ["validation", "validation_split"]),
+    equal(("ae:fit(t, {\n  loss = f{1, 2},\n  ", ["validation", "validation_freq", "validation_split"]),
           complete("ae:fit(t, {\n  loss = f{1, 2},\n  vali"))
     equal(("", ["coroutine"]), complete("corou"))
     equal(("", ["until"]), complete("unt"))
