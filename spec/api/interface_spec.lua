@@ -308,7 +308,7 @@ end
 local kinds = {
   count = {"^integer"}, size = {"^integer"}, seed = {"^integer"}, number = {"^number"}, flag = {"^boolean"},
   positive = {"^number", "above 0"}, fraction = {"^number", "above 0 and below 1"}, ["function"] = {"^%(?fun%("},
-  list = {"%[%]"}, text = {"^string"}, any = {"."},
+  list = {"%[%]"}, texts = {"string.*%[%]$"}, text = {"^string"}, any = {"."},
 }
 
 local function default_in(words) return words:match('^default "([^"]*)"') or words:match("^default ([^,:;%s]+)") end
