@@ -70,6 +70,63 @@ check("of rows that each rank has for itself", function()
   assert_same_metrics(together.metrics, alone.metrics)
 end)
 
+-- A net and its rows like those of trainings.list. y and options are those of fit.
+local function training(make, y, o)
+  local x = trainings.named("plain").x
+  local function net()
+    moon.seed(18)
+    return make(x:size(2))
+  end
+  return {net = net, x = x, y = y(x), options = o}
+end
+
+local function labels(x) return x:columns(1, 3):argmax(2) - 1 end
+
+local relu, softmax = {activation = "relu"}, {activation = "softmax"}
+
+check("of heads", function()
+  local t = training(function(n)
+    return moon.sequential{moon.dense(n, 6, relu), moon.branches{moon.dense(6, n), moon.dense(6, 3, softmax)}}
+  end, function(x) return {x, labels(x)} end, {loss = moon.heads{
+    {"mse", columns = 20, name = "picture"}, {"cross_entropy", columns = 3, weight = 0.1, name = "class"},
+  }})
+  local more = {metrics = {"penalty", wide = function(n, x, y) return n:predict(x):mean() + y:size(2) end}}
+  local alone = trainings.fit(t, t.net(), options(t, more))
+  more.distributed = mpi
+  local together = trainings.fit(t, t.net(), options(t, more))
+  for _, name in ipairs{"picture", "class", "val_class_accuracy"} do assert(alone.metrics[name], name) end
+  assert_same_metrics(together.metrics, alone.metrics)
+end)
+
+check("of a variational net", function()
+  local t = training(function(n) return moon.autoencoder.variational{input = n, hidden = {8}, code = 2} end,
+    function() end, {loss = moon.bce{reduction = "batchmean"}})
+  local alone = trainings.fit(t, t.net(), options(t))
+  assert(alone.metrics.val_kl)
+  assert_same_metrics(trainings.fit(t, t.net(), options(t, {distributed = mpi})).metrics, alone.metrics)
+end)
+
+check("behind batch_norm, with weights of classes", function()
+  local t = training(function(n)
+    return moon.sequential{moon.dense(n, 6), moon.batch_norm(6), moon.activation("relu"), moon.dense(6, 3, softmax)}
+  end, labels, {loss = "cross_entropy", class_weight = {[1] = 5}})
+  local alone = trainings.fit(t, t.net(), options(t))
+  assert_same_metrics(trainings.fit(t, t.net(), options(t, {distributed = mpi})).metrics, alone.metrics)
+end)
+
+check("of functions of unequal shards are weighted by rows", function()
+  local t = trainings.named "a classifier"
+  local n = #t.x
+  local from = mpi.rank == 0 and 1 or n - mpi.size + mpi.rank + 1 -- the others have a row each
+  local to = mpi.rank < mpi.size - 1 and n - mpi.size + mpi.rank + 1 or n
+  local x, y = t.x:rows(from, to), t.y:rows(from, to)
+  local more = {batch_size = n, shuffle = false, validation = {t.x, t.y}}
+  local alone = trainings.fit(t, t.net(), options(t, more))
+  more.distributed, more.sharded, more.validation = mpi, true, {x, y}
+  local together = trainings.fit({net = t.net, x = x, y = y, options = t.options}, t.net(), options(t, more))
+  assert_same_metrics(together.metrics, alone.metrics)
+end)
+
 check("of evaluate", function()
   local t = trainings.named "a classifier"
   local o = options(t, {loss = "cross_entropy", batch_size = 7})
