@@ -74,8 +74,11 @@ describe("metrics in fit", function()
       assert_near(by_steps(classifier(), x, onehot, o, function(p, t) return loss:forward(p, t) end),
         history.metrics[name])
     end
-    local labels = classifier():fit(x, classes, options{shuffle = false, metrics = {"acc"}})
-    assert.same(history.accuracy, labels.metrics.acc)
+    local labels = classifier():fit(x, classes, options{shuffle = false,
+      metrics = {"acc", "sparse_categorical_accuracy", "categorical_accuracy"}})
+    for _, name in ipairs{"acc", "sparse_categorical_accuracy", "categorical_accuracy"} do
+      assert.same(history.accuracy, labels.metrics[name])
+    end
     assert.is_nil(labels.accuracy)
   end)
 
@@ -333,6 +336,73 @@ describe("a history with metrics", function()
   end)
 end)
 
+describe("metrics of any net", function()
+  local x, classes = problem()
+
+  local function doubling()
+    return {forward = function(_, a) return a * 2 end, backward = function(_, d) return d * 2 end}
+  end
+
+  -- Nets of the parts that a step has: each makes its own net, and has its own options.
+  local nets = {
+    ["with weights of classes"] = {classifier, {class_weight = {[1] = 5}}},
+    ["with normalisation and noise"] = {function()
+      return moon.sequential{moon.gaussian_noise(0.2), moon.dense(6, 8), moon.batch_norm(8), moon.activation("relu"),
+        moon.dropout(0.2), moon.dense(8, 4, {activation = "softmax"})}
+    end},
+    ["with clipped gradients"] = {classifier, {optimizer = function() return moon.adam{global_clip_norm = 0.1} end}},
+    ["with a layer in Lua"] = {function()
+      return moon.sequential{moon.dense(6, 8), doubling(), moon.dense(8, 4, {activation = "softmax"})}
+    end},
+    ["with heads"] = {function()
+      return moon.sequential{moon.dense(6, 8, {activation = "relu"}),
+        moon.branches{moon.dense(8, 6), moon.dense(8, 4, {activation = "softmax"})}}
+    end, {loss = function()
+      return moon.heads{{"mse", columns = 6, name = "picture"}, {"cross_entropy", columns = 4, name = "class"}}
+    end, metrics = {"penalty"}}, {x, classes}, {"class", "class_accuracy", "picture"}},
+    ["with a divergence"] = {function() return moon.autoencoder.variational{input = 6, hidden = {5}, code = 2} end,
+      {loss = function() return moon.bce{reduction = "batchmean"} end, metrics = {"mse"}}, x, {"kl", "reconstruction"}},
+  }
+
+  -- A new net of this kind, and fit's options with `more`.
+  local function training(kind, more)
+    moon.seed(41)
+    local o = options{validation_split = 0.3, metrics = {"accuracy", "penalty"}, epochs = 4}
+    for _, list in ipairs{kind[2] or {}, more} do
+      for name, v in pairs(list) do o[name] = type(v) == "function" and v() or v end
+    end
+    if o.metrics then
+      o.metrics = table.move(o.metrics, 1, #o.metrics, 1, {mean = function(n, a) return n:predict(a):mean() end})
+    end
+    return kind[1](), o
+  end
+
+  for name, kind in pairs(nets) do
+    local y = kind[3] or classes
+
+    it(name .. " are the same in a resumed run, and change no weight", function()
+      local net, o = training(kind, {})
+      local whole = net:fit(x, y, o)
+      temporary(function(path)
+        local part, first = training(kind, {epochs = 2, callbacks = {moon.callbacks.checkpoint(path)}})
+        part:fit(x, y, first)
+        local again, rest = training(kind, {})
+        rest.resume = assert(moon.checkpoint.load(path, again))
+        rest.optimizer = nil
+        assert.same(whole.metrics, again:fit(x, y, rest).metrics)
+      end)
+      for _, own in ipairs(kind[4] or {}) do assert.equal(4, #whole.metrics["val_" .. own]) end
+      assert.equal(4, #whole.val_mean)
+      local plain, without = training(kind, {})
+      without.metrics = nil
+      assert.same(plain:fit(x, y, without).loss, whole.loss)
+      for i, parameter in ipairs(plain:parameters()) do
+        assert.is_true(parameter.value:equal(net:parameters()[i].value))
+      end
+    end)
+  end
+end)
+
 describe("evaluate", function()
   it("gives metrics as a second result", function()
     local x, classes, onehot = problem()
@@ -478,6 +548,8 @@ describe("mistakes in metrics", function()
   it("are refused before the training", function()
     refused("fit: metrics has 'acuracy', which is no metric; did you mean 'accuracy'? (known: acc, accuracy, bce, ",
       {"acuracy"})
+    refused("fit: metrics has 'AUC', which is no mean over batches, expected a function: auc = function(net, x, y) ",
+      {"AUC"})
     refused("fit: metrics has 'mse' twice, expected a name for each", {"mse", mse = moon.mse()})
     refused("fit: metrics has the name 'loss', which the history uses itself: take another", {loss = "mse"})
     refused("fit: metrics has the name 'val_a', which the history uses", {val_a = "mse"})

@@ -741,6 +741,8 @@ local cases = {
     {[[moon.callbacks.early_stopping{mode = "maximum"}]],
       "early_stopping: mode is 'maximum' (known: <EarlyStoppingOptions.mode>)"},
     {[[moon.callbacks.early_stopping{monitor = 3}]], "early_stopping: monitor is 3, expected a text"},
+    {[[net:fit(x, {loss = "mse", metrics = {"AUC"}})]],
+      "fit: metrics has 'AUC', which is no mean over batches, expected a function: auc = function(net, x, y) ... end"},
     {[[net:fit(x, {loss = "mse", metrics = {"mas"}})]],
       "fit: metrics has 'mas', which is no metric; did you mean 'mae'? (known: acc, accuracy, bce, binary_accuracy, "
         .. "cross_entropy, huber, mae, mse, penalty; or NAME = function(net, x, y))"},

@@ -58,16 +58,25 @@ check("with missing cells", function()
   assert_same_metrics(trainings.fit(masked, t.net(), options(t, more)).metrics, alone.metrics)
 end)
 
-check("of rows that each rank has for itself", function()
+-- Rows `from` to `to` are this rank's shard.
+local function assert_same_sharded(from, to)
   local t = trainings.named "a classifier"
-  local n = #t.x
-  local from, to = mpi.rank * n // mpi.size + 1, (mpi.rank + 1) * n // mpi.size
   local x, y = t.x:rows(from, to), t.y:rows(from, to)
-  local more = {batch_size = n, shuffle = false, validation = {t.x, t.y}}
+  local more = {batch_size = #t.x, shuffle = false, validation = {t.x, t.y}}
   local alone = trainings.fit(t, t.net(), options(t, more))
   more.distributed, more.sharded, more.validation = mpi, true, {x, y}
   local together = trainings.fit({net = t.net, x = x, y = y, options = t.options}, t.net(), options(t, more))
   assert_same_metrics(together.metrics, alone.metrics)
+end
+
+check("of rows that each rank has for itself", function()
+  local n = #trainings.named("a classifier").x
+  assert_same_sharded(mpi.rank * n // mpi.size + 1, (mpi.rank + 1) * n // mpi.size)
+end)
+
+check("of unequal shards, weighted by rows", function()
+  local others = #trainings.named("a classifier").x - mpi.size + 1 -- rank 0 has all rows but one for each other rank
+  assert_same_sharded(mpi.rank == 0 and 1 or others + mpi.rank, others + mpi.rank)
 end)
 
 -- A net and its rows like those of trainings.list. y and options are those of fit.
@@ -112,19 +121,6 @@ check("behind batch_norm, with weights of classes", function()
   end, labels, {loss = "cross_entropy", class_weight = {[1] = 5}})
   local alone = trainings.fit(t, t.net(), options(t))
   assert_same_metrics(trainings.fit(t, t.net(), options(t, {distributed = mpi})).metrics, alone.metrics)
-end)
-
-check("of functions of unequal shards are weighted by rows", function()
-  local t = trainings.named "a classifier"
-  local n = #t.x
-  local from = mpi.rank == 0 and 1 or n - mpi.size + mpi.rank + 1 -- the others have a row each
-  local to = mpi.rank < mpi.size - 1 and n - mpi.size + mpi.rank + 1 or n
-  local x, y = t.x:rows(from, to), t.y:rows(from, to)
-  local more = {batch_size = n, shuffle = false, validation = {t.x, t.y}}
-  local alone = trainings.fit(t, t.net(), options(t, more))
-  more.distributed, more.sharded, more.validation = mpi, true, {x, y}
-  local together = trainings.fit({net = t.net, x = x, y = y, options = t.options}, t.net(), options(t, more))
-  assert_same_metrics(together.metrics, alone.metrics)
 end)
 
 check("of evaluate", function()

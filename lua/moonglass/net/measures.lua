@@ -18,6 +18,12 @@ local measures = {}
 -- The kinds that have a name for users, and Keras's short forms.
 local kinds = {accuracy = "accuracy", acc = "accuracy", binary_accuracy = "binary_accuracy", penalty = "penalty"}
 
+-- Keras's names for accuracy: the targets tell what they are.
+local same_as_accuracy = {categorical_accuracy = true, sparse_categorical_accuracy = true}
+
+-- Of a whole data set: their values for batches have no mean that is the value for all.
+local of_data_sets = {auc = true, precision = true, recall = true, f1 = true, psnr = true}
+
 -- What a history, or a line of a CSV file, has under these names already.
 local taken = {}
 for _, name in ipairs{"loss", "epoch", "epochs", "seconds", "epoch_seconds", "val_epochs", "metrics", "stopped",
@@ -62,8 +68,13 @@ end
 
 -- A name: that of a kind, or of a loss.
 local function of_name(what, name, loss)
-  local measure = kinds[name:lower()] or loss_of_name(name, loss)
+  local lower = name:lower()
+  local measure = kinds[lower] or same_as_accuracy[lower] and "accuracy" or loss_of_name(name, loss)
   if measure then return measure end
+  if of_data_sets[lower] then
+    errors.raise("%s: metrics has '%s', which is no mean over batches, expected a function: %s = function(net, x, y) "
+      .. "... end", what, name, lower)
+  end
   local known = known_names()
   errors.raise("%s: metrics has '%s', which is no metric%s (known: %s; or NAME = function(net, x, y))", what, name,
     options.question(name, known), table.concat(known, ", "))
