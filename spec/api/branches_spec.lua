@@ -26,6 +26,11 @@ local nests = {
   ["beginning at one input"] = function()
     return moon.sequential{dense(6, 4), moon.branches{{moon.branches{dense(4, 2), {}}, dense(6, 3)}, dense(4, 2)}}
   end,
+  ["with normalisation"] = function()
+    return moon.sequential{dense(6, 5), moon.batch_norm(5), moon.branches{
+      {moon.batch_norm(5), dense(5, 4, {activation = "tanh"}), moon.layer_norm(4)}, {dense(5, 3), moon.batch_norm(3)}, {}},
+      moon.batch_norm(12)}
+  end,
   ["a layer used twice"] = function()
     local shared = dense(5, 4, {activation = "tanh"})
     return moon.sequential{dense(6, 5), moon.branches{shared, {shared, dense(4, 5, {tied = shared})}}}

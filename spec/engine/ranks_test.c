@@ -165,6 +165,18 @@ static void batch_norm_softmax(stack *s) {
   add(s, "activation", &softmax, 1);
 }
 
+/* 100 and 28 columns side by side, from one input. */
+static void batch_norm_branches(stack *s) {
+  moon_option back = number("back", 2), heads = number("heads", 2);
+  dense(s, WIDTH, HIDDEN, "tanh", no_option, no_option);
+  dense(s, HIDDEN, 100, "linear", no_option, no_option);
+  norm(s, "batch_norm", 100);
+  add(s, "branch", &back, 1);
+  norm(s, "batch_norm", HIDDEN);
+  dense(s, HIDDEN, 28, "sigmoid", no_option, no_option);
+  add(s, "join", &heads, 1);
+}
+
 static void layer_norm(stack *s) {
   norm(s, "layer_norm", WIDTH);
   dense(s, WIDTH, HIDDEN, "relu", no_option, no_option);
@@ -226,6 +238,7 @@ static const training trainings[] = {
     {"batch_norm twice", batch_norm_again, "mse", NULL, "sgd", false},
     {"batch_norm, then softmax", batch_norm_softmax, "cross_entropy", NULL, "adam", false},
     {"batch_norm, masked", batch_norm, "mse", "batchmean", "sgd", true},
+    {"batch_norm in branches", batch_norm_branches, "mse", NULL, "sgd", false},
     {"layer_norm", layer_norm, "bce", NULL, "adam", false},
     {"masked, mean", deep, "bce", NULL, "adam", true},
     {"masked, batchmean", divergence, "mse", "batchmean", "adam", true},
