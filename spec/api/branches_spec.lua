@@ -28,8 +28,8 @@ local nests = {
   end,
   ["with normalisation"] = function()
     return moon.sequential{dense(6, 5), moon.batch_norm(5), moon.branches{
-      {moon.batch_norm(5), dense(5, 4, {activation = "tanh"}), moon.layer_norm(4)}, {dense(5, 3), moon.batch_norm(3)}, {}},
-      moon.batch_norm(12)}
+      {moon.batch_norm(5), dense(5, 4, {activation = "tanh"}), moon.layer_norm(4)},
+      {dense(5, 3), moon.batch_norm(3)}, {}}, moon.batch_norm(12)}
   end,
   ["a layer used twice"] = function()
     local shared = dense(5, 4, {activation = "tanh"})
