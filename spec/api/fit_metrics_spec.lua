@@ -280,6 +280,18 @@ describe("callbacks", function()
     assert.matches("loss %d%.%d+  f 1%.0000  val_loss %d%.%d+  val_f 3%.0000  %d+ rows", text[1])
     assert.matches("  f 0%.00012  val_loss", text[2])
   end)
+
+  it("are in the bar: means so far, and the last validation", function()
+    local bars, bar = {}, require "moonglass.net.callbacks.progress_text".bar
+    local history = classifier():fit(x, classes, options{metrics = {"accuracy", f = function() return 7 end},
+      validation_split = 0.2, epochs = 2, callbacks = {
+        {on_batch_end = function(_, state) bars[#bars + 1] = bar(state, 1, 200) end},
+      }})
+    assert.matches("^epoch 1/2 %[=+ +%] 1/3  loss %d%.%d+  accuracy %d%.%d+  %d+ rows/s", bars[1])
+    assert.matches(("  val_loss %.4f  val_accuracy %.4f  val_f 7%%.0000  %%d+ rows/s"):format(history.val_loss[1],
+      history.val_accuracy[1]), bars[4])
+    assert.matches(("  accuracy %.4f  val_loss"):format(history.accuracy[2]), bars[6])
+  end)
 end)
 
 describe("a history with metrics", function()
