@@ -313,7 +313,7 @@ describe("sizes", function()
     for _, v in ipairs(wrong) do
       raises(whole, "dense", moon.dense, v, 3)
       if type(v) ~= "table" then raises(whole, "dense", moon.dense, 3, v) end
-      for _, kind in ipairs{"k_sparse", "gaussian_code"} do
+      for _, kind in ipairs{"k_sparse", "gaussian_code", "batch_norm", "layer_norm"} do
         if type(v) ~= "table" then raises(whole, kind, moon[kind], v) end
       end
     end

@@ -22,8 +22,8 @@ static moon_option text(const char *name, const char *v) { return (moon_option){
 
 /* A net of `sizes`, ended by 0. `noise` is a layer before it, or NULL. Every layer has the same activation, the last
 ** one has `end`. `with` may name: "again", the last layer once more; "l1" (and l2), "kl", "contractive", penalties in
-** every layer; "tied", weights of the last layer; "k_sparse" or "gaussian_code", a layer after the first; "frozen", the
-** first and third layer. */
+** every layer; "tied", weights of the last layer; "k_sparse", "gaussian_code", "batch_norm" or "layer_norm", a layer
+** after the first; "frozen", the first and third layer. */
 typedef struct design {
   size_t sizes[6];
   const char *activation, *end, *loss, *noise, *with;
@@ -50,6 +50,13 @@ static moon_layer *dense(moon_ctx *ctx, const design *d, size_t i, bool last, mo
   return layer;
 }
 
+/* A layer of this kind, if the design has it: their number, 0 or 1. */
+static size_t add(moon_ctx *ctx, const design *d, moon_layer **layer, const char *kind, const moon_option *option) {
+  if (!has(d, kind)) return 0;
+  CHECK(moon_layer_new(ctx, layer, kind, option, 1) == MOON_OK);
+  return 1;
+}
+
 static moon_net *build(moon_ctx *ctx, const design *d) {
   moon_layer *layers[8];
   moon_net *net = NULL;
@@ -63,11 +70,13 @@ static moon_net *build(moon_ctx *ctx, const design *d) {
     bool last = !d->sizes[i + 2];
     moon_layer *layer = dense(ctx, d, i, last, has(d, "tied") && last ? layers[n - 1] : NULL);
     moon_option k = number("k", 5);
+    moon_option half = number("k", (double)(d->sizes[1] / 2)), width = number("n", (double)d->sizes[1]);
     layers[n++] = layer;
-    moon_option half = number("k", (double)(d->sizes[1] / 2));
-    if (i == 0 && has(d, "gaussian_code"))
-      CHECK(moon_layer_new(ctx, &layers[n++], "gaussian_code", &half, 1) == MOON_OK);
-    if (i == 0 && has(d, "k_sparse")) CHECK(moon_layer_new(ctx, &layers[n++], "k_sparse", &k, 1) == MOON_OK);
+    if (i > 0) continue;
+    n += add(ctx, d, &layers[n], "gaussian_code", &half);
+    n += add(ctx, d, &layers[n], "k_sparse", &k);
+    n += add(ctx, d, &layers[n], "batch_norm", &width);
+    n += add(ctx, d, &layers[n], "layer_norm", &width);
   }
   CHECK(moon_net_new(ctx, &net, layers, n) == MOON_OK);
   while (n) moon_layer_release(layers[--n]);
@@ -88,7 +97,8 @@ static void collect(result *r, moon_net *net) {
     for (size_t j = 0; moon_layer_parameter(moon_net_layer(net, i), j, &p); j++) {
       size_t n = moon_tensor_numel(p.value);
       memcpy(r->weights + r->count, moon_tensor_float(p.value), n * sizeof(float));
-      memcpy(r->grads + r->count, moon_tensor_float(p.grad), n * sizeof(float));
+      memset(r->grads + r->count, 0, n * sizeof(float));
+      if (p.grad) memcpy(r->grads + r->count, moon_tensor_float(p.grad), n * sizeof(float)); /* a buffer has none */
       r->count += n;
     }
 }
@@ -156,6 +166,10 @@ static const design designs[] = {
     {{200, 80, 200}, "linear", "sigmoid", "bce", NULL, "gaussian_code"},
     {{200, 64, 16, 64, 200}, "relu", "sigmoid", "bce", "dropout", "frozen contractive l1"},
     {{150, 300, 50, 150, 40}, "sigmoid", "softmax", "cross_entropy", NULL, "frozen kl"},
+    {{200, 300, 200}, "linear", "sigmoid", "bce", NULL, "batch_norm"}, /* statistics of rows that others compute */
+    {{150, 70, 150}, "tanh", "linear", "mse", "dropout", "batch_norm l1"},
+    {{200, 64, 200}, "sigmoid", "sigmoid", "bce", NULL, "layer_norm"},
+    {{150, 60, 150}, "tanh", "linear", "mse", "gaussian_noise", "batch_norm layer_norm frozen"},
 };
 
 /* After one step, different numbers of threads agree to 1e-6. The same number agrees bit for bit. */

@@ -165,6 +165,8 @@ local nets = {
   tied = moon.sequential{first, moon.activation("elu"), moon.dense(2, 3, {tied = first})},
   k_sparse = moon.sequential{moon.dense(3, 4, {bias = false}), moon.k_sparse(2), moon.masking_noise(0.5)},
   gaussian_code = moon.sequential{moon.dense(3, 4), moon.gaussian_code(2, {beta = 0.5}), moon.dense(2, 3)},
+  normalised = moon.sequential{moon.batch_norm(3, {eps = 0.01}), moon.dense(3, 2), moon.layer_norm(2, {eps = 0.01}),
+    moon.dense(2, 3), moon.batch_norm(3, {momentum = 0.5})},
   branches = moon.sequential{moon.dense(3, 2),
     moon.branches{{}, moon.dense(2, 3), {moon.branches{{}, moon.dense(2, 1)}, moon.dense(3, 2)}}},
   no_parameters = moon.sequential{moon.salt_pepper_noise(0.1), moon.activation("softmax")},
