@@ -125,6 +125,7 @@ static bool is_small(const moon_ctx *ctx, size_t m, size_t n, size_t k, float al
 void mooni_gemm(const moon_ctx *ctx, size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
                 mooni_mat c) {
   bool turned;
+  if (a.sparse && b.cs == 1 && c.cs == 1 && ctx->k->sparse_product(m, n, k, alpha, a, b, beta, c)) return;
   if (is_small(ctx, m, n, k, alpha, a, b, beta, c))
     ctx->k->small(m, n, k, a, b, c);
   else if (!is_ours(ctx, m, n, k, a, b, c, &turned))

@@ -76,6 +76,9 @@ void MOONI_K(noise_gaussian)(mooni_rng *rng, float *y, float *mask, const float 
 void MOONI_K(noise_masking)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p, float keep);
 void MOONI_K(noise_salt_pepper)(mooni_rng *rng, float *y, float *mask, const float *x, size_t n, float p);
 
+bool MOONI_K(sparse_product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta,
+                             mooni_mat c);
+
 /* Our products need AVX-512; those of small matrices AVX2. For other CPUs BLIS makes them all. */
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #define MOONI_HAS_PRODUCT

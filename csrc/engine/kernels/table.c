@@ -28,6 +28,7 @@ const mooni_kernels MOONI_K(kernels) = {
 #if defined(MOONI_HAS_SMALL)
     .small = MOONI_K(small),
 #endif
+    .sparse_product = MOONI_K(sparse_product),
     .from_bytes = MOONI_K(from_bytes),
     .add = MOONI_K(add),
     .axpy = MOONI_K(axpy),

@@ -51,6 +51,8 @@ typedef struct mooni_kernels {
   /* small.c: c = a b, for c with contiguous rows and a b of at most MOONI_SMALL_BLOCK floats. NULL if this instruction
   ** set has none. */
   void (*small)(size_t m, size_t n, size_t k, mooni_mat a, mooni_mat b, mooni_mat c);
+  /* sparse.c: the same, for b and c with contiguous rows; false, and nothing is done, if a has too few zeros. */
+  bool (*sparse_product)(size_t m, size_t n, size_t k, float alpha, mooni_mat a, mooni_mat b, float beta, mooni_mat c);
   /* vector.c */
   void (*from_bytes)(float *y, const uint8_t *x, size_t n, float scale);   /* y = x / scale */
   void (*add)(float *y, const float *x, size_t n);                         /* y += x */
