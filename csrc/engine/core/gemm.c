@@ -1,5 +1,5 @@
-/* gemm.c - matrix products: by BLIS, which only this file calls; on a CPU with AVX-512 by kernels/product.c, on others
-** small ones by kernels/small.c.
+/* gemm.c - matrix products: by BLIS, which only this file calls; of a matrix with many zeros by kernels/sparse.c; on a
+** CPU with AVX-512 by kernels/product.c, on others small ones by kernels/small.c.
 **
 ** BLIS always runs on one thread, set in a run-time object, so that OMP_NUM_THREADS and BLIS_NUM_THREADS change
 ** nothing. When malloc fails in BLIS, it aborts the process. But its pool keeps the packing buffers of a call, and the

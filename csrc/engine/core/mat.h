@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Element (i, j) is p[i * rs + j * cs]. sparse: whole rows or columns may be 0, and a product may skip them; that
-** changes no bit unless they meet an infinity or a NaN. */
+/* Element (i, j) is p[i * rs + j * cs]. sparse: many elements may be 0, and a product may skip them: an infinity
+** or a NaN that meets only zeros does not show. */
 typedef struct mooni_mat {
   float *p;
   size_t rs, cs;

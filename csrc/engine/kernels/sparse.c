@@ -3,8 +3,8 @@
 **
 ** Of a block of up to 64 columns of a, and as many rows of b, a row of a becomes a mask, with a bit for each element
 ** that is not 0. A panel of b of some columns stays in the first cache, and the row's sums in registers, while its bits
-** are gone through: each multiplies a row of the panel. So each sum of c has the order of the columns of a, as in a
-** whole product; what is left out would add 0. */
+** are gone through: each multiplies a row of the panel. The sums of the blocks are added up in their order, so that
+** rounding errors stay smaller than in one long sum. */
 #include <string.h>
 
 #include "kernels.h"
@@ -71,18 +71,21 @@ static void mask_columns(block *s) {
 
 /* ---- sums ---- */
 
+MOONI_INLINE vec load(const float *p) { return *(const vec *)p; }
+MOONI_INLINE void add_to(float *p, vec v) { *(vec *)p += v; }
+
 /* VECTORS is a constant, so all of sum is registers. */
 MOONI_INLINE void add_row(const block *s, size_t i, size_t column, const int VECTORS) {
   const float *a = s->a.p + i * s->a.rs, *b = s->b.p + column;
   float *c = s->c.p + i * s->c.rs + column;
   vec sum[PANEL];
-  UNROLL for (int j = 0; j < VECTORS; j++) sum[j] = *(const vec *)(c + LANES * j);
+  UNROLL for (int j = 0; j < VECTORS; j++) sum[j] = (vec){0};
   for (uint64_t mask = s->mask[i]; mask; mask &= mask - 1) {
     size_t k = (size_t)__builtin_ctzll(mask);
     const float x = s->alpha * a[k * s->a.cs], *row = b + k * s->b.rs;
-    UNROLL for (int j = 0; j < VECTORS; j++) sum[j] += x * *(const vec *)(row + LANES * j);
+    UNROLL for (int j = 0; j < VECTORS; j++) sum[j] += x * load(row + LANES * j);
   }
-  UNROLL for (int j = 0; j < VECTORS; j++) * (vec *)(c + LANES * j) = sum[j];
+  UNROLL for (int j = 0; j < VECTORS; j++) add_to(c + LANES * j, sum[j]);
 }
 
 /* The last columns, fewer than a vector has lanes. */
