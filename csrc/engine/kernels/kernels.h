@@ -1,5 +1,5 @@
 /* kernels.h - for the files of this folder. Each is compiled once for each instruction set: plain loops that the
-** compiler vectorises, with intrinsics only in product.c, small.c and sparse.c. A function is named MOONI_K(name), which
+** compiler vectorises, with intrinsics only in product.c, small.c and sparse.c. A function is named MOONI_K(name): it
 ** becomes mooni_name_avx2 or the like; the rest of the engine finds it through the table (table.h). */
 #ifndef MOONI_KERNELS_H
 #define MOONI_KERNELS_H

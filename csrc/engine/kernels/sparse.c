@@ -9,8 +9,8 @@
 
 #include "kernels.h"
 
-/* FEW: a's elements pay if at most one of so many is not 0: a register of AVX-512 is loaded, and not only multiplied, at
-** half the pace. bits: one for each lane whose element is not 0. */
+/* FEW: it pays if at most one element of a in so many is not 0. Each multiply-add loads a vector, which with AVX-512 is
+** what bounds it. bits: one for each lane whose element is not 0. */
 #if defined(__AVX512F__)
 #include <immintrin.h>
 enum { LANES = 16, FEW = 3 };
