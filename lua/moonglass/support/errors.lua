@@ -18,12 +18,15 @@ local xpcall = getinfo and xpcall
 -- The library's folder, as chunk names show it: "/usr/share/lua/5.4/moonglass/".
 local folder = getinfo and getinfo(1, "S").source:match("^@(.*)support/errors%.lua$") or "\0"
 
--- Is `short`, the file name at the start of a message, in this library? Lua shortens long names to "...tail".
+-- Is `short`, the file name at the start of a message, in this library? Lua shortens long names to "...tail". The tail
+-- may have "moonglass/" more than once: a folder above the library may be called so, too.
 local function is_ours(short)
   local tail = short:match("^%.%.%.(.*)$")
   if not tail then return short:sub(1, #folder) == folder end
-  local inside = tail:match("^.-moonglass/(.*)$")
-  return inside ~= nil and (folder .. inside):sub(-#tail) == tail
+  for inside in tail:gmatch("moonglass/()") do
+    if (folder .. tail:sub(inside)):sub(-#tail) == tail then return true end
+  end
+  return false
 end
 
 -- The message without its "file:line: " if that file is in this library.
