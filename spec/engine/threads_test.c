@@ -307,9 +307,60 @@ static void gaussian_code_of(const mooni_kernels *k, size_t n) {
   CHECK(fabs(k->code_divergence(x, n) - divergence) <= 1e-6 * divergence);
 }
 
+/* The kernels of batch_norm against sums in double, for rows [ROWS x n] that are far from 0. */
+static void columns_of(const mooni_kernels *k, size_t n) {
+  enum { ROWS = 9, MOST = 40 };
+  float x[ROWS * MOST], dy[ROWS * MOST], y[ROWS * MOST], dx[ROWS * MOST], centre[MOST], sum[MOST], squares[MOST];
+  float total[MOST], products[MOST];
+  double scale[MOST], slope[MOST], shift[MOST];
+  for (size_t i = 0; i < ROWS * n; i++) x[i] = 5000 + 0.25f * (float)(i * 7 % 31), dy[i] = 0.2f * (float)(i % 13) - 1;
+  for (size_t j = 0; j < n; j++) centre[j] = 5003, scale[j] = 0.3, slope[j] = 0.1 * (double)j, shift[j] = -0.7;
+  k->column_deviations(sum, squares, x, centre, ROWS, n, n);
+  k->column_products(total, products, dy, n, x, n, centre, ROWS, n);
+  k->normalise(y, n, x, n, centre, scale, shift, ROWS, n);
+  k->normalise_back(dx, n, dy, n, x, centre, scale, slope, shift, ROWS, n);
+  for (size_t j = 0; j < n; j++) {
+    double sums[4] = {0};
+    for (size_t i = j; i < ROWS * n; i += n) {
+      double d = (double)x[i] - 5003, g = (double)dy[i];
+      sums[0] += d, sums[1] += d * d, sums[2] += g, sums[3] += g * d;
+      CHECK(fabs((double)y[i] - (d * scale[j] + shift[j])) <= 1e-6);
+      CHECK(fabs((double)dx[i] - (g * scale[j] + d * slope[j] + shift[j])) <= 1e-6 * (1 + fabs(d * slope[j])));
+    }
+    CHECK(fabs((double)sum[j] - sums[0]) <= 1e-5 && fabs((double)squares[j] - sums[1]) <= 1e-6 * sums[1]);
+    CHECK(fabs((double)total[j] - sums[2]) <= 1e-6 && fabs((double)products[j] - sums[3]) <= 1e-5);
+  }
+}
+
+/* The kernels of layer_norm against the formulas in double, for two rows of n. */
+static void rows_of(const mooni_kernels *k, size_t n) {
+  enum { MOST = 40 };
+  float x[2 * MOST], dy[2 * MOST], y[2 * MOST], dx[2 * MOST], stats[6], weight[MOST], bias[MOST];
+  for (size_t i = 0; i < 2 * n; i++) x[i] = 700 + 0.25f * (float)(i * 7 % 31), dy[i] = 0.2f * (float)(i % 13) - 1;
+  for (size_t j = 0; j < n; j++) weight[j] = 0.5f + 0.1f * (float)j, bias[j] = 0.3f - 0.05f * (float)j;
+  k->normalise_rows(y, stats, x, weight, bias, 2, n, 1e-3);
+  k->normalise_rows_back(dx, dy, x, stats, weight, 2, n);
+  for (size_t r = 0; r < 2; r++) {
+    const float *in = x + r * n, *slope = dy + r * n;
+    double mean = 0, variance = 1e-3, sum = 0, along = 0;
+    for (size_t j = 0; j < n; j++) mean += (double)in[j] / (double)n;
+    for (size_t j = 0; j < n; j++) variance += ((double)in[j] - mean) * ((double)in[j] - mean) / (double)n;
+    double inverse = 1 / sqrt(variance);
+    for (size_t j = 0; j < n; j++) {
+      double g = (double)slope[j] * (double)weight[j] / (double)n;
+      sum += g, along += g * ((double)in[j] - mean) * inverse;
+    }
+    for (size_t j = 0; j < n; j++) {
+      double z = ((double)in[j] - mean) * inverse, g = (double)slope[j] * (double)weight[j];
+      CHECK(fabs((double)y[r * n + j] - (z * (double)weight[j] + (double)bias[j])) <= 1e-5);
+      CHECK(fabs((double)dx[r * n + j] - inverse * (g - sum - z * along)) <= 1e-5 * inverse);
+    }
+  }
+}
+
 static void kernels(const mooni_kernels *k) {
   largest(k);
-  for (size_t n = 1; n <= 40; n++) gaussian_code_of(k, n);
+  for (size_t n = 1; n <= 40; n++) gaussian_code_of(k, n), columns_of(k, n), rows_of(k, n);
   for (const mooni_act *act = k->activations; act->name; act++) {
     CHECK(act->rowwise == !act->slopes);
     if (act->slopes) slopes_of(act);
