@@ -245,7 +245,7 @@ static const training trainings[] = {
     {"weighted", deep, "bce", NULL, "adam", false},
     {"weighted, batchmean", activity_mean, "mse", "batchmean", "sgd", false},
     {"weighted and masked", divergence, "huber", NULL, "adam", true},
-    {"weighted classifier", classifier, "cross_entropy", NULL, "adam", false},
+    {"weighted classifier", classifier, "cross_entropy", NULL, "sgd", false}, /* adam: as above */
 };
 
 /* ---- one run, as a rank or alone ---- */

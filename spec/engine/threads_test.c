@@ -144,10 +144,12 @@ static void train(result *out, const design *d, size_t rows, int threads, size_t
   moon_ctx_release(ctx);
 }
 
+/* The largest difference; if some numbers are above 1, as a part of the largest: a float has so many digits. */
 static double worst(const float *a, const float *b, size_t n) {
-  double off = 0;
+  double off = 0, largest = 1;
   for (size_t i = 0; i < n; i++) off = fmax(off, fabs((double)a[i] - (double)b[i]));
-  return off;
+  for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)a[i]));
+  return off / largest;
 }
 
 static const design designs[] = {
