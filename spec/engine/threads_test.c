@@ -144,12 +144,16 @@ static void train(result *out, const design *d, size_t rows, int threads, size_t
   moon_ctx_release(ctx);
 }
 
-/* The largest difference; if some numbers are above 1, as a part of the largest: a float has so many digits. */
 static double worst(const float *a, const float *b, size_t n) {
-  double off = 0, largest = 1;
+  double off = 0;
   for (size_t i = 0; i < n; i++) off = fmax(off, fabs((double)a[i] - (double)b[i]));
-  for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs((double)a[i]));
-  return off / largest;
+  return off;
+}
+
+static double greatest(const float *a, size_t n) {
+  double most = 1;
+  for (size_t i = 0; i < n; i++) most = fmax(most, fabs((double)a[i]));
+  return most;
 }
 
 static const design designs[] = {
@@ -184,6 +188,8 @@ static void same_numbers(void) {
       for (int threads = 2; threads <= 5; threads++) {
         train(&many, &designs[d], rows[r], threads, 1);
         double w = worst(one.weights, many.weights, one.count), g = worst(one.grads, many.grads, one.count);
+        /* These gradients are above 1: by their digits. */
+        if (has(&designs[d], "gaussian_code")) g /= greatest(one.grads, one.count);
         if (w > 1e-6 || g > 1e-6)
           fprintf(stderr, "design %zu, %zu rows, %d threads: weights off by %g, gradients by %g\n", d, rows[r], threads,
                   w, g);

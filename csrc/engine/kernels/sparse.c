@@ -120,8 +120,8 @@ static void add_block(const block *s) {
 
 /* ---- all of c ---- */
 
-/* Are few enough elements of a other than 0? Every eighth row, or column, whichever lie together, stands for all. What
-** this costs is less than 1 % of the product. */
+/* Are few enough elements of a other than 0? Every eighth row, or column, whichever lie together, stands for all: to
+** count them must cost little beside the product. */
 static bool is_sparse(size_t m, size_t k, mooni_mat a) {
   enum { STEP = 8 };
   size_t lines = a.cs == 1 ? m : k, length = a.cs == 1 ? k : m, stride = a.cs == 1 ? a.rs : a.cs, seen = 0, found = 0;

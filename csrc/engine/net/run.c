@@ -483,7 +483,7 @@ static void add_up_gradients(part *p, const stage *s) {
   if (b->status == MOON_OK && isfinite(b->objective)) mooni_optim_begin(b->opt);
 }
 
-/* All gradients are complete, and over ranks all ranks have agreed. */
+/* All parts have met since the loss; with a norm since the squares are there; over ranks all ranks have agreed. */
 static void settle(part *p, const stage *s) {
   const mooni_batch *b = p->b;
   moon_layer *l = b->net->layers[s->layer];
